@@ -1,0 +1,32 @@
+"""What tests of every layer may use: the embedded sample, and a small data set made of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import tfseg
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The folder of the embedded images: train/, test/ and other/, each with images/ and labels/."""
+    return tfseg.sample.path()
+
+
+@pytest.fixture(scope="session")
+def dataset(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> tfseg.Dataset:
+    """A data set of fluorescence images: 6 in train, 2 in val, 2 in test; grey, 8 bit."""
+    folder = tmp_path_factory.mktemp("dataset")
+    train = sorted((sample / "train" / "images").iterdir())
+    test = sorted((sample / "test" / "images").iterdir())
+    for split, images in {"train": train[:6], "val": train[6:8], "test": test[:2]}.items():
+        for kind in ("images", "labels"):
+            (folder / "files" / split / kind).mkdir(parents=True)
+        for image in images:
+            label = image.parents[1] / "labels" / image.name
+            shutil.copy(image, folder / "files" / split / "images")
+            shutil.copy(label, folder / "files" / split / "labels")
+    return tfseg.convert(folder / "files", folder / "data", class_name="nucleus")

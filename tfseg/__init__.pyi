@@ -1,0 +1,68 @@
+from . import (
+    augment,
+    config,
+    data,
+    evaluation,
+    heads,
+    inference,
+    kernels,
+    losses,
+    metrics,
+    networks,
+    random,
+    sample,
+    training,
+)
+from .checks import InputError
+from .config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from .data.check import Finding, check
+from .data.convert import convert
+from .data.store import Dataset
+from .evaluation.bench import bench
+from .evaluation.evaluate import evaluate
+from .inference.export import export
+from .inference.predict import predict_files
+from .inference.segmenter import Instances, Segmenter, load
+from .metrics import Evaluation, evaluate_pairs
+from .networks.build import build_model
+from .training.trainer import Trainer, TrainingSummary
+
+__version__: str
+
+__all__ = [
+    "DataConfig",
+    "Dataset",
+    "Evaluation",
+    "Finding",
+    "InputError",
+    "Instances",
+    "ModelConfig",
+    "RunConfig",
+    "Segmenter",
+    "TrainConfig",
+    "Trainer",
+    "TrainingSummary",
+    "__version__",
+    "augment",
+    "bench",
+    "build_model",
+    "check",
+    "config",
+    "convert",
+    "data",
+    "evaluate",
+    "evaluate_pairs",
+    "evaluation",
+    "export",
+    "heads",
+    "inference",
+    "kernels",
+    "load",
+    "losses",
+    "metrics",
+    "networks",
+    "predict_files",
+    "random",
+    "sample",
+    "training",
+]

@@ -1,0 +1,191 @@
+"""What a run is: plain values, checked when they are made, written beside every result.
+
+Sizes are in pixels, ranges are `(low, high)`, steps are optimizer steps. A configuration file holds
+the same names as these classes, and an unknown name is refused with the nearest valid one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tfseg import checks
+
+ARCHITECTURES = ("FPN", "Linknet", "Unet")
+HEADS = ("center_offset",)
+NUM_STAGES = 5  # of every segmentation-models encoder: the network's stride is 2 ** 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """How samples are read for training.
+
+    Attributes:
+        crop_size: side of the square training crop, pixels, a multiple of 32.
+        shuffle_buffer: encoded samples held for shuffling; data sets up to this size are shuffled
+            fully.
+    """
+
+    crop_size: int = 128
+    shuffle_buffer: int = 2048
+
+    def __post_init__(self) -> None:
+        checks.in_range("data.crop_size", self.crop_size, low=32, high=8192)
+        if self.crop_size % 2**NUM_STAGES:
+            raise checks.InputError(
+                f"data.crop_size must be a multiple of 32; got {self.crop_size}. "
+                f"The next one is {-(-self.crop_size // 32) * 32}."
+            )
+        checks.in_range("data.shuffle_buffer", self.shuffle_buffer, low=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which network is built.
+
+    Attributes:
+        architecture: Unet, Linknet or FPN of segmentation-models.
+        backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0.
+        decoder_filters: channels of the Unet decoder's stages, deepest first; the other
+            architectures keep their own.
+        channels: channels of the input image; 0 takes the data set's.
+        head: what makes the dense network find instances.
+    """
+
+    architecture: str = "Unet"
+    backbone: str = "resnet18"
+    decoder_filters: tuple[int, ...] = (128, 64, 32, 16, 16)
+    channels: int = 0
+    head: str = "center_offset"
+
+    def __post_init__(self) -> None:
+        checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
+        checks.one_of("model.head", self.head, HEADS)
+        checks.in_range("model.channels", self.channels, low=0)
+        if len(self.decoder_filters) != NUM_STAGES or min(self.decoder_filters) < 1:
+            raise checks.InputError(
+                f"model.decoder_filters must be {NUM_STAGES} positive numbers; "
+                f"got {self.decoder_filters}."
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How the network is trained.
+
+    Attributes:
+        steps: optimizer steps in all.
+        batch_size: samples a step, over all replicas together.
+        learning_rate: peak of the cosine schedule.
+        warmup_steps: steps of linear rise to the peak.
+        weight_decay: decoupled decay of AdamW, times the learning rate.
+        log_every: steps between two rows of history.csv.
+        checkpoint_every: steps between two checkpoints, and two validations where there is a `val`
+            split.
+        devices: devices to mirror over, such as CPU:0 CPU:1; empty takes every visible GPU, or the
+            CPU where there is none.
+    """
+
+    steps: int = 400
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    warmup_steps: int = 20
+    weight_decay: float = 1e-4
+    log_every: int = 10
+    checkpoint_every: int = 100
+    devices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
+            checks.in_range(f"train.{name}", getattr(self, name), low=1)
+        checks.in_range("train.learning_rate", self.learning_rate, low=0.0, high=10.0)
+        checks.in_range("train.warmup_steps", self.warmup_steps, low=0, high=self.steps)
+        checks.in_range("train.weight_decay", self.weight_decay, low=0.0, high=1.0)
+
+
+DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
+    {"name": "HorizontalFlip"},
+    {"name": "RandomRotate90"},
+    {"name": "ShiftScaleRotate"},
+    {"name": "RandomBrightnessContrast"},
+    {"name": "GaussNoise"},
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training run.
+
+    Attributes:
+        seed: of the initial weights, the order of the samples and every augmentation.
+        data: how samples are read.
+        augment: transforms in the order in which they act, each {"name": ..., parameters}.
+        model: which network is built.
+        train: how it is trained.
+    """
+
+    seed: int = 0
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    augment: tuple[dict[str, Any], ...] = DEFAULT_AUGMENT
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        checks.in_range("seed", self.seed, low=0, high=2**31 - 1)
+
+
+def to_dict(config: RunConfig) -> dict[str, Any]:
+    """Returns plain dicts, lists and scalars, ready for YAML or JSON."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+    return plain(dataclasses.asdict(config))
+
+
+def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "") -> Any:
+    """Builds a `kind` from plain values; the reverse of `to_dict`.
+
+    Raises:
+        InputError: an unknown name, or a value its class refuses.
+    """
+    if not isinstance(values, Mapping):
+        raise checks.InputError(f"{path or 'The configuration'} must map names to values.")
+    types = typing.get_type_hints(kind)
+    arguments = {}
+    for name, value in values.items():
+        if name not in types:
+            raise checks.InputError(
+                f"Unknown configuration name {path}{name}; there are {', '.join(types)}."
+                f"{checks.nearest(name, types)}"
+            )
+        if dataclasses.is_dataclass(types[name]):
+            value = from_dict(value, types[name], f"{path}{name}.")
+        arguments[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**arguments)
+
+
+def write(config: RunConfig, path: Path) -> None:
+    """Writes `config` as YAML."""
+    path.write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
+
+
+def read(path: Path) -> RunConfig:
+    """Reads what `write` wrote, or a hand-written file with any part of it.
+
+    Raises:
+        InputError: no such file, not YAML, or an unknown name.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).replace("\n", " ")
+        raise checks.InputError(f"{path} cannot be read as a configuration: {reason}") from error
+    return from_dict(values)
