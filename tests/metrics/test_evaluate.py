@@ -1,0 +1,205 @@
+"""Evaluation of pairs: figures, table, files, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tfseg.checks import InputError
+from tfseg.metrics import FORMULAS, Evaluation, evaluate_pairs
+
+MAPS = st.tuples(
+    arrays(np.int32, (5, 6), elements=st.integers(-1, 4)),
+    arrays(np.int32, (5, 6), elements=st.integers(0, 4)),
+)
+TRUTH = np.array([[1, 1, 1, 0, 2, 2], [1, 1, 1, 0, 2, 2], [0, 0, 0, 0, 0, 0], [3, 3, 3, 3, 0, 0]])
+FOUND = np.array([[5, 5, 5, 0, 7, 0], [5, 5, 0, 0, 0, 0], [0, 0, 0, 0, 8, 8], [9, 9, 9, 9, 9, 0]])
+EMPTY = np.zeros((2, 3), np.uint16)
+ONE = np.array([[0, 4, 4], [0, 0, 0]], np.uint16)
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    """Two images.
+
+    cells (TRUTH, FOUND)          areas    IoU
+        1 with 5: 5 pixels        6, 5     5 / 6
+        2 with 7: 1 pixel         4, 1     1 / 4
+        3 with 9: 4 pixels        4, 5     4 / 5
+        8 alone                   2
+    blank: no truth, one prediction of 2 pixels.
+    """
+    return evaluate_pairs([("cells", TRUTH, FOUND), ("blank", EMPTY, ONE)])
+
+
+def test_the_summary_is_that_of_summed_counts(evaluation):
+    summary = evaluation.summary()
+    # foreground: 10 pixels in both, 14 true, 13 + 2 predicted
+    assert summary["dice"] == 20 / 29
+    assert summary["iou"] == 10 / 19
+    # up to 0.80: TP = 2, FP = 2 + 1, FN = 1: 2 / 6; from 0.85 on no match
+    assert list(summary["ap"].values()) == [2 / 6] * 7 + [0.0] * 3
+    assert list(summary["ap"])[::9] == ["0.50", "0.95"]
+    assert summary["ap50"] == summary["ap"]["0.50"]
+    # PQ = (5/6 + 4/5) / (2 + 3/2 + 1/2) = (49/30) / 4
+    assert summary["pq"] == pytest.approx(49 / 120, rel=1e-15)
+    assert summary["sq"] == pytest.approx(49 / 60, rel=1e-15)
+    assert summary["rq"] == 1 / 2
+    assert (summary["num_images"], summary["num_instances"]) == (2, 3)
+    assert summary["num_predicted"] == 5
+
+
+def test_the_summary_is_made_of_plain_numbers(evaluation):
+    summary = evaluation.summary()
+    figures = [*(summary[name] for name in FORMULAS if name != "ap"), *summary["ap"].values()]
+    numbers = [value for name, value in summary.items() if name.startswith("num_")]
+    assert {type(value) for value in figures} == {float}
+    assert {type(value) for value in numbers} == {int}
+
+
+def test_each_image_has_a_row_with_its_own_figures(evaluation):
+    table = evaluation.per_image
+    assert table.columns.tolist() == [
+        *("id", "num_truth", "num_predicted", "tp50", "fp50", "fn50"),
+        *("ap50", "pq", "dice", "iou"),
+    ]
+    assert table.id.tolist() == ["cells", "blank"]
+    cells, blank = table.drop(columns="id").to_numpy().tolist()
+    # PQ of cells: (49/30) / (2 + 2/2 + 1/2) = 7/15
+    assert cells == pytest.approx([3, 4, 2, 2, 1, 2 / 5, 7 / 15, 20 / 27, 10 / 17], rel=1e-15)
+    assert blank == [0, 1, 0, 1, 0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_an_image_with_nothing_to_find_and_nothing_found_has_figures_of_one():
+    table = evaluate_pairs([("empty", EMPTY, EMPTY)]).per_image
+    assert table.drop(columns="id").to_numpy().tolist() == [[0, 0, 0, 0, 0, 1, 1, 1, 1]]
+
+
+@given(arrays(np.int32, (5, 6), elements=st.integers(0, 4)))
+def test_a_perfect_prediction_has_figures_of_one(truth):
+    summary = evaluate_pairs([("a", truth, truth)]).summary()
+    figures = [summary[name] for name in FORMULAS if name != "ap"]
+    assert [*figures, *summary["ap"].values()] == [1.0] * 16
+
+
+@given(st.lists(MAPS, min_size=1, max_size=3), st.randoms(use_true_random=False))
+def test_new_numbers_and_a_new_order_change_no_digit(pairs, random):
+    ids = random.sample(range(1, 2**31), 4)
+    table = np.array([0, *ids, -1])  # position -1 is the ignored pixel
+    named = [(str(index), *maps) for index, maps in enumerate(pairs)]
+    renamed = [(name, table[truth], table[found]) for name, truth, found in named]
+    random.shuffle(renamed)
+    assert evaluate_pairs(renamed).summary() == evaluate_pairs(named).summary()
+
+
+@given(MAPS)
+def test_figures_lie_between_0_and_1_and_pq_is_sq_times_rq(maps):
+    summary = evaluate_pairs([("a", *maps)]).summary()
+    aps = list(summary["ap"].values())
+    assert all(0 <= summary[name] <= 1 for name in FORMULAS if name != "ap")
+    assert aps == sorted(aps, reverse=True)
+    assert summary["pq"] == pytest.approx(summary["sq"] * summary["rq"], rel=1e-12)
+
+
+@given(MAPS)
+def test_exchanging_truth_and_prediction_changes_no_figure(maps):
+    truth, found = (np.maximum(ids, 0) for ids in maps)
+    forward = evaluate_pairs([("a", truth, found)]).summary()
+    backward = evaluate_pairs([("a", found, truth)]).summary()
+    assert backward == forward | {
+        "num_instances": forward["num_predicted"],
+        "num_predicted": forward["num_instances"],
+    }
+
+
+def test_pairs_are_taken_one_after_another():
+    alive = 0
+
+    class Ids(np.ndarray):
+        def __del__(self):
+            nonlocal alive
+            alive -= 1
+
+    def pairs():
+        nonlocal alive
+        for index in range(5):
+            found = np.zeros((3, 3), np.int32).view(Ids)
+            alive += 1
+            yield str(index), np.ones((3, 3), np.int32), found
+            del found
+            assert alive <= 1
+
+    assert evaluate_pairs(pairs()).summary()["num_images"] == 5
+
+
+def test_the_text_has_the_formula_beside_each_figure(evaluation):
+    lines = evaluation.as_table().splitlines()
+    assert lines[0] == "2 images, 3 instances, 5 predicted"
+    values = {name: float(value) for name, value, _ in (line.split(None, 2) for line in lines[1:8])}
+    # ap: (7 x 1/3 + 3 x 0) / 10
+    expected = {"dice": 0.6897, "iou": 0.5263, "ap50": 0.3333, "ap": 0.2333}
+    assert values == expected | {"pq": 0.4083, "sq": 0.8167, "rq": 0.5}
+    assert [line.split(None, 2)[2] for line in lines[1:8]] == list(FORMULAS.values())
+    columns = {line.index(text) for line, text in zip(lines[1:8], FORMULAS.values(), strict=True)}
+    assert len(columns) == 1
+    assert re.findall(r"0\.\d\d", lines[-2]) == list(evaluation.summary()["ap"])
+    assert re.findall(r"\d\.\d{4}", lines[-1]) == ["0.3333"] * 7 + ["0.0000"] * 3
+
+
+def test_the_files_hold_the_summary_and_the_table(evaluation, tmp_path):
+    folder = tmp_path / "new" / "scores"
+    evaluation.write(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["per_image.csv", "summary.json"]
+    assert json.loads((folder / "summary.json").read_text("utf-8")) == evaluation.summary()
+    read = pd.read_csv(folder / "per_image.csv", dtype={"id": str})
+    pd.testing.assert_frame_equal(read, evaluation.per_image)
+
+
+def test_writing_twice_gives_the_same_bytes(evaluation, tmp_path):
+    evaluation.write(tmp_path)
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    evaluation.write(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+
+
+def test_a_folder_that_cannot_be_written_is_refused_and_keeps_no_half_file(evaluation, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file cannot be written: .*\. Choose another folder\."):
+        evaluation.write(tmp_path / "file")
+    (tmp_path / "taken" / "per_image.csv").mkdir(parents=True)
+    with pytest.raises(InputError, match="taken cannot be written"):
+        evaluation.write(tmp_path / "taken")
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_an_evaluation_cannot_be_changed(evaluation):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        evaluation.images = ()
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "message"),
+    [
+        (TRUTH, FOUND[:3], r"one size .*; got \(4, 6\) and \(3, 6\)\."),
+        (TRUTH / 2, FOUND, r"truth must be an id map .*; got float64"),
+        (TRUTH, FOUND - 1, r"prediction must have ids from 0 .*; got -1 to 8\."),
+    ],
+)
+def test_maps_that_cannot_be_compared_are_refused_by_the_name_of_their_image(
+    truth, prediction, message
+):
+    with pytest.raises(InputError, match=f"^Image 'second': .*{message}"):
+        evaluate_pairs([("first", TRUTH, FOUND), ("second", truth, prediction)])
+
+
+def test_no_pairs_are_refused():
+    with pytest.raises(InputError, match="no images to evaluate"):
+        evaluate_pairs([])
