@@ -1,0 +1,87 @@
+"""Records: what goes in comes out, in the graph and outside it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tfseg.checks import InputError
+from tfseg.data.records import decode, encode, parse
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    height, width = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    dtype, channels = draw(st.sampled_from(["uint8", "uint16"])), draw(st.sampled_from([1, 3]))
+    highest = draw(st.sampled_from([1, 255, 65535, 65536, 2**31 - 1]))
+    image = draw(arrays.arrays(dtype, (height, width, channels)))
+    ids = st.integers(0, highest)
+    return image, draw(arrays.arrays(np.int32, (height, width), elements=ids))
+
+
+@given(samples())
+def test_any_sample_is_encoded_and_decoded_unchanged(sample):
+    image, label = sample
+    serialized = encode("cell é", image, label)
+    decoded = decode(tf.constant(serialized), channels=image.shape[-1], dtype=image.dtype.name)
+    assert decoded["id"].numpy().decode() == "cell é"
+    assert decoded["image"].dtype == image.dtype
+    assert decoded["label"].dtype == tf.int32
+    np.testing.assert_array_equal(decoded["image"], image)
+    np.testing.assert_array_equal(decoded["label"], label)
+
+    record = parse(serialized)
+    np.testing.assert_array_equal(record.image, image)
+    np.testing.assert_array_equal(record.label, label)
+    assert (record.height, record.width) == label.shape
+    assert record.num_instances == len(set(label.ravel().tolist()) - {0})
+    assert encode("cell é", image, label) == serialized
+
+
+def test_grey_becomes_rgb_and_8_bits_become_16_when_the_data_set_has_them():
+    image = np.array([[[0], [1], [255]]], np.uint8)
+    serialized = tf.constant(encode("a", image, np.zeros((1, 3), np.int32)))
+    decoded = decode(serialized, channels=3, dtype="uint16")["image"]
+    assert decoded.numpy().tolist() == [[[0] * 3, [257] * 3, [65535] * 3]]
+
+
+def test_decoding_works_in_a_graph_with_known_rank_and_channels():
+    records = [encode("a", np.zeros((2, 3, 1), np.uint8), np.full((2, 3), 2**31 - 1, np.int32))]
+    data = tf.data.Dataset.from_tensor_slices(records).map(
+        lambda record: decode(record, channels=1, dtype="uint8")
+    )
+    assert data.element_spec["image"].shape.as_list() == [None, None, 1]
+    assert data.element_spec["label"].shape.as_list() == [None, None]
+    assert next(data.as_numpy_iterator())["label"].min() == 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((2, 3), np.uint8),
+        np.zeros((2, 3, 4), np.uint8),
+        np.zeros((2, 3, 1), np.float32),
+    ],
+)
+def test_an_image_of_another_form_is_refused(image):
+    with pytest.raises(InputError, match="The image of 'a' must be"):
+        encode("a", image, np.zeros((2, 3), np.int32))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [np.zeros((3, 2), np.int32), np.zeros((2, 3), np.int64), np.full((2, 3), -1, np.int32)],
+)
+def test_a_label_of_another_form_is_refused(label):
+    with pytest.raises(InputError, match="The label of 'a' must be"):
+        encode("a", np.zeros((2, 3, 1), np.uint8), label)
+
+
+@pytest.mark.parametrize("serialized", [b"", b"garbage", tf.train.Example().SerializeToString()])
+def test_what_is_no_record_is_refused(serialized):
+    with pytest.raises(InputError, match="cannot be decoded"):
+        parse(serialized)

@@ -1,0 +1,1 @@
+"""Data on disk: reading files, converting them into records, checking and streaming the records."""

@@ -1,0 +1,29 @@
+"""The layouts of files that `convert` reads: one module a format, listed in `FORMATS`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfseg.checks import InputError
+from tfseg.data.formats import instance_masks, label_maps
+from tfseg.data.formats.base import Format
+from tfseg.data.images import entries
+
+FORMATS: dict[str, Format] = {"label_maps": label_maps, "instance_masks": instance_masks}
+
+
+def detect(source: Path) -> str:
+    """Returns the name of the format of the files in the folder `source`.
+
+    Raises:
+        InputError: no such folder, an empty one, or not one of the formats.
+    """
+    expected = "; ".join(f"{name} ({module.LAYOUT})" for name, module in FORMATS.items())
+    if not entries(source):
+        raise InputError(f"{source} is empty. Expected one of these: {expected}.")
+    names = [name for name, module in FORMATS.items() if module.matches(source)]
+    if not names:
+        raise InputError(f"{source} has none of the layouts that tfseg reads: {expected}.")
+    if len(names) > 1:
+        raise InputError(f"{source} could be {' or '.join(names)}. Say which with --format.")
+    return names[0]

@@ -1,0 +1,300 @@
+"""Image files: reading pictures and label maps, writing them.
+
+PNG, JPEG and TIFF, recognised by their content. Nothing is rescaled or cut to 8 bit, and a damaged
+or truncated file is an error, never a partial picture. Orientation tags are not applied: pixels are
+taken as they are stored.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image
+
+from tfseg.checks import InputError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+LABEL_SUFFIXES = (".png", ".tif", ".tiff")
+MAX_ID = 2**31 - 1
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_PNG_END = b"IEND\xaeB`\x82"
+
+# tifffile logs what it then raises; without a handler Python would print that to stderr as well.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a picture as it is stored.
+
+    Args:
+        path: a PNG, JPEG or TIFF file.
+
+    Returns:
+        `[H, W, C]` uint8, uint16 or float32 with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha).
+        The alpha of a grey PNG is dropped; other integer types become uint16 where all values fit.
+
+    Raises:
+        InputError: missing, not an image, damaged, several pictures, or pixels of another kind.
+    """
+    path = Path(path)
+    image = _decode(path, _load(path))
+    image = image if image.ndim == 3 else image[..., None]
+    channels = image.shape[-1]
+    if channels not in (1, 2, 3, 4):
+        raise InputError(
+            f"{path} must have 1 (grey), 3 (RGB) or 4 (RGBA) channels; got {channels}. "
+            "Save the channels you need as a grey or RGB picture."
+        )
+    return _standard_type(path, image[..., :1] if channels == 2 else image)
+
+
+def read_label(path: str | Path) -> np.ndarray:
+    """Reads a label map.
+
+    Args:
+        path: a PNG or TIFF file with one whole number a pixel.
+
+    Returns:
+        `[H, W]` int32 instance ids, 0 = background.
+
+    Raises:
+        InputError: missing, not an image, damaged, colour, float, lossy, or ids outside
+            [0, 2147483647].
+    """
+    path = Path(path)
+    data = _load(path)
+    save = "Save one id for each pixel as 16-bit grey PNG or 32-bit TIFF."
+    if data.startswith(_JPEG):
+        raise InputError(f"{path} must be PNG or TIFF; JPEG changes ids. {save}")
+    label = _decode(path, data)
+    if label.ndim == 3:
+        raise InputError(
+            f"{path} must hold one instance id a pixel; got {label.shape[-1]} channels. {save}"
+        )
+    if label.dtype.kind not in "bui":
+        raise InputError(f"{path} must have whole numbers as ids; got {label.dtype}. {save}")
+    if data.startswith(_PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
+        label = label // (255 // (2 ** data[24] - 1))
+    low, high = int(label.min()), int(label.max())
+    if low < 0 or high > MAX_ID:
+        raise InputError(
+            f"{path} must have ids in [0, {MAX_ID}]; got {low} to {high}. Renumber the instances."
+        )
+    return label.astype(np.int32)
+
+
+def write_label(path: str | Path, label: np.ndarray) -> Path:
+    """Writes a label map: 16-bit PNG, or 32-bit TIFF when an id is above 65535.
+
+    Args:
+        path: the file without its suffix, which is added.
+        label: `[H, W]` integer ids from 0 on.
+
+    Returns:
+        The file written.
+
+    Raises:
+        InputError: an id below 0, or the file cannot be written.
+    """
+    if label.size and label.min() < 0:
+        raise InputError(f"Ids in {path} must be from 0 on; got {label.min()}.")
+    if label.size and label.max() > np.iinfo(np.uint16).max:
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, label.astype(np.uint32), compression="zlib", metadata=None)
+        return _write(Path(f"{path}.tif"), buffer.getvalue())
+    return _write(Path(f"{path}.png"), imagecodecs.png_encode(label.astype(np.uint16)))
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> Path:
+    """Writes `picture` `[H, W, 3]` uint8 as the PNG file `path`, and returns the path.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    return _write(Path(path), imagecodecs.png_encode(np.ascontiguousarray(picture)))
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """Returns the PNG, JPEG and TIFF files right in `folder`, by name; hidden ones left out.
+
+    Raises:
+        InputError: no such folder.
+    """
+    return [path for path in entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def entries(folder: str | Path) -> list[Path]:
+    """Returns the files and folders right in `folder`, by name; hidden ones left out.
+
+    Raises:
+        InputError: no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        kind = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"Folder {folder} {kind}. Check the path.")
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed: {error.strerror}.") from error
+
+
+def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Turns a picture into grey or RGB: grey is repeated, colour averaged, alpha dropped.
+
+    Args:
+        image: `[H, W, C]` with C from 1 to 4, any type.
+        channels: 1 or 3.
+
+    Returns:
+        `[H, W, channels]` of the same type.
+
+    Raises:
+        InputError: `channels` is neither 1 nor 3.
+    """
+    if channels not in (1, 3):
+        raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
+    plain = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
+    if plain.shape[-1] == channels:
+        return plain
+    if channels == 3:
+        return np.repeat(plain, 3, axis=-1)
+    mean = plain.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return (np.rint(mean) if image.dtype.kind in "ui" else mean).astype(image.dtype)
+
+
+def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.ndarray) -> None:
+    """Refuses an annotation `[H, W, ...]` of another height or width than its image.
+
+    Raises:
+        InputError: the sizes differ.
+    """
+    if image.shape[:2] != annotation.shape[:2]:
+        sizes = ["{} x {}".format(*array.shape[:2]) for array in (annotation, image)]
+        raise InputError(
+            f"{path} must have the size of its image {image_path}; got {sizes[0]} pixels "
+            f"(height x width) for an image of {sizes[1]}. Give the annotation made for this image."
+        )
+
+
+def _load(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist. Check the path.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _decode(path: Path, data: bytes) -> np.ndarray:
+    """Returns the pixels `[H, W]` or `[H, W, C]` of a file, of the type stored."""
+    decoder = next(
+        (decoder for start, decoder in _DECODERS.items() if data.startswith(start)), None
+    )
+    if decoder is None:
+        raise InputError(
+            f"{path} must be a PNG, JPEG or TIFF image; its content is something else. "
+            "Convert it, or take it out of the folder."
+        )
+    try:
+        array = decoder(data)
+    except _NotOnePicture as error:
+        raise InputError(f"{path} {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise all kinds of things on damaged bytes
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InputError(f"{path} is damaged or cut short ({reason}). Replace the file.") from error
+    if not array.size:
+        raise InputError(f"{path} has no pixels. Replace the file.")
+    return array
+
+
+class _NotOnePicture(ValueError):
+    """A sound file whose content is not one grey or colour picture."""
+
+
+def _decode_png(data: bytes) -> np.ndarray:
+    if _PNG_END not in data:
+        raise ValueError("its end is missing")
+    return imagecodecs.png_decode(data)
+
+
+def _decode_jpeg(data: bytes) -> np.ndarray:
+    # Pillow, because imagecodecs returns what is left of a truncated JPEG.
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+
+
+def _decode_tiff(data: bytes) -> np.ndarray:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        series, photometric = file.series, file.pages.first.photometric
+        sizes = [dict(zip(part.axes, part.shape, strict=True)) for part in series]
+        if len(sizes) != 1 or not _one_picture(sizes[0]):
+            raise _NotOnePicture(
+                "must hold one picture: axes Y and X, and at most 3 channels C or 4 samples S; "
+                f"got {' and '.join(map(str, sizes))}. Save each plane as a file of its own."
+            )
+        array = series[0].asarray()
+    if photometric not in _PHOTOMETRICS:
+        raise _NotOnePicture(f"must be grey or RGB; got {photometric.name}. Save it as RGB.")
+    if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u":
+        array = np.iinfo(array.dtype).max - array
+    return array if array.ndim == 2 else np.moveaxis(array, _channel_axis(sizes[0]), -1)
+
+
+def _one_picture(sizes: dict[str, int]) -> bool:
+    """Says whether the axes of a TIFF are those of a grey or colour picture."""
+    others = {axis: size for axis, size in sizes.items() if axis not in "YX"}
+    return len(sizes) == len(others) + 2 and others in ({}, {"C": 3}, {"S": 3}, {"S": 4})
+
+
+def _channel_axis(sizes: dict[str, int]) -> int:
+    return next(index for index, axis in enumerate(sizes) if axis in "CS")
+
+
+_PHOTOMETRICS = (
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.YCBCR,
+)
+_DECODERS = {
+    _PNG: _decode_png,
+    _JPEG: _decode_jpeg,
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _decode_tiff),
+}
+
+
+def _standard_type(path: Path, image: np.ndarray) -> np.ndarray:
+    """Returns `image` as uint8, uint16 or float32, without a loss."""
+    if image.dtype == bool:
+        return image.astype(np.uint8) * 255
+    if image.dtype in (np.uint8, np.uint16):
+        return image
+    if image.dtype.kind == "f":
+        if not np.isfinite(image).all():
+            raise InputError(f"{path} must have finite pixels; it has NaN or infinite ones.")
+        return image.astype(np.float32)
+    low, high = image.min(), image.max()
+    if image.dtype.kind not in "ui" or low < 0 or high > np.iinfo(np.uint16).max:
+        raise InputError(
+            f"{path} must have pixels from 0 to 65535, or floats; got {image.dtype} from {low} to "
+            f"{high}. Rescale it and save it with 16 bits."
+        )
+    return image.astype(np.uint16)
+
+
+def _write(path: Path, data: bytes) -> Path:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}. Choose another folder or free some space."
+        ) from error
+    return path

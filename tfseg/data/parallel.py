@@ -1,0 +1,32 @@
+"""Work on several items at once, with results in order and memory bounded."""
+
+from __future__ import annotations
+
+import collections
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yields `function(item)` in the order of the items, computed by a thread for each core.
+
+    At most two results a thread wait to be taken. Threads suffice: decoders and encoders release
+    the interpreter lock. The first error is raised in its place, and the work not begun is dropped.
+    """
+    threads = min(os.cpu_count() or 1, 16)
+    pool = ThreadPoolExecutor(threads)
+    waiting = collections.deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) == 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,198 @@
+"""From stored records to batches: stages that take a dataset and return a dataset.
+
+The stream of samples is endless and a pure function of the seed: sample k belongs to epoch k // n,
+and the order within an epoch depends on (seed, epoch) alone. A batch is cut from that stream without
+regard to epochs, so a position is one number, and training resumes at any step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from tfseg import checks, random
+from tfseg.augment import Chain, Transform, from_spec
+from tfseg.augment.chain import IGNORE
+from tfseg.config import RunConfig
+from tfseg.data.records import decode
+from tfseg.data.store import Dataset
+from tfseg.heads import Head
+from tfseg.kernels import normalize
+
+Example = dict[str, tf.Tensor]
+_MARGIN = 1.42  # source window over crop: a turn by 45 degrees still reads from inside the image
+
+
+def training_batches(
+    dataset: Dataset, config: RunConfig, head: Head, *, first_step: int = 0
+) -> tf.data.Dataset:
+    """Returns endless batches (images, targets), ready for a trainer or for `model.fit`.
+
+    Args:
+        dataset: its `train` split is used.
+        config: seed, crop size, batch size and transforms.
+        head: makes the targets, after augmentation.
+        first_step: the step whose batch comes first.
+
+    Returns:
+        images `[B, S, S, C]` float32 in [0, 1] and the head's targets, S the crop size.
+    """
+    seed = random.root(config.seed)
+    size, batch_size = config.data.crop_size, config.train.batch_size
+    chain = Chain(from_spec(config.augment))
+    stream = ordered(
+        dataset,
+        seed=seed,
+        first=first_step * batch_size,
+        buffer=config.data.shuffle_buffer,
+    )
+    return (
+        stream.map(lambda example: _prepare(example, dataset, chain, seed, size), tf.data.AUTOTUNE)
+        .batch(batch_size, drop_remainder=True)
+        .map(lambda batch: _augment(batch, chain, head, size), tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def validation_batches(
+    dataset: Dataset, config: RunConfig, head: Head, *, split: str = "val"
+) -> tf.data.Dataset:
+    """Returns the middle crop of every image once, as batches like those of `training_batches`.
+
+    The last batch is filled up with empty samples whose pixels are all ignored, and comes with the
+    weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights).
+    """
+    size, batch_size = config.data.crop_size, config.train.batch_size
+    shape = (size, size, dataset.info.channels)
+
+    def prepare(example: Example) -> Example:
+        window = _window(_normalized(example), size, None)
+        return {"image": window["image"], "label": window["label"], "weight": 1.0}
+
+    samples = dataset.samples(split).map(prepare, tf.data.AUTOTUNE)
+    missing = -dataset.split(split).num_images % batch_size
+    empty = {
+        "image": tf.zeros(shape),
+        "label": tf.fill(shape[:2], IGNORE),
+        "weight": tf.constant(0.0),
+    }
+    filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
+    return filled.batch(batch_size, drop_remainder=True).map(
+        lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"])
+    )
+
+
+def ordered(
+    dataset: Dataset, *, seed: tf.Tensor, first: int, buffer: int, split: str = "train"
+) -> tf.data.Dataset:
+    """Returns the endless stream of {"epoch", "record"} of a split from sample `first` on."""
+    count = dataset.split(split).num_images
+
+    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        own = random.fold_in(seed, epoch)
+        windows = dataset.records(split).batch(min(buffer, count)).enumerate()
+
+        def shuffle(index: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
+            order = random.permutation(random.fold_in(own, index), tf.shape(records)[0])
+            return tf.gather(records, order)
+
+        return windows.map(shuffle).unbatch().map(lambda record: {"epoch": epoch, "record": record})
+
+    epoch, position = divmod(first, count)
+    return tf.data.Dataset.range(epoch, 2**31 - 1).flat_map(epoch_records).skip(position)
+
+
+def augmented(
+    dataset: tf.data.Dataset, transforms: Sequence[Transform], *, seed: int
+) -> tf.data.Dataset:
+    """Augments somebody's own dataset, image and ids together.
+
+    The draw of an element depends on `seed` and the element's position. Put `.repeat()` before this
+    stage, not after it, so that each pass over the data draws anew.
+
+    Args:
+        dataset: elements {"image", "label", ...} or (image, label), image `[H, W, C]` and label
+            `[H, W]` integer ids of static size; other entries pass through.
+        transforms: in the order in which they act.
+        seed: a whole number from 0 on.
+
+    Returns:
+        The same elements with image float32 in [0, 1] and label int32.
+
+    Raises:
+        InputError: elements of another form.
+    """
+    spec = dataset.element_spec
+    pair = isinstance(spec, tuple) and len(spec) == 2
+    if not pair and not (isinstance(spec, dict) and {"image", "label"} <= spec.keys()):
+        raise checks.InputError(
+            'Elements must be {"image", "label"} or (image, label); '
+            f"got {tf.nest.map_structure(lambda leaf: leaf.shape, spec)}."
+        )
+    chain, root = Chain(transforms), random.root(seed)
+
+    def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:
+        example = dict(zip(("image", "label"), element, strict=True)) if pair else element
+        params = chain.sample(random.fold_in(root, index))
+        image, label = chain.apply(
+            example["image"][None],
+            tf.cast(example["label"], tf.int32)[None],
+            tf.nest.map_structure(lambda value: value[None], params),
+        )
+        return (image[0], label[0]) if pair else example | {"image": image[0], "label": label[0]}
+
+    return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _prepare(
+    example: Example, dataset: Dataset, chain: Chain, seed: tf.Tensor, size: int
+) -> Example:
+    """Decodes one record, normalises it, cuts the window and draws its augmentation."""
+    info = dataset.info
+    sample = decode(example["record"], channels=info.channels, dtype=info.dtype)
+    own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
+    window = _window(_normalized(sample), _source_size(chain, size), random.for_name(own, "crop"))
+    return window | {"params": chain.sample(own)}
+
+
+def _augment(batch: Example, chain: Chain, head: Head, size: int) -> tuple[tf.Tensor, Example]:
+    image, label = chain.apply(batch["image"], batch["label"], batch["params"], size=(size, size))
+    return image, head.targets(label)
+
+
+def _source_size(chain: Chain, size: int) -> int:
+    return int(size * _MARGIN) if chain.transforms else size
+
+
+def _normalized(sample: Example) -> Example:
+    # Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
+    return sample | {"image": normalize.percentile(sample["image"])}
+
+
+def _window(sample: Example, size: int, seed: tf.Tensor | None) -> Example:
+    """Cuts a square window, at random or (without a seed) from the middle.
+
+    A smaller image is padded on all sides: zeros in the image, `IGNORE` in the label.
+    """
+    image, label = sample["image"], sample["label"]
+    shape = tf.shape(label)
+    before = tf.maximum(size - shape, 0) // 2
+    after = tf.maximum(size - shape, 0) - before
+    margin = tf.stack([before, after], axis=1)
+    image = tf.pad(image, tf.concat([margin, [[0, 0]]], axis=0))
+    label = tf.pad(label, margin, constant_values=IGNORE)
+    room = tf.shape(label) - size
+    if seed is None:
+        top, left = tf.unstack(room // 2)
+    else:
+        top, left = (
+            random.integer(random.for_name(seed, name), 0, room[axis] + 1)
+            for axis, name in enumerate("yx")
+        )
+    image = image[top : top + size, left : left + size]
+    label = label[top : top + size, left : left + size]
+    return {
+        "image": tf.ensure_shape(image, (size, size, sample["image"].shape[-1])),
+        "label": tf.ensure_shape(label, (size, size)),
+    }

@@ -1,0 +1,141 @@
+"""Writing a data set so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfseg.checks import InputError
+from tfseg.data.store import INFO_FILE, DatasetInfo
+
+SHARD_SUFFIX = ".tfrecord"
+
+
+def check_destination(destination: Path, *, overwrite: bool) -> None:
+    """Refuses a place that is taken.
+
+    Raises:
+        InputError: a file, a folder with something in it, or with `overwrite` a folder with
+            anything but a data set in it.
+    """
+    if not os.path.lexists(destination):
+        return
+    if not destination.is_dir():
+        raise InputError(f"{destination} must be a folder; it is a file. Choose another name.")
+    with writing(destination):
+        present = {path.name for path in destination.iterdir()}
+    if not present:
+        return
+    if not overwrite:
+        raise InputError(
+            f"{destination} must be new or empty; it has {len(present)} entries. Choose another "
+            "folder, or replace the data set in it with --overwrite (overwrite=True)."
+        )
+    try:
+        splits = DatasetInfo.read(destination).splits.values()
+    except InputError as error:
+        raise InputError(
+            f"Only a data set of tfseg can be overwritten; {destination} is none "
+            f"({str(error).rstrip('.')}). Choose another folder."
+        ) from error
+    own = {INFO_FILE} | {shard.name for split in splits for shard in split.shards}
+    if present - own:
+        raise InputError(
+            f"{destination} has files of others beside the data set: {min(present - own)}. "
+            "Move them away, or choose another folder."
+        )
+
+
+@contextlib.contextmanager
+def staged(destination: Path) -> Iterator[Path]:
+    """Gives a folder to write into, which becomes `destination` when the block ends well.
+
+    The folder is the sibling DESTINATION.partial; one left over from a run that was killed is
+    replaced. When the block raises, whatever it is, the folder is removed and `destination` stays
+    as it was. A data set at `destination` is replaced only when the new one is on the disk.
+
+    Raises:
+        InputError: cannot be written there.
+    """
+    final = Path(os.path.realpath(destination))
+    partial = final.with_name(f"{final.name}.partial")
+    missing = [parent for parent in final.parents if not parent.exists()]
+    try:
+        with writing(destination):
+            _remove_leftover(partial)
+            partial.mkdir(parents=True)
+        yield partial
+        with writing(destination):
+            sync(partial)
+            _replace(final, partial)
+            sync(final.parent)
+    except BaseException:
+        with contextlib.suppress(InputError, OSError):
+            _remove_leftover(partial)
+        for parent in missing:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def writing(destination: Path) -> Iterator[None]:
+    """Turns the errors of a full or read-only disk into one that names the remedy.
+
+    Raises:
+        InputError: the block raised an error of the operating system, or of TensorFlow's files.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise InputError(
+            f"{destination} cannot be written: {reason}. Free some space, or choose a folder that "
+            "you may write to."
+        ) from error
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftover(folder: Path) -> None:
+    """Removes what a killed run left, and refuses to remove anything else."""
+    if not os.path.lexists(folder):
+        return
+    ours = folder.is_dir() and all(
+        path.name == INFO_FILE or path.suffix == SHARD_SUFFIX for path in folder.iterdir()
+    )
+    if not ours:
+        raise InputError(
+            f"{folder} must be free while the data set is written; something else is there. "
+            "Move it away, or choose another destination."
+        )
+    shutil.rmtree(folder)
+
+
+def _replace(final: Path, partial: Path) -> None:
+    """Renames `partial` to `final`; an old data set steps aside first and is removed last."""
+    aside = final.with_name(f"{final.name}.replaced")
+    if final.exists() and any(final.iterdir()):
+        _remove_leftover(aside)
+        try:
+            os.rename(final, aside)
+            os.rename(partial, final)
+        except BaseException:
+            if not final.exists():
+                os.rename(aside, final)
+            raise
+    else:
+        os.rename(partial, final)
+    _remove_leftover(aside)

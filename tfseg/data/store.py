@@ -1,0 +1,186 @@
+"""A data set on disk: a folder with dataset.json and TFRecord files, the shards.
+
+dataset.json says what is in it and is written last; a folder without it is not a data set. The same
+input gives the same bytes: no dates, no paths.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfseg import checks
+from tfseg.checks import InputError
+from tfseg.data import records
+
+SCHEMA_VERSION = "1.0"  # a reader takes every version of its own major number
+INFO_FILE = "dataset.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardInfo:
+    """One file of records: its name, its counts, and the SHA-256 of its bytes in hex digits."""
+
+    name: str
+    num_images: int
+    num_instances: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitInfo:
+    """The shards of one split, in order, and their counts."""
+
+    shards: tuple[ShardInfo, ...]
+    num_images: int
+    num_instances: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What dataset.json says.
+
+    Attributes:
+        version: of the schema, "major.minor".
+        tfseg_version: that wrote the data set.
+        source_format: name of the format it was converted from.
+        channels: of every decoded image, 1 where all images are grey, else 3.
+        dtype: of every decoded image, "uint16" where any has 16 bits, else "uint8".
+        class_names: what the instances are; class 1 is the first.
+        overlap_pixels: pixels that several instances of the source claimed.
+        splits: by name, in the order train, val, test.
+    """
+
+    version: str = SCHEMA_VERSION
+    tfseg_version: str
+    source_format: str
+    channels: int
+    dtype: str
+    class_names: tuple[str, ...]
+    overlap_pixels: int
+    splits: dict[str, SplitInfo]
+
+    def to_json(self) -> str:
+        """Returns the text of dataset.json."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> DatasetInfo:
+        """Reads the dataset.json of a folder.
+
+        Raises:
+            InputError: no data set there, one of a newer tfseg, or a damaged file.
+        """
+        path = folder / INFO_FILE
+        if not folder.is_dir():
+            raise InputError(
+                f"No data set at {folder}: no such folder. Make one with tfseg convert."
+            )
+        if not path.is_file():
+            raise InputError(
+                f"{folder} is not a data set: it has no {INFO_FILE}. Make one with tfseg convert."
+            )
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            major = int(content["version"].split(".")[0])
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(path, error) from error
+        if major > int(SCHEMA_VERSION.split(".")[0]):
+            raise InputError(
+                f"{path} has schema version {content['version']}; this tfseg reads up to "
+                f"{SCHEMA_VERSION}. Update tfseg, or convert again with this one."
+            )
+        try:
+            return cls._from_content(content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(path, error) from error
+
+    @classmethod
+    def _from_content(cls, content: dict) -> DatasetInfo:
+        # Entries that a later minor version may add are left out.
+        own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        splits = {
+            name: SplitInfo(
+                tuple(ShardInfo(**shard) for shard in split["shards"]),
+                int(split["num_images"]),
+                int(split["num_instances"]),
+            )
+            for name, split in own["splits"].items()
+        }
+        checks.one_of("dtype", own["dtype"], ("uint8", "uint16"))
+        if own["channels"] not in (1, 3):
+            raise ValueError(f"channels {own['channels']}")
+        return cls(**own | {"splits": splits, "class_names": tuple(own["class_names"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A data set on disk. Nothing is read but dataset.json until records are asked for.
+
+    Attributes:
+        path: its folder.
+        info: what is in it.
+    """
+
+    path: Path
+    info: DatasetInfo
+
+    @classmethod
+    def open(cls, path: str | Path) -> Dataset:
+        """Opens the data set in the folder `path`.
+
+        Raises:
+            InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
+        """
+        return cls(Path(path), DatasetInfo.read(Path(path)))
+
+    def split(self, name: str) -> SplitInfo:
+        """Returns what is in one split.
+
+        Raises:
+            InputError: no such split; names those there are.
+        """
+        checks.one_of(f"The split of {self.path}", name, self.info.splits)
+        return self.info.splits[name]
+
+    def records(self, split: str) -> tf.data.Dataset:
+        """Returns the serialized records of a split, `[]` string, in stored order, each once.
+
+        Raises:
+            InputError: no such split, or a shard is missing.
+        """
+        paths = [self.path / shard.name for shard in self.split(split).shards]
+        for path in paths:
+            if not path.is_file():
+                raise InputError(f"{path} is missing. Convert the data again.")
+        return tf.data.TFRecordDataset([str(path) for path in paths])
+
+    def samples(self, split: str) -> tf.data.Dataset:
+        """Returns the samples of a split in stored order, each once, as `records.decode` does.
+
+        Raises:
+            InputError: no such split, or a shard is missing.
+        """
+        return self.records(split).map(
+            lambda record: records.decode(
+                record, channels=self.info.channels, dtype=self.info.dtype
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
+    return InputError(f"{path} is damaged ({reason.rstrip('.')}). Convert the data again.")
