@@ -1,0 +1,46 @@
+"""What a head is: output maps, targets made from ids, losses, and the way back to ids."""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar, NamedTuple
+
+import keras
+import tensorflow as tf
+
+Maps = dict[str, tf.Tensor]
+
+
+class Decoded(NamedTuple):
+    """Instances of a batch.
+
+    `labels` `[B, H, W]` int32, ids 1 to n_b in image b; `scores` `[B, N]` float32 in [0, 1], the
+    score of id k at k - 1, 0 beyond n_b; N is the largest n_b.
+    """
+
+    labels: tf.Tensor
+    scores: tf.Tensor
+
+
+class Head(abc.ABC):
+    """Everything about one way to represent instances; all of it graph operations."""
+
+    outputs: ClassVar[dict[str, int]]
+    """Channels of every output map, by name."""
+
+    @abc.abstractmethod
+    def targets(self, labels: tf.Tensor) -> Maps:
+        """Makes the targets of every output from `labels` `[B, H, W]` int32 (-1 is ignored)."""
+
+    @abc.abstractmethod
+    def losses(self) -> dict[str, keras.losses.Loss]:
+        """Returns a loss for every output, each with one value a sample."""
+
+    @property
+    @abc.abstractmethod
+    def loss_weights(self) -> dict[str, float]:
+        """The weight of every loss in the sum that is minimised."""
+
+    @abc.abstractmethod
+    def decode(self, outputs: Maps) -> Decoded:
+        """Finds instances from `outputs`, `[B, H, W, channels]` float32 each."""

@@ -1,0 +1,149 @@
+"""Foreground, centre heatmap and offset to the own centre.
+
+Source: Cheng et al., Panoptic-DeepLab (2020), arXiv 1911.10194, sections 3.1 to 3.3. Differences:
+the heatmap's width follows the size of the instance, its target ends at the instance's border so
+that touching instances keep apart, and it is trained by cross-entropy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from tfseg import losses
+from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.kernels import regions
+
+_OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs stay near 1
+_CHUNK = 8192  # pixels compared with all centres at a time: bounds memory at any image size
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CenterOffset(Head):
+    """Votes of foreground pixels for the nearest centre.
+
+    Attributes:
+        sigma: width of the heatmap's bump, as a share of the square root of the instance's area.
+        foreground_threshold: probability from which a pixel belongs to an object.
+        center_threshold: height from which a peak of the heatmap is a centre, in [0, 1].
+        center_distance: peaks closer than this to a higher one are dropped, pixels.
+        min_area: smaller instances are dropped, pixels.
+    """
+
+    outputs: ClassVar[dict[str, int]] = {"foreground": 1, "center": 1, "offset": 2}
+    sigma: float = 0.2
+    foreground_threshold: float = 0.5
+    center_threshold: float = 0.3
+    center_distance: int = 3
+    min_area: int = 12
+
+    def targets(self, labels: tf.Tensor) -> Maps:
+        """Returns foreground and center `[B, H, W, 1]`, offset `[B, H, W, 3]` (see `losses`)."""
+        centers = regions.centers(labels)
+        ignored = labels < 0
+        distance = tf.reduce_sum(centers.offset**2, axis=-1)
+        width = 2.0 * self.sigma**2 * centers.area
+        heat = tf.where(labels > 0, tf.exp(-tf.math.divide_no_nan(distance, width)), 0.0)
+        foreground = tf.cast(labels > 0, tf.float32)
+
+        def mark(values: tf.Tensor) -> tf.Tensor:
+            return tf.where(ignored, -1.0, values)[..., None]
+
+        return {
+            "foreground": mark(foreground),
+            "center": mark(heat),
+            "offset": tf.concat([centers.offset / _OFFSET_UNIT, foreground[..., None]], axis=-1),
+        }
+
+    def losses(self) -> dict[str, keras.losses.Loss]:
+        """Dice + BCE, cross-entropy on the heatmap, L1 on the offsets."""
+        return {
+            "foreground": losses.DiceBCE(name="foreground"),
+            "center": losses.HeatmapBCE(name="center"),
+            "offset": losses.OffsetL1(name="offset"),
+        }
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Chosen so that the three gradients are of one size at the start of training."""
+        return {"foreground": 1.0, "center": 5.0, "offset": 0.5}
+
+    def decode(self, outputs: Maps) -> Decoded:
+        """Peaks of the heatmap become ids; every foreground pixel joins the centre it points at."""
+        shape = tf.shape(outputs["foreground"])
+        logits = outputs["center"]
+        window = 2 * self.center_distance + 1
+        # On logits, because the probability saturates and would make plateaus of one height.
+        highest = tf.nn.max_pool2d(logits, window, 1, "SAME")
+        foreground = tf.sigmoid(outputs["foreground"])[..., 0]
+        heat = tf.sigmoid(logits)[..., 0]
+        object_pixel = foreground > self.foreground_threshold
+        peak = object_pixel & (heat > self.center_threshold) & (logits == highest)[..., 0]
+        offset = outputs["offset"] * _OFFSET_UNIT
+
+        labels = tf.map_fn(
+            lambda maps: _group(*maps),
+            (peak, object_pixel, offset),
+            fn_output_signature=tf.TensorSpec([None, None], tf.int32),
+        )
+        labels = tf.reshape(labels, shape[:3])
+        return _score(labels, foreground, tf.where(peak, heat, 0.0), self.min_area)
+
+
+def _group(peak: tf.Tensor, object_pixel: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """Gives every object pixel the number of the centre nearest to the place it points at."""
+    centers = tf.cast(tf.where(peak), tf.float32)  # [K, 2]
+    pixels = tf.where(object_pixel & tf.reduce_any(peak))  # [P, 2], none where there is no centre
+    votes = tf.cast(pixels, tf.float32) + tf.gather_nd(offset, pixels)
+    return tf.scatter_nd(pixels, _nearest(votes, centers) + 1, tf.shape(peak, tf.int64))
+
+
+def _nearest(places: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
+    """Returns for each of `places` `[P, 2]` the index `[P]` int32 of its nearest of `[K, 2]`."""
+    # One centre beyond everything, so that argmin has something to look at where there is none.
+    centers = tf.pad(centers, [[0, 1], [0, 0]], constant_values=1e9)
+    num_chunks = tf.maximum(1, -(-tf.shape(places)[0] // _CHUNK))
+
+    def look(chunk: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        part = places[chunk * _CHUNK : (chunk + 1) * _CHUNK]
+        # Differences before squares: |c|^2 - 2 v.c loses whole pixels in float32 on large images.
+        y, x = (part[:, None, axis] - centers[None, :, axis] for axis in (0, 1))
+        return chunk + 1, found.write(chunk, tf.argmin(y * y + x * x, -1, tf.int32))
+
+    found = tf.TensorArray(tf.int32, num_chunks, infer_shape=False, element_shape=[None])
+    _, found = tf.while_loop(lambda chunk, _: chunk < num_chunks, look, (0, found))
+    return found.concat()
+
+
+def _score(labels: tf.Tensor, foreground: tf.Tensor, heat: tf.Tensor, min_area: int) -> Decoded:
+    """Drops small instances, numbers the others without gaps and scores them.
+
+    The score is the height of the centre's peak times the mean foreground probability, as in
+    Panoptic-DeepLab, section 3.3.
+    """
+    shape = tf.shape(labels)
+    num_ids = tf.reduce_max(labels) + 1  # with the background
+    key = tf.reshape(labels + tf.range(shape[0])[:, None, None] * num_ids, [-1])
+    num_keys = shape[0] * num_ids
+
+    def by_instance(reduce: Callable[..., tf.Tensor], values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(reduce(tf.reshape(values, [-1]), key, num_keys), [shape[0], num_ids])
+
+    area = by_instance(tf.math.unsorted_segment_sum, tf.ones_like(foreground))
+    kept = (area >= min_area) & (tf.range(num_ids) > 0)
+    number = tf.cumsum(tf.cast(kept, tf.int32), axis=1) * tf.cast(kept, tf.int32)
+    score = by_instance(tf.math.unsorted_segment_max, heat) * by_instance(
+        tf.math.unsorted_segment_mean, foreground
+    )
+    place = tf.where(kept)
+    column = tf.cast(tf.gather_nd(number, place), tf.int64) - 1
+    scores = tf.scatter_nd(
+        tf.stack([place[:, 0], column], axis=-1),
+        tf.gather_nd(score, place),
+        tf.cast([shape[0], tf.reduce_max(number)], tf.int64),
+    )
+    return Decoded(tf.reshape(tf.gather(tf.reshape(number, [-1]), key), shape), scores)

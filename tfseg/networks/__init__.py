@@ -1,0 +1,1 @@
+"""Networks of segmentation-models with the outputs of an instance head."""

@@ -1,0 +1,79 @@
+"""From a configuration to a `keras.Model` with one output map for each map of the head."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import keras
+
+from tfseg import checks
+from tfseg.config import ModelConfig
+from tfseg.heads import make_head
+from tfseg.networks.backbones import backbones, segmentation_models
+
+STRIDE = 32  # height and width of the input must be multiples of it
+
+
+def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
+    """Builds the network.
+
+    Args:
+        config: which; `channels` must be set.
+        seed: of the initial weights.
+
+    Returns:
+        A functional model: images `[B, H, W, channels]` float32 in [0, 1], H and W multiples of 32,
+        -> dict of maps `[B, H, W, n]` float32, logits, named as in the head's `outputs`. Its batch
+        normalisation is synchronised, so statistics are those of the global batch on any number of
+        replicas.
+
+    Raises:
+        InputError: an unknown backbone, or no number of channels.
+    """
+    checks.one_of("model.backbone", config.backbone, backbones())
+    checks.in_range("model.channels", config.channels, low=1)
+    with _seeded_initializers(seed):
+        network = _network(config)
+        features = _features(network)
+        outputs = {
+            name: keras.layers.Conv2D(
+                channels, 3, padding="same", dtype="float32", name=f"{config.head}_{name}"
+            )(features)
+            for name, channels in make_head(config.head).outputs.items()
+        }
+        model = keras.Model(network.input, outputs, name=f"{config.architecture.lower()}_instances")
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+    return model
+
+
+def _network(config: ModelConfig) -> keras.Model:
+    options = {"decoder_filters": config.decoder_filters} if config.architecture == "Unet" else {}
+    return getattr(segmentation_models(), config.architecture)(
+        config.backbone,
+        input_shape=(None, None, config.channels),
+        classes=1,
+        encoder_weights=None,
+        **options,
+    )
+
+
+def _features(network: keras.Model) -> keras.KerasTensor:
+    """Returns what the network's own last convolution reads; that convolution is left out."""
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    return convolutions[-1].input
+
+
+@contextlib.contextmanager
+def _seeded_initializers(seed: int) -> Iterator[None]:
+    # Keras draws the seed of an unseeded initializer from Python's generator, and
+    # segmentation-models passes no seed on. Python's own state is given back untouched.
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -1,0 +1,1 @@
+"""Training: devices, one step, checkpoints, and the loop that joins them."""

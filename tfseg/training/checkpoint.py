@@ -1,0 +1,94 @@
+"""Checkpoints: one file each, written whole or not at all.
+
+A checkpoint is a NumPy archive of every variable and the step it belongs to. The batch that comes
+next is a function of the step, so nothing else is needed to go on. The archive carries a CRC of
+every member, which NumPy verifies when it reads: a damaged file is an error, never wrong weights.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfseg import checks
+
+LAST, BEST = "last.npz", "best.npz"
+
+
+def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: float) -> None:
+    """Writes `variables` atomically.
+
+    Args:
+        path: replaced only when the new file is whole and on disk.
+        variables: in a fixed order; any order that `restore` is given again.
+        step: optimizer steps done.
+        loss: the best validation loss so far.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez(file, step=step, loss=loss, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise checks.InputError(
+            f"{path} cannot be written: {error.strerror}. The checkpoint before it is kept; "
+            "free some space or choose another run directory."
+        ) from error
+
+
+def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float]:
+    """Reads what `save` wrote into `variables`; takes all of them or none.
+
+    A file may hold more variables than are asked for (the optimizer's), never fewer.
+
+    Returns:
+        The step and the best validation loss.
+
+    Raises:
+        InputError: no such file, damaged, or of another architecture.
+    """
+    if not path.is_file():
+        raise checks.InputError(
+            f"{path.parent.parent} has no checkpoint {path.name}; train it first: tfseg train."
+        )
+    try:
+        with np.load(path) as archive:
+            step, loss = int(archive["step"]), float(archive["loss"])
+            arrays = [archive[name] for name in sorted(set(archive.files) - {"step", "loss"})]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise checks.InputError(f"{path} is damaged ({error}); remove it.") from error
+    _check_architecture(path, arrays, variables)
+    for variable, array in zip(variables, arrays, strict=False):
+        variable.assign(array)
+    return step, loss
+
+
+def _check_architecture(
+    path: Path, arrays: Sequence[np.ndarray], variables: Sequence[keras.Variable]
+) -> None:
+    rule = f"{path} belongs to another architecture"
+    remedy = "use the configuration the run was trained with"
+    if len(arrays) < len(variables):
+        raise checks.InputError(
+            f"{rule}: it has {len(arrays)} variables, the network {len(variables)}; {remedy}."
+        )
+    for array, variable in zip(arrays, variables, strict=False):
+        if array.shape != tuple(variable.shape):
+            raise checks.InputError(
+                f"{rule}: {variable.path} is {tuple(variable.shape)} here and {array.shape} there; "
+                f"{remedy}."
+            )
