@@ -1,0 +1,205 @@
+"""Help, version, exit codes and messages of the command line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+import tfseg as package
+from tfseg import cli
+from tfseg.checks import InputError
+from tfseg.commands import COMMANDS, check
+
+HEAVY = {"tensorflow", "keras", "numpy", "pandas", "scipy", "skimage", "matplotlib", "rich"}
+
+
+def one_line(result):
+    """Returns what follows "tfseg: error: " on the only line of standard error."""
+    assert (result.code, result.out) == (2, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("tfseg: error: ")
+    return line.removeprefix("tfseg: error: ")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]])
+def test_help_and_version_load_no_heavy_library(arguments):
+    code = (
+        "import sys\n"
+        "from tfseg.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"heavy = {HEAVY!r} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout
+
+
+def test_the_module_runs_as_the_command():
+    result = subprocess.run(
+        [sys.executable, "-m", "tfseg", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"tfseg {package.__version__}\n"
+
+
+def test_bad_use_ends_the_process_with_code_2_and_one_line():
+    result = subprocess.run(
+        [sys.executable, "-m", "tfseg", "trian"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "Did you mean 'train'?" in result.stderr
+
+
+def test_the_log_level_that_the_user_chose_is_kept(tfseg, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    tfseg("nonsense")
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_purpose_example_and_a_line_for_every_option(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([name, "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    assert text.startswith(f"usage: tfseg {name} [options]")
+    assert f"Example: tfseg {name} " in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+    # An option without help is one line that the next option follows.
+    assert not re.search(r"^  (--\S+)( [A-Z\[{]\S*)?\n(  --|\n|$)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_every_command_is_valid(name, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    (example,) = re.findall(r"^Example: tfseg (.*)$", capsys.readouterr().out, re.MULTILINE)
+    module, values = cli._parse(shlex.split(example))
+    assert module.__name__ == f"tfseg.commands.{name}"
+    assert values
+
+
+def test_the_help_shows_units_and_defaults(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "side of the square training crop, pixels, a multiple of 32. (default: 128)" in text
+    assert "every augmentation. (default: 0)" in text
+
+
+def test_no_command_at_all_lists_the_commands(tfseg):
+    assert one_line(tfseg()).startswith("name a command: convert, check, train,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["predct"], "Did you mean 'predict'?"),
+        (["convert", "a", "b", "--val_fracton", "0.1"], "Did you mean '--val_fraction'?"),
+        (["convert", "a", "b", "--seed", "x"], "--seed must be an integer; got x."),
+        (["convert", "a", "b", "--format", "label_map"], "Did you mean 'label_maps'?"),
+        (["train", "a", "b", "--train.batch_sise=4"], "Did you mean '--train.batch_size'?"),
+        (["train", "a", "b", "--train.steps", "3.5"], "--train.steps must be an integer; got 3.5."),
+        (["train", "a", "b", "--train.devices", "CPU:0"], "must be a list, such as [a,b]"),
+        (["train", "a", "b", "--train.batch_size", "0"], "train.batch_size must be"),
+        (["train", "a", "b", "--model.architecture", "Unett"], "Did you mean 'Unet'?"),
+        (["train", "a"], "required: run_dir. See tfseg train --help."),
+        (["predict", "run", "a.png"], "required: out. See tfseg predict --help."),
+        (["check", "a", "b"], "unrecognized arguments: b. See tfseg check --help."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments, said):
+    assert said in one_line(tfseg(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trian: {steps: 4}", "unknown name 'trian'. Did you mean 'train'?"),
+        ("train: {batch_sise: 4}", "unknown name 'train.batch_sise'. Did you mean 'train.batch_s"),
+        ("resume: true", "unknown name 'resume'."),
+        ("train: {steps: x}", "--train.steps must be an integer; got x."),
+        ("train: 3", "train must map names to values; got 3."),
+        ("- 3", "it must map names to values"),
+        ("", "it must map names to values"),
+        ("train: [", "not YAML, line 1:"),
+    ],
+)
+def test_a_bad_configuration_file_is_named_with_what_is_wrong(tfseg, tmp_path, text, said):
+    path = tmp_path / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    line = one_line(tfseg("train", "data", "run", "--config", path))
+    assert line.startswith(f"--config {path}: ")
+    assert said in line
+
+
+def test_a_configuration_file_that_is_not_there_is_named(tfseg, tmp_path):
+    line = one_line(tfseg("bench", "data", "--config", tmp_path / "no.yaml"))
+    assert line == f"--config {tmp_path / 'no.yaml'}: No such file or directory. Check the path."
+
+
+def test_options_override_the_configuration_file_and_the_rest_keeps_its_default(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("seed: 5\ntrain: {batch_size: 4, learning_rate: 1e-3}\n", encoding="utf-8")
+    _, values = cli._parse(
+        ["train", "data", "run", "--config", str(path), "--train.batch_size", "16"]
+    )
+    config, default = values["config"], package.RunConfig()
+    assert (config.seed, config.train.batch_size, config.train.learning_rate) == (5, 16, 1e-3)
+    assert config.train.steps == default.train.steps
+    assert (config.data, config.model, config.augment) == (
+        default.data,
+        default.model,
+        default.augment,
+    )
+
+
+def test_the_configuration_written_beside_a_run_can_be_read_again(tmp_path):
+    path = tmp_path / "config.yaml"
+    config = package.RunConfig(seed=3, augment=({"name": "GaussNoise", "p": 0.5},))
+    package.config.write(config, path)
+    _, values = cli._parse(["train", "data", "run", "--config", str(path)])
+    assert values["config"] == config
+
+
+def raising(error):
+    def run(**_):
+        raise error
+
+    return run
+
+
+def test_bad_input_is_one_line_even_where_its_message_has_more(tfseg, monkeypatch):
+    monkeypatch.setattr(check, "run", raising(InputError("first\nsecond")))
+    assert one_line(tfseg("check", "data")) == "first second"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_refuses_is_one_line_with_the_place_and_a_remedy(tfseg, monkeypatch, number):
+    error = OSError(number, os.strerror(number), "/some/file")
+    monkeypatch.setattr(check, "run", raising(error))
+    line = one_line(tfseg("check", "data"))
+    assert line.startswith(f"/some/file: {os.strerror(number)}. ")
+    assert line.endswith(("place.", "written to."))
+
+
+def test_a_defect_keeps_its_traceback(tfseg, monkeypatch):
+    monkeypatch.setattr(check, "run", raising(OSError(errno.EIO, "broken")))
+    with pytest.raises(OSError, match="broken"):
+        tfseg("check", "data")
+
+
+def test_an_interrupt_is_one_line_and_code_130(tfseg, monkeypatch):
+    monkeypatch.setattr(check, "run", raising(KeyboardInterrupt()))
+    assert tfseg("check", "data") == (130, "", "tfseg: interrupted\n")

@@ -1,0 +1,122 @@
+"""tfseg evaluate, predict and demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+FIGURES = {"dice", "iou", "ap50", "ap", "pq", "sq", "rq"}
+
+
+def test_evaluate_writes_the_table_the_summary_and_its_options(tfseg, run_dir, dataset, tmp_path):
+    result = tfseg("evaluate", run_dir, dataset, "--out", tmp_path / "scores", "--json")
+    assert result.code == 0
+    assert set(result.json) >= FIGURES
+    assert (result.json["split"], result.json["num_images"]) == ("val", 2)
+    assert (result.json["ap50"], len(result.json["ap"])) == (result.json["ap"]["0.50"], 10)
+    summary = json.loads((tmp_path / "scores" / "summary.json").read_text(encoding="utf-8"))
+    assert all(summary[name] == result.json[name] for name in FIGURES)
+    assert len(pd.read_csv(tmp_path / "scores" / "per_image.csv")) == 2
+    options = json.loads((tmp_path / "scores" / "options.json").read_text(encoding="utf-8"))
+    assert options == {
+        "command": "evaluate",
+        "run_dir": str(run_dir),
+        "dataset": str(dataset),
+        "split": "val",
+        "checkpoint": "best",
+    }
+
+
+def test_evaluate_prints_every_figure_and_writes_beside_the_run(tfseg, run_dir, dataset):
+    result = tfseg("evaluate", run_dir, dataset, "--split=train", "--checkpoint=last")
+    assert result.code == 0
+    assert {line.split()[0] for line in result.out.splitlines()} >= FIGURES
+    assert (run_dir / "evaluation-train" / "summary.json").is_file()
+
+
+def test_evaluate_on_the_training_images_says_so(tfseg, run_dir, files, tmp_path):
+    assert tfseg("convert", files, tmp_path / "data").code == 0
+    result = tfseg("evaluate", run_dir, tmp_path / "data", "--out", tmp_path / "out")
+    assert result.code == 0
+    assert "tfseg: warning: no split test or val; scoring train" in result.err
+
+
+def test_evaluate_refuses_an_unknown_split_with_those_there_are(tfseg, run_dir, dataset):
+    result = tfseg("evaluate", run_dir, dataset, "--split=tset")
+    assert (result.code, result.out) == (2, "")
+    assert "train" in result.err
+    assert not (run_dir / "evaluation-tset").exists()
+
+
+def test_predict_does_the_others_when_one_file_cannot_be_read(tfseg, run_dir, files, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes((files / "images" / "00.png").read_bytes()[:60])
+    wide = tmp_path / "wide.png"
+    Image.fromarray(np.full((33, 70, 3), 90, np.uint8)).save(wide)
+    result = tfseg("predict", run_dir, files / "images", bad, wide, "--out", tmp_path / "out")
+    assert result.code == 1
+    assert f"tfseg: skipped {bad}: " in result.err
+    assert result.out.splitlines()[:2] == ["done       9", "skipped    1"]
+    labels = {path.stem for path in (tmp_path / "out" / "labels").iterdir()}
+    assert labels == {path.stem for path in (tmp_path / "out" / "overlays").iterdir()}
+    assert labels == {f"{index:02d}" for index in range(8)} | {"wide"}
+    assert np.asarray(Image.open(tmp_path / "out" / "labels" / "wide.png")).shape == (33, 70)
+    assert (tmp_path / "out" / "options.json").is_file()
+
+
+def test_predict_of_good_files_exits_with_0(tfseg, run_dir, files, tmp_path):
+    image = files / "images" / "00.png"
+    assert tfseg("predict", run_dir, image, "--out", tmp_path / "out").code == 0
+
+
+def test_demo_spares_a_folder_that_no_demo_made(tfseg, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    result = tfseg("demo", "--out", tmp_path, "--overwrite")
+    assert (result.code, result.out) == (2, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_demo_replaces_an_earlier_demo_only_when_asked(tfseg, tmp_path):
+    (tmp_path / "options.json").write_text('{"command": "demo"}', encoding="utf-8")
+    result = tfseg("demo", "--out", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert "--overwrite" in result.err
+
+
+def test_demo_refuses_a_file_and_impossible_steps(tfseg, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert "is a file" in tfseg("demo", "--out", tmp_path / "file").err
+    result = tfseg("demo", "--out", tmp_path / "new", "--steps=0")
+    assert result.code == 2
+    assert "steps" in result.err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def demo(tfseg, tmp_path: Path):
+    """A demo of two steps: everything runs, the figures mean nothing."""
+    (tmp_path / "options.json").write_text('{"command": "demo"}', encoding="utf-8")
+    return tfseg("demo", "--out", tmp_path, "--steps=2", "--overwrite", "--json")
+
+
+def test_demo_goes_from_the_sample_to_pictures_and_figures(demo, tmp_path):
+    assert demo.code == 0
+    assert set(demo.json) >= FIGURES | {"seconds", "pictures"}
+    assert demo.json["num_images"] == 12
+    assert demo.json["pictures"] == str(tmp_path / "pictures")
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 12
+    assert (tmp_path / "predicted" / "instances.csv").is_file() or not demo.json["num_predicted"]
+    assert (tmp_path / "evaluation" / "per_image.csv").is_file()
+
+
+@pytest.mark.slow
+def test_demo_reaches_its_figures_on_images_not_trained_on(tfseg, tmp_path):
+    result = tfseg("demo", "--out", tmp_path / "demo", "--json")
+    assert result.code == 0
+    assert result.json["dice"] >= 0.90
+    assert result.json["ap50"] >= 0.75

@@ -1,0 +1,140 @@
+"""tfseg train, bench and export, and how they stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from tfseg import config
+from tfseg.data.images import read_image
+from tfseg.inference.segmenter import load
+from tfseg.training.trainer import Trainer
+
+
+def test_train_leaves_the_configuration_the_history_and_both_checkpoints(run_dir):
+    written = config.read(run_dir / "config.yaml")
+    assert (written.train.steps, written.train.batch_size, written.data.crop_size) == (4, 2, 64)
+    assert pd.read_csv(run_dir / "history.csv")["step"].tolist() == [2, 4]
+    names = {path.stem for path in (run_dir / "checkpoints").iterdir()}
+    assert {"best", "last"} <= names
+
+
+def test_train_prints_one_object_and_its_progress_elsewhere(tfseg, dataset, small, tmp_path):
+    result = tfseg("train", dataset, tmp_path / "run", "--json", *small)
+    assert result.code == 0
+    assert result.json["run_dir"] == str(tmp_path / "run")
+    assert result.json["steps"] == 4
+    assert result.json["loss"] > 0
+    assert "train 4/4  loss " in result.err
+    assert "images/s" in result.err
+
+
+def test_train_does_not_write_over_a_run(tfseg, dataset, run_dir, small):
+    before = (run_dir / "history.csv").read_bytes()
+    result = tfseg("train", dataset, run_dir, *small)
+    assert (result.code, result.out) == (2, "")
+    assert "--resume" in result.err
+    assert (run_dir / "history.csv").read_bytes() == before
+
+
+def test_an_unknown_backbone_is_refused_with_the_nearest(tfseg, dataset, tmp_path):
+    result = tfseg("train", dataset, tmp_path / "run", "--model.backbone", "resnet81")
+    assert (result.code, result.out) == (2, "")
+    assert "resnet81" in result.err
+    assert "Did you mean 'resnet" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_an_interrupted_run_says_how_to_go_on(tfseg, dataset, tmp_path, monkeypatch):
+    def fit(self, *_, **__):
+        (self.run_dir / "checkpoints").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "fit", fit)
+    result = tfseg("train", dataset, tmp_path / "run")
+    run = tmp_path / "run"
+    command = f"tfseg train {dataset} {run} --resume --config {run / 'config.yaml'}"
+    assert result == (130, "", f"tfseg: interrupted; go on with: {command}\n")
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on(tfseg, dataset, small, tmp_path):
+    run = tmp_path / "run"
+    arguments = ["train", str(dataset), str(run), *small, "--train.checkpoint_every=1"]
+    command = [sys.executable, "-m", "tfseg", *arguments, "--train.steps=100000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(run / "history.csv", process)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith(f"tfseg: interrupted; go on with: tfseg train {dataset}")
+    reached = pd.read_csv(run / "history.csv")["step"].iloc[-1]
+    resumed = tfseg(*arguments, "--resume", f"--train.steps={reached + 1}", "--json")
+    assert resumed.code == 0
+    assert resumed.json["steps"] == reached + 1
+
+
+def test_an_interrupt_before_the_first_checkpoint_does_not_promise_one(
+    tfseg, dataset, tmp_path, monkeypatch
+):
+    def fit(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "fit", fit)
+    result = tfseg("train", dataset, tmp_path / "run")
+    assert result == (130, "", "tfseg: interrupted before the first checkpoint\n")
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 300
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_bench_prints_a_row_for_every_stage(tfseg, dataset, small):
+    result = tfseg("bench", dataset, "--batches=1", "--json", *small)
+    assert result.code == 0
+    stages = result.json["stages"]
+    assert len(stages) >= 3
+    assert all(row["images_per_second"] > 0 for row in stages)
+    for row in stages:
+        product = row["images_per_second"] * row["milliseconds_per_image"]
+        assert product == pytest.approx(1000, rel=0.01)
+    assert result.json["config"]["data"]["crop_size"] == 64
+
+
+def test_export_writes_a_model_that_finds_what_predict_finds(tfseg, run_dir, files, tmp_path):
+    result = tfseg("export", run_dir, tmp_path / "exported")
+    assert (result.code, result.out) == (0, f"SavedModel: {tmp_path / 'exported'}\n")
+    image = read_image(files / "images" / "00.png")
+    exported = tf.saved_model.load(os.fspath(tmp_path / "exported"))
+    label = exported(tf.constant(image[None]))["labels"][0]
+    np.testing.assert_array_equal(label, load(run_dir).predict(image).label)
+    refused = tfseg("export", run_dir, tmp_path / "exported")
+    assert refused.code == 2
+    assert "--overwrite" in refused.err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "export"])
+def test_a_folder_without_a_run_is_named(tfseg, dataset, files, tmp_path, command):
+    rest = {
+        "evaluate": [dataset],
+        "predict": [files / "images", "--out", tmp_path / "out"],
+        "export": [tmp_path / "out"],
+    }
+    result = tfseg(command, tmp_path / "no-run", *rest[command])
+    assert (result.code, result.out) == (2, "")
+    assert str(tmp_path / "no-run") in result.err
+    assert len(result.err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()

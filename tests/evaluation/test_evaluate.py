@@ -1,0 +1,41 @@
+"""Evaluation of a network on a split."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from tfseg.evaluation.evaluate import evaluate
+
+
+class Split:
+    """The samples of a data set, with a truth of one instance in the first rows."""
+
+    def __init__(self, heights: list[int]) -> None:
+        self.heights = heights
+
+    def samples(self, split: str) -> Split:
+        assert split == "test"
+        return self
+
+    def as_numpy_iterator(self):
+        for height in self.heights:
+            label = np.zeros((height, 4), np.int32)
+            label[:2] = 1
+            image = (label * 200).astype(np.uint8)[..., None]
+            yield {"id": f"né{height}".encode(), "image": image, "label": label}
+
+
+def threshold(image: np.ndarray) -> SimpleNamespace:
+    """Finds the bright pixels, but nothing in an image of five rows."""
+    return SimpleNamespace(label=(image[..., 0] > 100).astype(np.int32) * (len(image) != 5))
+
+
+def test_every_sample_is_scored_once_at_its_own_size():
+    evaluation = evaluate(SimpleNamespace(predict=threshold), Split([3, 5, 7]), "test")
+    assert evaluation.per_image.id.tolist() == ["né3", "né5", "né7"]
+    assert evaluation.per_image.ap50.tolist() == [1.0, 0.0, 1.0]
+    # 16 of 24 true pixels found: Dice = 2 x 16 / (24 + 16)
+    assert evaluation.summary()["dice"] == 0.8
+    assert evaluation.summary()["ap50"] == 2 / 3

@@ -1,0 +1,74 @@
+"""The command `tfseg`: joins the subcommands and turns what goes wrong into one line.
+
+Exit codes: what the subcommand returns, 2 for bad use or bad input, 130 for Ctrl-C. Nothing here or
+in the option parsing imports TensorFlow, so that `tfseg --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import tfseg
+from tfseg.checks import InputError
+from tfseg.commands import COMMANDS, options
+
+DESCRIPTION = """Instance segmentation: from a folder of images to a trained, evaluated network.
+
+Example: tfseg demo --out tfseg-demo
+"""
+# What the operating system refuses, and what helps; any other OSError keeps its traceback.
+REMEDIES = {
+    errno.EACCES: "Check its permissions or choose another place.",
+    errno.EPERM: "Check its permissions or choose another place.",
+    errno.EROFS: "Choose a place that can be written to.",
+    errno.ENOSPC: "Free some space or choose another place.",
+    errno.EDQUOT: "Free some space or choose another place.",
+    errno.ENOTDIR: "A part of the path is a file; choose another place.",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `tfseg` with `arguments`, by default those of the process; returns the exit code."""
+    # Before TensorFlow is loaded, and only in the command: its start-up notes are not results.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        command, values = _parse(sys.argv[1:] if arguments is None else arguments)
+        return command.run(**values)
+    except InputError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{place}{error.strerror}. {REMEDIES[error.errno]}")
+    except KeyboardInterrupt as interrupt:
+        print(f"tfseg: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        return 130
+
+
+def _refuse(message: str) -> int:
+    print(f"tfseg: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
+    """Returns the subcommand's module and the arguments of its `run`."""
+    if not arguments:
+        raise InputError(f"name a command: {', '.join(COMMANDS)}. See tfseg --help.")
+    parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
+    subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
+    modules = {name: importlib.import_module(f"tfseg.commands.{name}") for name in COMMANDS}
+    for name, module in modules.items():
+        purpose = module.__doc__.partition("\n")[0]
+        subparser = options.Parser(description=module.__doc__)
+        module.add_options(subparser)
+        subcommands.add_subcommand(name, subparser, help=purpose)
+        options.name(subparser, f"tfseg {name}")
+    namespace = parser.parse_args(list(arguments)).as_dict()
+    name = namespace["command"]
+    return modules[name], options.resolved(namespace[name])

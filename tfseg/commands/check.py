@@ -1,0 +1,54 @@
+"""Looks for what is wrong with a data set: counts, types, unreadable records, bad ids.
+
+Exit code 1 where there is an error; warnings alone leave it 0.
+
+Example: tfseg check nuclei
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from tfseg.commands.options import Parser, add_json
+from tfseg.commands.output import print_json, print_table
+
+
+def add_options(parser: Parser) -> None:
+    """Declares what `run` takes."""
+    parser.add_argument("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    add_json(parser)
+
+
+def run(*, dataset: Path, json: bool) -> int:
+    """Checks, and prints the splits and the findings."""
+    from tfseg.data.check import check
+    from tfseg.data.store import Dataset
+
+    info = Dataset.open(dataset).info
+    findings = check(dataset)
+    errors = sum(finding.level == "error" for finding in findings)
+    warnings = len(findings) - errors
+    if json:
+        splits = {
+            name: {"images": split.num_images, "instances": split.num_instances}
+            for name, split in info.splits.items()
+        }
+        print_json(
+            {
+                "dataset": dataset,
+                "splits": splits,
+                "errors": errors,
+                "warnings": warnings,
+                "findings": [dataclasses.asdict(finding) for finding in findings],
+            }
+        )
+    else:
+        print_table(
+            [("split", "images", "instances")]
+            + [(name, s.num_images, s.num_instances) for name, s in info.splits.items()]
+        )
+        for finding in findings:
+            print(f"{finding.level}: {finding.place}: {finding.message} {finding.remedy}")
+        print(f"{errors} errors, {warnings} warnings")
+    return 1 if errors else 0

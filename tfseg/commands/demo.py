@@ -1,0 +1,102 @@
+"""Does everything once on the embedded sample: convert, train, evaluate, predict, draw.
+
+Takes some minutes on two CPU cores. DIR gets data/, run/, evaluation/, predicted/ and pictures/:
+the 12 images that were not trained on, each beside its true and its predicted instances.
+
+Example: tfseg demo --out tfseg-demo
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+
+from tfseg.checks import InputError
+from tfseg.commands import evaluate, train
+from tfseg.commands.options import Parser, add_json
+from tfseg.commands.output import print_figures, print_json, read_json, write_json
+from tfseg.commands.progress import progress
+from tfseg.config import RunConfig
+
+OPTIONS = "options.json"
+
+
+def add_options(parser: Parser) -> None:
+    """Declares what `run` takes."""
+    add = parser.add_argument
+    steps = RunConfig().train.steps
+    add("--out", metavar="DIR", type=Path, default=Path("tfseg-demo"), help="output folder")
+    add("--steps", type=int, default=steps, help="optimizer steps; fewer are faster and worse")
+    add("--overwrite", action="store_true", help="replace an earlier demo in DIR")
+    add_json(parser)
+
+
+def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
+    """Runs the demo, and prints the figures and where the pictures lie."""
+    start = time.monotonic()
+    config = _config(steps)
+    _prepare(out, overwrite=overwrite)
+    write_json(out / OPTIONS, {"command": "demo", "steps": steps})
+    summary = _work(config, out)
+    seconds = time.monotonic() - start
+    pictures = out / "pictures"
+    if json:
+        print_json({**summary, "seconds": seconds, "pictures": pictures})
+    else:
+        print(f"{summary['num_images']} images not trained on, {seconds:.0f} seconds in all")
+        print_figures(summary)
+        print(f"pictures (input | truth | prediction): {pictures}")
+    return 0
+
+
+def _config(steps: int) -> RunConfig:
+    config = RunConfig()
+    warmup_steps = min(config.train.warmup_steps, steps)
+    return dataclasses.replace(
+        config, train=dataclasses.replace(config.train, steps=steps, warmup_steps=warmup_steps)
+    )
+
+
+def _prepare(out: Path, *, overwrite: bool) -> None:
+    """Makes the folder; clears it only where a demo made it."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder.")
+    if out.exists() and any(out.iterdir()):
+        if read_json(out / OPTIONS).get("command") != "demo":
+            raise InputError(f"--out {out} has other files in it; name an empty or new folder.")
+        if not overwrite:
+            raise InputError(f"--out {out} has a demo in it; add --overwrite to replace it.")
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _work(config: RunConfig, out: Path) -> dict[str, float]:
+    from tfseg import sample
+    from tfseg.data.convert import convert
+    from tfseg.inference.segmenter import load
+
+    with progress("convert") as report:
+        dataset = convert(sample.path(), out / "data", class_name="nucleus", on_progress=report)
+    train.fit(config, dataset.path, out / "run", resume=False)
+    segmenter = load(out / "run")
+    summary = evaluate.score(segmenter, dataset, "test", out / "evaluation")
+    _draw(segmenter, sample.path() / "test", out)
+    return summary
+
+
+def _draw(segmenter: object, source: Path, out: Path) -> None:
+    """Predicts the images of `source`, and sets each beside its truth and its prediction."""
+    from tfseg.data.images import list_images, read_image, read_label, write_picture
+    from tfseg.evaluation.plots import panel
+    from tfseg.inference.predict import predict_files
+
+    images, truths = (list_images(source / kind) for kind in ("images", "labels"))
+    with progress("predict") as report:
+        predict_files(segmenter, images, out / "predicted", on_progress=report)
+    predictions = list_images(out / "predicted" / "labels")
+    (out / "pictures").mkdir()
+    for image, truth, prediction in zip(images, truths, predictions, strict=True):
+        picture = panel(read_image(image), read_label(truth), read_label(prediction))
+        write_picture(out / "pictures" / f"{image.stem}.png", picture)

@@ -1,0 +1,29 @@
+"""Writes a trained network as a SavedModel that takes images and returns instance ids.
+
+Example: tfseg export runs/first exported
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfseg.commands.options import Parser
+
+
+def add_options(parser: Parser) -> None:
+    """Declares what `run` takes."""
+    add = parser.add_argument
+    add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
+    add("destination", metavar="DEST", type=Path, help="folder of the SavedModel, made here")
+    add("--checkpoint", choices=("best", "last"), default="best", help="weights to export")
+    add("--overwrite", action="store_true", help="replace a SavedModel that is at DEST")
+
+
+def run(*, run_dir: Path, destination: Path, checkpoint: str, overwrite: bool) -> int:
+    """Exports, and prints where the model lies."""
+    from tfseg.inference.export import export
+    from tfseg.inference.segmenter import load
+
+    written = export(load(run_dir, checkpoint_name=checkpoint), destination, overwrite=overwrite)
+    print(f"SavedModel: {written}")
+    return 0

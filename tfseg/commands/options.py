@@ -1,0 +1,166 @@
+"""Parsing of options: jsonargparse, with errors of one line that name the nearest valid option."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jsonargparse
+import yaml
+
+from tfseg import config
+from tfseg.checks import InputError, nearest
+
+RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
+TYPES = {"int": "an integer", "float": "a number", "tuple": "a list, such as [a,b]"}
+# What jsonargparse and argparse say, where this module says it better.
+WRONG_TYPE = re.compile(r'Parser key "(\S+)":\s+Expected a <class \'(\w+)\'>. Got value: (.*)')
+REQUIRED = re.compile(r"the following arguments are required: (\w+)\.(.*)")
+UNKNOWN_OPTION = re.compile(r"unrecognized arguments: ([^\s=]+)")
+UNKNOWN_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHelpFormatter):
+    """Keeps the lines of the description; adds its default to every option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        if not action.option_strings:
+            return action.help or ""
+        default = action.default
+        has_default = not (default is None or default is False or default == argparse.SUPPRESS)
+        shown = " (default: %(default)s)" if has_default else ""
+        return f"{action.help or ''}{' (required)' if action.required else shown}"
+
+
+class Parser(jsonargparse.ArgumentParser):
+    """An argument parser that raises `InputError` instead of printing its usage and exiting."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(
+            formatter_class=HelpFormatter, allow_abbrev=False, print_config=None, **arguments
+        )
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raises the error with the nearest option there is.
+
+        Raises:
+            InputError: always.
+        """
+        prog, hint = self.prog, ""
+        if wrong := WRONG_TYPE.search(message):
+            option, kind, value = wrong.groups()
+            message = f"--{option} must be {TYPES.get(kind, kind)}; got {value}"
+        elif required := REQUIRED.search(message):
+            prog = f"{prog} {required[1]}"
+            message = required[0].replace(f"{required[1]}.", "")
+        elif unknown := UNKNOWN_OPTION.search(message):
+            known = [option for action in self._actions for option in action.option_strings]
+            hint = nearest(unknown[1], known)
+        elif unknown := UNKNOWN_CHOICE.search(message):
+            hint = nearest(unknown[1], re.findall(r"\w+", unknown[2]))
+        raise InputError(f"{message.rstrip('.')}.{hint} See {prog} --help.") from ex
+
+
+class ConfigFile(jsonargparse.ActionConfigFile):
+    """Reads `--config FILE`: any part of a RunConfig, as YAML; options after it win."""
+
+    def __call__(self, parser: Parser, namespace: Any, value: Any, *rest: Any) -> None:
+        """Checks the names in the file, then takes its values.
+
+        Raises:
+            InputError: the file cannot be read, or has an unknown name or a wrong type of value.
+        """
+        try:
+            values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+            _check_names(values)
+            super().__call__(parser, namespace, value, *rest)
+        except (OSError, UnicodeDecodeError, InputError, yaml.YAMLError) as error:
+            raise InputError(f"--config {value}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror}. Check the path."
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"not YAML, line {error.problem_mark.line + 1}: {error.problem}."
+    return str(error)
+
+
+def _check_names(values: Any) -> None:
+    if not isinstance(values, Mapping):
+        raise InputError("it must map names to values, such as 'train: {steps: 400}'.")
+    known = dict(_names(config.RunConfig))
+    for path, value in _walk(values, known):
+        if path not in known:
+            raise InputError(f"unknown name {path!r}.{nearest(path, known)}")
+        if known[path] and not isinstance(value, Mapping):
+            raise InputError(f"{path} must map names to values; got {value!r}.")
+
+
+def _names(kind: type, prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """Yields the dotted names of a dataclass, and whether each one holds further names."""
+    for name, type_ in typing.get_type_hints(kind).items():
+        is_group = dataclasses.is_dataclass(type_)
+        yield prefix + name, is_group
+        if is_group:
+            yield from _names(type_, f"{prefix}{name}.")
+
+
+def _walk(
+    values: Mapping[str, Any], known: Mapping[str, bool], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        path = f"{prefix}{name}"
+        yield path, value
+        if known.get(path) and isinstance(value, Mapping):
+            yield from _walk(value, known, f"{path}.")
+
+
+def name(parser: Parser, prog: str) -> None:
+    """Gives `parser` its name, and a usage line that leaves the options to the list below it."""
+    positionals = [
+        f"{action.metavar}{'...' if action.nargs == '+' else ''}"
+        for action in parser._actions
+        if not action.option_strings
+    ]
+    parser.prog, parser.usage = prog, " ".join([prog, "[options]", *positionals])
+
+
+def add_run_config(parser: Parser) -> None:
+    """Adds `--config FILE` and an option for every value of a RunConfig."""
+    parser.add_argument(
+        "--config",
+        action=ConfigFile,
+        metavar="FILE",
+        help="YAML file with any part of the values below; options override it",
+    )
+    parser.add_class_arguments(config.RunConfig, None)
+    for action in parser._actions:
+        # jsonargparse offers a file for each group too; one --config is enough.
+        if action.dest in RUN_OPTIONS and action.metavar == "CONFIG":
+            action.help = argparse.SUPPRESS
+
+
+def add_json(parser: Parser) -> None:
+    """Adds `--json`."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the table"
+    )
+
+
+def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Gathers the values of a RunConfig, where there are some, into the argument `config`.
+
+    Raises:
+        InputError: a value that RunConfig refuses.
+    """
+    if "config" not in values:
+        return dict(values)
+    run = {name: values[name] for name in RUN_OPTIONS}
+    others = {name: value for name, value in values.items() if name not in RUN_OPTIONS}
+    return others | {"config": config.from_dict(run)}

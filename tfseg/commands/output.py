@@ -1,0 +1,87 @@
+"""Results on standard output, as a table or as one JSON object; notes on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FORMULAS = {
+    "dice": "2 |P and T| / (|P| + |T|), foreground pixels of all images together",
+    "iou": "|P and T| / |P or T|, foreground pixels of all images together",
+    "ap50": "TP / (TP + FP + FN), matches with IoU >= 0.50, all images together",
+    "ap": "mean of the same over the thresholds 0.50, 0.55, ..., 0.95",
+    "pq": "sq * rq",
+    "sq": "mean IoU of the matches with IoU > 0.50",
+    "rq": "TP / (TP + FP / 2 + FN / 2), matches with IoU > 0.50",
+}
+
+
+def note(message: str) -> None:
+    """Says something on the way, on standard error."""
+    print(f"tfseg: {message}", file=sys.stderr)
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """Prints one JSON object; numbers that are not finite become null."""
+    print(json.dumps(plain(values), allow_nan=False))
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes `values` as indented JSON."""
+    text = json.dumps(plain(values), allow_nan=False, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the object in a file that `write_json` wrote; an empty one where there is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def plain(value: Any) -> Any:
+    """Returns dicts, lists, strings and finite numbers, or None, for what JSON cannot say."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):  # a NumPy scalar
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_table(rows: Iterable[Sequence[Any]]) -> None:
+    """Prints rows of cells in aligned columns: numbers to the right, the rest to the left."""
+    rows = [list(row) for row in rows]
+    texts = [[_text(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    for row, cells in zip(rows, texts, strict=True):
+        aligned = (
+            text.rjust(width) if isinstance(cell, int | float) else text.ljust(width)
+            for cell, text, width in zip(row, cells, widths, strict=True)
+        )
+        print("  ".join(aligned).rstrip())
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) >= 1 else f"{cell:.4f}"
+    return str(cell)
+
+
+def print_figures(summary: Mapping[str, Any]) -> None:
+    """Prints an evaluation's figures, each with its formula, and AP by threshold."""
+    by_threshold = summary["ap"]
+    mean = sum(by_threshold.values()) / len(by_threshold)
+    values = {**summary, "ap": mean}
+    print_table([(name, float(values[name]), formula) for name, formula in FORMULAS.items()])
+    print("P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed")
+    print_table([("IoU >=", *by_threshold), ("ap", *map(float, by_threshold.values()))])

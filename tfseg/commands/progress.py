@@ -1,0 +1,54 @@
+"""Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+SECONDS_BETWEEN_LINES = 10.0
+
+Report = Callable[..., None]
+"""`report(done, total, text="")`: how far the work is, and what to say about it."""
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[Report]:
+    """Yields the function to call with the progress of the work called `title`."""
+    with _bar(title) if sys.stderr.isatty() else _lines(title) as report:
+        yield report
+
+
+@contextlib.contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[text]}"),
+        bars.TimeElapsedColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None, text="")
+
+        def report(done: int, total: int, text: str = "") -> None:
+            bar.update(task, completed=done, total=total, text=text)
+
+        yield report
+
+
+@contextlib.contextmanager
+def _lines(title: str) -> Iterator[Report]:
+    said = time.monotonic()
+
+    def report(done: int, total: int, text: str = "") -> None:
+        nonlocal said
+        if done == total or time.monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = time.monotonic()
+            print(f"{title} {done}/{total}  {text}".rstrip(), file=sys.stderr, flush=True)
+
+    yield report

@@ -1,0 +1,1 @@
+"""What a trained network is worth: figures on a data set, pictures, speed."""

@@ -1,0 +1,1 @@
+"""From a trained run to instances: the segmenter, prediction of files, export."""
