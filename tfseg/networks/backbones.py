@@ -1,7 +1,7 @@
 """The only importer of segmentation-models.
 
 The package chooses its Keras at import, by the environment variable SM_FRAMEWORK, and prints which.
-Both are kept inside this module: the variable is set for the import alone and the line is swallowed.
+Both stay inside this module: the variable is set for the import alone, the line is swallowed.
 """
 
 from __future__ import annotations

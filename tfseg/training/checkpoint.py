@@ -7,6 +7,7 @@ every member, which NumPy verifies when it reads: a damaged file is an error, ne
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zipfile
 import zlib
@@ -21,8 +22,8 @@ from tfseg import checks
 LAST, BEST = "last.npz", "best.npz"
 
 
-def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: float) -> None:
-    """Writes `variables` atomically.
+def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: float) -> bool:
+    """Writes `variables` atomically, if all of them are finite.
 
     Args:
         path: replaced only when the new file is whole and on disk.
@@ -30,10 +31,15 @@ def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: fl
         step: optimizer steps done.
         loss: the best validation loss so far.
 
+    Returns:
+        Whether it was written.
+
     Raises:
         InputError: the file cannot be written.
     """
     arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        return False
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,11 +49,25 @@ def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: fl
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise checks.InputError(
             f"{path} cannot be written: {error.strerror}. The checkpoint before it is kept; "
             "free some space or choose another run directory."
         ) from error
+    return True
+
+
+def require(path: Path) -> None:
+    """Refuses a run directory without the checkpoint `path`.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if not path.is_file():
+        raise checks.InputError(
+            f"{path.parent.parent} has no checkpoint {path.name}; train it first: tfseg train."
+        )
 
 
 def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float]:
@@ -61,12 +81,10 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
     Raises:
         InputError: no such file, damaged, or of another architecture.
     """
-    if not path.is_file():
-        raise checks.InputError(
-            f"{path.parent.parent} has no checkpoint {path.name}; train it first: tfseg train."
-        )
+    require(path)
     try:
-        with np.load(path) as archive:
+        # Opened here: NumPy leaves its own file open where the archive is damaged.
+        with path.open("rb") as file, np.load(file) as archive:
             step, loss = int(archive["step"]), float(archive["loss"])
             arrays = [archive[name] for name in sorted(set(archive.files) - {"step", "loss"})]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:

@@ -47,7 +47,10 @@ def make_train_step(
 def make_validation_step(
     strategy: tf.distribute.Strategy, model: keras.Model, head: Head
 ) -> Callable[[tuple], Losses]:
-    """Returns a compiled function: batch (images, targets, weights) -> summed losses and "count"."""
+    """Returns a compiled function: batch (images, targets, weights) -> sums over its samples.
+
+    Keys are "loss", "loss/NAME" for every part, and "count", the sum of the weights.
+    """
     losses, loss_weights = head.losses(), head.loss_weights
 
     def replica_step(images: tf.Tensor, targets: Losses, weights: tf.Tensor) -> Losses:
@@ -69,7 +72,7 @@ def _named(total: tf.Tensor, parts: Losses) -> Losses:
 def _distributed(
     strategy: tf.distribute.Strategy, replica_step: Callable[..., Losses]
 ) -> Callable[[tuple], Losses]:
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch: tuple) -> Losses:
         values = strategy.run(replica_step, args=batch)
         return {

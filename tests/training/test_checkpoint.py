@@ -1,0 +1,99 @@
+"""Checkpoints: whole or not at all, exact, and never of another network."""
+
+from __future__ import annotations
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from tfseg.checks import InputError
+from tfseg.training import checkpoint
+
+
+def variables(*shapes: tuple[int, ...], value: float = 0.0) -> list[keras.Variable]:
+    return [keras.Variable(np.full(shape, value, np.float32)) for shape in shapes]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run" / "checkpoints" / checkpoint.LAST
+
+
+def test_what_is_saved_is_restored_bit_for_bit(path):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape).astype(np.float32) for shape in [(3, 2), (), (5,)]]
+    arrays.append(np.array(7, np.int64))
+    saved = [keras.Variable(array, dtype=array.dtype.name) for array in arrays]
+    assert checkpoint.save(path, saved, step=12, loss=0.25)
+    fresh = [keras.Variable(np.zeros_like(array), dtype=array.dtype.name) for array in arrays]
+    assert checkpoint.restore(path, fresh) == (12, 0.25)
+    for variable, array in zip(fresh, arrays, strict=True):
+        np.testing.assert_array_equal(np.asarray(variable), array)
+
+
+def test_the_network_alone_can_be_read_from_a_file_that_has_the_optimizer_too(path):
+    checkpoint.save(path, variables((2,), (3,), value=4.0), step=1, loss=1.0)
+    network = variables((2,))
+    checkpoint.restore(path, network)
+    assert np.asarray(network[0]).tolist() == [4.0, 4.0]
+
+
+def test_more_than_ten_variables_keep_their_order(path):
+    saved = [keras.Variable(np.float32(index)) for index in range(12)]
+    checkpoint.save(path, saved, step=1, loss=1.0)
+    fresh = [keras.Variable(np.float32(-1)) for _ in range(12)]
+    checkpoint.restore(path, fresh)
+    assert [float(np.asarray(variable)) for variable in fresh] == list(range(12))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_not_saved_over_good_ones(path, bad):
+    checkpoint.save(path, variables((2,), value=1.0), step=1, loss=1.0)
+    before = path.read_bytes()
+    assert not checkpoint.save(path, variables((2,), value=bad), step=2, loss=1.0)
+    assert path.read_bytes() == before
+
+
+def test_a_missing_checkpoint_says_which_run_and_how_to_get_one(path):
+    message = f"{path.parent.parent} has no checkpoint last.npz; train it first: tfseg train."
+    with pytest.raises(InputError, match=re.escape(message)):
+        checkpoint.restore(path, variables((2,)))
+
+
+@pytest.mark.parametrize("position", [0.1, 0.5, 0.99])
+def test_a_truncated_file_is_named_and_changes_no_variable(path, position):
+    checkpoint.save(path, variables((400,), value=3.0), step=1, loss=1.0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * position)])
+    fresh = variables((400,))
+    with pytest.raises(InputError, match=re.escape(f"{path} is damaged")):
+        checkpoint.restore(path, fresh)
+    assert not np.asarray(fresh[0]).any()
+
+
+def test_a_flipped_bit_in_the_weights_is_noticed(path):
+    checkpoint.save(path, variables((400,), value=3.0), step=1, loss=1.0)
+    data = bytearray(path.read_bytes())
+    data[data.index(np.float32(3.0).tobytes() * 8) + 16] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="is damaged"):
+        checkpoint.restore(path, variables((400,)))
+
+
+def test_another_architecture_is_refused_before_anything_is_assigned(path):
+    checkpoint.save(path, variables((2,), (3, 3), value=1.0), step=1, loss=1.0)
+    fresh = variables((2,), (4, 3))
+    with pytest.raises(InputError, match=r"another architecture: .* is \(4, 3\) here and \(3, 3\)"):
+        checkpoint.restore(path, fresh)
+    assert not np.asarray(fresh[0]).any()
+    with pytest.raises(InputError, match="it has 2 variables, the network 3; use the config"):
+        checkpoint.restore(path, variables((2,), (3, 3), (1,)))
+
+
+def test_a_place_that_cannot_be_written_keeps_the_checkpoint_before(path):
+    path.parent.parent.mkdir()
+    path.parent.write_text("a file where the folder should be", encoding="utf-8")
+    with pytest.raises(InputError, match=f"{re.escape(str(path))} cannot be written: "):
+        checkpoint.save(path, variables((2,)), step=1, loss=1.0)

@@ -1,0 +1,37 @@
+"""The history: rows in memory, a file that is replaced whole."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tfseg.training.history import History
+
+
+def test_rows_are_written_with_columns_that_only_some_of_them_have(tmp_path):
+    history = History(tmp_path / "history.csv")
+    history.rows += [{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.0, "val_loss": 3.0}]
+    history.write()
+    table = pd.read_csv(tmp_path / "history.csv")
+    assert table.columns.tolist() == ["step", "loss", "val_loss"]
+    assert table["val_loss"].isna().tolist() == [True, False]
+    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_restoring_drops_what_comes_after_the_step(tmp_path):
+    history = History(tmp_path / "history.csv")
+    history.rows += [{"step": step, "loss": 1.0 / step} for step in (10, 20, 30)]
+    history.write()
+    again = History(tmp_path / "history.csv")
+    again.restore(20)
+    assert [row["step"] for row in again.rows] == [10, 20]
+    again.rows.append({"step": 25, "loss": 0.5})
+    again.write()
+    assert pd.read_csv(tmp_path / "history.csv")["step"].tolist() == [10, 20, 25]
+
+
+def test_a_run_stopped_before_its_first_row_has_no_file_and_can_be_restored(tmp_path):
+    history = History(tmp_path / "history.csv")
+    history.write()
+    assert list(tmp_path.iterdir()) == []
+    history.restore(0)
+    assert history.rows == []

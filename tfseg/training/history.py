@@ -1,0 +1,35 @@
+"""The course of a training: a row of figures every few steps, kept as a CSV file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+Row = dict[str, float]
+
+
+class History:
+    """Rows of figures by step, in memory until `write`.
+
+    Attributes:
+        rows: in the order of their steps; each has "step".
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[Row] = []
+
+    def restore(self, step: int) -> None:
+        """Reads the file again, up to `step`: what came after belongs to steps done anew."""
+        if self.path.exists():
+            table = pd.read_csv(self.path)
+            self.rows = table[table["step"] <= step].to_dict("records")
+
+    def write(self) -> None:
+        """Replaces the file in one step; leaves it alone while there are no rows."""
+        if not self.rows:
+            return
+        partial = self.path.with_name(self.path.name + ".partial")
+        pd.DataFrame(self.rows).to_csv(partial, index=False)
+        partial.replace(self.path)
