@@ -6,13 +6,20 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import tfseg
 
 
+def pytest_configure() -> None:
+    """Splits the CPU in two, so that a strategy has two replicas; only before the first op."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
 @pytest.fixture(scope="session")
 def sample() -> Path:
-    """The folder of the embedded images: train/, test/ and other/, each with images/ and labels/."""
+    """The folder of the embedded images: train/, test/, other/, each with images/ and labels/."""
     return tfseg.sample.path()
 
 

@@ -12,6 +12,6 @@ The public names are those of __init__.pyi. Each is imported when it is first us
 
 import lazy_loader
 
-__version__ = "0.1.0"
+from tfseg.version import __version__ as __version__
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

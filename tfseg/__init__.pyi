@@ -17,11 +17,13 @@ from .checks import InputError
 from .config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from .data.check import Finding, check
 from .data.convert import convert
+from .data.pipeline import augmented, training_batches, validation_batches
 from .data.store import Dataset
-from .evaluation.bench import bench
+from .evaluation.bench import StageSpeed, bench
 from .evaluation.evaluate import evaluate
+from .heads import make_head
 from .inference.export import export
-from .inference.predict import predict_files
+from .inference.predict import PredictReport, predict_files
 from .inference.segmenter import Instances, Segmenter, load
 from .metrics import Evaluation, evaluate_pairs
 from .networks.build import build_model
@@ -37,13 +39,16 @@ __all__ = [
     "InputError",
     "Instances",
     "ModelConfig",
+    "PredictReport",
     "RunConfig",
     "Segmenter",
+    "StageSpeed",
     "TrainConfig",
     "Trainer",
     "TrainingSummary",
     "__version__",
     "augment",
+    "augmented",
     "bench",
     "build_model",
     "check",
@@ -59,10 +64,13 @@ __all__ = [
     "kernels",
     "load",
     "losses",
+    "make_head",
     "metrics",
     "networks",
     "predict_files",
     "random",
     "sample",
     "training",
+    "training_batches",
+    "validation_batches",
 ]

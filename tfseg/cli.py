@@ -34,10 +34,9 @@ REMEDIES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfseg` with `arguments`, by default those of the process; returns the exit code."""
-    # Before TensorFlow is loaded, and only in the command: its start-up notes are not results.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         command, values = _parse(sys.argv[1:] if arguments is None else arguments)
+        _load_tensorflow()
         return command.run(**values)
     except InputError as error:
         return _refuse(str(error))
@@ -49,6 +48,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         print(f"tfseg: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return 130
+
+
+def _load_tensorflow() -> None:
+    """Imports TensorFlow without its start-up notes, unless the user has set a level for them.
+
+    Some are written before the level is read, straight to the process's standard error: also the
+    one about CUDA, which comes with the first look for a GPU.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _refuse(message: str) -> int:

@@ -35,13 +35,13 @@ class DataConfig:
     shuffle_buffer: int = 2048
 
     def __post_init__(self) -> None:
-        checks.in_range("data.crop_size", self.crop_size, low=32, high=8192)
+        checks.whole("data.crop_size", self.crop_size, low=32, high=8192)
         if self.crop_size % 2**NUM_STAGES:
             raise checks.InputError(
                 f"data.crop_size must be a multiple of 32; got {self.crop_size}. "
                 f"The next one is {-(-self.crop_size // 32) * 32}."
             )
-        checks.in_range("data.shuffle_buffer", self.shuffle_buffer, low=1)
+        checks.whole("data.shuffle_buffer", self.shuffle_buffer, low=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,12 +66,14 @@ class ModelConfig:
     def __post_init__(self) -> None:
         checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
         checks.one_of("model.head", self.head, HEADS)
-        checks.in_range("model.channels", self.channels, low=0)
-        if len(self.decoder_filters) != NUM_STAGES or min(self.decoder_filters) < 1:
+        checks.whole("model.channels", self.channels, low=0)
+        filters = self.decoder_filters
+        if not isinstance(filters, tuple | list) or len(filters) != NUM_STAGES:
             raise checks.InputError(
-                f"model.decoder_filters must be {NUM_STAGES} positive numbers; "
-                f"got {self.decoder_filters}."
+                f"model.decoder_filters must be {NUM_STAGES} numbers, one a stage; got {filters!r}."
             )
+        for number in filters:
+            checks.whole("Each of model.decoder_filters", number, low=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,10 +104,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
-            checks.in_range(f"train.{name}", getattr(self, name), low=1)
+            checks.whole(f"train.{name}", getattr(self, name), low=1)
         checks.in_range("train.learning_rate", self.learning_rate, low=0.0, high=10.0)
-        checks.in_range("train.warmup_steps", self.warmup_steps, low=0, high=self.steps)
+        checks.whole("train.warmup_steps", self.warmup_steps, low=0, high=self.steps)
         checks.in_range("train.weight_decay", self.weight_decay, low=0.0, high=1.0)
+        _listed("train.devices", self.devices, "[CPU:0]")
 
 
 DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
@@ -136,7 +139,13 @@ class RunConfig:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        checks.in_range("seed", self.seed, low=0, high=2**31 - 1)
+        checks.whole("seed", self.seed, low=0)
+        _listed("augment", self.augment, "[{name: HorizontalFlip}]")
+
+
+def _listed(name: str, value: Any, example: str) -> None:
+    if not isinstance(value, tuple | list):
+        raise checks.InputError(f"{name} must be a list, such as {example}; got {value!r}.")
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
@@ -150,6 +159,15 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
     return plain(dataclasses.asdict(config))
 
 
+def flat(config: RunConfig) -> dict[str, Any]:
+    """Returns every value by its dotted name, such as "train.steps"."""
+    values = {}
+    for name, value in to_dict(config).items():
+        group = value if isinstance(value, dict) else {"": value}
+        values |= {f"{name}.{key}".rstrip("."): item for key, item in group.items()}
+    return values
+
+
 def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "") -> Any:
     """Builds a `kind` from plain values; the reverse of `to_dict`.
 
@@ -157,7 +175,8 @@ def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "")
         InputError: an unknown name, or a value its class refuses.
     """
     if not isinstance(values, Mapping):
-        raise checks.InputError(f"{path or 'The configuration'} must map names to values.")
+        name = path.rstrip(".") or "The configuration"
+        raise checks.InputError(f"{name} must map names to values; got {values!r}.")
     types = typing.get_type_hints(kind)
     arguments = {}
     for name, value in values.items():
@@ -168,8 +187,15 @@ def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "")
             )
         if dataclasses.is_dataclass(types[name]):
             value = from_dict(value, types[name], f"{path}{name}.")
-        arguments[name] = tuple(value) if isinstance(value, list) else value
+        arguments[name] = _frozen(value)
     return kind(**arguments)
+
+
+def _frozen(value: Any) -> Any:
+    """Returns plain values with tuples for lists, as the fields of a configuration hold them."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def write(config: RunConfig, path: Path) -> None:

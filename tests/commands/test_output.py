@@ -10,16 +10,6 @@ import pytest
 
 from tfseg.commands import output, progress
 
-SUMMARY = {
-    "dice": 0.9,
-    "iou": 0.8,
-    "ap50": 0.7,
-    "ap": {"0.50": 0.7, "0.55": 0.5},
-    "pq": 0.6,
-    "sq": 0.75,
-    "rq": 0.8,
-}
-
 
 def test_json_is_one_object_of_plain_values(capsys):
     output.print_json(
@@ -51,22 +41,6 @@ def test_a_table_has_words_on_the_left_and_numbers_on_the_right(capsys):
 def test_an_empty_table_prints_nothing(capsys):
     output.print_table([])
     assert capsys.readouterr().out == ""
-
-
-def test_figures_stand_beside_their_formulas_with_the_mean_of_ap(capsys):
-    output.print_figures(SUMMARY)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:7]] == [
-        ["dice", "0.9000"],
-        ["iou", "0.8000"],
-        ["ap50", "0.7000"],
-        ["ap", "0.6000"],  # (0.7 + 0.5) / 2
-        ["pq", "0.6000"],
-        ["sq", "0.7500"],
-        ["rq", "0.8000"],
-    ]
-    assert "TP / (TP + FP + FN)" in lines[2]
-    assert lines[-1].split() == ["ap", "0.7000", "0.5000"]
 
 
 def test_a_note_goes_to_standard_error(capsys):

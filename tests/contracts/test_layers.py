@@ -17,6 +17,7 @@ LAYERS = {
     "config": 0,
     "random": 0,
     "sample": 0,
+    "version": 0,
     "kernels": 1,
     "augment": 2,
     "heads": 2,

@@ -12,13 +12,18 @@ import dataclasses
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfseg.checks import InputError
-from tfseg.commands import evaluate, train
+from tfseg.commands import train
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_figures, print_json, read_json, write_json
+from tfseg.commands.output import print_json, read_json, write_json
 from tfseg.commands.progress import progress
 from tfseg.config import RunConfig
+
+if TYPE_CHECKING:
+    from tfseg.inference.segmenter import Segmenter
+    from tfseg.metrics import Evaluation
 
 OPTIONS = "options.json"
 
@@ -39,14 +44,14 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     config = _config(steps)
     _prepare(out, overwrite=overwrite)
     write_json(out / OPTIONS, {"command": "demo", "steps": steps})
-    summary = _work(config, out)
+    evaluation = _work(config, out)
     seconds = time.monotonic() - start
     pictures = out / "pictures"
     if json:
-        print_json({**summary, "seconds": seconds, "pictures": pictures})
+        print_json({**evaluation.summary(), "seconds": seconds, "pictures": pictures})
     else:
-        print(f"{summary['num_images']} images not trained on, {seconds:.0f} seconds in all")
-        print_figures(summary)
+        print(f"not trained on: {evaluation.as_table()}")
+        print(f"{seconds:.0f} seconds in all")
         print(f"pictures (input | truth | prediction): {pictures}")
     return 0
 
@@ -72,21 +77,23 @@ def _prepare(out: Path, *, overwrite: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def _work(config: RunConfig, out: Path) -> dict[str, float]:
+def _work(config: RunConfig, out: Path) -> Evaluation:
     from tfseg import sample
     from tfseg.data.convert import convert
+    from tfseg.evaluation.evaluate import evaluate
     from tfseg.inference.segmenter import load
 
     with progress("convert") as report:
         dataset = convert(sample.path(), out / "data", class_name="nucleus", on_progress=report)
     train.fit(config, dataset.path, out / "run", resume=False)
     segmenter = load(out / "run")
-    summary = evaluate.score(segmenter, dataset, "test", out / "evaluation")
+    evaluation = evaluate(segmenter, dataset, "test")
+    evaluation.write(out / "evaluation")
     _draw(segmenter, sample.path() / "test", out)
-    return summary
+    return evaluation
 
 
-def _draw(segmenter: object, source: Path, out: Path) -> None:
+def _draw(segmenter: Segmenter, source: Path, out: Path) -> None:
     """Predicts the images of `source`, and sets each beside its truth and its prediction."""
     from tfseg.data.images import list_images, read_image, read_label, write_picture
     from tfseg.evaluation.plots import panel

@@ -9,10 +9,10 @@ Example: tfseg evaluate runs/first nuclei --split test
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import note, print_figures, print_json, write_json
+from tfseg.commands.output import note, print_json, write_json
 
 if TYPE_CHECKING:
     from tfseg.data.store import Dataset
@@ -40,35 +40,23 @@ def run(
 ) -> int:
     """Evaluates, writes the results and prints the figures."""
     from tfseg.data.store import Dataset
+    from tfseg.evaluation.evaluate import evaluate
     from tfseg.inference.segmenter import load
 
     opened = Dataset.open(dataset)
     split = split or _default_split(opened)
     opened.split(split)  # refuses an unknown name before the network is built
     out = out or run_dir / f"evaluation-{split}"
-    summary = score(load(run_dir, checkpoint_name=checkpoint), opened, split, out)
+    evaluation = evaluate(load(run_dir, checkpoint_name=checkpoint), opened, split)
+    evaluation.write(out)
     options = {"run_dir": run_dir, "dataset": dataset, "split": split, "checkpoint": checkpoint}
     write_json(out / "options.json", {"command": "evaluate", **options})
     if json:
-        print_json({**options, "out": out, **summary})
+        print_json({**options, "out": out, **evaluation.summary()})
     else:
-        print(f"{summary['num_images']} images of {split}: {summary['num_instances']} instances,")
-        print(f"{summary['num_predicted']} predicted")
-        print_figures(summary)
+        print(f"{split}: {evaluation.as_table()}")
         print(f"results: {out}")
     return 0
-
-
-def score(segmenter: Any, dataset: Dataset, split: str, out: Path) -> dict[str, Any]:
-    """Evaluates, writes per_image.csv and summary.json into `out`; returns the summary."""
-    from tfseg.evaluation.evaluate import evaluate
-
-    evaluation = evaluate(segmenter, dataset, split)
-    summary = evaluation.summary()
-    out.mkdir(parents=True, exist_ok=True)
-    evaluation.per_image.to_csv(out / "per_image.csv", index=False)
-    write_json(out / "summary.json", summary)
-    return summary
 
 
 def _default_split(dataset: Dataset) -> str:

@@ -9,16 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-FORMULAS = {
-    "dice": "2 |P and T| / (|P| + |T|), foreground pixels of all images together",
-    "iou": "|P and T| / |P or T|, foreground pixels of all images together",
-    "ap50": "TP / (TP + FP + FN), matches with IoU >= 0.50, all images together",
-    "ap": "mean of the same over the thresholds 0.50, 0.55, ..., 0.95",
-    "pq": "sq * rq",
-    "sq": "mean IoU of the matches with IoU > 0.50",
-    "rq": "TP / (TP + FP / 2 + FN / 2), matches with IoU > 0.50",
-}
-
 
 def note(message: str) -> None:
     """Says something on the way, on standard error."""
@@ -75,13 +65,3 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float):
         return f"{cell:.4g}" if abs(cell) >= 1 else f"{cell:.4f}"
     return str(cell)
-
-
-def print_figures(summary: Mapping[str, Any]) -> None:
-    """Prints an evaluation's figures, each with its formula, and AP by threshold."""
-    by_threshold = summary["ap"]
-    mean = sum(by_threshold.values()) / len(by_threshold)
-    values = {**summary, "ap": mean}
-    print_table([(name, float(values[name]), formula) for name, formula in FORMULAS.items()])
-    print("P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed")
-    print_table([("IoU >=", *by_threshold), ("ap", *map(float, by_threshold.values()))])

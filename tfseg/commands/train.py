@@ -1,7 +1,7 @@
 """Trains a network on a data set, on every visible GPU or the CPU.
 
-RUN_DIR gets config.yaml (all values used), history.csv and the checkpoints best and last. Ctrl-C
-leaves a usable checkpoint, and --resume goes on from it.
+RUN_DIR gets config.yaml (all values used), history.csv with its picture history.png, and the
+checkpoints best and last. Ctrl-C leaves a usable checkpoint, and --resume goes on from it.
 
 Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
 """
@@ -46,7 +46,8 @@ def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dic
         KeyboardInterrupt: with the command that goes on.
     """
     from tfseg.data.store import Dataset
-    from tfseg.training.trainer import CHECKPOINTS, CONFIG, Trainer
+    from tfseg.evaluation.curves import draw_history
+    from tfseg.training.trainer import CHECKPOINTS, CONFIG, HISTORY, Trainer
 
     opened = Dataset.open(dataset)
     trainer = Trainer(config, run_dir)
@@ -58,6 +59,7 @@ def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dic
             raise KeyboardInterrupt("interrupted before the first checkpoint") from None
         command = f"tfseg train {dataset} {run_dir} --resume --config {run_dir / CONFIG}"
         raise KeyboardInterrupt(f"interrupted; go on with: {command}") from None
+    draw_history(run_dir / HISTORY, run_dir / "history.png")
     return dataclasses.asdict(summary)
 
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.inference.segmenter import Segmenter
 
+_FILE = "saved_model.pb"  # what makes a folder a SavedModel
+
 
 def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = False) -> Path:
     """Writes a SavedModel that runs without tfseg.
@@ -18,12 +20,16 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     int32 and "scores" `[B, N]` float32, exactly what `Segmenter.predict` returns:
     `tf.saved_model.load(folder)(images)`. Signatures: "serving_default" (uint8) and "float".
 
+    Args:
+        segmenter: a trained network.
+        destination: folder of the SavedModel, new or empty.
+        overwrite: replaces a SavedModel that is there, once the new one is whole.
+
     Raises:
         InputError: the folder is taken, or cannot be written.
     """
     destination = Path(destination)
-    if destination.exists() and any(destination.iterdir()) and not overwrite:
-        raise checks.InputError(f"{destination} is not empty; --overwrite replaces it.")
+    _check_free(destination, overwrite=overwrite)
     signatures = {
         name: segmenter.__call__.get_concrete_function(
             tf.TensorSpec([None, None, None, segmenter.channels], dtype, name="images")
@@ -43,3 +49,22 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
             f"{destination} cannot be written: {error}. Choose another folder."
         ) from error
     return destination
+
+
+def _check_free(destination: Path, *, overwrite: bool) -> None:
+    if not destination.exists():
+        return
+    if not destination.is_dir():
+        raise checks.InputError(f"{destination} must be a folder; it is a file. Choose another.")
+    names = {path.name for path in destination.iterdir()}
+    if not names:
+        return
+    if _FILE not in names:
+        raise checks.InputError(
+            f"{destination} has other files in it and no SavedModel. Choose another folder."
+        )
+    if not overwrite:
+        raise checks.InputError(
+            f"{destination} has a SavedModel in it. Choose another folder, or replace it with "
+            "--overwrite (overwrite=True)."
+        )

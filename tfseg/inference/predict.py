@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tfseg import checks
 from tfseg.data.images import list_images, read_image, write_label, write_picture
 from tfseg.evaluation.plots import overlay
 from tfseg.inference.outputs import instance_table
-from tfseg.inference.segmenter import Segmenter
+from tfseg.inference.segmenter import Instances, Segmenter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,8 @@ def predict_files(
         InputError: no images, two of one name, or `out` cannot be written.
     """
     files, out = _collect(paths), Path(out)
-    done, skipped, tables = [], [], []
+    done, skipped = [], []
+    tables = [_table("", Instances(np.zeros((1, 1), np.int32), np.zeros(0, np.float32)))]
     try:
         for folder in ("labels", "overlays"):
             (out / folder).mkdir(parents=True, exist_ok=True)
@@ -63,8 +65,7 @@ def predict_files(
                 write_picture(
                     out / "overlays" / f"{path.stem}.png", overlay(image, instances.label)
                 )
-                table = instance_table(instances.label, instances.scores)
-                tables.append(table.assign(image=path.name))
+                tables.append(_table(path.name, instances))
                 done.append(path)
             if on_progress:
                 on_progress(count, len(files))
@@ -91,9 +92,11 @@ def _collect(paths: Iterable[str | Path]) -> list[Path]:
     return files
 
 
+def _table(name: str, instances: Instances) -> pd.DataFrame:
+    return instance_table(instances.label, instances.scores).assign(image=name)
+
+
 def _write_table(tables: list[pd.DataFrame], path: Path) -> int:
-    if not tables:
-        return 0
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "image", table.pop("image"))
     partial = path.with_name(path.name + ".partial")
