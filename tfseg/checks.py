@@ -41,8 +41,18 @@ def in_range(
     Raises:
         InputError: the number is outside, or not a number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if not _is_number(value) or not low <= value <= high:
         raise InputError(f"{name} must be a number in [{low:g}, {high:g}]; got {value!r}.")
+
+
+def whole(name: str, value: int, *, low: int, high: int = 2**31 - 1) -> None:
+    """Refuses what is not an integer in the closed interval [low, high].
+
+    Raises:
+        InputError: the number is outside, or not an integer.
+    """
+    if not _is_number(value) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{name} must be a whole number in [{low}, {high}]; got {value!r}.")
 
 
 def interval(
@@ -57,8 +67,12 @@ def interval(
     Raises:
         InputError: not two numbers, in the wrong order, or outside.
     """
-    numbers = isinstance(value, tuple | list) and len(value) == 2
-    if not numbers or not low <= value[0] <= value[1] <= high:
+    numbers = isinstance(value, tuple | list) and all(map(_is_number, value))
+    if not numbers or len(value) != 2 or not low <= value[0] <= value[1] <= high:
         raise InputError(
             f"{name} must be (a, b) with {low:g} <= a <= b <= {high:g}; got {value!r}."
         )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

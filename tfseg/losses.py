@@ -2,7 +2,7 @@
 
 Every loss returns `[B]`, each sample normalised by its own counted pixels. The mean over the global
 batch is then the same on any number of replicas; a loss that returned one scalar a batch would be
-summed over replicas by Keras without being scaled. Targets below 0 mark pixels that are not counted.
+summed over replicas by Keras without being scaled. Targets below 0 mark pixels that are left out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class DiceBCE(keras.losses.Loss):
 
     Target `[B, H, W, 1]` float32: 1 object, 0 background, -1 ignored. Prediction: logits alike.
 
-    Source: Dice loss, Milletari et al., V-Net (2016), eq. 3, with unsquared denominators and 1 added
-    to both parts, so that a sample without objects is defined.
+    Source: Dice loss, Milletari et al., V-Net (2016), eq. 3, with unsquared denominators and 1
+    added to both parts, so that a sample without objects is defined.
     """
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -35,8 +35,8 @@ class DiceBCE(keras.losses.Loss):
 class HeatmapBCE(keras.losses.Loss):
     """Binary cross-entropy against a soft heatmap, from logits; its minimum is the heatmap.
 
-    Target `[B, H, W, 1]` float32 in [0, 1], -1 ignored. Prediction: logits alike. The entropy of the
-    target is taken off, so that a perfect prediction has loss 0.
+    Target `[B, H, W, 1]` float32 in [0, 1], -1 ignored. Prediction: logits alike. The entropy of
+    the target is taken off, so that a perfect prediction has loss 0.
     """
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:

@@ -2,8 +2,8 @@
 
 A seed is `[2]` int32. It is made from (seed, epoch, sample id) and then folded with the name of
 what draws, so no draw depends on its neighbours, on the batch or on the number of threads. The only
-module that calls `tf.random.stateless_*`, and always with one named algorithm, because the automatic
-choice differs between devices.
+module that calls `tf.random.stateless_*`, and always with one named algorithm, because the
+automatic choice differs between devices.
 """
 
 from __future__ import annotations

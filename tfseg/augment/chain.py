@@ -66,7 +66,7 @@ class Chain:
 
         Args:
             images: `[B, H, W, C]`; uint8 and uint16 are brought to [0, 1], floats must be there.
-            labels: `[B, H, W]` int32 instance ids.
+            labels: `[B, H, W]` integer instance ids.
             params: what `sample` drew, `[B]` each.
             size: (h, w) of the result, cut from the middle after all moves; (H, W) by default.
 
@@ -74,8 +74,9 @@ class Chain:
             images `[B, h, w, C]` float32 in [0, 1], labels `[B, h, w]` int32.
 
         Raises:
-            InputError: shapes or dtypes are not as said, or H or W is not static.
+            InputError: shapes or dtypes are not as said, or H, W or C is not static.
         """
+        images, labels = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
         _check(images, labels)
         return self._compiled(images, labels, params, size=size or tuple(labels.shape[1:]))
 
@@ -84,6 +85,7 @@ class Chain:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         source = tuple(labels.shape[1:])
         images = tf.image.convert_image_dtype(images, tf.float32)
+        labels = tf.cast(labels, tf.int32)  # before IGNORE, which an unsigned type cannot hold
         field = fields.identity(tf.shape(labels)[0], size)
         field = fields.center_crop(field, source, size)
         for name, transform in reversed(self._named.items()):
@@ -115,11 +117,16 @@ def _check(images: tf.Tensor, labels: tf.Tensor) -> None:
             "Images must be [B, H, W, C] and labels [B, H, W]; "
             f"got {images.shape} and {labels.shape}. A grey image needs a channel axis of 1."
         )
+    if not (images.dtype.is_floating or images.dtype in (tf.uint8, tf.uint16)):
+        raise checks.InputError(
+            f"Images must be uint8, uint16 or floats in [0, 1]; got {images.dtype.name}."
+        )
     if not labels.dtype.is_integer:
         raise checks.InputError(f"Labels must be integer ids; got {labels.dtype.name}.")
-    if None in labels.shape[1:]:
+    if None in labels.shape[1:] or images.shape[-1] is None:
         raise checks.InputError(
-            f"Height and width must be static; got {labels.shape}. Crop or resize before augmenting."
+            "Height, width and channels must be static; "
+            f"got {images.shape} and {labels.shape}. Crop or resize them first."
         )
     if images.shape[1:3] != labels.shape[1:]:
         raise checks.InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,7 +118,9 @@ def _read(path: Path, unreadable: list[Finding]) -> Iterator[bytes]:
     try:
         yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     except tf.errors.OpError as error:
-        message = f"Cannot be read to the end: {error.message.splitlines()[0].rstrip('.')}."
+        # TensorFlow sets the names of its functions and operations around the reason.
+        reason = re.sub(r"^\{\{.*\}\} | \[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
+        message = f"Cannot be read to the end: {reason}."
         unreadable.append(Finding("error", path.name, message, _AGAIN))
 
 
@@ -162,7 +165,7 @@ def _warnings(place: str, label: np.ndarray) -> Iterator[Finding]:
         yield Finding("warning", place, "The image has no instances.", remedy)
     broken = ids[(pieces > 1) & (ids > 0)]
     if broken.size:
-        shown = ", ".join(map(str, broken[:5])) + (", ..." if broken.size > 5 else "")
-        message = f"{broken.size} instances are in several pieces: {shown}."
+        shown = ", ".join(map(str, broken[:5])) + (" and more" if broken.size > 5 else "")
+        message = f"Several pieces in {broken.size} of {np.count_nonzero(ids)} instances: {shown}."
         remedy = "Give each piece an id of its own if they are separate objects."
         yield Finding("warning", place, message, remedy)

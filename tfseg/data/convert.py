@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-import tfseg
 from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data import records
@@ -22,6 +21,7 @@ from tfseg.data.images import to_channels
 from tfseg.data.parallel import ordered
 from tfseg.data.staging import SHARD_SUFFIX, check_destination, staged, sync, writing
 from tfseg.data.store import INFO_FILE, Dataset, DatasetInfo, ShardInfo, SplitInfo, file_sha256
+from tfseg.version import __version__
 
 
 def convert(
@@ -57,7 +57,7 @@ def convert(
     """
     source, destination = Path(source), Path(destination)
     checks.in_range("val_fraction", val_fraction, low=0, high=1)
-    checks.in_range("shard_size", shard_size, low=1)
+    checks.whole("shard_size", shard_size, low=1)
     if not class_name.strip():
         raise InputError("class_name must not be empty. Name what the instances are.")
     if format is not None:
@@ -169,7 +169,7 @@ class _Writer:
     def finish(self, *, source_format: str, class_name: str, splits: dict[str, SplitInfo]) -> None:
         """Writes dataset.json."""
         info = DatasetInfo(
-            tfseg_version=tfseg.__version__,
+            tfseg_version=__version__,
             source_format=source_format,
             channels=self.channels,
             dtype="uint16" if self.bits == 16 else "uint8",

@@ -1,8 +1,8 @@
 """From stored records to batches: stages that take a dataset and return a dataset.
 
 The stream of samples is endless and a pure function of the seed: sample k belongs to epoch k // n,
-and the order within an epoch depends on (seed, epoch) alone. A batch is cut from that stream without
-regard to epochs, so a position is one number, and training resumes at any step.
+and the order within an epoch depends on (seed, epoch) alone. A batch is cut from that stream
+without regard to epochs, so a position is one number, and training resumes at any step.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def augmented(
     Raises:
         InputError: elements of another form.
     """
+    checks.whole("seed", seed, low=0)
     spec = dataset.element_spec
     pair = isinstance(spec, tuple) and len(spec) == 2
     if not pair and not (isinstance(spec, dict) and {"image", "label"} <= spec.keys()):
@@ -132,12 +133,13 @@ def augmented(
         )
     chain, root = Chain(transforms), random.root(seed)
 
+    @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
     def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:
         example = dict(zip(("image", "label"), element, strict=True)) if pair else element
         params = chain.sample(random.fold_in(root, index))
         image, label = chain.apply(
             example["image"][None],
-            tf.cast(example["label"], tf.int32)[None],
+            example["label"][None],
             tf.nest.map_structure(lambda value: value[None], params),
         )
         return (image[0], label[0]) if pair else example | {"image": image[0], "label": label[0]}

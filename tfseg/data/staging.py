@@ -64,9 +64,10 @@ def staged(destination: Path) -> Iterator[Path]:
     """
     final = Path(os.path.realpath(destination))
     partial = final.with_name(f"{final.name}.partial")
-    missing = [parent for parent in final.parents if not parent.exists()]
+    missing = [parent for parent in final.parents if not os.path.exists(parent)]
     try:
         with writing(destination):
+            _refuse_foreign(_aside(final))  # now: once `final` is in place it would be too late
             _remove_leftover(partial)
             partial.mkdir(parents=True)
         yield partial
@@ -111,6 +112,13 @@ def sync(path: Path) -> None:
 
 def _remove_leftover(folder: Path) -> None:
     """Removes what a killed run left, and refuses to remove anything else."""
+    _refuse_foreign(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuses a place where there is anything but what a killed run may have left."""
     if not os.path.lexists(folder):
         return
     ours = folder.is_dir() and all(
@@ -121,12 +129,15 @@ def _remove_leftover(folder: Path) -> None:
             f"{folder} must be free while the data set is written; something else is there. "
             "Move it away, or choose another destination."
         )
-    shutil.rmtree(folder)
+
+
+def _aside(final: Path) -> Path:
+    return final.with_name(f"{final.name}.replaced")
 
 
 def _replace(final: Path, partial: Path) -> None:
     """Renames `partial` to `final`; an old data set steps aside first and is removed last."""
-    aside = final.with_name(f"{final.name}.replaced")
+    aside = _aside(final)
     if final.exists() and any(final.iterdir()):
         _remove_leftover(aside)
         try:

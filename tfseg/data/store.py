@@ -107,7 +107,7 @@ class DatasetInfo:
         own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
             name: SplitInfo(
-                tuple(ShardInfo(**shard) for shard in split["shards"]),
+                tuple(_shard(entry) for entry in split["shards"]),
                 int(split["num_images"]),
                 int(split["num_instances"]),
             )
@@ -179,6 +179,11 @@ def file_sha256(path: Path) -> str:
     """Returns the SHA-256 of a file's bytes in hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shard(entry: dict) -> ShardInfo:
+    num_images, num_instances = (int(entry[key]) for key in ("num_images", "num_instances"))
+    return ShardInfo(str(entry["name"]), num_images, num_instances, str(entry["sha256"]))
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

@@ -19,7 +19,7 @@ from tfseg.heads.base import Decoded, Head, Maps
 from tfseg.kernels import regions
 
 _OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs stay near 1
-_CHUNK = 8192  # pixels compared with all centres at a time: bounds memory at any image size
+_PAIRS = 2**20  # pixels times centres compared at a time: bounds memory at any number of both
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class CenterOffset(Head):
         sigma: width of the heatmap's bump, as a share of the square root of the instance's area.
         foreground_threshold: probability from which a pixel belongs to an object.
         center_threshold: height from which a peak of the heatmap is a centre, in [0, 1].
-        center_distance: peaks closer than this to a higher one are dropped, pixels.
+        center_distance: peaks with a higher one this many rows and columns away, or fewer, are
+            dropped, pixels.
         min_area: smaller instances are dropped, pixels.
     """
 
@@ -84,6 +85,9 @@ class CenterOffset(Head):
         object_pixel = foreground > self.foreground_threshold
         peak = object_pixel & (heat > self.center_threshold) & (logits == highest)[..., 0]
         offset = outputs["offset"] * _OFFSET_UNIT
+        # The id of what votes for a peak is the peak's number in reading order.
+        count = tf.cumsum(tf.reshape(tf.cast(peak, tf.int32), [shape[0], -1]), axis=1)
+        peaks = tf.where(peak, tf.reshape(count, shape[:3]), 0)
 
         labels = tf.map_fn(
             lambda maps: _group(*maps),
@@ -91,7 +95,7 @@ class CenterOffset(Head):
             fn_output_signature=tf.TensorSpec([None, None], tf.int32),
         )
         labels = tf.reshape(labels, shape[:3])
-        return _score(labels, foreground, tf.where(peak, heat, 0.0), self.min_area)
+        return _score(labels, foreground, peaks, heat, self.min_area)
 
 
 def _group(peak: tf.Tensor, object_pixel: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
@@ -106,10 +110,11 @@ def _nearest(places: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     """Returns for each of `places` `[P, 2]` the index `[P]` int32 of its nearest of `[K, 2]`."""
     # One centre beyond everything, so that argmin has something to look at where there is none.
     centers = tf.pad(centers, [[0, 1], [0, 0]], constant_values=1e9)
-    num_chunks = tf.maximum(1, -(-tf.shape(places)[0] // _CHUNK))
+    size = tf.maximum(1, _PAIRS // tf.shape(centers)[0])
+    num_chunks = tf.maximum(1, -(-tf.shape(places)[0] // size))
 
     def look(chunk: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        part = places[chunk * _CHUNK : (chunk + 1) * _CHUNK]
+        part = places[chunk * size : (chunk + 1) * size]
         # Differences before squares: |c|^2 - 2 v.c loses whole pixels in float32 on large images.
         y, x = (part[:, None, axis] - centers[None, :, axis] for axis in (0, 1))
         return chunk + 1, found.write(chunk, tf.argmin(y * y + x * x, -1, tf.int32))
@@ -119,25 +124,29 @@ def _nearest(places: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     return found.concat()
 
 
-def _score(labels: tf.Tensor, foreground: tf.Tensor, heat: tf.Tensor, min_area: int) -> Decoded:
+def _score(
+    labels: tf.Tensor, foreground: tf.Tensor, peaks: tf.Tensor, heat: tf.Tensor, min_area: int
+) -> Decoded:
     """Drops small instances, numbers the others without gaps and scores them.
 
-    The score is the height of the centre's peak times the mean foreground probability, as in
+    `peaks` has the id of an instance at its peak, wherever that pixel's own vote goes. The score is the height of the centre's peak times the mean foreground probability, as in
     Panoptic-DeepLab, section 3.3.
     """
     shape = tf.shape(labels)
-    num_ids = tf.reduce_max(labels) + 1  # with the background
-    key = tf.reshape(labels + tf.range(shape[0])[:, None, None] * num_ids, [-1])
+    num_ids = tf.reduce_max(peaks) + 1  # with the background
+    first = tf.range(shape[0])[:, None, None] * num_ids
     num_keys = shape[0] * num_ids
 
-    def by_instance(reduce: Callable[..., tf.Tensor], values: tf.Tensor) -> tf.Tensor:
-        return tf.reshape(reduce(tf.reshape(values, [-1]), key, num_keys), [shape[0], num_ids])
+    def by_instance(
+        reduce: Callable[..., tf.Tensor], values: tf.Tensor, ids: tf.Tensor
+    ) -> tf.Tensor:
+        return tf.reshape(reduce(values, ids + first, num_keys), [shape[0], num_ids])
 
-    area = by_instance(tf.math.unsorted_segment_sum, tf.ones_like(foreground))
+    area = by_instance(tf.math.unsorted_segment_sum, tf.ones_like(foreground), labels)
     kept = (area >= min_area) & (tf.range(num_ids) > 0)
     number = tf.cumsum(tf.cast(kept, tf.int32), axis=1) * tf.cast(kept, tf.int32)
-    score = by_instance(tf.math.unsorted_segment_max, heat) * by_instance(
-        tf.math.unsorted_segment_mean, foreground
+    score = by_instance(tf.math.unsorted_segment_max, heat, peaks) * by_instance(
+        tf.math.unsorted_segment_mean, foreground, labels
     )
     place = tf.where(kept)
     column = tf.cast(tf.gather_nd(number, place), tf.int64) - 1
@@ -146,4 +155,4 @@ def _score(labels: tf.Tensor, foreground: tf.Tensor, heat: tf.Tensor, min_area: 
         tf.gather_nd(score, place),
         tf.cast([shape[0], tf.reduce_max(number)], tf.int64),
     )
-    return Decoded(tf.reshape(tf.gather(tf.reshape(number, [-1]), key), shape), scores)
+    return Decoded(tf.gather(tf.reshape(number, [-1]), labels + first), scores)

@@ -1,9 +1,9 @@
 """Coordinate fields and what edits them.
 
-Every geometric transform is a function Field -> Field. Because a field is pull-back, the edit of the
-transform that acts *last* on the picture is applied *first*, and an edit may use only the current
-coordinates, never the pixel index: that makes composition exact. Numbers that differ from image to
-image in a batch have shape `[B]`.
+Every geometric transform is a function Field -> Field. Because a field is pull-back, the edit of
+the transform that acts *last* on the picture is applied *first*, and an edit may use only the
+current coordinates, never the pixel index: that makes composition exact. Numbers that differ from
+image to image in a batch have shape `[B]`.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ def add_noise(images: tf.Tensor, standard_deviation: tf.Tensor, key: tf.Tensor) 
     """Adds normal noise, independent for every value.
 
     A deterministic hash of (key, index) stands in for a random op, because normal draws under XLA
-    on a CPU cost 400 ms for 512x512x3 where this costs 3 ms, and because the same bits come out
-    with and without XLA.
+    on a CPU cost 400 ms for 512x512x3 where this costs 3 ms, and because the same hash comes out
+    with and without XLA, whose inverse error functions then agree to 2e-5 standard deviations.
 
     Args:
         images: `[B, H, W, C]` float32.

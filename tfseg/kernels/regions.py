@@ -36,12 +36,15 @@ def centers(labels: tf.Tensor) -> Centers:
     key = image * 2**31 + tf.cast(tf.gather(flat, pixels), tf.int64)
     unique, group = tf.unique(key)
     num = tf.size(unique)
-    place = tf.cast(
-        tf.stack([pixels // width % height, pixels % width], axis=-1), tf.float32
-    )  # [P, 2]
+    place = tf.stack([pixels // width % height, pixels % width], axis=-1)  # [P, 2]
+    place = tf.cast(place, tf.int64)
     area = tf.math.unsorted_segment_sum(tf.ones_like(place[:, 0]), group, num)
-    centroid = tf.math.unsorted_segment_mean(place, group, num)
-    distance = tf.reduce_sum((place - tf.gather(centroid, group)) ** 2, axis=-1)
+    total = tf.math.unsorted_segment_sum(place, group, num)
+    # The squared distance to the centroid, total / area, times area and less what all pixels of the
+    # instance share. In whole numbers, because float32 loses pixels in sums over large instances
+    # and decides ties by rounding.
+    square = tf.gather(area, group) * tf.reduce_sum(place**2, axis=-1)
+    distance = square - 2 * tf.reduce_sum(place * tf.gather(total, group), axis=-1)
     closest = tf.math.unsorted_segment_min(distance, group, num)
     candidate = tf.where(
         distance <= tf.gather(closest, group), tf.range(tf.size(pixels)), tf.size(pixels)
@@ -51,6 +54,7 @@ def centers(labels: tf.Tensor) -> Centers:
 
     def spread(values: tf.Tensor, shape: list[tf.Tensor | int]) -> tf.Tensor:
         flat_shape = [batch * height * width, *values.shape[1:]]
+        values = tf.cast(values, tf.float32)
         return tf.reshape(tf.scatter_nd(pixels[:, None], values, flat_shape), shape)
 
     return Centers(

@@ -16,7 +16,7 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.formats.base import Item, Sample, files_by_stem, split_folders
-from tfseg.data.images import IMAGE_SUFFIXES, entries, read_image, same_size
+from tfseg.data.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, entries, read_image, same_size
 
 LAYOUT = "ID/images/ID.png and ID/masks/*.png, right in it or in train/, val/ and test/"
 
@@ -34,9 +34,17 @@ def find(source: Path) -> dict[str, list[Item]]:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: no folder ID, or one without masks or without exactly one image.
+        InputError: no folder ID, one without masks or without exactly one image, or folders ID
+            beside train/ in `source`.
     """
-    return {split: _items(folder) for split, folder in split_folders(source).items()}
+    folders = split_folders(source)
+    mixed = [folder.name for folder in entries(source) if (folder / "masks").is_dir()]
+    if mixed and source not in folders.values():
+        raise InputError(
+            f"{source} must have folders of images or split folders, not both; got {mixed[0]}/ "
+            f"beside {', '.join(folders)}. Move {mixed[0]}/ away, or the split folders."
+        )
+    return {split: _items(folder) for split, folder in folders.items()}
 
 
 def read(item: Item) -> Sample:
@@ -63,7 +71,7 @@ def read(item: Item) -> Sample:
 def _items(parent: Path) -> list[Item]:
     items = [_item(folder) for folder in entries(parent) if folder.is_dir()]
     if not items:
-        raise InputError(f"{parent} is empty. Expected: {LAYOUT}.")
+        raise InputError(f"{parent} has no folder of an image. Expected: {LAYOUT}.")
     return items
 
 
@@ -77,5 +85,5 @@ def _item(folder: Path) -> Item:
             f"{folder / 'images'} must hold one image; got {len(images)}. Give each image a folder "
             "of its own."
         )
-    masks = files_by_stem(folder / "masks", IMAGE_SUFFIXES)
+    masks = files_by_stem(folder / "masks", LABEL_SUFFIXES)
     return Item(folder.name, images[0], tuple(masks.values()))

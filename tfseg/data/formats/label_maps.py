@@ -76,8 +76,8 @@ def _refuse_unmatched(
 ) -> None:
     alone = [path for name, path in own.items() if name not in others]
     if alone:
-        other = "label" if kind == "image" else "image"
+        other = "a label" if kind == "image" else "an image"
         raise InputError(
-            f"Every {kind} must have a {other} of the same name in {other_folder}; there is none "
+            f"Every {kind} must have {other} of the same name in {other_folder}; there is none "
             f"for {listed(alone)}. Add it, or take the {kind} away."
         )

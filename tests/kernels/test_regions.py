@@ -1,0 +1,135 @@
+"""Centres of instances, against a loop over all ids in whole numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tfseg.kernels import regions
+
+LARGEST = 2**31 - 1
+# Few ids on few pixels, so that instances have many shapes and ties; large ones and gaps.
+IDS = st.sampled_from([-(2**31), -1, 0, 1, 2, 7, 2**24, 2**24 + 1, LARGEST - 1, LARGEST])
+LABELS = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6)).flatmap(
+    lambda shape: arrays(np.int32, shape, elements=IDS)
+)
+
+
+def slow_centers(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns offset and area, from one instance after another; Python's integers are exact."""
+    offset, area = np.zeros((*labels.shape, 2)), np.zeros(labels.shape)
+    for image, label in enumerate(labels):
+        for instance in set(label[label > 0].tolist()):
+            places = [tuple(map(int, place)) for place in np.argwhere(label == instance)]
+            n = len(places)
+            sums = [sum(axis) for axis in zip(*places, strict=True)]
+            # n times the distance to the centroid, squared
+            distances = [
+                sum((n * p - s) ** 2 for p, s in zip(q, sums, strict=True)) for q in places
+            ]
+            center = places[distances.index(min(distances))]
+            for place in places:
+                offset[image, *place] = np.subtract(center, place)
+                area[image, *place] = n
+    return offset, area
+
+
+@given(LABELS)
+def test_centers_are_those_of_a_loop_over_all_ids(labels):
+    found = regions.centers(tf.constant(labels))
+    offset, area = slow_centers(labels)
+    assert found.offset.dtype == found.area.dtype == tf.float32
+    np.testing.assert_array_equal(found.offset, offset)
+    np.testing.assert_array_equal(found.area, area)
+
+
+@given(LABELS, st.integers(0, 2**32 - 1))
+def test_the_values_of_the_ids_do_not_matter(labels, seed):
+    draw = np.random.default_rng(seed)
+    old, place = np.unique(labels, return_inverse=True)
+    new = draw.choice(LARGEST, len(old), replace=False) + 1
+    new[old <= 0] = old[old <= 0]
+    renamed = new.astype(np.int32)[place].reshape(labels.shape)
+    before, after = regions.centers(tf.constant(labels)), regions.centers(tf.constant(renamed))
+    np.testing.assert_array_equal(after.offset, before.offset)
+    np.testing.assert_array_equal(after.area, before.area)
+
+
+def test_offsets_and_areas_of_a_hand_worked_map():
+    labels = [[[3, 3, 3, -1], [0, 9, 0, -1]]]
+    found = regions.centers(tf.constant(labels))
+    # 3 has its centre at (0, 1), 9 at (1, 1)
+    dx = [[1, 0, -1, 0], [0, 0, 0, 0]]
+    assert found.offset[0, ..., 1].numpy().tolist() == dx
+    assert not found.offset[..., 0].numpy().any()
+    assert found.area.numpy().tolist() == [[[3, 3, 3, 0], [0, 1, 0, 0]]]
+
+
+def test_the_center_of_a_bent_instance_lies_on_it():
+    labels = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1]])
+    found = regions.centers(tf.constant(labels[None], tf.int32))
+    # 11 pixels, centroid (12 / 11, 2): (0, 2) is 12/11 away, (1, 0) more than 2
+    np.testing.assert_array_equal(found.offset[0, 3, 4], [-3, -2])
+    np.testing.assert_array_equal(found.offset[0, 0, 2], [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "center"),
+    [
+        ([[1, 1], [1, 1]], (0, 0)),  # all four are sqrt(1/2) away
+        ([[1, 1, 1, 1]], (0, 1)),
+        # Centroids that no float holds, and two pixels as near as each other:
+        ([[0, 1, 1], [1, 0, 1], [0, 1, 0]], (0, 1)),  # (4/5, 6/5); (0, 1) and (1, 2): 17/25
+        ([[1, 1, 0, 0, 1], [0, 1, 1, 0, 0]], (0, 1)),  # (2/5, 8/5); (0, 1) and (1, 2): 13/25
+    ],
+)
+def test_the_first_of_the_pixels_nearest_to_the_centroid_is_the_center(rows, center):
+    labels = np.array([rows])
+    offset, _ = slow_centers(labels)
+    found = regions.centers(tf.constant(labels, tf.int32)).offset
+    np.testing.assert_array_equal(found, offset)
+    np.testing.assert_array_equal(found[0, center[0], center[1]], [0, 0])
+
+
+def test_a_large_instance_far_from_the_origin_has_its_center_to_the_pixel():
+    # Sums of coordinates reach 1e9, where float32 knows multiples of 64 only: it is a pixel off.
+    labels = np.zeros((1, 2101, 601), np.int32)
+    labels[0, 100:] = 1
+    offset = regions.centers(tf.constant(labels)).offset[0]
+    np.testing.assert_array_equal(offset[1100, 300], [0, 0])  # rows 100 to 2100, columns 0 to 600
+    np.testing.assert_array_equal(offset[100, 0], [1000, 300])
+    np.testing.assert_array_equal(offset[2100, 600], [-1000, -300])
+
+
+def test_one_id_in_two_images_is_two_instances():
+    labels = np.zeros((2, 3, 7), np.int32)
+    labels[0, 0, :3] = labels[1, 2, 2:7] = LARGEST
+    together = regions.centers(tf.constant(labels))
+    for index in range(2):
+        alone = regions.centers(tf.constant(labels[index : index + 1]))
+        np.testing.assert_array_equal(together.offset[index], alone.offset[0])
+        np.testing.assert_array_equal(together.area[index], alone.area[0])
+    assert set(together.area.numpy().ravel().tolist()) == {0.0, 3.0, 5.0}
+
+
+@pytest.mark.parametrize("value", [0, -1, -(2**31)])
+def test_a_batch_without_instances_is_0_everywhere(value):
+    found = regions.centers(tf.fill([2, 3, 4], value))
+    np.testing.assert_array_equal(found.offset, np.zeros((2, 3, 4, 2)))
+    np.testing.assert_array_equal(found.area, np.zeros((2, 3, 4)))
+
+
+def test_a_graph_of_unknown_size_gives_the_same_as_eager_calls():
+    graph = tf.function(
+        regions.centers, input_signature=[tf.TensorSpec([None, None, None], tf.int32)]
+    )
+    for shape in ((1, 4, 9), (3, 8, 2)):
+        labels = np.random.default_rng(0).integers(-1, 4, shape).astype(np.int32)
+        offset, area = slow_centers(labels)
+        found = graph(tf.constant(labels))
+        np.testing.assert_array_equal(found.offset, offset)
+        np.testing.assert_array_equal(found.area, area)
