@@ -129,8 +129,9 @@ def _score(
 ) -> Decoded:
     """Drops small instances, numbers the others without gaps and scores them.
 
-    `peaks` has the id of an instance at its peak, wherever that pixel's own vote goes. The score is the height of the centre's peak times the mean foreground probability, as in
-    Panoptic-DeepLab, section 3.3.
+    `peaks` has the id of an instance at its peak, wherever that pixel's own vote goes. The score is
+    the height of the centre's peak times the mean foreground probability, as in Panoptic-DeepLab,
+    section 3.3.
     """
     shape = tf.shape(labels)
     num_ids = tf.reduce_max(peaks) + 1  # with the background
