@@ -27,11 +27,14 @@ class DataConfig:
 
     Attributes:
         crop_size: side of the square training crop, pixels, a multiple of 32.
+        foreground_share: share of the crops that are sure to hold a piece of an instance, in
+            [0, 1].
         shuffle_buffer: encoded samples held for shuffling; data sets up to this size are shuffled
             fully.
     """
 
     crop_size: int = 128
+    foreground_share: float = 0.5
     shuffle_buffer: int = 2048
 
     def __post_init__(self) -> None:
@@ -41,6 +44,7 @@ class DataConfig:
                 f"data.crop_size must be a multiple of 32; got {self.crop_size}. "
                 f"The next one is {-(-self.crop_size // 32) * 32}."
             )
+        checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.whole("data.shuffle_buffer", self.shuffle_buffer, low=1)
 
 

@@ -107,7 +107,8 @@ def test_a_jpeg_is_read_close_to_its_source(tmp_path, channels):
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_a_tiff_is_read_exactly(tmp_path, shape, dtype, compression):
     image = noise(*shape, dtype=dtype)
-    tifffile.imwrite(tmp_path / "a.tif", image, compression=compression)
+    photometric = "rgb" if image.ndim == 3 else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", image, compression=compression, photometric=photometric)
     read = read_image(tmp_path / "a.tif")
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, image.reshape(*shape[:2], -1))

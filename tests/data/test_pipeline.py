@@ -161,13 +161,13 @@ def test_an_augmented_crop_is_cut_from_a_larger_window_moved_as_one(ten):
     images, ids = samples(ten, 10, augment=({"name": "HorizontalFlip", "p": 1.0},))
     whole = {one["id"].decode(): one for one in ten.samples("train").as_numpy_iterator()}
     names, _ = order(ten, first=0, count=10)
-    # 32 * 1.42 = 45 pixels: 20 x 24 ones get 12 above and 10 to the left. Mirrored, the columns
-    # 10..33 are 44 - 33 = 11 to 34; the middle 32 begin at (45 - 32) // 2 = 6: rows 6, columns 5 on
+    # 20 x 24 pixels lie in the middle of the crop of 32, rows 6..25 and columns 4..27, which the
+    # flip about the middle of the window maps onto themselves
     for name, image, label in zip(names, images, ids, strict=True):
         sample = whole[name]
-        np.testing.assert_array_equal(label[6:26, 5:29], sample["label"][:, ::-1])
+        np.testing.assert_array_equal(label[6:26, 4:28], sample["label"][:, ::-1])
         expected = normalized(sample["image"])[:, ::-1]
-        np.testing.assert_allclose(image[6:26, 5:29], expected, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(image[6:26, 4:28], expected, rtol=0, atol=1e-6)
         assert (label == IGNORE).sum() == 32 * 32 - 20 * 24
 
 
@@ -191,7 +191,7 @@ def test_batches_run_over_the_end_of_an_epoch_without_losing_a_sample(ten):
 
 
 @pytest.mark.parametrize(("height", "width"), [(20, 24), (21, 25), (40, 25), (1, 1)])
-def test_a_small_image_is_padded_on_all_sides_with_zeros_that_are_ignored(
+def test_a_small_image_lies_in_the_middle_and_goes_on_mirrored_and_ignored(
     tmp_path, write, height, width
 ):
     label = np.arange(1, height * width + 1).reshape(height, width)
@@ -211,7 +211,11 @@ def test_a_small_image_is_padded_on_all_sides_with_zeros_that_are_ignored(
     outside = np.ones((32, 32), bool)
     outside[rows, columns] = False
     assert (ids[outside] == IGNORE).all()
-    assert (image[outside] == 0).all()
+    before = rows.start, columns.start
+    after = 32 - rows.stop, 32 - columns.stop
+    padding = (*zip(before, after, strict=True), (0, 0))
+    expected = np.pad(normalized(whole["image"])[inside], padding, mode="reflect")
+    np.testing.assert_array_equal(image, expected)
 
 
 @pytest.mark.parametrize(

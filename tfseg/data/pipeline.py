@@ -15,13 +15,14 @@ from tfseg import checks, random
 from tfseg.augment import Chain, Transform, from_spec
 from tfseg.augment.chain import IGNORE
 from tfseg.config import RunConfig
+from tfseg.data import crops
 from tfseg.data.records import decode
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
 from tfseg.kernels import normalize
 
 Example = dict[str, tf.Tensor]
-_MARGIN = 1.42  # source window over crop: a turn by 45 degrees still reads from inside the image
+_MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyond the crop
 
 
 def training_batches(
@@ -47,8 +48,12 @@ def training_batches(
         first=first_step * batch_size,
         buffer=config.data.shuffle_buffer,
     )
+
+    def prepare(example: Example) -> Example:
+        return _prepare(example, dataset, config, chain, seed)
+
     return (
-        stream.map(lambda example: _prepare(example, dataset, chain, seed, size), tf.data.AUTOTUNE)
+        stream.map(prepare, tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=True)
         .map(lambda batch: _augment(batch, chain, head, size), tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
@@ -67,7 +72,8 @@ def validation_batches(
     shape = (size, size, dataset.info.channels)
 
     def prepare(example: Example) -> Example:
-        window = _window(_normalized(example), size, None)
+        corner = crops.middle(example["label"], size)
+        window = crops.cut(_normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
     samples = dataset.samples(split).map(prepare, tf.data.AUTOTUNE)
@@ -148,13 +154,20 @@ def augmented(
 
 
 def _prepare(
-    example: Example, dataset: Dataset, chain: Chain, seed: tf.Tensor, size: int
+    example: Example, dataset: Dataset, config: RunConfig, chain: Chain, seed: tf.Tensor
 ) -> Example:
     """Decodes one record, normalises it, cuts the window and draws its augmentation."""
-    info = dataset.info
+    info, size = dataset.info, config.data.crop_size
     sample = decode(example["record"], channels=info.channels, dtype=info.dtype)
     own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
-    window = _window(_normalized(sample), _source_size(chain, size), random.for_name(own, "crop"))
+    corner = crops.draw(
+        sample["label"],
+        size,
+        foreground_share=config.data.foreground_share,
+        seed=random.for_name(own, "crop"),
+    )
+    margin = int(size * _MARGIN) if chain.transforms else 0
+    window = crops.cut(_normalized(sample), corner, size, margin=margin)
     return window | {"params": chain.sample(own)}
 
 
@@ -163,38 +176,6 @@ def _augment(batch: Example, chain: Chain, head: Head, size: int) -> tuple[tf.Te
     return image, head.targets(label)
 
 
-def _source_size(chain: Chain, size: int) -> int:
-    return int(size * _MARGIN) if chain.transforms else size
-
-
 def _normalized(sample: Example) -> Example:
     # Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
     return sample | {"image": normalize.percentile(sample["image"])}
-
-
-def _window(sample: Example, size: int, seed: tf.Tensor | None) -> Example:
-    """Cuts a square window, at random or (without a seed) from the middle.
-
-    A smaller image is padded on all sides: zeros in the image, `IGNORE` in the label.
-    """
-    image, label = sample["image"], sample["label"]
-    shape = tf.shape(label)
-    before = tf.maximum(size - shape, 0) // 2
-    after = tf.maximum(size - shape, 0) - before
-    margin = tf.stack([before, after], axis=1)
-    image = tf.pad(image, tf.concat([margin, [[0, 0]]], axis=0))
-    label = tf.pad(label, margin, constant_values=IGNORE)
-    room = tf.shape(label) - size
-    if seed is None:
-        top, left = tf.unstack(room // 2)
-    else:
-        top, left = (
-            random.integer(random.for_name(seed, name), 0, room[axis] + 1)
-            for axis, name in enumerate("yx")
-        )
-    image = image[top : top + size, left : left + size]
-    label = label[top : top + size, left : left + size]
-    return {
-        "image": tf.ensure_shape(image, (size, size, sample["image"].shape[-1])),
-        "label": tf.ensure_shape(label, (size, size)),
-    }

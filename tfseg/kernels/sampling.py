@@ -16,7 +16,7 @@ from tfseg.kernels.field import Field
 def bilinear(images: tf.Tensor, field: Field) -> tf.Tensor:
     """Samples `images` `[B, H, W, C]` float32 at `field` `[B, h, w]` -> `[B, h, w, C]` float32."""
     height, width = images.shape[1], images.shape[2]
-    y, x = _reflect_101(field.y, height), _reflect_101(field.x, width)
+    y, x = reflect_101(field.y, height), reflect_101(field.x, width)
     top, left = tf.floor(y), tf.floor(x)
     down, right = (y - top)[..., None], (x - left)[..., None]
     rows = [tf.cast(tf.minimum(top + step, height - 1.0), tf.int32) for step in (0.0, 1.0)]
@@ -41,15 +41,16 @@ def nearest(labels: tf.Tensor, field: Field, *, fill: int = 0) -> tf.Tensor:
     return tf.where(inside, _gather(labels, row, column), tf.cast(fill, labels.dtype))
 
 
+def reflect_101(coordinate: tf.Tensor, size: tf.Tensor | int) -> tf.Tensor:
+    """Mirrors coordinates about the outermost pixel centres, 0 and `size` - 1, into that range."""
+    last = tf.cast(tf.maximum(size - 1, 1), coordinate.dtype)
+    folded = last - tf.abs(tf.math.floormod(coordinate, 2 * last) - last)
+    return tf.minimum(folded, tf.cast(size - 1, coordinate.dtype))
+
+
 def _gather(images: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
     # One flat index: measured faster under XLA than gather_nd with three index planes.
     height, width = images.shape[1], images.shape[2]
     offset = tf.reshape(tf.range(tf.shape(images)[0]) * (height * width), (-1, 1, 1))
     flat = tf.reshape(images, [-1, *images.shape[3:]])
     return tf.gather(flat, offset + row * width + column)
-
-
-def _reflect_101(coordinate: tf.Tensor, size: int) -> tf.Tensor:
-    last = float(max(size - 1, 1))
-    period = tf.math.floormod(coordinate, 2 * last)
-    return tf.minimum(last - tf.abs(period - last), size - 1.0)

@@ -28,8 +28,12 @@ def make_train_step(
     Keys are "loss" and "loss/NAME" for every part.
     """
     losses, weights = head.losses(), head.loss_weights
+    variables = model.trainable_variables
 
-    def replica_step(images: tf.Tensor, targets: Losses) -> Losses:
+    # XLA takes a fifth off a step on a CPU (benchmarks/training.py). It cannot hold the all-reduce
+    # of synchronised batch normalisation, so several replicas go without.
+    @tf.function(autograph=False, jit_compile=strategy.num_replicas_in_sync == 1)
+    def losses_and_gradients(images: tf.Tensor, targets: Losses) -> tuple[Losses, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             parts = {
@@ -37,9 +41,12 @@ def make_train_step(
                 for name, loss in losses.items()
             }
             total = tf.add_n([weights[name] * part for name, part in parts.items()])
-        gradients = tape.gradient(total, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return _named(total, parts)
+        return _named(total, parts), tape.gradient(total, [each.value for each in variables])
+
+    def replica_step(images: tf.Tensor, targets: Losses) -> Losses:
+        values, gradients = losses_and_gradients(images, targets)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return values
 
     return _distributed(strategy, replica_step)
 
