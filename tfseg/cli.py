@@ -10,6 +10,7 @@ import errno
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -37,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command, values = _parse(sys.argv[1:] if arguments is None else arguments)
         _load_tensorflow()
-        return command.run(**values)
+        with warnings.catch_warnings():
+            warnings.showwarning = _note
+            return command.run(**values)
     except InputError as error:
         return _refuse(str(error))
     except OSError as error:
@@ -70,6 +73,11 @@ def _load_tensorflow() -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def _note(message: Warning | str, *_: object) -> None:
+    """Shows a warning as one line, without the place in the code that gave it."""
+    print(f"tfseg: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _refuse(message: str) -> int:

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -192,6 +193,16 @@ def test_a_disk_that_refuses_is_one_line_with_the_place_and_a_remedy(tfseg, monk
     line = one_line(tfseg("check", "data"))
     assert line.startswith(f"/some/file: {os.strerror(number)}. ")
     assert line.endswith(("place.", "written to."))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_without_the_place_in_the_code(tfseg, monkeypatch):
+    def run(**_):
+        warnings.warn("first\nsecond", stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(check, "run", run)
+    assert tfseg("check", "data") == (0, "", "tfseg: warning: first second\n")
 
 
 def test_a_defect_keeps_its_traceback(tfseg, monkeypatch):

@@ -114,6 +114,15 @@ def test_shards_hold_nearly_the_same_number_of_images_in_order(tmp_path, write):
     assert ids(dataset, "test") == ["a", "b"]
 
 
+def test_the_least_side_of_each_split_is_kept(tmp_path, write):
+    sizes = {"train/a": (20, 9), "train/b": (8, 30), "test/a": (5, 5)}
+    for name, size in sizes.items():
+        label = np.ones(size, np.int32)
+        write(tmp_path / "files", [name], label=label)
+    splits = convert(tmp_path / "files", tmp_path / "data").info.splits
+    assert {name: split.min_side for name, split in splits.items()} == {"train": 8, "test": 5}
+
+
 def test_images_added_later_move_no_other_to_val_and_the_seed_chooses_others(tmp_path, write):
     names = [f"{index:02d}" for index in range(60)]
     write(tmp_path / "files", names[::3])

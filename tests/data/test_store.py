@@ -80,7 +80,7 @@ INFOS = st.builds(
     dtype=st.sampled_from(["uint8", "uint16"]),
     class_names=st.lists(TEXT, max_size=2).map(tuple),
     overlap_pixels=COUNT,
-    splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT), max_size=2),
+    splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 
 
@@ -142,6 +142,13 @@ def test_a_file_that_is_not_utf_8_is_damaged(copied):
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(DatasetInfo)])
 def test_every_entry_must_be_there(copied, name):
     edit(copied, lambda content: content.pop(name))
+    with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(SplitInfo)])
+def test_every_entry_of_a_split_must_be_there(copied, name):
+    edit(copied, lambda content: content["splits"]["val"].pop(name))
     with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):
         Dataset.open(copied)
 

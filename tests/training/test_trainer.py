@@ -181,12 +181,14 @@ def test_weights_that_overflow_after_a_finite_loss_are_not_kept(config, dataset,
     network = len(session.model.variables)
 
     def explode(content: dict) -> None:
-        # AdamW: step 4 moves the weights by momentum / sqrt(velocity), here by 1e38 times the rate
+        # AdamW moves the weights by momentum / sqrt(velocity), here by 1e38 times the rate
         for position, variable in enumerate(session.optimizer.variables, start=network):
-            if variable.path.endswith("momentum"):
-                content[f"{position:05d}"][:] = np.float32(3e38)
+            if variable.path.endswith("iteration"):
+                content[f"{position:05d}"][...] = 2  # where the rate has its peak
+            elif variable.path.endswith("momentum"):
+                content[f"{position:05d}"][...] = np.float32(3e38)
             elif variable.path.endswith("velocity"):
-                content[f"{position:05d}"][:] = 0
+                content[f"{position:05d}"][...] = 0
 
     _edit_last(copy, explode)
     config = train_with(config, steps=3)
@@ -202,6 +204,19 @@ def test_a_batch_that_the_replicas_cannot_share_is_refused(config, dataset, tmp_
     with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 3. Take 4."):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
+    data = dataclasses.replace(config.data, crop_size=288)
+    config = dataclasses.replace(config, data=data, augment=())
+    with pytest.warns(
+        UserWarning, match=r"data.crop_size is 288, and the images of .* begin at 256"
+    ):
+        session = Session(config, dataset)
+    images, targets = next(session.training_batches())
+    assert images.shape[1:3] == (288, 288)
+    counted = np.asarray(targets["foreground"]) >= 0
+    assert counted.sum(axis=(1, 2, 3)).tolist() == [256 * 256] * 2
 
 
 def test_channels_that_the_images_do_not_have_are_refused(config, dataset, tmp_path):

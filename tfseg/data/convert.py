@@ -110,6 +110,7 @@ class _Encoded:
 
     record: bytes
     num_instances: int
+    side: int
     channels: int
     bits: int
     overlap_pixels: int
@@ -128,6 +129,7 @@ def _encode(item: Item, format: Format) -> _Encoded:
     return _Encoded(
         records.encode(item.id, image, label),
         records.count_instances(label),
+        min(label.shape),
         image.shape[-1],
         image.dtype.itemsize * 8,
         overlap_pixels,
@@ -148,12 +150,14 @@ class _Writer:
         self.folder, self.destination, self.shard_size = folder, destination, shard_size
         self.total, self.done, self.on_progress = total, 0, on_progress
         self.channels, self.bits, self.overlap_pixels = 1, 8, 0
+        self.sides: list[int] = []
 
     def write(self, split: str, format: Format, items: list[Item]) -> SplitInfo:
         """Writes one split into shards of nearly the same number of images."""
         count = math.ceil(len(items) / self.shard_size)
         stops = [len(items) * index // count for index in range(count + 1)]
         encoded = ordered(lambda item: _encode(item, format), items)
+        self.sides = []
         try:
             shards = tuple(
                 self._shard(
@@ -164,7 +168,8 @@ class _Writer:
             )
         finally:
             encoded.close()
-        return SplitInfo(shards, len(items), sum(shard.num_instances for shard in shards))
+        num_instances = sum(shard.num_instances for shard in shards)
+        return SplitInfo(shards, len(items), num_instances, min(self.sides))
 
     def finish(self, *, source_format: str, class_name: str, splits: dict[str, SplitInfo]) -> None:
         """Writes dataset.json."""
@@ -199,6 +204,7 @@ class _Writer:
         return ShardInfo(name, num_images, num_instances, file_sha256(path))
 
     def _count(self, sample: _Encoded) -> None:
+        self.sides.append(sample.side)
         self.channels = max(self.channels, sample.channels)
         self.bits = max(self.bits, sample.bits)
         self.overlap_pixels += sample.overlap_pixels

@@ -155,10 +155,12 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
         `[H, W, channels]` of the same type.
 
     Raises:
-        InputError: `channels` is neither 1 nor 3.
+        InputError: `channels` is neither 1 nor 3, or the picture has another shape.
     """
     if channels not in (1, 3):
         raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
+    if image.ndim != 3 or not 1 <= image.shape[-1] <= 4:
+        raise InputError(f"An image must be [H, W, C], C from 1 to 4; got {list(image.shape)}.")
     plain = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
     if plain.shape[-1] == channels:
         return plain

@@ -33,11 +33,12 @@ class ShardInfo:
 
 @dataclasses.dataclass(frozen=True)
 class SplitInfo:
-    """The shards of one split, in order, and their counts."""
+    """The shards of one split, in order, their counts, and the least height or width in pixels."""
 
     shards: tuple[ShardInfo, ...]
     num_images: int
     num_instances: int
+    min_side: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,7 @@ class DatasetInfo:
                 tuple(_shard(entry) for entry in split["shards"]),
                 int(split["num_images"]),
                 int(split["num_instances"]),
+                int(split["min_side"]),
             )
             for name, split in own["splits"].items()
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Iterator
 
 import keras
@@ -36,7 +37,7 @@ class Session:
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
         self.config = _with_channels(config, dataset)
         self.dataset = dataset
-        dataset.split("train")
+        _check_crop(config.data.crop_size, dataset)
         self.strategy = strategy.make_strategy(config.train.devices)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         self.head = make_head(self.config.model.head)
@@ -70,6 +71,16 @@ class Session:
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return self.strategy.experimental_distribute_dataset(batches.with_options(options))
+
+
+def _check_crop(size: int, dataset: Dataset) -> None:
+    least = dataset.split("train").min_side
+    if size > least:
+        warnings.warn(
+            f"data.crop_size is {size}, and the images of {dataset.path} begin at {least} pixels: "
+            "the smaller ones are padded, mirrored, with pixels that no loss counts.",
+            stacklevel=3,
+        )
 
 
 def _with_channels(config: RunConfig, dataset: Dataset) -> RunConfig:

@@ -1,0 +1,29 @@
+"""A segmenter that finds something, without a training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tfseg
+from tfseg.config import ModelConfig
+from tfseg.networks.build import build_model
+
+
+@pytest.fixture(scope="session")
+def segmenter() -> tfseg.Segmenter:
+    """Untrained, with a bias that makes object pixels and centres of what its noise favours."""
+    config = ModelConfig(decoder_filters=(16, 16, 8, 8, 8), channels=1)
+    model = build_model(config, seed=4)
+    layer = model.get_layer("center_offset")
+    kernel, bias = layer.get_weights()
+    bias[:2] = np.array([0.2, 0.0])
+    layer.set_weights([kernel * 5, bias])
+    return tfseg.Segmenter(model, config)
+
+
+@pytest.fixture(scope="session")
+def image(sample) -> np.ndarray:
+    """A grey picture `[120, 100, 1]` uint8, no side a multiple of the network's stride."""
+    path = sorted((sample / "test" / "images").iterdir())[0]
+    return tfseg.data.images.read_image(path)[:120, :100]

@@ -1,0 +1,82 @@
+"""The exported SavedModel gives what `predict` gives, and spares what is there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfseg
+from tfseg.checks import InputError
+
+READ = """
+import sys
+import numpy as np, tensorflow as tf
+exported = tf.saved_model.load(sys.argv[1])
+result = exported(tf.constant(np.load(sys.argv[2])))
+np.savez(sys.argv[3], **{name: value.numpy() for name, value in result.items()})
+loaded = {name for name in sys.modules if name.split(".")[0] in ("tfseg", "segmentation_models")}
+assert not loaded, loaded
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(segmenter, tmp_path_factory):
+    return tfseg.export(segmenter, tmp_path_factory.mktemp("export") / "model")
+
+
+def test_a_process_without_tfseg_finds_the_same_instances(segmenter, exported, image, tmp_path):
+    np.save(tmp_path / "images.npy", image[None])
+    arguments = [str(exported), str(tmp_path / "images.npy"), str(tmp_path / "out.npz")]
+    subprocess.run([sys.executable, "-c", READ, *arguments], check=True, capture_output=True)
+    expected = segmenter.predict(image)
+    with np.load(tmp_path / "out.npz") as result:
+        np.testing.assert_array_equal(result["labels"][0], expected.label)
+        np.testing.assert_allclose(result["scores"][0], expected.scores, rtol=1e-4)
+        assert result["labels"].dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("signature", "dtype"), [("serving_default", tf.uint8), ("float", tf.float32)]
+)
+@pytest.mark.parametrize("height", [64, 77])
+def test_both_signatures_take_any_size(segmenter, exported, image, signature, dtype, height):
+    function = tf.saved_model.load(str(exported)).signatures[signature]
+    found = function(images=tf.cast(image[None, :height], dtype))
+    expected = segmenter.predict(image[:height])
+    np.testing.assert_array_equal(found["labels"][0], expected.label)
+    np.testing.assert_allclose(found["scores"][0], expected.scores, rtol=1e-4)
+
+
+def test_a_folder_with_other_files_is_spared(segmenter, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="has other files in it and no SavedModel"):
+        tfseg.export(segmenter, tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_earlier_model_is_replaced_only_when_asked(segmenter, exported):
+    (exported / "mark.txt").write_text("old", encoding="utf-8")
+    with pytest.raises(InputError, match=r"has a SavedModel in it. .*--overwrite"):
+        tfseg.export(segmenter, exported)
+    assert (exported / "mark.txt").exists()
+    tfseg.export(segmenter, exported, overwrite=True)
+    assert not (exported / "mark.txt").exists()
+    assert (exported / "saved_model.pb").is_file()
+    assert [path.name for path in exported.parent.iterdir()] == [exported.name]
+
+
+def test_a_destination_that_is_a_file_is_refused(segmenter, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="must be a folder; it is a file"):
+        tfseg.export(segmenter, tmp_path / "file")
+
+
+def test_a_destination_that_cannot_be_written_leaves_nothing(segmenter, tmp_path):
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    with pytest.raises(InputError, match="cannot be written"):
+        tfseg.export(segmenter, tmp_path / "taken" / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]

@@ -1,0 +1,87 @@
+"""Configurations: checked when made, plain values in files, unknown names refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tfseg import config
+from tfseg.checks import InputError
+from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+
+OTHER = RunConfig(
+    seed=7,
+    data=DataConfig(crop_size=96, foreground_share=0.25, shuffle_buffer=10),
+    augment=({"name": "GaussNoise", "std_range": (0.0, 0.05), "p": 0.5},),
+    model=ModelConfig(
+        architecture="FPN", backbone="resnet34", decoder_filters=(8, 8, 8, 8, 8), channels=3
+    ),
+    train=TrainConfig(steps=9, batch_size=4, warmup_steps=3, devices=("CPU:0", "CPU:1")),
+)
+
+
+@pytest.mark.parametrize("value", [RunConfig(), OTHER], ids=["default", "other"])
+def test_what_is_written_is_read_back_equal(value, tmp_path):
+    config.write(value, tmp_path / "config.yaml")
+    assert config.read(tmp_path / "config.yaml") == value
+    assert config.from_dict(config.to_dict(value)) == value
+
+
+def test_a_file_may_hold_a_part_or_nothing(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("train:\n  steps: 30\n", encoding="utf-8")
+    assert config.read(path) == RunConfig(train=TrainConfig(steps=30))
+    path.write_text("", encoding="utf-8")
+    assert config.read(path) == RunConfig()
+
+
+def test_every_value_has_its_dotted_name():
+    values = config.flat(OTHER)
+    assert (values["seed"], values["train.steps"], values["data.crop_size"]) == (7, 9, 96)
+    assert values["train.devices"] == ["CPU:0", "CPU:1"]
+    groups = (DataConfig, ModelConfig, TrainConfig)
+    assert len(values) == 2 + sum(len(dataclasses.fields(group)) for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"trian": {}}, "Unknown configuration name trian; .* Did you mean 'train'?"),
+        (
+            {"train": {"batch_sise": 4}},
+            "Unknown configuration name train.batch_sise; .*Did you mean 'batch_size'?",
+        ),
+        ({"train": 3}, "train must map names to values; got 3."),
+        ([1], r"The configuration must map names to values; got \[1\]."),
+        ({"data": {"crop_size": 100}}, "crop_size must be a multiple of 32; got 100. The next one"),
+        ({"data": {"crop_size": 0}}, r"data.crop_size must be a whole number in \[32, 8192\]"),
+        ({"data": {"foreground_share": 1.5}}, r"data.foreground_share must be a number in \[0, 1"),
+        ({"model": {"architecture": "Unett"}}, "model.architecture .* Did you mean 'Unet'?"),
+        ({"model": {"head": "centre_offset"}}, "model.head .* Did you mean 'center_offset'?"),
+        ({"model": {"decoder_filters": [8, 8]}}, r"must be 5 numbers, one a stage; got \(8, 8\)"),
+        ({"model": {"decoder_filters": [8, 8, 8, 8, 0]}}, "model.decoder_filters must be a whole"),
+        ({"train": {"warmup_steps": 500}}, r"train.warmup_steps must be a whole number in \[0, "),
+        ({"train": {"learning_rate": -1}}, "train.learning_rate must be a number"),
+        ({"train": {"devices": "CPU:0"}}, r"train.devices must be a list, such as \[CPU:0\]"),
+        ({"augment": "HorizontalFlip"}, r"augment must be a list, such as \[{name: Horizontal"),
+        ({"seed": -1}, "seed must be a whole number"),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_refused_with_name_rule_and_value(values, said):
+    with pytest.raises(InputError, match=said):
+        config.from_dict(values)
+
+
+def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"no\.yaml cannot be read as a configuration: .*No such"):
+        config.read(tmp_path / "no.yaml")
+    (tmp_path / "bad.yaml").write_text("train: [", encoding="utf-8")
+    with pytest.raises(InputError, match=r"bad\.yaml cannot be read as a configuration"):
+        config.read(tmp_path / "bad.yaml")
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().seed = 1
