@@ -43,7 +43,14 @@ def steps_on(devices: tuple[str, ...], config: RunConfig, batch: tuple) -> tuple
         model = build_model(dataclasses.replace(config.model, channels=1), seed=1)
         optimizer = keras.optimizers.SGD(1e-3)
         optimizer.build(model.trainable_variables)
-    step = make_train_step(strategy, model, optimizer, head, BATCH_SIZE)
+    step = make_train_step(
+        strategy,
+        model,
+        optimizer,
+        head,
+        batch_size=BATCH_SIZE,
+        jit_compile=len(devices) == 1,
+    )
 
     def distributed(values: tuple) -> tuple:
         data = tf.data.Dataset.from_tensors(values)

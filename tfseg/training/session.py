@@ -46,7 +46,13 @@ class Session:
             self.optimizer = _make_optimizer(config)
             self.optimizer.build(self.model.trainable_variables)
         self.train_step = step.make_train_step(
-            self.strategy, self.model, self.optimizer, self.head, config.train.batch_size
+            self.strategy,
+            self.model,
+            self.optimizer,
+            self.head,
+            batch_size=config.train.batch_size,
+            # XLA takes a fifth off a step on a CPU (benchmarks/training.py).
+            jit_compile=self.strategy.num_replicas_in_sync == 1,
         )
         self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
 

@@ -21,18 +21,27 @@ def make_train_step(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     head: Head,
+    *,
     batch_size: int,
+    jit_compile: bool,
 ) -> Callable[[tuple], Losses]:
     """Returns a compiled function: distributed batch (images, targets) -> losses, scalars.
 
     Keys are "loss" and "loss/NAME" for every part.
+
+    Args:
+        strategy: under which the next two were made.
+        model: changed by every call.
+        optimizer: built for the model's trainable variables.
+        head: of the model.
+        batch_size: of the global batch, samples.
+        jit_compile: compiles forward and backward pass by XLA; for one replica only, because XLA
+            cannot hold the all-reduce of synchronised batch normalisation.
     """
     losses, weights = head.losses(), head.loss_weights
     variables = model.trainable_variables
 
-    # XLA takes a fifth off a step on a CPU (benchmarks/training.py). It cannot hold the all-reduce
-    # of synchronised batch normalisation, so several replicas go without.
-    @tf.function(autograph=False, jit_compile=strategy.num_replicas_in_sync == 1)
+    @tf.function(autograph=False, jit_compile=jit_compile)
     def losses_and_gradients(images: tf.Tensor, targets: Losses) -> tuple[Losses, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)

@@ -1,0 +1,71 @@
+"""Fair timing: contenders take turns in one process, and the result says on which machine."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+
+def interleaved(
+    contenders: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 3
+) -> dict[str, dict[str, float]]:
+    """Times every contender once a round, so that a slow minute of the machine meets all of them.
+
+    Args:
+        contenders: each call does the same work and returns when it is done.
+        rounds: timed calls of each.
+        warm_up: untimed calls of each before that; the first compiles.
+
+    Returns:
+        For each: median and interquartile range of its seconds, and the median over the rounds of
+        its time divided by that of the first contender in the same round.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for index in range(warm_up + rounds):
+        for name, call in contenders.items():
+            start = time.perf_counter()
+            call()
+            if index >= warm_up:
+                seconds[name].append(time.perf_counter() - start)
+    first = next(iter(seconds.values()))
+    return {name: _figures(times, first) for name, times in seconds.items()}
+
+
+def _figures(times: list[float], first: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "seconds": statistics.median(ordered),
+        "interquartile_range": ordered[len(ordered) * 3 // 4] - ordered[len(ordered) // 4],
+        "ratio": statistics.median(own / other for own, other in zip(times, first, strict=True)),
+    }
+
+
+def report(results: Mapping[str, Any], **settings: object) -> None:
+    """Prints the results with machine, versions and settings as one JSON object."""
+    print(json.dumps({"results": results, "settings": settings, "machine": _machine()}, indent=2))
+
+
+def _machine() -> dict[str, object]:
+    devices = tf.config.list_physical_devices("GPU")
+    return {
+        "processor": _processor(),
+        "threads": len(os.sched_getaffinity(0)),
+        "gpus": [tf.config.experimental.get_device_details(each) for each in devices],
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else platform.machine()

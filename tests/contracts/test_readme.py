@@ -1,0 +1,76 @@
+"""What the README says is so: its scripts run, its commands parse, its files and names exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfseg
+from tfseg import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SCRIPTS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"^    tfseg (.*)$", README, re.MULTILINE)
+
+
+def test_there_are_two_scripts_of_at_most_15_lines_and_a_line_for_most_commands():
+    assert [len(script.strip().splitlines()) <= 15 for script in SCRIPTS] == [True, True]
+    assert len(COMMANDS) == 6
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_valid(command):
+    module, _ = cli._parse(shlex.split(command))
+    assert module.__name__.startswith("tfseg.commands.")
+
+
+def test_the_script_runs_to_an_exported_network(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    steps = "steps=400, batch_size=8"
+    assert steps in SCRIPTS[0]
+    script = SCRIPTS[0].replace(steps, "steps=2, batch_size=2, warmup_steps=0")
+    exec(compile(script, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert re.search(r"^dice +0\.\d+", out, re.MULTILINE)
+    assert re.search(r"^\d+ instances in 6 images$", out, re.MULTILINE)
+    assert (tmp_path / "exported" / "saved_model.pb").is_file()
+    assert len(list((tmp_path / "predicted" / "overlays").iterdir())) == 6
+
+
+def test_the_three_lines_augment_somebodys_own_dataset():
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+    own = tf.data.Dataset.from_tensors((image, image[..., 0].astype(np.int32)))
+    names = {"dataset": own}
+    exec(compile(SCRIPTS[1], "README.md", "exec"), names)
+    drawn = [label for _, label in names["dataset"].take(6).as_numpy_iterator()]
+    assert len({label.tobytes() for label in drawn}) > 2
+
+
+def test_every_linked_file_is_there():
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_every_module_of_the_layers_is_there_and_none_is_left_out():
+    diagram = re.search(r"```\n(5 .*?)```", README, re.DOTALL)[1]
+    named = set(re.findall(r"\b(\w+)(?:/|\.py)", diagram))
+    package = ROOT / "tfseg"
+    there = {path.stem for path in package.glob("*.py")}
+    there |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert named == there - {"__init__", "__main__", "sample", "version"}
+
+
+@pytest.mark.parametrize("name", ["augment.TRANSFORMS", "data.formats.FORMATS", "heads.HEADS"])
+def test_the_places_for_extensions_exist(name):
+    assert f"`{name}`" in README.replace("`config.HEADS`", "")
+    value = tfseg
+    for part in name.split("."):
+        value = getattr(value, part)
+    assert value
