@@ -23,9 +23,9 @@ def main(out: Path, steps: int) -> tfseg.Evaluation:
         augment=(
             {"name": "HorizontalFlip"},
             {"name": "RandomRotate90"},
-            {"name": "ShiftScaleRotate"},
-            {"name": "RandomBrightnessContrast"},
-            {"name": "GaussNoise"},
+            {"name": "ShiftScaleRotate", "scale_limit": (-0.2, 0.2), "rotate_limit": (-15, 15)},
+            {"name": "RandomGamma"},
+            {"name": "GaussNoise", "std_range": (0, 0.03)},
         ),
         data=tfseg.DataConfig(crop_size=128),
         model=tfseg.ModelConfig(architecture="Unet", backbone="resnet18"),

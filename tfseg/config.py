@@ -63,7 +63,7 @@ class ModelConfig:
 
     architecture: str = "Unet"
     backbone: str = "resnet18"
-    decoder_filters: tuple[int, ...] = (128, 64, 32, 16, 16)
+    decoder_filters: tuple[int, ...] = (128, 64, 64, 32, 16)
     channels: int = 0
     head: str = "center_offset"
 
@@ -99,7 +99,7 @@ class TrainConfig:
 
     steps: int = 400
     batch_size: int = 8
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     warmup_steps: int = 20
     weight_decay: float = 1e-4
     log_every: int = 10
@@ -115,12 +115,14 @@ class TrainConfig:
         _listed("train.devices", self.devices, "[CPU:0]")
 
 
+# Gamma, not brightness: on the embedded sample a shift by up to 0.2 wiped out nuclei that are 0.1
+# brighter than their background, and after 80 steps the loss was 0.51 instead of 0.45.
 DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
     {"name": "HorizontalFlip"},
     {"name": "RandomRotate90"},
-    {"name": "ShiftScaleRotate"},
-    {"name": "RandomBrightnessContrast"},
-    {"name": "GaussNoise"},
+    {"name": "ShiftScaleRotate", "scale_limit": (-0.2, 0.2), "rotate_limit": (-15.0, 15.0)},
+    {"name": "RandomGamma"},
+    {"name": "GaussNoise", "std_range": (0.0, 0.03)},
 )
 
 

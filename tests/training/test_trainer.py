@@ -94,7 +94,9 @@ def test_the_best_checkpoint_is_that_of_the_lowest_validation_loss(summary, run_
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(summary, run_dir, config):
     rates = pd.read_csv(run_dir / "history.csv")["learning_rate"].tolist()
     # warm-up of 2 steps, then half a cosine over the other 4
-    assert rates == pytest.approx([config.train.learning_rate, 1e-3, 0.0], abs=1e-9)
+    assert rates == pytest.approx(
+        [config.train.learning_rate, config.train.learning_rate / 2, 0.0], abs=1e-9
+    )
 
 
 def test_progress_tells_the_steps_and_the_time_that_is_left(summary, rows):

@@ -38,7 +38,7 @@ class CenterOffset(Head):
     outputs: ClassVar[dict[str, int]] = {"foreground": 1, "center": 1, "offset": 2}
     sigma: float = 0.2
     foreground_threshold: float = 0.5
-    center_threshold: float = 0.3
+    center_threshold: float = 0.15
     center_distance: int = 3
     min_area: int = 12
 
