@@ -30,6 +30,7 @@ def test_every_command_is_valid(command):
     assert module.__name__.startswith("tfseg.commands.")
 
 
+@pytest.mark.slow
 def test_the_script_runs_to_an_exported_network(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     steps = "steps=400, batch_size=8"

@@ -37,7 +37,7 @@ class Session:
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
         self.config = _with_channels(config, dataset)
         self.dataset = dataset
-        _check_crop(config.data.crop_size, dataset)
+        dataset.split("train")
         self.strategy = strategy.make_strategy(config.train.devices)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         self.head = make_head(self.config.model.head)
@@ -55,6 +55,7 @@ class Session:
             jit_compile=self.strategy.num_replicas_in_sync == 1,
         )
         self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
+        _warn_of_small_images(config.data.crop_size, dataset)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -79,7 +80,7 @@ class Session:
         return self.strategy.experimental_distribute_dataset(batches.with_options(options))
 
 
-def _check_crop(size: int, dataset: Dataset) -> None:
+def _warn_of_small_images(size: int, dataset: Dataset) -> None:
     least = dataset.split("train").min_side
     if size > least:
         warnings.warn(

@@ -41,7 +41,6 @@ def make_train_step(
     losses, weights = head.losses(), head.loss_weights
     variables = model.trainable_variables
 
-    @tf.function(autograph=False, jit_compile=jit_compile)
     def losses_and_gradients(images: tf.Tensor, targets: Losses) -> tuple[Losses, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
@@ -51,6 +50,9 @@ def make_train_step(
             }
             total = tf.add_n([weights[name] * part for name, part in parts.items()])
         return _named(total, parts), tape.gradient(total, [each.value for each in variables])
+
+    if jit_compile:
+        losses_and_gradients = tf.function(losses_and_gradients, autograph=False, jit_compile=True)
 
     def replica_step(images: tf.Tensor, targets: Losses) -> Losses:
         values, gradients = losses_and_gradients(images, targets)
