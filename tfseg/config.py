@@ -97,7 +97,7 @@ class TrainConfig:
             CPU where there is none.
     """
 
-    steps: int = 400
+    steps: int = 360
     batch_size: int = 8
     learning_rate: float = 3e-3
     warmup_steps: int = 20

@@ -93,7 +93,7 @@ def _reason(error: Exception) -> str:
 
 def _check_names(values: Any) -> None:
     if not isinstance(values, Mapping):
-        raise InputError("it must map names to values, such as 'train: {steps: 400}'.")
+        raise InputError("it must map names to values, such as 'train: {steps: 360}'.")
     known = dict(_names(config.RunConfig))
     for path, value in _walk(values, known):
         if path not in known:
