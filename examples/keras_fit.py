@@ -41,6 +41,7 @@ def main(out: Path, steps: int, strategy: tf.distribute.Strategy) -> tfseg.Evalu
         tfseg.training_batches(dataset, config, head),
         epochs=epochs,
         steps_per_epoch=steps // epochs,
+        shuffle=False,  # the batches come shuffled
         verbose=2,
     )
     model.save(out / "model.keras")
