@@ -17,6 +17,7 @@ from types import ModuleType
 import tfseg
 from tfseg.checks import InputError
 from tfseg.commands import COMMANDS, options
+from tfseg.commands.output import note
 
 DESCRIPTION = """Instance segmentation: from a folder of images to a trained, evaluated network.
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command, values = _parse(sys.argv[1:] if arguments is None else arguments)
         _load_tensorflow()
         with warnings.catch_warnings():
-            warnings.showwarning = _note
+            warnings.showwarning = _warn
             return command.run(**values)
     except InputError as error:
         return _refuse(str(error))
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{place}{error.strerror}. {REMEDIES[error.errno]}")
     except KeyboardInterrupt as interrupt:
-        print(f"tfseg: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        note(str(interrupt) or "interrupted")
         return 130
 
 
@@ -75,14 +76,18 @@ def _load_tensorflow() -> None:
         os.close(kept)
 
 
-def _note(message: Warning | str, *_: object) -> None:
-    """Shows a warning as one line, without the place in the code that gave it."""
-    print(f"tfseg: warning: {' '.join(str(message).split())}", file=sys.stderr)
+def _warn(message: Warning | str, *_: object) -> None:
+    """Shows a warning without the place in the code that gave it."""
+    note(f"warning: {_one_line(str(message))}")
 
 
 def _refuse(message: str) -> int:
-    print(f"tfseg: error: {' '.join(message.split())}", file=sys.stderr)
+    note(f"error: {_one_line(message)}")
     return 2
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
 
 
 def _parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
