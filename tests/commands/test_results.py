@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tfseg.cli import main
+
 FIGURES = {"dice", "iou", "ap50", "ap", "pq", "sq", "rq"}
 
 
@@ -114,10 +116,23 @@ def test_demo_goes_from_the_sample_to_pictures_and_figures(demo, tmp_path):
     assert (tmp_path / "evaluation" / "per_image.csv").is_file()
 
 
+@pytest.fixture(scope="module")
+def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The figures of a demo of all its steps."""
+    out = tmp_path_factory.mktemp("whole") / "demo"
+    assert main(["demo", "--out", str(out)]) == 0
+    return json.loads((out / "evaluation" / "summary.json").read_text(encoding="utf-8"))
+
+
 @pytest.mark.slow
-def test_demo_reaches_its_figures_on_images_not_trained_on(tfseg, tmp_path):
-    result = tfseg("demo", "--out", tmp_path / "demo", "--json")
-    assert result.code == 0
+def test_demo_finds_most_nuclei_of_images_not_trained_on(whole_demo):
     # Measured 0.90 and 0.73; other machines sum in another order and end a hundredth or two apart.
-    assert result.json["dice"] >= 0.88
-    assert result.json["ap50"] >= 0.68
+    assert whole_demo["dice"] >= 0.88
+    assert whole_demo["ap50"] >= 0.68
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="measured: Dice 0.8998, AP50 0.733; touching nuclei are taken for one")
+def test_demo_reaches_its_figures_on_images_not_trained_on(whole_demo):
+    assert whole_demo["dice"] >= 0.90
+    assert whole_demo["ap50"] >= 0.75
