@@ -42,8 +42,8 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
         network = _network(config)
         features = _features(network)
         channels = make_head(config.head).outputs
-        # One convolution for all maps: those with few channels waste most of a CPU's time, and
-        # three of them cost a tenth of a training step more than one (benchmarks/training.py).
+        # One convolution for all maps: those with few channels waste most of a CPU's time, and with
+        # three of them a training step takes 8 % longer (benchmarks/training.py).
         maps = keras.layers.Conv2D(
             sum(channels.values()), 3, padding="same", dtype="float32", name=config.head
         )(features)
