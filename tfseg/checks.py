@@ -74,5 +74,15 @@ def interval(
         )
 
 
+def flag(name: str, value: bool) -> None:
+    """Refuses anything but true and false.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} must be true or false; got {value!r}.")
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -100,8 +100,9 @@ def _parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
     for name, module in modules.items():
         purpose = module.__doc__.partition("\n")[0]
         subparser = options.Parser(description=module.__doc__)
-        module.add_options(subparser)
+        # From the top down: a command may have actions of its own below it.
         subcommands.add_subcommand(name, subparser, help=purpose)
+        module.add_options(subparser)
         options.name(subparser, f"tfseg {name}")
     namespace = parser.parse_args(list(arguments)).as_dict()
     name = namespace["command"]

@@ -29,12 +29,15 @@ class DataConfig:
         crop_size: side of the square training crop, pixels, a multiple of 32.
         foreground_share: share of the crops that are sure to hold a piece of an instance, in
             [0, 1].
+        copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
+            (see `augment.CopyPaste`).
         shuffle_buffer: encoded samples held for shuffling; data sets up to this size are shuffled
             fully.
     """
 
     crop_size: int = 128
     foreground_share: float = 0.5
+    copy_paste: float = 0.0
     shuffle_buffer: int = 2048
 
     def __post_init__(self) -> None:
@@ -45,6 +48,7 @@ class DataConfig:
                 f"The next one is {-(-self.crop_size // 32) * 32}."
             )
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
+        checks.in_range("data.copy_paste", self.copy_paste, low=0.0, high=1.0)
         checks.whole("data.shuffle_buffer", self.shuffle_buffer, low=1)
 
 
@@ -133,14 +137,15 @@ class RunConfig:
     Attributes:
         seed: of the initial weights, the order of the samples and every augmentation.
         data: how samples are read.
-        augment: transforms in the order in which they act, each {"name": ..., parameters}.
+        augment: transforms in the order in which they act, each {"name": ..., parameters}, or the
+            name of a ready list: light, natural, nuclei or satellite.
         model: which network is built.
         train: how it is trained.
     """
 
     seed: int = 0
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
-    augment: tuple[dict[str, Any], ...] = DEFAULT_AUGMENT
+    augment: tuple[dict[str, Any] | str, ...] = DEFAULT_AUGMENT
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 

@@ -1,7 +1,8 @@
-"""Chains: order, one resample, borders, sizes, draws by name, and what is refused."""
+"""Chains: order, one resample, borders, sizes, further entries, choices, and what is refused."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 
@@ -12,31 +13,36 @@ import tensorflow as tf
 from tfseg import random
 from tfseg.augment import (
     IGNORE,
+    CenterCrop,
     Chain,
     GaussNoise,
     HorizontalFlip,
+    OneOf,
     RandomBrightnessContrast,
     RandomRotate90,
+    Sampling,
     ShiftScaleRotate,
+    SomeOf,
     VerticalFlip,
 )
 from tfseg.augment.base import Params
 from tfseg.checks import InputError
 
-STILL = {"y": [0.0], "x": [0.0], "scale": [1.0], "radians": [0.0]}
+STILL = {"y": 0.0, "x": 0.0, "scale": 1.0, "radians": 0.0}
 
 
-def params(**values: dict[str, list]) -> dict[str, Params]:
-    """Returns parameters `[B]` by name, where "Rotate_2" stands for "Rotate/2"."""
+def params(**values: dict[str, float]) -> dict[str, Params]:
+    """Returns parameters by name, where "Rotate_2" stands for "Rotate/2", all of them on."""
     return {
         name.replace("_", "/"): {key: tf.constant(value) for key, value in own.items()}
+        | {"on": tf.constant(own.get("on", True))}
         for name, own in values.items()
     }
 
 
 def numbered(height: int, width: int) -> tf.Tensor:
-    """Returns one map of ids that are all different, `[1, H, W]`."""
-    return tf.reshape(tf.range(1, height * width + 1), (1, height, width))
+    """Returns a map of ids that are all different, `[H, W]`."""
+    return tf.reshape(tf.range(1, height * width + 1), (height, width))
 
 
 def as_image(labels: tf.Tensor) -> tf.Tensor:
@@ -44,29 +50,29 @@ def as_image(labels: tf.Tensor) -> tf.Tensor:
 
 
 def moved(
-    chain: Chain, labels: tf.Tensor, drawn: dict[str, Params], **size: tuple[int, int]
+    chain: Chain, label: tf.Tensor, drawn: dict[str, Params]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the ids of an image made of `labels`, and the label, of one image."""
-    images, ids = chain.apply(as_image(labels), labels, drawn, **size)
-    return images[0, ..., 0].numpy() * 1024, ids[0].numpy()
+    """Returns the ids of an image made of `label`, and the label."""
+    result = chain.apply({"image": as_image(label), "label": label}, drawn)
+    return result["image"][..., 0].numpy() * 1024, result["label"].numpy()
 
 
 def test_transforms_act_in_the_order_of_the_list():
     labels = numbered(4, 4)
     drawn = params(
-        HorizontalFlip_1={"on": [True]},
-        ShiftScaleRotate_1=STILL | {"y": [0.25], "x": [0.5]},
-        RandomRotate90_1={"turns": [1]},
+        HorizontalFlip_1={},
+        ShiftScaleRotate_1=STILL | {"y": 0.25, "x": 0.5},
+        RandomRotate90_1={"turns": 1},
     )
     flip, shift, turn = HorizontalFlip(), ShiftScaleRotate(), RandomRotate90()
-    flipped = np.fliplr(labels[0])
+    flipped = np.fliplr(labels)
     expected = np.full((4, 4), IGNORE)
     expected[1:, 2:] = flipped[:3, :2]  # a quarter of 4 down, half of 4 to the right
     _, ids = moved(Chain([flip, shift, turn]), labels, drawn)
     np.testing.assert_array_equal(ids, np.rot90(expected))
 
     expected = np.full((4, 4), IGNORE)
-    expected[1:, 2:] = np.rot90(labels[0])[:3, :2]
+    expected[1:, 2:] = np.rot90(labels)[:3, :2]
     _, ids = moved(Chain([turn, shift, flip]), labels, drawn)
     np.testing.assert_array_equal(ids, np.fliplr(expected))
 
@@ -74,29 +80,29 @@ def test_transforms_act_in_the_order_of_the_list():
 def test_pixel_transforms_act_in_the_order_of_the_list_wherever_it_has_them():
     lighter = RandomBrightnessContrast()
     drawn = params(
-        RandomBrightnessContrast_1={"brightness": [0.25], "contrast": [0.0]},
-        RandomBrightnessContrast_2={"brightness": [0.0], "contrast": [1.0]},
-        HorizontalFlip_1={"on": [True]},
+        RandomBrightnessContrast_1={"brightness": 0.25, "contrast": 0.0},
+        RandomBrightnessContrast_2={"brightness": 0.0, "contrast": 1.0},
+        HorizontalFlip_1={},
     )
-    images, labels = tf.constant([[[[0.0], [0.125]]]]), tf.constant([[[1, 2]]])
-    result, ids = Chain([lighter, HorizontalFlip(), lighter]).apply(images, labels, drawn)
+    example = {"image": tf.constant([[[0.0], [0.125]]]), "label": tf.constant([[1, 2]])}
+    result = Chain([lighter, HorizontalFlip(), lighter]).apply(example, drawn)
     # (0.125 + 0.25) x 2 and (0 + 0.25) x 2; the other order would give 0.5 and 0.25
-    assert result.numpy().ravel().tolist() == [0.75, 0.5]
-    assert ids.numpy().ravel().tolist() == [2, 1]
+    assert result["image"].numpy().ravel().tolist() == [0.75, 0.5]
+    assert result["label"].numpy().ravel().tolist() == [2, 1]
 
 
 def test_all_moves_together_are_one_interpolation():
     labels = numbered(6, 6)
-    eighth = STILL | {"radians": [math.pi / 4]}
+    eighth = STILL | {"radians": math.pi / 4}
     chain = Chain([ShiftScaleRotate(), ShiftScaleRotate()])
     image, ids = moved(chain, labels, params(ShiftScaleRotate_1=eighth, ShiftScaleRotate_2=eighth))
     # Twice 45 degrees, each resampled by itself, would blur the numbers and lose the corners.
-    np.testing.assert_allclose(image, np.rot90(labels[0]), atol=1e-3)
-    np.testing.assert_array_equal(ids, np.rot90(labels[0]))
+    np.testing.assert_allclose(image, np.rot90(labels), atol=1e-3)
+    np.testing.assert_array_equal(ids, np.rot90(labels))
 
 
 def test_the_image_is_mirrored_and_ids_are_ignored_where_nothing_was_read():
-    drawn = params(ShiftScaleRotate_1=STILL | {"x": [0.5]})
+    drawn = params(ShiftScaleRotate_1=STILL | {"x": 0.5})
     image, ids = moved(Chain([ShiftScaleRotate()]), numbered(1, 4), drawn)
     assert ids.tolist() == [[IGNORE, IGNORE, 1, 2]]
     np.testing.assert_allclose(image, [[3, 2, 1, 2]], rtol=1e-6)
@@ -104,74 +110,149 @@ def test_the_image_is_mirrored_and_ids_are_ignored_where_nothing_was_read():
 
 def test_a_smaller_result_is_the_middle_of_the_whole_one():
     labels = numbered(9, 12)
-    chain = Chain([ShiftScaleRotate(), HorizontalFlip()])
+    chain = [ShiftScaleRotate(), HorizontalFlip()]
     drawn = params(
-        ShiftScaleRotate_1={"y": [0.1], "x": [-0.2], "scale": [1.3], "radians": [0.7]},
-        HorizontalFlip_1={"on": [True]},
+        ShiftScaleRotate_1={"y": 0.1, "x": -0.2, "scale": 1.3, "radians": 0.7},
+        HorizontalFlip_1={},
+        CenterCrop_1={},
     )
-    image, ids = moved(chain, labels, drawn)
-    middle, middle_ids = moved(chain, labels, drawn, size=(4, 6))
+    image, ids = moved(Chain(chain), labels, drawn)
+    middle, middle_ids = moved(Chain([*chain, CenterCrop(height=4, width=6)]), labels, drawn)
     # (9 - 4) // 2 = 2 rows above, (12 - 6) // 2 = 3 columns to the left
     np.testing.assert_allclose(middle, image[2:6, 3:9], atol=1e-3)
     np.testing.assert_array_equal(middle_ids, ids[2:6, 3:9])
 
 
 def test_a_larger_result_is_surrounded_by_ignored_pixels():
-    _, ids = moved(Chain([]), numbered(1, 2), {}, size=(3, 4))
+    chain = Chain([CenterCrop(height=3, width=4)])
+    _, ids = moved(chain, numbered(1, 2), params(CenterCrop_1={}))
     assert ids.tolist() == [[-1, -1, -1, -1], [-1, 1, 2, -1], [-1, -1, -1, -1]]
+
+
+SHIFTED = params(ShiftScaleRotate_1=STILL | {"x": 0.5})
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "int64"])
 def test_labels_of_any_integer_type_become_int32_with_ignored_pixels_below_0(dtype):
-    drawn = params(ShiftScaleRotate_1=STILL | {"x": [0.5]})
-    labels = tf.cast(numbered(1, 4), dtype)
-    _, ids = Chain([ShiftScaleRotate()]).apply(as_image(labels), labels, drawn)
+    example = {"image": as_image(numbered(1, 4)), "label": tf.cast(numbered(1, 4), dtype)}
+    ids = Chain([ShiftScaleRotate()]).apply(example, SHIFTED)["label"]
     assert ids.dtype == tf.int32
-    assert ids.numpy().tolist() == [[[-1, -1, 1, 2]]]
+    assert ids.numpy().tolist() == [[-1, -1, 1, 2]]
+
+
+def test_ids_are_filled_as_asked():
+    chain = Chain([ShiftScaleRotate()], sampling=Sampling(fill=0))
+    assert moved(chain, numbered(1, 4), SHIFTED)[1].tolist() == [[0, 0, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("border", "expected"),
+    [
+        ("constant", [512, 512, 1, 2]),
+        ("nearest", [1, 1, 1, 2]),
+        ("reflect", [2, 1, 1, 2]),
+        ("reflect_101", [3, 2, 1, 2]),
+        ("wrap", [3, 4, 1, 2]),
+    ],
+)
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+def test_the_image_is_continued_beyond_its_border_as_asked(border, expected, interpolation):
+    # The constant is in image values, whatever the dtype of the image.
+    own = Sampling(border=border, border_value=0.5, interpolation=interpolation)
+    image, _ = moved(Chain([ShiftScaleRotate()], sampling=own), numbered(1, 4), SHIFTED)
+    np.testing.assert_allclose(image, [expected], rtol=1e-5)
+
+
+def test_the_value_beyond_the_border_does_not_depend_on_the_dtype():
+    chain = Chain([ShiftScaleRotate()], sampling=Sampling(border="constant", border_value=0.25))
+    image = np.array([[[51], [51], [51], [51]]], np.uint8)
+    result = chain.apply({"image": image, "label": numbered(1, 4)}, SHIFTED)["image"]
+    np.testing.assert_allclose(result.numpy().ravel(), [0.25, 0.25, 0.2, 0.2], rtol=1e-6)
+
+
+def test_further_entries_move_along_with_their_own_interpolation():
+    own = Sampling(others={"weight": "bilinear", "second": "bicubic", "kind": "nearest"}, fill=-7)
+    chain = Chain([ShiftScaleRotate()], sampling=own)
+    example = {
+        "image": as_image(numbered(1, 4)),
+        "label": numbered(1, 4),
+        "weight": tf.constant([[0.0, 1.0, 2.0, 3.0]]),
+        "second": tf.constant([[[0, 255], [51, 255], [102, 255], [153, 255]]], tf.uint8),
+        "kind": tf.constant([[5, 6, 7, 8]], tf.int64),
+        "name": tf.constant("untouched"),
+    }
+    drawn = params(ShiftScaleRotate_1=STILL | {"x": 0.125})  # half a pixel to the right
+    result = chain.apply(example, drawn)
+    np.testing.assert_allclose(result["weight"], [[0.5, 0.5, 1.5, 2.5]])
+    assert result["kind"].numpy().tolist() == [[5, 6, 7, 8]]  # halves go to the higher coordinate
+    assert result["kind"].dtype == tf.int64
+    assert result["second"].shape == (1, 4, 2)
+    np.testing.assert_allclose(result["second"][0, 2], [0.3, 1.0], atol=1e-6)
+    assert result["name"] == b"untouched"
+    shifted = chain.apply(example, SHIFTED)
+    assert shifted["kind"].numpy().tolist() == [[-7, -7, 5, 6]]
+    assert shifted["label"].numpy().tolist() == [[-7, -7, 1, 2]]
+
+
+def test_a_further_entry_that_is_missing_or_of_another_size_is_named():
+    chain = Chain([], sampling=Sampling(others={"weight": "bilinear"}))
+    example = {"image": as_image(numbered(2, 4)), "label": numbered(2, 4)}
+    with pytest.raises(InputError, match="'weight' is missing among 'image', 'label'"):
+        chain.apply(example, {})
+    with pytest.raises(InputError, match=r"'weight' and label must have one size; got \(2, 3\)"):
+        chain.apply(example | {"weight": tf.zeros([2, 3])}, {})
+    with pytest.raises(InputError, match="'weight' must be numbers; got string"):
+        chain.apply(example | {"weight": tf.fill([2, 4], "a")}, {})
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_the_image_comes_out_in_the_dtype_asked_for_and_ids_do_not_care(dtype):
+    labels = tf.constant([[2**31 - 1, 2**24 + 1, 3]])
+    example = {"image": tf.constant([[[0.1], [0.2], [0.3]]]), "label": labels}
+    result = Chain([HorizontalFlip()], sampling=Sampling(dtype=dtype)).apply(
+        example, params(HorizontalFlip_1={})
+    )
+    assert result["image"].dtype == dtype
+    np.testing.assert_allclose(tf.cast(result["image"], tf.float32)[0, :, 0], [0.3, 0.2, 0.1], 5e-3)
+    np.testing.assert_array_equal(result["label"], labels[:, ::-1])
 
 
 def test_integer_images_are_brought_to_the_unit_interval():
-    labels = tf.zeros([1, 1, 3], tf.int32)
+    labels = tf.zeros([1, 3], tf.int32)
     for image in (
-        tf.constant([[[[0], [51], [255]]]], tf.uint8),
-        tf.constant([[[[0], [13107], [65535]]]], tf.uint16),
-        np.array([[[[0], [0.2], [1]]]]),  # NumPy, float64
+        tf.constant([[[0], [51], [255]]], tf.uint8),
+        tf.constant([[[0], [13107], [65535]]], tf.uint16),
+        np.array([[[0], [0.2], [1]]]),  # NumPy, float64
     ):
-        result, _ = Chain([]).apply(image, labels, {})
+        result = Chain([]).apply({"image": image, "label": labels}, {})["image"]
         assert result.dtype == tf.float32
         np.testing.assert_allclose(result.numpy().ravel(), [0, 0.2, 1], rtol=1e-6)
 
 
 def test_numpy_arrays_are_taken_as_tensors_are():
-    labels = numbered(3, 4)
-    drawn = params(VerticalFlip_1={"on": [True]})
-    chain = Chain([VerticalFlip()])
-    for ours, theirs in zip(
-        chain.apply(as_image(labels).numpy(), labels.numpy(), drawn),
-        chain.apply(as_image(labels), labels, drawn),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(ours, theirs)
+    example = {"image": as_image(numbered(3, 4)), "label": numbered(3, 4)}
+    drawn, chain = params(VerticalFlip_1={}), Chain([VerticalFlip()])
+    ours = chain.apply({name: value.numpy() for name, value in example.items()}, drawn)
+    theirs = chain.apply(example, drawn)
+    for name in example:
+        np.testing.assert_array_equal(ours[name], theirs[name])
 
 
-def test_values_beyond_the_unit_interval_are_clipped_after_all_changes_only():
+def test_values_beyond_the_unit_interval_are_clipped_after_every_change():
     change = RandomBrightnessContrast()
     drawn = params(
-        RandomBrightnessContrast_1={"brightness": [0.75], "contrast": [0.0]},
-        RandomBrightnessContrast_2={"brightness": [-0.5], "contrast": [0.0]},
+        RandomBrightnessContrast_1={"brightness": 0.75, "contrast": 0.0},
+        RandomBrightnessContrast_2={"brightness": -0.5, "contrast": 0.0},
     )
-    images, labels = tf.constant([[[[0.5], [1.0], [-1.0]]]]), tf.zeros([1, 1, 3], tf.int32)
-    result, _ = Chain([change, change]).apply(images, labels, drawn)
-    # 0.5 + 0.75 - 0.5 = 0.75, which a clip in between would make 0.5
-    assert result.numpy().ravel().tolist() == [0.75, 1.0, 0.0]
+    example = {"image": tf.constant([[[0.5], [0.0], [1.0]]]), "label": tf.zeros([1, 3], tf.int32)}
+    result = Chain([change, change]).apply(example, drawn)["image"]
+    # 0.5 + 0.75 is clipped to 1, then 1 - 0.5
+    assert result.numpy().ravel().tolist() == [0.5, 0.25, 0.5]
 
 
 def test_transforms_of_one_kind_are_counted_and_draw_by_themselves():
     chain = Chain([RandomRotate90(p=1.0), GaussNoise(p=1.0), RandomRotate90(p=1.0)])
-    data = tf.data.Dataset.range(40).map(
-        lambda index: chain.sample(random.fold_in(random.root(0), index))
-    )
-    draws = next(data.batch(40).as_numpy_iterator())
+    draws = many(chain, 40)
     assert draws.keys() == {"RandomRotate90/1", "GaussNoise/1", "RandomRotate90/2"}
     first, second = (draws[f"RandomRotate90/{count}"]["turns"].tolist() for count in (1, 2))
     assert set(first) == set(second) == {0, 1, 2, 3}
@@ -179,66 +260,196 @@ def test_transforms_of_one_kind_are_counted_and_draw_by_themselves():
     assert sum(a == b for a, b in zip(first, second, strict=True)) < 24
 
 
+def many(chain: Chain, count: int) -> dict[str, dict[str, np.ndarray]]:
+    data = tf.data.Dataset.range(count).map(
+        lambda index: chain.sample(random.fold_in(random.root(0), index))
+    )
+    return next(data.batch(count).as_numpy_iterator())
+
+
+def test_one_of_lets_exactly_one_part_act_as_often_as_its_weight_says():
+    count, parts = 2000, (HorizontalFlip(p=0.1), VerticalFlip(p=0.3), RandomRotate90(p=0.0))
+    draws = many(Chain([OneOf(transforms=parts, p=0.5)]), count)
+    flip, turn, never = (
+        draws[f"OneOf/1/{name}/1"]["on"]
+        for name in ("HorizontalFlip", "VerticalFlip", "RandomRotate90")
+    )
+    assert not (flip & turn).any()
+    assert not never.any()
+    # Shares of 2000 deviate by at most sqrt(0.25 / 2000) = 0.011.
+    assert abs((flip | turn).mean() - 0.5) < 0.045
+    assert abs(flip.mean() - 0.125) < 0.045
+
+
+def test_some_of_picks_as_many_as_asked_and_lets_them_act_with_their_own_p():
+    count = 2000
+    parts = (HorizontalFlip(p=1.0), VerticalFlip(p=1.0), RandomRotate90(p=0.5))
+    draws = many(Chain([SomeOf(transforms=parts, n=(1, 2), p=1.0)]), count)
+    on = np.stack([own["on"] for own in draws.values()])
+    assert set(on.sum(axis=0)) == {0, 1, 2}  # none where the turn was picked and did not act
+    # Picked: 1.5 of 3 on average; a share of 2000 deviates by 0.011.
+    np.testing.assert_allclose(on.mean(axis=1), [0.5, 0.5, 0.25], atol=0.045)
+
+
+def test_choices_within_choices_are_drawn_by_their_path():
+    inner = OneOf(transforms=(HorizontalFlip(), VerticalFlip()), p=1.0)
+    draws = many(Chain([OneOf(transforms=(inner, GaussNoise()), p=1.0), HorizontalFlip()]), 600)
+    assert draws.keys() == {
+        "OneOf/1/OneOf/1/HorizontalFlip/1",
+        "OneOf/1/OneOf/1/VerticalFlip/1",
+        "OneOf/1/GaussNoise/1",
+        "HorizontalFlip/1",
+    }
+    on = np.stack([draws[name]["on"] for name in draws if name != "HorizontalFlip/1"])
+    assert (on.sum(axis=0) == 1).all()
+    # 1 x 1/3 and half of 2/3: weights are 1 and 1/2. A share of 600 deviates by 0.02.
+    np.testing.assert_allclose(on.mean(axis=1), [1 / 3, 1 / 3, 1 / 3], atol=0.08)
+
+
+def test_the_parts_of_a_choice_act_like_any_transform():
+    chain = Chain([OneOf(transforms=(HorizontalFlip(p=1.0),), p=1.0), VerticalFlip(p=1.0)])
+    labels = numbered(3, 5)
+    _, ids = moved(chain, labels, chain.sample(random.root(1)))
+    np.testing.assert_array_equal(ids, labels.numpy()[::-1, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: OneOf(transforms=()), r"OneOf\.transforms must not be empty"),
+        (
+            lambda: OneOf(transforms=(3,)),
+            "must hold transforms such as .*; got 3",
+        ),
+        (lambda: OneOf(transforms=HorizontalFlip()), "must be a list of transforms"),
+        (lambda: OneOf(transforms=(HorizontalFlip(p=0.0),)), "needs a part whose p is not 0"),
+        (lambda: SomeOf(transforms=(HorizontalFlip(),), n=(0, 2)), r"SomeOf\.n must be \(a, b\)"),
+    ],
+)
+def test_a_wrong_choice_is_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        wrong()
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        [CenterCrop(height=2, width=2, p=0.5)],
+        [OneOf(transforms=(CenterCrop(height=2, width=2), HorizontalFlip()), p=1.0)],
+    ],
+)
+def test_a_change_of_size_of_some_images_only_is_refused(transforms):
+    with pytest.raises(InputError, match="it must act on every image; set its p to 1"):
+        Chain(transforms).output_size((4, 4))
+    assert Chain(transforms).output_size((2, 2)) == (2, 2)
+
+
 def test_an_empty_chain_changes_nothing():
-    labels = tf.constant([[[5, -1], [0, 2**31 - 1]]])
-    images = as_image(numbered(2, 2))
-    chain = Chain([])
-    assert chain.sample(random.root(0)) == {}
-    result, ids = chain.apply(images, labels, {})
-    np.testing.assert_array_equal(result, images)
-    np.testing.assert_array_equal(ids, labels)
+    labels = tf.constant([[5, -1], [0, 2**31 - 1]])
+    assert Chain([]).sample(random.root(0)) == {}
+    result = Chain([]).apply({"image": as_image(numbered(2, 2)), "label": labels}, {})
+    np.testing.assert_array_equal(result["image"], as_image(numbered(2, 2)))
+    np.testing.assert_array_equal(result["label"], labels)
+
+
+def test_a_batch_is_drawn_and_changed_image_by_image_bit_for_bit():
+    chain = Chain(
+        [ShiftScaleRotate(), HorizontalFlip(), GaussNoise(), CenterCrop(height=4, width=3)],
+        sampling=Sampling(others={"weight": "bilinear"}),
+    )
+    draw = np.random.default_rng(0)
+    example = {
+        "image": draw.integers(0, 256, (6, 5, 7, 2), np.uint8),
+        "label": draw.integers(0, 9, (6, 5, 7)),
+        "weight": draw.random((6, 5, 7), np.float32),
+    }
+    seeds = tf.stack([random.fold_in(random.root(3), index) for index in range(6)])
+    together = chain(example, seeds)
+    assert together["image"].shape == (6, 4, 3, 2)
+    for index in range(6):
+        alone = chain({name: value[index] for name, value in example.items()}, seeds[index])
+        for name, value in alone.items():
+            np.testing.assert_array_equal(together[name][index], value)
 
 
 def test_batches_of_a_dataset_pass_through_with_static_shapes():
     chain = Chain([HorizontalFlip(p=1.0)])
     labels = tf.reshape(tf.range(24), (4, 2, 3))
-    data = tf.data.Dataset.from_tensor_slices((as_image(labels), labels)).enumerate()
-    data = data.map(
-        lambda index, pair: (*pair, chain.sample(random.fold_in(random.root(0), index)))
-    )
-    data = data.batch(2, drop_remainder=True).map(chain.apply)
-    assert [spec.shape.as_list() for spec in data.element_spec] == [[2, 2, 3, 1], [2, 2, 3]]
-    ids = np.concatenate([ids for _, ids in data.as_numpy_iterator()])
+    data = tf.data.Dataset.from_tensor_slices({"image": as_image(labels), "label": labels})
+    seeds = tf.data.Dataset.range(4).map(lambda index: random.fold_in(random.root(0), index))
+    data = tf.data.Dataset.zip(data, seeds).batch(2, drop_remainder=True).map(chain)
+    spec = data.element_spec
+    assert spec["image"].shape == (2, 2, 3, 1)
+    assert spec["label"].shape == (2, 2, 3)
+    ids = np.concatenate([batch["label"] for batch in data.as_numpy_iterator()])
     np.testing.assert_array_equal(ids, labels.numpy()[..., ::-1])
 
 
+def test_one_shape_is_traced_once_whatever_is_drawn():
+    chain = Chain([HorizontalFlip(), GaussNoise()])
+    for index in range(5):
+        moved(chain, numbered(3, 4), chain.sample(random.fold_in(random.root(0), index)))
+    assert chain._compiled.experimental_get_tracing_count() == 1
+
+
+def test_a_transform_that_never_acts_is_left_out():
+    draws = Chain([GaussNoise(p=0.0), HorizontalFlip()]).sample(random.root(0))
+    assert not draws["GaussNoise/1"]["on"]
+    assert Chain([GaussNoise(p=0.0)])._pixel == []
+
+
 def test_what_is_no_transform_is_refused_by_name():
-    with pytest.raises(
-        InputError, match=r"takes transforms such as HorizontalFlip\(\); got .*Horiz"
-    ):
+    with pytest.raises(InputError, match=r"transforms such as HorizontalFlip\(\); got .*Horiz"):
         Chain([HorizontalFlip])
     with pytest.raises(InputError, match="got 'HorizontalFlip'"):
         Chain(["HorizontalFlip"])
 
 
-IMAGES, LABELS = tf.zeros([2, 4, 5, 3]), tf.zeros([2, 4, 5], tf.int32)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"interpolation": "cubic"}, "one of bicubic, bilinear, nearest; got 'cubic'"),
+        ({"border": "mirror"}, "one of constant, nearest, reflect, reflect_101, wrap"),
+        ({"border_value": 2.0}, r"Sampling\.border_value must be a number in \[0, 1\]; got 2"),
+        ({"fill": 0.5}, r"Sampling\.fill must be a whole number"),
+        ({"dtype": "float64"}, "one of bfloat16, float16, float32; got 'float64'"),
+        ({"others": {"weight": "linear"}}, r"Sampling\.others\['weight'\] must be one of"),
+        ({"others": {"label": "nearest"}}, "is for further entries; got 'label'"),
+    ],
+)
+def test_a_wrong_way_of_sampling_is_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(Sampling(), **wrong)
+
+
+IMAGE, LABEL = tf.zeros([4, 5, 3]), tf.zeros([4, 5], tf.int32)
 
 
 @pytest.mark.parametrize(
-    ("images", "labels", "message"),
+    ("image", "label", "message"),
     [
-        (IMAGES[..., 0], LABELS, "(2, 4, 5) and (2, 4, 5). A grey image needs a channel axis"),
-        (IMAGES[0], LABELS[0], "Images must be [B, H, W, C] and labels [B, H, W]"),
-        (IMAGES, LABELS[..., None], "got (2, 4, 5, 3) and (2, 4, 5, 1)"),
-        (IMAGES, IMAGES[..., 0], "Labels must be integer ids; got float32."),
-        (IMAGES, LABELS > 0, "Labels must be integer ids; got bool."),
-        (IMAGES, LABELS[:, :, 1:], "must have one size; got (4, 5) and (4, 4)."),
-        (tf.cast(IMAGES, tf.int32), LABELS, "must be uint8, uint16 or floats in [0, 1]; got int32"),
-        (tf.cast(IMAGES, tf.bool), LABELS, "must be uint8, uint16 or floats in [0, 1]; got bool"),
+        (IMAGE[..., 0], LABEL, "got (4, 5) and (4, 5). A grey image needs a channel axis"),
+        (IMAGE[None], LABEL, "or [B, H, W, C] and [B, H, W]; got (1, 4, 5, 3) and (4, 5)"),
+        (IMAGE, LABEL[..., None], "got (4, 5, 3) and (4, 5, 1)"),
+        (IMAGE, IMAGE[..., 0], "Labels must be integer ids; got float32."),
+        (IMAGE, LABEL > 0, "Labels must be integer ids; got bool."),
+        (IMAGE, LABEL[:, 1:], "'image' and label must have one size; got (4, 5) and (4, 4)."),
+        (tf.cast(IMAGE, tf.int32), LABEL, "must be uint8, uint16 or floats in [0, 1]; got int32"),
+        (tf.cast(IMAGE, tf.bool), LABEL, "'image' must be numbers; got bool"),
     ],
 )
-def test_tensors_of_another_form_are_refused(images, labels, message):
+def test_tensors_of_another_form_are_refused(image, label, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        Chain([]).apply(images, labels, {})
+        Chain([]).apply({"image": image, "label": label}, {})
 
 
-@pytest.mark.parametrize("unknown", [1, 2, 3])
+@pytest.mark.parametrize("unknown", [0, 1, 2])
 def test_a_size_that_is_not_static_is_refused_when_the_graph_is_made(unknown):
-    shape = [2, 4, 5, 3]
+    shape = [4, 5, 3]
     shape[unknown] = None
     graph = tf.function(
-        lambda images, labels: Chain([]).apply(images, labels, {}),
-        input_signature=[tf.TensorSpec(shape), tf.TensorSpec(shape[:3], tf.int32)],
+        lambda image, label: Chain([]).apply({"image": image, "label": label}, {}),
+        input_signature=[tf.TensorSpec(shape), tf.TensorSpec(shape[:2], tf.int32)],
         autograph=False,
     )
     with pytest.raises(InputError, match="Height, width and channels must be static.* or resize"):

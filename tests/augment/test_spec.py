@@ -63,10 +63,10 @@ def test_the_default_configuration_is_built():
             r"^augment\.name must be one of .*Did you mean 'HorizontalFlip'",
         ),
         ({"name": "gaussnoise"}, r"got 'gaussnoise'\. Did you mean 'GaussNoise'\?"),
-        ({"name": None}, r"^augment\.name must be one of GaussNoise, .*; got None"),
+        ({"name": None}, r"^augment\.name must be one of Affine, .*; got None"),
         (
             {"name": "GaussNoise", "std": [0, 1]},
-            r"^A parameter of GaussNoise must be one of p, std_range; got 'std'\. "
+            r"^A parameter of GaussNoise must be one of .*; got 'std'\. "
             r"Did you mean 'std_range'\?",
         ),
         ({"name": "HorizontalFlip", "identity": 1}, "must be one of p; got 'identity'"),

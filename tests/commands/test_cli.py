@@ -99,7 +99,7 @@ def test_the_help_shows_units_and_defaults(capsys):
 
 
 def test_no_command_at_all_lists_the_commands(tfseg):
-    assert one_line(tfseg()).startswith("name a command: convert, check, train,")
+    assert one_line(tfseg()).startswith("name a command: convert, check, augment,")
 
 
 @pytest.mark.parametrize(

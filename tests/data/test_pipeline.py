@@ -27,10 +27,12 @@ class Ids(CenterOffset):
         return {"ids": labels}
 
 
-def configured(*, batch_size=2, augment=(), seed=0, shuffle_buffer=100) -> RunConfig:
+def configured(
+    *, batch_size=2, augment=(), seed=0, shuffle_buffer=100, copy_paste=0.0
+) -> RunConfig:
     return RunConfig(
         seed=seed,
-        data=DataConfig(crop_size=32, shuffle_buffer=shuffle_buffer),
+        data=DataConfig(crop_size=32, shuffle_buffer=shuffle_buffer, copy_paste=copy_paste),
         augment=augment,
         train=TrainConfig(batch_size=batch_size),
     )
@@ -69,6 +71,20 @@ def order(dataset, *, first, count, seed=0, buffer=100):
     stream = ordered(dataset, seed=random.root(seed), first=first, buffer=buffer).take(count)
     taken = list(stream.as_numpy_iterator())
     return [parse(one["record"]).id for one in taken], [int(one["epoch"]) for one in taken]
+
+
+def test_instances_are_pasted_from_one_image_of_a_batch_upon_another(ten):
+    images, ids = samples(ten, 8, augment=MOVE)
+    pasted_images, pasted = samples(ten, 8, augment=MOVE, copy_paste=1.0)
+    changed = pasted != ids
+    # A share of 0.1 to 0.5 of one or two instances each: in eight images some are pasted.
+    assert changed.any()
+    for own, before, other in zip(pasted, ids, changed, strict=True):
+        assert (own[other] > before.max()).all()
+    np.testing.assert_array_equal(pasted_images[~changed], images[~changed])
+    again_images, again = samples(ten, 4, first_step=2, augment=MOVE, copy_paste=1.0)
+    np.testing.assert_array_equal(again, pasted[4:])
+    np.testing.assert_array_equal(again_images, pasted_images[4:])
 
 
 def test_every_epoch_is_an_order_of_its_own_of_all_images(ten):

@@ -12,52 +12,85 @@ from tfseg.kernels import intensity
 KEYS = [0, 1, 2, 2**30, 2**31 - 1, -1, -(2**31)]
 
 
-def noise(keys: list[int], size: tuple[int, int, int], deviation: float = 1.0) -> np.ndarray:
-    """Returns the noise of each key, `[K, H, W, C]`."""
-    zeros = tf.zeros([len(keys), *size])
-    deviations = tf.fill([len(keys)], deviation)
-    return intensity.add_noise(zeros, deviations, tf.constant(keys, tf.int32)).numpy()
+def noise(key: int, *shape: int) -> np.ndarray:
+    return intensity.normal_noise(tf.constant(key, tf.int32), shape).numpy()
 
 
 @pytest.fixture(scope="module")
 def large() -> np.ndarray:
-    """The noise of seven keys on 128 x 128 pixels of 3 channels."""
-    return noise(KEYS, (128, 128, 3)).astype(np.float64)
+    """The noise of seven keys on 128 x 128 pixels of 3 channels, `[K, H, W, C]`."""
+    return np.stack([noise(key, 128, 128, 3) for key in KEYS]).astype(np.float64)
 
 
-def test_contrast_multiplies_before_brightness_is_added_each_image_by_its_own():
-    images = tf.constant([[[[0.25], [0.5]]], [[[0.25], [0.5]]]])
-    result = intensity.brightness_contrast(
-        images, tf.constant([0.125, 0.0]), tf.constant([1, -0.5])
-    )
-    # 0.25 x 2 + 0.125 and 0.5 x 2 + 0.125;  0.25 / 2 and 0.5 / 2
-    assert result.numpy().tolist() == [[[[0.625], [1.125]]], [[[0.125], [0.25]]]]
+def test_contrast_multiplies_before_brightness_is_added():
+    image = tf.constant([[[0.25], [0.5]]])
+    for brightness, contrast, expected in (
+        (0.125, 1.0, [0.625, 1.125]),  # 0.25 x 2 + 0.125 and 0.5 x 2 + 0.125
+        (0.0, -0.5, [0.125, 0.25]),
+    ):
+        numbers = tf.constant(brightness), tf.constant(contrast)
+        result = intensity.brightness_contrast(image, *numbers)
+        assert result.numpy().ravel().tolist() == expected
+
+
+def test_the_mean_is_that_of_all_values():
+    image = np.random.default_rng(0).random((40, 30, 3), np.float32)
+    mean = tf.function(intensity.mean, jit_compile=True)(image)
+    np.testing.assert_allclose(mean, image.astype(np.float64).mean(), rtol=1e-6)
 
 
 def test_gamma_is_a_power_and_values_outside_are_clipped_before_it():
-    images = tf.constant([[[[0.25], [1.5], [-0.5]]]] * 2)
-    result = intensity.gamma(images, tf.constant([0.5, 2.0])).numpy()
-    np.testing.assert_allclose(result.ravel(), [0.5, 1, 0, 0.0625, 1, 0], rtol=1e-6)
+    image = tf.constant([[[0.25], [1.5], [-0.5], [0.0]]])
+    for exponent, expected in ((0.5, [0.5, 1, 0, 0]), (2.0, [0.0625, 1, 0, 0])):
+        result = intensity.gamma(image, tf.constant(exponent)).numpy()
+        np.testing.assert_allclose(result.ravel(), expected, rtol=1e-6)
 
 
-def test_nothing_to_change_changes_no_bit_of_any_value():
-    images = tf.constant([[[[-0.5], [0.1], [1 / 3], [1.7]]]])
-    none = tf.zeros([1])
-    for result in (
-        intensity.brightness_contrast(images, none, none),
-        intensity.gamma(images, tf.ones([1])),
-        intensity.add_noise(images, none, tf.constant([5])),
-    ):
-        np.testing.assert_array_equal(result, images)
+@pytest.mark.parametrize("exponent", [0.01, 0.8, 1.2, 10.0])
+def test_gamma_is_as_exact_as_a_power(exponent):
+    image = np.linspace(0, 1, 1001, dtype=np.float32).reshape(11, 91, 1)
+    result = tf.function(intensity.gamma, jit_compile=True)(image, tf.constant(exponent))
+    np.testing.assert_allclose(result, image.astype(np.float64) ** exponent, atol=1e-6)
 
 
-def test_noise_is_added_to_the_image_at_each_images_own_scale():
-    images = tf.random.stateless_uniform([2, 6, 5, 3], [1, 2])
-    key = tf.constant([4, 4])
-    unit = noise([4], (6, 5, 3))[0]
-    result = intensity.add_noise(images, tf.constant([0.25, 2.0]), key)
-    np.testing.assert_allclose(result[0], images[0] + 0.25 * unit, atol=1e-6)
-    np.testing.assert_allclose(result[1], images[1] + 2.0 * unit, atol=1e-6)
+def test_normalizing_is_done_channel_by_channel():
+    image = tf.constant([[[0.5, 0.5], [1.0, 0.0]]])
+    result = intensity.normalize(image, tf.constant([0.5, 0.25]), tf.constant([0.25, 0.5]))
+    assert result.numpy().tolist() == [[[0.0, 0.5], [2.0, -0.5]]]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_nothing_to_change_changes_no_bit_of_any_value(jit_compile):
+    @tf.function(jit_compile=jit_compile)
+    def unchanged(image: tf.Tensor, zero: tf.Tensor, one: tf.Tensor) -> list[tf.Tensor]:
+        return [
+            intensity.brightness_contrast(image, zero, zero),
+            intensity.gamma(image, one),
+            intensity.normalize(image, zero[None], one[None]),
+            intensity.enlarged(image, (16, 16)),
+        ]
+
+    image = tf.random.stateless_uniform([16, 16, 2], [1, 2])
+    for result in unchanged(image, tf.constant(0.0), tf.constant(1.0)):
+        np.testing.assert_array_equal(result, image)
+
+
+def test_an_enlarged_image_is_interpolated_between_the_centres_of_its_pixels():
+    image = tf.reshape(tf.constant([0.0, 1.0]), (1, 2, 1))
+    # The four centres lie at -1/4, 1/4, 3/4 and 5/4 of the two.
+    result = intensity.enlarged(image, (2, 4))
+    np.testing.assert_allclose(result[..., 0], [[0, 0.25, 0.75, 1]] * 2, atol=1e-6)
+
+
+def test_holes_are_the_pixels_of_any_box_and_a_box_of_no_height_is_none():
+    result = intensity.holes(
+        (3, 4),
+        tops=tf.constant([0, 1, 0]),
+        heights=tf.constant([2, 2, 0]),
+        lefts=tf.constant([0, 1, 0]),
+        widths=tf.constant([1, 2, 4]),
+    )
+    assert result.numpy().astype(int).tolist() == [[1, 0, 0, 0], [1, 1, 1, 0], [0, 1, 1, 0]]
 
 
 @pytest.mark.parametrize("index", range(len(KEYS)), ids=map(str, KEYS))
@@ -82,6 +115,11 @@ def test_neighbouring_values_are_independent(large, shift):
         assert abs(correlation) < 5 / np.sqrt(here.size)
 
 
+def test_channels_have_noise_of_their_own(large):
+    correlation = np.corrcoef(large.reshape(-1, 3), rowvar=False) - np.eye(3)
+    assert np.abs(correlation).max() < 5 / np.sqrt(large.size / 3)
+
+
 def test_keys_have_independent_noise_and_none_is_a_shifted_copy(large):
     flat = large.reshape(len(KEYS), -1)
     correlation = np.corrcoef(flat) - np.eye(len(KEYS))
@@ -91,24 +129,23 @@ def test_keys_have_independent_noise_and_none_is_a_shifted_copy(large):
         assert np.isin(flat[0], other).sum() < 2 * 288
 
 
-def test_the_noise_of_an_image_is_a_function_of_its_key_and_not_of_the_batch():
-    together = noise([3, 8, 3], (7, 5, 2))
-    np.testing.assert_array_equal(together[0], together[2])
-    np.testing.assert_array_equal(together[1], noise([8], (7, 5, 2))[0])
-    assert np.abs(together[0] - together[1]).min() > 0
+def test_the_noise_is_a_function_of_its_key():
+    np.testing.assert_array_equal(noise(3, 7, 5, 2), noise(3, 7, 5, 2))
+    assert np.abs(noise(3, 7, 5, 2) - noise(8, 7, 5, 2)).min() > 0
 
 
 def test_the_largest_noise_of_a_million_values_is_finite_and_not_too_large():
-    values = noise([11], (1024, 1024, 1))
+    values = noise(11, 1024, 1024, 1)
     # 2^23 numbers: the outermost is 5.29 deviations away; of 2^20 normal ones one lies beyond 4.9
     assert 4.2 < np.abs(values).max() < 5.3
     assert abs(values.max() + values.min()) < 1.0
 
 
 def test_xla_gives_the_same_noise_as_the_plain_graph():
-    arguments = (tf.zeros([2, 40, 50, 3]), tf.ones([2]), tf.constant([5, -6]))
-    graph = tf.function(intensity.add_noise)(*arguments)
-    compiled = tf.function(intensity.add_noise, jit_compile=True)(*arguments)
+    def some(key: tf.Tensor) -> tf.Tensor:
+        return intensity.normal_noise(key, (40, 50, 3))
+
+    graph, compiled = (tf.function(some, jit_compile=xla)(tf.constant(-6)) for xla in (False, True))
     # One hash; XLA's erfinv is another polynomial. Another bit of the hash would be seen: 2^-23 of
     # the share moves a value near 0 by 3e-7, but the mixing turns it into another number.
     np.testing.assert_allclose(compiled, graph, atol=2e-5)

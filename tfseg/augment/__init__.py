@@ -2,68 +2,77 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from tfseg import checks
-from tfseg.augment.base import Geometric, Pixel, Transform
-from tfseg.augment.chain import IGNORE, Chain
-from tfseg.augment.geometric import HorizontalFlip, RandomRotate90, ShiftScaleRotate, VerticalFlip
-from tfseg.augment.pixel import GaussNoise, RandomBrightnessContrast, RandomGamma
-
-TRANSFORMS: dict[str, type[Transform]] = {
-    "GaussNoise": GaussNoise,
-    "HorizontalFlip": HorizontalFlip,
-    "RandomBrightnessContrast": RandomBrightnessContrast,
-    "RandomGamma": RandomGamma,
-    "RandomRotate90": RandomRotate90,
-    "ShiftScaleRotate": ShiftScaleRotate,
-    "VerticalFlip": VerticalFlip,
-}
+from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
+from tfseg.augment.albumentations import from_albumentations
+from tfseg.augment.base import AffineMove, Geometric, Params, Pixel, Transform
+from tfseg.augment.blur import GaussianBlur, Sharpen
+from tfseg.augment.chain import IGNORE, Chain, Sampling
+from tfseg.augment.color import HueSaturationValue, ToGray
+from tfseg.augment.compose import OneOf, SomeOf
+from tfseg.augment.distortion import (
+    ElasticTransform,
+    GridDistortion,
+    OpticalDistortion,
+    Perspective,
+)
+from tfseg.augment.dropout import CoarseDropout
+from tfseg.augment.layer import Augmentation
+from tfseg.augment.mix import CopyPaste
+from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast, RandomGamma
+from tfseg.augment.policies import POLICIES
+from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
+from tfseg.augment.spec import TRANSFORMS, from_spec, to_spec
+from tfseg.augment.symmetries import (
+    D4,
+    HorizontalFlip,
+    RandomRotate90,
+    Transpose,
+    VerticalFlip,
+)
 
 __all__ = [
+    "D4",
     "IGNORE",
+    "POLICIES",
     "TRANSFORMS",
+    "Affine",
+    "AffineMove",
+    "Augmentation",
+    "CenterCrop",
     "Chain",
+    "CoarseDropout",
+    "CopyPaste",
+    "ElasticTransform",
     "GaussNoise",
+    "GaussianBlur",
     "Geometric",
+    "GridDistortion",
     "HorizontalFlip",
+    "HueSaturationValue",
+    "Normalize",
+    "OneOf",
+    "OpticalDistortion",
+    "PadIfNeeded",
+    "Params",
+    "Perspective",
     "Pixel",
     "RandomBrightnessContrast",
+    "RandomCrop",
     "RandomGamma",
+    "RandomResizedCrop",
     "RandomRotate90",
+    "RandomScale",
+    "Resize",
+    "Rotate",
+    "Sampling",
+    "Sharpen",
     "ShiftScaleRotate",
+    "SomeOf",
+    "ToGray",
     "Transform",
+    "Transpose",
     "VerticalFlip",
+    "from_albumentations",
     "from_spec",
+    "to_spec",
 ]
-
-
-def from_spec(spec: Iterable[Mapping[str, Any]]) -> list[Transform]:
-    """Builds transforms from plain values, such as [{"name": "GaussNoise", "p": 1.0}].
-
-    Raises:
-        InputError: an unknown transform or parameter, with the nearest valid name.
-    """
-    transforms = []
-    for entry in spec:
-        if not isinstance(entry, Mapping) or "name" not in entry:
-            raise checks.InputError(f'augment must be a list of {{"name": ...}}; got {entry!r}.')
-        name = entry["name"]
-        checks.one_of("augment.name", name, TRANSFORMS)
-        kind = TRANSFORMS[name]
-        known = {parameter.name for parameter in dataclasses.fields(kind)}
-        for key in entry:
-            if key != "name":
-                checks.one_of(f"A parameter of {name}", key, known)
-        transforms.append(
-            kind(
-                **{
-                    key: tuple(value) if isinstance(value, list) else value
-                    for key, value in entry.items()
-                    if key != "name"
-                }
-            )
-        )
-    return transforms

@@ -1,8 +1,8 @@
-"""What a transform is: a frozen dataclass that draws for one image and acts on a batch.
+"""What a transform is: a frozen dataclass that draws for one image and acts on it.
 
-`sample` runs outside XLA, on one image's seed. `edit` (geometry) and `change` (pixel values) run
-inside XLA on a batch and never draw. `p` is handled once, in `chain`: where the coin says no, the
-draw is replaced by the transform's `identity`.
+`sample` runs outside XLA, on one image's seed. `matrix` and `edit` (geometry) and `change` (pixel
+values) run inside XLA on one image and never draw. `p` is handled once, in `chain`: it draws the
+coin "on", and where the coin says no, nothing of the transform is computed.
 """
 
 from __future__ import annotations
@@ -14,40 +14,80 @@ from typing import ClassVar
 import tensorflow as tf
 
 from tfseg import checks
+from tfseg.kernels import field as fields
 from tfseg.kernels.field import Field, Size
 
 Params = dict[str, tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Transform(abc.ABC):
+class Transform(abc.ABC):  # noqa: B024 - the kinds below are abstract
     """A change of one image that happens with probability `p`, in [0, 1]."""
 
     p: float = 0.5
-    identity: ClassVar[dict[str, float | int | bool]]
 
     def __post_init__(self) -> None:
-        checks.in_range(f"{type(self).__name__}.p", self.p, low=0.0, high=1.0)
+        self._number("p", low=0.0, high=1.0)
+
+    def _number(self, name: str, *, low: float, high: float) -> None:
+        checks.in_range(f"{type(self).__name__}.{name}", getattr(self, name), low=low, high=high)
 
     def _interval(self, name: str, *, low: float, high: float) -> None:
         checks.interval(f"{type(self).__name__}.{name}", getattr(self, name), low=low, high=high)
 
-    @abc.abstractmethod
+    def _one_of(self, name: str, known: tuple[str, ...]) -> None:
+        checks.one_of(f"{type(self).__name__}.{name}", getattr(self, name), known)
+
+    def _whole(self, name: str, *, low: int, high: int = 2**31 - 1) -> None:
+        checks.whole(f"{type(self).__name__}.{name}", getattr(self, name), low=low, high=high)
+
+    def _flag(self, name: str) -> None:
+        checks.flag(f"{type(self).__name__}.{name}", getattr(self, name))
+
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws for one image: seed `[2]` int32 -> scalars with the names of `identity`."""
+        """Draws for one image: seed `[2]` int32 -> tensors of static shape; here nothing."""
+        del seed
+        return {}
 
 
 class Geometric(Transform):
     """A transform that moves content: it edits the coordinate field that image and ids share."""
 
+    def output_size(self, size: Size) -> Size:
+        """Returns (h, w) of what comes out where (H, W) goes in; here the same."""
+        return size
+
     @abc.abstractmethod
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
-        """Composes `field` with this move; `params` `[B]` each, `size` (H, W) of the source."""
+        """Composes `field`, in coordinates of the result, with this move of a source of `size`."""
+
+
+class AffineMove(Geometric):
+    """A move that is a matrix. Neighbours in a chain are multiplied before any pixel is touched."""
+
+    @abc.abstractmethod
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Returns the pull-back matrix `[3, 3]` (see `kernels.matrices`) on a source of `size`."""
+
+    def edit(self, field: Field, params: Params, *, size: Size) -> Field:
+        """Sends the coordinates through the matrix."""
+        return fields.affine(field, self.matrix(params, size=size))
 
 
 class Pixel(Transform):
-    """A transform that changes values in place and leaves ids alone."""
+    """A transform that changes values in place.
+
+    Attributes:
+        value_range: the chain clips what `change` gives to it.
+    """
+
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     @abc.abstractmethod
-    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        """Changes `images` `[B, H, W, C]` float32 in [0, 1]; `params` `[B]` each."""
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Changes `image` `[H, W, C]` float32 in [0, 1] -> the same shape."""
+
+    def change_label(self, label: tf.Tensor, params: Params) -> tf.Tensor:
+        """Changes `label` `[H, W]` int32 along with the image; here not at all."""
+        del params
+        return label

@@ -2,133 +2,279 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment.base import Geometric, Params, Pixel, Transform
+from tfseg.augment import compose
+from tfseg.augment.base import AffineMove, Geometric, Params, Pixel, Transform
 from tfseg.kernels import field as fields
-from tfseg.kernels import sampling
+from tfseg.kernels import matrices, sampling
+from tfseg.kernels.field import Field, Size
 
 IGNORE = -1  # the id of pixels that were never annotated: losses leave them out
+Example = dict[str, tf.Tensor]
+_DTYPES = ("float32", "float16", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How a chain reads the pixels that its field points at.
+
+    Attributes:
+        interpolation: of the image: bilinear, bicubic or nearest. Ids are always nearest.
+        border: what the image has beyond its border: constant, nearest, reflect, reflect_101, wrap.
+        border_value: of the border "constant", in image values.
+        fill: id of what lies beyond the border; `IGNORE` or 0.
+        others: further entries that move along, by name, each with its interpolation: a second
+            image, a weight map (bilinear), a semantic map, an ignore mask (nearest, with `fill`).
+        dtype: of the resulting image: float32, float16 or bfloat16.
+    """
+
+    interpolation: str = "bilinear"
+    border: str = "reflect_101"
+    border_value: float = 0.0
+    fill: int = IGNORE
+    others: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        checks.one_of("Sampling.interpolation", self.interpolation, sampling.INTERPOLATIONS)
+        checks.one_of("Sampling.border", self.border, sampling.BORDERS)
+        checks.in_range("Sampling.border_value", self.border_value, low=0.0, high=1.0)
+        checks.whole("Sampling.fill", self.fill, low=-(2**31))
+        checks.one_of("Sampling.dtype", self.dtype, _DTYPES)
+        for name, interpolation in self.others.items():
+            checks.one_of(f"Sampling.others[{name!r}]", interpolation, sampling.INTERPOLATIONS)
+            if name in ("image", "label"):
+                raise checks.InputError(f"Sampling.others is for further entries; got {name!r}.")
 
 
 class Chain:
     """Transforms in the order in which the content passes through them.
 
-    Geometric ones are composed into a single coordinate field, from which the image (bilinear) and
-    the ids (nearest) are read once; then the pixel transforms act, in their order. What a field
-    reads from outside the image is mirrored in the image and `IGNORE` in the ids.
+    Geometric ones are composed into a single coordinate field, from which the image and the ids are
+    read once; then the pixel transforms act, in their order. What one transform moves out of the
+    picture and a later one brings back is still there.
+
+    Every transform is a branch of the compiled function, taken or not image by image: what the coin
+    leaves out costs nothing, and XLA does not fuse one transform into the inner loop of the next,
+    which took three times as long (benchmarks/augmentation.py).
 
     Example:
         chain = Chain([HorizontalFlip(), ShiftScaleRotate(), GaussNoise()])
-        params = chain.sample(seed)                          # one image, in Dataset.map
-        image, label = chain.apply(images, labels, params)   # a batch, compiled
+        example = chain({"image": image, "label": label}, seed)
     """
 
-    def __init__(self, transforms: Sequence[Transform]) -> None:
-        for transform in transforms:
-            if not isinstance(transform, Geometric | Pixel):
-                raise checks.InputError(
-                    f"A chain takes transforms such as HorizontalFlip(); got {transform!r}."
-                )
+    def __init__(
+        self, transforms: Sequence[Transform], *, sampling: Sampling | None = None
+    ) -> None:
+        compose.check_transforms("A chain", transforms)
         self.transforms = tuple(transforms)
-        self._named = _name_each(self.transforms)
+        self.sampling = sampling or Sampling()
+        leaves = [(name, each) for name, each in compose.name_each(self.transforms) if each.p > 0]
+        self._geometric = [(name, each) for name, each in leaves if isinstance(each, Geometric)]
+        self._pixel = [(name, each) for name, each in leaves if isinstance(each, Pixel)]
+        _check_order(self._pixel)
         self._compiled = tf.function(self._apply, jit_compile=True, autograph=False)
+        self._sample_batch = tf.function(self._sample_each, autograph=False, reduce_retracing=True)
+
+    def __call__(self, example: Mapping[str, tf.Tensor], seed: tf.Tensor) -> Example:
+        """Draws and applies: `seed` `[2]` int32 for one image, `[B, 2]` for a batch."""
+        if seed.shape.rank == 1:
+            return self.apply(example, self.sample(seed))
+        return self.apply(example, self._sample_batch(seed))
 
     def sample(self, seed: tf.Tensor) -> dict[str, Params]:
-        """Draws for one image: seed `[2]` int32 -> scalars by transform, such as "GaussNoise/1".
+        """Draws for one image: seed `[2]` int32 -> parameters by transform, as "GaussNoise/1".
 
         The seed of a transform depends on its own name and count only, so adding another transform
         leaves its draws as they were.
         """
-        drawn = {}
-        for name, transform in self._named.items():
-            own = random.for_name(seed, name)
-            on = random.uniform(random.for_name(own, "p"), 0.0, 1.0) < transform.p
-            drawn[name] = {
-                key: tf.where(on, value, tf.cast(transform.identity[key], value.dtype))
-                for key, value in transform.sample(own).items()
-            }
-        return drawn
+        return compose.draw(self.transforms, seed)
 
-    def apply(
-        self,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        params: dict[str, Params],
-        *,
-        size: fields.Size | None = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Moves and changes a batch.
+    def apply(self, example: Mapping[str, tf.Tensor], params: dict[str, Params]) -> Example:
+        """Moves and changes one image, or a batch with a further axis in front of everything.
 
         Args:
-            images: `[B, H, W, C]`; uint8 and uint16 are brought to [0, 1], floats must be there.
-            labels: `[B, H, W]` integer instance ids.
-            params: what `sample` drew, `[B]` each.
-            size: (h, w) of the result, cut from the middle after all moves; (H, W) by default.
+            example: "image" `[H, W, C]`, uint8, uint16 or floats in [0, 1]; "label" `[H, W]`
+                integer instance ids; what `Sampling.others` names, `[H, W]` or `[H, W, C]`; other
+                entries pass through.
+            params: what `sample` drew.
 
         Returns:
-            images `[B, h, w, C]` float32 in [0, 1], labels `[B, h, w]` int32.
+            The same entries: image `[h, w, C]` float in [0, 1], label `[h, w]` int32.
 
         Raises:
             InputError: shapes or dtypes are not as said, or H, W or C is not static.
         """
-        images, labels = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
-        _check(images, labels)
-        return self._compiled(images, labels, params, size=size or tuple(labels.shape[1:]))
+        names = ("image", "label", *self.sampling.others)
+        missing = [name for name in names if name not in example]
+        if missing:
+            raise checks.InputError(
+                f"The example must have {', '.join(names)}; {missing[0]!r} is missing among "
+                f"{', '.join(map(repr, example))}."
+            )
+        own = {name: tf.convert_to_tensor(example[name]) for name in names}
+        _check(own)
+        return {**example, **self._compiled(own, params)}
 
-    def _apply(
-        self, images: tf.Tensor, labels: tf.Tensor, params: dict[str, Params], size: fields.Size
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        source = tuple(labels.shape[1:])
-        images = tf.image.convert_image_dtype(images, tf.float32)
-        labels = tf.cast(labels, tf.int32)  # before IGNORE, which an unsigned type cannot hold
-        field = fields.identity(tf.shape(labels)[0], size)
-        field = fields.center_crop(field, source, size)
-        for name, transform in reversed(self._named.items()):
-            if isinstance(transform, Geometric):
-                field = transform.edit(field, params[name], size=source)
-        images, labels = (
-            sampling.bilinear(images, field),
-            sampling.nearest(labels, field, fill=IGNORE),
+    def output_size(self, size: Size) -> Size:
+        """Returns (h, w) of what comes out where (H, W) goes in.
+
+        Raises:
+            InputError: a transform changes the size, but not of every image.
+        """
+        return self._sizes(size)[-1]
+
+    def _sample_each(self, seeds: tf.Tensor) -> dict[str, Params]:
+        with tf.init_scope():
+            drawn = self.sample(random.root(0))
+        signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, drawn)
+        return tf.map_fn(self.sample, seeds, fn_output_signature=signature)
+
+    def _sizes(self, size: Size) -> list[Size]:
+        sizes = [size]
+        for name, transform in self._geometric:
+            sizes.append(transform.output_size(sizes[-1]))
+            if sizes[-1] != sizes[-2] and (transform.p < 1 or name.count("/") > 1):
+                raise checks.InputError(
+                    f"{name} makes {sizes[-1]} of {sizes[-2]}, so it must act on every image; "
+                    "set its p to 1, outside of OneOf and SomeOf."
+                )
+        return sizes
+
+    def _apply(self, example: Example, params: dict[str, Params]) -> Example:
+        label = example["label"]
+        if label.shape.rank == 2:
+            return self._one(example, params)
+        # Image by image: each takes its own branches, and no bit depends on the size of the batch.
+        size = self.output_size(tuple(label.shape[1:]))
+        signature = {
+            name: tf.TensorSpec([*size, *value.shape[3:]], self._dtype(name, value))
+            for name, value in example.items()
+        }
+        return tf.map_fn(
+            lambda each: self._one(*each), (example, params), fn_output_signature=signature
         )
-        for name, transform in self._named.items():
-            if isinstance(transform, Pixel):
-                images = transform.change(images, params[name])
-        return tf.clip_by_value(images, 0.0, 1.0), labels
+
+    def _one(self, example: Example, params: dict[str, Params]) -> Example:
+        moved = self._moved(example, params)
+        seen = moved["image"], moved["label"]
+        for name, transform in self._pixel:
+            seen = _when(params[name]["on"], _change, (transform, params[name], *seen), seen)
+        return moved | {"image": tf.cast(seen[0], self.sampling.dtype), "label": seen[1]}
+
+    def _moved(self, example: Example, params: dict[str, Params]) -> Example:
+        sizes = self._sizes(tuple(example["label"].shape))
+        still = {name: self._still(name, value) for name, value in example.items()}
+        if len(set(sizes)) > 1:
+            return self._resampled(example, params, sizes)
+        if not self._geometric:
+            return still
+        on = tf.reduce_any([params[name]["on"] for name, _ in self._geometric])
+        return _when(on, self._resampled, (example, params, sizes), still)
+
+    def _resampled(self, example: Example, params: dict[str, Params], sizes: list[Size]) -> Example:
+        field = self._field(params, sizes)
+        return {name: self._read(name, value, field) for name, value in example.items()}
+
+    def _field(self, params: dict[str, Params], sizes: list[Size]) -> Field:
+        """Composes all moves. A field is pull-back, so the last one is met first."""
+        field, pending = fields.grid(sizes[-1]), None
+        for (name, transform), size in reversed(list(zip(self._geometric, sizes, strict=False))):
+            own = params[name]
+            if isinstance(transform, AffineMove):
+                matrix = tf.where(own["on"], transform.matrix(own, size=size), matrices.identity())
+                pending = matrix if pending is None else matrices.product(matrix, pending)
+                continue
+            if pending is not None:
+                field, pending = fields.affine(field, pending), None
+            field = Field(*_when(own["on"], _edit, (transform, own, size, field), field[:2]))
+        return field if pending is None else fields.affine(field, pending)
+
+    def _read(self, name: str, value: tf.Tensor, field: Field) -> tf.Tensor:
+        if not self._is_interpolated(name):
+            return sampling.ids(self._still(name, value), field, fill=self.sampling.fill)
+        own = self.sampling
+        border = sampling.Border(own.border, own.border_value / _unit(value))
+        how = own.others.get(name, own.interpolation)
+        # Scaled after the sampling: of an image of 8 bits a quarter of the bytes is gathered.
+        return sampling.values(value, field, interpolation=how, border=border) * _unit(value)
+
+    def _still(self, name: str, value: tf.Tensor) -> tf.Tensor:
+        if self._is_interpolated(name):
+            return tf.cast(value, tf.float32) * _unit(value)
+        # Before the fill, which an unsigned type may not hold.
+        return tf.cast(value, tf.int32) if name == "label" else value
+
+    def _is_interpolated(self, name: str) -> bool:
+        return name == "image" or self.sampling.others.get(name, "nearest") != "nearest"
+
+    def _dtype(self, name: str, value: tf.Tensor) -> tf.DType:
+        if name == "image":
+            return tf.as_dtype(self.sampling.dtype)
+        return self._still(name, tf.zeros([], value.dtype)).dtype
 
 
-def _name_each(transforms: Sequence[Transform]) -> dict[str, Transform]:
-    counts: Counter[str] = Counter()
-    named = {}
-    for transform in transforms:
-        kind = type(transform).__name__
-        counts[kind] += 1
-        named[f"{kind}/{counts[kind]}"] = transform
-    return named
+def _check_order(pixel: list[tuple[str, Pixel]]) -> None:
+    for (name, transform), (follower, _) in itertools.pairwise(pixel):
+        if transform.value_range != Pixel.value_range:
+            raise checks.InputError(
+                f"{name} must be the last transform of values, because it leaves [0, 1]; "
+                f"put {follower} before it."
+            )
 
 
-def _check(images: tf.Tensor, labels: tf.Tensor) -> None:
-    if images.shape.rank != 4 or labels.shape.rank != 3:
+def _when(
+    on: tf.Tensor, function: Callable[..., Example], arguments: tuple, otherwise: Example
+) -> Example:
+    return tf.cond(on, lambda: function(*arguments), lambda: otherwise)
+
+
+def _edit(
+    transform: Geometric, params: Params, size: Size, field: Field
+) -> tuple[tf.Tensor, tf.Tensor]:
+    return transform.edit(field, params, size=size)[:2]
+
+
+def _change(
+    transform: Pixel, params: Params, image: tf.Tensor, label: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    changed = tf.clip_by_value(transform.change(image, params), *transform.value_range)
+    return changed, transform.change_label(label, params)
+
+
+def _unit(values: tf.Tensor) -> float:
+    """Returns what brings `values` to [0, 1]."""
+    return 1.0 if values.dtype.is_floating else 1.0 / values.dtype.max
+
+
+def _check(example: Example) -> None:
+    image, label = example["image"], example["label"]
+    if (image.shape.rank, label.shape.rank) not in ((3, 2), (4, 3)):
         raise checks.InputError(
-            "Images must be [B, H, W, C] and labels [B, H, W]; "
-            f"got {images.shape} and {labels.shape}. A grey image needs a channel axis of 1."
+            "Image and label must be [H, W, C] and [H, W], or [B, H, W, C] and [B, H, W]; "
+            f"got {image.shape} and {label.shape}. A grey image needs a channel axis of 1."
         )
-    if not (images.dtype.is_floating or images.dtype in (tf.uint8, tf.uint16)):
-        raise checks.InputError(
-            f"Images must be uint8, uint16 or floats in [0, 1]; got {images.dtype.name}."
-        )
-    if not labels.dtype.is_integer:
-        raise checks.InputError(f"Labels must be integer ids; got {labels.dtype.name}.")
-    if None in labels.shape[1:] or images.shape[-1] is None:
+    if not label.dtype.is_integer:
+        raise checks.InputError(f"Labels must be integer ids; got {label.dtype.name}.")
+    size = label.shape[-2:]
+    if None in size or image.shape[-1] is None:
         raise checks.InputError(
             "Height, width and channels must be static; "
-            f"got {images.shape} and {labels.shape}. Crop or resize them first."
+            f"got {image.shape} and {label.shape}. Crop or resize them first."
         )
-    if images.shape[1:3] != labels.shape[1:]:
+    for name, value in example.items():
+        if name != "label" and not (value.dtype.is_floating or value.dtype.is_integer):
+            raise checks.InputError(f"{name!r} must be numbers; got {value.dtype.name}.")
+        own = value.shape[label.shape.rank - 2 : label.shape.rank]
+        if own != size:
+            raise checks.InputError(f"{name!r} and label must have one size; got {own} and {size}.")
+    if not (image.dtype.is_floating or image.dtype in (tf.uint8, tf.uint16)):
         raise checks.InputError(
-            f"Image and label must have one size; got {images.shape[1:3]} and {labels.shape[1:]}."
+            f"Images must be uint8, uint16 or floats in [0, 1]; got {image.dtype.name}."
         )

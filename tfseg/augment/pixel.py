@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import ClassVar
 
 import tensorflow as tf
 
-from tfseg import random
+from tfseg import checks, random
 from tfseg.augment.base import Params, Pixel
 from tfseg.kernels import intensity
 
@@ -16,20 +17,25 @@ from tfseg.kernels import intensity
 class RandomBrightnessContrast(Pixel):
     """Multiplies by 1 + contrast and adds brightness.
 
+    The chain clips the result, so there is no `ensure_safe_range`.
+
     Args:
-        brightness_limit: in image values, in [-1, 1].
+        brightness_limit: in [-1, 1], in image values or shares of the image's mean.
         contrast_limit: in [-1, 10].
+        brightness_by_max: brightness is in image values; if not, it is a share of the mean that
+            the image has before.
         p: probability in [0, 1].
     """
 
     brightness_limit: tuple[float, float] = (-0.2, 0.2)
     contrast_limit: tuple[float, float] = (-0.2, 0.2)
-    identity: ClassVar[dict[str, float]] = {"brightness": 0.0, "contrast": 0.0}
+    brightness_by_max: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._interval("brightness_limit", low=-1.0, high=1.0)
         self._interval("contrast_limit", low=-1.0, high=10.0)
+        self._flag("brightness_by_max")
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `brightness` and `contrast`."""
@@ -40,9 +46,12 @@ class RandomBrightnessContrast(Pixel):
             "contrast": random.uniform(random.for_name(seed, "contrast"), *self.contrast_limit),
         }
 
-    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        """Applies both to `images` `[B, H, W, C]`."""
-        return intensity.brightness_contrast(images, params["brightness"], params["contrast"])
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Applies both to `image` `[H, W, C]`."""
+        brightness = params["brightness"]
+        if not self.brightness_by_max:
+            brightness *= intensity.mean(image)
+        return intensity.brightness_contrast(image, brightness, params["contrast"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +64,6 @@ class RandomGamma(Pixel):
     """
 
     gamma_limit: tuple[float, float] = (80.0, 120.0)
-    identity: ClassVar[dict[str, float]] = {"exponent": 1.0}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,34 +73,97 @@ class RandomGamma(Pixel):
         """Draws `exponent`."""
         return {"exponent": random.uniform(seed, *self.gamma_limit) / 100.0}
 
-    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        """Applies the power to `images` `[B, H, W, C]`."""
-        return intensity.gamma(images, params["exponent"])
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Applies the power to `image` `[H, W, C]`."""
+        return intensity.gamma(image, params["exponent"])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GaussNoise(Pixel):
-    """Adds normal noise, drawn for every pixel and channel by itself.
+    """Adds normal noise.
 
     Args:
         std_range: standard deviation in image values, in [0, 1].
+        mean_range: in image values, in [-1, 1].
+        per_channel: every channel has noise of its own; if not, all have the same.
+        noise_scale_factor: in [0.001, 1]. Below 1 the noise is drawn for an image of this share of
+            the height and width and enlarged bilinearly, which gives coarser and weaker grain.
         p: probability in [0, 1].
     """
 
     std_range: tuple[float, float] = (0.0, 0.1)
-    identity: ClassVar[dict[str, float | int]] = {"std": 0.0, "key": 0}
+    mean_range: tuple[float, float] = (0.0, 0.0)
+    per_channel: bool = True
+    noise_scale_factor: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._interval("std_range", low=0.0, high=1.0)
+        self._interval("mean_range", low=-1.0, high=1.0)
+        self._flag("per_channel")
+        self._number("noise_scale_factor", low=0.001, high=1.0)
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws `std` and the noise's `key`."""
+        """Draws `std`, `mean` and the noise's `key`."""
         return {
             "std": random.uniform(random.for_name(seed, "std"), *self.std_range),
+            "mean": random.uniform(random.for_name(seed, "mean"), *self.mean_range),
             "key": random.integer(random.for_name(seed, "key"), 0, 2**31 - 1),
         }
 
-    def change(self, images: tf.Tensor, params: Params) -> tf.Tensor:
-        """Adds the noise to `images` `[B, H, W, C]`."""
-        return intensity.add_noise(images, params["std"], params["key"])
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Adds the noise to `image` `[H, W, C]`."""
+        *size, channels = image.shape
+        small = [max(1, int(length * self.noise_scale_factor)) for length in size]
+        noise = intensity.normal_noise(params["key"], (*small, channels if self.per_channel else 1))
+        if small != size:
+            # A branch, because XLA would compute the noise anew at every place that reads it.
+            noise = tf.cond(
+                params["std"] > 0.0,
+                lambda: intensity.enlarged(noise, tuple(size)),
+                lambda: tf.zeros([*size, noise.shape[-1]]),
+            )
+        return image + params["mean"] + params["std"] * noise
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Normalize(Pixel):
+    """Subtracts a mean and divides by a standard deviation: stands last among changes of values.
+
+    Both are in image values, which are in [0, 1] whatever the file held, so there is no
+    `max_pixel_value`. The result is not clipped.
+
+    Args:
+        mean: one number for all channels, or one for each, in [-1000, 1000].
+        std: likewise, in [0.001, 1000].
+        p: probability in [0, 1].
+    """
+
+    value_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, low in (("mean", -1000.0), ("std", 0.001)):
+            numbers = getattr(self, name)
+            if not isinstance(numbers, tuple | list) or not numbers:
+                raise checks.InputError(
+                    f"Normalize.{name} must be (a, ...), a number a channel; got {numbers!r}."
+                )
+            for channel, number in enumerate(numbers):
+                checks.in_range(f"Normalize.{name}[{channel}]", number, low=low, high=1000.0)
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Brings `image` `[H, W, C]` to the mean 0 and the deviation 1 of the data set."""
+        del params
+        for name in ("mean", "std"):
+            count = len(getattr(self, name))
+            if count not in (1, image.shape[-1]):
+                raise checks.InputError(
+                    f"Normalize.{name} must have 1 number or one a channel, which are "
+                    f"{image.shape[-1]}; got {count}."
+                )
+        return intensity.normalize(image, tf.constant(self.mean), tf.constant(self.std))

@@ -1,9 +1,20 @@
 """One file a subcommand: its options, one call into the library, one table printed.
 
 Each module's docstring is the subcommand's help; `add_options` declares what it takes and `run`
-takes it as keyword arguments and returns the exit code. Libraries are imported inside `run`.
+takes it as keyword arguments and returns the exit code. Libraries are imported inside `run`. A
+command with actions below it declares them with `dest="action"`, and `run` is told which one.
 """
 
 from __future__ import annotations
 
-COMMANDS = ("convert", "check", "train", "evaluate", "predict", "export", "bench", "demo")
+COMMANDS = (
+    "convert",
+    "check",
+    "augment",
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "bench",
+    "demo",
+)

@@ -20,7 +20,8 @@ RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig)
 TYPES = {"int": "an integer", "float": "a number", "tuple": "a list, such as [a,b]"}
 # What jsonargparse and argparse say, where this module says it better.
 WRONG_TYPE = re.compile(r'Parser key "(\S+)":\s+Expected a <class \'(\w+)\'>. Got value: (.*)')
-REQUIRED = re.compile(r"the following arguments are required: (\w+)\.(.*)")
+REQUIRED = re.compile(r"the following arguments are required: ([\w.]+)\.(.*)")
+NO_ACTION = re.compile(r'expected "(\w+)\.action" to be one of {(.*)}, but it was not provided')
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: ([^\s=]+)")
 UNKNOWN_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
@@ -56,8 +57,11 @@ class Parser(jsonargparse.ArgumentParser):
             option, kind, value = wrong.groups()
             message = f"--{option} must be {TYPES.get(kind, kind)}; got {value}"
         elif required := REQUIRED.search(message):
-            prog = f"{prog} {required[1]}"
+            prog = " ".join([prog, *required[1].split(".")])
             message = required[0].replace(f"{required[1]}.", "")
+        elif missing := NO_ACTION.search(message):
+            prog = f"{prog} {missing[1]}"
+            message = f"name an action: {missing[2].replace(',', ', ')}"
         elif unknown := UNKNOWN_OPTION.search(message):
             known = [option for action in self._actions for option in action.option_strings]
             hint = nearest(unknown[1], known)
@@ -156,9 +160,13 @@ def add_json(parser: Parser) -> None:
 def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     """Gathers the values of a RunConfig, where there are some, into the argument `config`.
 
+    Those of an action stand beside its name, as if they were the command's own.
+
     Raises:
         InputError: a value that RunConfig refuses.
     """
+    if "action" in values:
+        return {"action": values["action"], **resolved(values[values["action"]])}
     if "config" not in values:
         return dict(values)
     run = {name: values[name] for name in RUN_OPTIONS}

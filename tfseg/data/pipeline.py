@@ -7,13 +7,14 @@ without regard to epochs, so a position is one number, and training resumes at a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment import Chain, Transform, from_spec
-from tfseg.augment.chain import IGNORE
+from tfseg.augment import IGNORE, Chain, CopyPaste, Sampling, Transform, from_spec
+from tfseg.augment.sizes import CenterCrop
 from tfseg.config import RunConfig
 from tfseg.data import crops
 from tfseg.data.records import decode
@@ -39,25 +40,68 @@ def training_batches(
     Returns:
         images `[B, S, S, C]` float32 in [0, 1] and the head's targets, S the crop size.
     """
-    seed = random.root(config.seed)
-    size, batch_size = config.data.crop_size, config.train.batch_size
-    chain = Chain(from_spec(config.augment))
+    batch_size, prepare = config.train.batch_size, preparation(dataset, config)
     stream = ordered(
         dataset,
-        seed=seed,
+        seed=random.root(config.seed),
         first=first_step * batch_size,
         buffer=config.data.shuffle_buffer,
     )
 
-    def prepare(example: Example) -> Example:
-        return _prepare(example, dataset, config, chain, seed)
+    @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
+    def view(example: Example) -> tuple[Example, tf.Tensor]:
+        seen, drawn = prepare(example)
+        return seen, drawn["seed"]
+
+    def finish(batch: Example, seeds: tf.Tensor) -> tuple[tf.Tensor, Example]:
+        if config.data.copy_paste:
+            batch = CopyPaste(p=config.data.copy_paste)(batch, seeds)
+        return batch["image"], head.targets(batch["label"])
 
     return (
-        stream.map(prepare, tf.data.AUTOTUNE)
+        stream.map(view, tf.data.AUTOTUNE)
         .batch(batch_size, drop_remainder=True)
-        .map(lambda batch: _augment(batch, chain, head, size), tf.data.AUTOTUNE)
+        .map(finish, tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def preparation(
+    dataset: Dataset, config: RunConfig
+) -> Callable[[Example], tuple[Example, dict[str, Any]]]:
+    """Returns the function that makes of {"epoch", "record"} what training sees of a sample.
+
+    It returns image `[S, S, C]` and label `[S, S]`, and beside them what was drawn: the `seed` of
+    the sample, the `corner` of the crop, as `crops.draw` gives it, and `params`, as `Chain.sample`
+    gives them.
+    """
+    info, size, seed = dataset.info, config.data.crop_size, random.root(config.seed)
+    chain, margin = ending_in_crop(from_spec(config.augment), size)
+
+    def prepare(example: Example) -> tuple[Example, dict[str, Any]]:
+        sample = decode(example["record"], channels=info.channels, dtype=info.dtype)
+        own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
+        corner = crops.draw(
+            sample["label"],
+            size,
+            foreground_share=config.data.foreground_share,
+            seed=random.for_name(own, "crop"),
+        )
+        params = chain.sample(own)
+        window = crops.cut(normalized(sample), corner, size, margin=margin)
+        drawn = {"seed": own, "corner": corner, "params": params}
+        return chain.apply(window, params), drawn
+
+    return prepare
+
+
+def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, int]:
+    """Returns `transforms` with the crop that ends them, and the margin that its window needs.
+
+    What a turn brings into the corners of the crop is there, in the margin around it.
+    """
+    margin = int(size * _MARGIN) if transforms else 0
+    return Chain([*transforms, CenterCrop(height=size, width=size)]), margin
 
 
 def validation_batches(
@@ -73,7 +117,7 @@ def validation_batches(
 
     def prepare(example: Example) -> Example:
         corner = crops.middle(example["label"], size)
-        window = crops.cut(_normalized(example), corner, size, margin=0)
+        window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
     samples = dataset.samples(split).map(prepare, tf.data.AUTOTUNE)
@@ -110,7 +154,11 @@ def ordered(
 
 
 def augmented(
-    dataset: tf.data.Dataset, transforms: Sequence[Transform], *, seed: int
+    dataset: tf.data.Dataset,
+    transforms: Sequence[Transform],
+    *,
+    seed: int,
+    sampling: Sampling | None = None,
 ) -> tf.data.Dataset:
     """Augments somebody's own dataset, image and ids together.
 
@@ -119,9 +167,11 @@ def augmented(
 
     Args:
         dataset: elements {"image", "label", ...} or (image, label), image `[H, W, C]` and label
-            `[H, W]` integer ids of static size; other entries pass through.
+            `[H, W]` integer ids of static size; other entries pass through, and those that
+            `sampling` names move along.
         transforms: in the order in which they act.
         seed: a whole number from 0 on.
+        sampling: interpolation, border and further entries.
 
     Returns:
         The same elements with image float32 in [0, 1] and label int32.
@@ -137,45 +187,20 @@ def augmented(
             'Elements must be {"image", "label"} or (image, label); '
             f"got {tf.nest.map_structure(lambda leaf: leaf.shape, spec)}."
         )
-    chain, root = Chain(transforms), random.root(seed)
+    chain, root = Chain(transforms, sampling=sampling), random.root(seed)
 
     @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
     def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:
         example = dict(zip(("image", "label"), element, strict=True)) if pair else element
-        params = chain.sample(random.fold_in(root, index))
-        image, label = chain.apply(
-            example["image"][None],
-            example["label"][None],
-            tf.nest.map_structure(lambda value: value[None], params),
-        )
-        return (image[0], label[0]) if pair else example | {"image": image[0], "label": label[0]}
+        moved = chain(example, random.fold_in(root, index))
+        return (moved["image"], moved["label"]) if pair else moved
 
     return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _prepare(
-    example: Example, dataset: Dataset, config: RunConfig, chain: Chain, seed: tf.Tensor
-) -> Example:
-    """Decodes one record, normalises it, cuts the window and draws its augmentation."""
-    info, size = dataset.info, config.data.crop_size
-    sample = decode(example["record"], channels=info.channels, dtype=info.dtype)
-    own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
-    corner = crops.draw(
-        sample["label"],
-        size,
-        foreground_share=config.data.foreground_share,
-        seed=random.for_name(own, "crop"),
-    )
-    margin = int(size * _MARGIN) if chain.transforms else 0
-    window = crops.cut(_normalized(sample), corner, size, margin=margin)
-    return window | {"params": chain.sample(own)}
+def normalized(sample: Example) -> Example:
+    """Returns the sample with its image in [0, 1].
 
-
-def _augment(batch: Example, chain: Chain, head: Head, size: int) -> tuple[tf.Tensor, Example]:
-    image, label = chain.apply(batch["image"], batch["label"], batch["params"], size=(size, size))
-    return image, head.targets(label)
-
-
-def _normalized(sample: Example) -> Example:
-    # Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
+    Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
+    """
     return sample | {"image": normalize.percentile(sample["image"])}

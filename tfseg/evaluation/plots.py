@@ -48,7 +48,11 @@ def color_ids(label: np.ndarray) -> np.ndarray:
 
 
 def overlay(
-    image: np.ndarray, label: np.ndarray, *, color: tuple[int, int, int] | None = None
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    color: tuple[int, int, int] | None = None,
+    limits: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Draws the outline of every instance, one pixel wide and inside it, onto the image.
 
@@ -56,11 +60,13 @@ def overlay(
         image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
         label: `[H, W]` integer ids, 0 = background.
         color: RGB in [0, 255] of all outlines; None paints each in the colour of its id.
+        limits: image values that are shown black and white, such as (0, 1), so that one picture
+            can be darker than another; None takes the image's 1st and 99.8th percentile.
 
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
     """
-    picture = _display(image)
+    picture = _display(image, limits)
     _same_size(picture, label)
     edge = _outlines(label)
     picture[edge] = color_ids(label[edge]) if color is None else color
@@ -132,10 +138,10 @@ def _outlines(label: np.ndarray) -> np.ndarray:
     return edge & (label > 0)
 
 
-def _display(image: np.ndarray) -> np.ndarray:
+def _display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Returns the image as a new RGB picture, dark at its 1st and bright at its 99.8th percentile.
 
-    One pair of limits for all channels keeps the colours.
+    Or at `limits`, where they are given. One pair of them for all channels keeps the colours.
     """
     image = np.atleast_3d(image)
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
@@ -143,7 +149,7 @@ def _display(image: np.ndarray) -> np.ndarray:
             f"An image to draw must be [H, W, C] with 1, 3 or 4 channels; got {list(image.shape)}."
         )
     color = image[..., :3].astype(np.float32)
-    low, high = np.percentile(color, _DISPLAY_PERCENTILES)
+    low, high = limits or np.percentile(color, _DISPLAY_PERCENTILES)
     if high <= low:  # less than 0.2 % of the pixels stand out
         low, high = color.min(), color.max()
     scale = 255 / (high - low) if high > low else 0.0

@@ -1,4 +1,4 @@
-"""Changes of pixel values: images `[B, H, W, C]` float32 in [0, 1], numbers `[B]`."""
+"""Changes of pixel values: image `[H, W, C]` float32 in [0, 1], numbers `[]` float32."""
 
 from __future__ import annotations
 
@@ -6,41 +6,87 @@ import math
 
 import tensorflow as tf
 
-
-def brightness_contrast(images: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
-    """Multiplies by 1 + `contrast`, then adds `brightness`; both `[B]`."""
-    return images * (1.0 + _planes(contrast)) + _planes(brightness)
-
-
-def gamma(images: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
-    """Raises values to the power `exponent` `[B]`; 1 changes nothing, more darkens."""
-    exponent = _planes(exponent)
-    return tf.where(exponent == 1.0, images, tf.clip_by_value(images, 0.0, 1.0) ** exponent)
+from tfseg.kernels import field as fields
+from tfseg.kernels import matrices, sampling
+from tfseg.kernels.field import Size
 
 
-def add_noise(images: tf.Tensor, standard_deviation: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-    """Adds normal noise, independent for every value.
+def brightness_contrast(image: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor) -> tf.Tensor:
+    """Multiplies by 1 + `contrast`, then adds `brightness`."""
+    return image * (1.0 + contrast) + brightness
+
+
+def mean(image: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of all values, `[]`."""
+    # Row by row first: of 512x512x3 values XLA's one running sum was 2e-6 off, this is 3e-8 off.
+    return tf.reduce_mean(tf.reduce_mean(image, axis=[1, 2]))
+
+
+def gamma(image: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
+    """Raises values, clipped to [0, 1], to the power `exponent`; 1 changes none, more darkens."""
+    image = tf.clip_by_value(image, 0.0, 1.0)
+    # Half the time of the power operation, as exact (1e-7), but not where nothing must change.
+    return tf.where(exponent == 1.0, image, tf.exp(exponent * tf.math.log(image)))
+
+
+def normalize(image: tf.Tensor, means: tf.Tensor, deviations: tf.Tensor) -> tf.Tensor:
+    """Subtracts `means` and divides by `deviations`, each `[C]` or `[1]`."""
+    return (image - means) / deviations
+
+
+def normal_noise(key: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Returns normal numbers of mean 0 and deviation 1, independent, as a function of `key`.
 
     A deterministic hash of (key, index) stands in for a random op, because normal draws under XLA
     on a CPU cost 400 ms for 512x512x3 where this costs 3 ms, and because the same hash comes out
     with and without XLA, whose inverse error functions then agree to 2e-5 standard deviations.
 
     Args:
-        images: `[B, H, W, C]` float32.
-        standard_deviation: `[B]` float32, in image values.
-        key: `[B]` int32, what the noise of an image is a function of.
+        key: `[]` int32.
+        shape: of the result.
+
+    Returns:
+        `shape` float32, at most 5.3 deviations from 0.
+    """
+    share = uniform_noise(key, math.prod(shape))
+    return tf.reshape(math.sqrt(2.0) * tf.math.erfinv(2.0 * share - 1.0), shape)
+
+
+def uniform_noise(key: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns `[count]` float32 in (0, 1), independent and uniform, as a function of `key` `[]`.
 
     Source: the mixing function is "lowbias32", C. Wellons, Prospecting for Hash Functions (2018).
     """
-    shape = tf.shape(images)
-    count = shape[1] * shape[2] * shape[3]
     # The key is mixed by itself first: neighbouring keys must not give shifted copies of one noise.
-    start = _mix(tf.bitcast(key, tf.uint32))[:, None]
-    bits = _mix(start ^ _mix(tf.cast(tf.range(count), tf.uint32))[None, :])
+    bits = _mix(_mix(tf.bitcast(key, tf.uint32)) ^ _mix(tf.cast(tf.range(count), tf.uint32)))
     # 23 bits, so that the largest is still below 1 in float32 after the half step.
-    share = (tf.cast(_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
-    normal = math.sqrt(2.0) * tf.math.erfinv(2.0 * share - 1.0)
-    return images + _planes(standard_deviation) * tf.reshape(normal, shape)
+    return (tf.cast(_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
+
+
+def enlarged(image: tf.Tensor, size: Size) -> tf.Tensor:
+    """Resizes `image` `[h, w, C]` to `size` (H, W) bilinearly, edge upon edge -> `[H, W, C]`."""
+    field = fields.affine(fields.grid(size), matrices.resize(tuple(image.shape[:2]), size))
+    border = sampling.Border("nearest")
+    return sampling.values(image, field, interpolation="bilinear", border=border)
+
+
+def holes(
+    size: Size, *, tops: tf.Tensor, heights: tf.Tensor, lefts: tf.Tensor, widths: tf.Tensor
+) -> tf.Tensor:
+    """Returns which pixels of an image of `size` (H, W) lie in any of n boxes, `[H, W]` bool.
+
+    All arguments are `[n]` int32, in pixels; a box of height or width 0 is none.
+    """
+    rows = _between(size[0], tops, heights)
+    columns = _between(size[1], lefts, widths)
+    # In how many boxes a pixel lies, as a product: 64 boxes in 512x512 took 2 ms, compared one by
+    # one 40 ms.
+    return tf.matmul(rows, columns, transpose_b=True) > 0.5
+
+
+def _between(length: int, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    place = tf.range(length)[:, None]
+    return tf.cast((place >= first) & (place < first + count), tf.float32)
 
 
 def _mix(bits: tf.Tensor) -> tf.Tensor:
@@ -51,7 +97,3 @@ def _mix(bits: tf.Tensor) -> tf.Tensor:
 
 def _shift(bits: tf.Tensor, count: int) -> tf.Tensor:
     return tf.bitwise.right_shift(bits, tf.constant(count, tf.uint32))
-
-
-def _planes(numbers: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(numbers, (-1, 1, 1, 1))

@@ -1,56 +1,154 @@
 """Reading images and instance ids at the places of a field.
 
-One field serves both: images bilinearly, ids by the nearest pixel. Beyond the border an image is
-mirrored about its outermost pixel centres (albumentations' `reflect_101`), because a black frame
-would be seen by the network as content; ids become `fill` there, because a mirrored id would be a
-second piece of an instance that has only one.
+One field serves both: images bilinearly or bicubically, ids by the nearest pixel. What lies beyond
+the border is said by one of `BORDERS`, named as in OpenCV and albumentations; ids become `fill`
+there under each of them, because a mirrored id would be a second piece of an instance that has only
+one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfseg.kernels.field import Field
 
-
-def bilinear(images: tf.Tensor, field: Field) -> tf.Tensor:
-    """Samples `images` `[B, H, W, C]` float32 at `field` `[B, h, w]` -> `[B, h, w, C]` float32."""
-    height, width = images.shape[1], images.shape[2]
-    y, x = reflect_101(field.y, height), reflect_101(field.x, width)
-    top, left = tf.floor(y), tf.floor(x)
-    down, right = (y - top)[..., None], (x - left)[..., None]
-    rows = [tf.cast(tf.minimum(top + step, height - 1.0), tf.int32) for step in (0.0, 1.0)]
-    columns = [tf.cast(tf.minimum(left + step, width - 1.0), tf.int32) for step in (0.0, 1.0)]
-    upper, lower = (
-        (1 - right) * _gather(images, row, columns[0]) + right * _gather(images, row, columns[1])
-        for row in rows
-    )
-    return (1 - down) * upper + down * lower
+# Of the row a b c d, what is read beyond its ends:
+BORDERS = (
+    "constant",  # v v | a b c d | v v
+    "nearest",  # a a | a b c d | d d
+    "reflect",  # b a | a b c d | d c
+    "reflect_101",  # c b | a b c d | c b
+    "wrap",  # c d | a b c d | a b
+)
 
 
-def nearest(labels: tf.Tensor, field: Field, *, fill: int = 0) -> tf.Tensor:
-    """Samples `labels` `[B, H, W]` int32 at `field` `[B, h, w]` -> `[B, h, w]` int32.
+class Border(NamedTuple):
+    """What is read beyond the border: a name of `BORDERS`, and the value of "constant"."""
 
-    Halves go to the higher coordinate. Places outside the source become `fill`.
+    name: str = "reflect_101"
+    value: float = 0.0
+
+
+def values(image: tf.Tensor, field: Field, *, interpolation: str, border: Border) -> tf.Tensor:
+    """Samples `image` `[H, W, C]` at `field` `[h, w]` -> `[h, w, C]` float32; or both without C.
+
+    Bicubic values may leave the range of the image beside steep edges.
+
+    Source: R. Keys, Cubic Convolution Interpolation (1981), equation 4 with a = -0.75, as OpenCV.
     """
-    height, width = labels.shape[1], labels.shape[2]
+    kernel = _KERNELS[interpolation]
+    rows = _taps(field.y, image.shape[0], border.name, kernel)
+    columns = _taps(field.x, image.shape[1], border.name, kernel)
+    return _weighted(image, rows, columns, border)
+
+
+def ids(label: tf.Tensor, field: Field, *, fill: int | float) -> tf.Tensor:
+    """Samples `label` `[H, W]` or `[H, W, C]` at the nearest pixels to `field` `[h, w]`.
+
+    Halves go to the higher coordinate. Places outside the source become `fill`; the dtype stays.
+    """
     y, x = tf.floor(field.y + 0.5), tf.floor(field.x + 0.5)
-    inside = (y >= 0) & (y <= height - 1) & (x >= 0) & (x <= width - 1)
-    row = tf.cast(tf.clip_by_value(y, 0, height - 1), tf.int32)
-    column = tf.cast(tf.clip_by_value(x, 0, width - 1), tf.int32)
-    return tf.where(inside, _gather(labels, row, column), tf.cast(fill, labels.dtype))
+    inside = _inside(y, label.shape[0]) & _inside(x, label.shape[1])
+    row, column = _index(y, label.shape[0], "nearest"), _index(x, label.shape[1], "nearest")
+    fill = tf.cast(fill, label.dtype)
+    return tf.where(_spread(inside, label), _gather(label, row, column), fill)
 
 
-def reflect_101(coordinate: tf.Tensor, size: tf.Tensor | int) -> tf.Tensor:
+class _Tap(NamedTuple):
+    """One of the pixels that a place is interpolated from, along one axis; all `[h, w]`."""
+
+    index: tf.Tensor
+    weight: tf.Tensor
+    inside: tf.Tensor
+
+
+def _taps(
+    coordinate: tf.Tensor,
+    size: int,
+    border: str,
+    kernel: Callable[[tf.Tensor], tuple[tf.Tensor, list[tf.Tensor]]],
+) -> list[_Tap]:
+    first, weights = kernel(coordinate)
+    places = [first + float(step) for step in range(len(weights))]
+    return [
+        _Tap(_index(place, size, border), weight, _inside(place, size))
+        for place, weight in zip(places, weights, strict=True)
+    ]
+
+
+def _nearest(coordinate: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    return tf.floor(coordinate + 0.5), [tf.ones_like(coordinate)]
+
+
+def _linear(coordinate: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    first = tf.floor(coordinate)
+    share = coordinate - first
+    return first, [1.0 - share, share]
+
+
+def _cubic(coordinate: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    a = -0.75
+    floor = tf.floor(coordinate)
+    share = coordinate - floor
+    distances = [share + 1.0, share, 1.0 - share, 2.0 - share]
+    near = [(a + 2.0) * d**3 - (a + 3.0) * d**2 + 1.0 for d in distances[1:3]]
+    far = [a * (d**3 - 5.0 * d**2 + 8.0 * d - 4.0) for d in (distances[0], distances[3])]
+    return floor - 1.0, [far[0], *near, far[1]]
+
+
+# Of a coordinate: the first of the pixels it is made from, and the weight of each.
+_KERNELS = {"nearest": _nearest, "bilinear": _linear, "bicubic": _cubic}
+INTERPOLATIONS = tuple(_KERNELS)
+
+
+def _weighted(image: tf.Tensor, rows: list[_Tap], columns: list[_Tap], border: Border) -> tf.Tensor:
+    def read(row: _Tap, column: _Tap) -> tf.Tensor:
+        values = tf.cast(_gather(image, row.index, column.index), tf.float32)
+        if border.name != "constant":
+            return values
+        return tf.where(_spread(row.inside & column.inside, image), values, border.value)
+
+    def along(row: _Tap) -> tf.Tensor:
+        return tf.add_n([_spread(each.weight, image) * read(row, each) for each in columns])
+
+    return tf.add_n([_spread(row.weight, image) * along(row) for row in rows])
+
+
+def _spread(plane: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    """Returns `plane` `[h, w]` with an axis more where `image` has channels."""
+    return plane if image.shape.rank == 2 else plane[..., None]
+
+
+def _inside(place: tf.Tensor, size: int) -> tf.Tensor:
+    return (place >= 0.0) & (place <= size - 1.0)
+
+
+def _index(place: tf.Tensor, size: int, border: str) -> tf.Tensor:
+    """Returns the pixel of 0, ..., `size` - 1 that stands for whole-numbered `place`, int32."""
+    if border == "wrap":
+        place = tf.math.floormod(place, float(size))
+    elif border == "reflect":
+        place = (_folded(2.0 * place + 1.0, 2.0 * size) - 1.0) / 2.0
+    elif border == "reflect_101":
+        place = reflect_101(place, size)
+    return tf.cast(tf.clip_by_value(place, 0.0, size - 1.0), tf.int32)
+
+
+def reflect_101(place: tf.Tensor, size: tf.Tensor | int) -> tf.Tensor:
     """Mirrors coordinates about the outermost pixel centres, 0 and `size` - 1, into that range."""
-    last = tf.cast(tf.maximum(size - 1, 1), coordinate.dtype)
-    folded = last - tf.abs(tf.math.floormod(coordinate, 2 * last) - last)
-    return tf.minimum(folded, tf.cast(size - 1, coordinate.dtype))
+    folded = _folded(place, tf.cast(tf.maximum(size - 1, 1), place.dtype))
+    return tf.minimum(folded, tf.cast(size - 1, place.dtype))
 
 
-def _gather(images: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-    # One flat index: measured faster under XLA than gather_nd with three index planes.
-    height, width = images.shape[1], images.shape[2]
-    offset = tf.reshape(tf.range(tf.shape(images)[0]) * (height * width), (-1, 1, 1))
-    flat = tf.reshape(images, [-1, *images.shape[3:]])
-    return tf.gather(flat, offset + row * width + column)
+def _folded(place: tf.Tensor, end: tf.Tensor | float) -> tf.Tensor:
+    """Mirrors numbers about 0 and `end`, into that range."""
+    return end - tf.abs(tf.math.floormod(place, 2 * end) - end)
+
+
+def _gather(image: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
+    # One flat index: measured faster under XLA than gather_nd with two index planes.
+    flat = tf.reshape(image, [-1, *image.shape[2:]])
+    return tf.gather(flat, row * image.shape[1] + column)

@@ -1,0 +1,232 @@
+"""Pipelines of albumentations 2.0 as chains; albumentations itself is not needed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tfseg import checks
+from tfseg.augment import albumentations_values as written
+from tfseg.augment.affine import Affine
+from tfseg.augment.base import Transform
+from tfseg.augment.chain import Chain, Sampling
+from tfseg.augment.compose import SomeOf
+from tfseg.augment.spec import TRANSFORMS
+from tfseg.augment.symmetries import D4
+
+_CLASS = "__class_fullname__"
+# NoOp is a move that moves nothing, and a sequence is a choice of all its parts.
+_KINDS = (
+    TRANSFORMS | {"NoOp": Affine, "SquareSymmetry": D4} | dict.fromkeys(written.SEQUENCES, SomeOf)
+)
+
+
+def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Chain:
+    """Converts a pipeline of albumentations 2.0 to a chain; its `transforms` suit `to_spec`.
+
+    Border, fill and interpolation, which albumentations has in every transform, must agree and
+    become the chain's `sampling`. Where a transform is defined otherwise than in albumentations,
+    its docstring says so. As in every chain, changes of values act after all moves, and ids beyond
+    the border are never mirrored: unless the border is constant, they become `IGNORE`. What a
+    pipeline says about boxes and key points is not read, because here they follow from the ids.
+
+    Args:
+        pipeline: `A.Compose(...)`, its `to_dict()`, that as JSON, or the path of a file with it, as
+            `A.save` writes.
+        max_pixel_value: the largest value of the images that the pipeline is for, above 0: 255 for
+            8 bits, 1 for floats. `fill` and `Normalize` refer to it.
+
+    Raises:
+        InputError: transforms or parameters have no equal here. All are named, such as
+            "Compose.OneOf[1].Perspective[0].keep_size", with [k] for place k in the list.
+    """
+    checks.in_range("max_pixel_value", max_pixel_value, low=1e-6)
+    conversion = _Conversion(max_pixel_value)
+    root = _root(pipeline)
+    transforms = conversion.listed([(_name(root), root)], "Compose")
+    sampling = conversion.sampling()
+    if conversion.problems:
+        raise checks.InputError(
+            "\n- ".join(
+                (
+                    "The pipeline has parts that tfseg cannot do; change them or leave them out:",
+                    *conversion.problems,
+                )
+            )
+        )
+    return Chain(transforms, sampling=sampling)
+
+
+class _Conversion:
+    """Converts, and collects what cannot be converted and what belongs to `Sampling`."""
+
+    def __init__(self, max_pixel_value: float) -> None:
+        self.max_pixel_value = max_pixel_value
+        self.problems: list[str] = []
+        self._settings: dict[str, dict[Any, list[str]]] = {}  # name -> value -> where
+        self._others: dict[str, str] = {}
+
+    def listed(self, entries: list[tuple[str, Any]], parent: str) -> list[Transform]:
+        """Converts the parts (path, entry) of a `parent`; a sequence in a sequence is flattened."""
+        transforms: list[Transform] = []
+        for path, entry in entries:
+            name, transform = _name(entry), self._converted(entry, path)
+            if transform is None:
+                continue
+            if parent in written.SEQUENCES and transform == Affine(p=transform.p):
+                continue  # the identity
+            if parent in written.SEQUENCES and name in written.SEQUENCES and transform.p == 1:
+                transforms += transform.transforms
+            elif parent == "OneOf" and name == "SomeOf" and transform.p < 1:
+                # It alone draws with its own p even after it has been chosen.
+                transforms.append(SomeOf(transforms=(transform,), p=transform.p))
+            else:
+                transforms.append(transform)
+        return transforms
+
+    def sampling(self) -> Sampling | None:
+        """Returns what all transforms agree on."""
+        agreed = {}
+        for key, found in self._settings.items():
+            agreed[key] = next(iter(found))
+            if len(found) > 1:
+                got = ", ".join(f"{value!r} in {' and '.join(at)}" for value, at in found.items())
+                self.problems.append(f"{key} must be the same in all transforms; got {got}")
+        arguments: dict[str, Any] = {"others": self._others}
+        if "interpolation" in agreed:
+            arguments["interpolation"] = agreed["interpolation"]
+        if "border_mode" in agreed:
+            arguments["border"] = agreed["border_mode"]
+        if "fill" in agreed:
+            arguments["border_value"] = written.share(agreed["fill"], self.max_pixel_value)
+            arguments["fill"] = written.whole(agreed["fill_mask"])
+        return self._built(Sampling, arguments, "Sampling")
+
+    def _converted(self, entry: Mapping[str, Any], path: str) -> Transform | None:
+        name = _name(entry)
+        if name not in _KINDS:
+            self.problems.append(f"{path} is no transform of tfseg")
+            self._parts(entry, path)
+            return None
+        arguments = self._arguments(entry, path)
+        if arguments is None or ("transforms" in arguments and self.problems):
+            return None
+        if arguments.get("transforms") == ():
+            return self._built(Affine, {"p": arguments["p"]}, path)
+        if name in written.SEQUENCES:
+            arguments["n"] = (len(arguments["transforms"]),) * 2
+        return self._built(_KINDS[name], arguments, path)
+
+    def _arguments(self, entry: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+        name = _name(entry)
+        known = written.OWN.get(name) or [each.name for each in dataclasses.fields(_KINDS[name])]
+        fixed = written.FIXED.get(name, {})
+        try:
+            values = written.values(name, entry, self.max_pixel_value)
+            missing = [key for key in (*known, *fixed) if key not in values]
+        except (LookupError, TypeError):
+            values, missing = {}, known
+        if missing:
+            self.problems.append(
+                f"{path} must have {', '.join(missing)} as albumentations 2.0 writes them; "
+                f"got {dict(entry)}"
+            )
+            return None
+        for key, value in values.items():
+            must = fixed.get(key, written.ANY)
+            if key not in (_CLASS, *known, *fixed):
+                self.problems.append(f"{path}.{key} is unknown; got {value!r}")
+            elif must is not written.ANY and value != must:
+                self.problems.append(f"{path}.{key} must be {must!r}; got {value!r}")
+        self._settle(values, path)
+        if "transforms" in known:
+            values["transforms"] = self._parts(entry, path)
+        return {key: values[key] for key in known}
+
+    def _parts(self, entry: Mapping[str, Any], path: str) -> tuple[Transform, ...]:
+        parts = entry.get("transforms", ())
+        if not isinstance(parts, tuple):
+            raise checks.InputError(f"{path}.transforms must be a list; got {parts!r}.")
+        entries = [(f"{path}.{_name(part)}[{k}]", part) for k, part in enumerate(parts)]
+        return tuple(self.listed(entries, _name(entry)))
+
+    def _settle(self, values: Mapping[str, Any], path: str) -> None:
+        """Notes what belongs to `Sampling`."""
+        for name, kind in (values.get("additional_targets") or {}).items():
+            self._others[name] = "nearest"
+            if kind != "mask":  # of a second image, values would be changed too
+                self.problems.append(
+                    f"{path}.additional_targets[{name!r}] must be 'mask'; got {kind!r}"
+                )
+        if not values.get("pad_if_needed", True):
+            return  # a crop that never meets the border
+        for key, names in written.NUMBERS.items():
+            if key in values and values[key] not in list(names):
+                known = ", ".join(f"{value} ({name})" for value, name in names.items())
+                self.problems.append(f"{path}.{key} must be one of {known}; got {values[key]!r}")
+            elif key in values:
+                self._note(key, names[values[key]], path)
+        if values.get("border_mode") == 0:
+            self._note("fill", written.single(values["fill"]), path)
+            self._note("fill_mask", written.single(values["fill_mask"]), path)
+
+    def _note(self, key: str, value: Any, path: str) -> None:
+        self._settings.setdefault(key, {}).setdefault(value, []).append(path)
+
+    def _built(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
+        """Returns a `kind`, or None if it refuses an argument; each is tried by itself."""
+        needed = [
+            field.name
+            for field in dataclasses.fields(kind)
+            if field.default is field.default_factory is dataclasses.MISSING
+        ]
+        faults = {}
+        for name in arguments:
+            try:
+                kind(**{key: arguments[key] for key in {*needed, name}})
+            except checks.InputError as error:
+                faults[str(error).rstrip(".").replace(f"{kind.__name__}.", f"{path}.", 1)] = None
+        self.problems += faults
+        return None if faults else kind(**arguments)
+
+
+def _root(pipeline: Any) -> Mapping[str, Any]:
+    values = pipeline.to_dict() if hasattr(pipeline, "to_dict") else pipeline
+    if isinstance(values, str | Path):
+        values = _parsed(values)
+    if not isinstance(values, Mapping) or not isinstance(values.get("transform"), Mapping):
+        raise checks.InputError(
+            f"A pipeline must be A.Compose(...), its to_dict(), or that as JSON; got {pipeline!r}."
+        )
+    version = str(values.get("__version__", "2.0"))
+    if not version.startswith("2.0"):
+        raise checks.InputError(
+            f"A pipeline must be of albumentations 2.0, such as 2.0.8; got one of {version}, which "
+            "has other parameters."
+        )
+    return _frozen(values["transform"])
+
+
+def _parsed(source: str | Path) -> Any:
+    try:
+        is_text = isinstance(source, str) and source.lstrip().startswith("{")
+        return json.loads(source if is_text else Path(source).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise checks.InputError(f"A pipeline must be JSON, or a file of it: {error}.") from error
+
+
+def _name(entry: Any) -> str:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get(_CLASS), str):
+        raise checks.InputError(
+            f"Each transform of a pipeline must be {{{_CLASS!r}: ...}}; got {entry!r}."
+        )
+    return entry[_CLASS]
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

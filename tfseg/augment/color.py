@@ -1,0 +1,72 @@
+"""Transforms of colour, for images of 3 channels. Names and meaning follow albumentations."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfseg import checks, random
+from tfseg.augment.base import Params, Pixel
+from tfseg.kernels import color
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HueSaturationValue(Pixel):
+    """Adds to hue, saturation and value; grey stays grey.
+
+    The limits are in the units that albumentations has for images of 8 bits, whatever the file
+    held; unlike there, nothing is rounded to 8 bits.
+
+    Args:
+        hue_shift_limit: in [-180, 180], steps of 2 degrees, so that 180 is once around.
+        sat_shift_limit: in [-255, 255], steps of 1/255.
+        val_shift_limit: in [-255, 255], steps of 1/255.
+        p: probability in [0, 1].
+    """
+
+    hue_shift_limit: tuple[float, float] = (-20.0, 20.0)
+    sat_shift_limit: tuple[float, float] = (-30.0, 30.0)
+    val_shift_limit: tuple[float, float] = (-20.0, 20.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("hue_shift_limit", low=-180.0, high=180.0)
+        self._interval("sat_shift_limit", low=-255.0, high=255.0)
+        self._interval("val_shift_limit", low=-255.0, high=255.0)
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws the turns `hue` and the shares `saturation` and `value`."""
+        return {
+            "hue": random.uniform(random.for_name(seed, "hue"), *self.hue_shift_limit) / 180.0,
+            "saturation": random.uniform(random.for_name(seed, "saturation"), *self.sat_shift_limit)
+            / 255.0,
+            "value": random.uniform(random.for_name(seed, "value"), *self.val_shift_limit) / 255.0,
+        }
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Shifts the colours of `image` `[H, W, 3]`."""
+        _require_colors(self, image)
+        return color.shift_hsv(image, params["hue"], params["saturation"], params["value"])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ToGray(Pixel):
+    """Takes the colour away, by the weighted average of the channels; three channels stay.
+
+    Shapes are static, so there is no `num_output_channels`.
+    """
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Makes `image` `[H, W, 3]` grey."""
+        del params
+        _require_colors(self, image)
+        return color.gray(image)
+
+
+def _require_colors(transform: Pixel, image: tf.Tensor) -> None:
+    if image.shape[-1] != 3:
+        raise checks.InputError(
+            f"{type(transform).__name__} needs images of 3 channels, red, green and blue; "
+            f"got {image.shape[-1]}. Leave it out for others."
+        )

@@ -1,0 +1,130 @@
+"""Choices between transforms: they decide which of their parts act, and nothing else."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+from tfseg import checks, random
+from tfseg.augment.base import Geometric, Params, Pixel, Transform
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice(Transform):
+    """A transform made of others.
+
+    Attributes:
+        transforms: the parts, choices among them too.
+        p: probability in [0, 1] that a choice is made at all.
+    """
+
+    transforms: tuple[Transform, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_transforms(f"{type(self).__name__}.transforms", self.transforms)
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+        if not self.transforms:
+            raise checks.InputError(f"{type(self).__name__}.transforms must not be empty.")
+
+    @abc.abstractmethod
+    def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
+        """Draws which parts may act: seed `[2]` int32 -> the probability of each, `[n]` float32."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneOf(Choice):
+    """Lets exactly one of its parts act; the `p` of the parts are their weights in the draw."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not any(part.p for part in self.transforms):
+            raise checks.InputError("OneOf needs a part whose p is not 0.")
+
+    def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
+        """Gives 1 to the part drawn."""
+        ends = tf.cumsum(tf.constant([part.p for part in self.transforms], tf.float32))
+        drawn = tf.searchsorted(ends, random.uniform(seed, 0.0, 1.0, (1,)) * ends[-1], "right")
+        return tf.one_hot(drawn[0], len(self.transforms))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SomeOf(Choice):
+    """Picks some of its parts, in the order of the list; each then acts with its own `p`.
+
+    Attributes:
+        n: how many are picked, (least, most), each number as likely as another.
+    """
+
+    n: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("n", low=0, high=len(self.transforms))
+
+    def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
+        """Gives their own `p` to the parts picked."""
+        count = random.integer(random.for_name(seed, "n"), self.n[0], self.n[1] + 1)
+        order = random.permutation(random.for_name(seed, "order"), len(self.transforms))
+        return tf.where(order < count, tf.constant([part.p for part in self.transforms]), 0.0)
+
+
+def check_transforms(name: str, transforms: Sequence[Transform]) -> None:
+    """Refuses what is not a list of transforms.
+
+    Raises:
+        InputError: something else is among them.
+    """
+    if not isinstance(transforms, list | tuple):
+        raise checks.InputError(f"{name} must be a list of transforms; got {transforms!r}.")
+    for transform in transforms:
+        if not isinstance(transform, Geometric | Pixel | Choice):
+            raise checks.InputError(
+                f"{name} must hold transforms such as HorizontalFlip(); got {transform!r}."
+            )
+
+
+def name_each(transforms: Sequence[Transform], path: str = "") -> Iterator[tuple[str, Transform]]:
+    """Yields every transform that is no choice with its name, such as "OneOf/1/Rotate/2"."""
+    for name, transform in _named(transforms, path):
+        if isinstance(transform, Choice):
+            yield from name_each(transform.transforms, f"{name}/")
+        else:
+            yield name, transform
+
+
+def draw(transforms: Sequence[Transform], seed: tf.Tensor) -> dict[str, Params]:
+    """Draws for one image: seed `[2]` int32 -> parameters by the names of `name_each`.
+
+    The seed of a transform depends on its own name and count only, so adding another transform
+    leaves its draws as they were.
+    """
+    chances = tf.constant([transform.p for transform in transforms], tf.float32)
+    return _draw(transforms, chances, tf.constant(True), seed, "")
+
+
+def _draw(
+    transforms: Sequence[Transform], chances: tf.Tensor, on: tf.Tensor, seed: tf.Tensor, path: str
+) -> dict[str, Params]:
+    drawn: dict[str, Params] = {}
+    for index, (name, transform) in enumerate(_named(transforms, path)):
+        own = random.for_name(seed, name)
+        acts = on & (random.uniform(random.for_name(own, "p"), 0.0, 1.0) < chances[index])
+        if isinstance(transform, Choice):
+            inner = transform.probabilities(random.for_name(own, "choice"))
+            drawn |= _draw(transform.transforms, inner, acts, seed, f"{name}/")
+        else:
+            drawn[name] = {"on": acts, **transform.sample(own)}
+    return drawn
+
+
+def _named(transforms: Sequence[Transform], path: str) -> Iterator[tuple[str, Transform]]:
+    counts: Counter[str] = Counter()
+    for transform in transforms:
+        kind = type(transform).__name__
+        counts[kind] += 1
+        yield f"{path}{kind}/{counts[kind]}", transform

@@ -1,0 +1,172 @@
+"""Transforms that bend the picture. Names and meaning follow albumentations.
+
+Where albumentations 2.0.8 takes a picture to reach from 0 to its length, here it reaches from edge
+to edge of its pixels, half a pixel further up and to the left; otherwise a bend of strength 0 would
+move the picture, as its camera mode does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+from tfseg import random
+from tfseg.augment.base import Geometric, Params
+from tfseg.kernels import warps
+from tfseg.kernels.field import Field, Size
+
+_FARTHEST = 0.32  # below a third, so that four corners drawn in always stay convex
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ElasticTransform(Geometric):
+    """Moves every place by smooth noise, as rubber that is pulled here and there.
+
+    The noise is the one that albumentations calls "uniform". Its "gaussian", which is divided by
+    its own largest value, so that the bend depends on the size of the picture, is left out. Nor is
+    noise repeated beyond the border: the border moves no more than the middle.
+
+    Args:
+        alpha: how far, in pixels before the smoothing, in [0, 1e6]. After it the standard deviation
+            is 0.163 alpha / sigma pixels.
+        sigma: standard deviation of the smoothing, pixels, in [1, 1e4]. Below 1 / 100 of the side
+            of the picture it costs noticeably more.
+        same_dxdy: whether both coordinates move by the same, so along one diagonal only.
+        p: probability in [0, 1].
+    """
+
+    alpha: float = 1.0
+    sigma: float = 50.0
+    same_dxdy: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._number("alpha", low=0.0, high=1e6)
+        self._number("sigma", low=1.0, high=1e4)
+        self._flag("same_dxdy")
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws the noise's `key`."""
+        return {"key": random.integer(random.for_name(seed, "key"), 0, 2**31 - 1)}
+
+    def edit(self, field: Field, params: Params, *, size: Size) -> Field:
+        """Adds the noise."""
+        return warps.elastic(
+            field,
+            params["key"],
+            alpha=self.alpha,
+            sigma=self.sigma,
+            size=size,
+            same=self.same_dxdy,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GridDistortion(Geometric):
+    """Stretches and squeezes rows and columns of a grid of cells.
+
+    The map is continuous, and even with limits of 0 nothing moves; that of albumentations repeats
+    one place at every line of the grid and lies up to one step off in between. Both agree on the
+    lines.
+
+    Args:
+        num_steps: cells along each side, in [1, 100]; what is left of a side is one more.
+        distort_limit: added to 1 to give how much a cell is squeezed, drawn for every row and
+            column of cells, in [-1, 1].
+        normalized: whether the cells are fitted together so that the whole picture stays visible.
+        p: probability in [0, 1].
+    """
+
+    num_steps: int = 5
+    distort_limit: tuple[float, float] = (-0.3, 0.3)
+    normalized: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole("num_steps", low=1, high=100)
+        self._interval("distort_limit", low=-1.0, high=1.0)
+        self._flag("normalized")
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws the steps of `rows` and `columns`, `[num_steps + 1]` each."""
+        low, high = (1.0 + limit for limit in self.distort_limit)
+        shape = (self.num_steps + 1,)
+        return {
+            name: random.uniform(random.for_name(seed, name), low, high, shape)
+            for name in ("rows", "columns")
+        }
+
+    def edit(self, field: Field, params: Params, *, size: Size) -> Field:
+        """Stretches both axes."""
+        rows, columns = params["rows"], params["columns"]
+        if self.normalized:
+            rows, columns = warps.fitted(rows, size[0]), warps.fitted(columns, size[1])
+        return warps.grid_distortion(field, rows, columns, size=size)
+
+
+_LENSES = {"camera": warps.camera, "fisheye": warps.fisheye}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OpticalDistortion(Geometric):
+    """Distorts like a lens about the centre.
+
+    Args:
+        distort_limit: strength in [-1, 1]; above 0 the picture shrinks towards its centre, below 0
+            it swells.
+        mode: "camera", 1 + k r^2 + k r^4 with height and width as 1, or "fisheye", 1 + k r^2 with
+            half the diagonal as 1.
+        p: probability in [0, 1].
+    """
+
+    distort_limit: tuple[float, float] = (-0.05, 0.05)
+    mode: str = "camera"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("distort_limit", low=-1.0, high=1.0)
+        self._one_of("mode", tuple(_LENSES))
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `strength`."""
+        return {"strength": random.uniform(seed, *self.distort_limit)}
+
+    def edit(self, field: Field, params: Params, *, size: Size) -> Field:
+        """Looks through the lens."""
+        return _LENSES[self.mode](field, params["strength"], size=size)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Perspective(Geometric):
+    """Draws the four corners in and spreads what is between them over the picture.
+
+    The size stays, and the corners drawn become those of the result; with `keep_size`
+    albumentations enlarges the result once more by what the corners lost and shows its top left
+    part. `fit_output` is left out.
+
+    Args:
+        scale: of the share of height and width that a corner is drawn in by, in [0, 10]: the
+            standard deviation of a normal number, whose amount is then taken modulo 0.32.
+        p: probability in [0, 1].
+    """
+
+    scale: tuple[float, float] = (0.05, 0.1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("scale", low=0.0, high=10.0)
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws the `corners`, `[4, 2]`: see `warps.perspective`."""
+        scale = random.uniform(random.for_name(seed, "scale"), *self.scale)
+        share = random.uniform(random.for_name(seed, "corners"), 0.0, 1.0, (4, 2))
+        # The amount of a normal number; a share is at most 1 - 2^-23, so this is finite.
+        drawn = scale * math.sqrt(2.0) * tf.math.erfinv(share)
+        corner = tf.constant([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+        return {"corners": tf.abs(corner - tf.math.floormod(drawn, _FARTHEST))}
+
+    def edit(self, field: Field, params: Params, *, size: Size) -> Field:
+        """Spreads the quadrilateral."""
+        return warps.perspective(field, params["corners"], size=size)

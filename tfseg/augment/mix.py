@@ -1,0 +1,68 @@
+"""Transforms that need two images: they act on a batch, after it has been put together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfseg import checks, random
+from tfseg.augment.chain import Example
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CopyPaste:
+    """Pastes instances of the next image of the batch, at their places, upon each image.
+
+    What is pasted covers what was there: instances below are cut, and may vanish. A pasted instance
+    gets a new id above all of its new image, so ids stay unique.
+
+    Args:
+        share: of the other image's instances that are pasted, `(low, high)` in [0, 1], drawn for
+            each image.
+        p: probability in [0, 1] that an image gets any.
+
+    Source: Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method for Instance
+    Segmentation (2021), arXiv 2012.07177, section 3; without the scale jitter, which the other
+    transforms bring, and without blending, which made no difference there (table 2).
+    """
+
+    share: tuple[float, float] = (0.1, 0.5)
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        checks.interval("CopyPaste.share", self.share, low=0.0, high=1.0)
+        checks.in_range("CopyPaste.p", self.p, low=0.0, high=1.0)
+
+    def __call__(self, example: Example, seeds: tf.Tensor) -> Example:
+        """Pastes within a batch.
+
+        Args:
+            example: "image" `[B, H, W, C]` and "label" `[B, H, W]` int32; other entries pass
+                through.
+            seeds: `[B, 2]` int32, of each image.
+        """
+        images, labels = example["image"], example["label"]
+        pasted, masks = tf.map_fn(
+            lambda each: self._paste(*each),
+            (labels, tf.roll(labels, -1, axis=0), seeds),
+            fn_output_signature=(
+                tf.TensorSpec(labels.shape[1:], tf.int32),
+                tf.TensorSpec(labels.shape[1:], tf.bool),
+            ),
+        )
+        others = tf.roll(images, -1, axis=0)
+        return example | {"image": tf.where(masks[..., None], others, images), "label": pasted}
+
+    def _paste(
+        self, label: tf.Tensor, other: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the new label `[H, W]`, and where it is that of the other image."""
+        ids, position = tf.unique(tf.reshape(other, [-1]))
+        share = random.uniform(random.for_name(seed, "CopyPaste/share"), *self.share)
+        on = random.uniform(random.for_name(seed, "CopyPaste/p"), 0.0, 1.0) < self.p
+        coins = random.uniform(random.for_name(seed, "CopyPaste/ids"), 0.0, 1.0, tf.shape(ids))
+        chosen = on & (coins < share) & (ids > 0)
+        mask = tf.reshape(tf.gather(chosen, position), tf.shape(other))
+        new_ids = tf.reshape(position, tf.shape(other)) + 1 + tf.maximum(tf.reduce_max(label), 0)
+        return tf.where(mask, new_ids, label), mask

@@ -1,0 +1,205 @@
+"""Transforms that change the size of a picture, all pictures to the same.
+
+Names and meaning follow albumentations 2.0.8. Interpolation, border and fill are those of the
+chain's `Sampling`. `p` must be 1 where the size changes, because all results are of one size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import tensorflow as tf
+
+from tfseg import checks, random
+from tfseg.augment.base import AffineMove, Params
+from tfseg.kernels import matrices
+from tfseg.kernels.field import Size
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Sized(AffineMove):
+    height: int
+    width: int
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole("height", low=1)
+        self._whole("width", low=1)
+
+    def output_size(self, size: Size) -> Size:
+        """Returns the size asked for."""
+        del size
+        return self.height, self.width
+
+
+class CenterCrop(_Sized):
+    """Cuts out the middle; where the picture is smaller, its border is continued.
+
+    Args:
+        height: of the result, pixels.
+        width: of the result, pixels.
+        p: must be 1 where the size changes.
+    """
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Moves the middle to the corner."""
+        del params
+        return matrices.center_crop(size, (self.height, self.width))
+
+
+class RandomCrop(_Sized):
+    """Cuts out a part, each place as likely as another.
+
+    A picture that is smaller is refused: put PadIfNeeded before.
+
+    Args:
+        height: of the result, pixels.
+        width: of the result, pixels.
+        p: must be 1 where the size changes.
+    """
+
+    def output_size(self, size: Size) -> Size:
+        """Returns the size asked for.
+
+        Raises:
+            InputError: the picture is smaller.
+        """
+        if size[0] < self.height or size[1] < self.width:
+            raise checks.InputError(
+                f"RandomCrop needs pictures of at least {self.height} x {self.width} pixels; got "
+                f"{size[0]} x {size[1]}. Put PadIfNeeded(min_height={self.height}, "
+                f"min_width={self.width}) before it."
+            )
+        return self.height, self.width
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `y` and `x`, the place as a share of the places there are, in [0, 1)."""
+        return _place(seed)
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Moves the place to the corner."""
+        return _to_corner(params, size, (self.height, self.width))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomResizedCrop(AffineMove):
+    """Cuts out a part of random area and shape and fits it into `size`.
+
+    The part has whole pixels, and each place is as likely as another. What does not fit into the
+    picture is made smaller in its own shape until it does, where albumentations draws up to ten
+    times and then takes the middle. As in `Resize`, pixels are skipped where it is made smaller.
+
+    Args:
+        size: (height, width) of the result, pixels.
+        scale: area of the part as a share of the picture's, in [0.0001, 1].
+        ratio: width / height of the part, in [0.01, 100], uniform in its logarithm.
+        p: must be 1 where the size changes.
+    """
+
+    size: tuple[int, int]
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.size, tuple | list) or len(self.size) != 2:
+            raise checks.InputError(
+                f"RandomResizedCrop.size must be (height, width); got {self.size!r}."
+            )
+        for length in self.size:
+            checks.whole("RandomResizedCrop.size", length, low=1)
+        self._interval("scale", low=1e-4, high=1.0)
+        self._interval("ratio", low=0.01, high=100.0)
+
+    def output_size(self, size: Size) -> Size:
+        """Returns the size asked for."""
+        del size
+        return self.size[0], self.size[1]
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `area`, `ratio` and the place `y` and `x` as in `RandomCrop`."""
+        limits = [math.log(limit) for limit in self.ratio]
+        return {
+            "area": random.uniform(random.for_name(seed, "area"), *self.scale),
+            "ratio": tf.exp(random.uniform(random.for_name(seed, "ratio"), *limits)),
+            **_place(seed),
+        }
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Moves the place to the corner, then fits it."""
+        area, root = params["area"] * float(size[0] * size[1]), tf.sqrt(params["ratio"])
+        height, width = tf.sqrt(area) / root, tf.sqrt(area) * root
+        fit = tf.minimum(1.0, tf.minimum(size[0] / height, size[1] / width))
+        part = tuple(tf.maximum(tf.round(length * fit), 1.0) for length in (height, width))
+        return matrices.product(
+            _to_corner(params, size, part), matrices.resize(part, self.output_size(size))
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PadIfNeeded(AffineMove):
+    """Surrounds a picture that is smaller by its continued border; the picture is in the middle.
+
+    Ids are `Sampling.fill` there. Of an odd number of rows or columns, one more is after the
+    picture.
+
+    Args:
+        min_height: of the result, pixels.
+        min_width: of the result, pixels.
+        p: must be 1 where the size changes.
+    """
+
+    min_height: int
+    min_width: int
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._whole("min_height", low=1)
+        self._whole("min_width", low=1)
+
+    def output_size(self, size: Size) -> Size:
+        """Returns the larger of what is there and what is asked for."""
+        return max(size[0], self.min_height), max(size[1], self.min_width)
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Moves the corner outwards."""
+        del params
+        return matrices.center_crop(size, self.output_size(size))
+
+
+class Resize(_Sized):
+    """Fits the whole picture into another size, edge upon edge, as OpenCV does.
+
+    Pixel i of the result is read at (i + 1/2) old / new - 1/2. Where this is beyond the outermost
+    pixel, OpenCV has the border "nearest". Ids are those of OpenCV's INTER_NEAREST_EXACT. Nothing
+    is averaged: where the picture is made smaller than half, pixels are skipped.
+
+    Args:
+        height: of the result, pixels.
+        width: of the result, pixels.
+        p: must be 1 where the size changes.
+    """
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Fits."""
+        del params
+        return matrices.resize(size, (self.height, self.width))
+
+
+def _place(seed: tf.Tensor) -> Params:
+    return {name: random.uniform(random.for_name(seed, name), 0.0, 1.0) for name in ("y", "x")}
+
+
+def _to_corner(
+    params: Params, size: Size, part: tuple[matrices.Number, matrices.Number]
+) -> tf.Tensor:
+    """Moves the place of a `part` to the corner; H - h + 1 places are there, 0 to H - h."""
+    places = [
+        params[name] * (old - new + 1) for name, old, new in zip("yx", size, part, strict=True)
+    ]
+    top, left = map(tf.floor, places)
+    return matrices.translate(-top, -left)

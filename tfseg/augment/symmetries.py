@@ -1,0 +1,80 @@
+"""Flips, quarter turns and transposition: every pixel keeps its value.
+
+Names and meaning follow albumentations 2.0.8, but for one thing: a quarter turn and a transposition
+keep the size, because shapes are static. They are about the centre, so of a picture that is no
+square the middle stays in view; where H - W is odd they are about the place half a pixel right of
+the centre, so that pixels fall upon pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import tensorflow as tf
+
+from tfseg import random
+from tfseg.augment.base import AffineMove, Params
+from tfseg.kernels import matrices
+from tfseg.kernels.field import Size
+
+
+class HorizontalFlip(AffineMove):
+    """Mirrors left and right."""
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Mirrors."""
+        del params
+        return matrices.flip_x(size)
+
+
+class VerticalFlip(AffineMove):
+    """Mirrors top and bottom."""
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Mirrors."""
+        del params
+        return matrices.flip_y(size)
+
+
+class Transpose(AffineMove):
+    """Exchanges rows and columns about the centre; the size stays."""
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Exchanges."""
+        del params
+        return matrices.transpose(size)
+
+
+class RandomRotate90(AffineMove):
+    """Turns by 0, 90, 180 or 270 degrees about the centre; the size stays."""
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `turns`, int32 from 0 to 3, counter-clockwise."""
+        return {"turns": random.integer(seed, 0, 4)}
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Turns by `turns` quarters."""
+        return matrices.quarter_turns(params["turns"], size)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class D4(AffineMove):
+    """One of the eight symmetries of the square, equally likely; the size stays.
+
+    Args:
+        p: probability in [0, 1]; where it acts, it is the identity once in eight times.
+    """
+
+    p: float = 1.0
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `turns`, int32 from 0 to 3, counter-clockwise, and then `mirrored`, bool."""
+        return {
+            "turns": random.integer(random.for_name(seed, "turns"), 0, 4),
+            "mirrored": random.integer(random.for_name(seed, "mirrored"), 0, 2) > 0,
+        }
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Turns by `turns` quarters, then mirrors left and right."""
+        mirror = tf.where(params["mirrored"], matrices.flip_x(size), matrices.identity())
+        return matrices.product(matrices.quarter_turns(params["turns"], size), mirror)

@@ -1,0 +1,111 @@
+"""Shows what augmentation does: preview draws some of it, replay one sample of a training.
+
+Each action has options of its own: tfseg augment preview --help, tfseg augment replay --help.
+
+Example: tfseg augment preview nuclei 00071198d059 --out preview.png
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfseg.commands import options
+from tfseg.commands.options import Parser
+from tfseg.commands.output import print_json
+from tfseg.config import RunConfig, read
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def add_options(parser: Parser) -> None:
+    """Declares the actions and what they take."""
+    actions = parser.add_subcommands(metavar="ACTION", dest="action")
+    for action, declare in {preview: _preview_options, replay: _replay_options}.items():
+        name, text = action.__name__, inspect.getdoc(action)
+        own = Parser(description=text)
+        declare(own)
+        actions.add_subcommand(name, own, help=text.partition("\n")[0])
+        options.name(own, f"tfseg augment {name}")
+
+
+def _preview_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("source", metavar="SOURCE", type=Path, help="image file, or data set made by convert")
+    add("which", metavar="WHICH", help="label file of the image, or name of the sample")
+    add("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG file")
+    add("--count", type=int, default=6, help="draws of each row")
+    options.add_run_config(parser)
+
+
+def _replay_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    add("run", metavar="RUN", type=Path, help="folder of a run, or a configuration file")
+    add("sample_id", metavar="SAMPLE", help="name of the sample, in the split train")
+    add("--epoch", type=int, default=0, help="pass over the data, counted from 0")
+    add("--out", metavar="DIR", type=Path, required=True, help="output folder, made here")
+
+
+def run(*, action: str, **values: Any) -> int:
+    """Does the action."""
+    return {"preview": preview, "replay": replay}[action](**values)
+
+
+def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfig) -> int:
+    """Draws a crop of an image with its outlines, several draws of all transforms, and each alone.
+
+    SOURCE and WHICH are an image and its label map, or a data set and a sample of its split train.
+    Pictures have the size --data.crop_size and are drawn as in training, from --seed. Values in
+    [0, 1] are shown as they are, and ignored pixels are darker.
+
+    Example: tfseg augment preview a.png a-ids.png --out preview.png --data.crop_size 192
+    """
+    from tfseg.data.images import write_picture
+    from tfseg.evaluation.previews import preview as draw
+
+    image, label = _sample(source, which, config.model.channels)
+    write_picture(out, draw(image, label, config, count=count))
+    print(f"picture: {out}")
+    return 0
+
+
+def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -> int:
+    """Shows what a training sees of one sample in one epoch, bit for bit, and prints the draw.
+
+    RUN is the folder of the run, or a file with its configuration. DIR gets image.tif (float32),
+    ids.tif (int32, -1 where ignored), overlay.png to look at, and draw.json.
+
+    Example: tfseg augment replay nuclei runs/first 00071198d059 --epoch 3 --out replayed
+    """
+    from tfseg.data.images import write_picture
+    from tfseg.data.replay import replay as see
+    from tfseg.data.store import Dataset
+    from tfseg.evaluation.previews import outlined
+    from tfseg.training.trainer import CONFIG
+
+    config = read(run / CONFIG if run.is_dir() else run)
+    seen = see(Dataset.open(dataset), config, sample_id, epoch)
+    seen.write(out)
+    write_picture(out / "overlay.png", outlined({"image": seen.image, "label": seen.label}))
+    print_json(seen.draw())
+    return 0
+
+
+def _sample(source: Path, which: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns image `[H, W, C]` and ids `[H, W]` of two files, or of a sample of a data set."""
+    from tfseg.data import images
+    from tfseg.data.records import decode
+    from tfseg.data.replay import find_record
+    from tfseg.data.store import Dataset
+
+    if source.is_dir():
+        dataset = Dataset.open(source)
+        record, info = find_record(dataset, which), dataset.info
+        sample = decode(record, channels=info.channels, dtype=info.dtype)
+        return sample["image"].numpy(), sample["label"].numpy()
+    image, label = images.read_image(source), images.read_label(which)
+    images.same_size(source, image, Path(which), label)
+    return images.to_channels(image, channels or (1 if image.shape[-1] == 1 else 3)), label

@@ -1,0 +1,110 @@
+"""A picture of what a policy does: an image under several draws, and under each transform alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from tfseg import checks, random
+from tfseg.augment import Transform, from_spec, to_spec
+from tfseg.augment.chain import Example
+from tfseg.augment.compose import name_each
+from tfseg.config import RunConfig
+from tfseg.data import crops, pipeline
+from tfseg.evaluation.plots import GAP, overlay
+
+_TEXT = 12  # pixels, the size of the captions
+Row = tuple[str, list[np.ndarray]]
+
+
+def preview(
+    image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
+) -> np.ndarray:
+    """Draws a crop of an image, `count` draws of the policy, and each transform of it alone.
+
+    The crop is cut as in training and holds an instance. A column has one seed: what a transform
+    draws alone, it draws in the policy too, where it stands there once.
+
+    Args:
+        image: `[H, W, C]`, any real dtype, 1 or 3 channels; its percentiles are mapped to [0, 1] as
+            in training.
+        label: `[H, W]` integer ids, 0 = background.
+        config: its seed, crop size and transforms count.
+        count: draws of each row, in [1, 100].
+
+    Returns:
+        `[h, w, 3]` uint8: outlines in the colours of the ids, ignored pixels darker.
+
+    Raises:
+        InputError: a transform or its parameters are wrong, or cannot take this image.
+    """
+    checks.whole("count", count, low=1, high=100)
+    transforms, size = from_spec(config.augment), config.data.crop_size
+    seed = random.root(config.seed)
+    chain, margin = pipeline.ending_in_crop(transforms, size)
+    place = random.for_name(seed, "crop")
+    corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=place)
+    sample = pipeline.normalized({"image": tf.constant(image), "label": tf.constant(label)})
+    still, window = (crops.cut(sample, corner, size, margin=each) for each in (0, margin))
+    rows = [("image", [outlined(still)]), ("all", draws(chain, window, seed=seed, count=count))]
+    for name, transform in name_each(transforms):
+        alone, _ = pipeline.ending_in_crop([dataclasses.replace(transform, p=1.0)], size)
+        pictures = draws(alone, window, seed=seed, count=count)
+        rows.append((f"{name}  {described(transform)}", pictures))
+    return stacked(rows)
+
+
+def draws(
+    call: Callable[[Example, tf.Tensor], Example], example: Example, *, seed: tf.Tensor, count: int
+) -> list[np.ndarray]:
+    """Returns pictures of what `call`, such as a chain, makes of an example with `count` seeds."""
+
+    # In a pipeline, as in training: on the CPU, and each chain compiled without a word about it.
+    @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
+    def apply(index: tf.Tensor) -> Example:
+        return call(example, random.fold_in(seed, index))
+
+    return [outlined(each) for each in tf.data.Dataset.range(count).map(apply)]
+
+
+def outlined(example: Example) -> np.ndarray:
+    """Returns a picture of image and ids as they are: [0, 1] is black to white, unless exceeded."""
+    image, label = (np.asarray(example[name]) for name in ("image", "label"))
+    exceeds = image.min() < 0 or image.max() > 1
+    limits = (float(image.min()), float(image.max())) if exceeds else (0.0, 1.0)
+    picture = overlay(image, label, limits=limits)
+    picture[label < 0] //= 2
+    return picture
+
+
+def described(transform: Transform) -> str:
+    """Returns the parameters that are not the default ones, such as "sigma=8.0"; `p` left out."""
+    (spec,) = to_spec([transform])
+    defaults = {field.name: field.default for field in dataclasses.fields(transform)}
+    return ", ".join(
+        f"{name}={value}"
+        for name, value in spec.items()
+        if name not in ("name", "p") and getattr(transform, name) != defaults[name]
+    )
+
+
+def stacked(rows: Sequence[Row]) -> np.ndarray:
+    """Sets rows of pictures `[h, w, 3]` below each other, each with its text above it, on white."""
+    font, line = ImageFont.load_default(_TEXT), _TEXT + GAP
+    widths = [sum(each.shape[1] + GAP for each in pictures) - GAP for _, pictures in rows]
+    widths += [round(font.getlength(text)) for text, _ in rows]
+    heights = [line + max(len(each) for each in pictures) + GAP for _, pictures in rows]
+    canvas = Image.new("RGB", (max(widths), sum(heights)), "white")
+    pen, top = ImageDraw.Draw(canvas), 0
+    for (text, pictures), height in zip(rows, heights, strict=True):
+        pen.text((0, top), text, fill="black", font=font)
+        left = 0
+        for picture in pictures:
+            canvas.paste(Image.fromarray(picture), (left, top + line))
+            left += picture.shape[1] + GAP
+        top += height
+    return np.asarray(canvas)

@@ -1,0 +1,43 @@
+"""Changes of colour: image `[H, W, 3]` float32 in [0, 1], red green blue; numbers `[]` float32."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def shift_hsv(
+    image: tf.Tensor, hue: tf.Tensor, saturation: tf.Tensor, value: tf.Tensor
+) -> tf.Tensor:
+    """Adds to hue, saturation and value; pixels without colour stay without.
+
+    Args:
+        image: `[H, W, 3]` float32 in [0, 1].
+        hue: turns of the colour circle; 1/3 makes green of red.
+        saturation: in [-1, 1], added to a share of 0 to 1 and clipped there.
+        value: in [-1, 1], added to the largest of the three channels and clipped to [0, 1].
+
+    Returns:
+        `[H, W, 3]` float32 in [0, 1].
+
+    Source: A. R. Smith, Color Gamut Transform Pairs (1978), the hexcone model.
+    """
+    hues, saturations, values = tf.unstack(tf.image.rgb_to_hsv(image), axis=-1)
+    shifted = [
+        tf.math.floormod(hues + hue, 1.0),
+        tf.where(saturations > 0.0, tf.clip_by_value(saturations + saturation, 0.0, 1.0), 0.0),
+        tf.clip_by_value(values + value, 0.0, 1.0),
+    ]
+    # The way there and back moves values by 1e-7, and no shift must move none.
+    still = (hue == 0.0) & (saturation == 0.0) & (value == 0.0)
+    return tf.where(still, image, tf.image.hsv_to_rgb(tf.stack(shifted, axis=-1)))
+
+
+def gray(image: tf.Tensor) -> tf.Tensor:
+    """Gives all three channels their weighted mean.
+
+    Source: ITU-R BT.601, luma.
+    """
+    luma = tf.reduce_sum(image * tf.constant(_LUMA), axis=-1, keepdims=True)
+    return tf.broadcast_to(luma, image.shape)

@@ -1,0 +1,191 @@
+"""Moves that no matrix describes: Field -> Field.
+
+They act on the picture from edge to edge: -1/2 to length - 1/2 in pixels, as pixel centres lie on
+whole numbers. Albumentations takes 0 to length for it, so its maps (2.0.8) are these, moved half a
+pixel down and to the right; here a flipped picture is distorted as the flip of the picture.
+
+All but the perspective add to the coordinates what they move them by: nothing added changes no bit,
+and rounding is that of a small number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.kernels import intensity, sampling
+from tfseg.kernels.field import Field, Size
+
+_REACH = 4  # standard deviations after which a bell counts as over, as in OpenCV and SciPy
+# Within a picture whose corners are drawn in by less than 0.32, the divisor stays above 0.0303: the
+# corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0) have it. Only places beyond are held back.
+_LEAST_DIVISOR = 0.01
+
+
+def elastic(
+    field: Field, key: tf.Tensor, *, alpha: float, sigma: float, size: Size, same: bool = False
+) -> Field:
+    """Moves every place by smooth noise: uniform in [-alpha, alpha], blurred by a Gaussian.
+
+    The noise is not drawn for every pixel. Normal numbers on a lattice of spacing `sigma`, each
+    spread by the bell of the blur, have the same covariance to 1e-4 and, blurred noise being nearly
+    normal, the same distribution; their sum is two small matrix products. Beyond the picture the
+    move is that of its nearest pixel. An accelerator may round the factors of these products to
+    TF32, by a share of 2^-11 each: about 0.01 pixels where the move is 10.
+
+    Args:
+        field: `[h, w]`.
+        key: `[]` int32, what the noise is a function of.
+        alpha: pixels before the blur, at least 0; after it the standard deviation is
+            alpha / (sqrt(3) 2 sqrt(pi) sigma) pixels.
+        sigma: standard deviation of the blur, pixels, at least 1.
+        size: (H, W) of the source.
+        same: whether y and x are moved by the same number.
+
+    Source: P. Simard et al., Best Practices for Convolutional Neural Networks (2003), section 2.
+    """
+    noise = _smooth_noise(key, 1 if same else 2, sigma=sigma, size=size)
+    moves = noise * (alpha / math.sqrt(3.0))
+    if not field.is_grid:
+        border = sampling.Border("nearest")
+        moves = sampling.values(moves, field, interpolation="bilinear", border=border)
+    return Field(field.y + moves[..., 0], field.x + moves[..., -1])
+
+
+def grid_distortion(field: Field, rows: tf.Tensor, columns: tf.Tensor, *, size: Size) -> Field:
+    """Stretches rows and columns of cells, each by its own number, from the top left corner on.
+
+    Args:
+        field: `[h, w]`.
+        rows: `[n + 1]` float32, how much source a pixel of each of the n rows of cells takes; the
+            last number is for the pixels left over where n does not divide the height. 1: the same.
+        columns: `[m + 1]` float32, the same of the columns.
+        size: (H, W) of the source. Beyond it the outermost cells go on.
+    """
+    return Field(
+        _stretched(field.y, rows, size[0]),
+        _stretched(field.x, columns, size[1]),
+    )
+
+
+def fitted(steps: tf.Tensor, length: int) -> tf.Tensor:
+    """Scales the numbers of `grid_distortion`, `[n + 1]`, so that all cells fill `length` again.
+
+    Zeros stay zeros.
+    """
+    edges = _edges(length, steps.shape[0] - 1)
+    total = tf.reduce_sum(steps[: len(edges) - 1] * np.diff(edges).astype(np.float32))
+    return tf.math.divide_no_nan(steps * length, total)
+
+
+def camera(field: Field, strength: tf.Tensor, *, size: Size) -> Field:
+    """Distorts like a lens of focal lengths H and W: 1 + k r^2 + k r^4 times away from the centre.
+
+    From the corners on, the factor stays.
+
+    Args:
+        field: `[h, w]`.
+        strength: k, `[]` float32; above 0 the picture shrinks towards its centre.
+        size: (H, W) of the source.
+
+    Source: OpenCV, initUndistortRectifyMap with k1 = k2.
+    """
+    y, x = _from_center(field, size)
+    square = tf.minimum((y / size[0]) ** 2 + (x / size[1]) ** 2, 0.5)
+    factor = strength * (square + square * square)
+    return Field(field.y + y * factor, field.x + x * factor)
+
+
+def fisheye(field: Field, strength: tf.Tensor, *, size: Size) -> Field:
+    """Distorts like a fisheye: 1 + k r^2 times away from the centre, r being 1 in the corners.
+
+    From the corners on, the factor stays.
+
+    Args:
+        field: `[h, w]`.
+        strength: k, `[]` float32; above 0 the picture shrinks towards its centre.
+        size: (H, W) of the source.
+    """
+    y, x = _from_center(field, size)
+    square = tf.minimum((y * y + x * x) * (4.0 / (size[0] ** 2 + size[1] ** 2)), 1.0)
+    return Field(field.y + y * strength * square, field.x + x * strength * square)
+
+
+def perspective(field: Field, corners: tf.Tensor, *, size: Size) -> Field:
+    """Spreads a quadrilateral of the picture over all of it.
+
+    Args:
+        field: `[h, w]`.
+        corners: `[4, 2]` float32, where the corners top left, top right, bottom right and bottom
+            left of the result lie in the source, (y, x) as shares of its height and width. Each is
+            less than 0.32 away from its own corner, in y and in x: such four are always convex.
+        size: (H, W) of the source.
+
+    Source: P. Heckbert, Fundamentals of Texture Mapping and Image Warping (1989), section 2.2.3.
+    """
+    first, second, third, fourth = tf.unstack(corners)
+    right, below = second - third, fourth - third
+    bend = first - second + third - fourth
+    area = _cross(right, below)
+    of_x, of_y = _cross(bend, below) / area, _cross(right, bend) / area
+    along_x = second - first + of_x * second
+    along_y = fourth - first + of_y * fourth
+
+    height, width = size
+    y, x = field.y + 0.5, field.x + 0.5
+    divisor = tf.maximum(1.0 + of_y * (y / height) + of_x * (x / width), _LEAST_DIVISOR)
+    new_y = first[0] * height + along_y[0] * y + along_x[0] * (height / width) * x
+    new_x = first[1] * width + along_y[1] * (width / height) * y + along_x[1] * x
+    return Field(new_y / divisor - 0.5, new_x / divisor - 0.5)
+
+
+def _smooth_noise(key: tf.Tensor, planes: int, *, sigma: float, size: Size) -> tf.Tensor:
+    """Returns blurred noise `[H, W, planes]` that had the standard deviation 1 before the blur."""
+    rows, columns = (_bells(length, sigma) for length in size)
+    down, across = rows.shape[1], columns.shape[1]
+    normal = intensity.normal_noise(key, (down, planes * across))
+    tall = tf.matmul(rows, normal)
+    whole = tf.matmul(tf.reshape(tall, [-1, across]), columns, transpose_b=True)
+    return tf.transpose(tf.reshape(whole, [size[0], planes, size[1]]), [0, 2, 1])
+
+
+def _bells(length: int, sigma: float) -> np.ndarray:
+    """Returns what each node of the lattice gives to each of `length` pixels, [length, nodes].
+
+    The nodes lie on the multiples of `sigma`. White noise on them has to be sqrt(sigma) times as
+    high as on pixels to be as strong, which makes sqrt(sigma) times the blur's own bell. Its
+    square, summed over the nodes, is the same everywhere to 2 exp(-pi^2) = 1e-4.
+    """
+    place = np.arange(length)[:, None] / sigma
+    nodes = np.arange(-_REACH, math.ceil((length - 1) / sigma) + _REACH + 1)
+    bells = np.exp(-0.5 * (place - nodes) ** 2) / math.sqrt(2.0 * math.pi * sigma)
+    return bells.astype(np.float32)
+
+
+def _edges(length: int, count: int) -> list[int]:
+    """Returns where cells begin, and the end: `count` whole ones, and what is left of `length`."""
+    return [*list(range(0, length, max(length // count, 1)))[: count + 1], length]
+
+
+def _stretched(coordinate: tf.Tensor, steps: tf.Tensor, length: int) -> tf.Tensor:
+    # A sum of ramps: a cell adds nothing before it, its whole width after it, and needs no gather.
+    edges = _edges(length, steps.shape[0] - 1)
+    cells = list(itertools.pairwise(edges))
+    moves = []
+    for index, (start, end) in enumerate(cells):
+        low = -math.inf if index == 0 else start
+        high = math.inf if index == len(cells) - 1 else end
+        within = tf.clip_by_value(coordinate + 0.5, low, high) - start
+        moves.append((steps[index] - 1.0) * within)
+    return coordinate + tf.add_n(moves)
+
+
+def _from_center(field: Field, size: Size) -> tuple[tf.Tensor, tf.Tensor]:
+    return field.y - (size[0] - 1.0) / 2, field.x - (size[1] - 1.0) / 2
+
+
+def _cross(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    return first[0] * second[1] - first[1] * second[0]
