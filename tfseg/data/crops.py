@@ -57,7 +57,10 @@ def cut(sample: Example, corner: tf.Tensor, size: int, *, margin: int) -> Exampl
     side = size + 2 * margin
     start = corner - margin - tf.maximum(size - shape, 0) // 2
     places = [start[axis] + tf.range(side) for axis in (0, 1)]
-    rows, columns = (reflect_101(places[axis], shape[axis]) for axis in (0, 1))
+    rows, columns = (
+        tf.cast(reflect_101(tf.cast(places[axis], tf.float32), shape[axis]), tf.int32)
+        for axis in (0, 1)
+    )
     down, across = ((places[axis] >= 0) & (places[axis] < shape[axis]) for axis in (0, 1))
 
     def read(values: tf.Tensor) -> tf.Tensor:

@@ -138,14 +138,22 @@ def _index(place: tf.Tensor, size: int, border: str) -> tf.Tensor:
 
 
 def reflect_101(place: tf.Tensor, size: tf.Tensor | int) -> tf.Tensor:
-    """Mirrors coordinates about the outermost pixel centres, 0 and `size` - 1, into that range."""
-    folded = _folded(place, tf.cast(tf.maximum(size - 1, 1), place.dtype))
-    return tf.minimum(folded, tf.cast(size - 1, place.dtype))
+    """Mirrors whole numbers about the outermost pixels, 0 and `size` - 1, into that range.
+
+    Args:
+        place: float32, within 2^22 of 0.
+        size: of the axis, pixels.
+    """
+    folded = _folded(place, tf.cast(tf.maximum(size - 1, 1), tf.float32))
+    return tf.minimum(folded, tf.cast(size - 1, tf.float32))
 
 
 def _folded(place: tf.Tensor, end: tf.Tensor | float) -> tf.Tensor:
-    """Mirrors numbers about 0 and `end`, into that range."""
-    return end - tf.abs(tf.math.floormod(place, 2 * end) - end)
+    """Mirrors whole numbers about 0 and `end`, into that range."""
+    # A division instead of a remainder, which took half the time of the whole resample. Where it
+    # is rounded past a whole number, the turn is at an end, and both sides of it are the same.
+    turned = place - (2 * end) * tf.floor(place * (0.5 / end))
+    return end - tf.abs(turned - end)
 
 
 def _gather(image: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
