@@ -18,6 +18,7 @@ from .config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from .data.check import Finding, check
 from .data.convert import convert
 from .data.pipeline import augmented, training_batches, validation_batches
+from .data.replay import Replay, replay
 from .data.store import Dataset
 from .evaluation.bench import StageSpeed, bench
 from .evaluation.evaluate import evaluate
@@ -40,6 +41,7 @@ __all__ = [
     "Instances",
     "ModelConfig",
     "PredictReport",
+    "Replay",
     "RunConfig",
     "Segmenter",
     "StageSpeed",
@@ -69,6 +71,7 @@ __all__ = [
     "networks",
     "predict_files",
     "random",
+    "replay",
     "sample",
     "training",
     "training_batches",

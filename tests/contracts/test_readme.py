@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import re
 import shlex
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfseg
 from tfseg import cli
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,5 @@ def test_every_module_of_the_layers_is_there_and_none_is_left_out():
 @pytest.mark.parametrize("name", ["augment.TRANSFORMS", "data.formats.FORMATS", "heads.HEADS"])
 def test_the_places_for_extensions_exist(name):
     assert f"`{name}`" in README.replace("`config.HEADS`", "")
-    value = tfseg
-    for part in name.split("."):
-        value = getattr(value, part)
+    value = pydoc.locate(f"tfseg.{name}")
     assert value

@@ -1,0 +1,158 @@
+"""How fast images and ids are augmented: tfseg beside its peers, image by image on one core.
+
+    python benchmarks/environments/make.py    # once: the peers' virtual environments
+    python benchmarks/augmentation.py         # writes benchmarks/results/augmentation.json
+
+Every contender is a process of its own, pinned to the same core with one thread, and has the same
+512 x 512 x 3 image of 8 bits and the same ids in memory. Parameters, interpolation (linear, nearest
+ids) and border (reflect_101) are the same; `peers/` says for each where that cannot be. tfseg and
+the other TensorFlow contenders run in `Dataset.map`, without a pool of workers and without the
+parallelism and the prefetch that tf.data adds by itself; the others are called as they are, without
+what a data loader would add. tfseg hands out float32, albumentations 8 bits. The contenders of a
+question take turns, and a ratio is the median over the rounds of the other's time divided by that
+of the first, so a slow minute of the machine meets all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import operator
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from common import _machine as machine
+from environments import make
+from peers.bench import SCRIPTS, Bench
+from peers.questions import gpu_questions, questions
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "augmentation.json"
+
+# Of the table in the README: what is asked, of which question, against whom, how it must compare.
+CLAIMS = (
+    ("all nine, p=1", "albumentationsx", ">=", 3.0),
+    ("all nine, p=1", "albumentations", ">=", 8.0),
+    ("all nine, p=0.5", "albumentationsx", ">=", 2.0),
+    ("ElasticTransform alone", "albumentationsx", ">=", 1.0),
+    ("GridDistortion alone", "albumentationsx", ">=", 1.0),
+    ("OpticalDistortion alone", "albumentationsx", ">=", 1.0),
+    ("ShiftScaleRotate alone", "albumentationsx", ">=", 1.0),
+    ("five geometric", "albumentationsx", ">=", 3.0),
+    ("five geometric", "tensorflow-addons", ">=", 10.0),
+    ("Keras layers", "keras", ">=", 10.0),
+    ("workers of Dataset.map", "one worker", ">=", 1.7),
+    ("ids in the image", "1000 ids", "<=", 1.05),
+    ("memory", "tfseg", "<=", 6.0),
+)
+_HOLDS = {">=": operator.ge, "<=": operator.le}
+
+
+def claims(results: dict[str, Any], memory: dict[str, Any]) -> list[dict[str, Any]]:
+    """Holds the results against the targets; what was not measured has the value null."""
+    measured = {
+        (question, name): row["ratio"]["median"]
+        for question, rows in results.items()
+        for name, row in rows.items()
+    }
+    if memory:
+        measured["memory", "tfseg"] = memory["copies_of_the_image_of_float32"]
+    entries = []
+    for question, name, sign, target in CLAIMS:
+        value = measured.get((question, name))
+        met = None if value is None else _HOLDS[sign](value, target)
+        entries.append(
+            {"name": f"{question}: {name}", "value": value, "target": f"{sign} {target:g}"}
+            | {"met": met}
+        )
+    return entries
+
+
+def main(
+    *,
+    size: int,
+    rounds: int,
+    seconds: float,
+    only: str,
+    without: list[str],
+    peers: Path,
+    gpu: bool,
+    to: Path,
+) -> None:
+    """Runs what is asked, prints a line for each contender and writes the JSON."""
+    _check_environments(peers, without if not gpu else list(SCRIPTS))
+    settings = {"size": size, "rounds": rounds, "seconds": seconds, "only": only}
+    load = {"load_before": os.getloadavg()}
+    with Bench(
+        size=size, rounds=rounds, seconds=seconds, without=without, peers=peers, gpu=gpu
+    ) as bench:
+        if gpu and not bench.worker("tfseg").versions["gpus"]:
+            sys.exit("No GPU is visible to TensorFlow here; nothing was measured.")
+        results = {}
+        for question, contenders in (gpu_questions() if gpu else questions()).items():
+            if only in question:
+                results[question] = bench.answer(contenders)
+                _print(question, results[question])
+        extra = {} if gpu else {"memory": bench.memory() if only in "memory" else {}}
+        if not gpu and only in "agreement":
+            extra["agreement"] = bench.agreement()
+        versions = bench.versions()
+    found = [] if gpu else claims(results, extra["memory"])
+    for claim in found:
+        print(json.dumps(claim))
+    for peer in without:
+        print(f"left out: {peer}")
+    report = {
+        "claims": found,
+        "results": results,
+        **extra,
+        "left_out": without,
+        "settings": settings,
+        "versions": versions,
+        "machine": machine() | load | {"load_after": os.getloadavg(), "commit": _commit()},
+    }
+    to.parent.mkdir(exist_ok=True, parents=True)
+    to.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _check_environments(peers: Path, without: list[str]) -> None:
+    for name in make.NAMES:
+        if name not in without and not (peers / name / "bin" / "python").exists():
+            sys.exit(
+                f"{name} has no environment in {peers}. Make it with "
+                f"`python benchmarks/environments/make.py`, or leave it out: --without {name}"
+            )
+
+
+def _print(question: str, rows: dict[str, Any]) -> None:
+    print(question, flush=True)
+    for name, row in rows.items():
+        median, (low, high) = row["ratio"]["median"], row["ratio"]["quartiles"]
+        print(
+            f"  {name:36}{row['milliseconds_per_image']['median']:8.2f} ms"
+            f"{median:8.2f} x ({low:.2f} to {high:.2f})",
+            flush=True,
+        )
+
+
+def _commit() -> str:
+    """Returns the commit, with "+" where files differ from it."""
+    git = ["git", "-C", str(HERE), "describe", "--always", "--abbrev=12", "--dirty=+"]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--size", type=int, default=512, help="of the usual image, pixels")
+    add("--rounds", type=int, default=11, help="timed turns of each contender")
+    add("--seconds", type=float, default=0.8, help="that a turn takes about")
+    add("--only", default="", help="questions whose name has this in it")
+    add("--without", nargs="*", default=[], choices=list(SCRIPTS)[1:], help="peers left out")
+    add("--peers", type=Path, default=make.FOLDER, help="folder of their environments")
+    add("--gpu", action="store_true", help="tfseg alone on a GPU, after batching")
+    add("--to", type=Path, default=RESULTS, help="the JSON")
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,46 @@
+"""Makes the virtual environments of the peers, which cannot live beside tfseg or each other.
+
+    python benchmarks/environments/make.py
+
+One for each requirements file beside this script, in FOLDER/NAME. Python 3.11, which is the last
+that tensorflow-addons runs on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NAMES = tuple(sorted(file.stem for file in HERE.glob("*.txt")))
+FOLDER = HERE.parents[1] / ".venv-benchmarks"  # git ignores .venv*
+
+
+def main(*, folder: Path, python: str, names: list[str]) -> None:
+    """Makes the environments called `names` that are not there yet."""
+    for name in names:
+        environment = folder / name
+        done = environment / "done"
+        if done.exists():
+            print(f"{name} is there already: {environment}")
+            continue
+        subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
+        install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        subprocess.run([*install, "-r", str(HERE / f"{name}.txt")], check=True)
+        done.touch()
+        print(f"{name} is in {environment}")
+
+
+def default_python() -> str:
+    """Returns this interpreter where it is Python 3.11, else the one called python3.11."""
+    return sys.executable if sys.version_info[:2] == (3, 11) else "python3.11"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--python", default=default_python())
+    parser.add_argument("names", nargs="*", default=list(NAMES))
+    main(**vars(parser.parse_args()))

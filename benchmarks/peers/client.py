@@ -1,0 +1,103 @@
+"""The parent's end of `protocol`: a peer as a process of its own interpreter on its own cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_SCRIPTS = Path(__file__).parent
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
+_QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "ALBUMENTATIONS_OFFLINE": "1",
+    "ALBUMENTATIONS_NO_TELEMETRY": "1",
+}
+
+
+class Worker:
+    """A peer that waits for requests.
+
+    Args:
+        script: of this folder, such as "compose.py".
+        python: the interpreter that has the peer's packages.
+        cores: the only ones that it may use, one thread for each; all if empty.
+        gpu: whether it may see the GPUs.
+        environment: further environment variables.
+
+    Attributes:
+        versions: of what it measures.
+    """
+
+    def __init__(
+        self,
+        script: str,
+        *,
+        python: str,
+        cores: list[int],
+        gpu: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        own = os.environ | dict.fromkeys(_ONE_THREAD, "1") | _QUIET | dict(environment or {})
+        own |= {"PEER_THREADS": str(len(cores))} | ({} if gpu else {"CUDA_VISIBLE_DEVICES": "-1"})
+        before = os.sched_getaffinity(0)
+        # A process starts on the cores of the thread that starts it, before it imports anything.
+        os.sched_setaffinity(0, cores or before)
+        try:
+            self._process = subprocess.Popen(
+                [python, str(_SCRIPTS / script)],
+                env=own,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+        finally:
+            os.sched_setaffinity(0, before)
+        self._name = script
+        self.versions: dict[str, Any] = self._answer()["versions"]
+
+    def ask(self, **request: object) -> dict[str, Any]:
+        """Sends one request and waits for its answer.
+
+        Raises:
+            RuntimeError: the peer could not do it.
+        """
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._process.stdin.close()
+        self._process.stdout.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:  # seen: TensorFlow hangs as it takes iterators down
+            self._process.kill()
+            self._process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._name} ended with code {self._process.wait()}.")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(f"{self._name}: {answer['error']}")
+        return answer

@@ -1,0 +1,80 @@
+"""The page of the augmentations says what the code says, and its example works as it stands."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfseg import augment, random
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "augmentations.md").read_text(encoding="utf-8")
+OWN = (DOCS / "own_transform.md").read_text(encoding="utf-8")
+MAKER = runpy.run_path(str(DOCS / "make_augmentations.py"))
+KINDS = MAKER["kinds"]()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_page_has_the_description_and_the_parameters_of_the_class(name):
+    assert MAKER["section"](name, KINDS[name]) in PAGE
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_page_has_a_picture_and_a_cost_of_every_transform(name):
+    assert f"(augmentations/{name}.jpg)" in PAGE
+    (cost,) = re.findall(rf"^\| {name} \| (\d+\.\d) \| \d+\.\d to \d+\.\d \|$", PAGE, re.MULTILINE)
+    assert float(cost) > 0
+
+
+def test_the_page_names_machine_and_versions():
+    assert re.search(r", Python 3\.\d+\.\d+, TensorFlow 2\.\d+\.\d+, tfseg \d\S+, \d{4}-", PAGE)
+
+
+def test_the_parameters_are_name_default_and_meaning():
+    rows = {name: (default, text) for name, default, text in MAKER["parameters"](augment.Rotate)}
+    assert rows["limit"] == ("`(-90.0, 90.0)`", "degrees in [-360, 360], counter-clockwise.")
+    assert list(rows)[-1] == "p"
+    sizes = {name: default for name, default, _ in MAKER["parameters"](augment.CenterCrop)}
+    assert sizes == {"height": "required", "width": "required", "p": "`1.0`"}
+
+
+def test_there_are_the_pictures_that_the_page_shows_and_they_are_small():
+    shown = re.findall(r"\]\((augmentations/[^)]+)\)", PAGE)
+    files = sorted((DOCS / "augmentations").iterdir())
+    assert sorted(shown) == [f"augmentations/{file.name}" for file in files]
+    assert sum(file.stat().st_size for file in files) < 600_000
+
+
+def test_the_own_transform_ends_the_page_and_has_at_most_15_lines():
+    assert PAGE.endswith(OWN)
+    (first, *_) = re.findall(r"```python\n(.*?)```", OWN, re.DOTALL)
+    assert len([line for line in first.splitlines() if line]) <= 15
+
+
+def test_the_own_transforms_work_in_a_chain_as_they_stand(monkeypatch):
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", OWN, re.DOTALL):
+        exec(compile(block, "own_transform.md", "exec"), names)
+    image = np.random.default_rng(0).random((16, 16, 3), np.float32)
+    label = np.arange(256, dtype=np.int32).reshape(16, 16)
+    example, seed = {"image": image, "label": label}, random.root(1)
+
+    chain = augment.Chain([names["Solarize"](p=1.0)])
+    threshold = float(chain.sample(seed)["Solarize/1"]["threshold"])
+    assert 0.5 <= threshold < 0.8
+    made = chain(example, seed)
+    np.testing.assert_allclose(made["image"], np.where(image < threshold, image, 1 - image), 1e-6)
+    np.testing.assert_array_equal(made["label"], label)
+
+    moved = augment.Chain([names["Stretch"](p=1.0)])(example, seed)
+    rows = moved["label"].numpy() // 16
+    np.testing.assert_array_equal(moved["label"] % 16, label % 16)  # columns stay
+    assert 0 < rows.min() < rows.max() < 15  # the height is stretched: the ends are out of view
+
+    monkeypatch.setitem(augment.TRANSFORMS, "Solarize", names["Solarize"])
+    assert augment.from_spec([{"name": "Solarize", "p": 1.0}]) == [names["Solarize"](p=1.0)]
+    assert names["chain"](example, seed)["image"].shape == (16, 16, 3)
