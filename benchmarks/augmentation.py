@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from common import _machine as machine
+from common import machine
 from environments import make
 from peers.bench import SCRIPTS, Bench
 from peers.questions import gpu_questions, questions

@@ -50,10 +50,10 @@ def _figures(times: list[float], first: list[float]) -> dict[str, float]:
 
 def report(results: Mapping[str, Any], **settings: object) -> None:
     """Prints the results with machine, versions and settings as one JSON object."""
-    print(json.dumps({"results": results, "settings": settings, "machine": _machine()}, indent=2))
+    print(json.dumps({"results": results, "settings": settings, "machine": machine()}, indent=2))
 
 
-def _machine() -> dict[str, object]:
+def machine() -> dict[str, object]:
     devices = tf.config.list_physical_devices("GPU")
     return {
         "processor": _processor(),
