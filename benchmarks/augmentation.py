@@ -19,7 +19,6 @@ import argparse
 import json
 import operator
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -112,7 +111,7 @@ def main(
         "left_out": without,
         "settings": settings,
         "versions": versions,
-        "machine": machine() | load | {"load_after": os.getloadavg(), "commit": _commit()},
+        "machine": machine() | load | {"load_after": os.getloadavg()},
     }
     to.parent.mkdir(exist_ok=True, parents=True)
     to.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -136,12 +135,6 @@ def _print(question: str, rows: dict[str, Any]) -> None:
             f"{median:8.2f} x ({low:.2f} to {high:.2f})",
             flush=True,
         )
-
-
-def _commit() -> str:
-    """Returns the commit, with "+" where files differ from it."""
-    git = ["git", "-C", str(HERE), "describe", "--always", "--abbrev=12", "--dirty=+"]
-    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

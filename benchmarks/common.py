@@ -7,8 +7,10 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -54,6 +56,7 @@ def report(results: Mapping[str, Any], **settings: object) -> None:
 
 
 def machine() -> dict[str, object]:
+    """Returns processor, versions, date and commit."""
     devices = tf.config.list_physical_devices("GPU")
     return {
         "processor": _processor(),
@@ -62,6 +65,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "date": datetime.date.today().isoformat(),
+        "commit": _commit(),
     }
 
 
@@ -69,3 +73,17 @@ def _processor() -> str:
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def _commit() -> str:
+    """Returns the commit, with "+" where files differ from it."""
+    git = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--abbrev=12",
+        "--dirty=+",
+    ]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()

@@ -198,15 +198,15 @@ def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "")
             )
         if dataclasses.is_dataclass(types[name]):
             value = from_dict(value, types[name], f"{path}{name}.")
-        arguments[name] = _frozen(value)
+        arguments[name] = frozen(value)
     return kind(**arguments)
 
 
-def _frozen(value: Any) -> Any:
+def frozen(value: Any) -> Any:
     """Returns plain values with tuples for lists, as the fields of a configuration hold them."""
     if isinstance(value, Mapping):
-        return {key: _frozen(item) for key, item in value.items()}
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+        return {key: frozen(item) for key, item in value.items()}
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def write(config: RunConfig, path: Path) -> None:

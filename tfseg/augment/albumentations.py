@@ -16,6 +16,7 @@ from tfseg.augment.chain import Chain, Sampling
 from tfseg.augment.compose import SomeOf
 from tfseg.augment.spec import TRANSFORMS
 from tfseg.augment.symmetries import D4
+from tfseg.config import frozen
 
 _CLASS = "__class_fullname__"
 # NoOp is a move that moves nothing, and a sequence is a choice of all its parts.
@@ -207,7 +208,7 @@ def _root(pipeline: Any) -> Mapping[str, Any]:
             f"A pipeline must be of albumentations 2.0, such as 2.0.8; got one of {version}, which "
             "has other parameters."
         )
-    return _frozen(values["transform"])
+    return frozen(values["transform"])
 
 
 def _parsed(source: str | Path) -> Any:
@@ -224,9 +225,3 @@ def _name(entry: Any) -> str:
             f"Each transform of a pipeline must be {{{_CLASS!r}: ...}}; got {entry!r}."
         )
     return entry[_CLASS]
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _frozen(item) for key, item in value.items()}
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

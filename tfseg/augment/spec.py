@@ -29,6 +29,7 @@ from tfseg.augment.symmetries import (
     Transpose,
     VerticalFlip,
 )
+from tfseg.config import frozen
 
 # The one list of all transforms by name: what a configuration may hold.
 TRANSFORMS: dict[str, type[Transform]] = {
@@ -92,7 +93,7 @@ def _build(entry: Mapping[str, Any]) -> Transform:
             continue
         checks.one_of(f"A parameter of {name}", key, parameters)
         parts = issubclass(kind, Choice) and key == "transforms" and isinstance(value, list | tuple)
-        arguments[key] = tuple(from_spec(value)) if parts else _frozen(value)
+        arguments[key] = tuple(from_spec(value)) if parts else frozen(value)
     missing = [
         key
         for key, parameter in parameters.items()
@@ -109,7 +110,3 @@ def _plain(value: Any) -> Any:
             return to_spec(value)
         return [_plain(item) for item in value]
     return value
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
