@@ -147,10 +147,12 @@ class Bench:
     def _count(self, contender: Contender) -> int:
         """Warms up, and returns how many steps fill the seconds of a turn."""
         self.ask(contender, "time", count=3)
-        # So many that chance, at a small p, does not take a few empty chains for the usual one.
-        steps = max(1, 16 // contender.images)
-        taken = self.ask(contender, "time", count=steps)["seconds"] / steps
-        return max(1, round(self._seconds / taken))
+        steps, taken = 1, 0.0
+        # Until they take half a turn: at a small p a few steps may all be empty by chance.
+        while taken < self._seconds / 2:
+            steps *= 2
+            taken = self.ask(contender, "time", count=steps)["seconds"]
+        return max(1, round(steps * self._seconds / taken))
 
     def _inputs(self, size: int, ids: int) -> str:
         path = self._folder / f"{size}-{ids}.npz"
