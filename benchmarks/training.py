@@ -68,14 +68,14 @@ def _step(
 
 def _three_convolutions(config: tfseg.RunConfig) -> keras.Model:
     """Returns tfseg's network with a convolution for each map instead of one for all."""
-    model = tfseg.build_model(config.model, seed=0)
-    features = model.get_layer(config.model.head).input
+    network = tfseg.build_model(config.model, seed=0).get_layer(config.model.architecture.lower())
+    features = network.get_layer(config.model.head).input
     channels = tfseg.make_head(config.model.head).outputs
     outputs = {
         name: keras.layers.Conv2D(number, 3, padding="same", name=name)(features)
         for name, number in channels.items()
     }
-    return keras.Model(model.input, outputs)
+    return keras.Model(network.input, outputs)
 
 
 if __name__ == "__main__":

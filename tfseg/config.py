@@ -16,9 +16,9 @@ import yaml
 
 from tfseg import checks
 
-ARCHITECTURES = ("FPN", "Linknet", "Unet")
+ARCHITECTURES = ("FPN", "Linknet", "PSPNet", "Unet")
 HEADS = ("center_offset",)
-NUM_STAGES = 5  # of every segmentation-models encoder: the network's stride is 2 ** 5
+NUM_STAGES = 5  # of the Unet decoder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class DataConfig:
     """How samples are read for training.
 
     Attributes:
-        crop_size: side of the square training crop, pixels, a multiple of 32.
+        crop_size: side of the square training crop, pixels; multiples of 32 waste nothing.
         foreground_share: share of the crops that are sure to hold a piece of an instance, in
             [0, 1].
         copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
@@ -42,11 +42,6 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         checks.whole("data.crop_size", self.crop_size, low=32, high=8192)
-        if self.crop_size % 2**NUM_STAGES:
-            raise checks.InputError(
-                f"data.crop_size must be a multiple of 32; got {self.crop_size}. "
-                f"The next one is {-(-self.crop_size // 32) * 32}."
-            )
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.in_range("data.copy_paste", self.copy_paste, low=0.0, high=1.0)
         checks.whole("data.shuffle_buffer", self.shuffle_buffer, low=1)
@@ -57,7 +52,7 @@ class ModelConfig:
     """Which network is built.
 
     Attributes:
-        architecture: Unet, Linknet or FPN of segmentation-models.
+        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models.
         backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0.
         decoder_filters: channels of the Unet decoder's stages, deepest first; the other
             architectures keep their own.

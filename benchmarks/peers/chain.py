@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pipeline
@@ -46,7 +46,7 @@ def build(
 
     dataset = dataset.map(augment, num_parallel_calls=workers or None)
     if workers:
-        return _finite(pipeline.prompt(dataset.take(batch), threads=THREADS))
+        return _several(iter(pipeline.prompt(dataset, threads=THREADS)), batch)
     if batch and not at_once:
         dataset = dataset.batch(batch, drop_remainder=True)
     iterator = pipeline.iterate(dataset)
@@ -67,13 +67,13 @@ def _seeds(index: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _finite(dataset: tf.data.Dataset) -> protocol.Step:
-    """Takes all of a dataset in a step, so that no worker runs before or after the clock."""
+def _several(iterator: Iterator[Mapping[str, tf.Tensor]], count: int) -> protocol.Step:
+    """Takes many in a step: between two steps each worker makes one in advance, of `count`."""
 
     def step() -> tuple[tf.Tensor, tf.Tensor]:
-        for moved in dataset:
-            last = moved
-        return last["image"], last["label"]
+        for _ in range(count):
+            moved = next(iterator)
+        return moved["image"], moved["label"]
 
     return step
 

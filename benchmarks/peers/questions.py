@@ -52,7 +52,7 @@ def questions() -> dict[str, Question]:
     for share in (0.5, 2.0):
         found[f"all nine, image x {share:g}"] = _among(nine, *compose, size=share)
     found["workers of Dataset.map"] = {
-        name: Contender("tfseg, two cores", nine, images=48, how={"workers": count, "batch": 48})
+        name: Contender("tfseg, two cores", nine, images=96, how={"workers": count, "batch": 96})
         for name, count in (("two workers", 2), ("one worker", 1))
     }
     found["ids in the image"] = {

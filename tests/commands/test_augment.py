@@ -98,7 +98,7 @@ def test_replay_prints_the_draw_and_writes_what_the_run_saw(tfseg, dataset, tmp_
         (["preview", "a", "b", "--cuont=3"], "Did you mean '--count'? See tfseg augment preview"),
         (["replay", "a", "b", "c", "--count=3"], "unrecognized arguments: --count=3."),
         (["replay", "a", "b", "c", "--epoch=x"], "--epoch must be an integer; got x."),
-        (["preview", "a", "b", "--out=c", "--data.crop_size=33"], "must be a multiple of 32"),
+        (["preview", "a", "b", "--out=c", "--data.crop_size=31"], "data.crop_size must be"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

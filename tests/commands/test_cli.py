@@ -94,7 +94,10 @@ def test_the_help_shows_units_and_defaults(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "side of the square training crop, pixels, a multiple of 32. (default: 128)" in text
+    assert (
+        "side of the square training crop, pixels; multiples of 32 waste nothing. (default: 128)"
+        in text
+    )
     assert "every augmentation. (default: 0)" in text
 
 

@@ -15,7 +15,7 @@ def segmenter() -> tfseg.Segmenter:
     """Untrained, with a bias that makes object pixels and centres of what its noise favours."""
     config = ModelConfig(decoder_filters=(16, 16, 8, 8, 8), channels=1)
     model = build_model(config, seed=4)
-    layer = model.get_layer("center_offset")
+    layer = model.get_layer("unet").get_layer("center_offset")
     kernel, bias = layer.get_weights()
     bias[:2] = np.array([0.2, 0.0])
     layer.set_weights([kernel * 5, bias])

@@ -14,7 +14,7 @@ from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
 from tfseg.heads import make_head
 from tfseg.kernels import normalize
-from tfseg.networks.build import STRIDE, build_model
+from tfseg.networks.build import build_model
 from tfseg.training import checkpoint
 from tfseg.training.trainer import CHECKPOINTS, CONFIG
 
@@ -27,7 +27,7 @@ class Instances(NamedTuple):
 
 
 class Segmenter(tf.Module):
-    """Normalisation, padding, network, decoding: what `predict` runs is what `export` saves."""
+    """Normalisation, network, decoding: what `predict` runs is what `export` saves."""
 
     def __init__(self, model: keras.Model, model_config: ModelConfig) -> None:
         super().__init__()
@@ -51,13 +51,7 @@ class Segmenter(tf.Module):
             images,
             fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
         )
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        rows, columns = -height % STRIDE, -width % STRIDE
-        padded = tf.pad(images, [[0, 0], [0, rows], [0, columns], [0, 0]])
-        outputs = self.model(padded, training=False)
-        decoded = self._head.decode(
-            {name: values[:, :height, :width] for name, values in outputs.items()}
-        )
+        decoded = self._head.decode(self.model(images, training=False))
         return {"labels": decoded.labels, "scores": decoded.scores}
 
     def predict(self, image: np.ndarray) -> Instances:

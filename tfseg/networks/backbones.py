@@ -61,9 +61,5 @@ def _import() -> ModuleType:
 
 
 def backbones() -> list[str]:
-    """Returns the names of the encoders that build on Keras 3.
-
-    Densenets are left out: their layers have names with "/", which Keras 3 refuses.
-    """
-    names = segmentation_models().get_available_backbone_names()
-    return sorted(name for name in names if not name.startswith("densenet"))
+    """Returns the names of the encoders."""
+    return sorted(segmentation_models().get_available_backbone_names())

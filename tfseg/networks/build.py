@@ -13,11 +13,13 @@ from tfseg import checks
 from tfseg.config import ModelConfig
 from tfseg.heads import make_head
 from tfseg.networks.backbones import backbones, segmentation_models
+from tfseg.networks.layers import CutTo, PadToStride, ResizeAs
+from tfseg.networks.mended import mended
 
 # Of the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
 # run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with the statistics caught up.
 _MOMENTUM = 0.9
-STRIDE = 32  # height and width of the input must be multiples of it
+STRIDE = 32  # of the encoders: what they are given is padded to multiples of it
 
 
 def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
@@ -28,8 +30,8 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
         seed: of the initial weights.
 
     Returns:
-        A functional model: images `[B, H, W, channels]` float32 in [0, 1], H and W multiples of 32,
-        -> dict of maps `[B, H, W, n]` float32, logits, named as in the head's `outputs`. Its batch
+        A functional model: images `[B, H, W, channels]` float32 in [0, 1], of any size, -> dict of
+        maps `[B, H, W, n]` float32, logits, named as in the head's `outputs`. Its batch
         normalisation is synchronised, so statistics are those of the global batch on any number of
         replicas.
 
@@ -38,23 +40,13 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
     """
     checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
-    with _seeded_initializers(seed):
-        network = _network(config)
-        features = _features(network)
-        channels = make_head(config.head).outputs
-        # One convolution for all maps: those with few channels waste most of a CPU's time, and with
-        # three of them a training step takes 8 % longer (benchmarks/training.py).
-        maps = keras.layers.Conv2D(
-            sum(channels.values()), 3, padding="same", dtype="float32", name=config.head
-        )(features)
-        starts = list(itertools.accumulate(channels.values()))[:-1]
-        outputs = dict(zip(channels, keras.ops.split(maps, starts, axis=-1), strict=True))
-        model = keras.Model(network.input, outputs, name=f"{config.architecture.lower()}_instances")
-    for layer in model.layers:
+    with mended(), _seeded_initializers(seed):
+        network = _with_head(_network(config), config)
+    for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
             layer.momentum = _MOMENTUM
-    return model
+    return _of_any_size(network, config)
 
 
 def _network(config: ModelConfig) -> keras.Model:
@@ -68,10 +60,27 @@ def _network(config: ModelConfig) -> keras.Model:
     )
 
 
-def _features(network: keras.Model) -> keras.KerasTensor:
-    """Returns what the network's own last convolution reads; that convolution is left out."""
+def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
+    """Puts one convolution for all maps of the head in the place of the network's own last one."""
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    return convolutions[-1].input
+    channels = sum(make_head(config.head).outputs.values())
+    # One for all maps: those with few channels waste most of a CPU's time, and with three of them
+    # a training step takes 8 % longer (benchmarks/training.py).
+    maps = keras.layers.Conv2D(channels, 3, padding="same", dtype="float32", name=config.head)(
+        convolutions[-1].input
+    )
+    if config.architecture == "PSPNet":  # the only one that ends at a lower resolution
+        maps = ResizeAs(name="final_upsampling")([maps, network.input])
+    return keras.Model(network.input, maps, name=config.architecture.lower())
+
+
+def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
+    images = keras.Input((None, None, config.channels), name="images")
+    maps = CutTo(name="cut")([network(PadToStride(STRIDE, name="pad")(images)), images])
+    channels = make_head(config.head).outputs
+    starts = list(itertools.accumulate(channels.values()))[:-1]
+    outputs = dict(zip(channels, keras.ops.split(maps, starts, axis=-1), strict=True))
+    return keras.Model(images, outputs, name=f"{network.name}_instances")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,125 @@
+"""Layers for images of any size, and of those that Keras does not have by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class PadToStride(keras.layers.Layer):
+    """Pads images with zeros below and on the right, to multiples of `stride`.
+
+    `[B, H, W, C]` -> `[B, H', W', C]`.
+    """
+
+    def __init__(self, stride: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.stride = stride
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Pads."""
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        rows, columns = -height % self.stride, -width % self.stride
+        return tf.pad(images, [[0, 0], [0, rows], [0, columns], [0, 0]])
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape with its height and width rounded up."""
+        height, width = (size and -(-size // self.stride) * self.stride for size in shape[1:3])
+        return (shape[0], height, width, shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the layer is made from."""
+        return super().get_config() | {"stride": self.stride}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class CutTo(keras.layers.Layer):
+    """Cuts maps to the height and width of images: [maps, images] -> maps."""
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Cuts."""
+        maps, images = inputs
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        return maps[:, :height, :width]
+
+    def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Returns the shape of the maps with the images' height and width."""
+        maps, images = shapes
+        return (maps[0], *images[1:3], maps[3])
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ResizeAs(keras.layers.Layer):
+    """Enlarges features bilinearly to the height and width of others: [features, others]."""
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Enlarges."""
+        features, others = inputs
+        resized = tf.image.resize(features, tf.shape(others)[1:3])
+        return tf.cast(resized, features.dtype)
+
+    def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Returns the shape of the features with the others' height and width."""
+        features, others = shapes
+        return (features[0], *others[1:3], features[3])
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class Cells(keras.layers.Layer):
+    """Means over `level` x `level` cells of an image of any size: `[B, level, level, C]`.
+
+    Cell i reaches from floor(i n / level) to ceil((i + 1) n / level) of n rows or columns, so that
+    neighbours share one where n is no multiple of `level`, and none is empty.
+
+    Source: He et al., Spatial Pyramid Pooling (2014), section 2.3.
+    """
+
+    def __init__(self, level: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.level = level
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        """Pools."""
+        rows, columns = (self._weights(tf.shape(features)[axis]) for axis in (1, 2))
+        rows, columns = (tf.cast(each, features.dtype) for each in (rows, columns))
+        return tf.einsum("ih,bhwc,jw->bijc", rows, features, columns)
+
+    def _weights(self, size: tf.Tensor) -> tf.Tensor:
+        cell = tf.range(self.level)[:, None]
+        place = tf.range(size)[None]
+        first = cell * size // self.level
+        end = -(-(cell + 1) * size // self.level)
+        inside = tf.cast((place >= first) & (place < end), tf.float32)
+        return inside / tf.reduce_sum(inside, axis=1, keepdims=True)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape with `level` rows and columns."""
+        return (shape[0], self.level, self.level, shape[3])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the layer is made from."""
+        return super().get_config() | {"level": self.level}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class AddScaled(keras.layers.Layer):
+    """Adds the second input, times `scale`, to the first."""
+
+    def __init__(self, scale: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.scale = scale
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Adds."""
+        return inputs[0] + inputs[1] * self.scale
+
+    def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Returns the shape of the first input."""
+        return shapes[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the layer is made from."""
+        return super().get_config() | {"scale": self.scale}
