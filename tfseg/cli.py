@@ -1,7 +1,8 @@
 """The command `tfseg`: joins the subcommands and turns what goes wrong into one line.
 
-Exit codes: what the subcommand returns, 2 for bad use or bad input, 130 for Ctrl-C. Nothing here or
-in the option parsing imports TensorFlow, so that `tfseg --help` answers at once.
+Exit codes: what the subcommand returns, 2 for bad use or bad input, 130 for Ctrl-C, and 143 for
+SIGTERM in a training. Nothing here or in the option parsing imports TensorFlow, so that `tfseg
+--help` answers at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.commands import COMMANDS, options
 from tfseg.commands.output import note
+from tfseg.training.interrupt import Terminated
 
 DESCRIPTION = """Instance segmentation: from a folder of images to a trained, evaluated network.
 
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{place}{error.strerror}. {REMEDIES[error.errno]}")
     except KeyboardInterrupt as interrupt:
         note(str(interrupt) or "interrupted")
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 def _load_tensorflow() -> None:

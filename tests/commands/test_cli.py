@@ -16,6 +16,7 @@ import tfseg as package
 from tfseg import cli
 from tfseg.checks import InputError
 from tfseg.commands import COMMANDS, check
+from tfseg.training.interrupt import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "pandas", "scipy", "skimage", "matplotlib", "rich"}
 
@@ -214,6 +215,7 @@ def test_a_defect_keeps_its_traceback(tfseg, monkeypatch):
         tfseg("check", "data")
 
 
-def test_an_interrupt_is_one_line_and_code_130(tfseg, monkeypatch):
-    monkeypatch.setattr(check, "run", raising(KeyboardInterrupt()))
-    assert tfseg("check", "data") == (130, "", "tfseg: interrupted\n")
+@pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_an_interrupt_is_one_line_and_the_code_of_its_signal(tfseg, monkeypatch, kind, code):
+    monkeypatch.setattr(check, "run", raising(kind()))
+    assert tfseg("check", "data") == (code, "", "tfseg: interrupted\n")

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfseg import config
 from tfseg.data.images import read_image
 from tfseg.inference.segmenter import load
+from tfseg.training.interrupt import Terminated
 from tfseg.training.trainer import Trainer
 
 
@@ -54,28 +55,32 @@ def test_an_unknown_backbone_is_refused_with_the_nearest(tfseg, dataset, tmp_pat
     assert len(result.err.splitlines()) == 1
 
 
-def test_an_interrupted_run_says_how_to_go_on(tfseg, dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_an_interrupted_run_says_how_to_go_on(tfseg, dataset, tmp_path, monkeypatch, kind, code):
     def fit(self, *_, **__):
         (self.run_dir / "checkpoints").mkdir(parents=True)
-        raise KeyboardInterrupt
+        raise kind
 
     monkeypatch.setattr(Trainer, "fit", fit)
     result = tfseg("train", dataset, tmp_path / "run")
     run = tmp_path / "run"
     command = f"tfseg train {dataset} {run} --resume --config {run / 'config.yaml'}"
-    assert result == (130, "", f"tfseg: interrupted; go on with: {command}\n")
+    assert result == (code, "", f"tfseg: interrupted; go on with: {command}\n")
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on(tfseg, dataset, small, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
+    tfseg, dataset, small, tmp_path, number
+):
     run = tmp_path / "run"
     arguments = ["train", str(dataset), str(run), *small, "--train.checkpoint_every=1"]
     command = [sys.executable, "-m", "tfseg", *arguments, "--train.steps=100000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(run / "history.csv", process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, err = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert err.splitlines()[-1].startswith(f"tfseg: interrupted; go on with: tfseg train {dataset}")
     reached = pd.read_csv(run / "history.csv")["step"].iloc[-1]
     resumed = tfseg(*arguments, "--resume", f"--train.steps={reached + 1}", "--json")

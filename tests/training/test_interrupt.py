@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the step at work."""
+"""Ctrl-C and SIGTERM that wait for the step at work."""
 
 from __future__ import annotations
 
@@ -8,22 +8,32 @@ import threading
 
 import pytest
 
-from tfseg.training.interrupt import deferred_interrupt
+from tfseg.training.interrupt import Terminated, deferred_interrupt
 
 
 def press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_the_first_is_noted_and_the_second_raises():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize(
+    ("first", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_the_first_is_noted_and_the_second_acts(first, kind):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with pytest.raises(KeyboardInterrupt), deferred_interrupt() as interrupted:
-        assert not interrupted()
-        press_ctrl_c()
-        assert interrupted()
+        assert interrupted() is None
+        os.kill(os.getpid(), first)
+        assert interrupted() is kind
+        assert {number: signal.getsignal(number) for number in before} == before
         press_ctrl_c()
         pytest.fail("the second one did not raise")
-    assert signal.getsignal(signal.SIGINT) is before
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_sigterm_alone_does_nothing_but_be_noted():
+    with deferred_interrupt() as interrupted:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupted() is Terminated
 
 
 def test_afterwards_ctrl_c_raises_as_before():
@@ -43,4 +53,4 @@ def test_in_another_thread_it_does_nothing():
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert seen == [(False, before)]
+    assert seen == [(None, before)]

@@ -1,7 +1,7 @@
 """Trains a network on a data set, on every visible GPU or the CPU.
 
 RUN_DIR gets config.yaml (all values used), history.csv with its picture history.png, and the
-checkpoints best and last. Ctrl-C leaves a usable checkpoint, and --resume goes on from it.
+checkpoints best and last. Ctrl-C and SIGTERM leave a checkpoint, from which --resume goes on.
 
 Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
 """
@@ -54,11 +54,12 @@ def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dic
     try:
         with progress("train") as report:
             summary = trainer.fit(opened, resume=resume, on_log=lambda row: _show(report, row))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
-            raise KeyboardInterrupt("interrupted before the first checkpoint") from None
+            raise kind("interrupted before the first checkpoint") from None
         command = f"tfseg train {dataset} {run_dir} --resume --config {run_dir / CONFIG}"
-        raise KeyboardInterrupt(f"interrupted; go on with: {command}") from None
+        raise kind(f"interrupted; go on with: {command}") from None
     draw_history(run_dir / HISTORY, run_dir / "history.png")
     return dataclasses.asdict(summary)
 

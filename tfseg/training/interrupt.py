@@ -1,4 +1,4 @@
-"""Ctrl-C that lets the step at work finish."""
+"""Ctrl-C and SIGTERM that let the step at work finish."""
 
 from __future__ import annotations
 
@@ -9,29 +9,41 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the machine is taken away, or a scheduler's time is over."""
+
+
+_RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
+
+
 @contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Notes the first Ctrl-C instead of raising; a second one raises at once.
+def deferred_interrupt() -> Iterator[Callable[[], type[KeyboardInterrupt] | None]]:
+    """Notes the first Ctrl-C or SIGTERM; a second one acts at once.
 
     An interrupt in the middle of a step would leave weights and step count that do not belong
     together. Signals reach only the main thread; elsewhere nothing is changed.
 
     Yields:
-        A function that says whether Ctrl-C came.
+        A function that returns what is to be raised for the signal that came, or None.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield lambda: None
         return
-    noted = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+    noted: list[type[KeyboardInterrupt]] = []
+    before = {number: signal.getsignal(number) for number in _RAISED}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def note(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        noted.set()
-        signal.signal(signal.SIGINT, before)
+        del frame
+        noted.append(_RAISED[signal.Signals(number)])
+        restore()
 
-    signal.signal(signal.SIGINT, note)
+    for number in _RAISED:
+        signal.signal(number, note)
     try:
-        yield noted.is_set
+        yield lambda: noted[0] if noted else None
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()

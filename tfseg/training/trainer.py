@@ -68,8 +68,8 @@ class Trainer:
     ) -> TrainingSummary:
         """Trains to `config.train.steps`.
 
-        Ctrl-C lets the step at work finish, writes the last checkpoint and raises
-        `KeyboardInterrupt`.
+        Ctrl-C and SIGTERM let the step at work finish, write the last checkpoint and raise
+        `KeyboardInterrupt`, or `Terminated`, which is one.
 
         Args:
             dataset: has a split `train`, and maybe `val`.
@@ -141,7 +141,7 @@ class _Run:
         if self.step < self.train.steps:
             self._check_finite(pending)
             self._checkpoint()
-            raise KeyboardInterrupt
+            raise interrupted()
         return TrainingSummary(
             steps=self.step,
             seconds=clock.seconds(),
