@@ -22,7 +22,7 @@ from tfseg.metrics.counts import totals
 from tfseg.metrics.figures import nested
 
 if TYPE_CHECKING:
-    from tfseg.metrics.evaluate import Evaluation
+    from tfseg.metrics.results import Evaluation
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

@@ -18,7 +18,8 @@ from tfseg.metrics.figures import nested
 from tfseg.metrics.matching import Overlaps
 
 if TYPE_CHECKING:
-    from tfseg.metrics.evaluate import Evaluation, Pair
+    from tfseg.metrics.evaluate import Pair
+    from tfseg.metrics.results import Evaluation
 
 
 def split(table: Overlaps, pair: Pair, class_names: tuple[str, ...]) -> dict[str, Overlaps]:

@@ -27,12 +27,14 @@ class Conventions:
             one is ignored, and a predicted one that matches none is no error.
         boundary: also count what lies on the outlines: boundary F, boundary AP, Hausdorff distance.
             It takes about ten times as long.
+        coco: also COCO's mask AP and AR; needs pycocotools.
     """
 
     thresholds: tuple[float, ...] = THRESHOLDS
     empty: float = 1.0
     border: str = "keep"
     boundary: bool = False
+    coco: bool = False
 
     def __post_init__(self) -> None:
         given = tuple(self.thresholds)
@@ -47,6 +49,7 @@ class Conventions:
             checks.in_range("empty", self.empty, low=0.0, high=1.0)
         checks.one_of("border", self.border, BORDERS)
         checks.flag("boundary", self.boundary)
+        checks.flag("coco", self.coco)
 
     def prepare(self, truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, Overlaps]:
         """Returns the truth `[H, W]` with what the border policy ignores, and the table.

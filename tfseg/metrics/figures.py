@@ -49,6 +49,7 @@ FURTHER_FORMULAS = {
     "boundary_ap": "as ap, with min(IoU, IoU of the bands inside the outlines) for IoU",
     "hausdorff": "mean over matches (IoU > 0.5) of the Hausdorff distance of outlines, pixels",
     "hausdorff95": "the same with the 95th percentile of distances for the largest",
+    "coco": "COCO's mask AP and AR: ranked by score, max_dets predictions an image at the most",
     "image_mean": "mean over images of the figure of each image alone",
     "classes": "figures of pixels and instances of one class; only one class matches itself",
     "class_mean": "mean over the classes that occur in the truth or in a prediction",
