@@ -26,7 +26,7 @@ class Conventions:
         border: "keep": instances at the border of the image count as all others; "ignore": a true
             one is ignored, and a predicted one that matches none is no error.
         boundary: also count what lies on the outlines: boundary F, boundary AP, Hausdorff distance.
-            It takes about ten times as long.
+            It takes half a second for 1,000 instances on 1024 x 1024 pixels, all else 0.01 s.
         coco: also COCO's mask AP and AR; needs pycocotools.
     """
 
