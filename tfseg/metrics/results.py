@@ -142,8 +142,10 @@ class Evaluation:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, table in ((COUNTS, self.counts), (PER_IMAGE, self.per_image)):
-                _replace(folder / name, lambda path, table=table: table.to_csv(path, index=False))
-            _replace(folder / SUMMARY, lambda path: path.write_text(summary, encoding="utf-8"))
+                write_whole(
+                    folder / name, lambda path, table=table: table.to_csv(path, index=False)
+                )
+            write_whole(folder / SUMMARY, lambda path: path.write_text(summary, encoding="utf-8"))
         except OSError as error:
             raise InputError(
                 f"{folder} cannot be written: {error.strerror}. Choose another folder."
@@ -192,7 +194,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Lets `write` fill a file beside `path`, which then takes its place in one step."""
     partial = path.with_name(path.name + ".partial")
     try:
