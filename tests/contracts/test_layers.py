@@ -34,7 +34,7 @@ LAYERS = {
 }
 WITHOUT_TENSORFLOW = (
     *("checks", "config", "metrics", "sample", "data.images", "commands", "cli"),
-    *("evaluation.files", "evaluation.comparison"),
+    *("evaluation.files", "evaluation.coco_results", "evaluation.comparison"),
 )
 KERAS_METRICS = "tfseg.metrics.graph"  # the exception in metrics
 

@@ -1,9 +1,9 @@
 """Scores predicted instances: Dice, IoU, AP, PQ and others, of a network or from files.
 
 Either RUN_DIR and DATA, a trained network and a split of a data set; or --predictions and
---labels, two folders of id maps (PNG, TIFF, npy) of the same names, made by any tool. Every image
-counts once, and the figures come from summed counts. DIR gets summary.json with all of them and
-their formulas, per_image.csv, counts.csv and options.json.
+--labels, two folders of id maps (PNG, TIFF, npy) of the same names, made by any tool, or a COCO
+results file and a folder. Every image counts once, and the figures come from summed counts. DIR
+gets summary.json with all of them and their formulas, per_image.csv, counts.csv and options.json.
 
 Example: tfseg evaluate runs/first nuclei --split test
 """
@@ -30,7 +30,7 @@ def add_options(parser: Parser) -> None:
     add("dataset", metavar="DATA", type=Path, nargs="?", help="data set made by convert")
     add("--split", metavar="NAME", help="split to score; test, val or train, the first there is")
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to score")
-    add("--predictions", metavar="DIR", type=Path, help="folder of predicted id maps")
+    add("--predictions", metavar="DIR", type=Path, help="predicted id maps, or a COCO results.json")
     add("--labels", metavar="DIR", type=Path, help="folder of true id maps of the same names")
     add(
         "--groups",
@@ -75,7 +75,7 @@ def run(
     elif predictions and labels and not (run_dir or split):
         options = {"predictions": predictions, "labels": labels, "groups": groups}
         evaluation, title = _of_files(options, chosen), predictions.name
-        out = out or predictions.with_name(f"{predictions.name}-evaluation")
+        out = out or predictions.with_name(f"{predictions.stem}-evaluation")
     else:
         raise InputError(
             "name RUN_DIR and DATA, or --predictions and --labels, and nothing of the other two. "
@@ -105,10 +105,12 @@ def _of_network(options: dict, conventions: Conventions) -> tuple[Evaluation, st
 
 
 def _of_files(options: dict, conventions: Conventions) -> Evaluation:
+    from tfseg.evaluation.coco_results import results_pairs
     from tfseg.evaluation.files import folder_pairs
     from tfseg.metrics import evaluate_pairs
 
-    return evaluate_pairs(folder_pairs(**options), conventions=conventions)
+    pairs = results_pairs if options["predictions"].suffix == ".json" else folder_pairs
+    return evaluate_pairs(pairs(**options), conventions=conventions)
 
 
 def _default_split(dataset: Dataset) -> str:

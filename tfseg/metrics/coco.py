@@ -26,6 +26,21 @@ from tfseg.checks import InputError
 _AREAS = ("all", "small", "medium", "large")  # below 32^2, below 96^2 pixels, the rest
 
 
+def tools(name: str) -> ModuleType:
+    """Returns the module `name` of pycocotools.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(f"pycocotools.{name}")
+    except ImportError as error:
+        raise InputError(
+            "COCO's masks and figures need pycocotools, which is not installed. "
+            "Install it with: pip install 'tfseg[coco]'"
+        ) from error
+
+
 class Collector:
     """Takes images one after another, and computes the figures of all of them.
 
@@ -37,7 +52,7 @@ class Collector:
     """
 
     def __init__(self, num_classes: int) -> None:
-        self._tools = _import("pycocotools.mask")
+        self._tools = tools("mask")
         self._num_classes = num_classes
         self._images: list[dict[str, Any]] = []
         self._truth: list[dict[str, Any]] = []
@@ -76,7 +91,7 @@ class Collector:
         """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` and so on, and `max_dets`; NaN if none."""
         numbers = [each["image_id"] for each in self._predicted]
         max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
-        evaluator = _import("pycocotools.cocoeval").COCOeval(
+        evaluator = tools("cocoeval").COCOeval(
             self._index(self._truth), self._index(self._predicted), "segm"
         )
         evaluator.params.maxDets = [int(max_dets)]
@@ -102,7 +117,7 @@ class Collector:
             yield name, {"image_id": len(self._images), "segmentation": mask, "area": area}
 
     def _index(self, annotations: list[dict[str, Any]]) -> Any:
-        api = _import("pycocotools.coco").COCO()
+        api = tools("coco").COCO()
         # Numbered from 1 on: to COCOeval an id of 0 is no match.
         numbered = [each | {"id": number} for number, each in enumerate(annotations, start=1)]
         categories = [{"id": each} for each in range(1, self._num_classes + 1)]
@@ -110,16 +125,6 @@ class Collector:
         with contextlib.redirect_stdout(io.StringIO()):
             api.createIndex()
         return api
-
-
-def _import(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise InputError(
-            "COCO's figures need pycocotools, which is not installed. "
-            "Install it with: pip install 'tfseg[coco]'"
-        ) from error
 
 
 def _entry(kind: str, values: Sequence[float] | None, name: int, default: float) -> float:
