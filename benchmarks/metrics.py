@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
 import io
 import json
 from collections.abc import Callable
@@ -80,6 +81,9 @@ def main(*, side: int, pitch: int, rounds: int, slow_rounds: int, to: Path) -> N
         "claims": _claims(results),
         "results": results,
         "settings": {"side": side, "pitch": pitch, "rounds": rounds, "slow_rounds": slow_rounds},
+        "versions": {
+            name: _version(name) for name in ("numpy", "pycocotools", "scipy", "stardist")
+        },
         "machine": machine(),
     }
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +92,13 @@ def main(*, side: int, pitch: int, rounds: int, slow_rounds: int, to: Path) -> N
         print(f"{name:<26} {1000 * row['seconds']:10.2f} ms  {row['ratio']:8.2f} x tfseg")
     for claim in report["claims"]:
         print(f"{claim['name']}: {claim['value']:.4g}, target {claim['target']}, {claim['met']}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _claims(results: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
