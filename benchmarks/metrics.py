@@ -35,6 +35,7 @@ from tfseg.metrics import THRESHOLDS, evaluate_pairs, match, overlaps
 from tfseg.metrics.coco import Collector
 
 RESULTS = Path(__file__).parent / "results" / "metrics.json"
+LIBRARIES = ("numpy", "pycocotools", "scipy", "stardist")
 TARGETS = {"seconds": 0.030, "pycocotools": 10.0, "StarDist": 3.0}
 
 
