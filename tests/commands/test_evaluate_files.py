@@ -58,12 +58,14 @@ def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
 def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     (tmp_path / "groups.csv").write_text("id,group\n0,a\n1,a\n2,b\n3,b\n", encoding="utf-8")
     choices = ("--border=ignore", "--empty=0", "--boundary", "--coco", "--json")
+    choices = (*choices, "--thresholds=[0.25,0.5]")
     groups = ("--groups", tmp_path / "groups.csv", "--out", tmp_path / "out")
     result = tfseg(*arguments(maps, "good", *choices, *groups))
     assert result.code == 0
     assert result.json["num_instances"] == 4 * 2  # all but 5 and 6 reach the border
     assert result.json["conventions"]["empty"] == 0.0
     assert result.json["boundary_f"] == 1.0
+    assert result.json["ap"] == {"0.25": 1.0, "0.50": 1.0}
     assert result.json["coco"]["ap"] == pytest.approx(1.0)
     assert result.json["intervals"]["ap50"] == [1.0, 1.0]
     assert pd.read_csv(tmp_path / "out" / "counts.csv")["group"].tolist() == ["a", "a", "b", "b"]

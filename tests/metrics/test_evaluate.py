@@ -241,6 +241,13 @@ def test_maps_that_cannot_be_compared_are_refused_by_the_name_of_their_image(
         evaluate_pairs([("first", TRUTH, FOUND), ("second", truth, prediction)])
 
 
+def test_numbers_are_names_too(tmp_path):
+    evaluation = evaluate_pairs((index, ONE, ONE) for index in range(2))
+    evaluation.write(tmp_path)
+    assert Evaluation.read(tmp_path).counts["id"].tolist() == ["0", "1"]
+    assert evaluation.summary() == Evaluation.read(tmp_path).summary()
+
+
 def test_an_image_that_comes_twice_is_refused():
     with pytest.raises(InputError, match="Image 'a' comes twice"):
         evaluate_pairs([("a", TRUTH, FOUND), ("a", TRUTH, FOUND)])

@@ -38,6 +38,12 @@ def add_options(parser: Parser) -> None:
         type=Path,
         help="CSV file with the columns id and group; intervals are then over groups",
     )
+    add(
+        "--thresholds",
+        metavar="LIST",
+        type=list[float],
+        help="of IoU, 0.5 among them; [0.5,0.55,...,0.95]",
+    )
     add("--border", choices=("keep", "ignore"), default="keep", help="what instances there count")
     add("--empty", type=float, default=1.0, help="figure of nothing to find and nothing found")
     add("--boundary", action="store_true", help="add boundary F and AP and Hausdorff distances")
@@ -67,14 +73,18 @@ def run(
     """Evaluates, writes the results and prints the figures."""
     from tfseg.metrics import Conventions
 
-    chosen = Conventions(**conventions)
+    chosen = Conventions(**{key: value for key, value in conventions.items() if value is not None})
     if run_dir and dataset and not (predictions or labels or groups):
-        options = {"run_dir": run_dir, "dataset": dataset, "split": split, "checkpoint": checkpoint}
-        evaluation, title = _of_network(options, chosen)
+        from tfseg.data.store import Dataset
+
+        opened = Dataset.open(dataset)
+        title = split or _default_split(opened)
+        options = {"run_dir": run_dir, "dataset": dataset, "split": title, "checkpoint": checkpoint}
+        evaluation = _of_network(run_dir, opened, title, checkpoint, chosen)
         out = out or run_dir / f"evaluation-{title}"
     elif predictions and labels and not (run_dir or split):
         options = {"predictions": predictions, "labels": labels, "groups": groups}
-        evaluation, title = _of_files(options, chosen), predictions.name
+        evaluation, title = _of_files(options, chosen), predictions.stem
         out = out or predictions.with_name(f"{predictions.stem}-evaluation")
     else:
         raise InputError(
@@ -91,17 +101,15 @@ def run(
     return 0
 
 
-def _of_network(options: dict, conventions: Conventions) -> tuple[Evaluation, str]:
-    """Returns the figures and the name of the split, which it adds to the options."""
-    from tfseg.data.store import Dataset
+def _of_network(
+    run_dir: Path, dataset: Dataset, split: str, checkpoint: str, conventions: Conventions
+) -> Evaluation:
     from tfseg.evaluation.evaluate import evaluate
     from tfseg.inference.segmenter import load
 
-    dataset = Dataset.open(options["dataset"])
-    split = options["split"] = options["split"] or _default_split(dataset)
     dataset.split(split)  # refuses an unknown name before the network is built
-    segmenter = load(options["run_dir"], checkpoint_name=options["checkpoint"])
-    return evaluate(segmenter, dataset, split, conventions=conventions), split
+    segmenter = load(run_dir, checkpoint_name=checkpoint)
+    return evaluate(segmenter, dataset, split, conventions=conventions)
 
 
 def _of_files(options: dict, conventions: Conventions) -> Evaluation:

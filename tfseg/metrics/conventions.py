@@ -41,7 +41,7 @@ class Conventions:
         good = all(isinstance(each, int | float) and 0 < each <= 1 for each in given)
         if not good or 0.5 not in given or list(given) != sorted(set(given)):
             raise InputError(
-                "thresholds must be numbers in (0, 1], ascending, 0.5 among them; "
+                "thresholds must be numbers in (0, 1], ascending, 0.5 (for ap50) among them; "
                 f"got {list(given)}."
             )
         object.__setattr__(self, "thresholds", given)

@@ -90,7 +90,7 @@ def _count(
     if conventions.boundary:
         # Here, since what it needs of SciPy takes 0.2 seconds to import.
         from tfseg.metrics.boundary import count_boundaries
-    keys = {"id": pair.id, "group": pair.group or ""}
+    keys = {"id": str(pair.id), "group": str(pair.group)}
     parts = {ALL: table} | classes.split(table, pair, class_names)
     if collector:
         own = (pair.truth_class_of, pair.predicted_class_of) if class_names else (None, None)
