@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfseg` with `arguments`, by default those of the process; returns the exit code."""
     try:
         command, values = _parse(sys.argv[1:] if arguments is None else arguments)
-        _load_tensorflow()
+        if getattr(command, "uses_tensorflow", _always)(values):
+            _load_tensorflow()
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             return command.run(**values)
@@ -55,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         note(str(interrupt) or "interrupted")
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def _always(values: dict[str, object]) -> bool:
+    return True
 
 
 def _load_tensorflow() -> None:

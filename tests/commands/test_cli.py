@@ -117,6 +117,7 @@ def test_no_command_at_all_lists_the_commands(tfseg):
         (["train", "a", "b", "--train.steps", "3.5"], "--train.steps must be an integer; got 3.5."),
         (["train", "a", "b", "--train.devices", "CPU:0"], "must be a list, such as [a,b]"),
         (["train", "a", "b", "--train.batch_size", "0"], "train.batch_size must be"),
+        (["evaluate", "--thresholds", "x"], "--thresholds must be a list, such as [a,b]; got x."),
         (["train", "a", "b", "--model.architecture", "Unett"], "Did you mean 'Unet'?"),
         (["train", "a"], "required: run_dir. See tfseg train --help."),
         (["predict", "run", "a.png"], "required: out. See tfseg predict --help."),

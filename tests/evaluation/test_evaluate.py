@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from tfseg.evaluation.evaluate import evaluate
+from tfseg.metrics import Conventions
 
 
 class Split:
@@ -39,3 +41,21 @@ def test_every_sample_is_scored_once_at_its_own_size():
     # 16 of 24 true pixels found: Dice = 2 x 16 / (24 + 16)
     assert evaluation.summary()["dice"] == 0.8
     assert evaluation.summary()["ap50"] == 2 / 3
+
+
+def with_a_false_one(image: np.ndarray) -> SimpleNamespace:
+    """Finds the bright pixels as instance 1, and the last pixel as instance 2, of higher score."""
+    label = (image[..., 0] > 100).astype(np.int32)
+    label[-1, -1] = 2
+    return SimpleNamespace(label=label, scores=np.array([0.6, 0.9], np.float32))
+
+
+def test_conventions_and_scores_reach_the_figures():
+    pytest.importorskip("pycocotools")
+    segmenter = SimpleNamespace(predict=with_a_false_one)
+    summary = evaluate(
+        segmenter, Split([5, 7]), "test", conventions=Conventions(coco=True)
+    ).summary()
+    # the false ones come first: precision 2 / 4 at every recall; without scores it would be 1
+    assert summary["coco"]["ap"] == pytest.approx(0.5)
+    assert summary["conventions"]["coco"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tfseg.checks import InputError
-from tfseg.metrics import FORMULAS, Evaluation, evaluate_pairs
+from tfseg.metrics import FORMULAS, Conventions, Evaluation, Pair, evaluate_pairs
 
 MAPS = st.tuples(
     arrays(np.int32, (5, 6), elements=st.integers(-1, 4)),
@@ -69,10 +70,11 @@ def test_each_image_has_a_row_with_its_own_figures(evaluation):
     table = evaluation.per_image
     assert table.columns.tolist() == [
         *("id", "num_truth", "num_predicted", "tp50", "fp50", "fn50"),
-        *("ap50", "pq", "dice", "iou"),
+        *("ap50", "pq", "dice", "iou", "pixel_precision", "pixel_recall", "pixel_accuracy"),
+        *("sq", "rq", "aji", "aji_plus", "seg", "ap_mean", "splits", "merges", "count_error"),
     ]
     assert table.id.tolist() == ["cells", "blank"]
-    cells, blank = table.drop(columns="id").to_numpy().tolist()
+    cells, blank = table.loc[:, "num_truth":"iou"].to_numpy().tolist()
     # PQ of cells: (49/30) / (2 + 2/2 + 1/2) = 7/15
     assert cells == pytest.approx([3, 4, 2, 2, 1, 2 / 5, 7 / 15, 20 / 27, 10 / 17], rel=1e-15)
     assert blank == [0, 1, 0, 1, 0, 0.0, 0.0, 0.0, 0.0]
@@ -80,7 +82,9 @@ def test_each_image_has_a_row_with_its_own_figures(evaluation):
 
 def test_an_image_with_nothing_to_find_and_nothing_found_has_figures_of_one():
     table = evaluate_pairs([("empty", EMPTY, EMPTY)]).per_image
-    assert table.drop(columns="id").to_numpy().tolist() == [[0, 0, 0, 0, 0, 1, 1, 1, 1]]
+    counted = ["num_truth", "num_predicted", "tp50", "fp50", "fn50", "splits", "merges"]
+    assert table[[*counted, "count_error"]].to_numpy().tolist() == [[0] * 8]
+    assert table.loc[:, "ap50":"ap_mean"].to_numpy().tolist() == [[1.0] * 13]
 
 
 @given(arrays(np.int32, (5, 6), elements=st.integers(0, 4)))
@@ -110,14 +114,16 @@ def test_figures_lie_between_0_and_1_and_pq_is_sq_times_rq(maps):
 
 
 @given(MAPS)
-def test_exchanging_truth_and_prediction_changes_no_figure(maps):
+def test_exchanging_truth_and_prediction_exchanges_precision_and_recall_and_no_other_figure(maps):
     truth, found = (np.maximum(ids, 0) for ids in maps)
     forward = evaluate_pairs([("a", truth, found)]).summary()
     backward = evaluate_pairs([("a", found, truth)]).summary()
-    assert backward == forward | {
-        "num_instances": forward["num_predicted"],
-        "num_predicted": forward["num_instances"],
-    }
+    for name in ("dice", "iou", "pixel_accuracy", "ap", "f1", "pq", "sq", "rq", "count_error"):
+        assert backward[name] == forward[name]
+    exchanged = (("precision", "recall"), ("splits", "merges"), ("num_instances", "num_predicted"))
+    for one, other in (*exchanged, ("pixel_precision", "pixel_recall")):
+        assert (backward[one], backward[other]) == (forward[other], forward[one])
+    assert backward["count_bias"] == -forward["count_bias"]
 
 
 def test_pairs_are_taken_one_after_another():
@@ -157,10 +163,45 @@ def test_the_text_has_the_formula_beside_each_figure(evaluation):
 def test_the_files_hold_the_summary_and_the_table(evaluation, tmp_path):
     folder = tmp_path / "new" / "scores"
     evaluation.write(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["per_image.csv", "summary.json"]
-    assert json.loads((folder / "summary.json").read_text("utf-8")) == evaluation.summary()
+    names = ["counts.csv", "per_image.csv", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    written = json.loads((folder / "summary.json").read_text("utf-8"))
+    assert written == json.loads(json.dumps(evaluation.summary())) | {"class_names": []}
     read = pd.read_csv(folder / "per_image.csv", dtype={"id": str})
     pd.testing.assert_frame_equal(read, evaluation.per_image)
+
+
+def test_what_is_read_back_has_the_same_figures(evaluation, tmp_path):
+    evaluation.write(tmp_path)
+    read = Evaluation.read(tmp_path)
+    assert read.summary() == evaluation.summary()
+    pd.testing.assert_frame_equal(read.counts, evaluation.counts)
+
+
+def test_names_that_look_like_numbers_or_nothing_are_read_back_as_they_were(tmp_path):
+    pairs = [Pair(name, ONE, ONE, group=name) for name in ("007", "NA", "1e3", "a,b")]
+    evaluate_pairs(pairs).write(tmp_path)
+    counts = Evaluation.read(tmp_path).counts
+    assert counts["id"].tolist() == counts["group"].tolist() == ["007", "NA", "1e3", "a,b"]
+
+
+def test_conventions_and_classes_are_read_back(tmp_path):
+    conventions = Conventions(thresholds=(0.25, 0.5), empty=math.nan, border="ignore")
+    pairs = [Pair("a", ONE, ONE, [0, 0, 0, 2], [0, 0, 0, 1]), Pair("b", EMPTY, EMPTY, [], [])]
+    evaluate_pairs(pairs, conventions=conventions, class_names=("cell", "dust")).write(tmp_path)
+    read = Evaluation.read(tmp_path)
+    assert repr(read.conventions) == repr(conventions)
+    assert read.class_names == ("cell", "dust")
+    assert '"empty": null' in (tmp_path / "summary.json").read_text("utf-8")
+
+
+def test_a_folder_without_an_evaluation_or_with_a_damaged_one_is_refused(evaluation, tmp_path):
+    with pytest.raises(InputError, match=r"has no evaluation in it .*Name a folder that tfseg"):
+        Evaluation.read(tmp_path)
+    evaluation.write(tmp_path)
+    (tmp_path / "summary.json").write_text('{"conventions": ', encoding="utf-8")
+    with pytest.raises(InputError, match="damaged evaluation"):
+        Evaluation.read(tmp_path)
 
 
 def test_writing_twice_gives_the_same_bytes(evaluation, tmp_path):
@@ -182,7 +223,7 @@ def test_a_folder_that_cannot_be_written_is_refused_and_keeps_no_half_file(evalu
 
 def test_an_evaluation_cannot_be_changed(evaluation):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        evaluation.images = ()
+        evaluation.class_names = ("cell",)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +239,52 @@ def test_maps_that_cannot_be_compared_are_refused_by_the_name_of_their_image(
 ):
     with pytest.raises(InputError, match=f"^Image 'second': .*{message}"):
         evaluate_pairs([("first", TRUTH, FOUND), ("second", truth, prediction)])
+
+
+def test_numbers_are_names_too(tmp_path):
+    evaluation = evaluate_pairs((index, ONE, ONE) for index in range(2))
+    evaluation.write(tmp_path)
+    assert Evaluation.read(tmp_path).counts["id"].tolist() == ["0", "1"]
+    assert evaluation.summary() == Evaluation.read(tmp_path).summary()
+
+
+def test_an_image_that_comes_twice_is_refused():
+    with pytest.raises(InputError, match="Image 'a' comes twice"):
+        evaluate_pairs([("a", TRUTH, FOUND), ("a", TRUTH, FOUND)])
+
+
+def test_images_are_averaged_apart_from_being_summed(evaluation):
+    summary, table = evaluation.summary(), evaluation.per_image
+    for name in ("dice", "iou", "ap50", "pq", "aji", "seg", "pixel_recall"):
+        assert summary["image_mean"][name] == pytest.approx(table[name].mean(), rel=1e-15)
+    # AP at 0.50: cells 2/5, blank 0; summed 2 / 6
+    assert summary["image_mean"]["ap"]["0.50"] == 0.2
+    # as the Data Science Bowl: the mean over the thresholds, then over the images: 7 x 2/5 / 10 / 2
+    assert summary["image_mean"]["ap_mean"] == pytest.approx(0.14, rel=1e-15)
+    assert (summary["count_error"], summary["count_bias"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(("empty", "dice"), [(1.0, 0.5), (0.0, 0.0), (math.nan, 0.0)])
+def test_the_figure_of_an_image_of_nothing_is_as_chosen_and_nan_is_left_out(empty, dice):
+    pairs = [("empty", EMPTY, EMPTY), ("missed", ONE, EMPTY)]
+    evaluation = evaluate_pairs(pairs, conventions=Conventions(empty=empty))
+    assert evaluation.summary()["image_mean"]["dice"] == dice
+    assert evaluation.summary()["image_mean"]["pq"] == dice
+    assert evaluation.summary()["dice"] == 0.0  # there is something to find in the two together
+
+
+def test_a_set_of_nothing_has_figures_of_none_where_nothing_is_not_a_number():
+    evaluation = evaluate_pairs([("a", EMPTY, EMPTY)], conventions=Conventions(empty=math.nan))
+    summary = evaluation.summary()
+    assert (summary["dice"], summary["pq"], summary["pixel_accuracy"]) == (None, None, 1.0)
+    assert "dice         -  2 |P and T|" in evaluation.as_table()
+    json.dumps(summary, allow_nan=False)
+
+
+def test_every_figure_of_the_summary_has_a_formula(evaluation):
+    summary = evaluation.summary()
+    counted = {"num_images", "num_instances", "num_predicted", "conventions", "formulas"}
+    assert set(summary) - counted == set(summary["formulas"])
 
 
 def test_no_pairs_are_refused():

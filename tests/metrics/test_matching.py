@@ -54,8 +54,10 @@ def test_the_table_of_a_hand_worked_example():
     table = overlaps(truth, prediction)
     assert table.truth_ids.tolist() == [1, 4]
     assert table.truth_areas.tolist() == [6, 3]
-    assert table.predicted_ids.tolist() == [2, 7, 9]
-    assert table.predicted_areas.tolist() == [4, 1, 4]
+    # in the order of their first pixels
+    assert table.predicted_ids.tolist() == [9, 2, 7]
+    assert table.predicted_areas.tolist() == [4, 4, 1]
+    assert (table.predicted_ignored.tolist(), table.num_pixels) == ([0, 0, 0], 15)
     assert pair_ious(table) == {(1, 9): 4 / 6, (1, 2): 1 / 9, (4, 2): 2 / 5}
     assert sorted(table.intersection.tolist()) == [1, 2, 4]
 
@@ -67,6 +69,8 @@ def test_an_ignored_pixel_counts_in_neither_map():
     table = overlaps(truth, prediction)
     assert table.predicted_ids.tolist() == [3]
     assert table.predicted_areas.tolist() == [2]
+    assert table.predicted_ignored.tolist() == [2]
+    assert table.num_pixels == 4
     assert pair_ious(table) == {(1, 3): 1.0}
 
 
@@ -156,7 +160,9 @@ def test_every_integer_type_and_every_memory_layout_gives_the_same_table(dtype):
 @pytest.mark.parametrize("shape", [(3, 4), (1, 1), (0, 4)])
 def test_maps_without_instances_have_an_empty_table(shape):
     table = overlaps(np.zeros(shape, np.int32), np.zeros(shape, np.int32))
-    assert [len(values) for values in table] == [0] * len(table)
+    *arrays, num_pixels = table
+    assert [len(values) for values in arrays] == [0] * len(arrays)
+    assert num_pixels == np.prod(shape)
     assert match(table, 0.5).tolist() == []
 
 

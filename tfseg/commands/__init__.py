@@ -2,7 +2,8 @@
 
 Each module's docstring is the subcommand's help; `add_options` declares what it takes and `run`
 takes it as keyword arguments and returns the exit code. Libraries are imported inside `run`. A
-command with actions below it declares them with `dest="action"`, and `run` is told which one.
+command with actions below it declares them with `dest="action"`, and `run` is told which one. A
+command that can do without TensorFlow has a function `uses_tensorflow` of these arguments.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ COMMANDS = (
     "augment",
     "train",
     "evaluate",
+    "compare",
     "predict",
     "export",
     "bench",

@@ -1,62 +1,124 @@
-"""Scores a trained network on a split of a data set: Dice, IoU, AP and PQ.
+"""Scores predicted instances: Dice, IoU, AP, PQ and others, of a network or from files.
 
-Every image counts once, and the figures come from summed counts. DIR gets summary.json,
-per_image.csv and options.json.
+Either RUN_DIR and DATA, a trained network and a split of a data set; or --predictions and
+--labels, two folders of id maps (PNG, TIFF, npy) of the same names, made by any tool, or a COCO
+results file and a folder. Every image counts once, and the figures come from summed counts. DIR
+gets summary.json with all of them and their formulas, per_image.csv, counts.csv and options.json.
 
 Example: tfseg evaluate runs/first nuclei --split test
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfseg.checks import InputError
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, write_json
 
 if TYPE_CHECKING:
     from tfseg.data.store import Dataset
+    from tfseg.metrics import Conventions, Evaluation
 
 
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
-    add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
-    add("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    add("run_dir", metavar="RUN_DIR", type=Path, nargs="?", help="folder of a run, made by train")
+    add("dataset", metavar="DATA", type=Path, nargs="?", help="data set made by convert")
     add("--split", metavar="NAME", help="split to score; test, val or train, the first there is")
-    add("--out", metavar="DIR", type=Path, help="output folder; RUN_DIR/evaluation-SPLIT")
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to score")
+    add("--predictions", metavar="DIR", type=Path, help="predicted id maps, or a COCO results.json")
+    add("--labels", metavar="DIR", type=Path, help="folder of true id maps of the same names")
+    add(
+        "--groups",
+        metavar="FILE",
+        type=Path,
+        help="CSV file with the columns id and group; intervals are then over groups",
+    )
+    add(
+        "--thresholds",
+        metavar="LIST",
+        type=list[float],
+        help="of IoU, 0.5 among them; [0.5,0.55,...,0.95]",
+    )
+    add("--border", choices=("keep", "ignore"), default="keep", help="what instances there count")
+    add("--empty", type=float, default=1.0, help="figure of nothing to find and nothing found")
+    add("--boundary", action="store_true", help="add boundary F and AP and Hausdorff distances")
+    add("--coco", action="store_true", help="add COCO's mask AP and AR, by pycocotools")
+    add("--out", metavar="DIR", type=Path, help="output folder; RUN_DIR/evaluation-SPLIT")
     add_json(parser)
+
+
+def uses_tensorflow(values: Mapping[str, object]) -> bool:
+    """Only where a network predicts."""
+    return values["predictions"] is None and values["labels"] is None
 
 
 def run(
     *,
-    run_dir: Path,
-    dataset: Path,
+    run_dir: Path | None,
+    dataset: Path | None,
     split: str | None,
-    out: Path | None,
     checkpoint: str,
+    predictions: Path | None,
+    labels: Path | None,
+    groups: Path | None,
+    out: Path | None,
     json: bool,
+    **conventions: object,
 ) -> int:
     """Evaluates, writes the results and prints the figures."""
-    from tfseg.data.store import Dataset
-    from tfseg.evaluation.evaluate import evaluate
-    from tfseg.inference.segmenter import load
+    from tfseg.metrics import Conventions
 
-    opened = Dataset.open(dataset)
-    split = split or _default_split(opened)
-    opened.split(split)  # refuses an unknown name before the network is built
-    out = out or run_dir / f"evaluation-{split}"
-    evaluation = evaluate(load(run_dir, checkpoint_name=checkpoint), opened, split)
+    chosen = Conventions(**{key: value for key, value in conventions.items() if value is not None})
+    if run_dir and dataset and not (predictions or labels or groups):
+        from tfseg.data.store import Dataset
+
+        opened = Dataset.open(dataset)
+        title = split or _default_split(opened)
+        options = {"run_dir": run_dir, "dataset": dataset, "split": title, "checkpoint": checkpoint}
+        evaluation = _of_network(run_dir, opened, title, checkpoint, chosen)
+        out = out or run_dir / f"evaluation-{title}"
+    elif predictions and labels and not (run_dir or split):
+        options = {"predictions": predictions, "labels": labels, "groups": groups}
+        evaluation, title = _of_files(options, chosen), predictions.stem
+        out = out or predictions.with_name(f"{predictions.stem}-evaluation")
+    else:
+        raise InputError(
+            "name RUN_DIR and DATA, or --predictions and --labels, and nothing of the other two. "
+            "See tfseg evaluate --help."
+        )
     evaluation.write(out)
-    options = {"run_dir": run_dir, "dataset": dataset, "split": split, "checkpoint": checkpoint}
     write_json(out / "options.json", {"command": "evaluate", **options})
     if json:
         print_json({**options, "out": out, **evaluation.summary()})
     else:
-        print(f"{split}: {evaluation.as_table()}")
+        print(f"{title}: {evaluation.as_table()}")
         print(f"results: {out}")
     return 0
+
+
+def _of_network(
+    run_dir: Path, dataset: Dataset, split: str, checkpoint: str, conventions: Conventions
+) -> Evaluation:
+    from tfseg.evaluation.evaluate import evaluate
+    from tfseg.inference.segmenter import load
+
+    dataset.split(split)  # refuses an unknown name before the network is built
+    segmenter = load(run_dir, checkpoint_name=checkpoint)
+    return evaluate(segmenter, dataset, split, conventions=conventions)
+
+
+def _of_files(options: dict, conventions: Conventions) -> Evaluation:
+    from tfseg.evaluation.coco_results import results_pairs
+    from tfseg.evaluation.files import folder_pairs
+    from tfseg.metrics import evaluate_pairs
+
+    pairs = results_pairs if options["predictions"].suffix == ".json" else folder_pairs
+    return evaluate_pairs(pairs(**options), conventions=conventions)
 
 
 def _default_split(dataset: Dataset) -> str:

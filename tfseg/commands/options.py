@@ -17,7 +17,8 @@ from tfseg import config
 from tfseg.checks import InputError, nearest
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
-TYPES = {"int": "an integer", "float": "a number", "tuple": "a list, such as [a,b]"}
+LIST = "a list, such as [a,b]"
+TYPES = {"int": "an integer", "float": "a number", "tuple": LIST, "list": LIST}
 # What jsonargparse and argparse say, where this module says it better.
 WRONG_TYPE = re.compile(r'Parser key "(\S+)":\s+Expected a <class \'(\w+)\'>. Got value: (.*)')
 REQUIRED = re.compile(r"the following arguments are required: ([\w.]+)\.(.*)")

@@ -1,33 +1,42 @@
-"""Figures of instance segmentation in NumPy: foreground overlap, AP and panoptic quality.
+"""Figures of instance segmentation in NumPy: foreground overlap, AP, panoptic quality and others.
 
 Everything is computed from counts that add up over images, and the counts of an image from one
-sparse table of overlaps (`matching`). The modules beside this one state the formulas.
+sparse table of overlaps (`matching`). `counts` and `figures` state the formulas, docs/metrics.md
+has all of them with their sources. `graph` has Keras metrics of the same counts for training; it
+alone imports TensorFlow, and is not imported here.
 
 Conventions, here once:
     - An id map is `[H, W]`, any integer type, ids in any order and with gaps, 0 = background. A
-      truth may have -1 = ignored: such a pixel counts neither in the truth nor in the prediction.
-    - A figure of nothing to find and nothing found is 1.
+      truth may have -1 = ignored: such a pixel counts neither in the truth nor in the prediction,
+      and a prediction that matches nothing and lies there for the most part is no error.
+    - A figure of nothing to find and nothing found is 1 (`Conventions.empty`).
     - AP compares IoU >= threshold (StarDist), PQ compares IoU > 0.5 (Kirillov et al.).
 """
 
 from __future__ import annotations
 
-from tfseg.metrics.evaluate import FORMULAS, Evaluation, ImageCounts, evaluate_pairs
-from tfseg.metrics.instances import THRESHOLDS, InstanceCounts, count_instances
+from tfseg.metrics.bootstrap import compare, intervals
+from tfseg.metrics.conventions import THRESHOLDS, Conventions
+from tfseg.metrics.counts import count_instances, count_pixels
+from tfseg.metrics.evaluate import Pair, evaluate_pairs
+from tfseg.metrics.figures import FORMULAS, FURTHER_FORMULAS, figures
 from tfseg.metrics.matching import Overlaps, match, overlaps
-from tfseg.metrics.pixels import PixelCounts, count_pixels
+from tfseg.metrics.results import Evaluation
 
 __all__ = [
     "FORMULAS",
+    "FURTHER_FORMULAS",
     "THRESHOLDS",
+    "Conventions",
     "Evaluation",
-    "ImageCounts",
-    "InstanceCounts",
     "Overlaps",
-    "PixelCounts",
+    "Pair",
+    "compare",
     "count_instances",
     "count_pixels",
     "evaluate_pairs",
+    "figures",
+    "intervals",
     "match",
     "overlaps",
 ]

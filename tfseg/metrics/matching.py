@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from tfseg.checks import InputError
 
@@ -17,25 +18,54 @@ _LARGEST = 2**31 - 1
 class Overlaps(NamedTuple):
     """How the T true and P predicted instances of an image overlap, in K pairs that share a pixel.
 
+    Instances and pairs stand in the order of their first pixel, row by row, so that what is made of
+    the table cannot depend on how the instances are numbered.
+
     Attributes:
-        truth_ids: `[T]` int64, ascending.
+        truth_ids: `[T]` int64.
         truth_areas: `[T]` int64, pixels.
-        predicted_ids: `[P]` int64, ascending.
-        predicted_areas: `[P]` int64, pixels.
+        predicted_ids: `[P]` int64.
+        predicted_areas: `[P]` int64, pixels that are not ignored, > 0.
+        predicted_ignored: `[P]` int64, pixels beside these that are ignored.
         truth_index: `[K]` int64 positions in `truth_ids`.
         predicted_index: `[K]` int64 positions in `predicted_ids`.
         intersection: `[K]` int64, pixels, > 0.
         iou: `[K]` float64 in (0, 1], intersection over union.
+        num_pixels: of the image that are not ignored.
     """
 
     truth_ids: np.ndarray
     truth_areas: np.ndarray
     predicted_ids: np.ndarray
     predicted_areas: np.ndarray
+    predicted_ignored: np.ndarray
     truth_index: np.ndarray
     predicted_index: np.ndarray
     intersection: np.ndarray
     iou: np.ndarray
+    num_pixels: int
+
+    @property
+    def union(self) -> np.ndarray:
+        """Pixels in one or the other instance of each pair, `[K]` int64."""
+        areas = self.truth_areas[self.truth_index] + self.predicted_areas[self.predicted_index]
+        return areas - self.intersection
+
+    def select(self, truth: np.ndarray, predicted: np.ndarray) -> Overlaps:
+        """Returns the table of some instances alone: `truth` `[T]` and `predicted` `[P]` bool."""
+        pairs = truth[self.truth_index] & predicted[self.predicted_index]
+        return Overlaps(
+            self.truth_ids[truth],
+            self.truth_areas[truth],
+            self.predicted_ids[predicted],
+            self.predicted_areas[predicted],
+            self.predicted_ignored[predicted],
+            (np.cumsum(truth) - 1)[self.truth_index[pairs]],
+            (np.cumsum(predicted) - 1)[self.predicted_index[pairs]],
+            self.intersection[pairs],
+            self.iou[pairs],
+            self.num_pixels,
+        )
 
 
 def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
@@ -52,38 +82,40 @@ def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
             out of range.
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
-    _check("truth", truth, low=IGNORE)
-    _check("prediction", prediction, low=0)
+    check_ids("truth", truth, low=IGNORE)
+    check_ids("prediction", prediction, low=0)
     if truth.shape != prediction.shape:
         raise InputError(
             "truth and prediction must be of one size (height, width); "
-            f"got {truth.shape} and {prediction.shape}."
+            f"got {truth.shape} and {prediction.shape}. Give the prediction of this image."
         )
     true, predicted, pixels = _pairs(truth.ravel(), prediction.ravel())
+    counted = true != IGNORE
+    ignored, ignored_pixels = predicted[~counted], pixels[~counted]
+    true, predicted, pixels = true[counted], predicted[counted], pixels[counted]
     truth_ids, truth_areas, truth_index = _areas(true, pixels)
     predicted_ids, predicted_areas, predicted_index = _areas(predicted, pixels)
     both = (true > 0) & (predicted > 0)
-    truth_index, predicted_index = truth_index[both], predicted_index[both]
-    intersection = pixels[both]
-    union = truth_areas[truth_index] + predicted_areas[predicted_index] - intersection
-    return Overlaps(
+    table = Overlaps(
         truth_ids,
         truth_areas,
         predicted_ids,
         predicted_areas,
-        truth_index,
-        predicted_index,
-        intersection,
-        intersection / union,
+        _lookup(predicted_ids, ignored, ignored_pixels),
+        truth_index[both],
+        predicted_index[both],
+        pixels[both],
+        pixels[both],
+        int(pixels.sum()),
     )
+    return table._replace(iou=table.intersection / table.union)
 
 
 def match(table: Overlaps, threshold: float) -> np.ndarray:
-    """Matches one to one as many pairs with IoU >= `threshold` as can be.
+    """Matches one to one: as many pairs with IoU >= `threshold` as can be, with the largest IoU.
 
     Above 0.5 no instance has two such partners, so the pairs themselves are the only matching; at
-    0.5 and below this is a maximum matching (Hopcroft and Karp 1973), which no order of the ids and
-    no greedy choice can change the size of.
+    0.5 and below it is the one of the largest sum of IoU among those with the most pairs.
 
     Args:
         table: of one image.
@@ -91,18 +123,61 @@ def match(table: Overlaps, threshold: float) -> np.ndarray:
 
     Returns:
         `[M]` int64 positions in the K pairs of `table`, ascending.
+
+    Source:
+        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; its code,
+        stardist/matching.py, gives the weights.
     """
     (pairs,) = np.nonzero(table.iou >= threshold)
-    rows, columns = table.truth_index[pairs], table.predicted_index[pairs]
+    rows, columns, ious = table.truth_index[pairs], table.predicted_index[pairs], table.iou[pairs]
     if not (_repeats(rows) or _repeats(columns)):
         return pairs
-    shape = (len(table.truth_ids), len(table.predicted_ids))
-    graph = coo_array((np.ones(len(pairs), np.int8), (rows, columns)), shape=shape).tocsr()
-    partner = maximum_bipartite_matching(graph, perm_type="column")
-    return pairs[partner[rows] == columns]
+    # All IoUs together weigh less than one pair more.
+    return pairs[assign(rows, columns, 1 + ious / (2 * len(pairs)))]
 
 
-def _check(name: str, ids: np.ndarray, *, low: int) -> None:
+def assign(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Chooses pairs with the largest sum of weights, no row and no column twice.
+
+    Args:
+        rows: `[K]` int, >= 0.
+        columns: `[K]` int, >= 0.
+        weights: `[K]` float64, > 0.
+
+    Returns:
+        Positions in the K pairs, ascending.
+
+    Source:
+        Jonker and Volgenant 1987, A shortest augmenting path algorithm for dense and sparse linear
+        assignment problems (SciPy's solver for sparse matrices).
+    """
+    used, row = np.unique(rows, return_inverse=True)
+    if not len(used):
+        return np.zeros(0, np.int64)
+    width = int(columns.max()) + 1
+    # The solver gives every row a column. A column of its own, that no other row can have, stands
+    # for "none"; all weights are raised by 1, since it takes a weight of 0 for no edge.
+    own = np.arange(len(used))
+    edges = (np.concatenate([row, own]), np.concatenate([columns, width + own]))
+    values = np.concatenate([1 + weights, np.ones(len(used))])
+    graph = coo_array((values, edges), shape=(len(used), width + len(used))).tocsr()
+    partner = np.empty(len(used), np.int64)
+    chosen_rows, chosen_columns = min_weight_full_bipartite_matching(graph, maximize=True)
+    partner[chosen_rows] = chosen_columns
+    return np.flatnonzero(partner[row] == columns)
+
+
+def check_ids(name: str, ids: np.ndarray, *, low: int) -> None:
+    """Refuses what is not an id map `[H, W]` of integers from `low` to 2^31 - 1.
+
+    Raises:
+        InputError: another shape or type, or an id out of range.
+    """
+    if ids.dtype.kind == "f" and not np.isfinite(ids).all():
+        raise InputError(
+            f"{name} must be an id map [H, W] of an integer type; got {ids.dtype} with NaN or "
+            "infinite values. Label the instances 1, 2, ... and the rest 0 first."
+        )
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise InputError(
             f"{name} must be an id map [H, W] of an integer type; "
@@ -112,31 +187,38 @@ def _check(name: str, ids: np.ndarray, *, low: int) -> None:
         allowed = "0 = background" if low == 0 else "0 = background, -1 = ignored"
         raise InputError(
             f"{name} must have ids from {low} to {_LARGEST} ({allowed}); "
-            f"got {ids.min()} to {ids.max()}."
+            f"got {ids.min()} to {ids.max()}. Renumber the instances."
         )
 
 
 def _pairs(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns each pair of ids that occurs, true and predicted, and its pixels: `[pairs]` int64."""
-    # Ids come in runs along the rows, and there are far fewer runs to sort than pixels.
+    # Ids come in runs along the rows, and there are far fewer runs to look up than pixels.
     change = (truth[1:] != truth[:-1]) | (prediction[1:] != prediction[:-1])
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, truth.size), bool), change]))
     lengths = np.diff(starts, append=truth.size)
-    codes = (truth[starts].astype(np.int64) << 32) | prediction[starts].astype(np.int64)
-    counted = truth[starts] != IGNORE
-    codes, run_pair = np.unique(codes[counted], return_inverse=True)
-    pixels = np.zeros(len(codes), np.int64)
-    np.add.at(pixels, run_pair, lengths[counted])
-    return codes >> 32, codes & (2**32 - 1), pixels
+    # The truth is raised by 1 because of -1; ids have 31 bits, so that both fit into 63.
+    codes = (truth[starts].astype(np.int64) + 1 << 31) | prediction[starts].astype(np.int64)
+    run_pair, codes = pd.factorize(codes)  # in the order they come
+    return (codes >> 31) - 1, codes & _LARGEST, _sums(run_pair, lengths, len(codes))
 
 
 def _areas(ids: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the ids > 0 with their areas, and each row's position among them (-1: background)."""
-    unique, index = np.unique(ids, return_inverse=True)
-    areas = np.zeros(len(unique), np.int64)
-    np.add.at(areas, index, pixels)
-    background = int(len(unique) > 0 and unique[0] == 0)
-    return unique[background:], areas[background:], index - background
+    index = np.full(len(ids), -1)
+    foreground = ids > 0
+    index[foreground], unique = pd.factorize(ids[foreground])
+    return unique, _sums(index[foreground], pixels[foreground], len(unique)), index
+
+
+def _lookup(ids: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns the value of each id, 0 where it is not among the keys."""
+    return pd.Series(values, index=keys).reindex(ids, fill_value=0).to_numpy()
+
+
+def _sums(index: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    # Sums of pixels are far below 2^53, where floats stop being whole numbers.
+    return np.bincount(index, weights=values, minlength=size).astype(np.int64)
 
 
 def _repeats(index: np.ndarray) -> bool:

@@ -1,0 +1,160 @@
+"""tfseg evaluate on id maps of any tool, and tfseg compare: without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+SQUARES = np.kron(np.arange(12).reshape(3, 4), np.ones((8, 8), int)).astype(np.uint16)
+
+
+def write(folder: Path, *, lost: int, count: int = 4) -> Path:
+    """Maps of 11 squares; in each, as many of the first as `lost` are missing."""
+    folder.mkdir()
+    for index in range(count):
+        found = np.where(lost + index % 2 >= SQUARES, 0, SQUARES)
+        Image.fromarray(found.astype(np.uint16)).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def maps(tmp_path) -> dict[str, Path]:
+    """Labels, a good prediction and a bad one."""
+    lost = {"good": 1, "bad": 5}
+    found = {name: write(tmp_path / name, lost=number) for name, number in lost.items()}
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for index in range(4):
+        Image.fromarray(SQUARES).save(labels / f"{index}.png")
+    return found | {"labels": labels}
+
+
+def arguments(maps: dict[str, Path], name: str, *more: object) -> list[object]:
+    return ["evaluate", "--predictions", maps[name], "--labels", maps["labels"], *more]
+
+
+def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
+    result = tfseg(*arguments(maps, "good"))
+    assert result.code == 0
+    assert result.out.startswith("good: 4 images, 44 instances, 38 predicted\n")
+    out = maps["good"].with_name("good-evaluation")
+    assert result.out.endswith(f"results: {out}\n")
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    # 1, 2, 1 and 2 of 11 are missing
+    assert summary["ap50"] == 38 / 44
+    assert summary["count_error"] == 1.5
+    assert len(pd.read_csv(out / "per_image.csv")) == 4
+    options = json.loads((out / "options.json").read_text(encoding="utf-8"))
+    assert options["predictions"] == str(maps["good"])
+
+
+def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
+    (tmp_path / "groups.csv").write_text("id,group\n0,a\n1,a\n2,b\n3,b\n", encoding="utf-8")
+    choices = ("--border=ignore", "--empty=0", "--boundary", "--coco", "--json")
+    choices = (*choices, "--thresholds=[0.25,0.5]")
+    groups = ("--groups", tmp_path / "groups.csv", "--out", tmp_path / "out")
+    result = tfseg(*arguments(maps, "good", *choices, *groups))
+    assert result.code == 0
+    assert result.json["num_instances"] == 4 * 2  # all but 5 and 6 reach the border
+    assert result.json["conventions"]["empty"] == 0.0
+    assert result.json["boundary_f"] == 1.0
+    assert result.json["ap"] == {"0.25": 1.0, "0.50": 1.0}
+    assert result.json["coco"]["ap"] == pytest.approx(1.0)
+    assert result.json["intervals"]["ap50"] == [1.0, 1.0]
+    assert pd.read_csv(tmp_path / "out" / "counts.csv")["group"].tolist() == ["a", "a", "b", "b"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_no_tensorflow_is_loaded(tfseg, maps, tmp_path, command):
+    given = arguments(maps, "good", "--out", tmp_path / "first")
+    if command == "compare":
+        assert tfseg(*given).code == 0
+        given = ["compare", tmp_path / "first", tmp_path / "first"]
+    code = (
+        "import sys\n"
+        "from tfseg.cli import main\n"
+        "assert main(sys.argv[1:]) == 0\n"
+        "loaded = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, given)], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "results: " in result.stdout
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["run"],
+        ["--predictions", "a"],
+        ["--labels", "a"],
+        ["run", "data", "--labels", "a"],
+        ["run", "--predictions", "a", "--labels", "b"],
+        ["--predictions", "a", "--labels", "b", "--split", "test"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_half_of_what_is_needed_or_both_is_refused(tfseg, given):
+    result = tfseg("evaluate", *given)
+    assert (result.code, result.out) == (2, "")
+    assert "name RUN_DIR and DATA, or --predictions and --labels" in result.err
+
+
+def test_maps_of_different_sizes_are_one_line_with_the_image(tfseg, maps):
+    Image.fromarray(SQUARES[:5]).save(maps["good"] / "2.png")
+    result = tfseg(*arguments(maps, "good"))
+    assert (result.code, result.out) == (2, "")
+    (line,) = result.err.splitlines()
+    assert "Image '2': truth and prediction must be of one size" in line
+    assert not maps["good"].with_name("good-evaluation").exists()
+
+
+def test_a_prediction_of_nothing_has_figures(tfseg, maps, tmp_path):
+    for index in range(4):
+        Image.fromarray(SQUARES * 0).save(maps["good"] / f"{index}.png")
+    result = tfseg(*arguments(maps, "good", "--boundary", "--coco", "--json"))
+    assert result.code == 0
+    assert (result.json["pq"], result.json["boundary_f"], result.json["coco"]["ap"]) == (0, 0, 0)
+
+
+@pytest.fixture
+def evaluations(tfseg, maps, tmp_path) -> tuple[Path, Path]:
+    """The folders of the evaluations of both predictions."""
+    for name in ("bad", "good"):
+        assert tfseg(*arguments(maps, name, "--out", tmp_path / f"{name}-scores")).code == 0
+    return tmp_path / "bad-scores", tmp_path / "good-scores"
+
+
+def test_compare_prints_the_differences_with_intervals(tfseg, evaluations):
+    result = tfseg("compare", *evaluations)
+    assert result.code == 0
+    rows = {line.split()[0]: line.split() for line in result.out.splitlines()}
+    # recall: 22 / 44 of the bad one, 38 / 44 of the good one; each image differs by 4 / 11
+    assert rows["recall_0.50"][1:] == ["0.5000", "0.8636", "0.3636", "0.3636", "0.3636", "*"]
+    assert rows["sq"][1:] == ["1", "1", "0.0000", "0.0000", "0.0000"]
+    names = {path.name for path in (evaluations[1] / "comparison").iterdir()}
+    assert names == {"comparison.csv", "comparison.png", "options.json"}
+
+
+def test_compare_as_json_has_every_figure(tfseg, evaluations, tmp_path):
+    result = tfseg("compare", *evaluations, "--out", tmp_path / "out", "--seed=3", "--json")
+    figures = result.json["figures"]
+    assert figures["ap_0.75"]["difference"] == pytest.approx(16 / 44)
+    assert (result.json["seed"], result.json["out"]) == (3, str(tmp_path / "out"))
+    assert len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == len(figures)
+
+
+def test_compare_refuses_a_folder_without_an_evaluation(tfseg, evaluations, maps):
+    result = tfseg("compare", evaluations[0], maps["good"])
+    assert (result.code, result.out) == (2, "")
+    assert "has no evaluation in it" in result.err

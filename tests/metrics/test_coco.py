@@ -1,0 +1,135 @@
+"""COCO's figures: worked out by hand, and equal to pycocotools on masks and a results file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from tfseg.checks import InputError
+from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
+
+coco = pytest.importorskip("pycocotools.coco")
+cocoeval = pytest.importorskip("pycocotools.cocoeval")
+mask = pytest.importorskip("pycocotools.mask")
+
+
+def figures(*pairs: Pair, class_names=(), **conventions) -> dict[str, float]:
+    settings = Conventions(coco=True, **conventions)
+    return evaluate_pairs(pairs, conventions=settings, class_names=class_names).summary()["coco"]
+
+
+def scene(seed: int, size: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Rectangles, and the same moved and with some left out; areas from 16 to 2500 pixels."""
+    draw = np.random.default_rng(seed)
+    truth, found = np.zeros((2, size, size), np.int32)
+    for index in range(1, 13):
+        side = draw.integers(4, 50)
+        y, x = draw.integers(0, size - side, 2)
+        truth[y : y + side, x : x + side] = index
+        if draw.random() < 0.8:
+            y, x = y + draw.integers(0, 3), x + draw.integers(0, 3)
+            found[y : y + side, x : x + side] = index
+    return truth, found
+
+
+def reference(pairs: list[Pair], tmp_path) -> list[float]:
+    """The twelve numbers of pycocotools, from binary masks and a results file, with its maxDets."""
+    images, truths, results = [], [], []
+    for number, pair in enumerate(pairs, start=1):
+        images.append({"id": number, "height": pair.truth.shape[0], "width": pair.truth.shape[1]})
+        for kind, ids in (("truth", pair.truth), ("found", pair.prediction)):
+            for name in np.unique(ids[ids != 0]):
+                rle = mask.encode(np.asfortranarray(ids == name, np.uint8))
+                rle["counts"] = rle["counts"].decode()
+                entry = {"image_id": number, "category_id": 1, "segmentation": rle}
+                if kind == "truth":
+                    area = float((ids == name).sum())
+                    extra = {"id": len(truths) + 1, "area": area, "iscrowd": int(name < 0)}
+                    truths.append(entry | extra | {"bbox": [0, 0, 1, 1]})
+                else:
+                    results.append(entry | {"score": float(pair.scores[name - 1])})
+    dataset = {"images": images, "annotations": truths, "categories": [{"id": 1, "name": "a"}]}
+    for file, content in (("truth.json", dataset), ("results.json", results)):
+        (tmp_path / file).write_text(json.dumps(content), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = coco.COCO(str(tmp_path / "truth.json"))
+        evaluator = cocoeval.COCOeval(truth, truth.loadRes(str(tmp_path / "results.json")), "segm")
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+    return evaluator.stats.tolist()
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_the_figures_are_those_of_pycocotools_where_its_limit_cuts_nothing(tmp_path, ignored):
+    draw = np.random.default_rng(5)
+    pairs = []
+    for index in range(4):
+        truth, found = scene(index)
+        if ignored:
+            truth[60:, :40] = -1
+        pairs.append(Pair(str(index), truth, found, scores=draw.random(12)))
+    stats = reference(pairs, tmp_path)
+    ours = figures(*pairs)
+    expected = dict(zip(("ap", "ap50", "ap75", "ap_small", "ap_medium"), stats, strict=False))
+    expected |= dict(zip(("ar", "ar_small", "ar_medium"), stats[8:], strict=False))
+    assert {name: ours[name] for name in expected} == pytest.approx(expected, rel=1e-12)
+    assert 0.2 < ours["ap"] < 1.0
+    assert ours["ap_large"] is None  # none of 96 x 96 pixels
+    assert ours["max_dets"] == max(len(np.unique(pair.prediction)) - 1 for pair in pairs)
+
+
+def test_a_false_prediction_of_higher_score_halves_the_precision():
+    truth = np.array([[1, 1, 0, 0, 0, 0]])
+    found = np.array([[1, 1, 0, 2, 2, 0]])
+    # ranked: the false one (0.9), the right one (0.8): precision 1/2 at every recall
+    assert figures(Pair("a", truth, found, scores=[0.8, 0.9]))["ap"] == pytest.approx(0.5)
+    assert figures(Pair("a", truth, found, scores=[0.9, 0.8]))["ap"] == pytest.approx(1.0)
+
+
+def test_more_than_a_hundred_instances_are_all_counted():
+    truth = np.arange(1, 401, dtype=np.int32).reshape(20, 20)
+    ours = figures(Pair("dense", truth, truth))
+    assert ours["max_dets"] == 400
+    assert ours["ap"] == ours["ar"] == pytest.approx(1.0)
+
+
+def test_classes_are_scored_apart_and_averaged():
+    truth = np.array([[1, 1, 0, 2, 2]])
+    pair = Pair("a", truth, truth, truth_class_of=[1, 2], predicted_class_of=[1, 1])
+    # class 1: a right one and a false one of the same score, the right one first: 1; class 2: 0
+    assert figures(pair, class_names=("a", "b"))["ap"] == pytest.approx(0.5)
+    right = pair._replace(predicted_class_of=[1, 2])
+    assert figures(right, class_names=("a", "b"))["ap"] == pytest.approx(1.0)
+
+
+def test_nothing_predicted_is_0_and_nothing_to_find_is_not_defined():
+    empty, one = np.zeros((3, 4), np.int32), np.eye(3, 4, dtype=np.int32)
+    assert figures(Pair("a", one, empty))["ap"] == 0.0
+    assert figures(Pair("a", empty, one))["ap"] is None
+
+
+def test_they_are_written_and_read_back(tmp_path):
+    truth, found = scene(1)
+    conventions = Conventions(coco=True)
+    evaluation = evaluate_pairs([("a", truth, found)], conventions=conventions)
+    evaluation.write(tmp_path)
+    assert Evaluation.read(tmp_path).summary() == evaluation.summary()
+    assert "max_dets predictions" in evaluation.summary()["formulas"]["coco"]
+
+
+def test_a_prediction_without_a_score_is_refused():
+    truth = np.array([[0, 3]])
+    with pytest.raises(InputError, match="^Image 'a': every id must have a score; got the id 3"):
+        figures(Pair("a", truth, truth, scores=[0.5]))
+
+
+def test_a_missing_pycocotools_is_said_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools.mask", None)
+    with pytest.raises(InputError, match=r"need pycocotools, .* pip install 'tfseg\[coco\]'"):
+        figures(Pair("a", np.eye(3, dtype=int), np.eye(3, dtype=int)))

@@ -1,0 +1,69 @@
+"""Compares two evaluations of the same images: differences with their intervals.
+
+A and B are folders that evaluate wrote. The images, or their groups where they have some, are drawn
+with replacement, both alike; an interval without 0 in it is marked with *. DIR gets comparison.csv,
+comparison.png and options.json.
+
+Example: tfseg compare runs/first/evaluation-test runs/second/evaluation-test
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfseg.commands.options import Parser, add_json
+from tfseg.commands.output import print_json, print_table, write_json
+
+
+def add_options(parser: Parser) -> None:
+    """Declares what `run` takes."""
+    add = parser.add_argument
+    add("first", metavar="A", type=Path, help="folder of an evaluation, compared with")
+    add("second", metavar="B", type=Path, help="folder of another evaluation, compared")
+    add("--out", metavar="DIR", type=Path, help="output folder; B/comparison")
+    add("--confidence", type=float, default=0.95, help="of the intervals, in (0, 1)")
+    add("--resamples", type=int, default=1000, help="how often the images are drawn")
+    add("--seed", type=int, default=0, help="of the draws")
+    add_json(parser)
+
+
+def uses_tensorflow(values: Mapping[str, object]) -> bool:
+    """It never does."""
+    return False
+
+
+def run(
+    *,
+    first: Path,
+    second: Path,
+    out: Path | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    json: bool,
+) -> int:
+    """Compares, writes the results and prints the differences."""
+    from tfseg.evaluation.comparison import headline, write_comparison
+    from tfseg.metrics import Evaluation, compare
+
+    settings = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    table = compare(Evaluation.read(first), Evaluation.read(second), **settings)
+    out = out or second / "comparison"
+    write_comparison(table, out, names=(str(first), str(second)))
+    options = {"first": first, "second": second, **settings}
+    write_json(out / "options.json", {"command": "compare", **options})
+    if json:
+        rows = table.drop(columns="figure").to_dict("records")
+        figures = dict(zip(table["figure"], rows, strict=True))
+        print_json({**options, "out": out, "figures": figures})
+    else:
+        head = ("figure", "A", "B", "B - A", f"{confidence:.0%} interval", "", "")
+        shown = headline(table)
+        columns = ["figure", "first", "second", "difference", "low", "high"]
+        marks = ["*" if distinct else "" for distinct in shown["distinct"]]
+        rows = shown[columns].itertuples(index=False)
+        print_table([head, *((*row, mark) for row, mark in zip(rows, marks, strict=True))])
+        print("*: the interval has no 0 in it")
+        print(f"results: {out}")
+    return 0

@@ -1,0 +1,158 @@
+"""COCO's mask AP and AR, by pycocotools itself.
+
+Unlike AP elsewhere in tfseg, predictions are ranked by score, matched greedily in that order, and
+precision is averaged over 101 recalls. COCO's limit of 100 predictions an image, which cuts dense
+images, is raised to the most there are in any image. Ignored pixels are a crowd region of every
+class.
+
+Source:
+    Lin et al. 2014, Microsoft COCO, section 4, and pycocotools/cocoeval.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tfseg.checks import InputError
+
+_AREAS = ("all", "small", "medium", "large")  # below 32^2, below 96^2 pixels, the rest
+
+
+def tools(name: str) -> ModuleType:
+    """Returns the module `name` of pycocotools.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return importlib.import_module(f"pycocotools.{name}")
+    except ImportError as error:
+        raise InputError(
+            "COCO's masks and figures need pycocotools, which is not installed. "
+            "Install it with: pip install 'tfseg[coco]'"
+        ) from error
+
+
+class Collector:
+    """Takes images one after another, and computes the figures of all of them.
+
+    Args:
+        num_classes: that the instances have; 1 where they have none.
+
+    Raises:
+        InputError: pycocotools is not installed.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self._tools = tools("mask")
+        self._num_classes = num_classes
+        self._images: list[dict[str, Any]] = []
+        self._truth: list[dict[str, Any]] = []
+        self._predicted: list[dict[str, Any]] = []
+
+    def add(
+        self,
+        truth: np.ndarray,
+        prediction: np.ndarray,
+        classes: tuple[Sequence[int] | None, Sequence[int] | None],
+        scores: Sequence[float] | None,
+    ) -> None:
+        """Adds an image.
+
+        Args:
+            truth: `[H, W]` integer ids, -1 = ignored.
+            prediction: `[H, W]` integer ids.
+            classes: of the true and of the predicted instances, that of id i at i - 1.
+            scores: of the predicted instances, likewise; all alike where there are none.
+
+        Raises:
+            InputError: an instance has no class or no score.
+        """
+        image = {"id": len(self._images) + 1, "height": truth.shape[0], "width": truth.shape[1]}
+        self._images.append(image)
+        for name, mask in self._encoded(truth):
+            everyone = range(1, self._num_classes + 1)
+            for category in [_entry("class", classes[0], name, 1)] if name > 0 else everyone:
+                self._truth.append(mask | {"category_id": int(category), "iscrowd": int(name < 0)})
+        for name, mask in self._encoded(prediction):
+            category = int(_entry("class", classes[1], name, 1))
+            score = float(_entry("score", scores, name, 1.0))
+            self._predicted.append(mask | {"category_id": category, "iscrowd": 0, "score": score})
+
+    def figures(self) -> dict[str, float]:
+        """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` and so on, and `max_dets`; NaN if none."""
+        numbers = [each["image_id"] for each in self._predicted]
+        max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
+        evaluator = tools("cocoeval").COCOeval(
+            self._index(self._truth), self._index(self._predicted), "segm"
+        )
+        evaluator.params.maxDets = [int(max_dets)]
+        with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
+            evaluator.evaluate()
+            evaluator.accumulate()
+        # [threshold, recall, class, area, 1] and [threshold, class, area, 1]; -1 = no such truth
+        precision, recall = evaluator.eval["precision"], evaluator.eval["recall"]
+        values = {"ap50": _mean(precision[0, :, :, 0]), "ap75": _mean(precision[5, :, :, 0])}
+        for index, area in enumerate(_AREAS):
+            end = "" if area == "all" else f"_{area}"
+            values[f"ap{end}"] = _mean(precision[:, :, :, index])
+            values[f"ar{end}"] = _mean(recall[:, :, index])
+        return values | {"max_dets": int(max_dets)}
+
+    def _encoded(self, ids: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yields the id, and mask and area, of every instance, and of the ignored pixels."""
+        height, width = ids.shape
+        for name, counts in _run_lengths(ids):
+            rle = {"counts": counts, "size": [height, width]}
+            mask = self._tools.frPyObjects(rle, height, width)
+            area = float(self._tools.area(mask))
+            yield name, {"image_id": len(self._images), "segmentation": mask, "area": area}
+
+    def _index(self, annotations: list[dict[str, Any]]) -> Any:
+        api = tools("coco").COCO()
+        # Numbered from 1 on: to COCOeval an id of 0 is no match.
+        numbered = [each | {"id": number} for number, each in enumerate(annotations, start=1)]
+        categories = [{"id": each} for each in range(1, self._num_classes + 1)]
+        api.dataset = {"images": self._images, "annotations": numbered, "categories": categories}
+        with contextlib.redirect_stdout(io.StringIO()):
+            api.createIndex()
+        return api
+
+
+def _entry(kind: str, values: Sequence[float] | None, name: int, default: float) -> float:
+    """Returns the value of the id `name`."""
+    if values is None:
+        return default
+    if name > len(values):
+        raise InputError(
+            f"every id must have a {kind}; got the id {name} and {len(values)} of them."
+        )
+    return values[name - 1]
+
+
+def _mean(values: np.ndarray) -> float:
+    there = values[values > -1]
+    return float(there.mean()) if there.size else float("nan")
+
+
+def _run_lengths(ids: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+    """Yields every id but 0 with COCO's run lengths: down the columns, others and own in turn."""
+    flat = ids.ravel(order="F")
+    starts = np.flatnonzero(np.append(flat.size > 0, flat[1:] != flat[:-1]))
+    ends = np.append(starts[1:], flat.size)
+    own = flat[starts]
+    order = np.argsort(own, kind="stable")
+    for name, group in itertools.groupby(order.tolist(), key=lambda run: int(own[run])):
+        if name == 0:
+            continue
+        runs = list(group)
+        edges = np.stack([starts[runs], ends[runs]], axis=1).ravel()
+        yield name, np.diff(edges, prepend=0, append=flat.size).tolist()

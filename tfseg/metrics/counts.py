@@ -1,0 +1,116 @@
+"""What is counted in one image. All of it adds up over images; figures are made of the sums.
+
+Every function returns numbers by name. A name that ends in a threshold, such as `tp_0.50`, is there
+once for each.
+
+Source:
+    TP: Schmidt et al. 2018, Cell Detection with Star-convex Polygons, section 3, and its code,
+        stardist/matching.py (matched where IoU >= threshold).
+    PQ: Kirillov et al. 2019, Panoptic Segmentation, equations 1 and 2 (matched where IoU > 0.5,
+        which makes the matching unique).
+    AJI: Kumar et al. 2017, A Dataset and a Technique for Generalized Nuclear Segmentation for
+        Computational Pathology, algorithm 1.
+    AJI+: Graham et al. 2019, HoVer-Net, code metrics/stats_utils.py (one to one).
+    SEG: Maška et al. 2014, A benchmark for comparison of cell tracking algorithms, section 2.3.
+    Splits and merges: Caicedo et al. 2019, Evaluation of Deep Learning Strategies for Nucleus
+        Segmentation in Fluorescence Images, and its code (IoU > 0.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfseg.metrics.matching import Overlaps, assign, match
+
+TOUCHING = 0.1  # IoU above which an instance takes part in a split or a merge
+
+
+def threshold_name(threshold: float) -> str:
+    """Returns a threshold as it stands in names: "0.50", or all its digits where it has more."""
+    short = f"{threshold:.2f}"
+    return short if float(short) == threshold else repr(threshold)
+
+
+def totals(counts: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Returns the sum of every column of numbers, the same in whatever order the rows come."""
+    sums = {}
+    for name, column in counts.items():
+        values = np.asarray(column)
+        if values.dtype.kind in "iu":
+            sums[name] = int(values.sum())
+        elif values.dtype.kind == "f":
+            sums[name] = math.fsum(values)
+    return sums
+
+
+def count_pixels(table: Overlaps) -> dict[str, int]:
+    """Counts the foreground: `pixels` in all, `pixels_both`, `pixels_truth`, `pixels_predicted`."""
+    return {
+        "pixels": table.num_pixels,
+        "pixels_both": int(table.intersection.sum()),
+        "pixels_truth": int(table.truth_areas.sum()),
+        "pixels_predicted": int(table.predicted_areas.sum()),
+    }
+
+
+def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, float]:
+    """Counts the instances.
+
+    Returns:
+        `num_truth`; `num_predicted`; `tp_T`, matches with IoU >= T; `num_matched` and `iou_sum`,
+        those with IoU > 0.5 and the sum of their IoU; `aji_intersection`, `aji_union`,
+        `aji_plus_intersection`, `aji_plus_union`, pixels; `seg_sum`; `splits`, `merges`;
+        `count_error`, |predicted - true|.
+    """
+    num_truth, num_predicted = len(table.truth_ids), len(table.predicted_ids)
+    matched = table.iou[table.iou > 0.5]
+    tp = {f"tp_{threshold_name(each)}": len(match(table, each)) for each in thresholds}
+    return {
+        "num_truth": num_truth,
+        "num_predicted": num_predicted,
+        **tp,
+        "num_matched": len(matched),
+        # Rounded once, so that renumbering the instances changes no digit.
+        "iou_sum": math.fsum(matched),
+        **_count_aji("aji", table, _best_of_each_truth(table)),
+        **_count_aji(
+            "aji_plus", table, assign(table.truth_index, table.predicted_index, table.iou)
+        ),
+        "seg_sum": _seg_sum(table),
+        "splits": _repeated(table.truth_index[table.iou > TOUCHING]),
+        "merges": _repeated(table.predicted_index[table.iou > TOUCHING]),
+        "count_error": abs(num_predicted - num_truth),
+    }
+
+
+def _best_of_each_truth(table: Overlaps) -> np.ndarray:
+    """Returns for each true instance that has a pair the position of the one of largest IoU."""
+    order = np.lexsort((table.intersection, table.iou, table.truth_index))
+    truth = table.truth_index[order]
+    return order[np.flatnonzero(np.diff(truth, append=-1))]
+
+
+def _count_aji(name: str, table: Overlaps, pairs: np.ndarray) -> dict[str, int]:
+    """Sums intersections and unions of `pairs`, and the areas of instances that have none."""
+    truth_alone = np.ones(len(table.truth_ids), bool)
+    truth_alone[table.truth_index[pairs]] = False
+    predicted_alone = np.ones(len(table.predicted_ids), bool)
+    predicted_alone[table.predicted_index[pairs]] = False
+    alone = table.truth_areas[truth_alone].sum() + table.predicted_areas[predicted_alone].sum()
+    return {
+        f"{name}_intersection": int(table.intersection[pairs].sum()),
+        f"{name}_union": int(table.union[pairs].sum() + alone),
+    }
+
+
+def _seg_sum(table: Overlaps) -> float:
+    """Sums the IoU of each true instance with the prediction that covers more than half of it."""
+    covering = 2 * table.intersection > table.truth_areas[table.truth_index]
+    return math.fsum(table.iou[covering])
+
+
+def _repeated(index: np.ndarray) -> int:
+    return int((np.bincount(index) > 1).sum())

@@ -1,0 +1,159 @@
+"""The figures that follow from counts, and their formulas.
+
+The counts are those of one image, of all images together, or of many resamples at once: every
+figure is computed for arrays of any one shape.
+
+Conventions, here once:
+    - A figure of nothing to find and nothing found is `empty`, 1 unless chosen otherwise. Any other
+      quotient with a divisor of 0 is 0: the precision of no prediction where there is a truth, the
+      recall of no truth where there is a prediction, SQ without a match.
+    - "AP" has three meanings in use. Here it is TP / (TP + FP + FN) at a threshold: no ranking by
+      score and no limit of detections an image. COCO's is that of `coco`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from tfseg.metrics.counts import threshold_name
+
+FORMULAS = {
+    "dice": "2 |P and T| / (|P| + |T|), foreground pixels of all images together",
+    "iou": "|P and T| / |P or T|, foreground pixels of all images together",
+    "ap50": "TP / (TP + FP + FN), matches with IoU >= 0.50, instances of all images together",
+    "ap": "mean of the same over the thresholds below",
+    "pq": "sum of IoU / (TP + FP / 2 + FN / 2) = sq * rq, matches with IoU > 0.5",
+    "sq": "sum of IoU / TP, the mean IoU of these matches",
+    "rq": "TP / (TP + FP / 2 + FN / 2), of these matches",
+}
+FURTHER_FORMULAS = {
+    "pixel_precision": "|P and T| / |P|, foreground pixels of all images together",
+    "pixel_recall": "|P and T| / |T|, foreground pixels of all images together",
+    "pixel_accuracy": "pixels that are foreground in both or in neither / pixels",
+    "ap_mean": "mean of ap over the thresholds",
+    "precision": "TP / (TP + FP), matches with IoU >= each threshold",
+    "recall": "TP / (TP + FN), matches with IoU >= each threshold",
+    "f1": "2 TP / (2 TP + FP + FN), matches with IoU >= each threshold",
+    "aji": "sum of |P and T| / (sum of |P or T| + |P| of the unused), each T with its best P",
+    "aji_plus": "the same, one to one, with the |T| of those without a P in the divisor",
+    "seg": "mean over T of the IoU with the P that covers more than half of it, 0 without one",
+    "splits": "true instances with IoU > 0.1 with more than one predicted one, all images",
+    "merges": "predicted instances with IoU > 0.1 with more than one true one, all images",
+    "count_error": "mean over images of |predicted - true instances|",
+    "count_bias": "mean over images of predicted - true instances",
+    "boundary_precision": "outline pixels of P near an outline of T / outline pixels of P",
+    "boundary_recall": "outline pixels of T near an outline of P / outline pixels of T",
+    "boundary_f": "2 precision recall / (precision + recall) of outline pixels",
+    "boundary_ap": "as ap, with min(IoU, IoU of the bands inside the outlines) for IoU",
+    "hausdorff": "mean over matches (IoU > 0.5) of the Hausdorff distance of outlines, pixels",
+    "hausdorff95": "the same with the 95th percentile of distances for the largest",
+    "coco": "COCO's mask AP and AR: ranked by score, max_dets predictions an image at the most",
+    "image_mean": "mean over images of the figure of each image alone",
+    "classes": "figures of pixels and instances of one class; only one class matches itself",
+    "class_mean": "mean over the classes that occur in the truth or in a prediction",
+    "intervals": "percentiles of the figure over resamples of the images, or of their groups",
+}
+
+Counts = Mapping[str, np.ndarray]
+
+
+def figures(
+    counts: Counts, thresholds: Sequence[float], *, empty: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Returns all figures of `counts`, by name; `ap_0.50` and such at each threshold.
+
+    Args:
+        counts: sums of what `counts` counts, arrays of one shape or numbers.
+        thresholds: of IoU.
+        empty: figure of nothing to find and nothing found.
+    """
+    values = _pixel_figures(counts, empty) | _instance_figures(counts, thresholds, empty)
+    if "outline_truth" in counts:
+        values |= _boundary_figures(counts, thresholds, empty)
+    return values
+
+
+def nested(values: Mapping[str, float], thresholds: Sequence[float]) -> dict[str, object]:
+    """Gathers `ap_0.50`, `ap_0.55`, ... into `ap` by threshold, and the others that have some."""
+    names = [threshold_name(each) for each in thresholds]
+    tree: dict[str, object] = {}
+    for key, value in values.items():
+        stem, _, last = key.rpartition("_")
+        if stem and last in names:
+            tree.setdefault(stem, {})[last] = value
+        else:
+            tree[key] = value
+    return tree
+
+
+def _pixel_figures(counts: Counts, empty: float) -> dict[str, np.ndarray]:
+    both, truth = counts["pixels_both"], counts["pixels_truth"]
+    predicted, pixels = counts["pixels_predicted"], counts["pixels"]
+    share = _share(truth + predicted, empty)
+    right = pixels - truth - predicted + 2 * both
+    return {
+        "dice": share(2 * both, truth + predicted),
+        "iou": share(both, truth + predicted - both),
+        "pixel_precision": share(both, predicted),
+        "pixel_recall": share(both, truth),
+        "pixel_accuracy": _share(pixels, empty)(right, pixels),
+    }
+
+
+def _instance_figures(
+    counts: Counts, thresholds: Sequence[float], empty: float
+) -> dict[str, np.ndarray]:
+    truth, predicted = counts["num_truth"], counts["num_predicted"]
+    matched, iou_sum = counts["num_matched"], counts["iou_sum"]
+    share = _share(truth + predicted, empty)
+    values = {
+        "pq": share(2 * iou_sum, truth + predicted),
+        "sq": share(iou_sum, matched),
+        "rq": share(2 * matched, truth + predicted),
+        "aji": share(counts["aji_intersection"], counts["aji_union"]),
+        "aji_plus": share(counts["aji_plus_intersection"], counts["aji_plus_union"]),
+        "seg": share(counts["seg_sum"], truth),
+    }
+    for name in map(threshold_name, thresholds):
+        tp = counts[f"tp_{name}"]
+        values[f"ap_{name}"] = share(tp, truth + predicted - tp)
+        values[f"precision_{name}"] = share(tp, predicted)
+        values[f"recall_{name}"] = share(tp, truth)
+        values[f"f1_{name}"] = share(2 * tp, truth + predicted)
+    aps = [values[f"ap_{threshold_name(each)}"] for each in thresholds]
+    return values | {"ap50": values["ap_0.50"], "ap_mean": np.mean(aps, axis=0)}
+
+
+def _boundary_figures(
+    counts: Counts, thresholds: Sequence[float], empty: float
+) -> dict[str, np.ndarray]:
+    truth, predicted = counts["outline_truth"], counts["outline_predicted"]
+    share = _share(truth + predicted, empty)
+    precision = share(counts["outline_predicted_near"], predicted)
+    recall = share(counts["outline_truth_near"], truth)
+    instances = counts["num_truth"] + counts["num_predicted"]
+    distance = _share(counts["num_matched"], np.nan)  # no match, no distance
+    values = {
+        "boundary_precision": precision,
+        "boundary_recall": recall,
+        "boundary_f": share(2 * precision * recall, precision + recall),
+        "hausdorff": distance(counts["hausdorff_sum"], counts["num_matched"]),
+        "hausdorff95": distance(counts["hausdorff95_sum"], counts["num_matched"]),
+    }
+    for name in map(threshold_name, thresholds):
+        tp = counts[f"boundary_tp_{name}"]
+        values[f"boundary_ap_{name}"] = _share(instances, empty)(tp, instances - tp)
+    return values
+
+
+def _share(all_there_is: np.ndarray, empty: float) -> Callable[..., np.ndarray]:
+    """Returns a division: x / 0 = 0, and `empty` where there is nothing at all."""
+
+    def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
+        quotient = np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
+        return np.where(np.equal(all_there_is, 0), empty, quotient)
+
+    return share
