@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfseg.checks import InputError
-from tfseg.data.formats import instance_masks, label_maps
+from tfseg.data.formats import (
+    cellpose,
+    instance_masks,
+    label_maps,
+)
 from tfseg.data.formats.base import Format
 from tfseg.data.images import entries
 
-FORMATS: dict[str, Format] = {"label_maps": label_maps, "instance_masks": instance_masks}
+FORMATS: dict[str, Format] = {
+    "label_maps": label_maps,
+    "cellpose": cellpose,
+    "instance_masks": instance_masks,
+}
 
 
 def detect(source: Path) -> str:
