@@ -18,6 +18,7 @@ from tfseg.commands.progress import progress
 
 FORMATS = (
     "cellpose",
+    "coco",
     "instance_masks",
     "label_maps",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfseg.checks import InputError
 from tfseg.data.formats import (
     cellpose,
+    coco,
     instance_masks,
     label_maps,
 )
@@ -17,6 +18,7 @@ FORMATS: dict[str, Format] = {
     "label_maps": label_maps,
     "cellpose": cellpose,
     "instance_masks": instance_masks,
+    "coco": coco,
 }
 
 
