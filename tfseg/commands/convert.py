@@ -19,6 +19,7 @@ from tfseg.commands.progress import progress
 FORMATS = (
     "cellpose",
     "coco",
+    "coco_panoptic",
     "instance_masks",
     "label_maps",
 )

@@ -8,6 +8,7 @@ from tfseg.checks import InputError
 from tfseg.data.formats import (
     cellpose,
     coco,
+    coco_panoptic,
     instance_masks,
     label_maps,
 )
@@ -19,6 +20,7 @@ FORMATS: dict[str, Format] = {
     "cellpose": cellpose,
     "instance_masks": instance_masks,
     "coco": coco,
+    "coco_panoptic": coco_panoptic,
 }
 
 
