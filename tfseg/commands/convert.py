@@ -18,6 +18,7 @@ from tfseg.commands.progress import progress
 
 FORMATS = (
     "cellpose",
+    "cityscapes",
     "coco",
     "coco_panoptic",
     "instance_masks",

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfseg.checks import InputError
 from tfseg.data.formats import (
     cellpose,
+    cityscapes,
     coco,
     coco_panoptic,
     instance_masks,
@@ -21,6 +22,7 @@ FORMATS: dict[str, Format] = {
     "instance_masks": instance_masks,
     "coco": coco,
     "coco_panoptic": coco_panoptic,
+    "cityscapes": cityscapes,
 }
 
 
