@@ -12,6 +12,7 @@ from tfseg.data.formats import (
     coco_panoptic,
     instance_masks,
     label_maps,
+    pascal_voc,
 )
 from tfseg.data.formats.base import Format
 from tfseg.data.images import entries
@@ -23,6 +24,7 @@ FORMATS: dict[str, Format] = {
     "coco": coco,
     "coco_panoptic": coco_panoptic,
     "cityscapes": cityscapes,
+    "pascal_voc": pascal_voc,
 }
 
 
