@@ -23,6 +23,7 @@ FORMATS = (
     "coco_panoptic",
     "instance_masks",
     "label_maps",
+    "labelme",
     "pascal_voc",
 )
 OVERLAPS = ("smaller_wins", "first", "error")

@@ -12,6 +12,7 @@ from tfseg.data.formats import (
     coco_panoptic,
     instance_masks,
     label_maps,
+    labelme,
     pascal_voc,
 )
 from tfseg.data.formats.base import Format
@@ -25,6 +26,7 @@ FORMATS: dict[str, Format] = {
     "coco_panoptic": coco_panoptic,
     "cityscapes": cityscapes,
     "pascal_voc": pascal_voc,
+    "labelme": labelme,
 }
 
 
