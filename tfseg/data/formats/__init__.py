@@ -14,6 +14,7 @@ from tfseg.data.formats import (
     label_maps,
     labelme,
     pascal_voc,
+    yolo,
 )
 from tfseg.data.formats.base import Format
 from tfseg.data.images import entries
@@ -27,6 +28,7 @@ FORMATS: dict[str, Format] = {
     "cityscapes": cityscapes,
     "pascal_voc": pascal_voc,
     "labelme": labelme,
+    "yolo": yolo,
 }
 
 
