@@ -25,6 +25,7 @@ FORMATS = (
     "label_maps",
     "labelme",
     "pascal_voc",
+    "semantic",
     "yolo",
 )
 OVERLAPS = ("smaller_wins", "first", "error")

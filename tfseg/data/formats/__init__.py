@@ -14,6 +14,7 @@ from tfseg.data.formats import (
     label_maps,
     labelme,
     pascal_voc,
+    semantic,
     yolo,
 )
 from tfseg.data.formats.base import Format
@@ -29,6 +30,7 @@ FORMATS: dict[str, Format] = {
     "pascal_voc": pascal_voc,
     "labelme": labelme,
     "yolo": yolo,
+    "semantic": semantic,
 }
 
 
