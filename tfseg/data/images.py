@@ -46,7 +46,7 @@ def read_image(path: str | Path) -> np.ndarray:
             f"{path} must have 1 (grey), 3 (RGB) or 4 (RGBA) channels; got {channels}. "
             "Save the channels you need as a grey or RGB picture."
         )
-    return _standard_type(path, image[..., :1] if channels == 2 else image)
+    return standard_type(path, image[..., :1] if channels == 2 else image)
 
 
 def read_label(path: str | Path) -> np.ndarray:
@@ -202,8 +202,12 @@ def load(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _standard_type(path: Path, image: np.ndarray) -> np.ndarray:
-    """Returns `image` as uint8, uint16 or float32, without a loss."""
+def standard_type(path: object, image: np.ndarray) -> np.ndarray:
+    """Returns `image` as uint8, uint16 or float32, without a loss.
+
+    Raises:
+        InputError: not finite, or integers outside [0, 65535]; names the image by `path`.
+    """
     if image.dtype == bool:
         return image.astype(np.uint8) * 255
     if image.dtype in (np.uint8, np.uint16):

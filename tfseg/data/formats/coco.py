@@ -165,7 +165,13 @@ def _is_instances(path: Path) -> bool:
         return False
     folders = (path.parent, path.parent.parent / "images")
     images = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
-    return not (path.with_suffix("").is_dir() or any(image.is_file() for image in images))
+    return not (has_maps(path) or any(image.is_file() for image in images))
+
+
+def has_maps(path: Path) -> bool:
+    """Says whether a file has a folder of its name with PNG files, as one of COCO panoptic has."""
+    folder = path.with_suffix("")
+    return folder.is_dir() and any(file.suffix == ".png" for file in entries(folder))
 
 
 def _pack(record: dict) -> dict:

@@ -19,7 +19,7 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.formats.base import SPLIT_NAMES, SPLITS, Found, Item, Reading, Sample, listed
-from tfseg.data.formats.coco import image_folders, split_of
+from tfseg.data.formats.coco import has_maps, image_folders, split_of
 from tfseg.data.formats.texts import entry, first_file, inside, read_json
 from tfseg.data.images import entries, read_image, same_size
 from tfseg.metrics.matching import IGNORE
@@ -100,7 +100,7 @@ def _files(source: Path) -> list[Path]:
         path
         for folder in folders
         for path in entries(folder)
-        if path.suffix == ".json" and path.with_suffix("").is_dir()
+        if path.suffix == ".json" and has_maps(path)
     ]
 
 
