@@ -102,11 +102,11 @@ def run(
     if len(info.class_names) > 1:
         print(f"classes: {', '.join(info.class_names)}")
     if info.overlap_pixels:
-        note(f"{info.overlap_pixels} pixels that several instances claim: {overlap}")
+        note(f"pixels that several instances claim ({overlap}): {info.overlap_pixels}")
     if info.hidden_instances:
         note(
-            f"{info.hidden_instances} instances have no pixel: covered by others, outside of the "
-            "image, or too small"
+            "instances without a pixel (covered by others, outside of the image, or too small): "
+            f"{info.hidden_instances}"
         )
     print(f"data set: {destination}")
     return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +160,44 @@ def test_of_two_formats_in_one_folder_both_are_named(tmp_path, png, pair):
         InputError, match=rf"could be {first} or {second}\. Say which with --format"
     ):
         detect(tmp_path)
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def tree(text):
+    """Returns the files of the first tree in a section as patterns."""
+    (first, *_) = re.findall(r"```\nSOURCE/\n(.*?)```", text, re.DOTALL)
+    folders: list[str] = []
+    for line in first.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2 - 1
+        folders[depth:] = [re.sub(r"\b[A-Z]+(?=\b|_)", "*", line.strip())]
+        if not line.endswith("/"):
+            yield "".join(folders)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_page_has_the_tree_of_every_format(tmp_path, png, name):
+    assert list(SECTIONS) == list(FORMATS)
+    WRITERS[name](tmp_path, png)
+    patterns = [pattern.rsplit(".", 1)[0] for pattern in tree(SECTIONS[name])]
+    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    others = {"codes"}  # of the tables of classes, another one
+    stems = [path.with_suffix("").as_posix() for path in files]
+    assert [
+        stem for stem in stems if not any(fnmatch(stem, pattern) for pattern in patterns)
+    ] == sorted(others & set(stems))
+
+
+def test_the_script_of_the_page_works_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (script,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(script, "formats.md", "exec"), names)
+    splits = names["dataset"].info.splits
+    assert sum(split.num_images for split in splits.values()) == 8
+    assert all(split.num_images % 2 == 0 for split in splits.values())
 
 
 @pytest.mark.parametrize("option", [{"masks": "masks/{name}_*.png"}, {"components": True}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -125,6 +127,19 @@ def test_the_crossings_of_many_edges_are_taken_in_portions(monkeypatch):
         monkeypatch.setattr(shapes, "_MOST_CROSSINGS", most)
         np.testing.assert_array_equal(filled(ring, shape=(40, 40)), expected)
     assert expected.any()
+
+
+def test_an_outline_that_crosses_the_whole_image_many_times_takes_little_memory():
+    ring = np.random.default_rng(0).uniform(-1e6, 1e6, (5_000, 2))
+    tracemalloc.start()
+    try:
+        mask = polygon([ring], (2_000, 500)).mask
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # half of the edges cross all rows: 5 million crossings, 500 MB at once
+    assert 0.4 < mask.mean() < 0.6
+    assert peak < 100e6
 
 
 def test_a_circle_has_its_area():

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_MOST_CROSSINGS = 2**21  # held at once, 100 bytes each
+_MOST_CROSSINGS = 2**18  # held at once, 100 bytes each
 
 
 class Region(NamedTuple):
