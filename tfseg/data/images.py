@@ -188,6 +188,20 @@ def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.nd
         )
 
 
+def stated_size(image_path: Path, image: np.ndarray, path: Path, size: tuple[int, int]) -> None:
+    """Refuses an image of another `size` (height, width) than its annotation file `path` says.
+
+    Raises:
+        InputError: the sizes differ.
+    """
+    if image.shape[:2] != size:
+        stated, own = ("{} x {}".format(*pair) for pair in (size, image.shape[:2]))
+        raise InputError(
+            f"{image_path} must have the size that {path.name} says, {stated} (height x width); "
+            f"it has {own}. Give the image that was annotated."
+        )
+
+
 def load(path: Path) -> bytes:
     """Returns the content of a file.
 

@@ -91,12 +91,6 @@ def encode(
         )
     height, width = label.shape
     num_instances = count_instances(label)
-    classes = [1] * num_instances if class_of is None else [int(value) for value in class_of]
-    if len(classes) != num_instances or min(classes, default=1) < 1:
-        raise InputError(
-            f"class_of of {id!r} must be a class from 1 on for each of its {num_instances} "
-            f"instances; got {len(classes)} from {min(classes, default=1)} on."
-        )
     features = {
         "id": _bytes(id.encode()),
         "image": _bytes(_png(image, _IMAGE_LEVEL)),
@@ -105,8 +99,8 @@ def encode(
         "width": _integer(width),
         "num_instances": _integer(num_instances),
     }
-    if set(classes) - {1}:
-        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=classes))
+    if class_of is not None and set(_checked(id, class_of, num_instances)) - {1}:
+        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=class_of))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -171,6 +165,16 @@ def instance_ids(label: np.ndarray) -> np.ndarray:
 def count_instances(label: np.ndarray) -> int:
     """Returns how many ids above 0 are in `label` `[H, W]`."""
     return len(instance_ids(label))
+
+
+def _checked(id: str, class_of: Sequence[int], num_instances: int) -> Sequence[int]:
+    lowest = min(class_of, default=1)
+    if len(class_of) != num_instances or lowest < 1:
+        raise InputError(
+            f"class_of of {id!r} must be a class from 1 on for each of its {num_instances} "
+            f"instances; got {len(class_of)} from {lowest} on."
+        )
+    return class_of
 
 
 def _words(label: np.ndarray) -> np.ndarray:

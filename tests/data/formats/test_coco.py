@@ -223,7 +223,7 @@ WRONG = {
     ),
     "an unknown category": (
         {"annotations": [annotation([LEFT], category_id=9)]},
-        r"annotation 17 must have one of the categories 90, 3; got 9",
+        r"annotation 17 must have one of the categories 3, 90; got 9",
     ),
     "not a number": (
         {"annotations": [annotation([[0, 0, 1, float("nan"), 2, 2]])]},

@@ -15,27 +15,25 @@ file, in images/, or in folders named after the split or the file.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.data.formats.base import SPLIT_NAMES, SPLITS, Found, Item, Reading, Sample, listed
+from tfseg.data.formats.base import Found, Item, Reading, Sample, listed
+from tfseg.data.formats.coco_files import by_split, image_folders, instance_files
 from tfseg.data.formats.painting import paint
 from tfseg.data.formats.shapes import Region, decompress, polygon, run_lengths
 from tfseg.data.formats.texts import entry, first_file, inside, read_json, ring, shortened
-from tfseg.data.images import IMAGE_SUFFIXES, entries, read_image
+from tfseg.data.images import read_image, stated_size
 from tfseg.metrics.matching import IGNORE
 
 LAYOUT = (
     "annotations/instances_train2017.json and train2017/*.jpg, or annotations.json and images/, or "
     "JSON and images in train/, val/ and test/"
 )
-_SPLIT = re.compile(r"(?<![a-z])(train|valid|validation|val|test)(?![a-z])", re.IGNORECASE)
 
 
 class Shape(NamedTuple):
@@ -54,7 +52,7 @@ class Shape(NamedTuple):
 
 def matches(source: Path) -> bool:
     """Says whether there is a JSON file where this layout has them."""
-    return bool(_files(source))
+    return bool(instance_files(source))
 
 
 def find(source: Path, reading: Reading) -> Found:
@@ -64,24 +62,19 @@ def find(source: Path, reading: Reading) -> Found:
         InputError: a file of another shape, an image that is missing or outside of the source, or
             two files of one split.
     """
-    files: dict[str, Path] = {}
-    for path in _files(source):
-        split = split_of(path, source)
-        if split in files:
-            raise InputError(f"{files[split]} and {path} are both the split {split}. Keep one.")
-        files[split] = path
+    files = by_split(source, instance_files(source))
     if not files:
         raise InputError(f"{source} has no JSON file of COCO. Expected: {LAYOUT}.")
     contents = {split: read_json(path, _pack) for split, path in files.items()}
-    names = class_names(
-        (files[split], entry(content, "categories", list, place=files[split]))
-        for split, content in contents.items()
-    )
-    ordered = [split for split in SPLITS if split in files]
-    return Found(
-        {split: _items(source, files[split], contents.pop(split), names) for split in ordered},
-        tuple(names),
-    )
+    categories = {split: _categories(files[split], contents[split]) for split in files}
+    names = list(dict.fromkeys(name for ids in categories.values() for name in ids.values()))
+    if not names:
+        raise InputError(f"{source} must have at least one category; got none. Export them too.")
+    splits = {}
+    for split, path in files.items():
+        indices = {id: names.index(name) + 1 for id, name in categories[split].items()}
+        splits[split] = _items(source, path, contents.pop(split), indices)
+    return Found(splits, tuple(names))
 
 
 def read(item: Item, reading: Reading) -> Sample:
@@ -93,85 +86,18 @@ def read(item: Item, reading: Reading) -> Sample:
     """
     path, height, width, *shapes = item.annotations
     image = read_image(item.image)
-    if image.shape[:2] != (height, width):
-        raise InputError(
-            f"{item.image} must have the size that {path.name} says, {height} x {width} (height x "
-            f"width); it has {image.shape[0]} x {image.shape[1]}. Give the image that was "
-            "annotated."
-        )
+    stated_size(item.image, image, path, (height, width))
     regions = ((_region(shape, (height, width)), shape.class_index) for shape in shapes)
     return paint(image, regions, overlap=reading.overlap, name=item.image)
 
 
-def split_of(path: Path, source: Path) -> str:
-    """Returns the split that the name of a file, or else of its folder, says; train without."""
-    for name in (path.stem, path.parent.relative_to(source).name):
-        if found := _SPLIT.search(name):
-            return SPLIT_NAMES[found[1].lower()]
-    return "train"
-
-
-def class_names(files: Iterable[tuple[Path, list]]) -> list[str]:
-    """Returns the names of the categories of all files, in the order of their ids.
-
-    Raises:
-        InputError: a category without id or name, or no category at all.
-    """
-    names: list[str] = []
-    for path, categories in files:
-        for _, name in sorted(_categories(path, categories).items()):
-            if name not in names:
-                names.append(name)
-    if not names:
-        raise InputError("There must be at least one category; got none. Export them too.")
-    return names
-
-
-def image_folders(source: Path, path: Path) -> list[Path]:
-    """Returns the folders in which the images of a JSON file may lie."""
-    stem = re.sub(r"^(instances|panoptic)_", "", path.stem)
-    names = {
-        stem,
-        *(name for name, split in SPLIT_NAMES.items() if split == split_of(path, source)),
-    }
-    places = [path.parent, *(source / name for name in sorted(names)), source]
-    places += [source / "images" / name for name in sorted(names)]
-    folders = [folder for place in places for folder in (place, place / "images")]
-    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
-
-
-def _categories(path: Path, categories: list) -> dict[int, str]:
+def _categories(path: Path, content: Any) -> dict[int, str]:
+    """Returns the names of the categories, in the order of their ids."""
     names = {}
-    for record in categories:
+    for record in entry(content, "categories", list, place=path):
         place = f"A category in {path}"
         names[entry(record, "id", int, place=place)] = entry(record, "name", str, place=place)
-    return names
-
-
-def _files(source: Path) -> list[Path]:
-    folders = [path for path in entries(source) if path.is_dir()]
-    found = []
-    for folder in (source, *(path for path in folders if path.name in SPLIT_NAMES)):
-        found += [path for path in entries(folder) if _is_instances(path)]
-    for folder in (path for path in folders if path.name == "annotations"):
-        files = [path for path in entries(folder) if _is_instances(path)]
-        found += [path for path in files if path.stem.startswith("instances_")] or files
-    return found
-
-
-def _is_instances(path: Path) -> bool:
-    """Says whether a file is JSON, and not the annotation of one image, or of COCO panoptic."""
-    if path.suffix.lower() != ".json" or path.stem.startswith("panoptic_"):
-        return False
-    folders = (path.parent, path.parent.parent / "images")
-    images = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
-    return not (has_maps(path) or any(image.is_file() for image in images))
-
-
-def has_maps(path: Path) -> bool:
-    """Says whether a file has a folder of its name with PNG files, as one of COCO panoptic has."""
-    folder = path.with_suffix("")
-    return folder.is_dir() and any(file.suffix == ".png" for file in entries(folder))
+    return {id: names[id] for id in sorted(names)}
 
 
 def _pack(record: dict) -> dict:
@@ -194,9 +120,7 @@ def _counts(values: list) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def _items(source: Path, path: Path, content: Any, names: list[str]) -> list[Item]:
-    categories = _categories(path, entry(content, "categories", list, place=path))
-    indices = {id: names.index(name) + 1 for id, name in categories.items()}
+def _items(source: Path, path: Path, content: Any, indices: dict[int, int]) -> list[Item]:
     shapes: dict[int, list[Shape]] = {}
     for record in entry(content, "annotations", list, place=path):
         image_id, shape = _shape(record, path, indices)

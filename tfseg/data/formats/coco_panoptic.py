@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.data.formats.base import SPLIT_NAMES, SPLITS, Found, Item, Reading, Sample, listed
-from tfseg.data.formats.coco import has_maps, image_folders, split_of
+from tfseg.data.formats.base import Found, Item, Reading, Sample, listed
+from tfseg.data.formats.coco_files import by_split, image_folders, panoptic_files
 from tfseg.data.formats.texts import entry, first_file, inside, read_json
-from tfseg.data.images import entries, read_image, same_size
+from tfseg.data.images import read_image, same_size
 from tfseg.metrics.matching import IGNORE
 
 LAYOUT = (
@@ -32,7 +32,7 @@ LAYOUT = (
 
 def matches(source: Path) -> bool:
     """Says whether there is a JSON file with its folder of PNG files."""
-    return bool(_files(source))
+    return bool(panoptic_files(source))
 
 
 def find(source: Path, reading: Reading) -> Found:
@@ -42,17 +42,11 @@ def find(source: Path, reading: Reading) -> Found:
         InputError: a file of another shape, a file that is missing or outside of the source, two
             files of one split, or other categories in one of them.
     """
-    files: dict[str, Path] = {}
-    for path in _files(source):
-        split = split_of(path, source)
-        if split in files:
-            raise InputError(f"{files[split]} and {path} are both the split {split}. Keep one.")
-        files[split] = path
+    files = by_split(source, panoptic_files(source))
     if not files:
         raise InputError(f"{source} has no JSON file of COCO panoptic. Expected: {LAYOUT}.")
     splits, names = {}, None
-    for split in (split for split in SPLITS if split in files):
-        path = files[split]
+    for split, path in files.items():
         content = read_json(path)
         things = _things(path, entry(content, "categories", list, place=path))
         names = names or things
@@ -88,20 +82,6 @@ def read(item: Item, reading: Reading) -> Sample:
     class_of = {order[segment]: index for segment, index in classes.items() if index > 0}
     hidden = len(class_of) - np.count_nonzero(ids > 0)
     return Sample(image, ids[places].reshape(segments.shape), class_of, 0, int(hidden))
-
-
-def _files(source: Path) -> list[Path]:
-    folders = [source] + [
-        path
-        for path in entries(source)
-        if path.is_dir() and (path.name in SPLIT_NAMES or path.name == "annotations")
-    ]
-    return [
-        path
-        for folder in folders
-        for path in entries(folder)
-        if path.suffix == ".json" and has_maps(path)
-    ]
 
 
 def _things(path: Path, categories: list) -> dict[int, str | None]:

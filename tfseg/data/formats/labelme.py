@@ -29,7 +29,7 @@ from tfseg.data.formats.base import (
 from tfseg.data.formats.painting import paint
 from tfseg.data.formats.shapes import Region, circle, joined, placed, polygon
 from tfseg.data.formats.texts import entry, read_json, ring, shortened
-from tfseg.data.images import IMAGE_SUFFIXES, entries, read_image
+from tfseg.data.images import IMAGE_SUFFIXES, entries, read_image, stated_size
 from tfseg.metrics.matching import IGNORE
 
 LAYOUT = "NAME.json and NAME.jpg beside it, right in it or in train/, val/ and test/"
@@ -113,12 +113,7 @@ def _refuse_size(path: Path, image_path: Path, image: np.ndarray) -> None:
         entry(content, key, int, place=path, default=None) or image.shape[axis]
         for axis, key in enumerate(("imageHeight", "imageWidth"))
     )
-    if (height, width) != image.shape[:2]:
-        raise InputError(
-            f"{image_path} must have the size that {path.name} says, {height} x {width} (height x "
-            f"width); it has {image.shape[0]} x {image.shape[1]}. Give the image that was "
-            "annotated."
-        )
+    stated_size(image_path, image, path, (height, width))
 
 
 def _shapes(path: Path) -> list[_Shape]:
