@@ -161,3 +161,5 @@ def test_an_error_of_the_iterable_is_its_own_and_a_taken_place_is_refused_before
         convert_samples(broken(), tmp_path / "data")
     with pytest.raises(InputError, match="class_names must have a name for each class"):
         convert_samples([GOOD], tmp_path / "other", class_names=())
+    with pytest.raises(InputError, match=r"a name in UTF-8 for each class; got ' '\. Name it"):
+        convert_samples([GOOD], tmp_path / "other", class_names=("cell", " "))

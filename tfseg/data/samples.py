@@ -65,7 +65,7 @@ def convert_samples(
             remedy.
     """
     destination = Path(destination)
-    if not class_names or not all(isinstance(name, str) and name.strip() for name in class_names):
+    if not class_names or not all(isinstance(name, str) for name in class_names):
         raise InputError("class_names must have a name for each class. Say what the instances are.")
     check_destination(destination, overwrite=overwrite)
     parts = samples if isinstance(samples, Mapping) else {"train": samples}

@@ -103,6 +103,11 @@ def write_dataset(
         InputError: a sample or place that cannot be used, or no instances at all.
     """
     checks.whole("shard_size", shard_size, low=1)
+    for name in contents.class_names:
+        if not name.strip() or name != name.encode("utf-8", "ignore").decode():
+            raise InputError(
+                f"{contents.name} must have a name in UTF-8 for each class; got {name!r}. Name it."
+            )
     check_destination(destination, overwrite=overwrite)
     total = sum(map(len, contents.splits.values()))
     with staged(destination) as folder:

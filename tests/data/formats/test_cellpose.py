@@ -43,6 +43,7 @@ def write_ids(path, label=LABEL):
         ("a.png", "a_cp_masks.png"),
         ("a.tif", "a_seg.npy"),
         ("a_img.png", "a_masks.png"),
+        ("a_img.png", "a_img_masks.png"),
         ("a b é.png", "a b é_cp_masks.tif"),
     ],
 )
@@ -76,6 +77,12 @@ def test_the_folders_train_and_test_are_the_splits(tmp_path):
         (["a.png", "b.png", "a_masks.png"], r"Every image must have ids .* none for \S+b\.png"),
         (["a.png", "a_masks.png", "b_masks.png"], r"must have an image .* none for \S+b_masks\."),
         (["a.png", "a_masks.png", "a_seg.npy"], r"a_masks\.png and \S+a_seg\.npy are ids of one"),
+        (["a.png", "a_img.tif", "a_masks.png"], r"a\.png and \S+a_img\.tif are images of one name"),
+        (["a_flows.tif"], r"has no images\. Expected"),
+        (
+            ["train/a.png", "train/a_masks.png", "b.png"],
+            r"must have b\.png or split folders, not bo",
+        ),
         (["a.png", "a_masks.png", "notes.txt"], r"notes\.txt is no part of the layout"),
         (["a.png", "a.tif", "a_masks.png"], r"a\.tif must differ from a\.png beyond the suffix"),
     ],

@@ -140,6 +140,16 @@ def spoil_far_coordinates(folder: Path) -> None:
     write_coco(folder, "b c é.png", [[0, 0, 1e300, 0, 2, 4]])
 
 
+def spoil_class_name(folder: Path) -> None:
+    write_coco(folder, "b c é.png", [RING])
+    text = (folder / "annotations.json").read_text(encoding="utf-8")
+    (folder / "annotations.json").write_text(text.replace('"cell"', '"\\ud800"'), encoding="utf-8")
+
+
+def spoil_file_name(folder: Path) -> None:
+    write_coco(folder, "\ud800.png", [RING])
+
+
 def spoil_shape(folder: Path) -> None:
     write_coco(folder, "b c é.png", [RING])
     (folder / "annotations.json").write_text('[{"images": {}}]')
@@ -195,7 +205,7 @@ for source in sorted(Path(sys.argv[1]).iterdir()):
     try:
         convert(source, sys.argv[2])
     except tfseg.InputError as error:
-        print(error)
+        print(ascii(str(error)))
     else:
         raise SystemExit(f"{source} was converted")
 used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -154,6 +154,14 @@ def test_a_file_of_another_shape_is_refused(tmp_path, png, kind):
         labelme.find(tmp_path, Reading())
 
 
+def test_files_beside_split_folders_are_refused(tmp_path, png):
+    for name in ("train/a", "b"):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        write_labelme(png, tmp_path / f"{name}.json", [shape(LEFT)])
+    with pytest.raises(InputError, match=r"must have b\.png or split folders, not both"):
+        labelme.find(tmp_path, Reading())
+
+
 def test_an_image_of_another_size_and_files_without_a_partner_are_refused(tmp_path, png):
     write_labelme(png, tmp_path / "a.json", [shape(LEFT)], imageWidth=7)
     with pytest.raises(

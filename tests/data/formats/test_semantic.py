@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -144,6 +146,17 @@ def test_images_and_masks_without_a_partner_and_a_missing_table_are_refused(tmp_
     png(tmp_path / "labels" / "b.png", INDICES)
     png(tmp_path / "labels" / "b_L.png", INDICES)
     with pytest.raises(InputError, match=r"b\.png and \S+b_L\.png are masks of one image"):
+        semantic.find(tmp_path, Reading())
+    (tmp_path / "labels" / "b_L.png").unlink()
+    (tmp_path / "test").mkdir()
+    with pytest.raises(InputError, match=r"has no table of classes, or no masks\. Expected"):
+        semantic.find(tmp_path, Reading())
+    write_masks(png, tmp_path, "codes.txt", images="train/images/a.png", masks="train/masks/a.png")
+    with pytest.raises(InputError, match=r"must have images/ or split folders, not both"):
+        semantic.find(tmp_path, Reading())
+    for kind in ("images", "labels"):
+        shutil.rmtree(tmp_path / kind)
+    with pytest.raises(InputError, match=r"has no masks of test\. Expected"):
         semantic.find(tmp_path, Reading())
     (tmp_path / "codes.txt").unlink()
     with pytest.raises(InputError, match=r"has no table of classes, or no masks\. Expected"):

@@ -117,6 +117,14 @@ def test_names_of_another_form_are_refused(tmp_path, png, text, message):
         yolo.find(tmp_path, Reading())
 
 
+def test_images_beside_the_folders_of_the_splits_are_refused(tmp_path, png):
+    write_image(png, tmp_path / "images" / "train", tmp_path / "labels" / "train", f"0 {LEFT}")
+    png(tmp_path / "images" / "b.png", np.zeros((4, 6), np.uint8))
+    write_yaml(tmp_path)
+    with pytest.raises(InputError, match=r"images must have b\.png or split folders, not both"):
+        yolo.find(tmp_path, Reading())
+
+
 def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
     write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}")
     with pytest.raises(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg import checks
 from tfseg.checks import InputError
-from tfseg.data.images import entries
+from tfseg.data.images import entries, list_images
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
@@ -169,18 +169,26 @@ def refuse_unmatched(
         )
 
 
-def refuse_mixed(source: Path, kinds: Sequence[str]) -> None:
-    """Refuses a source that has folders of files beside split folders, which leave them out.
+def refuse_mixed(source: Path, kinds: Sequence[str] = ()) -> None:
+    """Refuses files beside split folders, which would be left out.
+
+    Args:
+        source: folder that may have split folders.
+        kinds: folders of files, such as images; without them the images right in `source`.
 
     Raises:
         InputError: it has both.
     """
     folders = split_folders(source)
-    mixed = [kind for kind in kinds if (source / kind).is_dir()]
-    if mixed and source not in folders.values():
+    if source in folders.values():
+        return
+    mixed = [f"{kind}/" for kind in kinds if (source / kind).is_dir()]
+    if not kinds:
+        mixed = [path.name for path in list_images(source)]
+    if mixed:
         raise InputError(
-            f"{source} must have {mixed[0]}/ or split folders, not both; got {mixed[0]}/ beside "
-            f"{', '.join(folders)}. Move {mixed[0]}/ away, or the split folders."
+            f"{source} must have {mixed[0]} or split folders, not both; got {mixed[0]} beside "
+            f"{', '.join(folders)}. Move {mixed[0]} away, or the split folders."
         )
 
 

@@ -24,6 +24,7 @@ from tfseg.data.formats.base import (
     Reading,
     Sample,
     by_stem,
+    refuse_mixed,
     refuse_unmatched,
     split_folders,
 )
@@ -73,6 +74,7 @@ def find(source: Path, reading: Reading) -> Found:
         InputError: an image without ids or the other way round, two files of ids of one image, or
             other files.
     """
+    refuse_mixed(source)
     return Found({split: _items(folder) for split, folder in split_folders(source).items()})
 
 
@@ -109,9 +111,16 @@ def _items(folder: Path) -> list[Item]:
             pictures.append(path)
         elif path.is_file() and not path.stem.endswith(_OTHERS):
             raise InputError(f"{path} is no part of the layout {LAYOUT}. Take it out of {folder}.")
-    images = {name.removesuffix("_img"): path for name, path in by_stem(pictures).items()}
+    images: dict[str, Path] = {}
+    for stem, path in by_stem(pictures).items():
+        name = stem if stem in labels else stem.removesuffix("_img")
+        if name in images:
+            raise InputError(f"{images[name]} and {path} are images of one name. Keep one.")
+        images[name] = path
     refuse_unmatched("image", images, "ids", labels, folder)
     refuse_unmatched("file of ids", labels, "an image", images, folder)
+    if not images:
+        raise InputError(f"{folder} has no images. Expected: {LAYOUT}.")
     return [Item(name, images[name], (labels[name],)) for name in sorted(images)]
 
 

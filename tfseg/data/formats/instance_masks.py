@@ -28,6 +28,7 @@ from tfseg.data.formats.base import (
     Sample,
     files_by_stem,
     listed,
+    refuse_mixed,
     refuse_unmatched,
     split_folders,
 )
@@ -39,6 +40,7 @@ LAYOUT = (
     "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, "
     "right in it or in train/, val/ and test/"
 )
+_KINDS = ("images", "masks")
 
 
 def matches(source: Path) -> bool:
@@ -57,12 +59,8 @@ def find(source: Path, reading: Reading) -> Found:
             alone, or folders ID beside train/ in `source`.
     """
     folders = split_folders(source)
-    mixed = [folder.name for folder in entries(source) if (folder / "masks").is_dir()]
-    if source not in folders.values() and set(mixed) - {path.name for path in folders.values()}:
-        raise InputError(
-            f"{source} must have folders of images or split folders, not both; got {mixed[0]}/ "
-            f"beside {', '.join(folders)}. Move {mixed[0]}/ away, or the split folders."
-        )
+    beside = [path for path in entries(source) if path not in folders.values()]
+    refuse_mixed(source, [path.name for path in beside if (path / "masks").is_dir()] + [*_KINDS])
     return Found({split: _items(folder, reading) for split, folder in folders.items()})
 
 
@@ -105,7 +103,7 @@ def _items(parent: Path, reading: Reading) -> list[Item]:
 
 
 def _item(folder: Path) -> Item:
-    for kind in ("images", "masks"):
+    for kind in _KINDS:
         if not (folder / kind).is_dir():
             raise InputError(f"{folder} has no folder {kind!r}. Expected: {LAYOUT}.")
     images = list(files_by_stem(folder / "images", IMAGE_SUFFIXES).values())

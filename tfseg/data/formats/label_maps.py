@@ -48,7 +48,7 @@ def find(source: Path, reading: Reading) -> Found:
         InputError: a folder is missing or empty, an image without label or the other way round, or
             both images/ and train/ in `source`.
     """
-    refuse_mixed(source, _KINDS)
+    refuse_mixed(source, (*_KINDS, "masks"))
     return Found({split: _items(folder) for split, folder in split_folders(source).items()})
 
 

@@ -23,6 +23,7 @@ from tfseg.data.formats.base import (
     Reading,
     Sample,
     by_stem,
+    refuse_mixed,
     refuse_unmatched,
     split_folders,
 )
@@ -57,6 +58,7 @@ def find(source: Path, reading: Reading) -> Found:
     Raises:
         InputError: a file of another shape, or an image without JSON file or the other way round.
     """
+    refuse_mixed(source)
     files = {}
     for split, folder in split_folders(source).items():
         images, annotations = _files(folder), _files(folder, (".json",))

@@ -26,6 +26,7 @@ from tfseg.data.formats.base import (
     Reading,
     Sample,
     files_by_stem,
+    refuse_mixed,
     refuse_unmatched,
     split_folders,
 )
@@ -62,6 +63,10 @@ def find(source: Path, reading: Reading) -> Found:
     path, folders = table_file(source), _folders(source)
     if path is None or not folders:
         raise InputError(f"{source} has no table of classes, or no masks. Expected: {LAYOUT}.")
+    refuse_mixed(source, ("images", "labels", "masks"))
+    refuse_mixed(source)
+    if alone := [split for split in split_folders(source) if split not in folders]:
+        raise InputError(f"{source} has no masks of {', '.join(alone)}. Expected: {LAYOUT}.")
     table = read_table(path)
     return Found(
         {split: _items(*folders[split], table) for split in SPLITS if split in folders},

@@ -25,6 +25,7 @@ from tfseg.data.formats.base import (
     by_stem,
     files_by_stem,
     listed,
+    refuse_mixed,
     refuse_unmatched,
     split_folders,
 )
@@ -57,6 +58,9 @@ def find(source: Path, reading: Reading) -> Found:
         InputError: a folder or data.yaml is missing, or a text without an image.
     """
     names = _class_names(source)
+    for folder in (source / "images", source / "labels"):
+        if folder.is_dir():
+            refuse_mixed(folder)
     splits = {}
     for split, (image_folder, label_folder) in _folders(source).items():
         for folder in (image_folder, label_folder):
