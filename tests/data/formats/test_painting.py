@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tfseg.checks import InputError
-from tfseg.data.formats.painting import paint
+from tfseg.data.formats import painting
+from tfseg.data.formats.painting import paint, renumbered
 from tfseg.data.formats.shapes import Region
 from tfseg.metrics.matching import IGNORE
 
@@ -68,6 +69,19 @@ def test_more_instances_than_the_table_of_areas_starts_with():
     )
     assert sample.label.tolist() == [[1, *range(1, 300)]]
     assert sample.overlap_pixels == 298
+
+
+@pytest.mark.parametrize("block", [1, 7, 2**22])
+def test_rows_are_looked_up_in_portions(monkeypatch, block):
+    monkeypatch.setattr(painting, "_BLOCK", block)
+    values = np.random.default_rng(0).integers(0, 4, (5, 3)) * 10**6
+    present = np.unique(values)
+    made = renumbered(values, present, np.array([7, -1, 0, 9])[: len(present)])
+    assert made.tolist() == np.array([7, -1, 0, 9])[values // 10**6].tolist()
+    large, small = np.ones((5, 3), bool), np.eye(5, 3, dtype=bool)
+    regions = ((Region(mask), 1) for mask in (large, small))
+    sample = paint(np.zeros((5, 3, 1)), regions, overlap="smaller_wins", name=Path("a.png"))
+    assert sample.label.tolist() == (1 + np.eye(5, 3, dtype=int)).tolist()
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 6), st.just(1), st.just(6))))

@@ -17,6 +17,7 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.formats.base import SPLITS, Found, Item, Reading, Sample, refuse_unmatched
+from tfseg.data.formats.painting import renumbered
 from tfseg.data.images import entries, read_image, read_label, same_size
 from tfseg.metrics.matching import IGNORE
 
@@ -69,9 +70,9 @@ def read(item: Item, reading: Reading) -> Sample:
     (path,) = item.annotations
     image, stored = read_image(item.image), read_label(path)
     same_size(item.image, image, path, stored)
-    values, places = np.unique(stored, return_inverse=True)
-    ids, class_of = np.zeros(len(values), np.int32), {}
-    for index, value in enumerate(values.tolist()):
+    present = np.unique(stored)
+    ids, class_of = np.zeros(len(present), np.int32), {}
+    for index, value in enumerate(present.tolist()):
         label, counted = (value // 1000, True) if value >= 1000 else (value, False)
         if label not in _CLASSES and label not in _BACKGROUND and label not in _VOID:
             raise InputError(
@@ -83,7 +84,7 @@ def read(item: Item, reading: Reading) -> Sample:
             class_of[len(class_of) + 1] = _INDEX[label]
         elif label in _CLASSES or label in _VOID:
             ids[index] = IGNORE
-    return Sample(image, ids[places].reshape(stored.shape), class_of)
+    return Sample(image, renumbered(stored, present, ids), class_of)
 
 
 def _items(source: Path, split: str) -> list[Item]:

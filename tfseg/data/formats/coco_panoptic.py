@@ -20,6 +20,7 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.formats.base import Found, Item, Reading, Sample, listed
 from tfseg.data.formats.coco_files import by_split, image_folders, panoptic_files
+from tfseg.data.formats.painting import renumbered
 from tfseg.data.formats.texts import entry, first_file, inside, read_json
 from tfseg.data.images import read_image, same_size
 from tfseg.metrics.matching import IGNORE
@@ -68,10 +69,10 @@ def read(item: Item, reading: Reading) -> Sample:
     if colours.dtype != np.uint8 or colours.shape[-1] < 3:
         raise InputError(f"{path} must be an RGB picture of 8 bits. Give the PNG of the segments.")
     segments = colours[..., :3].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
-    values, places = np.unique(segments, return_inverse=True)
-    ids = np.zeros(len(values), np.int32)
+    present = np.unique(segments)
+    ids = np.zeros(len(present), np.int32)
     order = {segment: index for index, segment in enumerate(classes, start=1)}
-    for index, value in enumerate(values.tolist()):
+    for index, value in enumerate(present.tolist()):
         if value and value not in classes:
             raise InputError(
                 f"{path} has the segment {value}, which the JSON file does not list. Export it "
@@ -81,7 +82,8 @@ def read(item: Item, reading: Reading) -> Sample:
         ids[index] = order[value] if class_index > 0 else class_index
     class_of = {order[segment]: index for segment, index in classes.items() if index > 0}
     hidden = len(class_of) - np.count_nonzero(ids > 0)
-    return Sample(image, ids[places].reshape(segments.shape), class_of, 0, int(hidden))
+    label = renumbered(segments, present, ids)
+    return Sample(image, label, class_of, hidden_instances=int(hidden))
 
 
 def _things(path: Path, categories: list) -> dict[int, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from tfseg.checks import InputError
 from tfseg.data.formats.base import Sample
 from tfseg.data.formats.shapes import Region
 from tfseg.metrics.matching import IGNORE
+
+_BLOCK = 2**22  # pixels looked up at once
 
 
 def paint(
@@ -43,19 +45,45 @@ def paint(
         if id == len(areas):
             areas = np.concatenate([areas, np.zeros_like(areas)])
         areas[id] = np.count_nonzero(mask)
-        owners = label[window]
-        claimed = mask & (owners > 0)
-        wins = mask & ~claimed
-        if claimed.any():
-            if overlap == "error":
-                raise InputError(_refused(name, claimed, id, owners))
-            contested[window] |= claimed
-            if overlap == "smaller_wins":
-                wins |= claimed & (areas[id] < areas[owners])
-        owners[wins] = id
+        claimed = mask & (label[window] > 0)
+        if overlap == "error" and claimed.any():
+            raise InputError(_refused(name, claimed, id, label[window]))
+        contested[window] |= claimed
+        if overlap == "smaller_wins" and claimed.any():
+            claimed &= ~_larger(label[window], areas > areas[id])
+        label[window][mask & ~claimed] = id
     hidden = len(class_of) - np.count_nonzero(np.unique(label))
     label[ignored & (label == 0)] = IGNORE
     return Sample(image, label, class_of, int(np.count_nonzero(contested)), int(hidden))
+
+
+def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Returns for each of the `values` `[H, W]` the one of `ids` `[N]` that belongs to it, int32.
+
+    Args:
+        values: whole numbers.
+        present: `[N]`, those that occur, ascending.
+        ids: `[N]`, of each of them.
+    """
+    made = np.empty(values.shape, np.int32)
+    for rows in _blocks(values):
+        made[rows] = ids[np.searchsorted(present, values[rows])]
+    return made
+
+
+def _larger(owners: np.ndarray, is_larger: np.ndarray) -> np.ndarray:
+    """Returns which pixels `[h, w]` belong to one of the larger instances."""
+    made = np.empty(owners.shape, bool)
+    for rows in _blocks(owners):
+        made[rows] = is_larger[owners[rows]]
+    return made
+
+
+def _blocks(array: np.ndarray) -> Iterator[slice]:
+    """Yields the rows in portions: NumPy makes 64-bit numbers of the indices of a table."""
+    height, width = array.shape
+    step = max(1, _BLOCK // max(1, width))
+    return (slice(start, start + step) for start in range(0, height, step))
 
 
 def _refused(name: Path, claimed: np.ndarray, id: int, owners: np.ndarray) -> str:

@@ -31,6 +31,7 @@ from tfseg.data.formats.base import (
     split_folders,
 )
 from tfseg.data.formats.class_tables import FILES, ClassTable, read_table, table_file
+from tfseg.data.formats.painting import renumbered
 from tfseg.data.images import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
@@ -142,7 +143,7 @@ def _colours(path: Path) -> np.ndarray:
 def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
     """Returns the classes `[H, W]` int32, 0 = background, -1 = ignored."""
     known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
-    present, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    present, counts = np.unique(values, return_counts=True)
     for value, count in zip(present.tolist(), counts.tolist(), strict=True):
         if value not in known:
             shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"
@@ -150,5 +151,5 @@ def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
                 f"{path} must have the values of the table of classes; {count} pixels have "
                 f"{shown}. Add it to the table, as void where it is none."
             )
-    mapped = np.array([known[value] for value in present.tolist()], np.int32)
-    return mapped[places].reshape(values.shape)
+    ids = np.array([known[value] for value in present.tolist()], np.int32)
+    return renumbered(values, present, ids)
