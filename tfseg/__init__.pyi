@@ -17,8 +17,10 @@ from .checks import InputError
 from .config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from .data.check import Finding, check
 from .data.convert import convert
+from .data.formats.base import Reading
 from .data.pipeline import augmented, training_batches, validation_batches
 from .data.replay import Replay, replay
+from .data.samples import convert_samples
 from .data.store import Dataset
 from .evaluation.bench import StageSpeed, bench
 from .evaluation.evaluate import evaluate
@@ -41,6 +43,7 @@ __all__ = [
     "Instances",
     "ModelConfig",
     "PredictReport",
+    "Reading",
     "Replay",
     "RunConfig",
     "Segmenter",
@@ -56,6 +59,7 @@ __all__ = [
     "check",
     "config",
     "convert",
+    "convert_samples",
     "data",
     "evaluate",
     "evaluate_pairs",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def test_convert_prints_the_splits_with_their_counts(tfseg, files, tmp_path):
@@ -13,6 +17,44 @@ def test_convert_prints_the_splits_with_their_counts(tfseg, files, tmp_path):
     assert sorted(rows[1:3]) == [["train", "6", "12", "1"], ["val", "2", "4", "1"]]
     assert rows[3] == ["data", "set:", str(tmp_path / "data")]
     assert "convert 8/8" in result.err
+
+
+def test_convert_prints_classes_and_what_was_decided(tfseg, tmp_path):
+    ring = [0, 0, 2, 0, 2, 4, 0, 4]  # 8 pixels
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
+        "annotations": [
+            {"image_id": 1, "category_id": id, "segmentation": [ring]} for id in (1, 2)
+        ],
+        "categories": [{"id": 1, "name": "cell"}, {"id": 2, "name": "dog"}],
+    }
+    (tmp_path / "files").mkdir()
+    Image.fromarray(np.zeros((4, 6), np.uint8)).save(tmp_path / "files" / "a.png")
+    (tmp_path / "files" / "all.json").write_text(json.dumps(content))
+    result = tfseg("convert", tmp_path / "files", tmp_path / "data", "--overlap=first")
+    assert result.code == 0
+    assert "classes: cell, dog\n" in result.out
+    assert "tfseg: pixels that several instances claim (first): 8\n" in result.err
+    assert "outside of the image, or too small): 1\n" in result.err
+    refused = tfseg("convert", tmp_path / "files", tmp_path / "other", "--overlap=error")
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert not (tmp_path / "other").exists()
+
+
+def test_convert_splits_by_a_table_and_by_groups(tfseg, files, tmp_path):
+    rows = [f"{index:02d},{'train' if index < 5 else 'test'}" for index in range(8)]
+    (tmp_path / "splits.csv").write_text("\n".join(["id,split", *rows]))
+    (tmp_path / "groups.csv").write_text("\n".join(["id,group", *rows]))
+    table = ("--split_table", tmp_path / "splits.csv")
+    result = tfseg("convert", files, tmp_path / "one", *table, "--groups", tmp_path / "groups.csv")
+    assert result.code == 0
+    assert [line.split()[:2] for line in result.out.splitlines()[1:3]] == [
+        ["train", "5"],
+        ["test", "3"],
+    ]
+    refused = tfseg("convert", files, tmp_path / "two", *table, "--groups", "^0")
+    assert refused.code == 2
+    assert "Group '0' must be in one split; it is in train and in test." in refused.err
 
 
 def test_convert_leaves_nothing_where_the_source_is_missing(tfseg, tmp_path):

@@ -65,10 +65,16 @@ def stored(data: Path) -> list[bytes]:
     return list(tf.data.TFRecordDataset(str(shard_of(data))).as_numpy_iterator())
 
 
-def record(*rows: list[int], id: str = "x", dtype: str = "uint8", channels: int = 1) -> bytes:
+def record(
+    *rows: list[int],
+    id: str = "x",
+    dtype: str = "uint8",
+    channels: int = 1,
+    classes: list[int] | None = None,
+) -> bytes:
     """Returns the record of a label map with these rows, and of an image of its size."""
     label = np.array(rows, np.int32)
-    return encode(id, np.zeros((*label.shape, channels), dtype), label)
+    return encode(id, np.zeros((*label.shape, channels), dtype), label, classes)
 
 
 def changed(serialized: bytes, **values: int | bytes) -> bytes:
@@ -205,6 +211,18 @@ FAULTY = {
         ),
         "An id is above 2147483647: it would become negative.",
     ),
+    "class": (
+        record([9, 0], classes=[2]),
+        "There must be a class from 1 to 1 for each of 1 instances; there are 1, [2].",
+    ),
+    "classes": (
+        changed(
+            record([9, 8], classes=[1, 2]),
+            label=imagecodecs.png_encode(np.array([[9, 0]], np.uint16)),
+            num_instances=1,
+        ),
+        "There must be a class from 1 to 1 for each of 1 instances; there are 2, [1, 2].",
+    ),
 }
 
 
@@ -224,6 +242,14 @@ def test_an_image_without_instances_is_a_warning(data):
     rewrite(data, [record([0, 0, 0], id="é")], num_instances=0)
     remedy = "Check that nothing is to be seen in it."
     assert check(data) == [Finding("warning", "train/é", "The image has no instances.", remedy)]
+
+
+def test_ignored_pixels_are_no_instance_and_may_be_in_pieces(data):
+    rewrite(data, [record([-1, 0, -1], [0, 5, 0])], num_instances=1)
+    assert check(data) == []
+    rewrite(data, [record([-1, 0, -1])], num_instances=0)
+    (finding,) = check(data)
+    assert finding.message == "The image has no instances."
 
 
 def test_instances_in_several_pieces_are_a_warning(data):

@@ -14,32 +14,39 @@ from tfseg.data.records import decode, encode, parse
 
 
 @st.composite
-def samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+def samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, list[int] | None]:
     height, width = draw(st.integers(1, 6)), draw(st.integers(1, 6))
     dtype, channels = draw(st.sampled_from(["uint8", "uint16"])), draw(st.sampled_from([1, 3]))
     highest = draw(st.sampled_from([1, 255, 65535, 65536, 2**31 - 1]))
     image = draw(arrays.arrays(dtype, (height, width, channels)))
-    ids = st.integers(0, highest)
-    return image, draw(arrays.arrays(np.int32, (height, width), elements=ids))
+    ids = st.integers(draw(st.sampled_from([0, -1])), highest)
+    label = draw(arrays.arrays(np.int32, (height, width), elements=ids))
+    count = len(set(label[label > 0].tolist()))
+    classes = st.none() | st.lists(st.integers(1, 999), min_size=count, max_size=count)
+    return image, label, draw(classes)
 
 
 @given(samples())
 def test_any_sample_is_encoded_and_decoded_unchanged(sample):
-    image, label = sample
-    serialized = encode("cell é", image, label)
+    image, label, classes = sample
+    serialized = encode("cell é", image, label, classes)
+    expected = [1] * len(set(label[label > 0].tolist())) if classes is None else classes
     decoded = decode(tf.constant(serialized), channels=image.shape[-1], dtype=image.dtype.name)
     assert decoded["id"].numpy().decode() == "cell é"
     assert decoded["image"].dtype == image.dtype
     assert decoded["label"].dtype == tf.int32
     np.testing.assert_array_equal(decoded["image"], image)
     np.testing.assert_array_equal(decoded["label"], label)
+    assert decoded["class_of"].dtype == tf.int32
+    assert decoded["class_of"].numpy().tolist() == expected
 
     record = parse(serialized)
     np.testing.assert_array_equal(record.image, image)
     np.testing.assert_array_equal(record.label, label)
     assert (record.height, record.width) == label.shape
-    assert record.num_instances == len(set(label.ravel().tolist()) - {0})
-    assert encode("cell é", image, label) == serialized
+    assert record.num_instances == len(expected)
+    assert record.class_of.tolist() == expected
+    assert encode("cell é", image, label, classes) == serialized
 
 
 def test_grey_becomes_rgb_and_8_bits_become_16_when_the_data_set_has_them():
@@ -74,11 +81,27 @@ def test_an_image_of_another_form_is_refused(image):
 
 @pytest.mark.parametrize(
     "label",
-    [np.zeros((3, 2), np.int32), np.zeros((2, 3), np.int64), np.full((2, 3), -1, np.int32)],
+    [np.zeros((3, 2), np.int32), np.zeros((2, 3), np.int64), np.full((2, 3), -2, np.int32)],
 )
 def test_a_label_of_another_form_is_refused(label):
     with pytest.raises(InputError, match="The label of 'a' must be"):
         encode("a", np.zeros((2, 3, 1), np.uint8), label)
+
+
+@pytest.mark.parametrize("classes", [[], [1], [1, 2, 3], [0, 1]])
+def test_a_class_from_1_on_is_needed_for_each_instance(classes):
+    label = np.array([[0, -1, 5, 9]], np.int32)
+    with pytest.raises(
+        InputError, match="class_of of 'a' must be a class from 1 on for each of its"
+    ):
+        encode("a", np.zeros((1, 4, 1), np.uint8), label, classes)
+
+
+def test_records_of_one_class_are_as_they_were_before_there_were_classes():
+    image, label = np.zeros((1, 4, 1), np.uint8), np.array([[0, 1, 5, 9]], np.int32)
+    serialized = encode("a", image, label, [1, 1, 1])
+    assert serialized == encode("a", image, label)
+    assert "class_of" not in tf.train.Example.FromString(serialized).features.feature
 
 
 @pytest.mark.parametrize("serialized", [b"", b"garbage", tf.train.Example().SerializeToString()])

@@ -80,6 +80,7 @@ INFOS = st.builds(
     dtype=st.sampled_from(["uint8", "uint16"]),
     class_names=st.lists(TEXT, max_size=2).map(tuple),
     overlap_pixels=COUNT,
+    hidden_instances=COUNT,
     splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 
@@ -139,7 +140,21 @@ def test_a_file_that_is_not_utf_8_is_damaged(copied):
         Dataset.open(copied)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(DatasetInfo)])
+REQUIRED = [
+    field.name for field in dataclasses.fields(DatasetInfo) if field.name != "hidden_instances"
+]
+
+
+def test_a_data_set_of_version_1_0_is_read(dataset, copied):
+    def age(content):
+        content["version"] = "1.0"
+        del content["hidden_instances"]
+
+    edit(copied, age)
+    assert Dataset.open(copied).info == dataclasses.replace(dataset.info, version="1.0")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
 def test_every_entry_must_be_there(copied, name):
     edit(copied, lambda content: content.pop(name))
     with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):

@@ -1,8 +1,8 @@
 """Turns a folder of images and instance annotations into a data set of sharded records.
 
-SOURCE is either two folders, images/ and labels/, with one id map for each image (16-bit PNG or
-TIFF, 0 = background), or one folder for each image, ID/images/ID.png with one mask for each
-instance in ID/masks/*.png. DEST gets TFRecord files and dataset.json.
+SOURCE is a folder in one of the usual layouts: label maps, one mask for each instance, Cellpose,
+COCO instances and panoptic, Cityscapes, Pascal VOC, LabelMe, YOLO or semantic masks; each is shown
+in docs/formats.md. DEST gets TFRecord files and dataset.json.
 
 Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 """
@@ -10,12 +10,25 @@ Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tfseg.commands.options import Parser
-from tfseg.commands.output import print_table
+from tfseg.commands.output import note, print_table
 from tfseg.commands.progress import progress
 
-FORMATS = ("instance_masks", "label_maps")
+FORMATS = (
+    "cellpose",
+    "cityscapes",
+    "coco",
+    "coco_panoptic",
+    "instance_masks",
+    "label_maps",
+    "labelme",
+    "pascal_voc",
+    "semantic",
+    "yolo",
+)
+OVERLAPS = ("smaller_wins", "first", "error")
 
 
 def add_options(parser: Parser) -> None:
@@ -25,6 +38,18 @@ def add_options(parser: Parser) -> None:
     add("destination", metavar="DEST", type=Path, help="folder of the data set, made here")
     add("--format", choices=FORMATS, help="layout of SOURCE; found out where it is not given")
     add(
+        "--overlap",
+        choices=OVERLAPS,
+        default="smaller_wins",
+        help="whose a pixel is that several instances claim",
+    )
+    add("--masks", metavar="PATTERN", help="of instance_masks, such as 'masks/{name}_*.png'")
+    add(
+        "--components",
+        action="store_true",
+        help="of semantic: every connected part of a class is an instance",
+    )
+    add(
         "--val_fraction",
         type=float,
         default=0.0,
@@ -32,8 +57,24 @@ def add_options(parser: Parser) -> None:
         help="share of the training images set aside as the split val, in [0, 1)",
     )
     add("--seed", type=int, default=0, help="of the choice of images set aside")
+    add(
+        "--groups",
+        metavar="EXPRESSION|FILE.csv",
+        help="what stays in one split: a regular expression that finds the group in the id, or a "
+        "table with the columns id and group",
+    )
+    add(
+        "--split_table",
+        metavar="FILE.csv",
+        type=Path,
+        help="table with the columns id and split, of every image",
+    )
     add("--shard_size", type=int, default=256, metavar="IMAGES", help="images in one file")
-    add("--class_name", default="object", metavar="NAME", help="what the instances are")
+    add(
+        "--class_name",
+        metavar="NAME",
+        help="what the instances are, where the format knows no classes; else object",
+    )
     add("--overwrite", action="store_true", help="replace a data set that is at DEST")
 
 
@@ -41,32 +82,31 @@ def run(
     *,
     source: Path,
     destination: Path,
-    format: str | None,
-    val_fraction: float,
-    seed: int,
-    shard_size: int,
-    class_name: str,
-    overwrite: bool,
+    overlap: str,
+    masks: str | None,
+    components: bool,
+    **options: Any,
 ) -> int:
     """Converts, and prints the splits with their counts."""
     from tfseg.data.convert import convert
+    from tfseg.data.formats.base import Reading
 
+    reading = Reading(overlap=overlap, masks=masks, components=components)
     with progress("convert") as report:
-        dataset = convert(
-            source,
-            destination,
-            format=format,
-            val_fraction=val_fraction,
-            seed=seed,
-            shard_size=shard_size,
-            class_name=class_name,
-            overwrite=overwrite,
-            on_progress=report,
-        )
-    splits = dataset.info.splits.items()
+        dataset = convert(source, destination, reading=reading, on_progress=report, **options)
+    info = dataset.info
     print_table(
         [("split", "images", "instances", "shards")]
-        + [(name, s.num_images, s.num_instances, len(s.shards)) for name, s in splits]
+        + [(name, s.num_images, s.num_instances, len(s.shards)) for name, s in info.splits.items()]
     )
+    if len(info.class_names) > 1:
+        print(f"classes: {', '.join(info.class_names)}")
+    if info.overlap_pixels:
+        note(f"pixels that several instances claim ({overlap}): {info.overlap_pixels}")
+    if info.hidden_instances:
+        note(
+            "instances without a pixel (covered by others, outside of the image, or too small): "
+            f"{info.hidden_instances}"
+        )
     print(f"data set: {destination}")
     return 0

@@ -152,6 +152,12 @@ def _errors(info: DatasetInfo, record: Record) -> Iterator[str]:
         )
     if label.max() > MAX_ID:
         yield f"An id is above {MAX_ID}: it would become negative."
+    classes, known = record.class_of, len(info.class_names)
+    if len(classes) != count_instances(label) or not ((classes >= 1) & (classes <= known)).all():
+        yield (
+            f"There must be a class from 1 to {known} for each of {count_instances(label)} "
+            f"instances; there are {len(classes)}, {sorted(set(classes.tolist()))}."
+        )
     if count_instances(label) != record.num_instances:
         yield f"The label has {count_instances(label)} instances, stored is {record.num_instances}."
 
@@ -160,12 +166,14 @@ def _warnings(place: str, label: np.ndarray) -> Iterator[Finding]:
     components = measure.label(label, background=0, connectivity=2)
     first = np.unique(components, return_index=True)[1]
     ids, pieces = np.unique(label.flat[first], return_counts=True)
-    if not ids.any():
+    if not (ids > 0).any():
         remedy = "Check that nothing is to be seen in it."
         yield Finding("warning", place, "The image has no instances.", remedy)
     broken = ids[(pieces > 1) & (ids > 0)]
     if broken.size:
         shown = ", ".join(map(str, broken[:5])) + (" and more" if broken.size > 5 else "")
-        message = f"Several pieces in {broken.size} of {np.count_nonzero(ids)} instances: {shown}."
+        message = (
+            f"Several pieces in {broken.size} of {np.count_nonzero(ids > 0)} instances: {shown}."
+        )
         remedy = "Give each piece an id of its own if they are separate objects."
         yield Finding("warning", place, message, remedy)

@@ -1,31 +1,27 @@
 """Image files: reading pictures and label maps, writing them.
 
-PNG, JPEG and TIFF, recognised by their content. Nothing is rescaled or cut to 8 bit, and a damaged
-or truncated file is an error, never a partial picture. Orientation tags are not applied: pixels are
-taken as they are stored.
+PNG, JPEG and TIFF (label maps: npy too), recognised by their content. Nothing is rescaled or cut to
+8 bit, and a damaged or truncated file is an error, never a partial picture. Orientation tags are
+not applied: pixels are taken as they are stored.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image
 
 from tfseg.checks import InputError
+from tfseg.data.decoding import JPEG, decode, decode_numbers
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-LABEL_SUFFIXES = (".png", ".tif", ".tiff")
+MASK_SUFFIXES = (".png", ".tif", ".tiff")
+LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy")
 MAX_ID = 2**31 - 1
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-_PNG_END = b"IEND\xaeB`\x82"
-
-# tifffile logs what it then raises; without a handler Python would print that to stderr as well.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+_SAVE_IDS = "Save one id for each pixel as 16-bit grey PNG or 32-bit TIFF."
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -42,7 +38,7 @@ def read_image(path: str | Path) -> np.ndarray:
         InputError: missing, not an image, damaged, several pictures, or pixels of another kind.
     """
     path = Path(path)
-    image = _decode(path, _load(path))
+    image = decode(path, load(path))
     image = image if image.ndim == 3 else image[..., None]
     channels = image.shape[-1]
     if channels not in (1, 2, 3, 4):
@@ -50,14 +46,15 @@ def read_image(path: str | Path) -> np.ndarray:
             f"{path} must have 1 (grey), 3 (RGB) or 4 (RGBA) channels; got {channels}. "
             "Save the channels you need as a grey or RGB picture."
         )
-    return _standard_type(path, image[..., :1] if channels == 2 else image)
+    return standard_type(path, image[..., :1] if channels == 2 else image)
 
 
 def read_label(path: str | Path) -> np.ndarray:
     """Reads a label map.
 
     Args:
-        path: a PNG or TIFF file with one whole number a pixel.
+        path: a PNG, TIFF or npy file with one whole number a pixel; of a PNG with a palette the
+            numbers are those of the palette's entries.
 
     Returns:
         `[H, W]` int32 instance ids, 0 = background.
@@ -67,25 +64,32 @@ def read_label(path: str | Path) -> np.ndarray:
             [0, 2147483647].
     """
     path = Path(path)
-    data = _load(path)
-    save = "Save one id for each pixel as 16-bit grey PNG or 32-bit TIFF."
-    if data.startswith(_JPEG):
-        raise InputError(f"{path} must be PNG or TIFF; JPEG changes ids. {save}")
-    label = _decode(path, data)
-    if label.ndim == 3:
+    data = load(path)
+    if data.startswith(JPEG):
+        raise InputError(f"{path} must be PNG or TIFF; JPEG changes ids. {_SAVE_IDS}")
+    return as_label(path, decode_numbers(path, data))
+
+
+def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:
+    """Returns ids that a file holds as int32.
+
+    Raises:
+        InputError: not one whole number in [0, 2147483647] a pixel.
+    """
+    if ids.ndim == 3:
         raise InputError(
-            f"{path} must hold one instance id a pixel; got {label.shape[-1]} channels. {save}"
+            f"{path} must hold one instance id a pixel; got {ids.shape[-1]} channels. {_SAVE_IDS}"
         )
-    if label.dtype.kind not in "bui":
-        raise InputError(f"{path} must have whole numbers as ids; got {label.dtype}. {save}")
-    if data.startswith(_PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
-        label = label // (255 // (2 ** data[24] - 1))
-    low, high = int(label.min()), int(label.max())
+    if ids.ndim != 2 or not ids.size:
+        raise InputError(f"{path} must be a map [H, W]; got {list(ids.shape)}. {_SAVE_IDS}")
+    if ids.dtype.kind not in "bui":
+        raise InputError(f"{path} must have whole numbers as ids; got {ids.dtype}. {_SAVE_IDS}")
+    low, high = int(ids.min()), int(ids.max())
     if low < 0 or high > MAX_ID:
         raise InputError(
             f"{path} must have ids in [0, {MAX_ID}]; got {low} to {high}. Renumber the instances."
         )
-    return label.astype(np.int32)
+    return ids.astype(np.int32)
 
 
 def write_label(path: str | Path, label: np.ndarray) -> Path:
@@ -184,7 +188,26 @@ def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.nd
         )
 
 
-def _load(path: Path) -> bytes:
+def stated_size(image_path: Path, image: np.ndarray, path: Path, size: tuple[int, int]) -> None:
+    """Refuses an image of another `size` (height, width) than its annotation file `path` says.
+
+    Raises:
+        InputError: the sizes differ.
+    """
+    if image.shape[:2] != size:
+        stated, own = ("{} x {}".format(*pair) for pair in (size, image.shape[:2]))
+        raise InputError(
+            f"{image_path} must have the size that {path.name} says, {stated} (height x width); "
+            f"it has {own}. Give the image that was annotated."
+        )
+
+
+def load(path: Path) -> bytes:
+    """Returns the content of a file.
+
+    Raises:
+        InputError: missing, or it cannot be read.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
@@ -193,88 +216,12 @@ def _load(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _decode(path: Path, data: bytes) -> np.ndarray:
-    """Returns the pixels `[H, W]` or `[H, W, C]` of a file, of the type stored."""
-    decoder = next(
-        (decoder for start, decoder in _DECODERS.items() if data.startswith(start)), None
-    )
-    if decoder is None:
-        raise InputError(
-            f"{path} must be a PNG, JPEG or TIFF image; its content is something else. "
-            "Convert it, or take it out of the folder."
-        )
-    try:
-        array = decoder(data)
-    except _NotOnePicture as error:
-        raise InputError(f"{path} {error}") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders raise all kinds of things on damaged bytes
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"{path} is damaged or cut short ({reason}). Replace the file.") from error
-    if not array.size:
-        raise InputError(f"{path} has no pixels. Replace the file.")
-    return array
+def standard_type(path: object, image: np.ndarray) -> np.ndarray:
+    """Returns `image` as uint8, uint16 or float32, without a loss.
 
-
-class _NotOnePicture(ValueError):
-    """A sound file whose content is not one grey or colour picture."""
-
-
-def _decode_png(data: bytes) -> np.ndarray:
-    if _PNG_END not in data:
-        raise ValueError("its end is missing")
-    return imagecodecs.png_decode(data)
-
-
-def _decode_jpeg(data: bytes) -> np.ndarray:
-    # Pillow, because imagecodecs returns what is left of a truncated JPEG.
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-
-
-def _decode_tiff(data: bytes) -> np.ndarray:
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        series, photometric = file.series, file.pages.first.photometric
-        sizes = [dict(zip(part.axes, part.shape, strict=True)) for part in series]
-        if len(sizes) != 1 or not _one_picture(sizes[0]):
-            raise _NotOnePicture(
-                "must hold one picture: axes Y and X, and at most 3 channels C or 4 samples S; "
-                f"got {' and '.join(map(str, sizes))}. Save each plane as a file of its own."
-            )
-        array = series[0].asarray()
-    if photometric not in _PHOTOMETRICS:
-        raise _NotOnePicture(f"must be grey or RGB; got {photometric.name}. Save it as RGB.")
-    if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u":
-        array = np.iinfo(array.dtype).max - array
-    return array if array.ndim == 2 else np.moveaxis(array, _channel_axis(sizes[0]), -1)
-
-
-def _one_picture(sizes: dict[str, int]) -> bool:
-    """Says whether the axes of a TIFF are those of a grey or colour picture."""
-    others = {axis: size for axis, size in sizes.items() if axis not in "YX"}
-    return len(sizes) == len(others) + 2 and others in ({}, {"C": 3}, {"S": 3}, {"S": 4})
-
-
-def _channel_axis(sizes: dict[str, int]) -> int:
-    return next(index for index, axis in enumerate(sizes) if axis in "CS")
-
-
-_PHOTOMETRICS = (
-    tifffile.PHOTOMETRIC.MINISBLACK,
-    tifffile.PHOTOMETRIC.MINISWHITE,
-    tifffile.PHOTOMETRIC.RGB,
-    tifffile.PHOTOMETRIC.YCBCR,
-)
-_DECODERS = {
-    _PNG: _decode_png,
-    _JPEG: _decode_jpeg,
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _decode_tiff),
-}
-
-
-def _standard_type(path: Path, image: np.ndarray) -> np.ndarray:
-    """Returns `image` as uint8, uint16 or float32, without a loss."""
+    Raises:
+        InputError: not finite, or integers outside [0, 65535]; names the image by `path`.
+    """
     if image.dtype == bool:
         return image.astype(np.uint8) * 255
     if image.dtype in (np.uint8, np.uint16):

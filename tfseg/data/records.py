@@ -4,9 +4,10 @@
 |---------------|-------|
 | id            | UTF-8 string, unique in its split |
 | image         | PNG, 8 or 16 bit, grey or RGB |
-| label         | 16-bit PNG, one channel; two (low and high 16 bits) when an id is above 65535 |
+| label         | 16-bit PNG, one channel; two (low and high 16 bits) for ids above 65535 or -1 |
+| class_of      | int64 list, class of each id above 0 in their order; absent where all are 1 |
 | height, width | int64, pixels |
-| num_instances | int64, distinct ids other than 0 |
+| num_instances | int64, distinct ids above 0 |
 
 An image is stored with its own channels and bits; `decode` brings it to those of the data set. Grey
 becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white stays white.
@@ -14,6 +15,7 @@ becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white st
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import imagecodecs
@@ -21,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.metrics.matching import IGNORE
 
 # Of the sample's images: level 3 costs a quarter of the time of level 6, for 5 % more bytes.
 _IMAGE_LEVEL, _LABEL_LEVEL = 3, 6
@@ -29,6 +32,8 @@ _FEATURES = {
     "id": tf.io.FixedLenFeature([], tf.string),
     "image": tf.io.FixedLenFeature([], tf.string),
     "label": tf.io.FixedLenFeature([], tf.string),
+    "class_of": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+    "num_instances": tf.io.FixedLenFeature([], tf.int64),
 }
 
 
@@ -38,7 +43,8 @@ class Record(NamedTuple):
     Attributes:
         id: of the sample.
         image: `[H, W, C]` uint8 or uint16, C = 1 or 3.
-        label: `[H, W]` int64 instance ids.
+        label: `[H, W]` int64 instance ids, -1 = ignored.
+        class_of: `[N]` int64, class of each id above 0 in their order, from 1 on.
         height: as stored beside the image, in pixels.
         width: alike.
         num_instances: as stored.
@@ -47,18 +53,22 @@ class Record(NamedTuple):
     id: str
     image: np.ndarray
     label: np.ndarray
+    class_of: np.ndarray
     height: int
     width: int
     num_instances: int
 
 
-def encode(id: str, image: np.ndarray, label: np.ndarray) -> bytes:
+def encode(
+    id: str, image: np.ndarray, label: np.ndarray, class_of: Sequence[int] | None = None
+) -> bytes:
     """Makes a record; the same sample gives the same bytes.
 
     Args:
         id: name of the sample, unique in its split.
         image: `[H, W, C]` uint8 or uint16 with C = 1 or 3.
-        label: `[H, W]` int32 instance ids from 0 on.
+        label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
+        class_of: `[N]`, class of each id above 0 in their order, from 1 on; None: all of class 1.
 
     Raises:
         InputError: arrays of another form.
@@ -73,21 +83,24 @@ def encode(id: str, image: np.ndarray, label: np.ndarray) -> bytes:
         label.shape != image.shape[:2]
         or label.dtype != np.int32
         or not label.size
-        or label.min() < 0
+        or label.min() < IGNORE
     ):
         raise InputError(
-            f"The label of {id!r} must be {list(image.shape[:2])} int32 from 0 on; got "
+            f"The label of {id!r} must be {list(image.shape[:2])} int32 from {IGNORE} on; got "
             f"{list(label.shape)} {label.dtype}. Give one id for each pixel of the image."
         )
     height, width = label.shape
+    num_instances = count_instances(label)
     features = {
         "id": _bytes(id.encode()),
         "image": _bytes(_png(image, _IMAGE_LEVEL)),
         "label": _bytes(_png(_words(label), _LABEL_LEVEL)),
         "height": _integer(height),
         "width": _integer(width),
-        "num_instances": _integer(count_instances(label)),
+        "num_instances": _integer(num_instances),
     }
+    if class_of is not None and set(_checked(id, class_of, num_instances)) - {1}:
+        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=class_of))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -101,13 +114,22 @@ def decode(serialized: tf.Tensor, *, channels: int, dtype: str) -> dict[str, tf.
         dtype: of the data set's images, "uint8" or "uint16".
 
     Returns:
-        `id` `[]` string, `image` `[H, W, channels]` of `dtype`, `label` `[H, W]` int32.
+        `id` `[]` string, `image` `[H, W, channels]` of `dtype`, `label` `[H, W]` int32 ids with
+        0 = background and -1 = ignored, `class_of` `[N]` int32: the class of each id above 0, in
+        the order of the ids, from 1 on.
     """
     features = tf.io.parse_single_example(serialized, _FEATURES)
     image = tf.io.decode_png(features["image"], channels=channels, dtype=tf.as_dtype(dtype))
     words = tf.cast(tf.io.decode_png(features["label"], dtype=tf.uint16), tf.int32)
-    label = words[..., 0] + _WORD * tf.reduce_sum(words[..., 1:], axis=-1)
-    return {"id": features["id"], "image": image, "label": label}
+    high = tf.bitwise.left_shift(tf.reduce_sum(words[..., 1:], axis=-1), 16)
+    classes = tf.cast(features["class_of"], tf.int32)
+    missing = tf.cast(features["num_instances"], tf.int32) - tf.size(classes)
+    return {
+        "id": features["id"],
+        "image": image,
+        "label": tf.bitwise.bitwise_or(words[..., 0], high),
+        "class_of": tf.pad(classes, [[0, missing]], constant_values=1),
+    }
 
 
 def parse(serialized: bytes) -> Record:
@@ -124,23 +146,42 @@ def parse(serialized: bytes) -> Record:
             int(features[key].int64_list.value[0]) for key in ("height", "width", "num_instances")
         ]
         id = features["id"].bytes_list.value[0].decode()
+        classes = np.array(features["class_of"].int64_list.value, np.int64)
     except Exception as error:  # damaged bytes fail in protobuf, in libpng or as a missing entry
         raise InputError(f"A record cannot be decoded ({error!r}). Write it again.") from error
     image = image if image.ndim == 3 else image[..., None]
     label = words if words.ndim == 2 else words[..., 0] + _WORD * words[..., 1]
-    return Record(id, image, label, *numbers)
+    label[label == _WORD**2 - 1] = IGNORE
+    classes = classes if classes.size else np.ones(count_instances(label), np.int64)
+    return Record(id, image, label, classes, *numbers)
+
+
+def instance_ids(label: np.ndarray) -> np.ndarray:
+    """Returns the ids above 0 in `label` `[H, W]`, each once, in ascending order."""
+    ids = np.unique(label)
+    return ids[ids > 0]
 
 
 def count_instances(label: np.ndarray) -> int:
-    """Returns how many ids other than 0 are in `label` `[H, W]`."""
-    return int(np.count_nonzero(np.unique(label)))
+    """Returns how many ids above 0 are in `label` `[H, W]`."""
+    return len(instance_ids(label))
+
+
+def _checked(id: str, class_of: Sequence[int], num_instances: int) -> Sequence[int]:
+    lowest = min(class_of, default=1)
+    if len(class_of) != num_instances or lowest < 1:
+        raise InputError(
+            f"class_of of {id!r} must be a class from 1 on for each of its {num_instances} "
+            f"instances; got {len(class_of)} from {lowest} on."
+        )
+    return class_of
 
 
 def _words(label: np.ndarray) -> np.ndarray:
     low = (label % _WORD).astype(np.uint16)
-    if label.max() < _WORD:
+    if label.min() >= 0 and label.max() < _WORD:
         return low
-    return np.stack([low, (label // _WORD).astype(np.uint16)], axis=-1)
+    return np.stack([low, (label // _WORD % _WORD).astype(np.uint16)], axis=-1)
 
 
 def _png(array: np.ndarray, level: int) -> bytes:

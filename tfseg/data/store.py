@@ -17,7 +17,7 @@ from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data import records
 
-SCHEMA_VERSION = "1.0"  # a reader takes every version of its own major number
+SCHEMA_VERSION = "1.1"  # a reader takes every version of its own major number
 INFO_FILE = "dataset.json"
 
 
@@ -53,6 +53,8 @@ class DatasetInfo:
         dtype: of every decoded image, "uint16" where any has 16 bits, else "uint8".
         class_names: what the instances are; class 1 is the first.
         overlap_pixels: pixels that several instances of the source claimed.
+        hidden_instances: those of the source that have no pixel: covered by others, outside of the
+            image, or too small. (from version 1.1 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -63,6 +65,7 @@ class DatasetInfo:
     dtype: str
     class_names: tuple[str, ...]
     overlap_pixels: int
+    hidden_instances: int = 0
     splits: dict[str, SplitInfo]
 
     def to_json(self) -> str:
@@ -104,7 +107,8 @@ class DatasetInfo:
 
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
-        # Entries that a later minor version may add are left out.
+        # Entries that a later minor version may add are left out, those added since 1.0 may lack.
+        content = {"hidden_instances": 0} | content
         own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
             name: SplitInfo(

@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from tfseg.checks import InputError
 from tfseg.data.formats import detect, instance_masks
+from tfseg.data.formats.base import Reading
 
 
 def write_masks(folder: Path, *masks: np.ndarray, size: tuple[int, int] = (4, 5)) -> Path:
@@ -28,8 +29,8 @@ def write_masks(folder: Path, *masks: np.ndarray, size: tuple[int, int] = (4, 5)
 
 
 def read_one(source: Path):
-    (item,) = instance_masks.find(source)["train"]
-    return instance_masks.read(item)
+    (item,) = instance_masks.find(source, Reading()).splits["train"]
+    return instance_masks.read(item, Reading())
 
 
 def mask(*rows: str) -> np.ndarray:
@@ -104,12 +105,80 @@ def test_images_are_found_by_folder_in_the_splits_and_files_beside_them_are_no_d
     (tmp_path / "train" / "solution.csv").write_bytes(b"")
     (tmp_path / "train" / ".cache").mkdir()
     assert detect(tmp_path) == "instance_masks"
-    found = instance_masks.find(tmp_path)
+    found = instance_masks.find(tmp_path, Reading()).splits
     assert {split: [item.id for item in items] for split, items in found.items()} == {
         "train": ["a", "b"],
         "val": ["c"],
     }
     assert found["val"][0].image == tmp_path / "val" / "c" / "images" / "image.png"
+
+
+def write_flat(parent, **masks):
+    """Writes images/NAME.png of 1 x 3 pixels for each name, and masks below masks/."""
+    for name, paths in masks.items():
+        for index, path in enumerate([f"images/{name}.png", *(f"masks/{path}" for path in paths)]):
+            picture = np.zeros((1, 3), np.uint8)
+            picture[0, index - 1] = 255 * (index > 0)
+            (parent / path).parent.mkdir(parents=True, exist_ok=True)
+            (parent / path).write_bytes(imagecodecs.png_encode(picture))
+
+
+def labels(source, reading):
+    items = instance_masks.find(source, reading).splits["train"]
+    return {item.id: instance_masks.read(item, reading).label[0].tolist() for item in items}
+
+
+def test_a_folder_of_masks_for_each_image_is_found(tmp_path):
+    write_flat(tmp_path / "train", a=["a/x.png", "a/y.png"], b=["b/1.png"])
+    (tmp_path / "train" / "masks" / "b" / "1.png").unlink()
+    assert detect(tmp_path) == "instance_masks"
+    assert labels(tmp_path, Reading()) == {"a": [1, 2, 0], "b": [0, 0, 0]}
+
+
+def test_masks_are_found_by_a_pattern_and_belong_to_the_longest_name(tmp_path):
+    names = {"a": ["a_1.png", "a_2.png"], "a_1": ["a_1_1.png"], "b [x]": ["b [x]_9.png"], "c": []}
+    write_flat(tmp_path, **names)
+    expected = {"a": [1, 2, 0], "a_1": [1, 0, 0], "b [x]": [1, 0, 0], "c": [0, 0, 0]}
+    assert labels(tmp_path, Reading(masks="masks/{name}_*.png")) == expected
+    assert labels(tmp_path, Reading(masks="masks/{name}_*")) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("masks/*.png", r"pattern within the source with \{name\} in it"),
+        ("*/{name}_*.png", r"and no \* before"),
+        ("../{name}_*.png", r"pattern within the source"),
+        ("/etc/{name}_*.png", r"pattern within the source"),
+        ("mask/{name}_*.png", r"has no file 'mask/\{name\}_\*\.png' of any of its 1 images"),
+        ("masks/{name}.png", r"z\.png must have an image of its name in \S+images"),
+        ("masks/{name}_*", r"a_1\.txt must be a file that ends in \.png"),
+    ],
+)
+def test_a_pattern_that_leads_nowhere_or_astray_is_refused(tmp_path, pattern, message):
+    write_flat(tmp_path, a=["a_0.png", "z.png"])
+    (tmp_path / "masks" / "a_1.txt").write_bytes(b"")
+    with pytest.raises(InputError, match=message):
+        instance_masks.find(tmp_path, Reading(masks=pattern))
+
+
+def test_an_image_without_a_folder_of_masks_is_refused(tmp_path):
+    write_flat(tmp_path, a=["a/1.png"], b=[])
+    with pytest.raises(InputError, match=r"Every image must have a folder of masks .*b\.png"):
+        instance_masks.find(tmp_path, Reading())
+
+
+def test_of_overlapping_masks_the_first_wins_when_asked_and_an_error_names_them(tmp_path):
+    write_masks(tmp_path / "cell", mask("###.."), mask("..#.."), size=(1, 5))
+    (item,) = instance_masks.find(tmp_path, Reading()).splits["train"]
+    first = instance_masks.read(item, Reading(overlap="first"))
+    assert first.label.tolist() == [[1, 1, 1, 0, 0]]
+    assert (first.overlap_pixels, first.hidden_instances) == (1, 1)
+    message = (
+        r"Instances of \S+image\.png must not overlap .* number 2 shares 1 pixels with number 1"
+    )
+    with pytest.raises(InputError, match=message):
+        instance_masks.read(item, Reading(overlap="error"))
 
 
 def drop_masks(folder):
@@ -152,21 +221,21 @@ def test_a_folder_that_is_not_of_the_layout_is_refused(tmp_path, spoil):
     write_masks(tmp_path / "another", mask("#####"), size=(1, 5))
     spoil(write_masks(tmp_path / "cell", mask("#####"), size=(1, 5)))
     with pytest.raises(InputError, match=REFUSED[spoil]):
-        instance_masks.find(tmp_path)
+        instance_masks.find(tmp_path, Reading())
 
 
 def test_a_split_without_folders_of_images_is_refused(tmp_path):
     write_masks(tmp_path / "train" / "cell")
     (tmp_path / "val").mkdir()
     with pytest.raises(InputError, match=r"val has no folder of an image\. Expected: ID/images"):
-        instance_masks.find(tmp_path)
+        instance_masks.find(tmp_path, Reading())
 
 
 def test_folders_beside_the_splits_are_refused_because_they_would_be_left_out(tmp_path):
     write_masks(tmp_path / "train" / "a")
     write_masks(tmp_path / "b")
     with pytest.raises(InputError, match=r"not both; got b/ beside train\. Move b/ away"):
-        instance_masks.find(tmp_path)
+        instance_masks.find(tmp_path, Reading())
 
 
 def test_a_mask_of_another_size_than_the_image_is_refused(tmp_path):

@@ -5,11 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfseg.checks import InputError
-from tfseg.data.formats import instance_masks, label_maps
+from tfseg.data.formats import (
+    cellpose,
+    cityscapes,
+    coco,
+    coco_panoptic,
+    instance_masks,
+    label_maps,
+    labelme,
+    pascal_voc,
+    semantic,
+    yolo,
+)
 from tfseg.data.formats.base import Format
 from tfseg.data.images import entries
 
-FORMATS: dict[str, Format] = {"label_maps": label_maps, "instance_masks": instance_masks}
+FORMATS: dict[str, Format] = {
+    "label_maps": label_maps,
+    "cellpose": cellpose,
+    "instance_masks": instance_masks,
+    "coco": coco,
+    "coco_panoptic": coco_panoptic,
+    "cityscapes": cityscapes,
+    "pascal_voc": pascal_voc,
+    "labelme": labelme,
+    "yolo": yolo,
+    "semantic": semantic,
+}
 
 
 def detect(source: Path) -> str:

@@ -1,74 +1,101 @@
-"""One folder an image, one mask an instance: ID/images/ID.png and ID/masks/*.png.
+"""One mask an instance. Every pixel of a mask that is not black belongs to the instance.
 
-The layout of the 2018 Data Science Bowl. Every pixel of a mask that is not black belongs to the
-instance. The folders lie right in the source, or in its folders train, val and test, which are then
-the splits. An empty folder masks is an image without instances.
+Three layouts, right in the source or in its folders train, val and test, which are then the splits:
 
-Ids are given from 1 on in the order of the mask file names. Where masks overlap, the smaller
-instance gets the pixel (of equal ones the first), so that what lies on a large one survives.
+- ID/images/IMAGE.png and ID/masks/*.png, of the 2018 Data Science Bowl. An empty folder masks is an
+  image without instances.
+- images/NAME.png and masks/NAME/*.png.
+- images/NAME.png and the masks that `Reading.masks` says, such as "masks/{name}_*.png". An image
+  that has none is one without instances.
+
+Ids are given from 1 on in the order of the mask file names.
 """
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.data.formats.base import Item, Sample, files_by_stem, split_folders
-from tfseg.data.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, entries, read_image, same_size
+from tfseg.data.formats.base import (
+    Found,
+    Item,
+    Reading,
+    Sample,
+    files_by_stem,
+    listed,
+    refuse_mixed,
+    refuse_unmatched,
+    split_folders,
+)
+from tfseg.data.formats.painting import paint
+from tfseg.data.formats.shapes import Region
+from tfseg.data.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_image, same_size
 
-LAYOUT = "ID/images/ID.png and ID/masks/*.png, right in it or in train/, val/ and test/"
+LAYOUT = (
+    "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, "
+    "right in it or in train/, val/ and test/"
+)
+_KINDS = ("images", "masks")
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a folder ID/masks where this layout has them."""
+    """Says whether there is a folder ID/masks or masks/NAME where this layout has them."""
     return any(
-        (folder / "masks").is_dir()
+        _is_flat(parent) or any((folder / "masks").is_dir() for folder in entries(parent))
         for parent in split_folders(source).values()
-        for folder in entries(parent)
     )
 
 
-def find(source: Path) -> dict[str, list[Item]]:
+def find(source: Path, reading: Reading) -> Found:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: no folder ID, one without masks or without exactly one image, or folders ID
-            beside train/ in `source`.
+        InputError: no folder ID, one without masks or without exactly one image, an image or masks
+            alone, or folders ID beside train/ in `source`.
     """
     folders = split_folders(source)
-    mixed = [folder.name for folder in entries(source) if (folder / "masks").is_dir()]
-    if mixed and source not in folders.values():
-        raise InputError(
-            f"{source} must have folders of images or split folders, not both; got {mixed[0]}/ "
-            f"beside {', '.join(folders)}. Move {mixed[0]}/ away, or the split folders."
-        )
-    return {split: _items(folder) for split, folder in folders.items()}
+    beside = [path for path in entries(source) if path not in folders.values()]
+    refuse_mixed(source, [path.name for path in beside if (path / "masks").is_dir()] + [*_KINDS])
+    return Found({split: _items(folder, reading) for split, folder in folders.items()})
 
 
-def read(item: Item) -> Sample:
+def read(item: Item, reading: Reading) -> Sample:
     """Reads an image and its masks.
 
     Raises:
         InputError: one cannot be read, or their sizes differ.
     """
     image = read_image(item.image)
-    label = np.zeros(image.shape[:2], np.int32)
-    claims = np.zeros(label.size, np.int32)
-    pixels = []
-    for path in item.annotations:
-        mask = read_image(path)
-        same_size(item.image, image, path, mask)
-        colour = mask[..., :3]  # an alpha says nothing about the instance
-        pixels.append(np.flatnonzero(colour.any(axis=-1)))
-        claims[pixels[-1]] += 1
-    for index in sorted(range(len(pixels)), key=lambda index: (-len(pixels[index]), -index)):
-        label.flat[pixels[index]] = index + 1
-    return Sample(image, label, overlap_pixels=int(np.count_nonzero(claims > 1)))
+    regions = ((_region(item.image, image, path), 1) for path in item.annotations)
+    return paint(image, regions, overlap=reading.overlap, name=item.image)
 
 
-def _items(parent: Path) -> list[Item]:
+def _region(image_path: Path, image: np.ndarray, path: Path) -> Region:
+    mask = read_image(path)
+    same_size(image_path, image, path, mask)
+    return Region(mask[..., :3].any(axis=-1))  # an alpha says nothing about the instance
+
+
+def _is_flat(parent: Path) -> bool:
+    """Says whether masks/ has folders of the names of the images."""
+    masks = parent / "masks"
+    return (
+        (parent / "images").is_dir()
+        and masks.is_dir()
+        and any(path.is_dir() for path in entries(masks))
+    )
+
+
+def _items(parent: Path, reading: Reading) -> list[Item]:
+    if reading.masks is not None:
+        return _by_pattern(parent, reading.masks)
+    if _is_flat(parent):
+        return _by_folder(parent)
     items = [_item(folder) for folder in entries(parent) if folder.is_dir()]
     if not items:
         raise InputError(f"{parent} has no folder of an image. Expected: {LAYOUT}.")
@@ -76,7 +103,7 @@ def _items(parent: Path) -> list[Item]:
 
 
 def _item(folder: Path) -> Item:
-    for kind in ("images", "masks"):
+    for kind in _KINDS:
         if not (folder / kind).is_dir():
             raise InputError(f"{folder} has no folder {kind!r}. Expected: {LAYOUT}.")
     images = list(files_by_stem(folder / "images", IMAGE_SUFFIXES).values())
@@ -85,5 +112,63 @@ def _item(folder: Path) -> Item:
             f"{folder / 'images'} must hold one image; got {len(images)}. Give each image a folder "
             "of its own."
         )
-    masks = files_by_stem(folder / "masks", LABEL_SUFFIXES)
-    return Item(folder.name, images[0], tuple(masks.values()))
+    return Item(folder.name, images[0], _masks(folder / "masks"))
+
+
+def _by_folder(parent: Path) -> list[Item]:
+    images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
+    folders = {path.name: path for path in entries(parent / "masks")}
+    refuse_unmatched("image", images, "a folder of masks", folders, parent / "masks")
+    refuse_unmatched("folder of masks", folders, "an image", images, parent / "images")
+    return [Item(name, images[name], _masks(folders[name])) for name in sorted(images)]
+
+
+def _masks(folder: Path) -> tuple[Path, ...]:
+    return tuple(files_by_stem(folder, MASK_SUFFIXES).values())
+
+
+def _by_pattern(parent: Path, pattern: str) -> list[Item]:
+    """Gives each mask to the image whose name it has; of several such names to the longest."""
+    images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
+    masks: dict[str | None, list[Path]] = {name: [] for name in images}
+    for path in _matching(parent, pattern):
+        name = _owner(path.relative_to(parent).as_posix(), pattern, images)
+        masks.setdefault(name, []).append(path)
+    lost = masks.pop(None, [])
+    if lost:
+        raise InputError(
+            f"{listed(lost)} must have an image of its name in {parent / 'images'}. Add the image, "
+            f"take the mask away, or correct the pattern {pattern!r}."
+        )
+    if not any(masks.values()):
+        raise InputError(
+            f"{parent} has no file {pattern!r} of any of its {len(images)} images. Correct the "
+            "pattern."
+        )
+    return [Item(name, images[name], tuple(masks[name])) for name in sorted(images)]
+
+
+def _matching(parent: Path, pattern: str) -> Iterator[Path]:
+    before, name, _ = pattern.partition("{name}")
+    if not name or "*" in before or ".." in pattern or pattern.startswith("/"):
+        raise InputError(
+            "masks must be a pattern within the source with {name} in it, and no * before; got "
+            f"{pattern!r}. Write it like masks/{{name}}_*.png."
+        )
+    for path in sorted(parent.glob(pattern.replace("{name}", "*"))):
+        if path.suffix.lower() not in MASK_SUFFIXES:
+            raise InputError(
+                f"{path} must be a file that ends in {', '.join(MASK_SUFFIXES)}. Convert it, or "
+                f"correct the pattern {pattern!r}."
+            )
+        yield path
+
+
+def _owner(path: str, pattern: str, names: Mapping[str, Path]) -> str | None:
+    """Returns the longest of the names that `path` has at {name} in the pattern."""
+    start = pattern.index("{name}")
+    for end in range(len(path), start, -1):
+        name = path[start:end]
+        if name in names and fnmatchcase(path, pattern.replace("{name}", glob.escape(name))):
+            return name
+    return None

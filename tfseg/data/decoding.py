@@ -1,0 +1,175 @@
+"""The bytes of an image file as numbers: PNG, JPEG, TIFF and npy, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import JpegImagePlugin, PngImagePlugin
+
+from tfseg.checks import InputError
+
+MAX_PIXELS = 10**8  # beyond, an image and its ids no longer fit in 2 GB while they are converted
+JPEG = b"\xff\xd8\xff"
+_PNG, _NPY = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
+_PNG_END, _PALETTE = b"IEND\xaeB`\x82", b"\x03"
+
+# tifffile logs what it then raises; without a handler Python would print that to stderr as well.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def decode(path: Path, data: bytes) -> np.ndarray:
+    """Returns the pixels `[H, W]` or `[H, W, C]` of an image file, of the type stored.
+
+    Args:
+        path: for errors.
+        data: content of the file.
+
+    Raises:
+        InputError: another kind of file, damaged, too large, or not one picture.
+    """
+    decoder = next(
+        (decoder for start, decoder in _DECODERS.items() if data.startswith(start)), None
+    )
+    if decoder is None:
+        raise InputError(
+            f"{path} must be a PNG, JPEG or TIFF image; its content is something else. "
+            "Convert it, or take it out of the folder."
+        )
+    return _decode_with(decoder, path, data)
+
+
+def decode_numbers(path: Path, data: bytes) -> np.ndarray:
+    """Returns the numbers that a file stores where `decode` returns what they look like.
+
+    Those of a PNG with a palette are its entries, those of a PNG with less than 8 bits are not
+    stretched. The file may also be an npy file.
+
+    Raises:
+        InputError: as of `decode`.
+    """
+    if data.startswith(_NPY):
+        return _decode_with(_decode_npy, path, data)
+    if data.startswith(_PNG) and data[25:26] == _PALETTE:
+        return _decode_with(_decode_palette, path, data)
+    numbers = decode(path, data)
+    if data.startswith(_PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
+        return numbers // (255 // (2 ** data[24] - 1))
+    return numbers
+
+
+def _decode_with(decoder: Callable[[bytes], np.ndarray], path: Path, data: bytes) -> np.ndarray:
+    try:
+        array = decoder(data)
+    except _NotOnePicture as error:
+        raise InputError(f"{path} {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise all kinds of things on damaged bytes
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise InputError(f"{path} is damaged or cut short ({reason}). Replace the file.") from error
+    if not array.size:
+        raise InputError(f"{path} has no pixels. Replace the file.")
+    return array
+
+
+class _NotOnePicture(ValueError):
+    """A file whose content is not one grey or colour picture of a size that can be used."""
+
+
+def _bounded(height: int, width: int) -> None:
+    """Refuses a size before the memory for it is taken."""
+    if height * width > MAX_PIXELS:
+        raise _NotOnePicture(
+            f"must have at most {MAX_PIXELS} pixels; its header says {height} x {width} (height x "
+            "width). Cut it into tiles, or replace the file."
+        )
+
+
+def _check_png(data: bytes) -> None:
+    if _PNG_END not in data:
+        raise ValueError("its end is missing")
+    width, height = struct.unpack(">II", data[16:24])
+    _bounded(height, width)
+
+
+def _decode_png(data: bytes) -> np.ndarray:
+    _check_png(data)
+    return imagecodecs.png_decode(data)
+
+
+def _decode_palette(data: bytes) -> np.ndarray:
+    """Returns the entries `[H, W]` uint8 of a palette, where `_decode_png` returns colours."""
+    _check_png(data)
+    with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
+        return np.array(image)
+
+
+def _decode_npy(data: bytes) -> np.ndarray:
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    shape, _, dtype = header[version](file)
+    if dtype.hasobject or len(data) - file.tell() < math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"not the numbers of an array {list(shape)} {dtype}")
+    if len(shape) == 2:
+        _bounded(*shape)
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def _decode_jpeg(data: bytes) -> np.ndarray:
+    # Pillow, because imagecodecs returns what is left of a truncated JPEG.
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
+        _bounded(image.height, image.width)
+        return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+
+
+def _decode_tiff(data: bytes) -> np.ndarray:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        series, photometric = file.series, file.pages.first.photometric
+        sizes = [dict(zip(part.axes, part.shape, strict=True)) for part in series]
+        if len(sizes) != 1 or not _one_picture(sizes[0]):
+            raise _NotOnePicture(
+                "must hold one picture: axes Y and X, and at most 3 channels C or 4 samples S; "
+                f"got {' and '.join(map(str, sizes))}. Save each plane as a file of its own."
+            )
+        _bounded(sizes[0]["Y"], sizes[0]["X"])
+        array = series[0].asarray()
+    if photometric not in _PHOTOMETRICS:
+        raise _NotOnePicture(f"must be grey or RGB; got {photometric.name}. Save it as RGB.")
+    if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u":
+        array = np.iinfo(array.dtype).max - array
+    return array if array.ndim == 2 else np.moveaxis(array, _channel_axis(sizes[0]), -1)
+
+
+def _one_picture(sizes: dict[str, int]) -> bool:
+    """Says whether the axes of a TIFF are those of a grey or colour picture."""
+    others = {axis: size for axis, size in sizes.items() if axis not in "YX"}
+    return len(sizes) == len(others) + 2 and others in ({}, {"C": 3}, {"S": 3}, {"S": 4})
+
+
+def _channel_axis(sizes: dict[str, int]) -> int:
+    return next(index for index, axis in enumerate(sizes) if axis in "CS")
+
+
+_PHOTOMETRICS = (
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.YCBCR,
+)
+_DECODERS = {
+    _PNG: _decode_png,
+    JPEG: _decode_jpeg,
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _decode_tiff),
+}

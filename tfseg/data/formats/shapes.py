@@ -1,0 +1,179 @@
+"""Outlines and run lengths as pixels.
+
+Coordinates are (x, y), continuous, in pixels: the pixel in row i and column j covers the square
+[j, j + 1) x [i, i + 1), as in COCO. It belongs to an outline when its centre (j + .5, i + .5) lies
+inside by the even-odd rule; a centre right on the outline belongs to it on the left and upper side.
+What lies beyond the image is cut off.
+
+This is what `skimage.draw.polygon` gives for the outline moved by half a pixel, which tests every
+pixel against every edge (0.8 s for 1000 x 1000 pixels and 300 corners; 7 ms here). Pillow cuts
+corners to whole pixels and paints the outline too: a square from 2 to 8 gets 49 pixels, not 36.
+pycocotools traces the outline on a grid five times finer, and differs by pixels along the edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+_MOST_CROSSINGS = 2**18  # held at once, 100 bytes each
+
+
+class Region(NamedTuple):
+    """A part of an image: a window of it, and which of its pixels belong.
+
+    Attributes:
+        mask: `[h, w]` bool.
+        y: row of the upper left corner of the window in the image.
+        x: column, alike.
+    """
+
+    mask: np.ndarray
+    y: int = 0
+    x: int = 0
+
+
+def polygon(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> Region:
+    """Fills one or several outlines.
+
+    A ring that lies in what the larger ones have filled, and runs the other way round, is a hole in
+    it. Any other ring is a further part.
+
+    Args:
+        rings: at least one, each `[N, 2]` finite (x, y), N from 3 on; the last corner is joined to
+            the first.
+        shape: (height, width) of the image.
+    """
+    corners = np.concatenate(rings)
+    limits = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(corners.min(axis=0)), 0, limits).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)), low, limits).astype(int)
+    width, height = (high - low).tolist()
+    areas = [_signed_area(ring - low) for ring in rings]
+    mask = np.zeros((height, width), bool)
+    parts: list[float] = []
+    for index in sorted(range(len(rings)), key=lambda index: -abs(areas[index])):
+        filled = _fill(rings[index] - low, (height, width))
+        turned = any(part * areas[index] < 0 for part in parts)
+        if turned and not (filled & ~mask).any():
+            mask &= ~filled
+        else:
+            mask |= filled
+            parts.append(areas[index])
+    return Region(mask, int(low[1]), int(low[0]))
+
+
+def placed(mask: np.ndarray, y: int, x: int, shape: tuple[int, int]) -> Region:
+    """Returns the part that lies in an image of a `mask` `[h, w]` bool from (y, x) on."""
+    top, left = np.clip([-y, -x], 0, mask.shape)
+    bottom, right = np.clip([shape[0] - y, shape[1] - x], (top, left), mask.shape)
+    low = np.clip([y, x], 0, shape)
+    return Region(mask[top:bottom, left:right], int(low[0]), int(low[1]))
+
+
+def joined(regions: Sequence[Region]) -> Region:
+    """Returns what belongs to any of the regions, at least one."""
+    y, x = (min(region[axis] for region in regions) for axis in (1, 2))
+    size = [
+        max(region.mask.shape[axis] + region[axis + 1] for region in regions) - low
+        for axis, low in enumerate((y, x))
+    ]
+    mask = np.zeros(size, bool)
+    for part in regions:
+        height, width = part.mask.shape
+        mask[part.y - y : part.y - y + height, part.x - x : part.x - x + width] |= part.mask
+    return Region(mask, y, x)
+
+
+def circle(center: np.ndarray, radius: float) -> np.ndarray:
+    """Returns the outline `[64, 2]` of a circle about `center` `[2]`, as (x, y)."""
+    angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    return center + radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+
+
+def run_lengths(counts: np.ndarray, shape: tuple[int, int]) -> Region:
+    """Returns the pixels of COCO's run lengths.
+
+    Args:
+        counts: `[N]` int64, pixels outside and inside in turns, down the columns, outside first.
+        shape: (height, width) of the image.
+
+    Raises:
+        ValueError: a negative count, or not as many pixels as the image has.
+    """
+    height, width = shape
+    if counts.size and counts.min() < 0:
+        raise ValueError(f"a run of {counts.min()} pixels")
+    total = sum(counts.tolist())  # of Python integers, which do not overflow
+    if total != height * width:
+        raise ValueError(f"runs of {total} pixels for {height} x {width}")
+    values = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return Region(values.reshape(width, height).T)
+
+
+def decompress(text: str) -> np.ndarray:
+    """Returns the counts `[N]` int64 that a compressed COCO run length string holds.
+
+    Each count is a little-endian number of 5 bits a character, plus 48; the sixth bit says that
+    more follows, and the fifth of the last is the sign. From the fourth count on, the string holds
+    the difference to the count two before.
+
+    Source: rleFrString of the COCO API, https://github.com/cocodataset/cocoapi (maskApi.c).
+
+    Raises:
+        ValueError: other characters, or the string ends within a number.
+    """
+    codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if not codes.size:
+        return codes
+    ends = np.flatnonzero(codes & 32 == 0)
+    if codes.min() < 0 or codes.max() > 63 or not ends.size or ends[-1] != len(codes) - 1:
+        raise ValueError("not a run length string")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > 12:  # 60 bits
+        raise ValueError("a run of more pixels than an image can have")
+    places = np.arange(len(codes)) - np.repeat(starts, lengths)
+    values = np.add.reduceat((codes & 31) << (5 * places), starts)
+    values -= np.where(codes[ends] & 16, np.int64(1) << (5 * lengths), 0)
+    for first in (1, 2):
+        values[first::2] = np.cumsum(values[first::2])
+    return values
+
+
+def _fill(ring: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Returns the pixels `[h, w]` bool whose centres lie inside the ring, by the even-odd rule.
+
+    Every edge crosses the rows whose centres lie in the half-open range of its heights; right of a
+    crossing, inside and outside change places.
+    """
+    height, width = shape
+    starts, stops = ring, np.roll(ring, -1, axis=0)
+    heights = np.stack([starts[:, 1], stops[:, 1]])
+    rows = np.clip(np.ceil(heights - 0.5), 0, height).astype(np.int64)
+    first, counts = rows.min(axis=0), np.abs(rows[1] - rows[0])
+    changes = np.zeros((height, width + 1), np.uint8)
+    for edges in _portions(counts):
+        edge = np.repeat(edges, counts[edges])
+        begins = np.cumsum(counts[edges]) - counts[edges]
+        row = first[edge] + np.arange(len(edge)) - np.repeat(begins, counts[edges])
+        (x, y), (dx, dy) = starts[edge].T, (stops - starts)[edge].T
+        crossing = x + (row + 0.5 - y) / dy * dx
+        column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.int64)
+        np.bitwise_xor.at(changes, (row, column), 1)
+    return np.bitwise_xor.accumulate(changes, axis=1)[:, :width].astype(bool)
+
+
+def _portions(counts: np.ndarray) -> list[np.ndarray]:
+    """Returns the indices of `counts` in portions that sum up to a bounded number, or one index."""
+    ends = np.cumsum(counts)
+    limits = np.arange(_MOST_CROSSINGS, int(ends[-1]), _MOST_CROSSINGS)
+    return np.split(np.arange(len(counts)), np.unique(np.searchsorted(ends, limits)))
+
+
+def _signed_area(ring: np.ndarray) -> float:
+    """Returns the area that a ring encloses, its sign being the direction it runs in."""
+    x, y = ring.T
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
