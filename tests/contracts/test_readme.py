@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pydoc
 import re
 import shlex
@@ -51,6 +52,18 @@ def test_the_three_lines_augment_somebodys_own_dataset():
     exec(compile(SCRIPTS[1], "README.md", "exec"), names)
     drawn = [label for _, label in names["dataset"].take(6).as_numpy_iterator()]
     assert len({label.tobytes() for label in drawn}) > 2
+
+
+def test_the_table_of_speed_is_that_of_the_benchmark():
+    results = json.loads((ROOT / "benchmarks/results/augmentation.json").read_text())["results"]
+    table = README.partition("| 512 x 512 x 3 and 100 ids |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()[2:]]
+    assert len(rows) >= 8
+    for question, own, *others in rows:
+        measured = results[question.replace("p = ", "p=")]
+        assert own == f"{measured['tfseg']['milliseconds_per_image']['median']:.1f} ms"
+        for peer, ratio in zip(("albumentationsx", "albumentations"), others, strict=True):
+            assert ratio == f"{measured[peer]['ratio']['median']:.2f}"
 
 
 def test_every_linked_file_is_there():
