@@ -64,6 +64,12 @@ def test_a_prediction_in_the_ignored_region_for_the_most_part_is_no_error_but_ma
     assert summary(truth, [[1, 1, 0, 0, 4, 4, 4, 4]])["ap50"] == 1 / 2
     # 1 has 4 of its 6 pixels ignored, and is the right one
     assert summary(truth, [[1, 1, 1, 1, 1, 1, 0, 0]])["ap50"] == 1.0
+    # so it is with IoU 3/5, which is more than one half
+    truth = [[1, 1, 1, 1, 1, -1, -1, -1, -1]]
+    assert summary(truth, [[0, 0, 1, 1, 1, 1, 1, 1, 1]])["ap50"] == 1.0
+    # but not with IoU 2/5: missed, and excused
+    values = summary(truth, [[0, 0, 0, 1, 1, 1, 1, 1, 1]])
+    assert (values["num_instances"], values["num_predicted"]) == (1, 0)
 
 
 def test_pixels_of_an_excused_prediction_are_counted_as_all_others():

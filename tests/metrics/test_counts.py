@@ -106,6 +106,8 @@ def test_aji_counts_a_prediction_for_every_truth_that_likes_it_best_and_aji_plus
     # (1, 5): 4 / 8, (2, 5): 3 / 8. AJI: (4 + 3) / (8 + 8); AJI+: 4 / (8 + 3)
     assert (found["aji_intersection"], found["aji_union"]) == (7, 16)
     assert (found["aji_plus_intersection"], found["aji_plus_union"]) == (4, 11)
+    values = figures_of(truth, prediction)
+    assert (values["aji"], values["aji_plus"]) == (7 / 16, 4 / 11)
 
 
 def test_seg_asks_for_more_than_half_of_the_truth():

@@ -264,13 +264,14 @@ def test_images_are_averaged_apart_from_being_summed(evaluation):
     assert (summary["count_error"], summary["count_bias"]) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize(("empty", "dice"), [(1.0, 0.5), (0.0, 0.0), (math.nan, 0.0)])
+@pytest.mark.parametrize(("empty", "dice"), [(1.0, 5 / 6), (0.0, 1 / 3), (math.nan, 2 / 3)])
 def test_the_figure_of_an_image_of_nothing_is_as_chosen_and_nan_is_left_out(empty, dice):
-    pairs = [("empty", EMPTY, EMPTY), ("missed", ONE, EMPTY)]
+    half = np.array([[0, 4, 0], [0, 0, 0]])  # Dice 2/3 with ONE
+    pairs = [("empty", EMPTY, EMPTY), ("half", ONE, half)]
     evaluation = evaluate_pairs(pairs, conventions=Conventions(empty=empty))
-    assert evaluation.summary()["image_mean"]["dice"] == dice
-    assert evaluation.summary()["image_mean"]["pq"] == dice
-    assert evaluation.summary()["dice"] == 0.0  # there is something to find in the two together
+    assert evaluation.summary()["image_mean"]["dice"] == pytest.approx(dice, rel=1e-15)
+    assert evaluation.summary()["image_mean"]["ap50"] == (1.0 if empty else 0.5)
+    assert evaluation.summary()["dice"] == 2 / 3  # there is something to find in the two together
 
 
 def test_a_set_of_nothing_has_figures_of_none_where_nothing_is_not_a_number():
