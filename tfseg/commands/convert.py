@@ -36,7 +36,12 @@ def add_options(parser: Parser) -> None:
     add = parser.add_argument
     add("source", metavar="SOURCE", type=Path, help="folder with the images and annotations")
     add("destination", metavar="DEST", type=Path, help="folder of the data set, made here")
-    add("--format", choices=FORMATS, help="layout of SOURCE; found out where it is not given")
+    add(
+        "--format",
+        choices=FORMATS,
+        metavar="FORMAT",
+        help=f"layout of SOURCE, found out where it is not given: {', '.join(FORMATS)}",
+    )
     add(
         "--overlap",
         choices=OVERLAPS,

@@ -59,7 +59,7 @@ def convert(
         raise InputError("class_name must not be empty. Name what the instances are.")
     if format is not None:
         checks.one_of("format", format, FORMATS)
-    layout = detect(source) if format is None else format
+    layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     found = FORMATS[layout].find(source, reading)
     if found.class_names and class_name is not None:

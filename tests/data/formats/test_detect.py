@@ -205,7 +205,20 @@ def test_an_option_of_another_format_is_refused(tmp_path, png, option):
     coco(tmp_path, png)
     message = rf"{next(iter(option))} is an option of the format \w+; the source is coco\. Leave it"
     with pytest.raises(InputError, match=message):
-        convert(tmp_path, tmp_path / "data", reading=Reading(**option))
+        convert(tmp_path, tmp_path / "data", format="coco", reading=Reading(**option))
+
+
+def test_a_pattern_of_masks_says_the_format(tmp_path, png):
+    png(tmp_path / "files" / "images" / "a.png", IMAGE)
+    png(tmp_path / "files" / "masks" / "a_1.png", LEFT)
+    with pytest.raises(
+        InputError, match=r"none of the layouts .* --masks 'masks/\{name\}_\*\.png'"
+    ):
+        convert(tmp_path / "files", tmp_path / "data")
+    reading = Reading(masks="masks/{name}_*.png")
+    dataset = convert(tmp_path / "files", tmp_path / "data", reading=reading)
+    assert dataset.info.source_format == "instance_masks"
+    assert dataset.info.splits["train"].num_instances == 1
 
 
 def test_overlaps_and_hidden_instances_are_stored_and_the_policy_is_checked(tmp_path, png):

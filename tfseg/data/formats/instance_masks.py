@@ -37,8 +37,8 @@ from tfseg.data.formats.shapes import Region
 from tfseg.data.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_image, same_size
 
 LAYOUT = (
-    "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, "
-    "right in it or in train/, val/ and test/"
+    "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, right in it or "
+    "in train/, val/ and test/; masks of other names with --masks 'masks/{name}_*.png'"
 )
 _KINDS = ("images", "masks")
 

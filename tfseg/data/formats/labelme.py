@@ -71,7 +71,7 @@ def find(source: Path, reading: Reading) -> Found:
         shape.label
         for _, annotations in files.values()
         for path in annotations.values()
-        for shape in _shapes(path)
+        for shape in _shapes(path, read_json(path))
     }
     names = sorted(labels - {_IGNORED, _BACKGROUND})
     if not names:
@@ -90,10 +90,10 @@ def read(item: Item, reading: Reading) -> Sample:
         InputError: one cannot be read, or their sizes differ.
     """
     path, names = item.annotations
-    image = read_image(item.image)
-    _refuse_size(path, item.image, image)
+    image, content = read_image(item.image), read_json(path)
+    stated_size(item.image, image, path, _stated(path, content, image.shape))
     instances: dict[Any, list[_Shape]] = {}
-    for index, shape in enumerate(_shapes(path)):
+    for index, shape in enumerate(_shapes(path, content)):
         if shape.label != _BACKGROUND:
             key = index if shape.group is None else (shape.label, shape.group)
             instances.setdefault(key, []).append(shape)
@@ -109,18 +109,17 @@ def _files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str, 
     return by_stem([path for path in entries(folder) if path.suffix.lower() in suffixes])
 
 
-def _refuse_size(path: Path, image_path: Path, image: np.ndarray) -> None:
-    content = read_json(path)
+def _stated(path: Path, content: Any, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Returns the height and width that the JSON file says, else those of the image."""
     height, width = (
-        entry(content, key, int, place=path, default=None) or image.shape[axis]
-        for axis, key in enumerate(("imageHeight", "imageWidth"))
+        entry(content, key, int, place=path, default=None) for key in ("imageHeight", "imageWidth")
     )
-    stated_size(image_path, image, path, (height, width))
+    return height or shape[0], width or shape[1]
 
 
-def _shapes(path: Path) -> list[_Shape]:
+def _shapes(path: Path, content: Any) -> list[_Shape]:
     shapes = []
-    for number, record in enumerate(entry(read_json(path), "shapes", list, place=path), start=1):
+    for number, record in enumerate(entry(content, "shapes", list, place=path), start=1):
         place = f"Shape {number} of {path}"
         label = entry(record, "label", str, place=place)
         group = record.get("group_id")
