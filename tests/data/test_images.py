@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import tempfile
 import zlib
@@ -198,6 +199,11 @@ def test_what_is_no_image_is_refused(tmp_path, read):
         read(tmp_path / "b.png")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         read(tmp_path)
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        read(tmp_path / ("x" * 300))
+    os.mkfifo(tmp_path / "c.png")  # which would never end
+    with pytest.raises(InputError, match=r"c\.png must be a regular file"):
+        read(tmp_path / "c.png")
 
 
 @given(

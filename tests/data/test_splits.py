@@ -106,7 +106,7 @@ def test_a_table_that_does_not_fit_the_images_is_refused(tmp_path, text):
         ({"groups": "("}, r"groups must be a \.csv file or a regular expression; got '\('"),
         ({"groups": r"^(\d+)_"}, r"groups must match every id; .* matches none of a, b\. Correct"),
         ({"groups": "a(x)?"}, r"matches none of a, b\. Correct"),
-        ({"groups": "no.csv"}, r"no\.csv cannot be read: No such file"),
+        ({"groups": "no.csv"}, r"no\.csv does not exist\. Check the path"),
         ({"groups": "a|b", "val_fraction": 1e-9}, r"val_fraction must leave images in train and i"),
     ],
 )

@@ -206,9 +206,11 @@ def load(path: Path) -> bytes:
     """Returns the content of a file.
 
     Raises:
-        InputError: missing, or it cannot be read.
+        InputError: missing, no regular file, or it cannot be read.
     """
     try:
+        if path.is_fifo() or path.is_char_device():  # which may have no end
+            raise InputError(f"{path} must be a regular file. Take it out of the folder.")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist. Check the path.") from error

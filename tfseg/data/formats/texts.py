@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.images import load
 
 _FARTHEST = 1e6  # pixels; beyond, products of coordinates lose the fractions of a pixel
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
@@ -28,9 +29,7 @@ def read_text(path: Path) -> str:
         InputError: it cannot be read, or has another encoding.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+        return load(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} must be text in UTF-8 ({error}). Save it again.") from error
 
