@@ -70,7 +70,7 @@ def test_a_network_takes_any_size_and_comes_back_from_its_file(
     hold_to_the_contract(config, tmp_path / "model.keras")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backbone", backbones())
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_network_takes_any_size_and_comes_back_from_its_file(

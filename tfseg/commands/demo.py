@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tfseg.metrics import Evaluation
 
 OPTIONS = "options.json"
+# Whole pixels stay whole pixels: the demo's few minutes teach no more than its images have.
+AUGMENT = ({"name": "HorizontalFlip"}, {"name": "RandomRotate90"}, {"name": "RandomGamma"})
 
 
 def add_options(parser: Parser) -> None:
@@ -59,9 +61,8 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
 def _config(steps: int) -> RunConfig:
     config = RunConfig()
     warmup_steps = min(config.train.warmup_steps, steps)
-    return dataclasses.replace(
-        config, train=dataclasses.replace(config.train, steps=steps, warmup_steps=warmup_steps)
-    )
+    train_config = dataclasses.replace(config.train, steps=steps, warmup_steps=warmup_steps)
+    return dataclasses.replace(config, augment=AUGMENT, train=train_config)
 
 
 def _prepare(out: Path, *, overwrite: bool) -> None:

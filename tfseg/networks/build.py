@@ -65,7 +65,7 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
     """Puts the maps of the head in the place of the network's own last convolution.
 
     The features come from half the resolution or less, so the image itself is laid beside them once
-    more. On 111 images of nuclei Dice rose from 0.890 to 0.898 by it, AP50 from 0.757 to 0.761.
+    more: in single runs Dice on 111 images of nuclei was 0.898 with it and 0.890 without.
     """
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     features = convolutions[-1].input
