@@ -147,12 +147,13 @@ class Bench:
     def _count(self, contender: Contender) -> int:
         """Warms up, and returns how many steps fill the seconds of a turn."""
         self.ask(contender, "time", count=3)
-        steps, taken = 1, 0.0
-        # Until they take half a turn: at a small p a few steps may all be empty by chance.
-        while taken < self._seconds / 2:
-            steps *= 2
+        steps = 1
+        while True:
             taken = self.ask(contender, "time", count=steps)["seconds"]
-        return max(1, round(steps * self._seconds / taken))
+            # At a small p a few steps may all be empty by chance.
+            if taken >= self._seconds / 2:
+                return max(1, round(steps * self._seconds / taken))
+            steps *= 2
 
     def _inputs(self, size: int, ids: int) -> str:
         path = self._folder / f"{size}-{ids}.npz"
