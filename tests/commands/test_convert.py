@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +72,18 @@ def test_convert_replaces_a_data_set_only_when_asked(tfseg, files, tmp_path):
     assert refused.code == 2
     assert "--overwrite" in refused.err or "overwrite" in refused.err
     assert tfseg("convert", files, tmp_path / "data", "--overwrite").code == 0
+
+
+def test_convert_skips_when_asked_names_the_list_and_exits_with_1(tfseg, files, tmp_path):
+    copied = shutil.copytree(files, tmp_path / "files")
+    (copied / "images" / "03.png").write_bytes(b"")
+    assert tfseg("convert", copied, tmp_path / "data").code == 2
+    result = tfseg("convert", copied, tmp_path / "data", "--on_error=skip")
+    assert result.code == 1
+    assert result.out.splitlines()[1].split() == ["train", "7", "14", "1"]
+    listed = tmp_path / "data" / "skipped.csv"
+    assert f"tfseg: images that could not be used, see {listed}: 1\n" in result.err
+    assert listed.read_text().splitlines()[1].startswith('images/03.png,"images/03.png ')
 
 
 def test_check_of_a_good_data_set_finds_no_error(tfseg, dataset):

@@ -104,8 +104,11 @@ def run(
     from tfseg.data.formats.base import Reading
 
     reading = Reading(overlap=overlap, masks=masks, components=components)
-    with progress("convert") as report:
-        dataset = convert(source, destination, reading=reading, on_progress=report, **options)
+    try:
+        with progress("convert") as report:
+            dataset = convert(source, destination, reading=reading, on_progress=report, **options)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on from here") from interrupt
     info = dataset.info
     print_table(
         [("split", "images", "instances", "shards")]
