@@ -117,6 +117,23 @@ def test_check_of_a_damaged_shard_names_it_and_exits_with_1(tfseg, files, tmp_pa
         assert result.json["errors"] >= 1
 
 
+def test_check_quick_looks_at_the_files_alone(tfseg, files, tmp_path):
+    assert tfseg("convert", files, tmp_path / "data").code == 0
+    (shard,) = tmp_path.glob("data/*.tfrecord")
+    assert tfseg("check", tmp_path / "data", "--quick").code == 0
+    shard.unlink()
+    result = tfseg("check", tmp_path / "data", "--quick", "--json")
+    assert result.code == 1
+    assert result.json["findings"] == [
+        {
+            "level": "error",
+            "place": shard.name,
+            "message": "The file is missing.",
+            "remedy": "Convert the data again.",
+        }
+    ]
+
+
 def test_check_of_something_else_is_bad_input(tfseg, tmp_path):
     result = tfseg("check", tmp_path)
     assert (result.code, result.out) == (2, "")
