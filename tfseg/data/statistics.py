@@ -99,7 +99,7 @@ class Statistics:
             _sizes(by(counts, "size")),
             tuple(of_images[each,] for each in order),
             tuple(classes[each,] for each in order),
-            tuple(map(Distribution.of, _channels(counts))),
+            tuple(map(Distribution.of, channels(counts))),
             Distribution.of(_numbers(areas)),
             Distribution.of(_numbers(by(counts, "per_image"))),
             counts["touching",] / num_instances,
@@ -153,15 +153,15 @@ def image_type(counts: Counts) -> tuple[int, int]:
     return max(kind[0] for kind in kinds), max(kind[1] for kind in kinds)
 
 
-def _channels(counts: Counts) -> list[Counter[int]]:
+def channels(counts: Counts) -> list[Counter[int]]:
     """Returns the values of each channel of the data set: grey in all three, 8 bits as 16."""
     num_channels, most_bits = image_type(counts)
-    channels: list[Counter[int]] = [Counter() for _ in range(num_channels)]
+    found: list[Counter[int]] = [Counter() for _ in range(num_channels)]
     for (own, bits, channel, value), number in by(counts, "value").items():
         full = value * 257 if bits < most_bits else value
         for index in range(num_channels) if own == 1 else [channel]:
-            channels[index][full] += number
-    return channels
+            found[index][full] += number
+    return found
 
 
 def _sizes(sizes: Counter[Key]) -> dict[str, int]:
