@@ -80,9 +80,19 @@ def test_the_bytes_do_not_depend_on_where_the_source_lies_nor_on_interruptions(
     assert contents(tmp_path / "two") == expected
 
 
-@pytest.mark.parametrize("names", [["train/a", "val/x"], ["train/a", "train/b", "val/x"]])
+def test_reasons_are_not_torn_where_the_name_of_the_source_is_part_of_another(
+    tmp_path, write, monkeypatch
+):
+    spoil(write(tmp_path / "s", list("abc")), "images/b.png")
+    monkeypatch.chdir(tmp_path)
+    _, (file, reason) = rows(convert("s", "data", on_error="skip").path)
+    assert file == "images/b.png"
+    assert reason.startswith("images/b.png must be a PNG, JPEG or TIFF image")
+
+
+@pytest.mark.parametrize("names", [["train/a", "val/x"], ["train/a", "val/x", "val/y"]])
 def test_a_split_without_any_usable_image_is_refused_with_the_first_reason(tmp_path, write, names):
-    files = spoil(write(tmp_path / "files", names), "val/images/x.png")
+    files = spoil(write(tmp_path / "files", names), *(f"val/images/{n[4:]}.png" for n in names[1:]))
     message = r"No image of the split val can be used\. The first: val/images/x\.png must be"
     with pytest.raises(InputError, match=message):
         convert(files, tmp_path / "data", on_error="skip")

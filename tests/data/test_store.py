@@ -255,3 +255,10 @@ def test_the_checksum_is_sha_256(tmp_path):
     assert file_sha256(tmp_path / "file") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+@pytest.mark.parametrize("kind", [DatasetInfo, SplitInfo, ShardInfo, Statistics, Distribution])
+def test_the_page_of_the_store_names_every_entry_and_the_version(kind):
+    page = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
+    assert f"now {SCHEMA_VERSION}." in page
+    assert all(f"`{field.name}`" in page for field in dataclasses.fields(kind))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
 
 from tfseg import checks
@@ -110,8 +111,9 @@ def _encode_or_skip(
         return _encode(item, format=format, reading=reading)
     except InputError as error:
         # Below the source: the data set must not depend on where that lies.
-        file = os.path.relpath(item.image, source)
-        return Skipped(file, str(error).replace(f"{source}{os.sep}", ""))
+        start_of_path = rf"(?<![^\s'\"(]){re.escape(f'{source}{os.sep}')}"
+        reason = re.sub(start_of_path, "", str(error))
+        return Skipped(os.path.relpath(item.image, source), reason)
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:

@@ -158,22 +158,22 @@ class _Writer:
         }
         to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
         encoded = ordered(self.contents.encode, to_do)
-        of_split: Counts = Counter()
-        shards = []
+        of_split, shards, skipped = Counter(), [], []
         with contextlib.closing(encoded):
             for name, part in parts.items():
                 note = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
                 if name in self.finished:
                     self._count_done(len(part))
                 of_split.update(note.counts)
-                self.skipped += note.skipped
+                skipped += note.skipped
                 shards.append(ShardInfo(name, *_numbers(note.counts), note.sha256))
         sides = [min(size) for size in statistics.by(of_split, "size")]
         if not sides:
             raise InputError(
-                f"No image of the split {split} can be used. The first: {self.skipped[-1].reason}"
+                f"No image of the split {split} can be used. The first: {skipped[0].reason}"
             )
         self.counts.update(of_split)
+        self.skipped += skipped
         return SplitInfo(tuple(shards), *_numbers(of_split), min(sides))
 
     def finish(self, splits: dict[str, SplitInfo]) -> None:
