@@ -16,6 +16,7 @@ import pytest
 import tfseg
 from tfseg import InputError, convert
 from tfseg.data.images import read_label, write_label
+from tfseg.data.resume import key
 from tfseg.data.staging import NOTE_SUFFIX
 
 NAMES = [f"{index}" for index in range(8)]
@@ -220,6 +221,16 @@ def test_of_another_source_or_with_other_options_nothing_is_kept(tmp_path, write
     assert told == [*range(1, told[-1] + 1)]
     expected = convert(files, tmp_path / "expected", shard_size=2, **options)
     assert contents(data) == contents(expected.path)
+
+
+def test_the_state_of_a_source_with_a_link_to_its_parent_is_found(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "loop").symlink_to(tmp_path)
+    (tmp_path / "in" / "nowhere").symlink_to(tmp_path / "no")
+    before = key(tmp_path, "option")
+    assert key(tmp_path, "option") == before != key(tmp_path, "other")
+    (tmp_path / "in" / "file").write_bytes(b"")
+    assert key(tmp_path, "option") != before
 
 
 def cut_note(partial: Path) -> None:
