@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from tfseg import Dataset, convert, convert_samples
-from tfseg.data.statistics import PERCENTILES, Distribution, Statistics, count
+from tfseg.data.statistics import PERCENTILES, Distribution, Statistics, by, count
 
 LABEL = np.array(
     [
@@ -44,6 +45,26 @@ def test_the_statistics_of_a_small_label_are_those_counted_by_hand():
     (channel,) = found.channels
     assert channel.mean == (60 + 6 * 255) / 36
     assert channel.percentiles == {"0": 0, "1": 0, "25": 0, "50": 0, "75": 0, "99": 255, "100": 255}
+
+
+@given(
+    arrays.arrays(
+        np.int32, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=st.integers(-1, 4)
+    )
+)
+def test_touching_and_cut_instances_are_those_found_pixel_by_pixel(label):
+    height, width = label.shape
+    touching, cut = set(), set()
+    for (y, x), id in np.ndenumerate(label):
+        if id > 0 and (y in (0, height - 1) or x in (0, width - 1)):
+            cut.add(id)
+        for i, j in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            inside = 0 <= i < height and 0 <= j < width
+            if inside and id > 0 and label[i, j] > 0 and label[i, j] != id:
+                touching.add(id)
+    counts = count(np.zeros((*label.shape, 1), np.uint8), label, None)
+    assert (counts["touching",], counts["border",]) == (len(touching), len(cut))
+    assert by(counts, "area").total() == np.unique(label[label > 0]).size
 
 
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=300))
