@@ -38,9 +38,9 @@ def test_histograms_are_drawn_also_of_a_single_instance(tmp_path, dataset):
 
 @pytest.fixture
 def squares(tmp_path):
-    """Three black images of 400 x 300 with a square of an id of its own, 1, 2 and 3."""
+    """Four black images of 400 x 300 with a square of an id of its own, from 1 to 4."""
     samples = []
-    for id in (1, 2, 3):
+    for id in (1, 2, 3, 4):
         label = np.zeros((400, 300), np.int32)
         label[100:200, 100:200] = id
         label[300:, :] = -1
@@ -69,10 +69,11 @@ def test_the_sheet_has_a_row_of_smaller_pictures_with_outlines_for_each_split(sq
 
 
 def test_of_many_images_some_are_taken_over_the_whole_split(squares):
-    few = contact_sheet(squares, count=2)  # of three: the first and the second
-    outlined(few, 2)
-    with pytest.raises(ValueError, match="zero-size"):
-        outlined(few, 3)
+    few = contact_sheet(squares, count=2)  # of four: the first and the third
+    assert outlined(few, 3)[2] == 104 + 33
+    for id in (2, 4):
+        with pytest.raises(ValueError, match="zero-size"):
+            outlined(few, id)
 
 
 def test_very_long_images_stay_a_picture(tmp_path):
