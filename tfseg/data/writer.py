@@ -86,8 +86,10 @@ def encode(id: str, sample: Sample, *, name: object) -> Encoded:
     image = to_channels(sample.image, 3 if sample.image.shape[-1] >= 3 else 1)
     if (image == image[..., :1]).all():
         image = image[..., :1]
-    ids = records.instance_ids(sample.label)
-    classes = None if sample.class_of is None else [sample.class_of[id] for id in ids.tolist()]
+    classes = None
+    if sample.class_of is not None:
+        ids = records.instance_ids(sample.label).tolist()
+        classes = [sample.class_of[id] for id in ids]
     counts = statistics.count(image, sample.label, sample.class_of)
     counts["overlap_pixels",] = sample.overlap_pixels
     counts["hidden_instances",] = sample.hidden_instances
