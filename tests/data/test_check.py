@@ -341,6 +341,14 @@ def test_statistics_that_are_not_those_of_the_records_are_errors(data, name):
     assert check(data) == [Finding("error", INFO_FILE, message, AGAIN)]
 
 
+def test_statistics_of_no_instances_at_all_are_an_error(data):
+    kept = json.loads((data / INFO_FILE).read_text(encoding="utf-8"))["statistics"]
+    rewrite(data, [record([0, 0, 0])], num_instances=0)
+    edit_info(data, lambda info: info["splits"].pop("val") and info.update(statistics=kept))
+    message = f"There are no instances at all, but statistics in {INFO_FILE}."
+    assert check(data)[1:] == [Finding("error", INFO_FILE, message, AGAIN)]
+
+
 def test_instances_of_a_single_pixel_are_a_warning(data):
     rewrite(data, [record([5, 5, 0, 0], [0, 0, 8, 0], [2, 0, 0, -1])], num_instances=3)
     message, remedy = "A single pixel in 2 of 3 instances: 2, 8.", "Take them out if they are slips"

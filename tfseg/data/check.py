@@ -179,6 +179,10 @@ def _check_record(
 def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
     if info.statistics is None:
         return
+    if not statistics.by(counts, "area"):  # convert refuses that
+        message = f"There are no instances at all, but statistics in {INFO_FILE}."
+        yield Finding("error", INFO_FILE, message, _AGAIN)
+        return
     found = dataclasses.asdict(Statistics.of(counts, num_classes=len(info.class_names)))
     stated = dataclasses.asdict(info.statistics)
     for name in found:
