@@ -103,7 +103,7 @@ def test_the_help_shows_units_and_defaults(capsys):
 
 
 def test_no_command_at_all_lists_the_commands(tfseg):
-    assert one_line(tfseg()).startswith("name a command: convert, check, augment,")
+    assert one_line(tfseg()).startswith("name a command: convert, check, info, augment,")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -73,6 +74,18 @@ def test_convert_replaces_a_data_set_only_when_asked(tfseg, files, tmp_path):
     assert tfseg("convert", files, tmp_path / "data", "--overwrite").code == 0
 
 
+def test_convert_skips_when_asked_names_the_list_and_exits_with_1(tfseg, files, tmp_path):
+    copied = shutil.copytree(files, tmp_path / "files")
+    (copied / "images" / "03.png").write_bytes(b"")
+    assert tfseg("convert", copied, tmp_path / "data").code == 2
+    result = tfseg("convert", copied, tmp_path / "data", "--on_error=skip")
+    assert result.code == 1
+    assert result.out.splitlines()[1].split() == ["train", "7", "14", "1"]
+    listed = tmp_path / "data" / "skipped.csv"
+    assert f"tfseg: images that could not be used, see {listed}: 1\n" in result.err
+    assert listed.read_text().splitlines()[1].startswith('images/03.png,"images/03.png ')
+
+
 def test_check_of_a_good_data_set_finds_no_error(tfseg, dataset):
     result = tfseg("check", dataset, "--json")
     assert result.code == 0
@@ -102,6 +115,23 @@ def test_check_of_a_damaged_shard_names_it_and_exits_with_1(tfseg, files, tmp_pa
     assert shard.name in result.out
     if as_json:
         assert result.json["errors"] >= 1
+
+
+def test_check_quick_looks_at_the_files_alone(tfseg, files, tmp_path):
+    assert tfseg("convert", files, tmp_path / "data").code == 0
+    (shard,) = tmp_path.glob("data/*.tfrecord")
+    assert tfseg("check", tmp_path / "data", "--quick").code == 0
+    shard.unlink()
+    result = tfseg("check", tmp_path / "data", "--quick", "--json")
+    assert result.code == 1
+    assert result.json["findings"] == [
+        {
+            "level": "error",
+            "place": shard.name,
+            "message": "The file is missing.",
+            "remedy": "Convert the data again.",
+        }
+    ]
 
 
 def test_check_of_something_else_is_bad_input(tfseg, tmp_path):

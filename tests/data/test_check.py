@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg import Finding, check, convert
-from tfseg.data.records import encode
+from tfseg.data.records import encode, parse
 from tfseg.data.store import INFO_FILE, file_sha256
 
 AGAIN = "Convert the data again."
@@ -46,8 +46,9 @@ def edit_info(data: Path, change: Callable[[dict], object]) -> None:
 
 
 def rewrite(data: Path, records: list[bytes], *, num_instances: int = 6) -> None:
-    """Writes other records into the shard of train; dataset.json fits them."""
+    """Writes other records into the shard of train; dataset.json fits them, as of version 1.1."""
     path = shard_of(data)
+    least_side = min(parse(records[0]).label.shape)  # all have one size
     with tf.io.TFRecordWriter(str(path)) as writer:
         for record in records:
             writer.write(record)
@@ -55,7 +56,8 @@ def rewrite(data: Path, records: list[bytes], *, num_instances: int = 6) -> None
     def fit(content):
         train = content["splits"]["train"]
         counts = {"num_images": len(records), "num_instances": num_instances}
-        train.update(counts)
+        train.update(counts, min_side=least_side)
+        content["statistics"] = None
         train["shards"][0].update(counts, sha256=file_sha256(path))
 
     edit_info(data, fit)
@@ -74,7 +76,8 @@ def record(
 ) -> bytes:
     """Returns the record of a label map with these rows, and of an image of its size."""
     label = np.array(rows, np.int32)
-    return encode(id, np.zeros((*label.shape, channels), dtype), label, classes)
+    image = np.arange(label.size * channels, dtype=dtype).reshape(*label.shape, channels)
+    return encode(id, image, label, classes)
 
 
 def changed(serialized: bytes, **values: int | bytes) -> bytes:
@@ -164,7 +167,11 @@ def test_an_id_twice_in_a_split_is_an_error(data):
     first, *others = stored(data)
     rewrite(data, [first, *others, first], num_instances=8)
     message = "2 samples have this id."
-    assert check(data) == [Finding("error", "train/a", message, "Rename, and convert again.")]
+    same = "The same image as train/a."
+    assert check(data) == [
+        Finding("error", "train/a", message, "Rename, and convert again."),
+        Finding("warning", "train/a", same, "Keep one of them."),
+    ]
 
 
 def test_an_id_in_two_splits_is_a_warning(tmp_path, write):
@@ -234,7 +241,7 @@ def test_a_record_that_does_not_fit_is_an_error_that_names_the_sample(data, faul
 
 
 def test_grey_images_of_8_bits_fit_into_any_data_set(data):
-    edit_info(data, lambda info: info.update(channels=3, dtype="uint16"))
+    edit_info(data, lambda info: info.update(channels=3, dtype="uint16", statistics=None))
     assert check(data) == []
 
 
@@ -245,7 +252,7 @@ def test_an_image_without_instances_is_a_warning(data):
 
 
 def test_ignored_pixels_are_no_instance_and_may_be_in_pieces(data):
-    rewrite(data, [record([-1, 0, -1], [0, 5, 0])], num_instances=1)
+    rewrite(data, [record([-1, 0, -1], [0, 5, 5])], num_instances=1)
     assert check(data) == []
     rewrite(data, [record([-1, 0, -1])], num_instances=0)
     (finding,) = check(data)
@@ -273,3 +280,174 @@ def test_two_touching_instances_are_no_pieces_of_one(data):
     # the last pixel of 1 touches 2 alone: it is a second piece, and 2 is whole
     (finding,) = check(data)
     assert finding.message == "Several pieces in 1 of 2 instances: 1."
+
+
+def test_every_flipped_bit_is_found_by_the_quick_look_at_the_files(data):
+    path, draw = shard_of(data), np.random.default_rng(7)
+    sound = path.read_bytes()
+    for bit in draw.choice(8 * len(sound), 200, replace=False).tolist():
+        damaged = bytearray(sound)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        (finding,) = check(data, quick=True)
+        assert (finding.level, finding.place) == ("error", path.name), bit
+    path.write_bytes(sound)
+    assert check(data, quick=True) == []
+
+
+def test_every_flipped_bit_is_found_without_the_checksum_of_the_file(data):
+    path, draw = shard_of(data), np.random.default_rng(8)
+    sound = path.read_bytes()
+    for bit in draw.choice(8 * len(sound), 30, replace=False).tolist():
+        damaged = bytearray(sound)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        sha256 = file_sha256(path)
+        edit_info(
+            data, lambda info, sha=sha256: info["splits"]["train"]["shards"][0].update(sha256=sha)
+        )
+        assert "Cannot be read to the end: corrupted record" in check(data)[0].message, bit
+
+
+def test_the_quick_look_finds_missing_files_and_reads_no_record(data):
+    shard_of(data).unlink()
+    rest = [Finding("error", shard_of(data).name, "The file is missing.", AGAIN)]
+    assert check(data, quick=True) == rest
+    edit_info(data, lambda info: info["splits"]["val"].update(num_images=9))
+    assert check(data, quick=True) == rest
+
+
+@pytest.mark.parametrize("side", [19, 21])
+def test_a_least_side_that_is_not_that_of_the_records_is_an_error(data, side):
+    edit_info(data, lambda info: info["splits"]["val"].update(min_side=side))
+    message = f"min_side of the split val is {side}, but its shards have 20."
+    assert check(data) == [Finding("error", INFO_FILE, message, AGAIN)]
+
+
+STATISTICS = {
+    "sizes": {"20x24": 3},
+    "class_images": [3],
+    "class_instances": [9],
+    "channels": [],
+    "touching_share": 0.5,
+    "border_share": 0.125,
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_statistics_that_are_not_those_of_the_records_are_errors(data, name):
+    edit_info(data, lambda info: info["statistics"].update({name: STATISTICS[name]}))
+    message = f"statistics.{name} is not that of the records."
+    assert check(data) == [Finding("error", INFO_FILE, message, AGAIN)]
+
+
+def test_statistics_of_no_instances_at_all_are_an_error(data):
+    kept = json.loads((data / INFO_FILE).read_text(encoding="utf-8"))["statistics"]
+    rewrite(data, [record([0, 0, 0])], num_instances=0)
+    edit_info(data, lambda info: info["splits"].pop("val") and info.update(statistics=kept))
+    message = f"There are no instances at all, but statistics in {INFO_FILE}."
+    assert check(data)[1:] == [Finding("error", INFO_FILE, message, AGAIN)]
+
+
+def test_instances_of_a_single_pixel_are_a_warning(data):
+    rewrite(data, [record([5, 5, 0, 0], [0, 0, 8, 0], [2, 0, 0, -1])], num_instances=3)
+    message, remedy = "A single pixel in 2 of 3 instances: 2, 8.", "Take them out if they are slips"
+    (finding,) = check(data)
+    assert (finding.level, finding.place, finding.message) == ("warning", "train/x", message)
+    assert finding.remedy.startswith(remedy)
+
+
+INVERTED = {  # the label, and the share that an instance covers, if it is suspect
+    "frame": ([[3, 3, 3], [3, 0, 3], [3, 3, 3]], "Instance 3 covers 89% of the image"),
+    "all": ([[2, 2], [2, 2]], "Instance 2 covers 100% of the image"),
+    "not most": ([[4, 4, 4, 4], [4, 0, 0, 0], [4, 0, 0, 0], [4, 0, 0, 0]], None),
+    "three borders": ([[4, 4, 4], [4, 4, 4], [0, 0, 0]], None),
+    "ignored": ([[-1, -1, -1], [-1, 6, 6], [-1, -1, -1]], None),
+}
+
+
+@pytest.mark.parametrize("case", INVERTED)
+def test_an_instance_over_most_of_the_image_and_at_all_borders_may_be_its_background(data, case):
+    rows, message = INVERTED[case]
+    rewrite(data, [record(*rows)], num_instances=1)
+    found = [each for each in check(data) if "inverted" in each.message]
+    assert bool(found) == (message is not None)
+    if found:
+        assert found[0].message.startswith(message)
+        assert (found[0].level, found[0].remedy) == (
+            "warning",
+            "Make sure that the background is 0.",
+        )
+
+
+def picture(image: np.ndarray, id: str = "x") -> bytes:
+    label = np.zeros(image.shape[:2], np.int32)
+    label.flat[:2] = 1
+    return encode(id, image, label)
+
+
+def bright(share: float, value: int, dtype: str) -> np.ndarray:
+    """Returns an image with this share of its 1000 pixel values at `value`."""
+    image = np.full((20, 50, 1), 9, dtype)
+    image.flat[: round(1000 * share)] = value
+    return image
+
+
+ODD = {
+    "black": (np.zeros((4, 5, 1), np.uint8), "All pixels of the image are [0]."),
+    "grey": (np.full((4, 5, 1), 7, np.uint8), "All pixels of the image are [7]."),
+    "nearly black": (bright(0.99, 0, "uint8"), "99.0% of the pixel values of the image are 0."),
+    "nearly white": (
+        bright(0.995, 255, "uint8"),
+        "99.5% of the pixel values of the image are 255.",
+    ),
+    "dark": (bright(0.989, 0, "uint8"), None),
+    "wide": (bright(0.5, 3, "uint8").reshape(4, 250, 1), "The image is very long: 4 x 250 pixels."),
+    "high": (
+        np.arange(11, dtype=np.uint8)[:, None, None],
+        "The image is very long: 11 x 1 pixels.",
+    ),
+    "not long": (bright(0.5, 3, "uint8").reshape(10, 100, 1), None),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_images_of_extreme_brightness_or_aspect_are_a_warning(data, case):
+    image, message = ODD[case]
+    rewrite(data, [picture(image)], num_instances=1)
+    found = [each for each in check(data) if "instances" not in each.message]
+    assert [(each.level, each.place, each.message) for each in found] == (
+        [("warning", "train/x", message)] if message else []
+    )
+
+
+def test_white_has_16_bits_in_a_data_set_of_16_bits(data):
+    rewrite(data, [picture(bright(0.995, 65535, "uint16"))], num_instances=1)
+    edit_info(data, lambda info: info.update(dtype="uint16"))
+    assert [each.message for each in check(data)] == [
+        "99.5% of the pixel values of the image are 65535."
+    ]
+
+
+def test_an_image_twice_in_a_split_is_a_warning_and_in_two_splits_an_error(tmp_path, write):
+    image = np.arange(480, dtype=np.uint16).reshape(20, 24)
+    names = ["train/a", "train/b", "train/c", "val/d", "val/e"]
+    write(tmp_path / "files", names)
+    write(tmp_path / "files", ["train/a", "train/c"], image=image)
+    data = convert(tmp_path / "files", tmp_path / "one").path
+    assert check(data) == [
+        Finding("warning", "train/a", "The same image as train/c.", "Keep one of them.")
+    ]
+    write(tmp_path / "files", ["val/d"], image=image)
+    data = convert(tmp_path / "files", tmp_path / "two").path
+    message = "The same image as train/c, val/d."
+    assert check(data) == [Finding("error", "train/a", message, "Keep it in one split.")]
+
+
+def test_images_that_differ_in_a_pixel_or_in_shape_alone_are_not_the_same(tmp_path):
+    values = np.arange(24, dtype=np.uint8)
+    changed_one = values.copy()
+    changed_one[5] += 1
+    images = [values.reshape(4, 6), values.reshape(6, 4), changed_one.reshape(4, 6)]
+    samples = [(image, np.eye(*image.shape, dtype=np.int32)) for image in images]
+    assert check(tfseg.convert_samples(samples, tmp_path / "data").path) == []

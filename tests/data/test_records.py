@@ -66,6 +66,15 @@ def test_decoding_works_in_a_graph_with_known_rank_and_channels():
     assert next(data.as_numpy_iterator())["label"].min() == 2**31 - 1
 
 
+@pytest.mark.parametrize("shape", [(5, 1), (1, 5), (1, 1)])
+def test_views_one_pixel_wide_are_encoded(shape):
+    values = np.arange(25, dtype=np.uint8)[::5]
+    image = np.broadcast_to(values[:1], shape) if shape == (1, 1) else values.reshape(shape)
+    for view in (image[..., None], np.arange(5, dtype=np.uint8)[:, None, None]):
+        record = parse(encode("a", view, np.ones(view.shape[:2], np.int32)))
+        np.testing.assert_array_equal(record.image, view)
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg.checks import InputError
+from tfseg.data.resume import finished
 from tfseg.data.staging import check_destination, staged, writing
 
 NOBODY = 65534
@@ -120,9 +121,44 @@ def test_the_run_after_a_killed_one_leaves_the_new_data_set_and_nothing_else(
     for name, files in KILLED[state].items():
         fill(tmp_path / name, files)
     with staged(tmp_path / "data") as folder:
-        assert contents(folder) == {}
+        assert contents(folder) == KILLED[state].get("data.partial", {}) | {"lock": b""}
+        assert finished(folder, None) == {}
+        assert contents(folder) == {"lock": b""}
         fill(folder, NEW)
     assert contents(tmp_path) == {"data": None} | {f"data/{k}": v for k, v in NEW.items()}
+
+
+def test_a_second_run_is_refused_while_the_first_one_writes_and_changes_nothing(tmp_path, contents):
+    with staged(tmp_path / "new" / "data") as folder:
+        fill(folder, NEW)
+        before = contents(tmp_path)
+        message = r"new/data is being written by another run\. Wait for it to end, or choose"
+        with pytest.raises(InputError, match=message), staged(tmp_path / "new" / "data"):
+            pytest.fail("the work must not begin")
+        (tmp_path / "new" / "data.replaced").write_bytes(b"mine")
+        with pytest.raises(InputError, match="something else is there"):
+            staged(tmp_path / "new" / "data").__enter__()
+        (tmp_path / "new" / "data.replaced").unlink()
+        assert contents(tmp_path) == before
+    assert contents(tmp_path / "new" / "data") == NEW
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_what_is_done_stays_after_an_interrupt_only_where_a_run_can_go_on(
+    tmp_path, contents, resumable
+):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        staged(tmp_path / "data", resumable=resumable) as folder,
+    ):
+        fill(folder, NEW)
+        raise KeyboardInterrupt
+    assert contents(tmp_path) == (
+        {"data.partial": None, "data.partial/lock": b""}
+        | {f"data.partial/{k}": v for k, v in NEW.items()}
+        if resumable
+        else {}
+    )
 
 
 @pytest.mark.parametrize("suffix", [".partial", ".replaced"])
@@ -188,6 +224,18 @@ def test_a_full_disk_is_an_error_with_the_remedy_for_python_and_for_tensorflow(t
     with largest_file(1000), pytest.raises(InputError, match=message), writing(Path("data")):
         writer.write(bytes(100_000))
         writer.flush()
+
+
+def test_a_device_without_space_is_an_error_with_the_remedy_for_python_and_for_tensorflow():
+    message = r"data cannot be written: .*No space left on device.*\. Free some space, or choose"
+    with (
+        pytest.raises(InputError, match=message),
+        writing(Path("data")),
+        open("/dev/full", "wb") as file,
+    ):
+        file.write(bytes(10))
+    with pytest.raises(InputError, match=message), writing(Path("data")):
+        tf.io.TFRecordWriter("/dev/full").write(bytes(1_000_000))
 
 
 def test_errors_that_are_not_of_the_disk_pass_as_they_are():

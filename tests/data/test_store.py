@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import tfseg
 from tfseg.checks import InputError
 from tfseg.data.images import read_image, read_label
+from tfseg.data.statistics import Distribution, Statistics
 from tfseg.data.store import (
     INFO_FILE,
     SCHEMA_VERSION,
@@ -72,6 +73,20 @@ def test_the_data_set_can_be_moved(dataset, copied):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 COUNT = st.integers(0, 2**40)
 SHARDS = st.lists(st.builds(ShardInfo, TEXT, COUNT, COUNT, TEXT), max_size=2).map(tuple)
+FLOAT = st.floats(0, 1e9)
+NUMBERS = st.builds(Distribution, FLOAT, FLOAT, st.dictionaries(TEXT, COUNT, max_size=2))
+COUNTS = st.lists(COUNT, max_size=2).map(tuple)
+STATISTICS = st.builds(
+    Statistics,
+    st.dictionaries(TEXT, COUNT, max_size=2),
+    COUNTS,
+    COUNTS,
+    st.lists(NUMBERS, max_size=3).map(tuple),
+    NUMBERS,
+    NUMBERS,
+    FLOAT,
+    FLOAT,
+)
 INFOS = st.builds(
     DatasetInfo,
     tfseg_version=TEXT,
@@ -81,6 +96,8 @@ INFOS = st.builds(
     class_names=st.lists(TEXT, max_size=2).map(tuple),
     overlap_pixels=COUNT,
     hidden_instances=COUNT,
+    skipped_images=COUNT,
+    statistics=st.none() | STATISTICS,
     splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 
@@ -106,7 +123,8 @@ def test_what_a_newer_minor_version_adds_is_left_out(dataset, copied):
     def extend(content):
         content["version"] = "1.9"
         train = content["splits"]["train"]
-        for part in (content, train, *train["shards"]):
+        statistics = content["statistics"]
+        for part in (content, train, *train["shards"], statistics, statistics["area"]):
             part["added"] = [{"deep": 1}]
 
     edit(copied, extend)
@@ -140,18 +158,32 @@ def test_a_file_that_is_not_utf_8_is_damaged(copied):
         Dataset.open(copied)
 
 
+# The entries that minor versions have added, and what stands for them in an older data set.
+ADDED = {"1.1": {"hidden_instances": 0}, "1.2": {"skipped_images": 0, "statistics": None}}
 REQUIRED = [
-    field.name for field in dataclasses.fields(DatasetInfo) if field.name != "hidden_instances"
+    field.name
+    for field in dataclasses.fields(DatasetInfo)
+    if not any(field.name in names for names in ADDED.values())
 ]
 
 
-def test_a_data_set_of_version_1_0_is_read(dataset, copied):
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
+    later = {
+        name: value
+        for added, values in ADDED.items()
+        for name, value in values.items()
+        if added > version
+    }
+
     def age(content):
-        content["version"] = "1.0"
-        del content["hidden_instances"]
+        content["version"] = version
+        for name in later:
+            del content[name]
 
     edit(copied, age)
-    assert Dataset.open(copied).info == dataclasses.replace(dataset.info, version="1.0")
+    assert Dataset.open(copied).info == dataclasses.replace(dataset.info, version=version, **later)
+    assert len(list(Dataset.open(copied).samples("train"))) == 6
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -223,3 +255,10 @@ def test_the_checksum_is_sha_256(tmp_path):
     assert file_sha256(tmp_path / "file") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+@pytest.mark.parametrize("kind", [DatasetInfo, SplitInfo, ShardInfo, Statistics, Distribution])
+def test_the_page_of_the_store_names_every_entry_and_the_version(kind):
+    page = (Path(__file__).parents[2] / "docs" / "store.md").read_text(encoding="utf-8")
+    assert f"now {SCHEMA_VERSION}." in page
+    assert all(f"`{field.name}`" in page for field in dataclasses.fields(kind))

@@ -11,6 +11,7 @@ from __future__ import annotations
 COMMANDS = (
     "convert",
     "check",
+    "info",
     "augment",
     "train",
     "evaluate",

@@ -1,4 +1,4 @@
-"""Looks for what is wrong with a data set: counts, types, unreadable records, bad ids.
+"""Looks for what is wrong with a data set: damaged files, bad ids, copies, doubtful annotations.
 
 Exit code 1 where there is an error; warnings alone leave it 0.
 
@@ -17,16 +17,21 @@ from tfseg.commands.output import print_json, print_table
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     parser.add_argument("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="look only whether the files are there and have their checksums",
+    )
     add_json(parser)
 
 
-def run(*, dataset: Path, json: bool) -> int:
+def run(*, dataset: Path, quick: bool, json: bool) -> int:
     """Checks, and prints the splits and the findings."""
     from tfseg.data.check import check
     from tfseg.data.store import Dataset
 
     info = Dataset.open(dataset).info
-    findings = check(dataset)
+    findings = check(dataset, quick=quick)
     errors = sum(finding.level == "error" for finding in findings)
     warnings = len(findings) - errors
     if json:

@@ -2,7 +2,8 @@
 
 SOURCE is a folder in one of the usual layouts: label maps, one mask for each instance, Cellpose,
 COCO instances and panoptic, Cityscapes, Pascal VOC, LabelMe, YOLO or semantic masks; each is shown
-in docs/formats.md. DEST gets TFRecord files and dataset.json.
+in docs/formats.md. DEST gets TFRecord files and dataset.json. After a run that was killed, the same
+command goes on from the files that it had finished. Exit code 1 where images were skipped.
 
 Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 """
@@ -80,6 +81,12 @@ def add_options(parser: Parser) -> None:
         metavar="NAME",
         help="what the instances are, where the format knows no classes; else object",
     )
+    add(
+        "--on_error",
+        choices=("fail", "skip"),
+        default="fail",
+        help="what to do with an image that cannot be used; skip names it in DEST/skipped.csv",
+    )
     add("--overwrite", action="store_true", help="replace a data set that is at DEST")
 
 
@@ -92,13 +99,16 @@ def run(
     components: bool,
     **options: Any,
 ) -> int:
-    """Converts, and prints the splits with their counts."""
+    """Converts, and prints the splits with their counts; 1 where images were skipped."""
     from tfseg.data.convert import convert
     from tfseg.data.formats.base import Reading
 
     reading = Reading(overlap=overlap, masks=masks, components=components)
-    with progress("convert") as report:
-        dataset = convert(source, destination, reading=reading, on_progress=report, **options)
+    try:
+        with progress("convert") as report:
+            dataset = convert(source, destination, reading=reading, on_progress=report, **options)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on from here") from interrupt
     info = dataset.info
     print_table(
         [("split", "images", "instances", "shards")]
@@ -114,4 +124,9 @@ def run(
             f"{info.hidden_instances}"
         )
     print(f"data set: {destination}")
-    return 0
+    if info.skipped_images:
+        note(
+            f"images that could not be used, see {destination / 'skipped.csv'}: "
+            f"{info.skipped_images}"
+        )
+    return 1 if info.skipped_images else 0

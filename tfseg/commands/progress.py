@@ -31,6 +31,7 @@ def _bar(title: str) -> Iterator[Report]:
         bars.MofNCompleteColumn(),
         bars.TextColumn("{task.fields[text]}"),
         bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=None, text="")

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import tensorflow as tf
-from skimage import measure
 
 from tfseg.checks import InputError
-from tfseg.data.images import MAX_ID
+from tfseg.data import check_sample, statistics
+from tfseg.data.formats.base import listed
 from tfseg.data.parallel import ordered
-from tfseg.data.records import Record, count_instances, parse
+from tfseg.data.records import instance_ids, parse
+from tfseg.data.statistics import Counts, Statistics
 from tfseg.data.store import INFO_FILE, Dataset, DatasetInfo, ShardInfo, SplitInfo, file_sha256
 
 _AGAIN = "Convert the data again."
+_NUMBERS = ("num_images", "num_instances")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,75 +41,102 @@ class Finding:
     remedy: str
 
 
-def check(path: str | Path) -> list[Finding]:
+def check(path: str | Path, *, quick: bool = False) -> list[Finding]:
     """Reads a whole data set and returns what is wrong with it, in stored order.
 
     Errors: a shard is missing, was changed or cannot be read; a record does not decode, has another
-    type or size than it says, or an id outside [0, 2147483647]; counts differ from dataset.json; an
-    id of a sample twice in a split. Warnings: an image without instances; an instance in several
-    pieces; one id in two splits.
+    type or size than it says, an id outside [0, 2147483647] or a class that there is not; counts,
+    least sides or statistics differ from dataset.json; an id of a sample twice in a split; the same
+    image in two splits. Warnings: an image without instances, very long, of one colour or nearly
+    all black or white; the same image twice in a split; an instance in several pieces, of a single
+    pixel, or so large that the label may be inverted; one id in two splits.
+
+    Args:
+        path: of the data set.
+        quick: looks at the files alone: are they there, and do they have their checksums?
 
     Raises:
         InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
     """
     dataset = Dataset.open(path)
-    findings: list[Finding] = []
-    splits_of: dict[str, list[str]] = {}
-    for name, split in dataset.info.splits.items():
-        ids: Counter[str] = Counter()
-        findings += _check_split(dataset, name, split, ids)
-        for id, times in ids.items():
-            splits_of.setdefault(id, []).append(name)
-            if times > 1:
-                message = f"{times} samples have this id."
-                findings.append(
-                    Finding("error", f"{name}/{id}", message, "Rename, and convert again.")
-                )
-    for id, names in splits_of.items():
-        if len(names) > 1:
-            message = f"The splits {' and '.join(names)} have a sample of this id."
-            remedy = "Make sure that it is not the same image."
-            findings.append(Finding("warning", f"{names[0]}/{id}", message, remedy))
-    return findings
+    splits = dataset.info.splits
+    if quick:
+        return [
+            finding
+            for split in splits.values()
+            for shard in split.shards
+            for finding in _check_file(dataset.path / shard.name, shard)
+        ]
+    seen, findings = _Seen(), []
+    for name, split in splits.items():
+        findings += _check_split(dataset, name, split, seen)
+    if not _has_errors(findings):
+        findings += _check_statistics(dataset.info, seen.counts)
+    return findings + list(_check_ids(seen)) + list(_check_duplicates(seen))
 
 
 class _Checked(NamedTuple):
+    findings: list[Finding]
     id: str | None
     num_instances: int
-    findings: list[Finding]
+    counts: Counts
+    digest: bytes | None
 
 
-def _check_split(
-    dataset: Dataset, name: str, split: SplitInfo, ids: Counter[str]
-) -> Iterator[Finding]:
+@dataclasses.dataclass
+class _Seen:
+    """What the records had: numbers of samples by split and id; places by digest; counts."""
+
+    ids: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
+    images: dict[bytes, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
+    counts: Counts = dataclasses.field(default_factory=Counter)
+
+
+def _check_split(dataset: Dataset, name: str, split: SplitInfo, seen: _Seen) -> list[Finding]:
+    findings, of_split = [], Counter()
     for shard in split.shards:
-        yield from _check_shard(dataset, name, shard, ids)
-    for what in ("num_images", "num_instances"):
-        stated, total = getattr(split, what), sum(getattr(shard, what) for shard in split.shards)
-        if stated != total:
-            message = f"{what} of the split {name} is {stated}, but its shards have {total}."
-            yield Finding("error", INFO_FILE, message, _AGAIN)
+        findings += _check_shard(dataset, name, shard, seen, of_split)
+    stated = {what: getattr(split, what) for what in ("num_images", "num_instances", "min_side")}
+    found = {what: sum(getattr(shard, what) for shard in split.shards) for what in _NUMBERS}
+    if not _has_errors(findings):
+        sides = map(min, statistics.by(of_split, "size"))
+        found["min_side"] = min(sides, default=split.min_side)
+    for what, number in found.items():
+        if number != stated[what]:
+            message = f"{what} of the split {name} is {stated[what]}, but its shards have {number}."
+            findings.append(Finding("error", INFO_FILE, message, _AGAIN))
+    seen.counts.update(of_split)
+    return findings
+
+
+def _check_file(path: Path, shard: ShardInfo) -> Iterator[Finding]:
+    if not path.is_file():
+        yield Finding("error", shard.name, "The file is missing.", _AGAIN)
+    elif file_sha256(path) != shard.sha256:
+        yield Finding("error", shard.name, "The file was changed: its SHA-256 differs.", _AGAIN)
 
 
 def _check_shard(
-    dataset: Dataset, split: str, shard: ShardInfo, ids: Counter[str]
+    dataset: Dataset, split: str, shard: ShardInfo, seen: _Seen, of_split: Counts
 ) -> Iterator[Finding]:
     path = dataset.path / shard.name
+    yield from _check_file(path, shard)
     if not path.is_file():
-        yield Finding("error", shard.name, "The file is missing.", _AGAIN)
         return
-    if file_sha256(path) != shard.sha256:
-        yield Finding("error", shard.name, "The file was changed: its SHA-256 differs.", _AGAIN)
     num_images = num_instances = 0
     unreadable: list[Finding] = []
     numbered = enumerate(_read(path, unreadable))
     for checked in ordered(lambda pair: _check_record(dataset.info, split, shard, *pair), numbered):
-        num_images, num_instances = num_images + 1, num_instances + checked.num_instances
+        num_images += 1
+        num_instances += checked.num_instances
+        of_split.update(checked.counts)
         if checked.id is not None:
-            ids[checked.id] += 1
+            seen.ids[split, checked.id] += 1
+            if checked.digest is not None:
+                seen.images.setdefault(checked.digest, []).append((split, checked.id))
         yield from checked.findings
     yield from unreadable
-    for what, found in (("num_images", num_images), ("num_instances", num_instances)):
+    for what, found in zip(_NUMBERS, (num_images, num_instances), strict=True):
         if found != getattr(shard, what):
             message = f"{what} is {found}, but {INFO_FILE} says {getattr(shard, what)}."
             yield Finding("error", shard.name, message, _AGAIN)
@@ -131,49 +160,62 @@ def _check_record(
         record = parse(serialized)
     except InputError as error:
         place = f"{shard.name}, record {index}"
-        return _Checked(None, 0, [Finding("error", place, str(error), _AGAIN)])
-    place = f"{split}/{record.id}"
-    num_instances = count_instances(record.label)
-    errors = [Finding("error", place, message, _AGAIN) for message in _errors(info, record)]
-    warnings = list(_warnings(place, record.label)) if not errors else []
-    return _Checked(record.id, num_instances, errors + warnings)
+        return _Checked([Finding("error", place, str(error), _AGAIN)], None, 0, Counter(), None)
+    place, image, label = f"{split}/{record.id}", record.image, record.label
+    ids = instance_ids(label).tolist()
+    findings = [Finding("error", place, each, _AGAIN) for each in check_sample.errors(info, record)]
+    counts: Counts = Counter()
+    if not findings:
+        findings = [Finding("warning", place, *each) for each in check_sample.doubts(record)]
+        class_of = dict(zip(ids, record.class_of.tolist(), strict=True))
+        counts = statistics.count(image, label, class_of)
+    digest = None
+    if not check_sample.is_constant(image):  # two images of one colour are no copies
+        what = f"{image.shape} {image.dtype}".encode()
+        digest = hashlib.sha256(what + image.tobytes()).digest()
+    return _Checked(findings, record.id, len(ids), counts, digest)
 
 
-def _errors(info: DatasetInfo, record: Record) -> Iterator[str]:
-    image, label = record.image, record.label
-    if image.shape[-1] not in (1, info.channels):
-        yield f"The image has {image.shape[-1]} channels in a data set with {info.channels}."
-    if image.dtype not in (np.uint8, info.dtype):
-        yield f"The image is {image.dtype} in a data set of {info.dtype}."
-    if not image.shape[:2] == label.shape == (record.height, record.width):
-        yield (
-            f"Sizes differ: image {image.shape[:2]}, label {label.shape}, stored "
-            f"{(record.height, record.width)}."
-        )
-    if label.max() > MAX_ID:
-        yield f"An id is above {MAX_ID}: it would become negative."
-    classes, known = record.class_of, len(info.class_names)
-    if len(classes) != count_instances(label) or not ((classes >= 1) & (classes <= known)).all():
-        yield (
-            f"There must be a class from 1 to {known} for each of {count_instances(label)} "
-            f"instances; there are {len(classes)}, {sorted(set(classes.tolist()))}."
-        )
-    if count_instances(label) != record.num_instances:
-        yield f"The label has {count_instances(label)} instances, stored is {record.num_instances}."
+def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
+    if info.statistics is None:
+        return
+    if not statistics.by(counts, "area"):  # convert refuses that
+        message = f"There are no instances at all, but statistics in {INFO_FILE}."
+        yield Finding("error", INFO_FILE, message, _AGAIN)
+        return
+    found = dataclasses.asdict(Statistics.of(counts, num_classes=len(info.class_names)))
+    stated = dataclasses.asdict(info.statistics)
+    for name in found:
+        if found[name] != stated[name]:
+            message = f"statistics.{name} is not that of the records."
+            yield Finding("error", INFO_FILE, message, _AGAIN)
 
 
-def _warnings(place: str, label: np.ndarray) -> Iterator[Finding]:
-    components = measure.label(label, background=0, connectivity=2)
-    first = np.unique(components, return_index=True)[1]
-    ids, pieces = np.unique(label.flat[first], return_counts=True)
-    if not (ids > 0).any():
-        remedy = "Check that nothing is to be seen in it."
-        yield Finding("warning", place, "The image has no instances.", remedy)
-    broken = ids[(pieces > 1) & (ids > 0)]
-    if broken.size:
-        shown = ", ".join(map(str, broken[:5])) + (" and more" if broken.size > 5 else "")
-        message = (
-            f"Several pieces in {broken.size} of {np.count_nonzero(ids > 0)} instances: {shown}."
-        )
-        remedy = "Give each piece an id of its own if they are separate objects."
-        yield Finding("warning", place, message, remedy)
+def _check_ids(seen: _Seen) -> Iterator[Finding]:
+    splits_of: dict[str, list[str]] = {}
+    for (split, id), times in seen.ids.items():
+        splits_of.setdefault(id, []).append(split)
+        if times > 1:
+            message = f"{times} samples have this id."
+            yield Finding("error", f"{split}/{id}", message, "Rename, and convert again.")
+    for id, names in splits_of.items():
+        if len(names) > 1:
+            message = f"The splits {' and '.join(names)} have a sample of this id."
+            remedy = "Make sure that it is not the same image."
+            yield Finding("warning", f"{names[0]}/{id}", message, remedy)
+
+
+def _check_duplicates(seen: _Seen) -> Iterator[Finding]:
+    for first, *others in seen.images.values():
+        parted = any(split != first[0] for split, _ in others)
+        if others:
+            yield Finding(
+                "error" if parted else "warning",
+                "/".join(first),
+                f"The same image as {listed(['/'.join(other) for other in others])}.",
+                "Keep it in one split." if parted else "Keep one of them.",
+            )
+
+
+def _has_errors(findings: list[Finding]) -> bool:
+    return any(finding.level == "error" for finding in findings)

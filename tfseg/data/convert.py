@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 from pathlib import Path
 
 from tfseg import checks
 from tfseg.checks import InputError
-from tfseg.data import splits, writer
+from tfseg.data import resume, splits, writer
 from tfseg.data.formats import FORMATS, detect
 from tfseg.data.formats.base import Format, Item, Reading
+from tfseg.data.resume import Skipped
 from tfseg.data.store import Dataset
+from tfseg.version import __version__
 
 _DEFAULTS = Reading()
 
@@ -27,11 +32,13 @@ def convert(
     shard_size: int = 256,
     class_name: str | None = None,
     overwrite: bool = False,
+    on_error: str = "fail",
     on_progress: writer.Progress | None = None,
 ) -> Dataset:
     """Converts a folder of images with instances into a data set.
 
-    The result is there whole or not at all, and the same files give the same bytes.
+    The result is there whole or not at all, and the same files give the same bytes. After a run
+    that was killed or interrupted, the same call goes on from the shards that it had finished.
 
     Args:
         source: folder in one of the layouts of `tfseg.data.formats`.
@@ -49,6 +56,8 @@ def convert(
         shard_size: most images in one file, from 1 on.
         class_name: what the instances are, where the format knows no classes; else "object".
         overwrite: replaces a data set at `destination`, once the new one is whole.
+        on_error: what to do with an image that cannot be used: "fail", or "skip", which names it in
+            skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
         on_progress: called with (images done, images in all).
 
     Raises:
@@ -59,6 +68,7 @@ def convert(
         raise InputError("class_name must not be empty. Name what the instances are.")
     if format is not None:
         checks.one_of("format", format, FORMATS)
+    checks.one_of("on_error", on_error, ("fail", "skip"))
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     found = FORMATS[layout].find(source, reading)
@@ -70,12 +80,16 @@ def convert(
     arranged = splits.arrange(
         found.splits, val_fraction=val_fraction, seed=seed, groups=groups, table=split_table
     )
+    class_names = found.class_names or (class_name or "object",)
+    ids = {name: [item.id for item in items] for name, items in arranged.items()}
+    encode = _encode if on_error == "fail" else functools.partial(_encode_or_skip, source=source)
     contents = writer.Contents(
         source,
         arranged,
-        lambda item: _encode(item, FORMATS[layout], reading),
+        functools.partial(encode, format=FORMATS[layout], reading=reading),
         source_format=layout,
-        class_names=found.class_names or (class_name or "object",),
+        class_names=class_names,
+        key=resume.key(source, __version__, layout, reading, class_names, ids, on_error),
     )
     return writer.write_dataset(
         contents,
@@ -86,8 +100,20 @@ def convert(
     )
 
 
-def _encode(item: Item, format: Format, reading: Reading) -> writer.Encoded:
+def _encode(item: Item, *, format: Format, reading: Reading) -> writer.Encoded:
     return writer.encode(item.id, format.read(item, reading), name=item.image)
+
+
+def _encode_or_skip(
+    item: Item, *, format: Format, reading: Reading, source: Path
+) -> writer.Encoded | Skipped:
+    try:
+        return _encode(item, format=format, reading=reading)
+    except InputError as error:
+        # Below the source: the data set must not depend on where that lies.
+        start_of_path = rf"(?<![^\s'\"(]){re.escape(f'{source}{os.sep}')}"
+        reason = re.sub(start_of_path, "", str(error))
+        return Skipped(os.path.relpath(item.image, source), reason)
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:

@@ -186,7 +186,8 @@ def _words(label: np.ndarray) -> np.ndarray:
 
 def _png(array: np.ndarray, level: int) -> bytes:
     array = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
-    return imagecodecs.png_encode(np.ascontiguousarray(array), level=level)
+    # A copy: to NumPy any view one pixel wide is contiguous, to imagecodecs it is not.
+    return imagecodecs.png_encode(array.copy(order="C"), level=level)
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

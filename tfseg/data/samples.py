@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
+import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -116,17 +116,15 @@ def _stored(
             if id in ids:
                 raise InputError(f"The id of a sample must be unique in its split; {id!r} is not.")
             ids.add(id)
-            start = file.tell()
+            stored = pickle.dumps(sample)
+            place = (len(stored), file.tell())
             with writing(destination):
-                file.write(sample.record)
-            place = slice(start, start + len(sample.record))
-            yield Item(id, Path(id), (dataclasses.replace(sample, record=b""), place))
+                file.write(stored)
+            yield Item(id, Path(id), place)
 
 
 def _load(item: Item, file: IO[bytes]) -> writer.Encoded:
-    sample, place = item.annotations
-    record = os.pread(file.fileno(), place.stop - place.start, place.start)
-    return dataclasses.replace(sample, record=record)
+    return pickle.loads(os.pread(file.fileno(), *item.annotations))
 
 
 def _encode(index: int, sample: Any, num_classes: int) -> tuple[str, writer.Encoded]:

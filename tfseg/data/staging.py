@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.data.store import INFO_FILE, DatasetInfo
+from tfseg.data.store import INFO_FILE, SKIPPED_FILE, DatasetInfo
 
 SHARD_SUFFIX = ".tfrecord"
+NOTE_SUFFIX = ".note"
+LOCK_FILE = "lock"
 
 
 def check_destination(destination: Path, *, overwrite: bool) -> None:
@@ -43,7 +46,7 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
             f"Only a data set of tfseg can be overwritten; {destination} is none "
             f"({str(error).rstrip('.')}). Choose another folder."
         ) from error
-    own = {INFO_FILE} | {shard.name for split in splits for shard in split.shards}
+    own = {INFO_FILE, SKIPPED_FILE} | {shard.name for split in splits for shard in split.shards}
     if present - own:
         raise InputError(
             f"{destination} has files of others beside the data set: {min(present - own)}. "
@@ -52,15 +55,20 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def staged(destination: Path) -> Iterator[Path]:
+def staged(destination: Path, *, resumable: bool = False) -> Iterator[Path]:
     """Gives a folder to write into, which becomes `destination` when the block ends well.
 
-    The folder is the sibling DESTINATION.partial; one left over from a run that was killed is
-    replaced. When the block raises, whatever it is, the folder is removed and `destination` stays
-    as it was. A data set at `destination` is replaced only when the new one is on the disk.
+    The folder is the sibling DESTINATION.partial, locked while the block runs. What a killed run
+    left in it is still there. When the block raises, whatever it is, the folder is removed and
+    `destination` stays as it was. A data set at `destination` is replaced only when the new one is
+    on the disk.
+
+    Args:
+        destination: of the data set.
+        resumable: Ctrl-C leaves the folder as a killed run does, so that the next run goes on.
 
     Raises:
-        InputError: cannot be written there.
+        InputError: cannot be written there, or another run is writing there.
     """
     final = Path(os.path.realpath(destination))
     partial = final.with_name(f"{final.name}.partial")
@@ -68,20 +76,49 @@ def staged(destination: Path) -> Iterator[Path]:
     try:
         with writing(destination):
             _refuse_foreign(_aside(final))  # now: once `final` is in place it would be too late
-            _remove_leftover(partial)
-            partial.mkdir(parents=True)
-        yield partial
-        with writing(destination):
-            sync(partial)
-            _replace(final, partial)
-            sync(final.parent)
+            _refuse_foreign(partial)
+            partial.mkdir(parents=True, exist_ok=True)
+        with _locked(partial / LOCK_FILE, destination):
+            try:
+                yield partial
+                with writing(destination):
+                    (partial / LOCK_FILE).unlink()
+                    sync(partial)
+                    _replace(final, partial)
+                    sync(final.parent)
+            except BaseException as error:
+                if not (resumable and isinstance(error, KeyboardInterrupt)):
+                    with contextlib.suppress(InputError, OSError):
+                        _remove_leftover(partial)
+                raise
     except BaseException:
-        with contextlib.suppress(InputError, OSError):
-            _remove_leftover(partial)
         for parent in missing:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it has something in it
                 parent.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def _locked(file: Path, destination: Path) -> Iterator[None]:
+    """Holds the lock of a folder, which ends with the process, however that ends.
+
+    Raises:
+        InputError: another run holds it, or held it until now: then the folder is no more.
+    """
+    with contextlib.ExitStack() as stack:
+        with writing(destination):
+            opened = stack.enter_context(file.open("w"))
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                mine = os.path.samestat(os.fstat(opened.fileno()), os.stat(file))
+            except (BlockingIOError, FileNotFoundError):
+                mine = False
+        if not mine:
+            raise InputError(
+                f"{destination} is being written by another run. Wait for it to end, or choose "
+                "another folder."
+            )
+        yield
 
 
 @contextlib.contextmanager
@@ -122,7 +159,9 @@ def _refuse_foreign(folder: Path) -> None:
     if not os.path.lexists(folder):
         return
     ours = folder.is_dir() and all(
-        path.name == INFO_FILE or path.suffix == SHARD_SUFFIX for path in folder.iterdir()
+        path.name in (INFO_FILE, SKIPPED_FILE, LOCK_FILE)
+        or path.name.removesuffix(NOTE_SUFFIX).endswith(SHARD_SUFFIX)
+        for path in folder.iterdir()
     )
     if not ours:
         raise InputError(

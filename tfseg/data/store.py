@@ -1,7 +1,7 @@
 """A data set on disk: a folder with dataset.json and TFRecord files, the shards.
 
 dataset.json says what is in it and is written last; a folder without it is not a data set. The same
-input gives the same bytes: no dates, no paths.
+input gives the same bytes: no dates, no paths, no command line, which has paths.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data import records
+from tfseg.data.statistics import Statistics
 
-SCHEMA_VERSION = "1.1"  # a reader takes every version of its own major number
+SCHEMA_VERSION = "1.2"  # a reader takes every version of its own major number
 INFO_FILE = "dataset.json"
+SKIPPED_FILE = "skipped.csv"  # beside it, where images were left out: their files and the reasons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,9 @@ class DatasetInfo:
         overlap_pixels: pixels that several instances of the source claimed.
         hidden_instances: those of the source that have no pixel: covered by others, outside of the
             image, or too small. (from version 1.1 on)
+        skipped_images: images of the source that could not be used. (from version 1.2 on)
+        statistics: of all splits together; None in a data set of an older version. (from version
+            1.2 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -66,6 +71,8 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     overlap_pixels: int
     hidden_instances: int = 0
+    skipped_images: int = 0
+    statistics: Statistics | None = None
     splits: dict[str, SplitInfo]
 
     def to_json(self) -> str:
@@ -108,7 +115,8 @@ class DatasetInfo:
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
         # Entries that a later minor version may add are left out, those added since 1.0 may lack.
-        content = {"hidden_instances": 0} | content
+        added = {"hidden_instances": 0, "skipped_images": 0, "statistics": None}
+        content = added | content
         own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
             name: SplitInfo(
@@ -122,6 +130,8 @@ class DatasetInfo:
         checks.one_of("dtype", own["dtype"], ("uint8", "uint16"))
         if own["channels"] not in (1, 3):
             raise ValueError(f"channels {own['channels']}")
+        if own["statistics"] is not None:
+            own["statistics"] = Statistics.from_content(own["statistics"])
         return cls(**own | {"splits": splits, "class_names": tuple(own["class_names"])})
 
 

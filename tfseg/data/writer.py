@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -14,12 +17,22 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.checks import InputError
-from tfseg.data import records
+from tfseg.data import records, resume, statistics
 from tfseg.data.formats.base import Sample
 from tfseg.data.images import to_channels
 from tfseg.data.parallel import ordered
+from tfseg.data.resume import Note, Skipped
 from tfseg.data.staging import SHARD_SUFFIX, check_destination, staged, sync, writing
-from tfseg.data.store import INFO_FILE, Dataset, DatasetInfo, ShardInfo, SplitInfo, file_sha256
+from tfseg.data.statistics import Counts, Statistics
+from tfseg.data.store import (
+    INFO_FILE,
+    SKIPPED_FILE,
+    Dataset,
+    DatasetInfo,
+    ShardInfo,
+    SplitInfo,
+    file_sha256,
+)
 from tfseg.version import __version__
 
 Source = Any
@@ -28,15 +41,10 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """A record, and what dataset.json sums up of it."""
+    """A record, and what is counted in it."""
 
     record: bytes
-    num_instances: int
-    side: int
-    channels: int
-    bits: int
-    overlap_pixels: int
-    hidden_instances: int
+    counts: Counts
 
 
 class Contents(NamedTuple):
@@ -45,16 +53,18 @@ class Contents(NamedTuple):
     Attributes:
         name: of the source, for errors.
         splits: what each sample is made of, by split.
-        encode: makes a sample of that; called from several threads.
+        encode: makes a sample of that, or says why it cannot; called from several threads.
         source_format: as in `DatasetInfo`.
         class_names: alike.
+        key: tells whether a killed run wrote the same; None where that cannot be known.
     """
 
     name: object
     splits: Mapping[str, Sequence[Source]]
-    encode: Callable[[Source], Encoded]
+    encode: Callable[[Source], Encoded | Skipped]
     source_format: str
     class_names: tuple[str, ...]
+    key: str | None = None
 
 
 def encode(id: str, sample: Sample, *, name: object) -> Encoded:
@@ -76,17 +86,14 @@ def encode(id: str, sample: Sample, *, name: object) -> Encoded:
     image = to_channels(sample.image, 3 if sample.image.shape[-1] >= 3 else 1)
     if (image == image[..., :1]).all():
         image = image[..., :1]
-    ids = records.instance_ids(sample.label)
-    classes = None if sample.class_of is None else [sample.class_of[id] for id in ids.tolist()]
-    return Encoded(
-        records.encode(id, image, sample.label, classes),
-        len(ids),
-        min(sample.label.shape),
-        image.shape[-1],
-        image.dtype.itemsize * 8,
-        sample.overlap_pixels,
-        sample.hidden_instances,
-    )
+    classes = None
+    if sample.class_of is not None:
+        ids = records.instance_ids(sample.label).tolist()
+        classes = [sample.class_of[id] for id in ids]
+    counts = statistics.count(image, sample.label, sample.class_of)
+    counts["overlap_pixels",] = sample.overlap_pixels
+    counts["hidden_instances",] = sample.hidden_instances
+    return Encoded(records.encode(id, image, sample.label, classes), counts)
 
 
 def write_dataset(
@@ -109,98 +116,121 @@ def write_dataset(
                 f"{contents.name} must have a name in UTF-8 for each class; got {name!r}. Name it."
             )
     check_destination(destination, overwrite=overwrite)
-    total = sum(map(len, contents.splits.values()))
-    with staged(destination) as folder:
-        writer = _Writer(folder, destination, shard_size, total, on_progress)
-        infos = {
-            split: writer.write(split, items, contents.encode)
-            for split, items in contents.splits.items()
-        }
-        if not sum(info.num_instances for info in infos.values()):
+    with staged(destination, resumable=contents.key is not None) as folder:
+        check_destination(destination, overwrite=overwrite)  # again: another run may have ended
+        with writing(destination):
+            writer = _Writer(folder, destination, contents, shard_size, on_progress)
+        splits = {name: writer.write(name) for name in contents.splits}
+        if not sum(info.num_instances for info in splits.values()):
             raise InputError(
                 f"{contents.name} has no instances: every label is 0 everywhere. Check the "
                 "annotations."
             )
-        writer.finish(contents, infos)
+        with writing(destination):
+            writer.finish(splits)
     return Dataset.open(destination)
 
 
 class _Writer:
-    """Writes shards into `folder`, and sums up what went into them."""
+    """Writes shards into `folder`, but those that a killed run finished, and sums them up."""
 
     def __init__(
         self,
         folder: Path,
         destination: Path,
+        contents: Contents,
         shard_size: int,
-        total: int,
         on_progress: Progress | None,
     ) -> None:
-        self.folder, self.destination, self.shard_size = folder, destination, shard_size
-        self.total, self.done, self.on_progress = total, 0, on_progress
-        self.channels, self.bits, self.overlap_pixels, self.hidden_instances = 1, 8, 0, 0
-        self.sides: list[int] = []
+        self.folder, self.destination, self.contents = folder, destination, contents
+        self.shard_size, self.on_progress, self.done = shard_size, on_progress, 0
+        self.total = sum(map(len, contents.splits.values()))
+        self.finished = resume.finished(folder, contents.key)
+        self.counts: Counts = Counter()
+        self.skipped: list[Skipped] = []
 
-    def write(
-        self, split: str, items: Sequence[Source], encode: Callable[[Source], Encoded]
-    ) -> SplitInfo:
+    def write(self, split: str) -> SplitInfo:
         """Writes one split into shards of nearly the same number of images."""
+        items = self.contents.splits[split]
         count = math.ceil(len(items) / self.shard_size)
         stops = [len(items) * index // count for index in range(count + 1)]
-        encoded = ordered(encode, items)
-        self.sides = []
-        try:
-            shards = tuple(
-                self._shard(
-                    f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}",
-                    islice(encoded, stops[index + 1] - stops[index]),
-                )
-                for index in range(count)
+        parts = {
+            f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}": items[stops[index] : stop]
+            for index, stop in enumerate(stops[1:])
+        }
+        to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
+        encoded = ordered(self.contents.encode, to_do)
+        of_split, shards, skipped = Counter(), [], []
+        with contextlib.closing(encoded):
+            for name, part in parts.items():
+                note = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
+                if name in self.finished:
+                    self._count_done(len(part))
+                of_split.update(note.counts)
+                skipped += note.skipped
+                shards.append(ShardInfo(name, *_numbers(note.counts), note.sha256))
+        sides = [min(size) for size in statistics.by(of_split, "size")]
+        if not sides:
+            raise InputError(
+                f"No image of the split {split} can be used. The first: {skipped[0].reason}"
             )
-        finally:
-            encoded.close()
-        num_instances = sum(shard.num_instances for shard in shards)
-        return SplitInfo(shards, len(items), num_instances, min(self.sides))
+        self.counts.update(of_split)
+        self.skipped += skipped
+        return SplitInfo(tuple(shards), *_numbers(of_split), min(sides))
 
-    def finish(self, contents: Contents, splits: dict[str, SplitInfo]) -> None:
-        """Writes dataset.json."""
+    def finish(self, splits: dict[str, SplitInfo]) -> None:
+        """Writes skipped.csv, where there is something to say, and dataset.json."""
+        channels, bits = statistics.image_type(self.counts)
+        names = self.contents.class_names
         info = DatasetInfo(
             tfseg_version=__version__,
-            source_format=contents.source_format,
-            channels=self.channels,
-            dtype="uint16" if self.bits == 16 else "uint8",
-            class_names=contents.class_names,
-            overlap_pixels=self.overlap_pixels,
-            hidden_instances=self.hidden_instances,
+            source_format=self.contents.source_format,
+            channels=channels,
+            dtype=f"uint{bits}",
+            class_names=names,
+            overlap_pixels=self.counts["overlap_pixels",],
+            hidden_instances=self.counts["hidden_instances",],
+            skipped_images=len(self.skipped),
+            statistics=Statistics.of(self.counts, num_classes=len(names)),
             splits=splits,
         )
-        with writing(self.destination):
-            (self.folder / INFO_FILE).write_text(info.to_json(), encoding="utf-8")
-            sync(self.folder / INFO_FILE)
+        if self.skipped:
+            with (self.folder / SKIPPED_FILE).open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([Skipped._fields, *self.skipped])
+            sync(self.folder / SKIPPED_FILE)
+        (self.folder / INFO_FILE).write_text(info.to_json(), encoding="utf-8")
+        sync(self.folder / INFO_FILE)
+        resume.forget(self.folder)
 
-    def _shard(self, name: str, samples: Iterator[Encoded]) -> ShardInfo:
-        path, num_images, num_instances = self.folder / name, 0, 0
+    def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> Note:
+        path, counts, skipped = self.folder / name, Counter(), []
         with writing(self.destination):
             writer = tf.io.TFRecordWriter(str(path))
         try:
             for sample in samples:
-                with writing(self.destination):
-                    writer.write(sample.record)
-                num_images, num_instances = num_images + 1, num_instances + sample.num_instances
-                self._count(sample)
+                if isinstance(sample, Skipped):
+                    skipped.append(sample)
+                else:
+                    with writing(self.destination):
+                        writer.write(sample.record)
+                    counts.update(sample.counts)
+                self._count_done(1)
         finally:
             with writing(self.destination):
                 writer.close()
         with writing(self.destination):
             sync(path)
-        return ShardInfo(name, num_images, num_instances, file_sha256(path))
+            note = Note(file_sha256(path), counts, skipped)
+            if self.contents.key is not None:
+                resume.write(self.folder, name, note, self.contents.key)
+        return note
 
-    def _count(self, sample: Encoded) -> None:
-        self.sides.append(sample.side)
-        self.channels = max(self.channels, sample.channels)
-        self.bits = max(self.bits, sample.bits)
-        self.overlap_pixels += sample.overlap_pixels
-        self.hidden_instances += sample.hidden_instances
-        self.done += 1
+    def _count_done(self, number: int) -> None:
+        self.done += number
         if self.on_progress:
             self.on_progress(self.done, self.total)
+
+
+def _numbers(counts: Counts) -> tuple[int, int]:
+    """Returns how many images and how many instances were counted."""
+    return statistics.by(counts, "size").total(), statistics.by(counts, "area").total()

@@ -1,0 +1,63 @@
+"""tfseg info."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from PIL import Image
+
+
+def test_info_prints_what_is_in_the_data_set(tfseg, dataset):
+    result = tfseg("info", dataset)
+    assert result.code == 0
+    rows = [line.split() for line in result.out.splitlines()]
+    # squares of 16 x 16 and 20 x 20 pixels, that neither touch each other nor the border
+    assert ["train", "6", "12", "1", "64"] in rows
+    assert ["object", "8", "16"] in rows
+    assert "touching another instance: 0.0%, at the border: 0.0%\nsizes: 8 of 64x80\n" in result.out
+    (area,) = [row for row in rows if row[:2] == ["area,", "pixels"]]
+    assert area[2:] == ["328", "72", "256", "256", "256", "256", "400", "400", "400"]
+    (channel,) = [row for row in rows if row[:1] == ["channel"]]
+    # 656 of 5120 pixels are 200, the others 20
+    assert channel[2:] == ["43.06", "60.16", "20", "20", "20", "20", "20", "200", "200"]
+
+
+def test_info_as_json_has_all_that_dataset_json_says(tfseg, dataset):
+    result = tfseg("info", dataset, "--json")
+    content = json.loads((dataset / "dataset.json").read_text())
+    assert result.code == 0
+    assert {name: result.json[name] for name in content} == content
+    assert result.json["dataset"] == str(dataset)
+
+
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_info_draws_histograms_and_a_sheet_of_images(tfseg, dataset, tmp_path):
+    result = tfseg("info", dataset, "--out", tmp_path / "new" / "info", "--count", 2)
+    assert result.code == 0
+    assert result.out.endswith(f"pictures: {tmp_path / 'new' / 'info'}\n")
+    sizes = {path.name: size(path) for path in (tmp_path / "new" / "info").iterdir()}
+    # two pictures of 80 x 64 in a row, below their ids, for each of two splits
+    assert sizes == {"histograms.png": (1080, 720), "images.png": (164, 2 * (16 + 64 + 4))}
+
+
+def test_info_of_an_older_data_set_says_that_it_has_no_statistics(tfseg, dataset, tmp_path):
+    shutil.copytree(dataset, tmp_path / "data")
+    content = json.loads((dataset / "dataset.json").read_text())
+    del content["statistics"], content["skipped_images"]
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps(content | {"version": "1.1"}))
+    result = tfseg("info", tmp_path / "data")
+    assert result.code == 0
+    assert "train" in result.out
+    assert "area" not in result.out
+    assert "without statistics; convert again for them" in result.err
+
+
+def test_info_of_something_else_is_bad_input_and_draws_nothing(tfseg, dataset, tmp_path):
+    assert tfseg("info", tmp_path, "--out", tmp_path / "info").code == 2
+    assert tfseg("info", dataset, "--out", tmp_path / "info", "--count", "0").code == 2
+    assert not (tmp_path / "info").exists()

@@ -1,0 +1,98 @@
+"""Shows what is in a data set: counts, sizes, areas and pixel values; draws it when asked.
+
+With --out, histograms.png and images.png are written there: what is in it, and images of every
+split with the outlines of their instances.
+
+Example: tfseg info nuclei --out nuclei-info
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfseg.commands.options import Parser, add_json
+from tfseg.commands.output import note, print_json, print_table
+
+if TYPE_CHECKING:
+    from tfseg.data.statistics import Statistics
+    from tfseg.data.store import Dataset, DatasetInfo
+
+
+def add_options(parser: Parser) -> None:
+    """Declares what `run` takes."""
+    add = parser.add_argument
+    add("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    add("--out", metavar="FOLDER", type=Path, help="folder of the pictures, made here")
+    add("--count", type=int, default=24, metavar="IMAGES", help="drawn of each split, at most")
+    add_json(parser)
+
+
+def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
+    """Prints what dataset.json says, and draws."""
+    from tfseg.data.store import Dataset
+
+    opened = Dataset.open(dataset)
+    if out is not None:
+        _draw(opened, out, count)
+    if json:
+        print_json({"dataset": dataset, "out": out, **dataclasses.asdict(opened.info)})
+        return 0
+    _print(opened.info)
+    if opened.info.statistics is None:
+        note("a data set of an older version, without statistics; convert again for them")
+    else:
+        _print_statistics(opened.info.statistics, opened.info.class_names)
+    if out is not None:
+        print(f"pictures: {out}")
+    return 0
+
+
+def _draw(dataset: Dataset, out: Path, count: int) -> None:
+    from tfseg.data.images import write_picture
+    from tfseg.evaluation.dataset_views import contact_sheet, counted, draw_histograms
+
+    sheet = contact_sheet(dataset, count=count)
+    out.mkdir(parents=True, exist_ok=True)
+    write_picture(out / "images.png", sheet)
+    draw_histograms(counted(dataset), out / "histograms.png")
+
+
+def _print(info: DatasetInfo) -> None:
+    print_table(
+        [("split", "images", "instances", "shards", "least side")]
+        + [
+            (name, each.num_images, each.num_instances, len(each.shards), each.min_side)
+            for name, each in info.splits.items()
+        ]
+    )
+    print(f"images: {info.channels} channels, {info.dtype}, from {info.source_format}")
+    for text, number in {
+        "images that could not be used": info.skipped_images,
+        "pixels that several instances claimed": info.overlap_pixels,
+        "instances without a pixel": info.hidden_instances,
+    }.items():
+        if number:
+            print(f"{text}: {number}")
+
+
+def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> None:
+    print(
+        f"touching another instance: {statistics.touching_share:.1%}, "
+        f"at the border: {statistics.border_share:.1%}"
+    )
+    print("sizes: " + ", ".join(f"{n} of {size}" for size, n in statistics.sizes.items()))
+    classes = (class_names, statistics.class_images, statistics.class_instances)
+    print()
+    print_table([("class", "images", "instances"), *zip(*classes, strict=True)])
+    named = {
+        "area, pixels": statistics.area,
+        "instances in an image": statistics.instances_per_image,
+        **{f"channel {index}": each for index, each in enumerate(statistics.channels)},
+    }
+    print()
+    print_table(
+        [("", "mean", "std", *(f"{share} %" for share in statistics.area.percentiles))]
+        + [(name, each.mean, each.std, *each.percentiles.values()) for name, each in named.items()]
+    )
