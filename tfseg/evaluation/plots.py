@@ -66,7 +66,7 @@ def overlay(
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
     """
-    picture = _display(image, limits)
+    picture = display(image, limits)
     _same_size(picture, label)
     edge = _outlines(label)
     picture[edge] = color_ids(label[edge]) if color is None else color
@@ -90,7 +90,7 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
     """
-    picture = _display(image)
+    picture = display(image)
     _same_size(picture, truth)
     table = overlaps(truth, prediction)
     pairs = match(table, 0.5)
@@ -138,7 +138,7 @@ def _outlines(label: np.ndarray) -> np.ndarray:
     return edge & (label > 0)
 
 
-def _display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
     """Returns the image as a new RGB picture, dark at its 1st and bright at its 99.8th percentile.
 
     Or at `limits`, where they are given. One pair of them for all channels keeps the colours.
