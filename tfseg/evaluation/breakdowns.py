@@ -24,7 +24,7 @@ def by_size(truth: pd.DataFrame) -> pd.DataFrame:
     if len(edges) < 2:
         edges = np.array([edges[0], edges[0] + 0.1])
     index = np.clip(np.searchsorted(edges, diameter, side="right") - 1, 0, len(edges) - 2)
-    names = [f"{low:g} to {high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"{low:.1f} to {high:.1f}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
     return _counted(truth, [names[each] for each in index], names)
 
 

@@ -79,7 +79,11 @@ def lines(
     for number, (name, (x, y)) in enumerate(series.items()):
         x, y = np.asarray(x, float), np.asarray(y, float)
         keep = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log)))
-        keep = keep[np.unique(np.linspace(0, len(keep) - 1, _POINTS).astype(int))] if len(keep) else keep
+        keep = (
+            keep[np.unique(np.linspace(0, len(keep) - 1, _POINTS).astype(int))]
+            if len(keep)
+            else keep
+        )
         places = list(zip(x_axis(x[keep]), y_axis(y[keep]), strict=True))
         points = " ".join(f"{left:.1f},{top:.1f}" for left, top in places)
         parts.append(f'<polyline class="line s{number % 6}" points="{points}"/>')

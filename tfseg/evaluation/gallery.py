@@ -25,7 +25,7 @@ from tfseg.metrics import Pair
 
 SIDE = 512  # pixels, the most that a picture has
 BUDGET = 9_000_000  # characters of all pictures together: a page of them stays below 10 MB
-_PICTURE_BYTES, _QUALITIES = 50_000, (85, 70, 50, 30)  # of JPEG, the first that is small enough
+_PICTURE_BYTES, _QUALITIES = 50_000, (85, 70, 50, 30, 15)  # of JPEG, the first that is small enough
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +128,9 @@ def entry(image: Shown) -> dict[str, Any]:
         round(side * scale) for side, scale in zip(image.size, image.scale, strict=True)
     )
     sides = [
-        _instances(table, np.frombuffer(zlib.decompress(data), np.int32).reshape(height, width), image)
+        _instances(
+            table, np.frombuffer(zlib.decompress(data), np.int32).reshape(height, width), image
+        )
         for table, data in zip(image.found, image.labels, strict=True)
     ]
     counts = pd.concat([table["kind"] for table in image.found]).value_counts()

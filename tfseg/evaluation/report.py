@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-import platform
 import string
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +17,6 @@ from tfseg.evaluation.outcomes import KINDS, outcomes
 from tfseg.evaluation.sections import Content, sections
 from tfseg.metrics import Conventions, Evaluation, Pair
 from tfseg.metrics.results import write_whole
-from tfseg.version import __version__
 
 REPORT = "report.html"
 _PAGE = Path(__file__).parent / "page"
@@ -50,8 +47,11 @@ class Report:
             seconds: that its prediction took.
 
         Raises:
-            InputError: the maps cannot be compared, or the image has another size; names the image.
+            InputError: the maps cannot be compared or have no pixels, or the image has another
+                size; names the image.
         """
+        if not np.size(pair.truth):
+            raise InputError(f"Image {pair.id!r} has no pixels. Leave it out.")
         if image is not None and image.shape[:2] != np.shape(pair.truth):
             raise InputError(
                 f"Image {pair.id!r} must have the size of its label, {np.shape(pair.truth)}; "
@@ -152,9 +152,3 @@ def _anchor(name: str) -> str:
 def _brightness(image: np.ndarray) -> float:
     mean = float(image[..., :3].mean())
     return mean / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else mean
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Returns the versions of tfseg, Python and the `packages`, none of which is imported."""
-    found = {"tfseg": __version__, "Python": platform.python_version()}
-    return found | {name: metadata.version(name) for name in packages}

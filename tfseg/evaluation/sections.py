@@ -98,8 +98,9 @@ def summary(content: Content) -> str:
     head = "<tr><th>figure</th><th>value</th><th>95 % interval</th><th>what it says</th></tr>"
     return (
         f'<p>{sentence}</p><ul class="tiles">{tiles}</ul>'
-        f'<div class="scroll"><table class="figures"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
-        "</div><p><small>P: predicted, T: true; TP, FP, FN: instances matched, only predicted, "
+        f'<div class="scroll"><table class="figures"><thead>{head}</thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        "<p><small>P: predicted, T: true; TP, FP, FN: instances matched, only predicted, "
         "missed. Intervals: percentiles over resamples of the images, or of their groups; other "
         "images of the same kind would give figures about as far apart.</small></p>"
     )
@@ -245,7 +246,7 @@ def data(content: Content) -> str:
     return (
         f"<p>{len(images)} images of {size} pixels (height x width). Brightness is a share of the "
         "largest value that the type of the image has; of floats, the value itself.</p>"
-        f'{"".join(map(_figure, drawn))}<h3>Examples with their true instances</h3>'
+        f"{''.join(map(_figure, drawn))}<h3>Examples with their true instances</h3>"
         '<div id="examples" class="cards"></div>'
     )
 
@@ -261,10 +262,8 @@ def configuration(content: Content) -> str:
 
 
 def _rows(pairs: Iterable[tuple[str, object]]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(str(name))}</th><td>{html.escape(_text(value))}</td></tr>'
-        for name, value in pairs
-    )
+    named = ((html.escape(str(name)), html.escape(_text(value))) for name, value in pairs)
+    rows = "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in named)
     return f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>'
 
 
