@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from tfseg.evaluation.neighbours import neighbours
 from tfseg.metrics import Conventions, Overlaps, Pair, match
 from tfseg.metrics.conventions import edge_ids
 from tfseg.metrics.counts import TOUCHING
@@ -56,11 +57,12 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
     table = conventions.excuse(table, prediction)
     true_kind, predicted_kind, partner_of_true, partner = _kinds(table, pair)
     truth = _rows(table.truth_ids, table.truth_areas, true, pair.truth_class_of)
+    counted = pd.Series(neighbours(true).ravel()).value_counts()
     truth = truth.assign(
         kind=true_kind,
         partner=partner_of_true,
         iou=_largest(table.truth_index, table.iou, len(table.truth_ids)),
-        neighbours=_neighbours(true).reindex(truth["id"], fill_value=0).to_numpy(),
+        neighbours=counted.reindex(truth["id"], fill_value=0).to_numpy(),
         border=np.isin(truth["id"], edge_ids(true)),
     )
     predicted = _rows(
@@ -137,16 +139,3 @@ def _boxes(label: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         np.array(rows, np.int64).reshape(-1, 4), ids, ["top", "left", "bottom", "right"]
     )
-
-
-def _neighbours(label: np.ndarray) -> pd.Series:
-    """Returns how many others each id of `label` `[H, W]` touches, where it touches any."""
-    sides = [(label[1:], label[:-1]), (label[:, 1:], label[:, :-1])]
-    corners = [(label[1:, 1:], label[:-1, :-1]), (label[1:, :-1], label[:-1, 1:])]
-    met = []
-    for one, other in (*sides, *corners):
-        both = (one != other) & (one > 0) & (other > 0)
-        met.append(np.stack([one[both], other[both]], axis=1))
-    met = np.unique(np.sort(np.concatenate(met), axis=1), axis=0)
-    ids, counts = np.unique(met, return_counts=True)
-    return pd.Series(counts, ids, dtype=np.int64)

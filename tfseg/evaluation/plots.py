@@ -1,21 +1,28 @@
 """Pictures of instances for people: outlines on the image, ids as colours, truth and prediction.
 
-Everything returned is `[H, W, 3]` uint8, RGB.
+A picture is `[H, W, 3]` uint8, RGB.
 """
 
 from __future__ import annotations
 
 import colorsys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.evaluation.neighbours import color_neighbours
 from tfseg.metrics.matching import IGNORE, match, overlaps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GAP = 4  # pixels between the pictures of a panel
 _UNMATCHED = (255, 255, 255)
 _IGNORED = (64, 64, 64)
 _DISPLAY_PERCENTILES = (1.0, 99.8)
+_FILL = 0.35  # of an instance's colour over the image
+_SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure
 
 
 def _palette(size: int) -> np.ndarray:
@@ -108,6 +115,61 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
     return np.concatenate(pictures, axis=1)
 
 
+def plot_instances(
+    image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None
+) -> Figure:
+    """Plots an image beside its instances, and beside those predicted where they are given.
+
+    Instances are outlined and tinted; neighbours have different colours, whatever their ids.
+
+    Args:
+        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        label: `[H, W]` integer ids, 0 = background, -1 = ignored.
+        prediction: `[H, W]` integer ids, 0 = background.
+
+    Returns:
+        A matplotlib figure, which a notebook shows; `savefig` writes it.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    # Not pyplot, which keeps figures and settings for the whole process.
+    from matplotlib.figure import Figure
+
+    labels = (
+        {"instances": label} if prediction is None else {"truth": label, "prediction": prediction}
+    )
+    pictures = {"image": display(image)}
+    for name, ids in labels.items():
+        count = len(np.unique(ids[ids > 0]))
+        pictures[f"{name}: {count}"] = tinted(image, ids)
+    height, width = pictures["image"].shape[:2]
+    size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
+    for axes, (name, picture) in zip(
+        figure.subplots(1, len(pictures)), pictures.items(), strict=True
+    ):
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(name)
+        axes.axis("off")
+    return figure
+
+
+def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Returns the image with its instances outlined and tinted, neighbours in different colours.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    picture = display(image)
+    _same_size(picture, label)
+    colors, edge, inside = color_neighbours(label), _outlines(label), label > 0
+    mixed = (1 - _FILL) * picture[inside] + _FILL * colors[inside]
+    picture[inside] = mixed.round().astype(np.uint8)
+    picture[edge] = colors[edge]
+    return picture
+
+
 def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> np.ndarray:
     """Paints `ids` `[M]` of a label in the colours of `shown_as` `[M]`, all others in white."""
     order = np.argsort(ids)
@@ -117,25 +179,6 @@ def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> 
     colors = color_ids(np.where(found, np.append(shown_as, 0)[position], np.minimum(label, 0)))
     colors[(label > 0) & ~found] = _UNMATCHED
     return colors
-
-
-def _same_size(picture: np.ndarray, label: np.ndarray) -> None:
-    if label.shape != picture.shape[:2]:
-        raise InputError(
-            "The image and its ids must be of one size (height, width); "
-            f"got {picture.shape[:2]} and {label.shape}."
-        )
-
-
-def _outlines(label: np.ndarray) -> np.ndarray:
-    """Returns `[H, W]` bool: pixels of an instance beside another one or the background."""
-    edge = np.zeros(label.shape, bool)
-    below, beside = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
-    edge[1:] |= below
-    edge[:-1] |= below
-    edge[:, 1:] |= beside
-    edge[:, :-1] |= beside
-    return edge & (label > 0)
 
 
 def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
@@ -155,3 +198,22 @@ def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.
     scale = 255 / (high - low) if high > low else 0.0
     picture = ((color - low) * scale).clip(0, 255).round().astype(np.uint8)
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+def _same_size(picture: np.ndarray, label: np.ndarray) -> None:
+    if label.shape != picture.shape[:2]:
+        raise InputError(
+            "The image and its ids must be of one size (height, width); "
+            f"got {picture.shape[:2]} and {label.shape}."
+        )
+
+
+def _outlines(label: np.ndarray) -> np.ndarray:
+    """Returns `[H, W]` bool: pixels of an instance beside another one or the background."""
+    edge = np.zeros(label.shape, bool)
+    below, beside = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
+    edge[1:] |= below
+    edge[:-1] |= below
+    edge[:, 1:] |= beside
+    edge[:, :-1] |= beside
+    return edge & (label > 0)
