@@ -79,7 +79,7 @@ def test_images_of_the_same_names_are_in_the_report(tfseg, maps, tmp_path):
     result = tfseg(*arguments(maps, "good", "--images", tmp_path / "images", "--json"))
     assert result.code == 0
     text = Path(result.json["report"]).read_text(encoding="utf-8")
-    assert text.count("data:image/jpeg;base64,") == 4
+    assert "mean brightness" in text  # of the images
     (tmp_path / "images" / "2.jpg").unlink()
     result = tfseg(*arguments(maps, "good", "--images", tmp_path / "images"))
     assert (result.code, result.out) == (2, "")

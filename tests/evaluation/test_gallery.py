@@ -95,11 +95,11 @@ def test_the_picture_is_the_image_and_no_larger_than_a_thumbnail():
 def test_an_image_of_noise_is_kept_small_too():
     noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3)).astype(np.uint8)
     none = np.zeros((512, 512), np.int32)
-    assert len(only("noise", none, none, noise)["source"]) < 90_000
+    assert len(only("noise", none, none, noise)["source"]) < 60_000
 
 
 def test_what_does_not_fit_is_left_out_from_the_middle(monkeypatch):
-    size = len(json.dumps(only("5", SQUARES, SQUARES)))
+    size = len(gallery.packed(only("5", SQUARES, SQUARES)))
     monkeypatch.setattr(gallery, "BUDGET", 4 * size)
     names = of_lost(list(range(7)), limit=10)
     assert 3 <= len(names) <= 5

@@ -74,6 +74,7 @@ def page(browser, report, request):
     own.on("pageerror", lambda error: said.append(str(error)))
     own.on("request", lambda request: asked.append(request.url))
     own.goto(report.as_uri())
+    own.wait_for_selector("#cards .card")
     yield own
     own.close()
     assert said == []

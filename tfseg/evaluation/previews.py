@@ -77,7 +77,9 @@ def plot_augmentations(
     picture = preview(image, label, config, count=count)
     height, width = picture.shape[:2]
     figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
-    figure.figimage(picture)
+    axes = figure.add_axes((0, 0, 1, 1))  # all of the figure
+    axes.imshow(picture, interpolation="nearest")
+    axes.axis("off")
     return figure
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tfseg.checks import InputError
-from tfseg.evaluation.gallery import Gallery
+from tfseg.evaluation.gallery import Gallery, packed
 from tfseg.evaluation.outcomes import KINDS, outcomes
 from tfseg.evaluation.sections import Content, sections
 from tfseg.metrics import Conventions, Evaluation, Pair
@@ -132,8 +131,7 @@ def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object
         script=texts["js"],
         first=_section(*first),
         rest="".join(_section(*each) for each in rest),
-        # "</script>" in a name would end the element
-        data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+        data=packed(data),
     )
 
 

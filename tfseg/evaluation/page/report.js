@@ -2,8 +2,7 @@
 // The gallery and the viewer of one image. An instance is an array, as gallery.py writes it.
 const ID = 0, KIND = 1, IOU = 2, AREA = 3, PATH = 4, BOX = 5, SCORE = 6;
 const PAGE = 48; // cards added at a time
-const data = JSON.parse(document.getElementById("gallery-data").textContent);
-const byId = new Map(data.images.map((image) => [image.id, image]));
+let data, byId, median; // filled by start
 const $ = (id) => document.getElementById(id);
 
 function element(name, attributes = {}, ...children) {
@@ -56,8 +55,6 @@ function card(item) {
 }
 
 /* ---- the grid: what is shown, in which order ---- */
-const scores = data.images.map((image) => image.score).sort((a, b) => a - b);
-const median = scores[Math.floor(scores.length / 2)] || 0;
 const errorsOf = (image) => image.kinds.slice(1).reduce((sum, count) => sum + count, 0);
 const SORTS = {
   images: {
@@ -295,7 +292,21 @@ function showExamples() {
     element("span", {}, image.id), element("span", {}, `${image.num[0]} true instances`))));
 }
 
-setUpGrid();
-setUpViewer();
-showExamples();
-route();
+async function unpacked() {
+  const bytes = Uint8Array.from(atob($("gallery-data").textContent), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+async function start() {
+  data = await unpacked();
+  byId = new Map(data.images.map((image) => [image.id, image]));
+  const scores = data.images.map((image) => image.score).sort((a, b) => a - b);
+  median = scores[Math.floor(scores.length / 2)];
+  setUpGrid();
+  setUpViewer();
+  showExamples();
+  route();
+}
+
+start();
