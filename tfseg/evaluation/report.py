@@ -121,8 +121,9 @@ class Report:
 
 def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object]) -> str:
     """Returns the HTML of a page with the sections `parts` (title, HTML) and the gallery `data`."""
-    (first, *rest), files = list(parts), {file.suffix: file for file in _PAGE.iterdir()}
-    texts = {name: files[f".{name}"].read_text(encoding="utf-8") for name in ("html", "css", "js")}
+    first, *rest = parts
+    kinds = ("html", "css", "js")
+    texts = {kind: (_PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in kinds}
     links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a>' for name, _ in rest)
     return string.Template(texts["html"]).substitute(
         title=html.escape(title),

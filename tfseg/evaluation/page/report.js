@@ -23,11 +23,17 @@ function picture(image) {
   return element("image", { href: image.source, width, height });
 }
 
+// A dark line below the outlines, which makes them visible on bright images too.
+function halo(instances) {
+  return element("path", { d: instances.map((each) => each[PATH]).join(""), class: "outline halo" });
+}
+
 // One path for each kind: a page has many thousand instances.
 function merged(instances, side) {
   const paths = new Map();
   for (const each of instances) paths.set(each[KIND], (paths.get(each[KIND]) || "") + each[PATH]);
-  return [...paths].map(([kind, d]) => element("path", { d, class: `outline ${side} o-${className(kind)}` }));
+  const drawn = [...paths].map(([kind, d]) => element("path", { d, class: `outline ${side} o-${className(kind)}` }));
+  return [halo(instances), ...drawn];
 }
 
 function around(box) {
@@ -135,7 +141,7 @@ function setUpGrid() {
 }
 
 /* ---- the viewer ---- */
-const LAYERS = ["truth", "prediction", "both", "image", "side by side"];
+const LAYERS = ["truth", "prediction", "both", "image", "half and half"];
 const view = { image: null, box: [0, 0, 1, 1], layer: 2, target: null };
 const layerInputs = LAYERS.map((name, index) =>
   radio($("layers"), "layer", name, index === view.layer, () => { view.layer = index; draw(); }));
@@ -146,7 +152,7 @@ function described(instance, side) {
 }
 
 function outlinesOf(side, clip) {
-  const group = element("g", clip ? { "clip-path": `url(#${clip})` } : {});
+  const group = element("g", clip ? { "clip-path": `url(#${clip})` } : {}, halo(view.image[side]));
   // Errors on top: neighbours share the sides of their pixels.
   for (const each of [...view.image[side]].sort((a, b) => isError(a) - isError(b))) {
     const kind = `outline ${side === "truth" ? "true" : "predicted"} o-${className(each[KIND])}`;
@@ -288,7 +294,7 @@ function showExamples() {
   const ordered = [...data.images].sort((a, b) => a.id.localeCompare(b.id)).slice(0, 6);
   $("examples").append(...ordered.map((image) => element("a", { class: "card", href: link(image) },
     element("svg", { viewBox: [0, 0, ...image.picture].join(" "), "aria-hidden": "true" }, picture(image),
-      element("path", { d: image.truth.map((each) => each[PATH]).join(""), class: "outline o-found" })),
+      halo(image.truth), element("path", { d: image.truth.map((each) => each[PATH]).join(""), class: "outline o-found" })),
     element("span", {}, image.id), element("span", {}, `${image.num[0]} true instances`))));
 }
 
