@@ -134,7 +134,7 @@ function setUpGrid() {
   $("more").addEventListener("click", () => { chosen.limit += PAGE; render(); });
   const shown = data.images.length, all = data.num_images;
   $("shown").textContent = shown < all
-    ? `${shown} of ${all} images: the worst, the best and some in between. Choose one to look closer.`
+    ? `${shown} of ${all} images: the worst, the best and some in between; the errors here are theirs. Choose one to look closer.`
     : "All images. Choose one to look closer. Sorted by AP at IoU 0.50 of each image.";
   offerSorts();
   render();
