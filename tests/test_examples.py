@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+NOTEBOOK = EXAMPLES / "nuclei.ipynb"
 LEFT = {
     "train_nuclei.py": ("run/checkpoints/best.npz", "evaluation/summary.json", "exported"),
     "keras_fit.py": ("model.keras",),
@@ -45,3 +47,30 @@ def test_plain_keras_trains_on_two_replicas(tmp_path):
 
 def test_every_example_is_run():
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(LEFT)
+    assert [path.name for path in EXAMPLES.glob("*.ipynb")] == [NOTEBOOK.name]
+
+
+def test_the_notebook_has_its_pictures_and_is_small():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
+    assert {output["output_type"] for output in outputs} <= {"stream", "execute_result"}
+    assert NOTEBOOK.stat().st_size < 2_000_000
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient").NotebookClient
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert "STEPS = 60" in text
+    notebook = nbformat.reads(text.replace("STEPS = 60", "STEPS = 2"), as_version=4)
+    for cell in notebook.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    resources = {"metadata": {"path": str(tmp_path)}}
+    client(notebook, timeout=900, kernel_name="python3", resources=resources).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 4
+    assert outputs[-1]["text"].startswith("report.html: ")

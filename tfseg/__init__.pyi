@@ -23,7 +23,11 @@ from .data.replay import Replay, replay
 from .data.samples import convert_samples
 from .data.store import Dataset
 from .evaluation.bench import StageSpeed, bench
+from .evaluation.curves import plot_curves
 from .evaluation.evaluate import evaluate
+from .evaluation.plots import plot_instances
+from .evaluation.previews import plot_augmentations
+from .evaluation.report import Report
 from .heads import make_head
 from .inference.export import export
 from .inference.predict import PredictReport, predict_files
@@ -45,6 +49,7 @@ __all__ = [
     "PredictReport",
     "Reading",
     "Replay",
+    "Report",
     "RunConfig",
     "Segmenter",
     "StageSpeed",
@@ -73,6 +78,9 @@ __all__ = [
     "make_head",
     "metrics",
     "networks",
+    "plot_augmentations",
+    "plot_curves",
+    "plot_instances",
     "predict_files",
     "random",
     "replay",

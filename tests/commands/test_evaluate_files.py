@@ -45,7 +45,7 @@ def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
     assert result.code == 0
     assert result.out.startswith("good: 4 images, 44 instances, 38 predicted\n")
     out = maps["good"].with_name("good-evaluation")
-    assert result.out.endswith(f"results: {out}\n")
+    assert result.out.endswith(f"results: {out}\nreport: {out / 'report.html'}\n")
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     # 1, 2, 1 and 2 of 11 are missing
     assert summary["ap50"] == 38 / 44
@@ -69,6 +69,34 @@ def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     assert result.json["coco"]["ap"] == pytest.approx(1.0)
     assert result.json["intervals"]["ap50"] == [1.0, 1.0]
     assert pd.read_csv(tmp_path / "out" / "counts.csv")["group"].tolist() == ["a", "a", "b", "b"]
+
+
+def test_images_of_the_same_names_are_in_the_report(tfseg, maps, tmp_path):
+    (tmp_path / "images").mkdir()
+    for index in range(4):
+        picture = np.where(SQUARES > 3, 200, 20).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / "images" / f"{index}.jpg")
+    result = tfseg(*arguments(maps, "good", "--images", tmp_path / "images", "--json"))
+    assert result.code == 0
+    text = Path(result.json["report"]).read_text(encoding="utf-8")
+    assert "mean brightness" in text  # of the images
+    (tmp_path / "images" / "2.jpg").unlink()
+    result = tfseg(*arguments(maps, "good", "--images", tmp_path / "images"))
+    assert (result.code, result.out) == (2, "")
+    assert "there is none for 2." in result.err
+
+
+def test_two_images_of_one_name_and_one_of_another_size_are_refused(tfseg, maps, tmp_path):
+    (tmp_path / "images").mkdir()
+    for index in range(4):
+        Image.fromarray(np.zeros((24, 30), np.uint8)).save(tmp_path / "images" / f"{index}.png")
+    result = tfseg(*arguments(maps, "good", "--images", tmp_path / "images"))
+    assert (result.code, result.out) == (2, "")
+    assert "Image '0' must have the size of its label, (24, 32); got (24, 30)" in result.err
+    Image.fromarray(np.zeros((24, 32), np.uint8)).save(tmp_path / "images" / "0.tif")
+    result = tfseg(*arguments(maps, "good", "--images", tmp_path / "images"))
+    assert result.code == 2
+    assert "0.tif and 0.png are both '0'" in result.err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
@@ -98,6 +126,7 @@ def test_no_tensorflow_is_loaded(tfseg, maps, tmp_path, command):
         ["--predictions", "a"],
         ["--labels", "a"],
         ["run", "data", "--labels", "a"],
+        ["run", "data", "--images", "a"],
         ["run", "--predictions", "a", "--labels", "b"],
         ["--predictions", "a", "--labels", "b", "--split", "test"],
         [],

@@ -24,6 +24,10 @@ def test_evaluate_writes_the_table_the_summary_and_its_options(tfseg, run_dir, d
     summary = json.loads((tmp_path / "scores" / "summary.json").read_text(encoding="utf-8"))
     assert all(summary[name] == result.json[name] for name in FIGURES)
     assert len(pd.read_csv(tmp_path / "scores" / "per_image.csv")) == 2
+    assert result.json["report"] == str(tmp_path / "scores" / "report.html")
+    report = Path(result.json["report"]).read_text(encoding="utf-8")
+    for title in ("Learning curves", "Speed", "Run configuration", "Data set"):
+        assert f">{title}</h" in report
     options = json.loads((tmp_path / "scores" / "options.json").read_text(encoding="utf-8"))
     assert options == {
         "command": "evaluate",
@@ -108,12 +112,14 @@ def demo(tfseg, tmp_path: Path):
 
 def test_demo_goes_from_the_sample_to_pictures_and_figures(demo, tmp_path):
     assert demo.code == 0
-    assert set(demo.json) >= FIGURES | {"seconds", "pictures"}
+    assert set(demo.json) >= FIGURES | {"seconds", "pictures", "report"}
     assert demo.json["num_images"] == 12
     assert demo.json["pictures"] == str(tmp_path / "pictures")
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 12
     assert (tmp_path / "predicted" / "instances.csv").is_file() or not demo.json["num_predicted"]
     assert (tmp_path / "evaluation" / "per_image.csv").is_file()
+    assert demo.json["report"] == str(tmp_path / "evaluation" / "report.html")
+    assert (tmp_path / "evaluation" / "report.html").stat().st_size < 2_000_000
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ LAYERS = {
 WITHOUT_TENSORFLOW = (
     *("checks", "config", "metrics", "sample", "data.images", "commands", "cli"),
     *("evaluation.files", "evaluation.coco_results", "evaluation.comparison"),
+    *("evaluation.report", "evaluation.facts", "evaluation.plots", "evaluation.curves"),
 )
 KERAS_METRICS = "tfseg.metrics.graph"  # the exception in metrics
 

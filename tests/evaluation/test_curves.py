@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tfseg.evaluation.curves import draw_history
+from tfseg.checks import InputError
+from tfseg.evaluation.curves import draw_history, plot_curves
 
 TABLE = pd.DataFrame(
     {
@@ -42,3 +43,19 @@ def test_no_figure_stays_open(tmp_path):
 
     drawn(TABLE, tmp_path)
     assert pyplot.get_fignums() == []
+
+
+def test_the_figure_has_a_line_for_every_loss_of_a_run(tmp_path):
+    TABLE.to_csv(tmp_path / "history.csv", index=False)
+    (axes,) = plot_curves(tmp_path).axes
+    assert [line.get_label() for line in axes.lines] == ["center", "weighted sum", "val"]
+    assert axes.lines[1].get_ydata().tolist() == [1.0, 0.5, 0.25]
+    assert axes.lines[2].get_xdata().tolist() == [20, 30]
+
+
+def test_what_is_no_history_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read as a history"):
+        plot_curves(tmp_path)
+    (tmp_path / "history.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="must have the columns step and loss"):
+        plot_curves(tmp_path / "history.csv")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.evaluation.plots import GAP, color_ids, overlay, panel
+from tfseg.evaluation.plots import GAP, color_ids, overlay, panel, plot_instances, tinted
 
 WHITE, BLACK, GREY = [255] * 3, [0] * 3, [64] * 3
 
@@ -180,3 +180,31 @@ def test_sizes_that_differ_and_strange_channels_are_refused():
         panel(image, label, label.T)
     with pytest.raises(InputError, match=r"1, 3 or 4 channels; got \[4, 5, 2\]"):
         overlay(image[..., :2], label)
+
+
+def test_the_figure_has_the_image_and_its_instances_with_their_number():
+    label = np.array([[0, 5, 5, 0], [0, -1, 9, 0], [0, 0, 9, 0]])
+    figure = plot_instances(np.zeros((3, 4)), label)
+    assert [axes.get_title() for axes in figure.axes] == ["image", "instances: 2"]
+    first, second = (axes.images[0].get_array() for axes in figure.axes)
+    assert not first.any()
+    assert np.array_equal(second, tinted(np.zeros((3, 4)), label))
+    figure = plot_instances(np.zeros((3, 4)), label, label * 0)
+    assert [axes.get_title() for axes in figure.axes] == ["image", "truth: 2", "prediction: 0"]
+
+
+def test_tinted_instances_keep_the_image_and_outlines_have_the_full_color():
+    label = np.zeros((7, 7), int)
+    label[1:6, 1:6] = 3
+    image = np.zeros((7, 7), np.uint8)
+    image[3, 3] = 255
+    picture = tinted(image, label)
+    full, tint = picture[1, 1].astype(int), picture[2, 2].astype(int)
+    assert np.abs(tint - 0.35 * full).max() <= 1
+    assert np.abs(picture[3, 3] - (0.65 * 255 + 0.35 * full)).max() <= 1
+    assert not picture[0].any()
+
+
+def test_a_label_of_another_size_is_refused_in_a_figure():
+    with pytest.raises(InputError, match="one size"):
+        plot_instances(np.zeros((3, 4)), np.zeros((4, 3), int))

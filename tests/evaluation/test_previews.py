@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfseg import InputError, RunConfig, random
 from tfseg.augment import CenterCrop, Chain, HorizontalFlip, Rotate
 from tfseg.config import DataConfig
 from tfseg.evaluation.plots import GAP, overlay
-from tfseg.evaluation.previews import described, draws, outlined, preview, stacked
+from tfseg.evaluation.previews import (
+    described,
+    draws,
+    outlined,
+    plot_augmentations,
+    preview,
+    stacked,
+)
 
 SIDE, LINE = 32, 16  # of the crop; of a caption, pixels
 
@@ -135,3 +145,12 @@ def test_a_number_of_draws_out_of_range_is_refused(count):
 def test_a_transform_that_cannot_take_the_image_is_refused_in_one_line():
     with pytest.raises(InputError, match=r"^ToGray needs images of 3 channels.*others\.$"):
         grid({"name": "ToGray"})
+
+
+def test_the_figure_is_the_picture_pixel_by_pixel():
+    config = RunConfig(data=DataConfig(crop_size=SIDE), augment=({"name": "HorizontalFlip"},))
+    figure = plot_augmentations(*sample(), config, count=2)
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    drawn = np.asarray(Image.open(file).convert("RGB"))
+    assert np.array_equal(drawn, preview(*sample(), config, count=2))

@@ -2,6 +2,7 @@
 
 Takes some minutes on two CPU cores. DIR gets data/, run/, evaluation/, predicted/ and pictures/:
 the 12 images that were not trained on, each beside its true and its predicted instances.
+evaluation/report.html shows all of it in a browser.
 
 Example: tfseg demo --out tfseg-demo
 """
@@ -42,6 +43,8 @@ def add_options(parser: Parser) -> None:
 
 def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     """Runs the demo, and prints the figures and where the pictures lie."""
+    from tfseg.evaluation.report import REPORT
+
     start = time.monotonic()
     config = _config(steps)
     _prepare(out, overwrite=overwrite)
@@ -49,12 +52,15 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     evaluation = _work(config, out)
     seconds = time.monotonic() - start
     pictures = out / "pictures"
+    report = out / "evaluation" / REPORT
     if json:
-        print_json({**evaluation.summary(), "seconds": seconds, "pictures": pictures})
+        places = {"pictures": pictures, "report": report}
+        print_json({**evaluation.summary(), "seconds": seconds, **places})
     else:
         print(f"not trained on: {evaluation.as_table()}")
         print(f"{seconds:.0f} seconds in all")
         print(f"pictures (input | truth | prediction): {pictures}")
+        print(f"report: {report}")
     return 0
 
 
@@ -81,15 +87,25 @@ def _prepare(out: Path, *, overwrite: bool) -> None:
 def _work(config: RunConfig, out: Path) -> Evaluation:
     from tfseg import sample
     from tfseg.data.convert import convert
+    from tfseg.evaluation import facts
     from tfseg.evaluation.evaluate import evaluate
+    from tfseg.evaluation.report import REPORT, Report
     from tfseg.inference.segmenter import load
 
     with progress("convert") as report:
         dataset = convert(sample.path(), out / "data", class_name="nucleus", on_progress=report)
     train.fit(config, dataset.path, out / "run", resume=False)
     segmenter = load(out / "run")
-    evaluation = evaluate(segmenter, dataset, "test")
+    report = Report()
+    evaluation = evaluate(segmenter, dataset, "test", report=report)
     evaluation.write(out / "evaluation")
+    report.write(
+        out / "evaluation" / REPORT,
+        evaluation,
+        title="The demo's images that were not trained on",
+        history=out / "run" / "history.csv",
+        facts=facts.of_run(out / "run", dataset),
+    )
     _draw(segmenter, sample.path() / "test", out)
     return evaluation
 

@@ -3,7 +3,8 @@
 Either RUN_DIR and DATA, a trained network and a split of a data set; or --predictions and
 --labels, two folders of id maps (PNG, TIFF, npy) of the same names, made by any tool, or a COCO
 results file and a folder. Every image counts once, and the figures come from summed counts. DIR
-gets summary.json with all of them and their formulas, per_image.csv, counts.csv and options.json.
+gets summary.json with all of them and their formulas, per_image.csv, counts.csv, options.json, and
+report.html: charts and pictures of every kind of error, one file that opens in any browser.
 
 Example: tfseg evaluate runs/first nuclei --split test
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser, add_json
@@ -20,7 +21,9 @@ from tfseg.commands.output import note, print_json, write_json
 
 if TYPE_CHECKING:
     from tfseg.data.store import Dataset
-    from tfseg.metrics import Conventions, Evaluation
+    from tfseg.evaluation.facts import Facts
+    from tfseg.evaluation.report import Report
+    from tfseg.metrics import Conventions, Evaluation, Pair
 
 
 def add_options(parser: Parser) -> None:
@@ -32,6 +35,7 @@ def add_options(parser: Parser) -> None:
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to score")
     add("--predictions", metavar="DIR", type=Path, help="predicted id maps, or a COCO results.json")
     add("--labels", metavar="DIR", type=Path, help="folder of true id maps of the same names")
+    add("--images", metavar="DIR", type=Path, help="image files of these names, for the report")
     add(
         "--groups",
         metavar="FILE",
@@ -65,26 +69,30 @@ def run(
     checkpoint: str,
     predictions: Path | None,
     labels: Path | None,
+    images: Path | None,
     groups: Path | None,
     out: Path | None,
     json: bool,
     **conventions: object,
 ) -> int:
     """Evaluates, writes the results and prints the figures."""
+    from tfseg.evaluation.report import REPORT, Report
     from tfseg.metrics import Conventions
 
     chosen = Conventions(**{key: value for key, value in conventions.items() if value is not None})
-    if run_dir and dataset and not (predictions or labels or groups):
+    report = Report(chosen)
+    if run_dir and dataset and not (predictions or labels or images or groups):
         from tfseg.data.store import Dataset
 
         opened = Dataset.open(dataset)
         title = split or _default_split(opened)
         options = {"run_dir": run_dir, "dataset": dataset, "split": title, "checkpoint": checkpoint}
-        evaluation = _of_network(run_dir, opened, title, checkpoint, chosen)
+        evaluation, facts = _of_network(options, opened, chosen, report)
         out = out or run_dir / f"evaluation-{title}"
     elif predictions and labels and not (run_dir or split):
-        options = {"predictions": predictions, "labels": labels, "groups": groups}
-        evaluation, title = _of_files(options, chosen), predictions.stem
+        options = {"predictions": predictions, "labels": labels, "groups": groups, "images": images}
+        evaluation, facts = _of_files(options, chosen, report)
+        title = predictions.stem
         out = out or predictions.with_name(f"{predictions.stem}-evaluation")
     else:
         raise InputError(
@@ -93,32 +101,54 @@ def run(
         )
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
+    history = run_dir / "history.csv" if run_dir else None
+    facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
+    heading = f"{run_dir.name}: {title}" if run_dir else title
+    page = report.write(out / REPORT, evaluation, title=heading, history=history, facts=facts)
     if json:
-        print_json({**options, "out": out, **evaluation.summary()})
+        print_json({**options, "out": out, "report": page, **evaluation.summary()})
     else:
         print(f"{title}: {evaluation.as_table()}")
         print(f"results: {out}")
+        print(f"report: {page}")
     return 0
 
 
 def _of_network(
-    run_dir: Path, dataset: Dataset, split: str, checkpoint: str, conventions: Conventions
-) -> Evaluation:
+    options: Mapping[str, Any], dataset: Dataset, conventions: Conventions, report: Report
+) -> tuple[Evaluation, Facts]:
+    from tfseg.evaluation import facts
     from tfseg.evaluation.evaluate import evaluate
     from tfseg.inference.segmenter import load
 
-    dataset.split(split)  # refuses an unknown name before the network is built
-    segmenter = load(run_dir, checkpoint_name=checkpoint)
-    return evaluate(segmenter, dataset, split, conventions=conventions)
+    dataset.split(options["split"])  # refuses an unknown name before the network is built
+    segmenter = load(options["run_dir"], checkpoint_name=options["checkpoint"])
+    evaluation = evaluate(
+        segmenter, dataset, options["split"], conventions=conventions, report=report
+    )
+    return evaluation, facts.of_run(options["run_dir"], dataset)
 
 
-def _of_files(options: dict, conventions: Conventions) -> Evaluation:
+def _of_files(
+    options: Mapping[str, Any], conventions: Conventions, report: Report
+) -> tuple[Evaluation, Facts]:
+    from tfseg.data.images import read_image
+    from tfseg.evaluation import facts
     from tfseg.evaluation.coco_results import results_pairs
-    from tfseg.evaluation.files import folder_pairs
+    from tfseg.evaluation.files import find_images, find_maps, folder_pairs
     from tfseg.metrics import evaluate_pairs
 
-    pairs = results_pairs if options["predictions"].suffix == ".json" else folder_pairs
-    return evaluate_pairs(pairs(**options), conventions=conventions)
+    predictions, labels, folder = (options[key] for key in ("predictions", "labels", "images"))
+    images = find_images(folder, find_maps(labels)) if folder else {}
+
+    def seen(pair: Pair) -> Pair:
+        report.add(pair, read_image(images[pair.id]) if images else None)
+        return pair
+
+    make = results_pairs if predictions.suffix == ".json" else folder_pairs
+    pairs = make(predictions, labels, groups=options["groups"])
+    evaluation = evaluate_pairs(map(seen, pairs), conventions=conventions)
+    return evaluation, {"Versions": facts.versions(*facts.ARRAYS)}
 
 
 def _default_split(dataset: Dataset) -> str:

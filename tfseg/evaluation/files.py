@@ -7,14 +7,14 @@ the map of NAME; where a folder has such files, its others are left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tfseg.checks import InputError
-from tfseg.data.images import LABEL_SUFFIXES, entries, read_label
+from tfseg.data.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.metrics import Pair
 from tfseg.metrics.matching import IGNORE, check_ids
 
@@ -76,6 +76,28 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
         hint = f"Name {inner}." if inner.is_dir() else "Check the path."
         raise InputError(f"{folder} has no id maps ({', '.join(SUFFIXES)}). {hint}")
     return maps
+
+
+def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
+    """Returns the image files right in `folder` of the id maps of these names.
+
+    Raises:
+        InputError: no such folder, no image of a name, or two.
+    """
+    images: dict[str, Path] = {}
+    for path in list_images(folder):
+        if path.stem in images:
+            raise InputError(
+                f"{path} and {images[path.stem].name} are both {path.stem!r}. Keep one."
+            )
+        images[path.stem] = path
+    alone = sorted(name for name in names if name not in images)
+    if alone:
+        raise InputError(
+            f"Every label must have an image of the same name in {folder}; there is none for "
+            f"{_listed(alone)}. Add it, or leave the images out."
+        )
+    return images
 
 
 def read_ids(path: Path, *, low: int) -> np.ndarray:

@@ -1,21 +1,28 @@
 """Pictures of instances for people: outlines on the image, ids as colours, truth and prediction.
 
-Everything returned is `[H, W, 3]` uint8, RGB.
+A picture is `[H, W, 3]` uint8, RGB.
 """
 
 from __future__ import annotations
 
 import colorsys
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.evaluation.neighbours import color_neighbours
 from tfseg.metrics.matching import IGNORE, match, overlaps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GAP = 4  # pixels between the pictures of a panel
 _UNMATCHED = (255, 255, 255)
 _IGNORED = (64, 64, 64)
 _DISPLAY_PERCENTILES = (1.0, 99.8)
+_FILL = 0.35  # of an instance's colour over the image
+_SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure
 
 
 def _palette(size: int) -> np.ndarray:
@@ -66,7 +73,7 @@ def overlay(
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
     """
-    picture = _display(image, limits)
+    picture = display(image, limits)
     _same_size(picture, label)
     edge = _outlines(label)
     picture[edge] = color_ids(label[edge]) if color is None else color
@@ -90,7 +97,7 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
     """
-    picture = _display(image)
+    picture = display(image)
     _same_size(picture, truth)
     table = overlaps(truth, prediction)
     pairs = match(table, 0.5)
@@ -108,6 +115,61 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
     return np.concatenate(pictures, axis=1)
 
 
+def plot_instances(
+    image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None
+) -> Figure:
+    """Plots an image beside its instances, and beside those predicted where they are given.
+
+    Instances are outlined and tinted; neighbours have different colours, whatever their ids.
+
+    Args:
+        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        label: `[H, W]` integer ids, 0 = background, -1 = ignored.
+        prediction: `[H, W]` integer ids, 0 = background.
+
+    Returns:
+        A matplotlib figure, which a notebook shows; `savefig` writes it.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    # Not pyplot, which keeps figures and settings for the whole process.
+    from matplotlib.figure import Figure
+
+    labels = (
+        {"instances": label} if prediction is None else {"truth": label, "prediction": prediction}
+    )
+    pictures = {"image": display(image)}
+    for name, ids in labels.items():
+        count = len(np.unique(ids[ids > 0]))
+        pictures[f"{name}: {count}"] = tinted(image, ids)
+    height, width = pictures["image"].shape[:2]
+    size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
+    for axes, (name, picture) in zip(
+        figure.subplots(1, len(pictures)), pictures.items(), strict=True
+    ):
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(name)
+        axes.axis("off")
+    return figure
+
+
+def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Returns the image with its instances outlined and tinted, neighbours in different colours.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    picture = display(image)
+    _same_size(picture, label)
+    colors, edge, inside = color_neighbours(label), _outlines(label), label > 0
+    mixed = (1 - _FILL) * picture[inside] + _FILL * colors[inside]
+    picture[inside] = mixed.round().astype(np.uint8)
+    picture[edge] = colors[edge]
+    return picture
+
+
 def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> np.ndarray:
     """Paints `ids` `[M]` of a label in the colours of `shown_as` `[M]`, all others in white."""
     order = np.argsort(ids)
@@ -117,6 +179,25 @@ def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> 
     colors = color_ids(np.where(found, np.append(shown_as, 0)[position], np.minimum(label, 0)))
     colors[(label > 0) & ~found] = _UNMATCHED
     return colors
+
+
+def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """Returns the image as a new RGB picture, dark at its 1st and bright at its 99.8th percentile.
+
+    Or at `limits`, where they are given. One pair of them for all channels keeps the colours.
+    """
+    image = np.atleast_3d(image)
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
+        raise InputError(
+            f"An image to draw must be [H, W, C] with 1, 3 or 4 channels; got {list(image.shape)}."
+        )
+    color = image[..., :3].astype(np.float32)
+    low, high = limits or np.percentile(color, _DISPLAY_PERCENTILES)
+    if high <= low:  # less than 0.2 % of the pixels stand out
+        low, high = color.min(), color.max()
+    scale = 255 / (high - low) if high > low else 0.0
+    picture = ((color - low) * scale).clip(0, 255).round().astype(np.uint8)
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
 
 def _same_size(picture: np.ndarray, label: np.ndarray) -> None:
@@ -136,22 +217,3 @@ def _outlines(label: np.ndarray) -> np.ndarray:
     edge[:, 1:] |= beside
     edge[:, :-1] |= beside
     return edge & (label > 0)
-
-
-def _display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
-    """Returns the image as a new RGB picture, dark at its 1st and bright at its 99.8th percentile.
-
-    Or at `limits`, where they are given. One pair of them for all channels keeps the colours.
-    """
-    image = np.atleast_3d(image)
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise InputError(
-            f"An image to draw must be [H, W, C] with 1, 3 or 4 channels; got {list(image.shape)}."
-        )
-    color = image[..., :3].astype(np.float32)
-    low, high = limits or np.percentile(color, _DISPLAY_PERCENTILES)
-    if high <= low:  # less than 0.2 % of the pixels stand out
-        low, high = color.min(), color.max()
-    scale = 255 / (high - low) if high > low else 0.0
-    picture = ((color - low) * scale).clip(0, 255).round().astype(np.uint8)
-    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture

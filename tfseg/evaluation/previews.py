@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +18,10 @@ from tfseg.config import RunConfig
 from tfseg.data import crops, pipeline
 from tfseg.evaluation.plots import GAP, overlay
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DOTS_PER_INCH = 100
 _TEXT = 12  # pixels, the size of the captions
 Row = tuple[str, list[np.ndarray]]
 
@@ -56,6 +61,26 @@ def preview(
         pictures = draws(alone, window, seed=seed, count=count)
         rows.append((f"{name}  {described(transform)}", pictures))
     return stacked(rows)
+
+
+def plot_augmentations(
+    image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
+) -> Figure:
+    """Plots what `preview` draws, pixel by pixel, as a matplotlib figure for notebooks.
+
+    Raises:
+        InputError: as `preview`.
+    """
+    # Not pyplot, which keeps figures and settings for the whole process.
+    from matplotlib.figure import Figure
+
+    picture = preview(image, label, config, count=count)
+    height, width = picture.shape[:2]
+    figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
+    axes = figure.add_axes((0, 0, 1, 1))  # all of the figure
+    axes.imshow(picture, interpolation="nearest")
+    axes.axis("off")
+    return figure
 
 
 def draws(

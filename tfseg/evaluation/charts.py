@@ -1,0 +1,219 @@
+"""Charts as text for a page: SVG and HTML whose colours and dashes are the page's own.
+
+Every chart has a sentence for those who do not see it. Series differ in dashes too, not in colour
+alone.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+_WIDTH, _HEIGHT = 360, 230  # units of the drawing, about pixels
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 40  # margins
+_POINTS = 400  # of one line: more than that is finer than a pixel
+
+
+class Axis:
+    """One axis of a chart: from values to positions, and the values that are written on it."""
+
+    def __init__(
+        self, low: float, high: float, start: float, end: float, *, log: bool = False
+    ) -> None:
+        self._scale = np.log10 if log else np.asarray
+        if not high > low:
+            high = low * 1.1 if log else low + 1
+        self._bounds = (float(self._scale(low)), float(self._scale(high)))
+        self._ends = (start, end)
+        self.ticks = _decades(low, high) if log else _round_values(low, high)
+
+    def __call__(self, values: Sequence[float]) -> np.ndarray:
+        """Returns the positions of values."""
+        (low, high), (start, end) = self._bounds, self._ends
+        share = (self._scale(np.asarray(values, float)) - low) / (high - low)
+        return start + share * (end - start)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(each * power for each in (1, 2, 5, 10) if each * power >= rough * 0.999)
+    return [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if len(powers) < 4 else (1,)
+    return [s * 10.0**p for p in powers for s in steps if low <= s * 10.0**p <= high]
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    labels: tuple[str, str],
+    limits: tuple[tuple[float, float], tuple[float, float]],
+    log: bool = False,
+    diagonal: bool = False,
+    dots: bool = False,
+) -> str:
+    """Draws lines.
+
+    Args:
+        series: x and y of each, by name; points that are not finite are left out.
+        labels: of the x axis and of the y axis.
+        limits: low and high of x, low and high of y.
+        log: the y axis is logarithmic.
+        diagonal: draw a thin line from corner to corner.
+        dots: mark the points; each then says its values.
+    """
+    x_axis = Axis(*limits[0], _LEFT, _WIDTH - _RIGHT)
+    y_axis = Axis(*limits[1], _HEIGHT - _BOTTOM, _TOP, log=log)
+    parts = [_frame(x_axis, y_axis, labels)]
+    if diagonal:
+        ends = (_LEFT, _HEIGHT - _BOTTOM, _WIDTH - _RIGHT, _TOP)
+        parts.append('<line class="rule" x1="{}" y1="{}" x2="{}" y2="{}"/>'.format(*ends))
+    for number, (name, (x, y)) in enumerate(series.items()):
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        keep = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log)))
+        keep = (
+            keep[np.unique(np.linspace(0, len(keep) - 1, _POINTS).astype(int))]
+            if len(keep)
+            else keep
+        )
+        places = list(zip(x_axis(x[keep]), y_axis(y[keep]), strict=True))
+        points = " ".join(f"{left:.1f},{top:.1f}" for left, top in places)
+        parts.append(f'<polyline class="line s{number % 6}" points="{points}"/>')
+        if dots:
+            parts += [
+                f'<circle class="dot s{number % 6}" cx="{left:.1f}" cy="{top:.1f}" r="3.5">'
+                f"<title>{html.escape(name)}: {x[i]:.4g}, {y[i]:.4g}</title></circle>"
+                for i, (left, top) in zip(keep, places, strict=True)
+            ]
+    text = f"{labels[1]} against {labels[0]}: {', '.join(series)}"
+    return _svg(parts, text) + (_legend(list(series)) if len(series) > 1 else "")
+
+
+def histogram(values: Sequence[float], *, label: str, bins: int = 20) -> str:
+    """Draws how often values occur, in bins of equal width; `label` names the values."""
+    values = np.asarray(values, float)
+    if np.all(values == np.rint(values)) and np.ptp(values) < bins:  # a bin each whole number
+        edges = np.arange(values.min() - 0.5, values.max() + 1)
+    else:
+        edges = np.histogram_bin_edges(values, bins)
+    counts, edges = np.histogram(values, edges)
+    x_axis = Axis(edges[0], edges[-1], _LEFT, _WIDTH - _RIGHT)
+    y_axis = Axis(0, counts.max(), _HEIGHT - _BOTTOM, _TOP)
+    parts = [_frame(x_axis, y_axis, (label, "number"))]
+    left, top = x_axis(edges), y_axis(counts)
+    for index, count in enumerate(counts):
+        low, high = edges[index : index + 2]
+        width, height = left[index + 1] - left[index] - 1, _HEIGHT - _BOTTOM - top[index]
+        parts.append(
+            f'<rect class="fill" x="{left[index]:.1f}" y="{top[index]:.1f}" '
+            f'width="{max(width, 0.5):.1f}" height="{height:.1f}">'
+            f"<title>{low:.4g} to {high:.4g}: {count}</title></rect>"
+        )
+    text = (
+        f"{label}: {len(values)} values from {values.min():.4g} to {values.max():.4g}, "
+        f"median {np.median(values):.4g}"
+    )
+    return _svg(parts, text)
+
+
+def _frame(x_axis: Axis, y_axis: Axis, labels: tuple[str, str]) -> str:
+    """Returns grid, ticks and names of both axes."""
+    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    parts = []
+    for value, x in zip(x_axis.ticks, x_axis(x_axis.ticks), strict=True):
+        parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{value:g}</text>')
+    for value, y in zip(y_axis.ticks, y_axis(y_axis.ticks), strict=True):
+        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
+    x, y = (_LEFT + right) / 2, (_TOP + bottom) / 2
+    names = [html.escape(name) for name in labels]
+    parts.append(f'<text x="{x}" y="{_HEIGHT - 6}" text-anchor="middle">{names[0]}</text>')
+    turn = f'transform="translate(11 {y}) rotate(-90)"'
+    parts.append(f'<text {turn} text-anchor="middle">{names[1]}</text>')
+    return "".join(parts)
+
+
+def _svg(parts: Sequence[str], text: str) -> str:
+    name = html.escape(text)
+    return (
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{name}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _legend(names: Sequence[str]) -> str:
+    items = [
+        f'<li><svg viewBox="0 0 28 8" aria-hidden="true"><line class="line s{index % 6}" x1="0" '
+        f'y1="4" x2="28" y2="4"/></svg>{html.escape(name)}</li>'
+        for index, name in enumerate(names)
+    ]
+    return f'<ul class="legend">{"".join(items)}</ul>'
+
+
+def shares(counts: pd.DataFrame, *, title: str) -> str:
+    """Draws a bar a row: what share of the row each column (a kind of outcome) has.
+
+    Args:
+        counts: a column each kind; those that are 0 everywhere are not drawn.
+        title: of the rows.
+    """
+    rows = []
+    for name, row in counts.iterrows():
+        total = int(row.sum())
+        spans = "".join(
+            f'<span class="k-{kind.replace(" ", "-")}" style="flex-grow:{number}" '
+            f'title="{kind}: {number} of {total}">{_percent(number, total)}</span>'
+            for kind, number in row.items()
+            if number
+        )
+        said = ", ".join(f"{kind} {number}" for kind, number in row.items() if number)
+        rows.append(
+            f'<tr><th scope="row">{html.escape(str(name))}</th><td class="number">{total}</td>'
+            f'<td class="wide"><div class="stack" role="img" aria-label="{said}">{spans}</div></td>'
+            "</tr>"
+        )
+    head = f"<tr><th>{html.escape(title)}</th><th>number</th><th>what became of them</th></tr>"
+    return f'<table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _percent(number: int, total: int) -> str:
+    share = number / total
+    return f"{share:.0%}" if share >= 0.12 else ""  # what is narrower has no room for it
+
+
+def bars(values: pd.Series, *, title: str, label: str) -> str:
+    """Draws a bar a row, for values in [0, 1]."""
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(str(name))}</th><td class="number">{value:.3f}</td>'
+        f'<td class="wide"><div class="bar"><span style="width:{100 * value:.1f}%"></span></div>'
+        "</td></tr>"
+        for name, value in values.items()
+    )
+    head = f'<tr><th>{html.escape(title)}</th><th colspan="2">{html.escape(label)}</th></tr>'
+    return f'<table class="bars"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+
+
+def matrix(counts: pd.DataFrame, *, corner: str) -> str:
+    """Draws a table of counts, each cell as dark as its share of its row."""
+    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in counts.columns)
+    rows = []
+    for name, row in counts.iterrows():
+        total = max(1, row.sum())
+        cells = "".join(
+            f'<td class="number" style="--share:{number / total:.3f}">{number}</td>'
+            for number in row
+        )
+        rows.append(f'<tr><th scope="row">{html.escape(str(name))}</th>{cells}</tr>')
+    return (
+        f'<div class="scroll"><table class="matrix"><thead><tr><th>{html.escape(corner)}</th>{head}'
+        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
