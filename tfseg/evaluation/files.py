@@ -18,7 +18,6 @@ from tfseg.data.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.metrics import Pair
 from tfseg.metrics.matching import IGNORE, check_ids
 
-SUFFIXES = (*LABEL_SUFFIXES, ".npy")
 _ENDINGS = ("_cp_masks", "_masks")
 _SHOWN = 3  # names in one message
 
@@ -59,7 +58,7 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
         InputError: no such folder, no id map in it, or two for one image.
     """
     folder = Path(folder)
-    files = [path for path in entries(folder) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in entries(folder) if path.suffix.lower() in LABEL_SUFFIXES]
     named = [path for path in files if path.stem.endswith(_ENDINGS)]
     maps: dict[str, Path] = {}
     for path in named or files:
@@ -74,7 +73,7 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
     if not maps:
         inner = folder / "labels"
         hint = f"Name {inner}." if inner.is_dir() else "Check the path."
-        raise InputError(f"{folder} has no id maps ({', '.join(SUFFIXES)}). {hint}")
+        raise InputError(f"{folder} has no id maps ({', '.join(LABEL_SUFFIXES)}). {hint}")
     return maps
 
 
