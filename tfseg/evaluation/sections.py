@@ -226,8 +226,8 @@ def speed(content: Content) -> str:
         f"<p><strong>{len(rest) / rest.sum():.3g} images a second</strong>, "
         f"{pixels / rest.sum() / 1e6:.3g} million pixels a second: whole images one at a time, from"
         f" the array of the image to ids, without reading files. The first image took "
-        f"{seconds.iloc[0]:.2f} seconds, which it shares with the building of the graph; it is not "
-        "counted where there are others.</p>"
+        f"{seconds.iloc[0]:.2f} seconds, since the graph is built for it; it is counted only where "
+        "there is no other.</p>"
     )
 
 
