@@ -89,6 +89,8 @@ def test_the_picture_is_the_image_and_no_larger_than_a_thumbnail():
     assert picture.shape == (256, 512)
     assert (picture[60, 200], picture[10, 10]) == pytest.approx((255, 0), abs=4)
     assert entry["picture"] == [512, 256]
+    # every 2.34th row and column: 43 to 127 and 128 to 255
+    assert entry["truth"][0][4] == "M128 43h128v85h-128z"
     assert entry["truth"][0][5] == [128.0, 42.7, 128.0, 85.3]
 
 

@@ -86,6 +86,12 @@ def test_area_box_neighbours_border_iou_and_score():
     assert cut.truth["border"].tolist() == [True, False, False]
 
 
+def test_the_iou_is_the_largest_of_all_overlaps():
+    found = outcomes(Pair("a", rows("11111111"), rows("22333.44")), Conventions())
+    assert found.truth["iou"].tolist() == [3 / 8]
+    assert found.predicted["iou"].tolist() == [2 / 8, 3 / 8, 2 / 8]
+
+
 def test_ids_far_apart_take_no_memory():
     truth = np.where(rows("11.22") == 2, 2**31 - 1, rows("11.22"))
     assert became(truth, truth)[0] == {1: "found", 2**31 - 1: "found"}

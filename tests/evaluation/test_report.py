@@ -26,7 +26,8 @@ def written(folder, pairs, *, images=None, seconds=None, class_names=(), **more)
     conventions = Conventions()
     report = Report(conventions)
     for index, pair in enumerate(pairs):
-        report.add(pair, images[index] if images else None, seconds=seconds)
+        own = seconds[index] if seconds else None
+        report.add(pair, images[index] if images else None, seconds=own)
     evaluation = evaluate_pairs(pairs, conventions=conventions, class_names=class_names)
     path = report.write(folder / "report.html", evaluation, **{"title": "Squares"} | more)
     assert [each.name for each in path.parent.glob("report*")] == ["report.html"]
@@ -66,14 +67,14 @@ def test_scores_classes_history_seconds_and_images_have_their_sections(tmp_path)
         tmp_path,
         [lost(1, **own), lost(4, **own)],
         images=[IMAGE, IMAGE],
-        seconds=0.25,
+        seconds=[3.0, 0.25],
         class_names=("cat", "d<g"),
         history=history,
         facts={"Run": {"split": "test"}, "Settings": "a: <b>"},
     )
     wanted = {"Classes", "Scores", "Learning curves", "Speed"}
     assert set(titles(text)) >= wanted
-    assert "<strong>4 images a second</strong>" in text
+    assert "<strong>4 images a second</strong>" in text  # without the first
     assert "mean brightness" in text
     assert '<th scope="row">split</th><td>test</td>' in text
     assert "a: &lt;b&gt;" in text
@@ -85,6 +86,12 @@ def test_the_figures_are_those_of_the_evaluation(tmp_path):
     # 10 + 7 of 22
     assert "17 are found, 5 missed; 0 predicted ones are false." in text
     assert "<strong>0.773</strong><span>ap50</span>" in text
+
+
+def test_brightness_is_a_share_of_what_the_type_can_hold(tmp_path):
+    images = [np.full((24, 32, 1), 13107, np.uint16), np.full((24, 32, 3), 51, np.uint8)]
+    text = written(tmp_path, [lost(1), lost(4)], images=images)
+    assert "mean brightness of an image: 2 values from 0.2 to 0.2, median 0.2" in text
 
 
 def test_the_report_of_an_empty_prediction_and_of_an_empty_truth_work(tmp_path):

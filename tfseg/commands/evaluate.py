@@ -101,10 +101,7 @@ def run(
         )
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
-    history = run_dir / "history.csv" if run_dir else None
-    facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
-    heading = f"{run_dir.name}: {title}" if run_dir else title
-    page = report.write(out / REPORT, evaluation, title=heading, history=history, facts=facts)
+    page = _write_report(report, out / REPORT, evaluation, options, facts)
     if json:
         print_json({**options, "out": out, "report": page, **evaluation.summary()})
     else:
@@ -112,6 +109,16 @@ def run(
         print(f"results: {out}")
         print(f"report: {page}")
     return 0
+
+
+def _write_report(
+    report: Report, path: Path, evaluation: Evaluation, options: Mapping[str, Any], facts: Facts
+) -> Path:
+    run_dir = options.get("run_dir")
+    title = f"{run_dir.name}: {options['split']}" if run_dir else options["predictions"].stem
+    history = run_dir / "history.csv" if run_dir else None
+    facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
+    return report.write(path, evaluation, title=title, history=history, facts=facts)
 
 
 def _of_network(

@@ -101,8 +101,8 @@ def summary(content: Content) -> str:
         f'<div class="scroll"><table class="figures"><thead>{head}</thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         "<p><small>P: predicted, T: true; TP, FP, FN: instances matched, only predicted, "
-        "missed. Intervals: percentiles over resamples of the images, or of their groups; other "
-        "images of the same kind would give figures about as far apart.</small></p>"
+        "missed. Intervals: percentiles over resamples of the images, or of their groups; so far "
+        "the figures would move with other images of the same kind.</small></p>"
     )
 
 
@@ -123,7 +123,9 @@ def errors(content: Content) -> str:
     )
     drawn = "".join(charts.shares(table, title=title) for title, table in tables.items())
     return (
-        "<p>What became of the true instances. Found: IoU of at least 0.50 with a prediction. The "
+        "<p>What became of the true instances. Found: IoU of at least 0.50 with a prediction, even "
+        "if another one overlaps it too. Split or merged: IoU above 0.1 with several, or together "
+        "with others with one. The "
         "diameter is that of a disc of the same area; each row of it has about as many "
         f'instances.</p><ul class="legend">{keys}</ul>{drawn}'
     )
@@ -224,8 +226,8 @@ def speed(content: Content) -> str:
         f"<p><strong>{len(rest) / rest.sum():.3g} images a second</strong>, "
         f"{pixels / rest.sum() / 1e6:.3g} million pixels a second: whole images one at a time, from"
         f" the array of the image to ids, without reading files. The first image took "
-        f"{seconds.iloc[0]:.2f} seconds, which it shares with the building of the graph; it is not "
-        "counted where there are others.</p>"
+        f"{seconds.iloc[0]:.2f} seconds, since the graph is built for it; it is counted only where "
+        "there is no other.</p>"
     )
 
 
