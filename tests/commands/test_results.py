@@ -132,9 +132,9 @@ def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.mark.slow
 def test_demo_finds_most_nuclei_of_images_not_trained_on(whole_demo):
-    # Measured 0.90 and 0.73; other machines sum in another order and end a hundredth or two apart.
-    assert whole_demo["dice"] >= 0.88
-    assert whole_demo["ap50"] >= 0.68
+    # Single trainings that differed in draws or the order of sums had 0.89 to 0.90 and 0.70 to 0.73.
+    assert whole_demo["dice"] >= 0.86
+    assert whole_demo["ap50"] >= 0.62
 
 
 @pytest.mark.slow
