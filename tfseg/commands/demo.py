@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from tfseg.metrics import Evaluation
 
 OPTIONS = "options.json"
-# Whole pixels stay whole pixels: the demo's few minutes teach no more than its images have.
-AUGMENT = ({"name": "HorizontalFlip"}, {"name": "RandomRotate90"}, {"name": "RandomGamma"})
 
 
 def add_options(parser: Parser) -> None:
@@ -68,7 +66,7 @@ def _config(steps: int) -> RunConfig:
     config = RunConfig()
     warmup_steps = min(config.train.warmup_steps, steps)
     train_config = dataclasses.replace(config.train, steps=steps, warmup_steps=warmup_steps)
-    return dataclasses.replace(config, augment=AUGMENT, train=train_config)
+    return dataclasses.replace(config, train=train_config)
 
 
 def _prepare(out: Path, *, overwrite: bool) -> None:
