@@ -132,7 +132,7 @@ def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.mark.slow
 def test_demo_finds_most_nuclei_of_images_not_trained_on(whole_demo):
-    # Single trainings with other draws or another order of sums had 0.89 to 0.90 and 0.70 to 0.73.
+    # Single trainings with other draws or another order of sums had 0.88 to 0.90 and 0.70 to 0.73.
     assert whole_demo["dice"] >= 0.86
     assert whole_demo["ap50"] >= 0.62
 
