@@ -74,17 +74,15 @@ def main(*, side: int, pitch: int, rounds: int, slow_rounds: int, to: Path) -> N
     results["pycocotools"] = interleaved(slow, rounds=slow_rounds, warm_up=1)["pycocotools"]
     for name in ("StarDist's way", "StarDist", "pycocotools"):
         if name in results:
-            found = {"pycocotools": slow.get(name)}.get(name) or contenders[name]
-            np.testing.assert_array_equal(found(), _tfseg(truth, prediction), err_msg=name)
+            found = (contenders | slow)[name]()
+            np.testing.assert_array_equal(found, _tfseg(truth, prediction), err_msg=name)
     table = overlaps(truth, prediction)
     report = {
         "instances": {"truth": len(table.truth_ids), "predicted": len(table.predicted_ids)},
         "claims": _claims(results),
         "results": results,
         "settings": {"side": side, "pitch": pitch, "rounds": rounds, "slow_rounds": slow_rounds},
-        "versions": {
-            name: _version(name) for name in ("numpy", "pycocotools", "scipy", "stardist")
-        },
+        "versions": {name: _version(name) for name in LIBRARIES},
         "machine": machine(),
     }
     to.parent.mkdir(parents=True, exist_ok=True)

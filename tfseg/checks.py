@@ -7,11 +7,19 @@ exits with 2; any other exception is a defect of tfseg and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+_SHOWN = 3  # names in one message
 
 
 class InputError(ValueError):
     """A value, file or option from outside that cannot be used as it is."""
+
+
+def listed(names: Sequence[object]) -> str:
+    """Returns the first few names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(str(name) for name in names[:_SHOWN]) + more
 
 
 def nearest(value: str, options: Iterable[str]) -> str:

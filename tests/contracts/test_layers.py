@@ -18,6 +18,7 @@ LAYERS = {
     "random": 0,
     "sample": 0,
     "version": 0,
+    "whole": 0,
     "kernels": 1,
     "augment": 2,
     "heads": 2,

@@ -12,9 +12,8 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data import check_sample, statistics
-from tfseg.data.formats.base import listed
 from tfseg.data.parallel import ordered
 from tfseg.data.records import instance_ids, parse
 from tfseg.data.statistics import Counts, Statistics

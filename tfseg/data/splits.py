@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tfseg import checks
-from tfseg.checks import InputError
-from tfseg.data.formats.base import SPLIT_NAMES, SPLITS, Item, listed
+from tfseg.checks import InputError, listed
+from tfseg.data.formats.base import SPLIT_NAMES, SPLITS, Item
 from tfseg.data.formats.texts import read_text
 
 Groups = str | Path | Callable[[str], str]

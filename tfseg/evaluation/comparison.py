@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from tfseg.checks import InputError
-from tfseg.metrics.results import write_whole
+from tfseg.whole import write_whole
 
 # What the picture shows, and the command prints; the table has all figures.
 SHOWN = (

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.metrics import Pair
 from tfseg.metrics.matching import IGNORE, check_ids
 
 _ENDINGS = ("_cp_masks", "_masks")
-_SHOWN = 3  # names in one message
 
 
 def folder_pairs(
@@ -94,7 +93,7 @@ def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     if alone:
         raise InputError(
             f"Every label must have an image of the same name in {folder}; there is none for "
-            f"{_listed(alone)}. Add it, or leave the images out."
+            f"{listed(alone)}. Add it, or leave the images out."
         )
     return images
 
@@ -136,7 +135,7 @@ def read_groups(path: str | Path, names: Mapping[str, object]) -> dict[str, str]
     alone = [name for name in names if not groups.get(name)]
     if alone:
         raise InputError(
-            f"{path} must have a group for every image; there is none for {_listed(alone)}."
+            f"{path} must have a group for every image; there is none for {listed(alone)}."
         )
     return groups
 
@@ -149,11 +148,6 @@ def _refuse_alone(
         other = "label" if kind == "prediction" else "prediction"
         raise InputError(
             f"Every {kind} must have a {other} of the same name in {other_folder}; there is none "
-            f"for {_listed(alone)}. Add it (an id map of zeros where nothing was found), or take "
+            f"for {listed(alone)}. Add it (an id map of zeros where nothing was found), or take "
             f"the {kind} away."
         )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -15,7 +15,7 @@ from tfseg.evaluation.gallery import Gallery, packed
 from tfseg.evaluation.outcomes import KINDS, outcomes
 from tfseg.evaluation.sections import Content, sections
 from tfseg.metrics import Conventions, Evaluation, Pair
-from tfseg.metrics.results import write_whole
+from tfseg.whole import write_whole
 
 REPORT = "report.html"
 _PAGE = Path(__file__).parent / "page"

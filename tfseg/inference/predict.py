@@ -15,6 +15,7 @@ from tfseg.data.images import list_images, read_image, write_label, write_pictur
 from tfseg.evaluation.plots import overlay
 from tfseg.inference.outputs import instance_table
 from tfseg.inference.segmenter import Instances, Segmenter
+from tfseg.whole import write_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,5 @@ def _table(name: str, instances: Instances) -> pd.DataFrame:
 def _write_table(tables: list[pd.DataFrame], path: Path) -> int:
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "image", table.pop("image"))
-    partial = path.with_name(path.name + ".partial")
-    table.to_csv(partial, index=False)
-    partial.replace(path)
+    write_whole(path, lambda file: table.to_csv(file, index=False))
     return len(table)

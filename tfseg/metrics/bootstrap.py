@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tfseg import checks
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.metrics.counts import totals
 from tfseg.metrics.figures import nested
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-_SHOWN = 3  # names in one message
 
 
 def intervals(
@@ -106,10 +105,9 @@ def _check_pair(first: Evaluation, second: Evaluation) -> None:
     one, other = first.images(), second.images()
     alone = sorted(set(one["id"]) ^ set(other["id"]))
     if alone:
-        more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
         raise InputError(
             "Both evaluations must be of the same images; only one of them has "
-            f"{', '.join(alone[:_SHOWN])}{more}. Evaluate both on one set."
+            f"{listed(alone)}. Evaluate both on one set."
         )
     if repr(first.conventions) != repr(second.conventions):  # repr, since NaN is not NaN
         raise InputError(
@@ -122,7 +120,7 @@ def _check_pair(first: Evaluation, second: Evaluation) -> None:
     if differing:
         raise InputError(
             "Both evaluations must have the same truth and groups; those of "
-            f"{', '.join(differing[:_SHOWN])} differ. Evaluate both with the same labels."
+            f"{listed(differing)} differ. Evaluate both with the same labels."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tfseg.metrics import bootstrap, classes
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.figures import FORMULAS, FURTHER_FORMULAS, figures, nested
+from tfseg.whole import write_whole
 
 SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
 ALL = ""  # in the column `class`: instances of all classes together, whatever their class
@@ -192,13 +193,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.item()
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets `write` fill a file beside `path`, which then takes its place in one step."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tfseg.whole import write_whole
+
 Row = dict[str, float]
 
 
@@ -30,6 +32,5 @@ class History:
         """Replaces the file in one step; leaves it alone while there are no rows."""
         if not self.rows:
             return
-        partial = self.path.with_name(self.path.name + ".partial")
-        pd.DataFrame(self.rows).to_csv(partial, index=False)
-        partial.replace(self.path)
+        table = pd.DataFrame(self.rows)
+        write_whole(self.path, lambda path: table.to_csv(path, index=False))

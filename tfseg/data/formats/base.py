@@ -10,13 +10,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tfseg import checks
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.images import entries, list_images
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
 OVERLAPS = ("smaller_wins", "first", "error")
-_SHOWN = 3  # names in one message
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -190,9 +189,3 @@ def refuse_mixed(source: Path, kinds: Sequence[str] = ()) -> None:
             f"{source} must have {mixed[0]} or split folders, not both; got {mixed[0]} beside "
             f"{', '.join(folders)}. Move {mixed[0]} away, or the split folders."
         )
-
-
-def listed(names: Sequence[object]) -> str:
-    """Returns the first few names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(str(name) for name in names[:_SHOWN]) + more

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfseg.checks import InputError
-from tfseg.data.formats.base import Found, Item, Reading, Sample, listed
+from tfseg.checks import InputError, listed
+from tfseg.data.formats.base import Found, Item, Reading, Sample
 from tfseg.data.formats.coco_files import by_split, image_folders, instance_files
 from tfseg.data.formats.painting import paint
 from tfseg.data.formats.shapes import Region, decompress, polygon, run_lengths

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from tfseg.checks import InputError
-from tfseg.data.formats.base import Found, Item, Reading, Sample, listed
+from tfseg.checks import InputError, listed
+from tfseg.data.formats.base import Found, Item, Reading, Sample
 from tfseg.data.formats.coco_files import by_split, image_folders, panoptic_files
 from tfseg.data.formats.painting import renumbered
 from tfseg.data.formats.texts import entry, first_file, inside, read_json

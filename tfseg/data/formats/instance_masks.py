@@ -20,14 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.formats.base import (
     Found,
     Item,
     Reading,
     Sample,
     files_by_stem,
-    listed,
     refuse_mixed,
     refuse_unmatched,
     split_folders,

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.checks import InputError
-from tfseg.data.formats.base import SPLITS, Found, Item, Reading, Sample, by_stem, listed
+from tfseg.checks import InputError, listed
+from tfseg.data.formats.base import SPLITS, Found, Item, Reading, Sample, by_stem
 from tfseg.data.formats.texts import read_text
 from tfseg.data.images import entries, read_image, read_label, same_size
 from tfseg.metrics.matching import IGNORE

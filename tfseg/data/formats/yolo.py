@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.formats.base import (
     Found,
     Item,
@@ -24,7 +24,6 @@ from tfseg.data.formats.base import (
     Sample,
     by_stem,
     files_by_stem,
-    listed,
     refuse_mixed,
     refuse_unmatched,
     split_folders,
