@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +13,7 @@ PEERS = ("keras", "albumentations", "albumentationsx", "tensorflow-addons")
 CLAIMS = 13  # rows of the table of targets: ratios, workers, ids and memory
 
 
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCHMARKS / "augmentation.py"), "--size=32", "--rounds=2"]
-    return subprocess.run(
-        [*command, "--seconds=0", *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+SMALLEST = ("augmentation.py", "--size=32", "--rounds=2", "--seconds=0")
 
 
 @pytest.fixture
@@ -32,9 +21,9 @@ def peers_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
 
 
-def test_tfseg_alone_is_measured_and_the_json_says_so(tmp_path):
+def test_tfseg_alone_is_measured_and_the_json_says_so(run, tmp_path):
     path = tmp_path / "results.json"
-    done = run("--without", *PEERS, "--only=ShiftScaleRotate alone", f"--to={path}")
+    done = run(*SMALLEST, "--without", *PEERS, "--only=ShiftScaleRotate alone", f"--to={path}")
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
     (row,) = report["results"].values()
@@ -51,15 +40,15 @@ def test_tfseg_alone_is_measured_and_the_json_says_so(tmp_path):
     assert "commit" in report["machine"] and report["versions"]["tfseg"]["tensorflow"]
 
 
-def test_a_peer_without_an_environment_is_never_left_out_in_silence(tmp_path):
-    done = run(f"--peers={tmp_path}", f"--to={tmp_path / 'results.json'}")
+def test_a_peer_without_an_environment_is_never_left_out_in_silence(run, tmp_path):
+    done = run(*SMALLEST, f"--peers={tmp_path}", f"--to={tmp_path / 'results.json'}")
     assert done.returncode == 1
     assert "--without albumentations" in done.stderr
     assert not (tmp_path / "results.json").exists()
 
 
-def test_the_gpu_mode_refuses_in_one_line_where_there_is_none(tmp_path):
-    done = run("--gpu", f"--to={tmp_path / 'results.json'}")
+def test_the_gpu_mode_refuses_in_one_line_where_there_is_none(run, tmp_path):
+    done = run(*SMALLEST, "--gpu", f"--to={tmp_path / 'results.json'}")
     assert done.returncode == 1
     assert "No GPU" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "results.json").exists()

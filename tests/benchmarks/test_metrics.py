@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "metrics.py"
 
-
-def test_all_contenders_find_the_same_and_the_json_holds_the_claims(tmp_path):
+def test_all_contenders_find_the_same_and_the_json_holds_the_claims(run, tmp_path):
     pytest.importorskip("pycocotools")
     path = tmp_path / "new" / "metrics.json"
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARK), "--side=128", "--pitch=16", "--rounds=2"]
-        + ["--slow_rounds=1", f"--to={path}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    options = ("--side=128", "--pitch=16", "--rounds=2", "--slow_rounds=1", f"--to={path}")
+    done = run("metrics.py", *options)
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
     assert report["instances"]["truth"] == 64

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_benchmark_measures_every_way_on_both_sets(tmp_path):
+def test_the_benchmark_measures_every_way_on_both_sets(run, tmp_path):
     path = tmp_path / "store.json"
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "store.py"), "--rounds=2", f"--to={path}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    done = run("store.py", "--rounds=2", f"--to={path}")
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
     assert [figures["raw"]["bytes_per_pixel"] for figures in report["results"].values()] == [1, 3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import imagecodecs
@@ -282,26 +282,28 @@ def test_two_touching_instances_are_no_pieces_of_one(data):
     assert finding.message == "Several pieces in 1 of 2 instances: 1."
 
 
-def test_every_flipped_bit_is_found_by_the_quick_look_at_the_files(data):
-    path, draw = shard_of(data), np.random.default_rng(7)
+def flipped_bits(path: Path, *, count: int, seed: int) -> Iterator[int]:
+    """Yields which bit of a file is the other way round now; gives the sound file back at last."""
     sound = path.read_bytes()
-    for bit in draw.choice(8 * len(sound), 200, replace=False).tolist():
+    for bit in np.random.default_rng(seed).choice(8 * len(sound), count, replace=False).tolist():
         damaged = bytearray(sound)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
+        yield bit
+    path.write_bytes(sound)
+
+
+def test_every_flipped_bit_is_found_by_the_quick_look_at_the_files(data):
+    path = shard_of(data)
+    for bit in flipped_bits(path, count=200, seed=7):
         (finding,) = check(data, quick=True)
         assert (finding.level, finding.place) == ("error", path.name), bit
-    path.write_bytes(sound)
     assert check(data, quick=True) == []
 
 
 def test_every_flipped_bit_is_found_without_the_checksum_of_the_file(data):
-    path, draw = shard_of(data), np.random.default_rng(8)
-    sound = path.read_bytes()
-    for bit in draw.choice(8 * len(sound), 30, replace=False).tolist():
-        damaged = bytearray(sound)
-        damaged[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(damaged)
+    path = shard_of(data)
+    for bit in flipped_bits(path, count=30, seed=8):
         sha256 = file_sha256(path)
         edit_info(
             data, lambda info, sha=sha256: info["splits"]["train"]["shards"][0].update(sha256=sha)
