@@ -152,6 +152,30 @@ def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
     return files
 
 
+def by_partner(
+    files: Mapping[str, Path], partners: Mapping[str, Any], endings: Sequence[str], *, what: str
+) -> dict[str, Path]:
+    """Returns files by the names of their partners, which some have with one of `endings` behind.
+
+    Args:
+        files: by their names without suffix.
+        partners: by theirs; a file of such a name keeps it.
+        endings: that are taken off the others.
+        what: two files of one partner are, for errors.
+
+    Raises:
+        InputError: two of one partner.
+    """
+    named: dict[str, Path] = {}
+    for stem, path in files.items():
+        ending = next((ending for ending in endings if stem.endswith(ending)), "")
+        name = stem if stem in partners else stem.removesuffix(ending)
+        if name in named:
+            raise InputError(f"{named[name]} and {path} are {what}. Keep one.")
+        named[name] = path
+    return named
+
+
 def refuse_unmatched(
     kind: str, own: Mapping[str, Path], other: str, others: Mapping[str, Any], place: Path
 ) -> None:

@@ -23,6 +23,7 @@ from tfseg.data.formats.base import (
     Item,
     Reading,
     Sample,
+    by_partner,
     by_stem,
     refuse_mixed,
     refuse_unmatched,
@@ -111,12 +112,7 @@ def _items(folder: Path) -> list[Item]:
             pictures.append(path)
         elif path.is_file() and not path.stem.endswith(_OTHERS):
             raise InputError(f"{path} is no part of the layout {LAYOUT}. Take it out of {folder}.")
-    images: dict[str, Path] = {}
-    for stem, path in by_stem(pictures).items():
-        name = stem if stem in labels else stem.removesuffix("_img")
-        if name in images:
-            raise InputError(f"{images[name]} and {path} are images of one name. Keep one.")
-        images[name] = path
+    images = by_partner(by_stem(pictures), labels, ("_img",), what="images of one name")
     refuse_unmatched("image", images, "ids", labels, folder)
     refuse_unmatched("file of ids", labels, "an image", images, folder)
     if not images:

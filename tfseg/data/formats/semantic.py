@@ -25,6 +25,7 @@ from tfseg.data.formats.base import (
     Item,
     Reading,
     Sample,
+    by_partner,
     files_by_stem,
     refuse_mixed,
     refuse_unmatched,
@@ -115,13 +116,8 @@ def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
 
 def _items(images: Path, masks: Path, table: ClassTable) -> list[Item]:
     pictures = files_by_stem(images, IMAGE_SUFFIXES)
-    named: dict[str, Path] = {}
-    for stem, path in files_by_stem(masks, MASK_SUFFIXES).items():
-        ending = next((ending for ending in _ENDINGS if stem.endswith(ending)), "")
-        name = stem if stem in pictures else stem.removesuffix(ending)
-        if name in named:
-            raise InputError(f"{named[name]} and {path} are masks of one image. Keep one.")
-        named[name] = path
+    files = files_by_stem(masks, MASK_SUFFIXES)
+    named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
     refuse_unmatched("image", pictures, "a mask", named, masks)
     refuse_unmatched("mask", named, "an image", pictures, images)
     if not pictures:
