@@ -61,7 +61,12 @@ def test_every_value_has_its_dotted_name():
         ({"model": {"head": "centre_offset"}}, "model.head .* Did you mean 'center_offset'?"),
         ({"model": {"decoder_filters": [8, 8]}}, r"must be 5 numbers, one a stage; got \(8, 8\)"),
         ({"model": {"decoder_filters": [8, 8, 8, 8, 0]}}, "model.decoder_filters must be a whole"),
-        ({"train": {"warmup_steps": 500}}, r"train.warmup_steps must be a whole number in \[0, "),
+        (
+            {"model": {"filters": [8]}},
+            r"model.filters must be 2 to 5 numbers, one a stage; got \(8,",
+        ),
+        ({"model": {"filters": [8, "8"]}}, "Each of model.filters must be a whole number"),
+        ({"train": {"warmup_steps": 5000}}, r"train.warmup_steps must be a whole number in \[0, "),
         ({"train": {"learning_rate": -1}}, "train.learning_rate must be a number"),
         ({"train": {"devices": "CPU:0"}}, r"train.devices must be a list, such as \[CPU:0\]"),
         ({"augment": "HorizontalFlip"}, r"augment must be a list, such as \[{name: Horizontal"),

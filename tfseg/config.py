@@ -16,9 +16,9 @@ import yaml
 
 from tfseg import checks
 
-ARCHITECTURES = ("FPN", "Linknet", "PSPNet", "Unet")
+ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
 HEADS = ("center_offset",)
-NUM_STAGES = 5  # of the Unet decoder
+NUM_STAGES = 5  # of the Unet decoder, and of Compact at most
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,17 +52,21 @@ class ModelConfig:
     """Which network is built.
 
     Attributes:
-        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models.
-        backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0.
-        decoder_filters: channels of the Unet decoder's stages, deepest first; the other
-            architectures keep their own.
+        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, or Compact, a small
+            U-Net made for training on a CPU.
+        backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0; Compact
+            has one of its own.
+        decoder_filters: channels of the Unet decoder's stages, deepest first; FPN, Linknet and
+            PSPNet keep their own.
+        filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
         channels: channels of the input image; 0 takes the data set's.
         head: what makes the dense network find instances.
     """
 
-    architecture: str = "Unet"
+    architecture: str = "Compact"
     backbone: str = "resnet18"
     decoder_filters: tuple[int, ...] = (128, 64, 64, 32, 16)
+    filters: tuple[int, ...] = (32, 64, 96, 128)
     channels: int = 0
     head: str = "center_offset"
 
@@ -70,13 +74,17 @@ class ModelConfig:
         checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
         checks.one_of("model.head", self.head, HEADS)
         checks.whole("model.channels", self.channels, low=0)
-        filters = self.decoder_filters
-        if not isinstance(filters, tuple | list) or len(filters) != NUM_STAGES:
-            raise checks.InputError(
-                f"model.decoder_filters must be {NUM_STAGES} numbers, one a stage; got {filters!r}."
-            )
-        for number in filters:
-            checks.whole("Each of model.decoder_filters", number, low=1)
+        _numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
+        _numbers("model.filters", self.filters, low=2)
+
+
+def _numbers(name: str, values: Any, *, low: int) -> None:
+    """Refuses what is no list of `low` to NUM_STAGES whole numbers from 1 on."""
+    if not isinstance(values, tuple | list) or not low <= len(values) <= NUM_STAGES:
+        count = f"{low}" if low == NUM_STAGES else f"{low} to {NUM_STAGES}"
+        raise checks.InputError(f"{name} must be {count} numbers, one a stage; got {values!r}.")
+    for number in values:
+        checks.whole(f"Each of {name}", number, low=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,7 +96,7 @@ class TrainConfig:
         batch_size: samples a step, over all replicas together.
         learning_rate: peak of the cosine schedule.
         warmup_steps: steps of linear rise to the peak.
-        weight_decay: decoupled decay of AdamW, times the learning rate.
+        weight_decay: decoupled decay of the kernels, times the learning rate.
         log_every: steps between two rows of history.csv.
         checkpoint_every: steps between two checkpoints, and two validations where there is a `val`
             split.
@@ -96,9 +104,9 @@ class TrainConfig:
             CPU where there is none.
     """
 
-    steps: int = 360
+    steps: int = 1000
     batch_size: int = 8
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     warmup_steps: int = 20
     weight_decay: float = 1e-4
     log_every: int = 10

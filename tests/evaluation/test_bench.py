@@ -10,7 +10,7 @@ from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 
 SMALL = RunConfig(
     data=DataConfig(crop_size=32),
-    model=ModelConfig(decoder_filters=(8, 8, 8, 8, 8)),
+    model=ModelConfig(filters=(8, 8)),
     train=TrainConfig(steps=1, warmup_steps=0, batch_size=2),
 )
 

@@ -81,7 +81,7 @@ def test_padding_to_the_stride_lies_below_and_to_the_right(segmenter, image):
 def run_dir(tmp_path_factory):
     """A run directory with two checkpoints of different weights."""
     folder = tmp_path_factory.mktemp("run")
-    config = RunConfig(model=ModelConfig(decoder_filters=(16, 16, 8, 8, 8), channels=1))
+    config = RunConfig(model=ModelConfig(filters=(8, 16), channels=1))
     configs.write(config, folder / "config.yaml")
     for seed, name in ((1, "best"), (2, "last")):
         model = build_model(config.model, seed=seed)
@@ -110,7 +110,7 @@ def test_a_run_without_a_checkpoint_is_refused_with_the_remedy(tmp_path):
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(run_dir, tmp_path):
-    other = ModelConfig(decoder_filters=(16, 16, 8, 8, 16), channels=1)
+    other = ModelConfig(filters=(8, 24), channels=1)
     configs.write(RunConfig(model=other), tmp_path / "config.yaml")
     (tmp_path / "checkpoints").symlink_to(run_dir / "checkpoints")
     with pytest.raises(InputError, match="best.npz belongs to another architecture"):

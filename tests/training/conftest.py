@@ -13,6 +13,6 @@ def config() -> RunConfig:
     return RunConfig(
         seed=3,
         data=DataConfig(crop_size=64),
-        model=ModelConfig(decoder_filters=(16, 16, 8, 8, 8)),
+        model=ModelConfig(filters=(8, 16)),
         train=TrainConfig(steps=6, batch_size=2, warmup_steps=2, log_every=2, checkpoint_every=2),
     )

@@ -146,7 +146,7 @@ def test_a_run_does_not_go_on_with_other_values(config, dataset, copy):
 
 
 def test_weights_of_another_architecture_are_refused(config, dataset, copy):
-    model = dataclasses.replace(config.model, decoder_filters=(16, 16, 8, 8, 16), channels=1)
+    model = dataclasses.replace(config.model, filters=(8, 24), channels=1)
     configs.write(dataclasses.replace(config, model=model), copy / "config.yaml")
     with pytest.raises(InputError, match="belongs to another architecture"):
         tfseg.load(copy)

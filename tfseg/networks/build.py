@@ -13,6 +13,7 @@ from tfseg import checks
 from tfseg.config import ModelConfig
 from tfseg.heads import make_head
 from tfseg.networks.backbones import backbones, segmentation_models
+from tfseg.networks.compact import compact
 from tfseg.networks.layers import CutTo, PadToStride, ResizeAs
 from tfseg.networks.mended import mended
 
@@ -41,7 +42,7 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
     checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
     with mended(), _seeded_initializers(seed):
-        network = _with_head(_network(config), config)
+        network = _network(config)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
@@ -50,6 +51,17 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
 
 
 def _network(config: ModelConfig) -> keras.Model:
+    """Returns images -> the maps of the head, one beside the other."""
+    if config.architecture == "Compact":
+        return compact(config.channels, config.filters, _num_maps(config), name=config.head)
+    return _with_head(_of_segmentation_models(config), config)
+
+
+def _num_maps(config: ModelConfig) -> int:
+    return sum(make_head(config.head).outputs.values())
+
+
+def _of_segmentation_models(config: ModelConfig) -> keras.Model:
     options = {"decoder_filters": config.decoder_filters} if config.architecture == "Unet" else {}
     return getattr(segmentation_models(), config.architecture)(
         config.backbone,
@@ -66,7 +78,7 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
     # One for all maps: those with few channels waste most of a CPU's time, and with three of them
     # a training step takes 8 % longer (benchmarks/training.py).
     maps = keras.layers.Conv2D(
-        sum(make_head(config.head).outputs.values()),
+        _num_maps(config),
         3,
         padding="same",
         dtype="float32",

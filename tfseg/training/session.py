@@ -16,6 +16,7 @@ from tfseg.data.store import Dataset
 from tfseg.heads import make_head
 from tfseg.networks.build import build_model
 from tfseg.training import step, strategy
+from tfseg.training.muon import Muon
 
 
 class Session:
@@ -26,7 +27,7 @@ class Session:
         strategy: the devices.
         head: of the network.
         model: the network, with its first weights.
-        optimizer: AdamW on a cosine schedule.
+        optimizer: Muon on a cosine schedule.
         train_step: batch of `training_batches` -> losses, scalars; changes the weights.
         validation_step: batch of `validation_batches` -> sums of losses and "count".
 
@@ -109,6 +110,11 @@ def _make_optimizer(config: RunConfig) -> keras.optimizers.Optimizer:
         warmup_target=train.learning_rate if train.warmup_steps else None,
         warmup_steps=train.warmup_steps,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay)
+    optimizer = Muon(
+        schedule,
+        weight_decay=train.weight_decay,
+        adam_weight_decay=train.weight_decay,
+        exclude_layers=[config.model.head],
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
