@@ -1,4 +1,4 @@
-"""Trains the same network with plain Keras: tfseg's batches and losses in `model.fit`.
+"""Trains the same network with plain Keras: tfseg's batches, losses and optimizer in `model.fit`.
 
     python examples/keras_fit.py nuclei-keras
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 import tfseg
@@ -29,10 +28,7 @@ def main(out: Path, steps: int, strategy: tf.distribute.Strategy) -> tfseg.Evalu
     with strategy.scope():
         model = tfseg.build_model(config.model, seed=config.seed)
         model.compile(
-            optimizer=keras.optimizers.AdamW(
-                keras.optimizers.schedules.CosineDecay(config.train.learning_rate, steps),
-                weight_decay=config.train.weight_decay,
-            ),
+            optimizer=tfseg.make_optimizer(config),
             loss=head.losses(),
             loss_weights=head.loss_weights,
         )

@@ -20,7 +20,7 @@ def main(out: Path, steps: int) -> tfseg.Evaluation:
 
     config = tfseg.RunConfig(
         seed=0,
-        model=tfseg.ModelConfig(architecture="Unet", backbone="resnet18"),
+        model=tfseg.ModelConfig(architecture="Compact", filters=(32, 64, 96, 128)),
         train=tfseg.TrainConfig(steps=steps, batch_size=8, warmup_steps=min(20, steps)),
     )
     tfseg.Trainer(config, out / "run").fit(

@@ -34,6 +34,7 @@ from .inference.predict import PredictReport, predict_files
 from .inference.segmenter import Instances, Segmenter, load
 from .metrics import Evaluation, evaluate_pairs
 from .networks.build import build_model
+from .training.session import make_optimizer
 from .training.trainer import Trainer, TrainingSummary
 
 __version__: str
@@ -76,6 +77,7 @@ __all__ = [
     "load",
     "losses",
     "make_head",
+    "make_optimizer",
     "metrics",
     "networks",
     "plot_augmentations",

@@ -76,7 +76,7 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
     """Puts one convolution for all maps of the head in the place of the network's own last one."""
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     # One for all maps: those with few channels waste most of a CPU's time, and with three of them
-    # a training step takes 8 % longer (benchmarks/training.py).
+    # a training step of Unet with resnet18 took 8 % longer.
     maps = keras.layers.Conv2D(
         _num_maps(config),
         3,

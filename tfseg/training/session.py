@@ -44,7 +44,7 @@ class Session:
         self.head = make_head(self.config.model.head)
         with self.strategy.scope():
             self.model = build_model(self.config.model, seed=config.seed)
-            self.optimizer = _make_optimizer(config)
+            self.optimizer = make_optimizer(config)
             self.optimizer.build(self.model.trainable_variables)
         self.train_step = step.make_train_step(
             self.strategy,
@@ -102,7 +102,8 @@ def _with_channels(config: RunConfig, dataset: Dataset) -> RunConfig:
     return dataclasses.replace(config, model=model)
 
 
-def _make_optimizer(config: RunConfig) -> keras.optimizers.Optimizer:
+def make_optimizer(config: RunConfig) -> keras.optimizers.Optimizer:
+    """Returns the optimizer of a run, for the trainer or for `model.compile`."""
     train = config.train
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if train.warmup_steps else train.learning_rate,
