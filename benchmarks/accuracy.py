@@ -1,0 +1,111 @@
+"""How well a network trained from nothing for some minutes on a CPU finds nuclei of every kind.
+
+    python benchmarks/accuracy.py FOLDER --work DIR --to benchmarks/results/accuracy.json
+
+FOLDER is stage 1 of the 2018 Data Science Bowl (BBBC038) in two parts, train/ and val/, each with
+images/, labels/ (16-bit ids) and kinds.csv, whose columns `name` and `kind` (dark, coloured,
+bright) are all that is read of it. The network is trained on train and scores val once, at the end,
+with the thresholds it comes with: val decides nothing. Figures are of summed counts: AP50 is
+TP / (TP + FP + FN) at IoU 0.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from common import machine
+
+import tfseg
+from tfseg.config import to_dict
+from tfseg.whole import write_whole
+
+FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
+TARGETS = {"all": {"ap50": 0.65, "pq": 0.63}, "dark": {"ap50": 0.78, "pq": 0.73}}  # 20 minutes
+AUGMENT = (
+    {"name": "D4"},
+    {
+        "name": "Affine",
+        "scale": (0.75, 1.33),
+        "rotate": (-45.0, 45.0),
+        "keep_ratio": True,
+        "p": 0.5,
+    },
+    {"name": "RandomGamma", "gamma_limit": (70.0, 140.0)},
+    {"name": "HueSaturationValue", "p": 0.5},
+    {"name": "GaussNoise", "std_range": (0.0, 0.03), "p": 0.3},
+)
+
+
+def main(folder: Path, *, work: Path, steps: int, to: Path | None) -> None:
+    """Trains, scores, prints the table and writes the figures."""
+    config = tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=160),
+        augment=AUGMENT,
+        model=tfseg.ModelConfig(filters=(32, 64, 96, 128, 128)),
+        train=tfseg.TrainConfig(
+            steps=steps, batch_size=6, warmup_steps=min(50, steps), checkpoint_every=1000
+        ),
+    )
+    dataset = tfseg.convert(folder, work / "data", class_name="nucleus")
+    start = time.monotonic()
+    tfseg.Trainer(config, work / "run").fit(dataset)
+    minutes = (time.monotonic() - start) / 60
+    start = time.monotonic()
+    evaluation = tfseg.evaluate(tfseg.load(work / "run"), dataset, "val")
+    scoring = (time.monotonic() - start) / 60
+    results = _by_kind(evaluation, folder / "val" / "kinds.csv")
+    report = {
+        "results": results,
+        "minutes": {"training": minutes, "scoring": scoring},
+        "claims": _claims(results),
+        "config": to_dict(config),
+        "machine": machine(),
+    }
+    print(pd.DataFrame(results).T.to_string(float_format="%.3f"))
+    print(f"{minutes:.1f} minutes of training, {scoring:.1f} of scoring")
+    if to:
+        text = json.dumps(report, indent=2) + "\n"
+        write_whole(to, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _by_kind(evaluation: tfseg.Evaluation, kinds: Path) -> dict[str, dict[str, Any]]:
+    kind_of = pd.read_csv(kinds).set_index("name")["kind"]
+    names = evaluation.counts["id"].map(lambda sample_id: Path(sample_id).stem)
+    kind = names.map(kind_of)
+    parts = {"all": evaluation.counts} | dict(iter(evaluation.counts.groupby(kind)))
+    summaries = {
+        name: dataclasses.replace(evaluation, counts=counts).summary()
+        for name, counts in parts.items()
+    }
+    return {
+        name: {figure: summary[figure] for figure in FIGURES} for name, summary in summaries.items()
+    }
+
+
+def _claims(results: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"{figure} of {part}, 20 minutes",
+            "value": results[part][figure],
+            "target": target,
+            "met": results[part][figure] >= target,
+        }
+        for part, targets in TARGETS.items()
+        for figure, target in targets.items()
+        if part in results
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="data/ and run/")
+    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--to", type=Path, metavar="FILE", help="writes JSON")
+    main(**vars(parser.parse_args()))
