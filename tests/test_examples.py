@@ -63,8 +63,8 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     nbformat = pytest.importorskip("nbformat")
     client = pytest.importorskip("nbclient").NotebookClient
     text = NOTEBOOK.read_text(encoding="utf-8")
-    assert "STEPS = 60" in text
-    notebook = nbformat.reads(text.replace("STEPS = 60", "STEPS = 2"), as_version=4)
+    assert "STEPS = 200" in text
+    notebook = nbformat.reads(text.replace("STEPS = 200", "STEPS = 2"), as_version=4)
     for cell in notebook.cells:
         cell.pop("outputs", None)
         if cell.cell_type == "code":

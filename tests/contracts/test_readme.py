@@ -34,7 +34,7 @@ def test_every_command_is_valid(command):
 @pytest.mark.slow
 def test_the_script_runs_to_an_exported_network(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    steps = "steps=360, batch_size=8"
+    steps = "steps=1000, batch_size=8"
     assert steps in SCRIPTS[0]
     script = SCRIPTS[0].replace(steps, "steps=2, batch_size=2, warmup_steps=0")
     exec(compile(script, "README.md", "exec"), {})
