@@ -20,7 +20,7 @@ import tensorflow as tf
 from common import interleaved, report
 
 import tfseg
-from tfseg.training.step import make_train_step
+from tfseg.training.step import Trained, make_train_step
 
 
 def main(*, rounds: int, crop_size: int, batch_size: int) -> None:
@@ -56,14 +56,13 @@ def _step(
 ) -> Callable[[tuple], dict[str, tf.Tensor]]:
     optimizer = keras.optimizers.AdamW(config.train.learning_rate)
     optimizer.build(model.trainable_variables)
-    return make_train_step(
-        tf.distribute.get_strategy(),
-        model,
-        optimizer,
-        tfseg.make_head(config.model.head),
-        batch_size=config.train.batch_size,
-        jit_compile=jit_compile,
+    trained = Trained(
+        strategy=tf.distribute.get_strategy(),
+        model=model,
+        head=tfseg.make_head(config.model.head),
+        optimizer=optimizer,
     )
+    return make_train_step(trained, samples=config.train.batch_size, jit_compile=jit_compile)
 
 
 def _three_convolutions(config: tfseg.RunConfig) -> keras.Model:
