@@ -22,8 +22,7 @@ import tensorflow as tf
 from common import interleaved, report
 
 import tfseg
-from tfseg.training.session import make_optimizer
-from tfseg.training.step import make_train_step
+from tfseg.training.step import Trained, make_train_step
 
 
 def main(*, rounds: int, crop_size: int, batch_size: int) -> None:
@@ -36,8 +35,8 @@ def main(*, rounds: int, crop_size: int, batch_size: int) -> None:
     batch = _batch(config)
     unet = dataclasses.replace(config.model, architecture="Unet")
     steps = {
-        "tfseg": _step(config, make_optimizer(config)),
-        "without XLA": _step(config, make_optimizer(config), jit_compile=False),
+        "tfseg": _step(config, tfseg.make_optimizer(config.train)),
+        "without XLA": _step(config, tfseg.make_optimizer(config.train), jit_compile=False),
         "AdamW": _step(config, keras.optimizers.AdamW()),
         "Unet, resnet18": _step(dataclasses.replace(config, model=unet), keras.optimizers.AdamW()),
     }
@@ -60,14 +59,13 @@ def _step(
 ) -> Callable[[tuple], dict[str, tf.Tensor]]:
     model = tfseg.build_model(config.model, seed=0)
     optimizer.build(model.trainable_variables)
-    return make_train_step(
-        tf.distribute.get_strategy(),
-        model,
-        optimizer,
-        tfseg.make_head(config.model.head),
-        batch_size=config.train.batch_size,
-        jit_compile=jit_compile,
+    trained = Trained(
+        strategy=tf.distribute.get_strategy(),
+        model=model,
+        head=tfseg.make_head(config.model.head),
+        optimizer=optimizer,
     )
+    return make_train_step(trained, samples=config.train.batch_size, jit_compile=jit_compile)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def main(out: Path, steps: int, strategy: tf.distribute.Strategy) -> tfseg.Evalu
     with strategy.scope():
         model = tfseg.build_model(config.model, seed=config.seed)
         model.compile(
-            optimizer=tfseg.make_optimizer(config),
+            optimizer=tfseg.make_optimizer(config.train),
             loss=head.losses(),
             loss_weights=head.loss_weights,
         )

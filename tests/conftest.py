@@ -12,9 +12,9 @@ import tfseg
 
 
 def pytest_configure() -> None:
-    """Splits the CPU in two, so that a strategy has two replicas; only before the first op."""
+    """Splits the CPU in four, so that a strategy has replicas; only before the first op."""
     (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
 
 
 @pytest.fixture(scope="session")

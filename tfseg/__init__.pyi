@@ -34,7 +34,7 @@ from .inference.predict import PredictReport, predict_files
 from .inference.segmenter import Instances, Segmenter, load
 from .metrics import Evaluation, evaluate_pairs
 from .networks.build import build_model
-from .training.session import make_optimizer
+from .training.optimizers import make_optimizer
 from .training.trainer import Trainer, TrainingSummary
 
 __version__: str

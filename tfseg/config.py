@@ -19,6 +19,13 @@ from tfseg import checks
 ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
 HEADS = ("center_offset",)
 NUM_STAGES = 5  # of the Unet decoder, and of Compact at most
+# Those of Keras that train weights by their gradients alone, by their Keras names.
+OPTIMIZERS = (
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
+    *("Muon", "Nadam", "RMSprop", "SGD"),
+)
+SCHEDULES = ("constant", "cosine", "poly", "step")
+ON_NONFINITE = ("skip", "stop")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,32 +100,68 @@ class TrainConfig:
 
     Attributes:
         steps: optimizer steps in all.
-        batch_size: samples a step, over all replicas together.
-        learning_rate: peak of the cosine schedule.
+        batch_size: samples a batch, over all replicas together.
+        accumulate: batches a step; the step is that of one batch with all their samples, but for
+            the statistics of batch normalisation.
+        optimizer: a class of keras.optimizers, such as AdamW, Lamb, Lion, Muon or SGD. Muon moves
+            the kernels of convolutions, and by AdamW all else; on a CPU it is slow where they have
+            512 channels, as in the encoders of segmentation-models.
+        optimizer_options: further arguments of that class, such as {momentum: 0.9}.
+        schedule: course of the learning rate after the warm-up: constant, cosine, poly (falls as
+            (1 - progress) ** power) or step (falls by a factor at each milestone).
+        schedule_options: "power" of poly; "milestones", shares of the steps, and "factor" of step;
+            "final", share of the peak at which cosine and poly end.
+        learning_rate: peak of the schedule.
         warmup_steps: steps of linear rise to the peak.
-        weight_decay: decoupled decay of the kernels, times the learning rate.
+        weight_decay: decoupled decay, times the learning rate; biases and normalisations have none.
+        clip_norm: gradients are scaled down to this norm of all of them together; 0 leaves them.
+        ema: decay a step of a moving average of the weights, which is then what is validated,
+            predicted with and exported; 0 keeps none.
+        on_nonfinite: what follows a step whose loss or gradients are not finite, and that therefore
+            changed nothing: stop, or skip, which counts it in history.csv. nonfinite.csv names its
+            samples.
         log_every: steps between two rows of history.csv.
         checkpoint_every: steps between two checkpoints, and two validations where there is a `val`
             split.
+        keep: last checkpoints that are kept, in case the newest is damaged.
+        patience: validations in a row without a better one that end the training; 0 goes on.
         devices: devices to mirror over, such as CPU:0 CPU:1; empty takes every visible GPU, or the
             CPU where there is none.
     """
 
     steps: int = 1000
     batch_size: int = 8
+    accumulate: int = 1
+    optimizer: str = "Muon"
+    optimizer_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    schedule: str = "cosine"
+    schedule_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     learning_rate: float = 1e-2
     warmup_steps: int = 20
     weight_decay: float = 1e-4
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    on_nonfinite: str = "stop"
     log_every: int = 10
     checkpoint_every: int = 100
+    keep: int = 2
+    patience: int = 0
     devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "log_every", "checkpoint_every"):
+        for name in ("steps", "batch_size", "accumulate", "log_every", "checkpoint_every", "keep"):
             checks.whole(f"train.{name}", getattr(self, name), low=1)
+        checks.one_of("train.optimizer", self.optimizer, OPTIMIZERS)
+        checks.one_of("train.schedule", self.schedule, SCHEDULES)
+        checks.one_of("train.on_nonfinite", self.on_nonfinite, ON_NONFINITE)
+        for name in ("optimizer_options", "schedule_options"):
+            _mapped(f"train.{name}", getattr(self, name))
         checks.in_range("train.learning_rate", self.learning_rate, low=0.0, high=10.0)
         checks.whole("train.warmup_steps", self.warmup_steps, low=0, high=self.steps)
         checks.in_range("train.weight_decay", self.weight_decay, low=0.0, high=1.0)
+        checks.in_range("train.clip_norm", self.clip_norm, low=0.0)
+        checks.in_range("train.ema", self.ema, low=0.0, high=1.0)
+        checks.whole("train.patience", self.patience, low=0)
         _listed("train.devices", self.devices, "[CPU:0]")
 
 
@@ -160,6 +203,11 @@ class RunConfig:
 def _listed(name: str, value: Any, example: str) -> None:
     if not isinstance(value, tuple | list):
         raise checks.InputError(f"{name} must be a list, such as {example}; got {value!r}.")
+
+
+def _mapped(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise checks.InputError(f"{name} must map names to values; got {value!r}.")
 
 
 def to_dict(config: RunConfig) -> dict[str, Any]:

@@ -97,3 +97,65 @@ def test_a_place_that_cannot_be_written_keeps_the_checkpoint_before(path):
     path.parent.write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(InputError, match=f"{re.escape(str(path))} cannot be written: "):
         checkpoint.save(path, variables((2,)), step=1, loss=1.0)
+
+
+def saved(path, *, steps: range, keep: int) -> None:
+    for step in steps:
+        checkpoint.save(path, variables((400,), value=step), step=step, loss=1.0, keep=keep)
+
+
+def steps_of(path) -> dict[str, int]:
+    fresh = variables((400,))
+    return {file.name: checkpoint.restore(file, fresh)[0] for file in sorted(path.parent.iterdir())}
+
+
+def test_the_last_few_are_kept_and_numbered_from_the_newest_on(path):
+    saved(path, steps=range(1, 6), keep=3)
+    assert steps_of(path) == {"last.npz": 5, "last-1.npz": 4, "last-2.npz": 3}
+    saved(path, steps=range(6, 7), keep=2)
+    assert steps_of(path) == {"last.npz": 6, "last-1.npz": 5}
+    saved(path, steps=range(7, 8), keep=1)
+    assert steps_of(path) == {"last.npz": 7}
+
+
+def test_damaged_ones_are_named_and_set_aside_and_push_no_whole_one_out(path):
+    saved(path, steps=range(1, 4), keep=3)
+    flipped = bytearray(path.read_bytes())
+    flipped[flipped.index(np.float32(3.0).tobytes() * 8) + 16] ^= 1
+    path.write_bytes(flipped)
+    second = path.with_name("last-1.npz")
+    second.write_bytes(second.read_bytes()[:100])
+    message = r"set aside: .*last.npz.damaged, .*last-1.npz.damaged; going on from .*last-2.npz"
+    with pytest.warns(UserWarning, match=message):
+        found = checkpoint.newest(path)
+    assert checkpoint.restore(found, variables((400,)))[0] == 1
+    saved(path, steps=range(4, 5), keep=2)
+    assert checkpoint.restore(found, variables((400,)))[0] == 1
+
+
+def test_where_all_are_damaged_there_is_nothing_to_go_on_from(path):
+    saved(path, steps=range(1, 2), keep=2)
+    path.write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"damaged is damaged, and there is no other checkpoint"):
+        checkpoint.newest(path)
+
+
+@pytest.mark.parametrize("killed_at", range(1, 4))
+def test_a_stop_between_any_two_renames_leaves_the_newest_whole_one(path, monkeypatch, killed_at):
+    saved(path, steps=range(1, 4), keep=3)
+    replace, calls = type(path).replace, []
+
+    def stop(self, target):
+        calls.append(self)
+        if len(calls) == killed_at:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(path), "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            saved(path, steps=range(4, 5), keep=3)
+    assert checkpoint.restore(checkpoint.newest(path), variables((400,)))[0] == 3
+    saved(path, steps=range(4, 6), keep=3)
+    found = steps_of(path)
+    assert (found["last.npz"], found["last-1.npz"]) == (5, 4)

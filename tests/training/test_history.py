@@ -29,6 +29,17 @@ def test_restoring_drops_what_comes_after_the_step(tmp_path):
     assert pd.read_csv(tmp_path / "history.csv")["step"].tolist() == [10, 20, 25]
 
 
+def test_rows_that_are_read_and_written_again_keep_every_bit(tmp_path):
+    history = History(tmp_path / "history.csv")
+    history.rows += [{"step": step, "loss": 1.0 / 3.0**step} for step in range(1, 60)]
+    history.write()
+    before = history.path.read_bytes()
+    again = History(history.path)
+    again.restore(100)
+    again.write()
+    assert history.path.read_bytes() == before
+
+
 def test_a_run_stopped_before_its_first_row_has_no_file_and_can_be_restored(tmp_path):
     history = History(tmp_path / "history.csv")
     history.write()

@@ -13,7 +13,7 @@ import tfseg
 from tfseg.config import RunConfig
 from tfseg.data import pipeline
 from tfseg.networks.build import build_model
-from tfseg.training.step import make_train_step, make_validation_step
+from tfseg.training.step import Trained, make_train_step, make_validation_step
 from tfseg.training.strategy import make_strategy
 
 BATCH_SIZE = 4
@@ -43,14 +43,8 @@ def steps_on(devices: tuple[str, ...], config: RunConfig, batch: tuple) -> tuple
         model = build_model(dataclasses.replace(config.model, channels=1), seed=1)
         optimizer = keras.optimizers.SGD(1e-3)
         optimizer.build(model.trainable_variables)
-    step = make_train_step(
-        strategy,
-        model,
-        optimizer,
-        head,
-        batch_size=BATCH_SIZE,
-        jit_compile=len(devices) == 1,
-    )
+    trained = Trained(strategy=strategy, model=model, head=head, optimizer=optimizer)
+    step = make_train_step(trained, samples=BATCH_SIZE, jit_compile=len(devices) == 1)
 
     def distributed(values: tuple) -> tuple:
         data = tf.data.Dataset.from_tensors(values)

@@ -71,6 +71,7 @@ def test_a_run_leaves_its_configuration_history_and_checkpoints(summary, run_dir
     assert np.isfinite(table.to_numpy()).all()
     assert sorted(path.name for path in (run_dir / "checkpoints").iterdir()) == [
         "best.npz",
+        "last-1.npz",
         "last.npz",
     ]
     assert arrays(run_dir / "checkpoints" / "last.npz")["step"] == 6

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ from tfseg import checks
 LAST, BEST = "last.npz", "best.npz"
 
 
-def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: float) -> bool:
+def save(
+    path: Path, variables: Sequence[keras.Variable], *, step: int, loss: float, keep: int = 1
+) -> bool:
     """Writes `variables` atomically, if all of them are finite.
 
     Args:
@@ -30,6 +33,7 @@ def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: fl
         variables: in a fixed order; any order that `restore` is given again.
         step: optimizer steps done.
         loss: the best validation loss so far.
+        keep: files in all; those before are renamed to last-1.npz, last-2.npz and so on.
 
     Returns:
         Whether it was written.
@@ -47,7 +51,10 @@ def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: fl
             np.savez(file, step=step, loss=loss, **arrays)
             file.flush()
             os.fsync(file.fileno())
+        _make_room(path, keep)
         partial.replace(path)
+        for older in _numbered(path)[keep - 1 :]:
+            older.unlink()
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
@@ -56,6 +63,56 @@ def save(path: Path, variables: Sequence[keras.Variable], *, step: int, loss: fl
             "free some space or choose another run directory."
         ) from error
     return True
+
+
+def _make_room(path: Path, keep: int) -> None:
+    """Moves `path` and those before it on by one number, the oldest first."""
+    for number in reversed(range(1, keep)):
+        newer = _older(path, number - 1) if number > 1 else path
+        if newer.exists():
+            newer.replace(_older(path, number))
+
+
+def _older(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _numbered(path: Path) -> list[Path]:
+    """Returns the files before `path`, the newest first."""
+    files = path.parent.glob(f"{path.stem}-*{path.suffix}")
+    return sorted(files, key=lambda file: int(file.stem.rpartition("-")[2]))
+
+
+def newest(path: Path) -> Path:
+    """Returns `path`, or where it is damaged or missing, the newest whole one before it.
+
+    Damaged files are set aside under another name, so that they push no whole one out.
+
+    Raises:
+        InputError: there is none.
+    """
+    damaged = []
+    for file in [path, *_numbered(path)]:
+        if not file.is_file():
+            continue
+        try:
+            _read(file)
+        except checks.InputError:
+            damaged.append(file.replace(file.with_name(f"{file.name}.damaged")))
+            continue
+        if damaged:
+            warnings.warn(
+                f"Damaged checkpoints are set aside: {checks.listed(damaged)}; going on from "
+                f"{file}.",
+                stacklevel=2,
+            )
+        return file
+    if damaged:
+        raise checks.InputError(
+            f"{checks.listed(damaged)} is damaged, and there is no other checkpoint; train again."
+        )
+    require(path)
+    return path
 
 
 def require(path: Path) -> None:
@@ -82,17 +139,22 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
         InputError: no such file, damaged, or of another architecture.
     """
     require(path)
-    try:
-        # Opened here: NumPy leaves its own file open where the archive is damaged.
-        with path.open("rb") as file, np.load(file) as archive:
-            step, loss = int(archive["step"]), float(archive["loss"])
-            arrays = [archive[name] for name in sorted(set(archive.files) - {"step", "loss"})]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise checks.InputError(f"{path} is damaged ({error}); remove it.") from error
+    step, loss, arrays = _read(path)
     _check_architecture(path, arrays, variables)
     for variable, array in zip(variables, arrays, strict=False):
         variable.assign(array)
     return step, loss
+
+
+def _read(path: Path) -> tuple[int, float, list[np.ndarray]]:
+    try:
+        # Opened here: NumPy leaves its own file open where the archive is damaged.
+        with path.open("rb") as file, np.load(file) as archive:
+            step, loss = int(archive["step"]), float(archive["loss"])
+            names = sorted(set(archive.files) - {"step", "loss"})
+            return step, loss, [archive[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise checks.InputError(f"{path} is damaged ({error}); remove it.") from error
 
 
 def _check_architecture(

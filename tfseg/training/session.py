@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import warnings
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from tfseg.data.store import Dataset
 from tfseg.heads import make_head
 from tfseg.networks.build import build_model
 from tfseg.training import step, strategy
-from tfseg.training.muon import Muon
+from tfseg.training.averaging import WeightAverage
+from tfseg.training.optimizers import make_optimizer
 
 
 class Session:
@@ -27,8 +29,10 @@ class Session:
         strategy: the devices.
         head: of the network.
         model: the network, with its first weights.
-        optimizer: Muon on a cosine schedule.
-        train_step: batch of `training_batches` -> losses, scalars; changes the weights.
+        optimizer: on its schedule.
+        average: of the weights, or None.
+        train_step: `accumulate` batches of `training_batches` -> losses, scalars; changes the
+            weights.
         validation_step: batch of `validation_batches` -> sums of losses and "count".
 
     Raises:
@@ -44,14 +48,23 @@ class Session:
         self.head = make_head(self.config.model.head)
         with self.strategy.scope():
             self.model = build_model(self.config.model, seed=config.seed)
-            self.optimizer = make_optimizer(config)
+            self.optimizer = make_optimizer(config.train)
             self.optimizer.build(self.model.trainable_variables)
+            self.average = (
+                WeightAverage(self.model.variables, decay=config.train.ema)
+                if config.train.ema
+                else None
+            )
         self.train_step = step.make_train_step(
-            self.strategy,
-            self.model,
-            self.optimizer,
-            self.head,
-            batch_size=config.train.batch_size,
+            step.Trained(
+                strategy=self.strategy,
+                model=self.model,
+                head=self.head,
+                optimizer=self.optimizer,
+                average=self.average,
+            ),
+            samples=config.train.batch_size * config.train.accumulate,
+            clip_norm=config.train.clip_norm,
             # Without XLA a step on a CPU takes 1.4 times as long (benchmarks/training.py).
             jit_compile=self.strategy.num_replicas_in_sync == 1,
         )
@@ -60,13 +73,21 @@ class Session:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Everything that a step changes, the network's variables first."""
-        return [*self.model.variables, *self.optimizer.variables]
+        """Everything that a step changes, first the network as it is used: its average if any."""
+        network = self.model.variables
+        if self.average is None:
+            return [*network, *self.optimizer.variables]
+        return [*self.average.variables, *self.optimizer.variables, *network]
+
+    def as_used(self) -> contextlib.AbstractContextManager[None]:
+        """Lets the network have the weights that it is validated and used with, for a while."""
+        return self.average.in_place() if self.average else contextlib.nullcontext()
 
     def training_batches(self, *, first_step: int = 0) -> Iterator[tuple]:
         """Returns endless batches, shared out over the devices; the same for any number of them."""
+        first_batch = first_step * self.config.train.accumulate
         batches = pipeline.training_batches(
-            self.dataset, self.config, self.head, first_step=first_step
+            self.dataset, self.config, self.head, first_step=first_batch
         )
         return iter(self._distributed(batches))
 
@@ -100,22 +121,3 @@ def _with_channels(config: RunConfig, dataset: Dataset) -> RunConfig:
         )
     model = dataclasses.replace(config.model, channels=there)
     return dataclasses.replace(config, model=model)
-
-
-def make_optimizer(config: RunConfig) -> keras.optimizers.Optimizer:
-    """Returns the optimizer of a run, for the trainer or for `model.compile`."""
-    train = config.train
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if train.warmup_steps else train.learning_rate,
-        decay_steps=max(1, train.steps - train.warmup_steps),
-        warmup_target=train.learning_rate if train.warmup_steps else None,
-        warmup_steps=train.warmup_steps,
-    )
-    optimizer = Muon(
-        schedule,
-        weight_decay=train.weight_decay,
-        adam_weight_decay=train.weight_decay,
-        exclude_layers=[config.model.head],
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer

@@ -1,65 +1,107 @@
 """One optimizer step and one validation batch, on every replica of a strategy.
 
-Losses come as one value a sample and are divided by the global batch, so sums over replicas are
-means over the global batch: the figures and gradients do not depend on the number of replicas.
+Losses come as one value a sample and are divided by the samples of the whole step, so sums over
+replicas and batches are means over the step: figures and gradients depend neither on the number of
+replicas nor on how many batches a step is cut into.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from tfseg.heads import Head
+from tfseg.training.averaging import WeightAverage
 
 Losses = dict[str, tf.Tensor]
+Gradients = list[tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a step changes, all of it made under `strategy`.
+
+    Attributes:
+        strategy: the devices.
+        model: the network.
+        head: of the model.
+        optimizer: built for the model's trainable variables.
+        average: of the model's weights, or None.
+    """
+
+    strategy: tf.distribute.Strategy
+    model: keras.Model
+    head: Head
+    optimizer: keras.optimizers.Optimizer
+    average: WeightAverage | None = None
 
 
 def make_train_step(
-    strategy: tf.distribute.Strategy,
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    head: Head,
-    *,
-    batch_size: int,
-    jit_compile: bool,
-) -> Callable[[tuple], Losses]:
-    """Returns a compiled function: distributed batch (images, targets) -> losses, scalars.
+    trained: Trained, *, samples: int, clip_norm: float = 0.0, jit_compile: bool = False
+) -> Callable[..., Losses]:
+    """Returns a compiled function: distributed batches (images, targets), ... -> losses, scalars.
 
-    Keys are "loss" and "loss/NAME" for every part.
+    Keys are "loss", "loss/NAME" for every part, "gradient_norm" before clipping, and "skipped",
+    which is 1 where the norm was not finite, else 0. Such a step changes nothing.
 
     Args:
-        strategy: under which the next two were made.
-        model: changed by every call.
-        optimizer: built for the model's trainable variables.
-        head: of the model.
-        batch_size: of the global batch, samples.
+        trained: changed by every call.
+        samples: of one step, over all its batches and replicas.
+        clip_norm: global norm to which the gradients of the whole step are scaled down; 0 leaves
+            them.
         jit_compile: compiles forward and backward pass by XLA; for one replica only, because XLA
             cannot hold the all-reduce of synchronised batch normalisation.
     """
-    losses, weights = head.losses(), head.loss_weights
-    variables = model.trainable_variables
-
-    def losses_and_gradients(images: tf.Tensor, targets: Losses) -> tuple[Losses, list[tf.Tensor]]:
-        with tf.GradientTape() as tape:
-            outputs = model(images, training=True)
-            parts = {
-                name: tf.reduce_sum(loss.call(targets[name], outputs[name])) / batch_size
-                for name, loss in losses.items()
-            }
-            total = tf.add_n([weights[name] * part for name, part in parts.items()])
-        return _named(total, parts), tape.gradient(total, [each.value for each in variables])
-
+    strategy, model, optimizer = trained.strategy, trained.model, trained.optimizer
+    of_batch = _losses_and_gradients(model, trained.head, samples)
     if jit_compile:
-        losses_and_gradients = tf.function(losses_and_gradients, autograph=False, jit_compile=True)
+        of_batch = tf.function(of_batch, autograph=False, jit_compile=True)
 
-    def replica_step(images: tf.Tensor, targets: Losses) -> Losses:
-        values, gradients = losses_and_gradients(images, targets)
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return values
+    def replica_gradients(*batches: tuple) -> tuple[Losses, Gradients]:
+        values, gradients = of_batch(*batches[0])
+        for batch in batches[1:]:
+            more, further = of_batch(*batch)
+            values = {name: value + more[name] for name, value in values.items()}
+            gradients = [a + b for a, b in zip(gradients, further, strict=True)]
+        # Before anything looks at them: norm and finiteness are those of the sum.
+        gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+        norm = tf.linalg.global_norm(gradients)
+        if clip_norm:
+            gradients = [each * (clip_norm / tf.maximum(norm, clip_norm)) for each in gradients]
+        return values | {"gradient_norm": norm}, gradients
 
-    return _distributed(strategy, replica_step)
+    def replica_update(gradients: Gradients) -> None:
+        # Keras sums over the replicas, and these are sums already.
+        share = 1.0 / strategy.num_replicas_in_sync
+        pairs = zip([each * share for each in gradients], model.trainable_variables, strict=True)
+        optimizer.apply_gradients(pairs)
+
+    @tf.function(autograph=False)
+    def step(*batches: tuple) -> Losses:
+        statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
+        per_replica, gradients = strategy.run(replica_gradients, args=batches)
+        norm = strategy.experimental_local_results(per_replica.pop("gradient_norm"))[0]
+        values = _summed(strategy, per_replica)
+
+        def update() -> tf.Tensor:
+            strategy.run(replica_update, args=(gradients,))
+            if trained.average:
+                trained.average.update(optimizer.iterations.value)
+            return tf.constant(0.0)
+
+        def undo() -> tf.Tensor:
+            for variable, before in zip(model.non_trainable_variables, statistics, strict=True):
+                variable.assign(before)
+            return tf.constant(1.0)
+
+        # Outside the replicas: the optimizer's exchange between them cannot stand in a branch.
+        finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
+        return values | {"gradient_norm": norm, "skipped": tf.cond(finite, update, undo)}
+
+    return step
 
 
 def make_validation_step(
@@ -80,22 +122,38 @@ def make_validation_step(
         total = tf.add_n([loss_weights[name] * part for name, part in parts.items()])
         return _named(total, parts) | {"count": tf.reduce_sum(weights)}
 
-    return _distributed(strategy, replica_step)
+    @tf.function(autograph=False)
+    def step(batch: tuple) -> Losses:
+        return _summed(strategy, strategy.run(replica_step, args=batch))
+
+    return step
+
+
+def _losses_and_gradients(
+    model: keras.Model, head: Head, samples: int
+) -> Callable[[tf.Tensor, Losses], tuple[Losses, Gradients]]:
+    losses, weights = head.losses(), head.loss_weights
+    variables = model.trainable_variables
+
+    def of_batch(images: tf.Tensor, targets: Losses) -> tuple[Losses, Gradients]:
+        with tf.GradientTape() as tape:
+            outputs = model(images, training=True)
+            parts = {
+                name: tf.reduce_sum(loss.call(targets[name], outputs[name])) / samples
+                for name, loss in losses.items()
+            }
+            total = tf.add_n([weights[name] * part for name, part in parts.items()])
+        return _named(total, parts), tape.gradient(total, [each.value for each in variables])
+
+    return of_batch
 
 
 def _named(total: tf.Tensor, parts: Losses) -> Losses:
     return {"loss": total} | {f"loss/{name}": part for name, part in parts.items()}
 
 
-def _distributed(
-    strategy: tf.distribute.Strategy, replica_step: Callable[..., Losses]
-) -> Callable[[tuple], Losses]:
-    @tf.function(autograph=False)
-    def step(batch: tuple) -> Losses:
-        values = strategy.run(replica_step, args=batch)
-        return {
-            name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for name, value in values.items()
-        }
-
-    return step
+def _summed(strategy: tf.distribute.Strategy, values: Losses) -> Losses:
+    return {
+        name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+        for name, value in values.items()
+    }

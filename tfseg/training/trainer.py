@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -15,14 +16,17 @@ import tensorflow as tf
 from tfseg import checks, config
 from tfseg.config import RunConfig
 from tfseg.data.store import Dataset
-from tfseg.training import checkpoint
+from tfseg.training import checkpoint, offenders
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.session import Session
 
 CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
+NONFINITE = "nonfinite.csv"
 # What may differ when a run goes on; the rest decides which batches come and what they teach.
-_FREE_ON_RESUME = ("steps", "log_every", "checkpoint_every", "devices")
+_FREE_ON_RESUME = (
+    *("steps", "log_every", "checkpoint_every", "devices", "keep", "patience", "on_nonfinite"),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,9 @@ class Trainer:
     """Trains one network on the `train` split of a data set and keeps everything in a folder.
 
     The folder holds config.yaml (the resolved configuration), history.csv (a row every `log_every`
-    steps) and checkpoints/{last,best}.npz. `best` has the lowest loss on the `val` split; without
-    one it is the same as `last`.
+    steps) and checkpoints: best.npz, last.npz, and before it last-1.npz and so on. `best` has the
+    lowest loss on the `val` split; without one it is the same as `last`. nonfinite.csv names the
+    samples of steps whose loss or gradients were not finite, where there were some.
 
     Example:
         summary = Trainer(RunConfig(seed=1), "run").fit(Dataset.open("data"))
@@ -66,15 +71,15 @@ class Trainer:
         resume: bool = False,
         on_log: Callable[[Row], None] | None = None,
     ) -> TrainingSummary:
-        """Trains to `config.train.steps`.
+        """Trains to `config.train.steps`, or until `config.train.patience` is at its end.
 
         Ctrl-C and SIGTERM let the step at work finish, write the last checkpoint and raise
         `KeyboardInterrupt`, or `Terminated`, which is one.
 
         Args:
             dataset: has a split `train`, and maybe `val`.
-            resume: goes on from the last checkpoint of the folder; the weights come out as those of
-                an uninterrupted run.
+            resume: goes on from the last whole checkpoint of the folder; the weights come out as
+                those of an uninterrupted run.
             on_log: called with every row of the history, "steps" and "seconds_left" beside it.
 
         Raises:
@@ -95,6 +100,7 @@ class _Run:
     def __init__(self, run_config: RunConfig, run_dir: Path, dataset: Dataset) -> None:
         self.session = Session(run_config, dataset)
         self.train, self.run_dir = run_config.train, run_dir
+        self.samples = run_config.train.batch_size * run_config.train.accumulate
         self.num_images = dataset.split("train").num_images
         self.validated = "val" in dataset.info.splits
         self.history = History(run_dir / HISTORY)
@@ -114,20 +120,23 @@ class _Run:
 
     def restore(self) -> None:
         """Takes up the run in the folder."""
-        checkpoint.require(self.last)
+        if not any(self.last.parent.glob("last*.npz")):
+            checkpoint.require(self.last)
         _check_same_run(self.session.config, self.run_dir / CONFIG)
-        self.step, self.best_loss = checkpoint.restore(self.last, self.session.variables)
+        whole = checkpoint.newest(self.last)
+        self.step, self.best_loss = checkpoint.restore(whole, self.session.variables)
         self.history.restore(self.step)
         self._write_config()
 
     def train_on(self, on_log: Callable[[Row], None] | None) -> TrainingSummary:
         """Trains from the current step to the last one."""
-        clock = _Clock(self.step, self.train.batch_size)
+        clock = _Clock(self.step, self.samples)
         batches = self.session.training_batches(first_step=self.step)
         pending: list[dict[str, tf.Tensor]] = []
         with deferred_interrupt() as interrupted:
-            while self.step < self.train.steps and not interrupted():
-                pending.append(self.session.train_step(next(batches)))
+            while not self._over() and not interrupted():
+                taken = itertools.islice(batches, self.train.accumulate)
+                pending.append(self.session.train_step(*taken))
                 self.step += 1
                 if self._due(self.train.log_every) or self._due(self.train.checkpoint_every):
                     row, pending = self._row(pending, clock), []
@@ -138,7 +147,7 @@ class _Run:
                     if on_log:
                         left = clock.seconds_left(self.step, self.train.steps)
                         on_log(row | {"steps": self.train.steps, "seconds_left": left})
-        if self.step < self.train.steps:
+        if not self._over():
             self._check_finite(pending)
             self._checkpoint()
             raise interrupted()
@@ -150,30 +159,53 @@ class _Run:
             best_loss=self.best_loss if self.validated else None,
         )
 
+    def _over(self) -> bool:
+        return self.step >= self.train.steps or self._without_patience()
+
+    def _without_patience(self) -> bool:
+        losses = [row.get("val_loss", math.nan) for row in self.history.rows]
+        losses = [loss for loss in losses if not math.isnan(loss)]
+        if not self.train.patience or not losses:
+            return False
+        return len(losses) - 1 - losses.index(min(losses)) >= self.train.patience
+
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.train.steps
 
     def _row(self, pending: list[dict[str, tf.Tensor]], clock: _Clock) -> Row:
         self._check_finite(pending)
+        counted = [losses for losses in pending if not losses["skipped"]]
+        means = {
+            name: float(np.mean([losses[name] for losses in counted])) if counted else math.nan
+            for name in pending[0]
+        }
         return {
             "step": self.step,
-            "epoch": self.step * self.train.batch_size / self.num_images,
-            **{name: float(np.mean([losses[name] for losses in pending])) for name in pending[0]},
+            "epoch": self.step * self.samples / self.num_images,
+            **means,
+            "skipped": len(pending) - len(counted),
             "learning_rate": float(np.asarray(self.session.optimizer.learning_rate)),
             "images_per_second": clock.images_per_second(self.step),
         }
 
     def _check_finite(self, pending: list[dict[str, tf.Tensor]]) -> None:
-        for count, losses in enumerate(pending, start=1):
-            if not np.isfinite(losses["loss"]):
-                self._diverged(self.step - len(pending) + count, f"is {float(losses['loss'])}")
+        first = self.step - len(pending) + 1
+        for at, losses in enumerate(pending, start=first):
+            if not losses["skipped"]:
+                continue
+            ids = offenders.sample_ids(self.session.dataset, self.session.config, step=at)
+            offenders.note(self.run_dir / NONFINITE, ids, step=at)
+            if self.train.on_nonfinite == "stop":
+                loss = float(losses["loss"])
+                what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is not finite"
+                self._diverged(at, what, f" of the samples {checks.listed(ids)} ({NONFINITE})")
 
-    def _diverged(self, at: int, what: str) -> None:
+    def _diverged(self, at: int, what: str, samples: str = "") -> None:
         kept = f"the last good checkpoint is {self.last}"
         if not self.last.exists():
             kept = "no checkpoint had been written yet"
         raise checks.InputError(
-            f"The loss {what} at step {at}; {kept}. "
+            f"The {what} at step {at}{samples}; {kept}. "
             "Lower train.learning_rate or raise train.warmup_steps."
         )
 
@@ -182,22 +214,26 @@ class _Run:
         if not self.validated:
             return {}
         session = self.session
-        sums = [session.validation_step(batch) for batch in session.validation_batches()]
-        loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
-        if loss < self.best_loss:
-            self.best_loss = loss
-            self._save(self.best, self.session.model.variables)
+        with session.as_used():
+            sums = [session.validation_step(batch) for batch in session.validation_batches()]
+            loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
+            if loss < self.best_loss:
+                self.best_loss = loss
+                self._save(self.best, session.model.variables)
         return {"val_loss": loss}
 
     def _checkpoint(self) -> None:
-        if not self.validated or not self.best.exists():
-            self._save(self.best, self.session.model.variables)
-        self._save(self.last, self.session.variables)
+        # The history first: rows beyond the last checkpoint are dropped when the run goes on, and
+        # rows that were never written would be missing for good.
         self.history.write()
+        if not self.validated or not self.best.exists():
+            with self.session.as_used():
+                self._save(self.best, self.session.model.variables)
+        self._save(self.last, self.session.variables, keep=self.train.keep)
 
-    def _save(self, path: Path, variables: list[keras.Variable]) -> None:
-        if not checkpoint.save(path, variables, step=self.step, loss=self.best_loss):
-            self._diverged(self.step, "was finite, the weights after it are not,")
+    def _save(self, path: Path, variables: list[keras.Variable], *, keep: int = 1) -> None:
+        if not checkpoint.save(path, variables, step=self.step, loss=self.best_loss, keep=keep):
+            self._diverged(self.step, "loss was finite, the weights after it are not,")
 
     def _write_config(self) -> None:
         try:

@@ -1,0 +1,84 @@
+"""One, two and four replicas take the same steps, and a step may be cut into batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tiny
+
+from tfseg.config import TrainConfig
+
+STEPS = 20
+SGD = TrainConfig(
+    steps=STEPS,
+    batch_size=8,
+    accumulate=2,
+    optimizer="SGD",
+    optimizer_options={"momentum": 0.9},
+    learning_rate=0.05,
+    warmup_steps=3,
+    weight_decay=0.01,
+    clip_norm=0.5,
+    ema=0.9,
+)
+ADAMW = TrainConfig(steps=STEPS, batch_size=8, warmup_steps=3, learning_rate=0.003, ema=0.9)
+
+
+def trained(config: TrainConfig, replicas: int) -> tuple[list[dict], list[np.ndarray]]:
+    """Takes 20 steps; returns their figures, and the state after them."""
+    run = tiny.Run(config, [f"CPU:{number}" for number in range(replicas)])
+    data = tiny.batches(STEPS * config.accumulate, batch_size=config.batch_size)
+    size = config.accumulate
+    rows = [run.step(*data[k * size : (k + 1) * size]) for k in range(STEPS)]
+    return rows, run.state()
+
+
+@pytest.fixture(scope="module")
+def one() -> tuple[list[dict], list[np.ndarray]]:
+    return trained(SGD, 1)
+
+
+def assert_close(found: list[np.ndarray], expected: list[np.ndarray], bound: float) -> None:
+    """Compares each array by its largest difference over its largest value."""
+    for a, b in zip(found, expected, strict=True):
+        assert np.abs(a - b).max() <= bound * max(np.abs(b).max(), 1e-6)
+
+
+@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_any_number_of_replicas_takes_the_same_20_steps(one, replicas):
+    rows, state = trained(SGD, replicas)
+    for row, expected in zip(rows, one[0], strict=True):
+        assert row == pytest.approx(expected, rel=1e-5)
+    assert_close(state, one[1], 1e-5)
+
+
+def test_the_steps_compared_were_clipped_and_learned(one):
+    rows, _ = one
+    assert min(row["gradient_norm"] for row in rows) > SGD.clip_norm
+    assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
+
+
+def test_adamw_on_two_replicas_agrees_to_a_looser_bound():
+    # It divides by the root of small squares, which makes much of the last bits: 1e-3.
+    (rows, state), (expected, expected_state) = trained(ADAMW, 2), trained(ADAMW, 1)
+    for row, other in zip(rows, expected, strict=True):
+        assert row == pytest.approx(other, rel=1e-3)
+    assert_close(state, expected_state, 1e-3)
+
+
+def test_four_batches_make_the_step_of_one_of_four_times_the_size():
+    # Without batch normalisation, whose statistics are those of each batch.
+    whole = TrainConfig(
+        steps=5, batch_size=8, optimizer="SGD", learning_rate=0.1, warmup_steps=0, clip_norm=0.5
+    )
+    cut = TrainConfig(
+        **{**vars(whole), "batch_size": 2, "accumulate": 4},
+    )
+    one, four = (tiny.Run(config, normalized=False) for config in (whole, cut))
+    for images, targets in tiny.batches(5, batch_size=8):
+        parts = [
+            (images[k : k + 2], {name: value[k : k + 2] for name, value in targets.items()})
+            for k in range(0, 8, 2)
+        ]
+        assert four.step(*parts) == pytest.approx(one.step((images, targets)), rel=1e-5)
+    assert_close(four.state(), one.state(), 1e-5)

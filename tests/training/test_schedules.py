@@ -1,0 +1,69 @@
+"""Learning rates, worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import tensorflow as tf
+
+from tfseg.checks import InputError
+from tfseg.config import TrainConfig
+from tfseg.training.schedules import Schedule
+
+
+def rates(steps: list[int], schedule: str, **options: object) -> list[float]:
+    """Returns the rates of a run of 10 + 100 steps with peak 2."""
+    config = TrainConfig(
+        steps=110,
+        warmup_steps=10,
+        learning_rate=2.0,
+        schedule=schedule,
+        schedule_options=options,
+    )
+    return [float(Schedule(config)(tf.constant(step, tf.int64))) for step in steps]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "poly", "step"])
+def test_every_course_follows_a_linear_rise(schedule):
+    assert rates([0, 5, 10], schedule) == pytest.approx([0.0, 1.0, 2.0])
+
+
+def test_constant_stays():
+    assert rates([60, 110, 500], "constant") == [2.0, 2.0, 2.0]
+
+
+def test_cosine_ends_at_zero_or_at_its_final_share():
+    assert rates([60, 110, 500], "cosine") == pytest.approx([1.0, 0.0, 0.0], abs=1e-6)
+    # a quarter of the way: 0.2 + 0.8 * (1 + cos 45 degrees) / 2, times 2
+    quarter = 2 * (0.2 + 0.4 * (1 + math.sqrt(0.5)))
+    assert rates([35, 110], "cosine", final=0.2) == pytest.approx([quarter, 0.4])
+
+
+def test_poly_falls_as_a_power():
+    assert rates([60, 110], "poly", power=2) == pytest.approx([2 * 0.25, 0.0])
+    assert rates([60], "poly") == pytest.approx([2 * 0.5**0.9])
+
+
+def test_step_falls_at_each_milestone():
+    found = rates([59, 60, 89, 90, 110], "step", milestones=[0.5, 0.8], factor=0.5)
+    assert found == pytest.approx([2.0, 1.0, 1.0, 0.5, 0.5])
+
+
+def test_without_a_warm_up_the_first_rate_is_the_peak():
+    config = TrainConfig(steps=4, warmup_steps=0, learning_rate=0.5)
+    assert float(Schedule(config)(tf.constant(0))) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options", "said"),
+    [
+        ("cosine", {"fimal": 0.1}, r"of cosine must be one of final; got 'fimal'. Did you mean"),
+        ("poly", {"power": -1}, r"train.schedule_options.power must be a number in \[0, 10\]"),
+        ("step", {"milestones": [0.5, 30]}, r"milestones must be a number in \[0, 1\]; got 30"),
+        ("step", {"milestones": 0.5}, r"milestones must be a list, such as \[0.6,0.9\]; got 0.5"),
+    ],
+)
+def test_a_wrong_option_is_refused(schedule, options, said):
+    with pytest.raises(InputError, match=said):
+        rates([0], schedule, **options)

@@ -1,0 +1,85 @@
+"""The learning rate of every step: a linear rise, then one of four courses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfseg import checks
+from tfseg.config import TrainConfig
+
+Course = Callable[[tf.Tensor], tf.Tensor]
+
+
+def _constant(progress: tf.Tensor) -> tf.Tensor:
+    return tf.ones_like(progress)
+
+
+def _cosine(progress: tf.Tensor, *, final: float = 0.0) -> tf.Tensor:
+    """Source: Loshchilov and Hutter, SGDR (2017), eq. 5, without restarts."""
+    return final + (1.0 - final) * 0.5 * (1.0 + tf.cos(tf.constant(3.141592653589793) * progress))
+
+
+def _poly(progress: tf.Tensor, *, power: float = 0.9, final: float = 0.0) -> tf.Tensor:
+    """Source: Chen et al., DeepLab (2017), section 4.1.2."""
+    return final + (1.0 - final) * (1.0 - progress) ** power
+
+
+def _step(
+    progress: tf.Tensor, *, milestones: tuple[float, ...] = (0.6, 0.9), factor: float = 0.1
+) -> tf.Tensor:
+    passed = tf.reduce_sum(tf.cast(progress >= tf.constant(milestones, tf.float32), tf.float32))
+    return factor**passed
+
+
+_COURSES: dict[str, tuple[Course, Mapping[str, float]]] = {
+    "constant": (_constant, {}),
+    "cosine": (_cosine, {"final": 1.0}),
+    "poly": (_poly, {"power": 10.0, "final": 1.0}),
+    "step": (_step, {"milestones": 1.0, "factor": 1.0}),
+}  # with the highest value of each option; the lowest is 0
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly from 0 to the peak, then follows its course to the last step.
+
+    The course is a function of the progress after the warm-up, in [0, 1].
+
+    Raises:
+        InputError: an option that the course does not have, or out of its range.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        course, highest = _COURSES[config.schedule]
+        for name, value in config.schedule_options.items():
+            checks.one_of(f"A name in train.schedule_options of {config.schedule}", name, highest)
+            if name == "milestones" and not isinstance(value, tuple | list):
+                raise checks.InputError(
+                    f"train.schedule_options.{name} must be a list, such as [0.6,0.9]; "
+                    f"got {value!r}."
+                )
+            for number in value if name == "milestones" else (value,):
+                checks.in_range(f"train.schedule_options.{name}", number, low=0, high=highest[name])
+        self._course, self._options = course, dict(config.schedule_options)
+        self._peak, self._warmup = config.learning_rate, config.warmup_steps
+        self._steps = max(1, config.steps - config.warmup_steps)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of `step`, an integer scalar from 0 on; float32."""
+        step = tf.cast(step, tf.float32)
+        progress = tf.clip_by_value((step - self._warmup) / self._steps, 0.0, 1.0)
+        rate = self._peak * self._course(progress, **self._options)
+        if not self._warmup:
+            return rate
+        return tf.where(step < self._warmup, self._peak * step / self._warmup, rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """Refuses: the configuration of the run is what is kept.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError
