@@ -12,7 +12,7 @@ from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 
 OTHER = RunConfig(
     seed=7,
-    data=DataConfig(crop_size=96, foreground_share=0.25, shuffle_buffer=10),
+    data=DataConfig(crop_size=96, foreground_share=0.25, on_corrupt="skip"),
     augment=({"name": "GaussNoise", "std_range": (0.0, 0.05), "p": 0.5},),
     model=ModelConfig(
         architecture="FPN", backbone="resnet34", decoder_filters=(8, 8, 8, 8, 8), channels=3

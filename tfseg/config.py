@@ -38,20 +38,20 @@ class DataConfig:
             [0, 1].
         copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
             (see `augment.CopyPaste`).
-        shuffle_buffer: encoded samples held for shuffling; data sets up to this size are shuffled
-            fully.
+        on_corrupt: what a damaged record does: fail, or skip, which takes the next whole one in its
+            place and warns.
     """
 
     crop_size: int = 128
     foreground_share: float = 0.5
     copy_paste: float = 0.0
-    shuffle_buffer: int = 2048
+    on_corrupt: str = "fail"
 
     def __post_init__(self) -> None:
         checks.whole("data.crop_size", self.crop_size, low=32, high=8192)
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.in_range("data.copy_paste", self.copy_paste, low=0.0, high=1.0)
-        checks.whole("data.shuffle_buffer", self.shuffle_buffer, low=1)
+        checks.one_of("data.on_corrupt", self.on_corrupt, ("fail", "skip"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

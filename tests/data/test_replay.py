@@ -13,7 +13,9 @@ from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.augment import Chain, from_spec
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.images import read_image
-from tfseg.data.pipeline import normalized, ordered, training_batches
+from tfseg.data.index import Index
+from tfseg.data.pipeline import normalized, training_batches
+from tfseg.data.reading import positions, read_at
 from tfseg.data.records import parse
 from tfseg.data.replay import replay
 from tfseg.heads import CenterOffset
@@ -53,12 +55,9 @@ def five(write, tmp_path_factory) -> Dataset:
 
 def trained_on(dataset, config, steps):
     """Yields name, epoch, image and ids of what training with `config` sees in its first steps."""
-    stream = ordered(
-        dataset,
-        seed=random.root(config.seed),
-        first=0,
-        buffer=config.data.shuffle_buffer,
-    )
+    count = dataset.split("train").num_images
+    places = positions(count, seed=random.root(config.seed), first=0)
+    stream = places.map(read_at(Index.of(dataset, "train"), on_corrupt="fail"))
     batches = training_batches(dataset, config, Ids()).take(steps).unbatch()
     for one, (image, target) in zip(stream, batches, strict=False):
         yield parse(one["record"].numpy()).id, int(one["epoch"]), image, target["ids"]

@@ -1,8 +1,7 @@
 """From stored records to batches: stages that take a dataset and return a dataset.
 
-The stream of samples is endless and a pure function of the seed: sample k belongs to epoch k // n,
-and the order within an epoch depends on (seed, epoch) alone. A batch is cut from that stream
-without regard to epochs, so a position is one number, and training resumes at any step.
+The stream of samples is endless and a pure function of the seed (see `reading`). A batch is cut
+from it without regard to epochs, so a position is one number, and training resumes at any step.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from tfseg import checks, random
 from tfseg.augment import IGNORE, Chain, CopyPaste, Sampling, Transform, from_spec
 from tfseg.augment.sizes import CenterCrop
 from tfseg.config import RunConfig
-from tfseg.data import crops
+from tfseg.data import crops, reading
+from tfseg.data.index import Index
 from tfseg.data.records import decode
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
@@ -27,7 +27,13 @@ _MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyo
 
 
 def training_batches(
-    dataset: Dataset, config: RunConfig, head: Head, *, first_step: int = 0
+    dataset: Dataset,
+    config: RunConfig,
+    head: Head,
+    *,
+    first_step: int = 0,
+    host: int = 0,
+    num_hosts: int = 1,
 ) -> tf.data.Dataset:
     """Returns endless batches (images, targets), ready for a trainer or for `model.fit`.
 
@@ -36,17 +42,28 @@ def training_batches(
         config: seed, crop size, batch size and transforms.
         head: makes the targets, after augmentation.
         first_step: the step whose batch comes first.
+        host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
+        num_hosts: that train together.
 
     Returns:
-        images `[B, S, S, C]` float32 in [0, 1] and the head's targets, S the crop size.
+        images `[B, S, S, C]` float32 in [0, 1] and the head's targets, S the crop size, B the
+        share of this host in the batch.
+
+    Raises:
+        InputError: no such split, a broken shard, or a batch that the hosts cannot share. A record
+            that turns out to be damaged later is an error of TensorFlow: see
+            `reading.clear_errors`.
     """
+    if num_hosts > 1 and config.data.copy_paste:
+        raise checks.InputError(
+            "data.copy_paste takes instances from the whole batch, of which each host has a part; "
+            f"got {config.data.copy_paste:g} with {num_hosts} hosts. Set it to 0."
+        )
     batch_size, prepare = config.train.batch_size, preparation(dataset, config)
-    stream = ordered(
-        dataset,
-        seed=random.root(config.seed),
-        first=first_step * batch_size,
-        buffer=config.data.shuffle_buffer,
-    )
+    count = dataset.split("train").num_images
+    places = reading.positions(count, seed=random.root(config.seed), first=first_step * batch_size)
+    places = reading.host_part(places, batch_size=batch_size, host=host, num_hosts=num_hosts)
+    read = reading.read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
 
     @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
     def view(example: Example) -> tuple[Example, tf.Tensor]:
@@ -59,8 +76,9 @@ def training_batches(
         return batch["image"], head.targets(batch["label"])
 
     return (
-        stream.map(view, tf.data.AUTOTUNE)
-        .batch(batch_size, drop_remainder=True)
+        places.map(read, tf.data.AUTOTUNE)
+        .map(view, tf.data.AUTOTUNE)
+        .batch(batch_size // num_hosts, drop_remainder=True)
         .map(finish, tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -131,26 +149,6 @@ def validation_batches(
     return filled.batch(batch_size, drop_remainder=True).map(
         lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"])
     )
-
-
-def ordered(
-    dataset: Dataset, *, seed: tf.Tensor, first: int, buffer: int, split: str = "train"
-) -> tf.data.Dataset:
-    """Returns the endless stream of {"epoch", "record"} of a split from sample `first` on."""
-    count = dataset.split(split).num_images
-
-    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        own = random.fold_in(seed, epoch)
-        windows = dataset.records(split).batch(min(buffer, count)).enumerate()
-
-        def shuffle(index: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
-            order = random.permutation(random.fold_in(own, index), tf.shape(records)[0])
-            return tf.gather(records, order)
-
-        return windows.map(shuffle).unbatch().map(lambda record: {"epoch": epoch, "record": record})
-
-    epoch, position = divmod(first, count)
-    return tf.data.Dataset.range(epoch, 2**31 - 1).flat_map(epoch_records).skip(position)
 
 
 def augmented(

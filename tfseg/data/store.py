@@ -171,11 +171,19 @@ class Dataset:
         Raises:
             InputError: no such split, or a shard is missing.
         """
+        return tf.data.TFRecordDataset([str(path) for path in self.shard_paths(split)])
+
+    def shard_paths(self, split: str) -> list[Path]:
+        """Returns the files of a split, in order.
+
+        Raises:
+            InputError: no such split, or a shard is missing.
+        """
         paths = [self.path / shard.name for shard in self.split(split).shards]
         for path in paths:
             if not path.is_file():
                 raise InputError(f"{path} is missing. Convert the data again.")
-        return tf.data.TFRecordDataset([str(path) for path in paths])
+        return paths
 
     def samples(self, split: str) -> tf.data.Dataset:
         """Returns the samples of a split in stored order, each once, as `records.decode` does.
