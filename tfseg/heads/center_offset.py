@@ -63,7 +63,7 @@ class CenterOffset(Head):
     def losses(self) -> dict[str, keras.losses.Loss]:
         """Dice + BCE, cross-entropy on the heatmap, L1 on the offsets."""
         return {
-            "foreground": losses.DiceBCE(name="foreground"),
+            "foreground": losses.parse("bce + dice", name="foreground"),
             "center": losses.HeatmapBCE(name="center"),
             "offset": losses.OffsetL1(name="offset"),
         }
