@@ -30,8 +30,9 @@ from .evaluation.previews import plot_augmentations
 from .evaluation.report import Report
 from .heads import make_head
 from .inference.export import export
+from .inference.instances import Instances
 from .inference.predict import PredictReport, predict_files
-from .inference.segmenter import Instances, Segmenter, load
+from .inference.segmenter import Segmenter, load
 from .metrics import Evaluation, evaluate_pairs
 from .networks.build import build_model
 from .training.optimizers import make_optimizer

@@ -7,6 +7,7 @@ import pytest
 
 import tfseg
 from tfseg.config import ModelConfig
+from tfseg.data.images import read_image
 from tfseg.networks.build import build_model
 
 
@@ -26,4 +27,4 @@ def segmenter() -> tfseg.Segmenter:
 def image(sample) -> np.ndarray:
     """A grey picture `[120, 100, 1]` uint8, no side a multiple of the network's stride."""
     path = sorted((sample / "test" / "images").iterdir())[0]
-    return tfseg.data.images.read_image(path)[:120, :100]
+    return read_image(path)[:120, :100]

@@ -12,13 +12,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ordered(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None
+) -> Iterator[Result]:
     """Yields `function(item)` in the order of the items, computed by a thread for each core.
 
-    At most two results a thread wait to be taken. Threads suffice: decoders and encoders release
-    the interpreter lock. The first error is raised in its place, and the work not begun is dropped.
+    Or by as many `threads` as are given. At most two results a thread wait to be taken. Threads
+    suffice: decoders and encoders release the interpreter lock. The first error is raised in its
+    place, and the work not begun is dropped.
     """
-    threads = min(os.cpu_count() or 1, 16)
+    threads = threads or min(os.cpu_count() or 1, 16)
     pool = ThreadPoolExecutor(threads)
     waiting = collections.deque()
     try:

@@ -1,4 +1,4 @@
-"""Outlines of instances as SVG paths, exactly along the sides of their pixels."""
+"""Outlines of instances, exactly along the sides of their pixels."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ _START = ((0, 0), (0, 1), (1, 1), (1, 0))  # the corner of the pixel where the s
 
 
 def outlines(label: np.ndarray) -> dict[int, str]:
-    """Returns the path of every instance, holes and all parts included, in pixels, by id.
+    """Returns the SVG path of every instance, holes and all parts included, in pixels, by id.
+
+    Args:
+        label: `[H, W]` integer ids; 0 = background, and so are ids below 0.
+    """
+    return {own: "".join(map(_path, found)) for own, found in rings(label).items()}
+
+
+def rings(label: np.ndarray) -> dict[int, list[list[tuple[int, int]]]]:
+    """Returns the closed outlines of every instance by id: corners (y, x) in pixels, in turn.
+
+    The instance lies to the right of the way: outer rings run clockwise as seen in a picture, holes
+    the other way round. Pixels that touch at a corner are in one ring. The corner (0, 0) is that of
+    the first pixel, whose centre is at (0.5, 0.5).
 
     Args:
         label: `[H, W]` integer ids; 0 = background, and so are ids below 0.
     """
     following, width = _sides(label)
     ids = np.pad(label, 1).ravel()
-    paths: dict[int, str] = {}
+    found: dict[int, list[list[tuple[int, int]]]] = {}
     while following:
         loop = _loop(following)
-        own = int(ids[loop[0] // 4])
-        paths[own] = paths.get(own, "") + _path(loop, width)
-    return paths
+        found.setdefault(int(ids[loop[0] // 4]), []).append(_corners(loop, width))
+    return found
 
 
 def _sides(label: np.ndarray) -> tuple[dict[int, int], int]:
@@ -59,13 +71,17 @@ def _loop(following: dict[int, int]) -> list[int]:
     return loop
 
 
-def _path(loop: list[int], width: int) -> str:
-    points = []
+def _corners(loop: list[int], width: int) -> list[tuple[int, int]]:
+    corners = []
     for before, now in zip(loop[-1:] + loop[:-1], loop, strict=True):
-        if before % 4 != now % 4:  # a corner
+        if before % 4 != now % 4:
             y, x = divmod(now // 4, width)
-            points.append((y - 1 + _START[now % 4][0], x - 1 + _START[now % 4][1]))
-    (top, left), *rest = points
+            corners.append((y - 1 + _START[now % 4][0], x - 1 + _START[now % 4][1]))
+    return corners
+
+
+def _path(ring: list[tuple[int, int]]) -> str:
+    (top, left), *rest = ring
     text = [f"M{left} {top}"]
     for y, x in rest:
         text.append(f"v{y - top}" if x == left else f"h{x - left}")

@@ -21,6 +21,7 @@ GAP = 4  # pixels between the pictures of a panel
 _UNMATCHED = (255, 255, 255)
 _IGNORED = (64, 64, 64)
 _DISPLAY_PERCENTILES = (1.0, 99.8)
+_ROWS = 1024  # computed together, as floats, which take many times the memory of a large image
 _FILL = 0.35  # of an instance's colour over the image
 _SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure
 
@@ -191,12 +192,17 @@ def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.
         raise InputError(
             f"An image to draw must be [H, W, C] with 1, 3 or 4 channels; got {list(image.shape)}."
         )
-    color = image[..., :3].astype(np.float32)
+    color = image[..., :3]
+    if color.dtype == bool:
+        color = color.astype(np.uint8)
     low, high = limits or np.percentile(color, _DISPLAY_PERCENTILES)
     if high <= low:  # less than 0.2 % of the pixels stand out
-        low, high = color.min(), color.max()
+        low, high = float(color.min()), float(color.max())
     scale = 255 / (high - low) if high > low else 0.0
-    picture = ((color - low) * scale).clip(0, 255).round().astype(np.uint8)
+    picture = np.empty(color.shape, np.uint8)
+    for top in range(0, len(color), _ROWS):
+        rows = color[top : top + _ROWS].astype(np.float32)
+        picture[top : top + _ROWS] = ((rows - low) * scale).clip(0, 255).round()
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
 

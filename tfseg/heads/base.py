@@ -28,6 +28,9 @@ class Head(abc.ABC):
     outputs: ClassVar[dict[str, int]]
     """Channels of every output map, by name."""
 
+    vectors: ClassVar[frozenset[str]] = frozenset()
+    """The outputs whose two channels are a vector (y, x), which turns when the image is turned."""
+
     @abc.abstractmethod
     def targets(self, labels: tf.Tensor) -> Maps:
         """Makes the targets of every output from `labels` `[B, H, W]` int32 (-1 is ignored)."""

@@ -36,6 +36,7 @@ class CenterOffset(Head):
     """
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1, "center": 1, "offset": 2}
+    vectors: ClassVar[frozenset[str]] = frozenset({"offset"})
     sigma: float = 0.2
     foreground_threshold: float = 0.5
     center_threshold: float = 0.15

@@ -13,8 +13,9 @@ import pandas as pd
 from tfseg import checks
 from tfseg.data.images import list_images, read_image, write_label, write_picture
 from tfseg.evaluation.plots import overlay
+from tfseg.inference.instances import Instances
 from tfseg.inference.outputs import instance_table
-from tfseg.inference.segmenter import Instances, Segmenter
+from tfseg.inference.segmenter import Segmenter
 from tfseg.whole import write_whole
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -13,26 +13,50 @@ from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
 from tfseg.heads import make_head
+from tfseg.heads.base import Maps
+from tfseg.inference import symmetries, tiles
+from tfseg.inference.instances import Instances
 from tfseg.kernels import normalize
 from tfseg.networks.build import build_model
 from tfseg.training import checkpoint
 from tfseg.training.trainer import CHECKPOINTS, CONFIG
 
 
-class Instances(NamedTuple):
-    """Instances of one image: label `[H, W]` int32, ids 1 to N; scores `[N]` float32 in [0, 1]."""
-
-    label: np.ndarray
-    scores: np.ndarray
-
-
 class Segmenter(tf.Module):
     """Normalisation, network, decoding: what `predict` runs is what `export` saves."""
 
-    def __init__(self, model: keras.Model, model_config: ModelConfig) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        model_config: ModelConfig,
+        *,
+        tile: int = 0,
+        tta: bool = False,
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            model: made by `build_model`.
+            model_config: what it was made from.
+            tile: `predict` sees images with a longer side in tiles of so many rows and columns, a
+                multiple of 128; 0 = never.
+            tta: average the maps over the eight flips and turns of an image.
+
+        Raises:
+            InputError: `tile` is no such number.
+        """
         super().__init__()
+        checks.whole("tile", tile, low=0)
+        if tile % tiles.MULTIPLE:
+            rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
+            raise checks.InputError(
+                f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for whole images; got {tile}. "
+                f"Take {rounded}."
+            )
         self.model = model
         self.channels = model_config.channels
+        self.tile = tile
+        self.tta = tta
         self._head = make_head(model_config.head)
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -51,25 +75,72 @@ class Segmenter(tf.Module):
             images,
             fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
         )
-        decoded = self._head.decode(self.model(images, training=False))
+        decoded = self._head.decode(self._maps(images))
         return {"labels": decoded.labels, "scores": decoded.scores}
 
     def predict(self, image: np.ndarray) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype."""
+        if max(image.shape[:2]) > self.tile > 0:
+            return self._predict_tiles(image)
         batch = to_channels(image, self.channels)[None]
         result = self(tf.constant(batch))
         return Instances(result["labels"][0].numpy(), result["scores"][0].numpy())
 
+    def _maps(self, images: tf.Tensor) -> Maps:
+        network = functools.partial(self.model, training=False)
+        if self.tta:
+            return symmetries.averaged(network, images, vectors=self._head.vectors)
+        return network(images)
 
-def load(run_dir: str | Path, *, checkpoint_name: str = "best") -> Segmenter:
+    def _predict_tiles(self, image: np.ndarray) -> Instances:
+        # The percentiles are those of the whole image, or neighbouring tiles would differ.
+        limits = normalize.limits(to_channels(normalize.thinned(image), self.channels))
+        num_maps = sum(self._head.outputs.values())
+        # One trace for tiles of every size: those at the end of a row or column are smaller.
+        maps_of = self._tile_maps.get_concrete_function(
+            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
+        )
+        instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
+
+        def network(rows: slice, columns: slice) -> np.ndarray:
+            pixels = to_channels(image[rows, columns], self.channels).astype(np.float32)
+            return maps_of(tf.constant(pixels), limits).numpy()
+
+        def decode(maps: np.ndarray) -> Instances:
+            labels, scores = instances_of(tf.constant(maps))
+            return Instances(labels.numpy(), scores.numpy())
+
+        return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
+
+    @tf.function(autograph=False)
+    def _tile_maps(self, tile: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
+        """Returns the maps `[h, w, channels]`, in the order of the head's outputs."""
+        maps = self._maps(normalize.scale(tile, limits)[None])
+        return tf.concat([maps[name] for name in self._head.outputs], axis=-1)[0]
+
+    @tf.function(autograph=False)
+    def _decode(self, maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns ids `[h, w]` and scores `[N]` from what `_tile_maps` returns."""
+        channels = self._head.outputs
+        parts = tf.split(maps[None], list(channels.values()), axis=-1)
+        decoded = self._head.decode(dict(zip(channels, parts, strict=True)))
+        return decoded.labels[0], decoded.scores[0]
+
+
+def load(
+    run_dir: str | Path, *, checkpoint_name: str = "best", tile: int = 0, tta: bool = False
+) -> Segmenter:
     """Returns the trained network of a run directory.
 
     Args:
         run_dir: what a trainer wrote.
         checkpoint_name: "best" or "last".
+        tile: as for `Segmenter`.
+        tta: as for `Segmenter`.
 
     Raises:
-        InputError: no such run, no checkpoint in it, or one of another architecture.
+        InputError: `tile` is no multiple of 128, no such run, no checkpoint in it, or one of
+            another architecture.
     """
     run_dir = Path(run_dir)
     checks.one_of("checkpoint", checkpoint_name, ("best", "last"))
@@ -78,4 +149,4 @@ def load(run_dir: str | Path, *, checkpoint_name: str = "best") -> Segmenter:
     model_config = config.read(run_dir / CONFIG).model
     model = build_model(model_config)
     checkpoint.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
-    return Segmenter(model, model_config)
+    return Segmenter(model, model_config, tile=tile, tta=tta)

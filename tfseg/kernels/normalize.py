@@ -20,12 +20,25 @@ def percentile(image: tf.Tensor) -> tf.Tensor:
     Returns:
         `[H, W, C]` float32 in [0, 1].
     """
-    image = tf.cast(image, tf.float32)
+    return scale(image, limits(thinned(image)))
+
+
+def thinned(image: tf.Tensor) -> tf.Tensor:
+    """Returns evenly spaced rows and columns of `image` `[H, W, C]`, tensor or array, 256 each."""
     step = 1 + (tf.shape(image)[:2] - 1) // _SAMPLE
-    values = tf.sort(tf.reshape(image[:: step[0], :: step[1]], [-1]))
+    return image[:: step[0], :: step[1]]
+
+
+def limits(image: tf.Tensor) -> tf.Tensor:
+    """Returns the two percentiles `[2]` float32 of all values of `image`, any shape and dtype."""
+    values = tf.sort(tf.reshape(tf.cast(image, tf.float32), [-1]))
     last = tf.cast(tf.size(values) - 1, tf.float32)
-    low, high = (
-        tf.gather(values, tf.cast(tf.round(last * share / 100.0), tf.int32))
-        for share in (LOW, HIGH)
-    )
+    places = [tf.cast(tf.round(last * share / 100.0), tf.int32) for share in (LOW, HIGH)]
+    return tf.gather(values, tf.stack(places))
+
+
+def scale(image: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
+    """Maps the first of `limits` `[2]` to 0 and the second to 1, and clips there."""
+    low, high = tf.unstack(limits)
+    image = tf.cast(image, tf.float32)
     return tf.clip_by_value(tf.math.divide_no_nan(image - low, high - low), 0.0, 1.0)

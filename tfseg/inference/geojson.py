@@ -1,0 +1,81 @@
+"""Polygons of instances as GeoJSON, as QuPath imports them.
+
+Source: RFC 7946; the properties are those of the files that QuPath exports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfseg.evaluation.outlines import rings
+
+Ring = list[tuple[int, int]]
+
+
+def feature_collection(label: np.ndarray, table: pd.DataFrame) -> dict[str, Any]:
+    """Returns a feature for every instance, with its id as name and its score as measurement.
+
+    Coordinates are (x, y) in pixels; (0, 0) is the corner of the image, and the polygons run along
+    the sides of the pixels, so that they enclose exactly the instance, holes left out.
+
+    Args:
+        label: `[H, W]` int32 ids, 0 = background.
+        table: with the columns `id` and `score`, a row for every instance.
+    """
+    rings_of = rings(label)
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "geometry": _geometry(rings_of[own]),
+                "properties": {
+                    "objectType": "detection",
+                    "name": str(own),
+                    "measurements": {"score": round(score, 6)},
+                },
+            }
+            for own, score in zip(table["id"].tolist(), table["score"].tolist(), strict=True)
+        ],
+    }
+
+
+def _geometry(own: list[Ring]) -> dict[str, Any]:
+    outer = [ring for ring in own if _signed_area(ring) > 0]
+    polygons = [[_coordinates(ring)] for ring in outer]
+    for hole in own:
+        if _signed_area(hole) < 0:
+            holders = [index for index, ring in enumerate(outer) if _encloses(ring, hole)]
+            # A part in the hole of another part may have holes too: the smallest one holds it.
+            smallest = min(holders, key=lambda index: _signed_area(outer[index]))
+            polygons[smallest].append(_coordinates(hole))
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _coordinates(ring: Ring) -> list[list[int]]:
+    return [[x, y] for y, x in [*ring, ring[0]]]
+
+
+def _signed_area(ring: Ring) -> float:
+    """Returns the area, pixels; below 0 for a hole."""
+    y, x = np.array(ring, np.float64).T
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+
+
+def _encloses(outer: Ring, hole: Ring) -> bool:
+    """Says whether `hole` lies inside `outer`: whether the pixel in its first corner does."""
+    (first, left), (second, right) = hole[0], hole[1]
+    # The pixel to the left of the way is in the hole: it is half a pixel off the first side.
+    along = (np.sign(second - first), np.sign(right - left))
+    y, x = (first + (along[0] - along[1]) / 2, left + (along[1] + along[0]) / 2)
+    corners = np.array([*outer, outer[0]])
+    vertical = corners[:-1, 1] == corners[1:, 1]
+    low = np.minimum(corners[:-1, 0], corners[1:, 0])[vertical]
+    high = np.maximum(corners[:-1, 0], corners[1:, 0])[vertical]
+    crossed = (low < y) & (y < high) & (corners[:-1, 1][vertical] < x)
+    return bool(crossed.sum() % 2)

@@ -1,0 +1,104 @@
+"""Large images: maps tile by tile, blended where tiles overlap, decoded window by window.
+
+Memory holds the maps of a row of tiles, never those of the image. Equal to the whole image's result
+wherever the network sees no further than `reach` and instances are no longer than a quarter of a
+tile: such an instance is whole in every window that has a part of it in its core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tfseg.inference.instances import Instances
+from tfseg.inference.joining import Joined
+
+MULTIPLE = 128  # of a tile's side: then tiles start at multiples of the networks' stride, 32
+_OVERLAP = 4  # a tile shares this part of its side with the next
+_FADE = 8  # part of the overlap in which one tile fades into the next; the rest is margin
+
+Network = Callable[[slice, slice], np.ndarray]
+Decode = Callable[[np.ndarray], Instances]
+
+
+def predict_tiles(
+    network: Network, decode: Decode, shape: tuple[int, int], *, size: int
+) -> Instances:
+    """Finds the instances of an image that is seen a tile at a time.
+
+    Args:
+        network: maps `[h, w, channels]` float32 of the given rows and columns of the image.
+        decode: the instances of such maps, of any size.
+        shape: height and width of the image.
+        size: rows and columns of a tile, a multiple of `MULTIPLE`.
+    """
+    context = size // _OVERLAP
+    joined = Joined(shape)
+    first = 0  # row of the window in the image
+    for maps, rows in _with_context(_bands(network, shape, size), context):
+        for start in range(0, shape[1], size):
+            left, right = max(0, start - context), start + size + context
+            columns = slice(start - left, min(start + size, shape[1]) - left)
+            joined.add(decode(maps[:, left:right]), first, left, (rows, columns))
+        first += rows.stop - context  # the next window repeats 2 x context rows
+    return joined.instances()
+
+
+def reach(size: int) -> int:
+    """Returns how far a network may see, pixels, so that tiles of `size` change nothing."""
+    overlap = size // _OVERLAP
+    return (overlap - overlap // _FADE) // 2
+
+
+def _spans(length: int, size: int) -> list[tuple[int, int]]:
+    """Returns start and end of overlapping tiles along one axis."""
+    overlap = size // _OVERLAP
+    starts = range(0, max(1, length - overlap), size - overlap)
+    return [(start, min(start + size, length)) for start in starts]
+
+
+def _weights(start: int, end: int, length: int, size: int) -> np.ndarray:
+    """Returns the weight of each row of a tile; those of all tiles add up to 1 everywhere."""
+    overlap = size // _OVERLAP
+    fade = overlap // _FADE
+    rising = np.clip((np.arange(overlap) - reach(size) + 0.5) / fade, 0, 1).astype(np.float32)
+    weights = np.ones(end - start, np.float32)
+    if start > 0:
+        weights[:overlap] = rising
+    if end < length:
+        weights[-overlap:] = 1 - rising
+    return weights
+
+
+def _bands(network: Network, shape: tuple[int, int], size: int) -> Iterator[np.ndarray]:
+    """Yields the blended maps from top to bottom, `[rows, W, channels]` at a time."""
+    height, width = shape
+    carried = None
+    spans = _spans(height, size)
+    for top, bottom in spans:
+        band = None
+        for left, right in _spans(width, size):
+            maps = network(slice(top, bottom), slice(left, right))
+            if band is None:
+                band = np.zeros((bottom - top, width, maps.shape[-1]), np.float32)
+            weights = np.outer(
+                _weights(top, bottom, height, size), _weights(left, right, width, size)
+            )
+            band[:, left:right] += weights[..., None] * maps
+        if carried is not None:
+            band[: len(carried)] += carried
+        finished = len(band) if bottom == height else size - size // _OVERLAP
+        yield band[:finished]
+        carried = band[finished:]
+
+
+def _with_context(bands: Iterator[np.ndarray], context: int) -> Iterator[tuple[np.ndarray, slice]]:
+    """Yields bands with up to `context` rows more on both sides, and which rows are their core."""
+    held, above = next(bands), 0
+    for band in bands:
+        held = np.concatenate([held, band])
+        yield held, slice(above, len(held) - context)
+        above = context
+        held = held[-2 * context :]
+    yield held, slice(above, len(held))
