@@ -8,7 +8,8 @@ import pandas as pd
 
 from tfseg import random
 from tfseg.config import RunConfig
-from tfseg.data import pipeline
+from tfseg.data import reading
+from tfseg.data.index import Index
 from tfseg.data.records import decode
 from tfseg.data.store import Dataset
 from tfseg.whole import write_whole
@@ -21,12 +22,13 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     carry ids along.
     """
     samples = config.train.batch_size * config.train.accumulate
-    stream = pipeline.ordered(
-        dataset,
+    places = reading.positions(
+        dataset.split("train").num_images,
         seed=random.root(config.seed),
         first=(step - 1) * samples,
-        buffer=config.data.shuffle_buffer,
-    ).take(samples)
+    )
+    read = reading.read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
+    stream = places.take(samples).map(read)
     info = dataset.info
     return [
         decode(each["record"], channels=info.channels, dtype=info.dtype)["id"].numpy().decode()

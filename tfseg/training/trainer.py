@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfseg import checks, config
 from tfseg.config import RunConfig
+from tfseg.data.reading import clear_errors
 from tfseg.data.store import Dataset
 from tfseg.training import checkpoint, offenders
 from tfseg.training.history import History, Row
@@ -84,14 +85,16 @@ class Trainer:
 
         Raises:
             InputError: the folder is taken (or, to resume, has no checkpoint), the configuration
-                does not fit the data, the devices or the run, or a loss or weight is not finite.
+                does not fit the data, the devices or the run, a record is damaged, or a loss or
+                weight is not finite.
         """
         run = _Run(self.config, self.run_dir, dataset)
         if resume:
             run.restore()
         else:
             run.begin()
-        return run.train_on(on_log)
+        with clear_errors():
+            return run.train_on(on_log)
 
 
 class _Run:
