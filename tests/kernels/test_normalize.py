@@ -96,3 +96,12 @@ def test_a_graph_of_unknown_size_gives_the_same_as_eager_calls():
     for size in ((3, 5, 2), (260, 9, 2)):
         image = picture(size=size)
         np.testing.assert_allclose(graph(tf.constant(image)), percentile(image), atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 5, 3), (300, 520, 3)])
+def test_whole_numbers_give_what_the_same_values_as_floats_give(dtype, shape):
+    high = np.iinfo(dtype).max + 1
+    image = np.random.default_rng(0).integers(0, high, shape).astype(dtype)
+    expected = normalize.percentile(image.astype(np.float32))
+    np.testing.assert_array_equal(normalize.percentile(image), expected)
