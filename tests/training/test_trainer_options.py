@@ -85,7 +85,9 @@ def test_a_run_goes_on_on_another_number_of_replicas(dataset, tmp_path):
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path):
     tfseg.Trainer(CONFIG, tmp_path / "whole").fit(dataset)
-    (tmp_path / "run").mkdir()
+    half = tmp_path / "run" / "checkpoints" / "last.npz.partial"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"PK")
     (tmp_path / "run" / "config.yaml.partial").write_text("seed", encoding="utf-8")
     with pytest.raises(InputError, match=r"has no checkpoint last.npz"):
         tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)

@@ -122,7 +122,7 @@ class _Run:
 
     def restore(self) -> None:
         """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
-        begun = any(self.last.parent.glob(f"{self.last.stem}*"))
+        begun = any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
         if not begun and not (self.run_dir / CONFIG).is_file():
             checkpoint.require(self.last)
         _check_same_run(self.session.config, self.run_dir / CONFIG)
