@@ -172,7 +172,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_checkpoint(config
     last = copy / "checkpoints" / "last.npz"
     before = last.read_bytes()
     message = (
-        rf"The loss is (nan|inf) at step 3; the last good checkpoint is {re.escape(str(last))}"
+        r"The loss is (nan|inf) at step 3 of the samples \S+, \S+ \(nonfinite.csv\); "
+        rf"the last good checkpoint is {re.escape(str(last))}"
     )
     with pytest.raises(InputError, match=message + r". Lower train.learning_rate or"):
         tfseg.Trainer(config, copy).fit(dataset, resume=True)

@@ -18,9 +18,9 @@ from tfseg.training.strategy import make_strategy
 SIZE = 16
 
 
-def network(*, normalized: bool = True) -> keras.Model:
+def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
     """Two convolutions, with synchronised batch normalisation between them if wanted."""
-    inputs = keras.Input((SIZE, SIZE, 1))
+    inputs = keras.Input((size, size, 1))
     # No bias before a normalisation: its gradient is nothing but the rounding of the others.
     features = keras.layers.Conv2D(
         *(6, 3),

@@ -21,6 +21,7 @@ from tfseg.training import checkpoint, offenders
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.session import Session
+from tfseg.whole import write_whole
 
 CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
 NONFINITE = "nonfinite.csv"
@@ -114,7 +115,8 @@ class _Run:
 
     def begin(self) -> None:
         """Takes a new or empty folder."""
-        if self.run_dir.exists() and any(self.run_dir.iterdir()):
+        unfinished = self.run_dir / f"{CONFIG}.partial"
+        if self.run_dir.exists() and any(file != unfinished for file in self.run_dir.iterdir()):
             raise checks.InputError(
                 f"{self.run_dir} is not empty; resume the run in it (--resume) or choose another "
                 "folder."
@@ -122,12 +124,14 @@ class _Run:
         self._write_config()
 
     def restore(self) -> None:
-        """Takes up the run in the folder."""
-        if not any(self.last.parent.glob("last*.npz")):
+        """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
+        begun = any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
+        if not begun and not (self.run_dir / CONFIG).is_file():
             checkpoint.require(self.last)
         _check_same_run(self.session.config, self.run_dir / CONFIG)
-        whole = checkpoint.newest(self.last)
-        self.step, self.best_loss = checkpoint.restore(whole, self.session.variables)
+        if begun:
+            whole = checkpoint.newest(self.last)
+            self.step, self.best_loss = checkpoint.restore(whole, self.session.variables)
         self.history.restore(self.step)
         self._write_config()
 
@@ -241,7 +245,7 @@ class _Run:
     def _write_config(self) -> None:
         try:
             self.run_dir.mkdir(parents=True, exist_ok=True)
-            config.write(self.session.config, self.run_dir / CONFIG)
+            write_whole(self.run_dir / CONFIG, lambda path: config.write(self.session.config, path))
         except OSError as error:
             raise checks.InputError(
                 f"{self.run_dir} cannot be written: {error.strerror}. Choose another run directory."

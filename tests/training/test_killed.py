@@ -1,0 +1,92 @@
+"""A run that is killed again and again ends as one that was left alone."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tfseg
+
+SCRIPT = Path(__file__).with_name("killable.py")
+
+
+def start(dataset: tfseg.Dataset, run: Path, *operation: int) -> subprocess.Popen:
+    command = [sys.executable, SCRIPT, dataset.path, run, *operation]
+    return subprocess.Popen(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    """Waits, and returns what it wrote to standard error."""
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return err
+
+
+def kill_after_rows(process: subprocess.Popen, *, rows: int, delay: float) -> None:
+    """Kills the process some time after it wrote some rows, or lets it finish before that."""
+    seen = 0
+    for line in process.stdout:
+        seen += line == "row\n"
+        if seen >= rows:
+            time.sleep(delay)
+            process.kill()
+            break
+    process.communicate(timeout=300)
+
+
+def assert_same_run(run: Path, whole: Path) -> None:
+    for name in ("last.npz", "last-1.npz", "last-2.npz", "best.npz"):
+        with (
+            np.load(run / "checkpoints" / name) as one,
+            np.load(whole / "checkpoints" / name) as two,
+        ):
+            assert one.files == two.files
+            for each in one.files:
+                np.testing.assert_array_equal(one[each], two[each])
+    own, other = (pd.read_csv(path / "history.csv") for path in (run, whole))
+    columns = [name for name in other.columns if name != "images_per_second"]
+    pd.testing.assert_frame_equal(own[columns], other[columns], check_exact=True)
+    assert (own["step"].diff()[1:] > 0).all()
+    assert (run / "config.yaml").read_bytes() == (whole / "config.yaml").read_bytes()
+
+
+@pytest.mark.slow
+def test_20_kills_later_everything_is_bit_equal(dataset, tmp_path):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    finish(start(dataset, whole))
+    draw = random.Random(0)
+    reached = []
+    for kill in range(20):
+        if kill % 2:
+            kill_after_rows(start(dataset, run), rows=draw.randint(1, 3), delay=draw.random() / 5)
+        else:  # in the middle of a file, or between two renames
+            start(dataset, run, draw.randrange(24)).communicate(timeout=300)
+        rows = run / "history.csv"
+        reached.append(pd.read_csv(rows)["step"].iloc[-1] if rows.exists() else 0)
+        if kill == 9:  # and a bad disk
+            before = tmp_path / "before"
+            shutil.copytree(run, before)
+            last = run / "checkpoints" / "last.npz"
+            last.write_bytes(last.read_bytes()[:5000])
+            err = finish(start(dataset, run))
+            assert "Damaged checkpoints are set aside" in err
+            assert "last.npz.damaged; going on from" in err
+            assert_same_run(run, whole)
+            shutil.rmtree(run)
+            before.rename(run)
+    finish(start(dataset, run))
+    assert_same_run(run, whole)
+    assert len(set(reached)) >= 5  # the kills were spread over the run

@@ -1,0 +1,169 @@
+"""What the options of a training do to a whole run, on a tiny network."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+
+import tfseg
+from tfseg.checks import InputError
+from tfseg.config import DataConfig, RunConfig, TrainConfig
+from tfseg.data import pipeline
+from tfseg.data.pipeline import normalized
+from tfseg.training import offenders, session
+
+SIZE = 32
+CONFIG = RunConfig(
+    seed=3,
+    data=DataConfig(crop_size=SIZE),
+    train=TrainConfig(steps=6, batch_size=2, warmup_steps=2, log_every=2, checkpoint_every=2),
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "build_model", lambda *_, **__: tiny.network(size=SIZE))
+
+
+def with_train(**values: object) -> RunConfig:
+    return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, **values))
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def interrupted_at_2(config: RunConfig, dataset: tfseg.Dataset, run: Path) -> None:
+    def press_ctrl_c(row: dict) -> None:
+        if row["step"] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        tfseg.Trainer(config, run).fit(dataset, on_log=press_ctrl_c)
+
+
+def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
+    config = with_train(ema=0.9, checkpoint_every=6)
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+    last, best = (arrays(tmp_path / "run" / "checkpoints" / f"{n}.npz") for n in ("last", "best"))
+    own = session.Session(config, dataset)
+    names = [f"{index:05d}" for index in range(len(own.model.variables))]
+    # `last` begins with the average, as `best` does, and ends with the weights themselves.
+    weights = sorted(set(last) - {"step", "loss"})[-len(names) :]
+    for name, trained in zip(names, weights, strict=True):
+        np.testing.assert_array_equal(best[name], last[name])
+        assert (last[name] != last[trained]).any()
+    for variable, name in zip(own.model.variables, names, strict=True):
+        variable.assign(best[name])
+    sums = [own.validation_step(batch) for batch in own.validation_batches()]
+    loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
+    table = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
+
+
+def test_a_run_goes_on_on_another_number_of_replicas(dataset, tmp_path):
+    config = with_train(optimizer="SGD", learning_rate=0.05, ema=0.9, accumulate=2)
+    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    interrupted_at_2(config, dataset, tmp_path / "run")
+    two = dataclasses.replace(
+        config, train=dataclasses.replace(config.train, devices=("CPU:0", "CPU:1"))
+    )
+    tfseg.Trainer(two, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
+    for name, array in whole.items():
+        assert np.abs(own[name] - array).max() <= 1e-5 * max(1e-6, np.abs(array).max())
+
+
+def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path):
+    tfseg.Trainer(CONFIG, tmp_path / "whole").fit(dataset)
+    half = tmp_path / "run" / "checkpoints" / "last.npz.partial"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"PK")
+    (tmp_path / "run" / "config.yaml.partial").write_text("seed", encoding="utf-8")
+    with pytest.raises(InputError, match=r"has no checkpoint last.npz"):
+        tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
+    written = (tmp_path / "whole" / "config.yaml").read_text(encoding="utf-8")
+    (tmp_path / "run" / "config.yaml").write_text(written, encoding="utf-8")
+    tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
+    for name, array in whole.items():
+        np.testing.assert_array_equal(own[name], array)
+
+
+def test_two_validations_without_a_better_one_end_the_run(dataset, tmp_path, monkeypatch):
+    # Weights that stand still, and no statistics that could move: every validation is the same.
+    def plain(*_: object, **__: object) -> keras.Model:
+        return tiny.network(size=SIZE, normalized=False)
+
+    monkeypatch.setattr(session, "build_model", plain)
+    config = with_train(steps=100, learning_rate=0.0, patience=2)
+    summary = tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+    assert summary.steps == 6
+    again = tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    assert again.steps == 6
+
+
+def poison(run: Path, dataset: tfseg.Dataset) -> None:
+    """Makes every step after the second overflow: weights of 3e38 in the last checkpoint."""
+    path = run / "checkpoints" / "last.npz"
+    content = arrays(path)
+    own = session.Session(CONFIG, dataset).model.variables
+    (index,) = (number for number, each in enumerate(own) if each.shape == (3, 3, 6, 4))
+    content[f"{index:05d}"][:] = np.float32(3e38)
+    np.savez(path, **content)
+
+
+@pytest.fixture
+def poisoned(dataset, tmp_path) -> Path:
+    run = tmp_path / "run"
+    interrupted_at_2(CONFIG, dataset, run)
+    poison(run, dataset)
+    return run
+
+
+def test_steps_that_are_not_finite_are_skipped_counted_and_their_samples_named(dataset, poisoned):
+    summary = tfseg.Trainer(with_train(on_nonfinite="skip"), poisoned).fit(dataset, resume=True)
+    assert summary.steps == 6
+    table = pd.read_csv(poisoned / "history.csv")
+    assert table["skipped"].tolist() == [0, 2, 2]
+    named = pd.read_csv(poisoned / "nonfinite.csv", dtype={"id": str})
+    assert named["step"].tolist() == [3, 3, 4, 4, 5, 5, 6, 6]
+    # 6 images: steps 4, 5 and 6 are the second epoch, with every one of them once.
+    ids = {example["id"].numpy().decode() for example in dataset.samples("train")}
+    assert sorted(named["id"][2:]) == sorted(ids)
+
+
+def test_a_run_that_stops_names_the_samples_of_the_step(dataset, poisoned):
+    ids = offenders.sample_ids(dataset, CONFIG, step=3)
+    message = rf"The loss is (nan|inf) at step 3 of the samples {ids[0]}, {ids[1]} \(nonfinite.csv"
+    with pytest.raises(InputError, match=message):
+        tfseg.Trainer(CONFIG, poisoned).fit(dataset, resume=True)
+    named = pd.read_csv(poisoned / "nonfinite.csv", dtype={"id": str})
+    assert named["id"].tolist()[:2] == ids
+
+
+def test_the_ids_of_a_step_are_those_of_its_images(dataset):
+    # Whole images, not augmented, so that each can be told from its pixels.
+    config = dataclasses.replace(
+        with_train(accumulate=2),
+        data=DataConfig(crop_size=256, foreground_share=0.0, shuffle_buffer=4),
+        augment=(),
+    )
+    head = tfseg.make_head(config.model.head)
+    batches = pipeline.training_batches(dataset, config, head, first_step=2 * 2).take(2)
+    images = np.concatenate([images for images, _ in batches])
+    stored = {
+        example["id"].numpy().decode(): normalized(example)["image"].numpy()
+        for example in dataset.samples("train")
+    }
+    for image, name in zip(images, offenders.sample_ids(dataset, config, step=3), strict=True):
+        np.testing.assert_allclose(image, stored[name][:256, :256], atol=1e-5)
