@@ -101,7 +101,8 @@ def _alike(labels: tf.Tensor, places: list[tuple[int, int]]) -> tf.Tensor:
     height, width = tf.unstack(tf.shape(labels)[1:])
     padded = tf.pad(labels, [[0, 0], [1, 1], [1, 1]], constant_values=-1)
     around = [padded[:, y : y + height, x : x + width] for y, x in places]
-    return tf.reduce_all([(other == labels) | (other < 0) for other in around], axis=0)
+    alike = tf.reduce_all([(other == labels) | (other < 0) for other in around], axis=0)
+    return tf.ensure_shape(alike, labels.shape)  # which slices of unknown sizes have lost
 
 
 def _groups(labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
