@@ -189,11 +189,11 @@ def test_ignored_pixels_count_in_no_loss(name):
         )
 
 
-# Measured over the 1,795 instances of the sample's training part; what is lost is the
-# representation's limit, so that a lower share is a defect.
+# Of the 1,342 instances of the sample's training part came back: boundary 1,330, center_offset all,
+# distance 1,284 (the outermost pixels of small ones that touch go to the neighbour), semantic 992.
 @pytest.mark.parametrize(
     ("name", "least"),
-    [("boundary", 0.9), ("center_offset", 0.9), ("distance", 0.9), ("semantic", 0.5)],
+    [("boundary", 0.99), ("center_offset", 0.999), ("distance", 0.955), ("semantic", 0.73)],
 )
 def test_instances_of_real_labels_come_back_from_exact_targets(name, least, sample: Path):
     head = HEADS[name](min_area=1)

@@ -1,8 +1,8 @@
 """Background, interior and boundary of instances, as three classes.
 
 Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, tells touching cells apart by background
-between them; the third class in its place is that of Caicedo et al. (2019), Nucleus segmentation
-across imaging experiments, Nature Methods 16.
+between them; the third class in its place is that of Caicedo et al. (2019), Evaluation of deep
+learning strategies for nucleus segmentation in fluorescence images, Cytometry A 95.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ from tfseg.kernels.components import components, grow
 class Distance(Head):
     """Pieces of great depth, grown over the foreground from the deep to the shallow.
 
+    What is lost: ids that arrive at once are told apart by number alone, so that small instances
+    that touch lose some of their outermost pixels to each other.
+
     Attributes:
         foreground_threshold: probability above which a pixel belongs to an object.
         seed_threshold: depth, as a share of the instance's largest, above which a connected piece
