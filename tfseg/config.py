@@ -17,7 +17,7 @@ import yaml
 from tfseg import checks
 
 ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
-HEADS = ("center_offset",)
+HEADS = ("center_offset", "boundary", "distance", "semantic")
 NUM_STAGES = 5  # of the Unet decoder, and of Compact at most
 # Those of Keras that train weights by their gradients alone, by their Keras names.
 OPTIMIZERS = (

@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfseg import config
 from tfseg.checks import InputError
 from tfseg.heads import HEADS, CenterOffset, make_head
 
@@ -196,6 +197,6 @@ def test_decoding_in_a_graph_gives_what_eager_code_gives():
 
 def test_heads_are_found_by_name():
     assert isinstance(make_head("center_offset"), CenterOffset)
-    assert set(HEADS) == {"center_offset"}
+    assert set(HEADS) == set(config.HEADS) == {"center_offset", "boundary", "distance", "semantic"}
     with pytest.raises(InputError, match="Did you mean 'center_offset'"):
         make_head("center_ofset")

@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from tfseg.kernels import regions
 
@@ -133,3 +134,73 @@ def test_a_graph_of_unknown_size_gives_the_same_as_eager_calls():
         found = graph(tf.constant(labels))
         np.testing.assert_array_equal(found.offset, offset)
         np.testing.assert_array_equal(found.area, area)
+
+
+def slow_interior(label: np.ndarray) -> np.ndarray:
+    """Returns one image's interior, pixel after pixel."""
+    padded = np.pad(label.astype(np.int64), 1, constant_values=-1)
+    inner = np.zeros(label.shape, bool)
+    for y, x in np.argwhere(label > 0):
+        cross = [padded[y, x + 1], padded[y + 1, x], padded[y + 1, x + 2], padded[y + 2, x + 1]]
+        inner[y, x] = all(other < 0 or other == label[y, x] for other in cross)
+    for instance in set(label[label > 0].tolist()):
+        own = label == instance
+        if not inner[own].any():
+            inner |= own
+    return inner
+
+
+def slow_depth(label: np.ndarray, limit: int) -> np.ndarray:
+    """Returns one image's depth: every instance is eroded by itself."""
+    square, diamond = np.ones((3, 3), bool), ndimage.generate_binary_structure(2, 1)
+    total = np.zeros(label.shape, np.float32)
+    for instance in set(label[label > 0].tolist()):
+        own = left = label == instance
+        depth = np.zeros(label.shape, np.float32)
+        for step in range(limit):
+            depth += left
+            around = left | (label < 0)
+            element = square if step % 2 == 0 else diamond
+            left = left & ndimage.binary_erosion(around, element, border_value=1)
+        total[own] = depth[own] / depth.max()
+    return total
+
+
+@given(LABELS)
+def test_interior_is_that_of_a_loop_over_pixels(labels):
+    expected = [slow_interior(label) for label in labels]
+    np.testing.assert_array_equal(regions.interior(tf.constant(labels)), expected)
+
+
+@given(LABELS)
+def test_depth_is_that_of_erosions_one_instance_at_a_time(labels):
+    expected = [slow_depth(label, 64) for label in labels]
+    np.testing.assert_array_equal(regions.depth(tf.constant(labels)), expected)
+
+
+@pytest.mark.parametrize("limit", [1, 4, 64])
+def test_depth_of_larger_instances(limit):
+    # Cells of a grid of seeds: they touch, and the outer ones are cut by the image's edge
+    seeds = np.random.default_rng(1).uniform(0, 60, (12, 2))
+    places = np.stack(np.mgrid[:60, :60], axis=-1)[:, :, None]
+    distance = ((places - seeds) ** 2).sum(axis=-1)
+    label = distance.argmin(axis=-1).astype(np.int32) * (distance.min(axis=-1) < 150)
+    found = regions.depth(tf.constant(label[None]), limit=limit)
+    np.testing.assert_array_equal(found[0], slow_depth(label, limit))
+
+
+def test_depth_of_a_square_by_hand():
+    label = np.zeros((7, 7), np.int32)
+    label[1:6, 1:6] = 3
+    # Diamonds come second: depth 3 only in the middle
+    expected = np.zeros((7, 7))
+    expected[1:6, 1:6], expected[2:5, 2:5], expected[3, 3] = 1, 2, 3
+    np.testing.assert_allclose(regions.depth(tf.constant(label[None]))[0], expected / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [[None, None, None], [2, 5, None], [None, 5, 6]])
+def test_images_of_unknown_size_are_looked_at_in_a_graph(shape):
+    labels = tf.constant(np.random.default_rng(1).integers(-1, 4, (2, 5, 6)), tf.int32)
+    for function in (regions.interior, regions.depth):
+        graph = tf.function(function, input_signature=[tf.TensorSpec(shape, tf.int32)])
+        np.testing.assert_array_equal(graph(labels), function(labels))

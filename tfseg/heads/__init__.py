@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from tfseg import checks
 from tfseg.heads.base import Head
+from tfseg.heads.boundary import Boundary
 from tfseg.heads.center_offset import CenterOffset
+from tfseg.heads.distance import Distance
+from tfseg.heads.semantic import Semantic
 
-HEADS: dict[str, type[Head]] = {"center_offset": CenterOffset}
+HEADS: dict[str, type[Head]] = {
+    "center_offset": CenterOffset,
+    "boundary": Boundary,
+    "distance": Distance,
+    "semantic": Semantic,
+}
 
-__all__ = ["HEADS", "CenterOffset", "Head", "make_head"]
+__all__ = ["HEADS", "Boundary", "CenterOffset", "Distance", "Head", "Semantic", "make_head"]
 
 
 def make_head(name: str) -> Head:

@@ -8,7 +8,6 @@ that touching instances keep apart, and it is trained by cross-entropy.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import ClassVar
 
 import keras
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from tfseg import losses
 from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.heads.instances import mark, numbered
 from tfseg.kernels import regions
 
 _OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs stay near 1
@@ -46,18 +46,14 @@ class CenterOffset(Head):
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and center `[B, H, W, 1]`, offset `[B, H, W, 3]` (see `losses`)."""
         centers = regions.centers(labels)
-        ignored = labels < 0
         distance = tf.reduce_sum(centers.offset**2, axis=-1)
         width = 2.0 * self.sigma**2 * centers.area
         heat = tf.where(labels > 0, tf.exp(-tf.math.divide_no_nan(distance, width)), 0.0)
         foreground = tf.cast(labels > 0, tf.float32)
 
-        def mark(values: tf.Tensor) -> tf.Tensor:
-            return tf.where(ignored, -1.0, values)[..., None]
-
         return {
-            "foreground": mark(foreground),
-            "center": mark(heat),
+            "foreground": mark(foreground, labels),
+            "center": mark(heat, labels),
             "offset": tf.concat([centers.offset / _OFFSET_UNIT, foreground[..., None]], axis=-1),
         }
 
@@ -96,7 +92,7 @@ class CenterOffset(Head):
             fn_output_signature=tf.TensorSpec([None, None], tf.int32),
         )
         labels = tf.reshape(labels, shape[:3])
-        return _score(labels, foreground, peaks, heat, self.min_area)
+        return numbered(labels, foreground, peaks, heat, self.min_area)
 
 
 def _group(peak: tf.Tensor, object_pixel: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
@@ -123,38 +119,3 @@ def _nearest(places: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     found = tf.TensorArray(tf.int32, num_chunks, infer_shape=False, element_shape=[None])
     _, found = tf.while_loop(lambda chunk, _: chunk < num_chunks, look, (0, found))
     return found.concat()
-
-
-def _score(
-    labels: tf.Tensor, foreground: tf.Tensor, peaks: tf.Tensor, heat: tf.Tensor, min_area: int
-) -> Decoded:
-    """Drops small instances, numbers the others without gaps and scores them.
-
-    `peaks` has the id of an instance at its peak, wherever that pixel's own vote goes. The score is
-    the height of the centre's peak times the mean foreground probability, as in Panoptic-DeepLab,
-    section 3.3.
-    """
-    shape = tf.shape(labels)
-    num_ids = tf.reduce_max(peaks) + 1  # with the background
-    first = tf.range(shape[0])[:, None, None] * num_ids
-    num_keys = shape[0] * num_ids
-
-    def by_instance(
-        reduce: Callable[..., tf.Tensor], values: tf.Tensor, ids: tf.Tensor
-    ) -> tf.Tensor:
-        return tf.reshape(reduce(values, ids + first, num_keys), [shape[0], num_ids])
-
-    area = by_instance(tf.math.unsorted_segment_sum, tf.ones_like(foreground), labels)
-    kept = (area >= min_area) & (tf.range(num_ids) > 0)
-    number = tf.cumsum(tf.cast(kept, tf.int32), axis=1) * tf.cast(kept, tf.int32)
-    score = by_instance(tf.math.unsorted_segment_max, heat, peaks) * by_instance(
-        tf.math.unsorted_segment_mean, foreground, labels
-    )
-    place = tf.where(kept)
-    column = tf.cast(tf.gather_nd(number, place), tf.int64) - 1
-    scores = tf.scatter_nd(
-        tf.stack([place[:, 0], column], axis=-1),
-        tf.gather_nd(score, place),
-        tf.cast([shape[0], tf.reduce_max(number)], tf.int64),
-    )
-    return Decoded(tf.gather(tf.reshape(number, [-1]), labels + first), scores)
