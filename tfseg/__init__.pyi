@@ -29,6 +29,7 @@ from .evaluation.plots import plot_instances
 from .evaluation.previews import plot_augmentations
 from .evaluation.report import Report
 from .heads import make_head
+from .inference.cleanup import Cleanup
 from .inference.export import export
 from .inference.instances import Instances
 from .inference.predict import PredictReport, predict_files
@@ -41,6 +42,7 @@ from .training.trainer import Trainer, TrainingSummary
 __version__: str
 
 __all__ = [
+    "Cleanup",
     "DataConfig",
     "Dataset",
     "Evaluation",

@@ -59,6 +59,12 @@ def test_evaluate_refuses_an_unknown_split_with_those_there_are(tfseg, run_dir, 
     assert not (run_dir / "evaluation-tset").exists()
 
 
+def counts(result) -> dict[str, int]:
+    """Returns the table that predict printed, without its instances."""
+    rows = [line.split() for line in result.out.splitlines()[:-1]]
+    return {name: int(count) for name, count in rows if name != "instances"}
+
+
 def test_predict_does_the_others_when_one_file_cannot_be_read(tfseg, run_dir, files, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes((files / "images" / "00.png").read_bytes()[:60])
@@ -67,7 +73,7 @@ def test_predict_does_the_others_when_one_file_cannot_be_read(tfseg, run_dir, fi
     result = tfseg("predict", run_dir, files / "images", bad, wide, "--out", tmp_path / "out")
     assert result.code == 1
     assert f"tfseg: skipped {bad}: " in result.err
-    assert result.out.splitlines()[:2] == ["done         9", "skipped      1"]
+    assert counts(result) == {"done": 9, "skipped": 1}
     labels = {path.stem for path in (tmp_path / "out" / "labels").iterdir()}
     assert labels == {path.stem for path in (tmp_path / "out" / "overlays").iterdir()}
     assert labels == {f"{index:02d}" for index in range(8)} | {"wide"}
@@ -78,6 +84,43 @@ def test_predict_does_the_others_when_one_file_cannot_be_read(tfseg, run_dir, fi
 def test_predict_of_good_files_exits_with_0(tfseg, run_dir, files, tmp_path):
     image = files / "images" / "00.png"
     assert tfseg("predict", run_dir, image, "--out", tmp_path / "out").code == 0
+
+
+def test_predict_resumes_with_the_same_options_only(tfseg, run_dir, files, tmp_path):
+    out = tmp_path / "out"
+    command = ("predict", run_dir, files / "images", "--out", out, "--tile=128", "--tta")
+    assert tfseg(*command, "--min_area=3").code == 0
+    (out / "labels" / "03.png").unlink()
+    result = tfseg(*command, "--min_area=3", "--resume", "--format", "coco", "geojson")
+    assert result.code == 0
+    # no image has its polygons yet
+    assert counts(result) == {"done": 8, "skipped": 0, "kept": 0}
+    assert len(list((out / "geojson").iterdir())) == len(
+        json.loads((out / "coco.json").read_text())["images"]
+    )
+    (out / "labels" / "03.png").unlink()
+    result = tfseg(*command, "--min_area=3", "--resume")
+    assert counts(result) == {"done": 1, "skipped": 0, "kept": 7}
+    result = tfseg(*command, "--min_area=4", "--resume")
+    assert (result.code, result.out) == (2, "")
+    assert "min_area was 3; got 4. Give the same one, or leave --resume out" in result.err
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--tile=100", "tile must be a multiple of 128, or 0 for whole images; got 100. Take 128"),
+        ("--min_area=-1", "min_area must be a whole number in"),
+        ("--format=geojsn", "geojson"),
+    ],
+)
+def test_predict_refuses_wrong_values_before_it_writes(
+    tfseg, run_dir, files, tmp_path, option, message
+):
+    result = tfseg("predict", run_dir, files / "images", "--out", tmp_path / "out", option)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_demo_spares_a_folder_that_no_demo_made(tfseg, tmp_path):

@@ -27,6 +27,21 @@ def test_only_a_few_items_are_taken_ahead():
     results.close()
 
 
+def test_one_thread_works_one_item_ahead():
+    taken, threads = [], set()
+
+    def seen(number: int) -> int:
+        threads.add(threading.get_ident())
+        return number
+
+    results = ordered(seen, (taken.append(n) or n for n in range(9)), threads=1)
+    assert next(results) == 0
+    assert taken == [0, 1]
+    assert list(results) == list(range(1, 9))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
 def test_an_error_comes_after_the_results_before_it_and_ends_the_threads():
     before = threading.active_count()
     results = ordered(lambda number: 1 // (3 - number), range(100))

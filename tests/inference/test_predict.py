@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from PIL import Image
 import tfseg
 from tfseg.checks import InputError
 from tfseg.data.images import read_image, read_label
+from tfseg.evaluation.coco_results import results_pairs
+from tfseg.inference.cleanup import Cleanup
 
 
 @pytest.fixture
@@ -48,6 +51,109 @@ def test_every_file_gets_ids_an_overlay_and_rows(segmenter, files, tmp_path):
         overlay = np.asarray(Image.open(out / "overlays" / f"{path.stem}.png"))
         assert overlay.shape == (*label.shape, 3)
     assert not list(out.rglob("*.partial"))
+
+
+FILES = {"labels": ".png", "overlays": ".png", "tables": ".csv", "geojson": ".geojson"}
+
+
+@pytest.mark.parametrize("missing", FILES)
+def test_what_is_not_whole_is_done_again_and_the_rest_kept(segmenter, files, tmp_path, missing):
+    out = tmp_path / "out"
+    formats = ["geojson", "coco_results"]
+    tfseg.predict_files(segmenter, [files], out, formats=formats)
+    content = {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
+    stamps = {path: path.stat().st_mtime_ns for path in content}
+    (out / missing / f"deep{FILES[missing]}").unlink()
+    seen = []
+    report = tfseg.predict_files(
+        segmenter,
+        [files],
+        out,
+        formats=formats,
+        resume=True,
+        on_progress=lambda *progress: seen.append(progress),
+    )
+    assert [path.name for path in report.done] == ["deep.tif"]
+    assert [path.name for path in report.kept] == ["colour.png", "grey.png"]
+    assert seen == [(3, 3)]
+    assert {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()} == content
+    for path, stamp in stamps.items():
+        if path.stem in ("grey", "colour"):
+            assert path.stat().st_mtime_ns == stamp
+
+
+def test_without_resume_everything_is_done_again(segmenter, files, tmp_path):
+    for _ in range(2):
+        report = tfseg.predict_files(segmenter, [files / "grey.png"], tmp_path / "out")
+        assert [path.name for path in report.done] == ["grey.png"]
+        assert report.kept == []
+
+
+def test_a_prediction_that_is_cut_off_leaves_no_id_map_of_what_is_not_whole(
+    segmenter, files, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    tfseg.predict_files(segmenter, [files], out)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tfseg.inference.results.write_label", full)
+    with pytest.raises(InputError, match="cannot be written: No space left on device"):
+        tfseg.predict_files(segmenter, [files], out)
+    monkeypatch.undo()
+    assert list((out / "labels").iterdir()) == []
+    report = tfseg.predict_files(segmenter, [files], out, resume=True)
+    assert len(report.done) == 3
+
+
+def test_the_formats_hold_the_instances_of_the_table(segmenter, files, tmp_path):
+    (files / "cut.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    formats = ("coco", "coco_results", "geojson")
+    report = tfseg.predict_files(segmenter, [files], out, formats=formats)
+    table = pd.read_csv(out / "instances.csv")
+    assert report.num_instances == len(table) > 3
+    results = json.loads((out / "coco_results.json").read_text())
+    assert [each["image_id"] for each in results] == [Path(name).stem for name in table["image"]]
+    np.testing.assert_allclose([each["score"] for each in results], table["score"], atol=1e-6)
+    truth = json.loads((out / "coco.json").read_text())
+    assert [each["file_name"] for each in truth["images"]] == ["colour.png", "deep.tif", "grey.png"]
+    assert [(each["height"], each["width"]) for each in truth["images"]][0] == (50, 100)
+    assert [each["segmentation"] for each in truth["annotations"]] == [
+        each["segmentation"] for each in results
+    ]
+    for path in report.done:
+        features = json.loads((out / "geojson" / f"{path.stem}.geojson").read_text())["features"]
+        names = [int(each["properties"]["name"]) for each in features]
+        assert names == table["id"][table["image"] == path.name].tolist()
+
+
+def test_the_results_are_read_back_by_the_evaluation_of_files(segmenter, files, tmp_path):
+    out = tmp_path / "out"
+    tfseg.predict_files(segmenter, [files], out, formats=["coco_results"])
+    for pair in results_pairs(out / "coco_results.json", out / "labels"):
+        np.testing.assert_array_equal(pair.prediction > 0, pair.truth > 0)
+        assert len(np.unique(pair.prediction)) == len(np.unique(pair.truth))
+
+
+def test_cleaned_ids_are_what_is_written(segmenter, image, files, tmp_path):
+    path = files / "grey.png"
+    found = segmenter.predict(image)
+    assert len(found.scores) > 3
+    largest = int(np.bincount(found.label.ravel())[1:].max())
+    cleanup = Cleanup(min_area=largest)
+    report = tfseg.predict_files(segmenter, [path], tmp_path / "out", cleanup=cleanup)
+    label = read_label(tmp_path / "out" / "labels" / "grey.png")
+    np.testing.assert_array_equal(label, cleanup.apply(found).label)
+    assert label.max() == report.num_instances < len(found.scores)
+    assert (pd.read_csv(tmp_path / "out" / "instances.csv")["area"] == largest).all()
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(segmenter, files, tmp_path):
+    with pytest.raises(InputError, match="format must be one of coco, coco_results, geojson"):
+        tfseg.predict_files(segmenter, [files], tmp_path / "out", formats=["geojsn"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unreadable_file_is_reported_and_the_others_are_done(segmenter, files, tmp_path):

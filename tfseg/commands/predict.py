@@ -1,9 +1,9 @@
 """Finds the instances in images of any size: id maps, overlays and one table.
 
-Images with a side longer than a tile are seen tile by tile; instances at the cuts are whole.
-
-DIR gets labels/ (16-bit PNG, 32-bit TIFF beyond 65535 instances), overlays/, instances.csv (id,
-area, centroid, box, score) and options.json. A file that cannot be read is reported and skipped;
+Images with a side longer than a tile are seen tile by tile; instances at the cuts are whole. DIR
+gets labels/ (16-bit PNG, 32-bit TIFF beyond 65535 instances), overlays/, tables/, instances.csv
+(id, area, centroid, box, score) and options.json; --format adds geojson/, polygons as QuPath
+imports them, coco.json and coco_results.json. A file that cannot be read is reported and skipped;
 the exit code is then 1.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
@@ -11,11 +11,14 @@ Example: tfseg predict runs/first slides/ more/a.png --out predicted
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from tfseg.checks import InputError
 from tfseg.commands.options import Parser
-from tfseg.commands.output import note, print_table, write_json
+from tfseg.commands.output import note, plain, print_table, read_json, write_json
 from tfseg.commands.progress import progress
 
 
@@ -33,25 +36,69 @@ def add_options(parser: Parser) -> None:
         default=1024,
         help="side of the tiles of larger images, a multiple of 128; 0 = every image whole",
     )
-    add("--tta", action="store_true", help="average over 8 flips and turns: better, 8 times slower")
+    add("--tta", action="store_true", help="average over 8 flips and turns: 8 times the work")
+    add(
+        "--format",
+        choices=("coco", "coco_results", "geojson"),
+        nargs="+",
+        default=[],
+        help="write these too: coco, coco_results, geojson",
+    )
+    add("--resume", action="store_true", help="leave images alone whose results are all in DIR")
+    add("--one_piece", action="store_true", help="keep the largest piece of every instance")
+    add("--fill_holes", action="store_true", help="fill holes of instances")
+    add("--drop_border", action="store_true", help="drop instances at the border of their image")
+    add("--min_area", metavar="PIXELS", type=int, default=0, help="drop smaller instances")
 
 
 def run(
-    *, run_dir: Path, images: Sequence[Path], out: Path, checkpoint: str, tile: int, tta: bool
+    *, run_dir: Path, images: Sequence[Path], out: Path, format: list[str], resume: bool, **how: Any
 ) -> int:
     """Predicts, and prints what was done and what was skipped."""
-    from tfseg.inference.predict import predict_files
+    from tfseg.inference.cleanup import Cleanup
+    from tfseg.inference.predict import image_files, predict_files
     from tfseg.inference.segmenter import load
 
-    segmenter = load(run_dir, checkpoint_name=checkpoint, tile=tile, tta=tta)
+    files = image_files(images)
+    cleanup = Cleanup(**{field.name: how[field.name] for field in dataclasses.fields(Cleanup)})
+    segmenter = load(run_dir, checkpoint_name=how["checkpoint"], tile=how["tile"], tta=how["tta"])
+    how = {"run_dir": run_dir, **how}
+    _prepare(out, plain(how), {"images": images, "format": format}, resume=resume)
     with progress("predict") as report:
-        result = predict_files(segmenter, images, out, on_progress=report)
-    options = {"run_dir": run_dir, "images": images, "checkpoint": checkpoint}
-    options |= {"tile": tile, "tta": tta}
-    write_json(out / "options.json", {"command": "predict", **options})
+        result = predict_files(
+            segmenter,
+            files,
+            out,
+            formats=format,
+            cleanup=cleanup,
+            resume=resume,
+            on_progress=report,
+        )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
     counts = {"done": len(result.done), "skipped": len(result.skipped)}
+    if resume:
+        counts["kept"] = len(result.kept)
     print_table([*counts.items(), ("instances", result.num_instances)])
     print(f"results: {out}")
     return 1 if result.skipped else 0
+
+
+def _prepare(out: Path, how: dict[str, Any], others: dict[str, Any], *, resume: bool) -> None:
+    """Writes down at the start how results are made, so that a killed prediction can go on."""
+    path = out / "options.json"
+    before = read_json(path)
+    differing = [name for name in how if name in before and before[name] != how[name]]
+    if resume and differing:
+        name = differing[0]
+        raise InputError(
+            f"--resume goes on with the options of {path}: {name} was {before[name]}; got "
+            f"{how[name]}. Give the same one, or leave --resume out to predict all images again."
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"command": "predict", **how, **others})
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}. Choose another folder with --out."
+        ) from error

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tfseg import checks
-from tfseg.data.images import list_images, read_image, write_label, write_picture
-from tfseg.evaluation.plots import overlay
+from tfseg.data.images import list_images, read_image
+from tfseg.data.parallel import ordered
+from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
-from tfseg.inference.outputs import instance_table
+from tfseg.inference.results import ResultFolder
 from tfseg.inference.segmenter import Segmenter
-from tfseg.whole import write_whole
 
 
 @dataclasses.dataclass(frozen=True)
 class PredictReport:
-    """What became of the files: `done`, and `skipped` with the reason for each."""
+    """What became of the files.
+
+    Attributes:
+        done: predicted now.
+        kept: those whose results were there already, with `resume`.
+        skipped: that could not be read, with the reason for each.
+        num_instances: in all images that are done or kept.
+    """
 
     done: list[Path]
+    kept: list[Path]
     skipped: list[tuple[Path, str]]
     num_instances: int
 
@@ -33,53 +40,91 @@ def predict_files(
     paths: Iterable[str | Path],
     out: str | Path,
     *,
+    formats: Collection[str] = (),
+    cleanup: Cleanup | None = None,
+    resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PredictReport:
     """Writes ids, an overlay and table rows for every image.
 
     `out` gets labels/NAME.png (16-bit ids; 32-bit NAME.tif where they do not fit),
-    overlays/NAME.png and instances.csv with a row an instance. A file that cannot be read is
-    skipped and reported, the others are done.
+    overlays/NAME.png, tables/NAME.csv with a row an instance, and instances.csv with the rows of
+    all images. A file that cannot be read is skipped and reported, the others are done. The next
+    file is read and the last one written while the network works.
 
     Args:
         segmenter: a trained network.
         paths: image files, or folders of them.
         out: made where it is missing; files of the same name are replaced.
+        formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
+            coco.json and coco_results.json, annotations and results of all images.
+        cleanup: of the ids found; None leaves them as they are.
+        resume: leaves images alone whose results are all there.
         on_progress: called with (files done, files in all).
 
     Raises:
-        InputError: no images, two of one name, or `out` cannot be written.
+        InputError: no images, two of one name, an unknown format, or `out` cannot be written.
     """
-    files, out = _collect(paths), Path(out)
-    done, skipped = [], []
-    tables = [_table("", Instances(np.zeros((1, 1), np.int32), np.zeros(0, np.float32)))]
+    files, folder = image_files(paths), ResultFolder(Path(out), formats)
+
+    def predict(image: np.ndarray) -> Instances:
+        found = segmenter.predict(image)
+        return cleanup.apply(found) if cleanup else found
+
     try:
-        for folder in ("labels", "overlays"):
-            (out / folder).mkdir(parents=True, exist_ok=True)
-        for count, path in enumerate(files, start=1):
-            try:
-                image = read_image(path)
-            except checks.InputError as error:
-                skipped.append((path, str(error)))
-            else:
-                instances = segmenter.predict(image)
-                write_label(out / "labels" / path.stem, instances.label)
-                write_picture(
-                    out / "overlays" / f"{path.stem}.png", overlay(image, instances.label)
-                )
-                tables.append(_table(path.name, instances))
-                done.append(path)
+        folder.prepare()
+        kept = [path for path in files if resume and folder.is_done(path)]
+        missing = [path for path in files if path not in set(kept)]
+        for path in missing:
+            folder.forget(path)
+        skipped = []
+        for count, (path, reason) in enumerate(_work(predict, missing, folder), len(kept) + 1):
+            if reason:
+                skipped.append((path, reason))
             if on_progress:
                 on_progress(count, len(files))
-        rows = _write_table(tables, out / "instances.csv")
+        failed = {path for path, _ in skipped}
+        num_instances = folder.finish([path for path in files if path not in failed])
     except OSError as error:
         raise checks.InputError(
             f"{out} cannot be written: {error.strerror}. Choose another folder with --out."
         ) from error
-    return PredictReport(done, skipped, rows)
+    done = [path for path in missing if path not in failed]
+    return PredictReport(done, kept, skipped, num_instances)
 
 
-def _collect(paths: Iterable[str | Path]) -> list[Path]:
+def _work(
+    predict: Callable[[np.ndarray], Instances], files: Iterable[Path], folder: ResultFolder
+) -> Iterator[tuple[Path, str]]:
+    """Yields every file once its results are written, or with the reason why it has none."""
+
+    def read(path: Path) -> tuple[Path, np.ndarray | str]:
+        try:
+            return path, read_image(path)
+        except checks.InputError as error:
+            return path, str(error)
+
+    def found() -> Iterator[tuple[Path, np.ndarray | str, Instances | None]]:
+        for path, image in ordered(read, files, threads=1):
+            yield path, image, None if isinstance(image, str) else predict(image)
+
+    def write(item: tuple[Path, np.ndarray | str, Instances | None]) -> tuple[Path, str]:
+        path, image, instances = item
+        if instances is None:
+            return path, image
+        folder.write(path, image, instances)
+        return path, ""
+
+    # The network runs where the items of `ordered` are drawn: in this thread, beside the other two.
+    return ordered(write, found(), threads=1)
+
+
+def image_files(paths: Iterable[str | Path]) -> list[Path]:
+    """Returns the image files named, and those right in the folders named.
+
+    Raises:
+        InputError: none, or two whose results would have one name.
+    """
     files: list[Path] = []
     for path in map(Path, paths):
         files += list_images(path) if path.is_dir() else [path]
@@ -92,14 +137,3 @@ def _collect(paths: Iterable[str | Path]) -> list[Path]:
             "predict them into different folders."
         )
     return files
-
-
-def _table(name: str, instances: Instances) -> pd.DataFrame:
-    return instance_table(instances.label, instances.scores).assign(image=name)
-
-
-def _write_table(tables: list[pd.DataFrame], path: Path) -> int:
-    table = pd.concat(tables, ignore_index=True)
-    table.insert(0, "image", table.pop("image"))
-    write_whole(path, lambda file: table.to_csv(file, index=False))
-    return len(table)

@@ -1,0 +1,126 @@
+"""Cleaning of ids, each option by hand and against scikit-image and SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from tfseg.checks import InputError
+from tfseg.inference.cleanup import Cleanup, filled, largest_pieces
+from tfseg.inference.instances import Instances
+
+LABELS = arrays(np.int32, (7, 8), elements=st.integers(0, 3))
+SCORES = np.array([0.9, 0.8, 0.7], np.float32)
+PICTURE = np.array(
+    [
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 0, 2, 0, 0],
+        [0, 1, 0, 1, 0, 2, 0, 2],
+        [0, 1, 1, 1, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 3, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+    ],
+    np.int32,
+)
+
+
+def test_by_default_nothing_changes():
+    label, scores = Cleanup().apply(Instances(PICTURE, SCORES))
+    np.testing.assert_array_equal(label, PICTURE)
+    np.testing.assert_array_equal(scores, SCORES)
+
+
+def test_one_piece_keeps_the_largest():
+    label, _ = Cleanup(one_piece=True).apply(Instances(PICTURE, SCORES))
+    expected = PICTURE.copy()
+    expected[2, 7] = 0
+    np.testing.assert_array_equal(label, expected)
+
+
+def test_holes_are_filled():
+    label, _ = Cleanup(fill_holes=True).apply(Instances(PICTURE, SCORES))
+    expected = PICTURE.copy()
+    expected[2, 2] = 1
+    np.testing.assert_array_equal(label, expected)
+
+
+def test_a_hole_with_another_instance_in_it_stays():
+    label = np.ones((5, 6), np.int32)
+    label[1:4, 1:5] = 0
+    label[2, 2] = 2
+    np.testing.assert_array_equal(filled(label), label)
+
+
+def test_a_bay_that_ends_at_the_border_is_no_hole():
+    label = np.ones((3, 3), np.int32)
+    label[0, 1] = label[1, 1] = 0
+    np.testing.assert_array_equal(filled(label), label)
+
+
+def test_what_touches_the_border_goes_and_the_others_close_up():
+    label, scores = Cleanup(drop_border=True).apply(Instances(PICTURE, SCORES))
+    np.testing.assert_array_equal(label, np.select([PICTURE == 1, PICTURE == 3], [1, 2]))
+    assert scores.tolist() == SCORES[[0, 2]].tolist()
+    assert label.dtype == np.int32
+
+
+@pytest.mark.parametrize(("min_area", "left"), [(1, [1, 2, 3]), (2, [1, 2]), (3, [1, 2]), (4, [1])])
+def test_an_area_below_the_smallest_is_dropped(min_area, left):
+    _, scores = Cleanup(min_area=min_area).apply(Instances(PICTURE, SCORES))
+    assert scores.tolist() == SCORES[np.array(left) - 1].tolist()
+
+
+def test_the_piece_at_the_border_does_not_count_once_it_is_gone():
+    label, scores = Cleanup(one_piece=True, drop_border=True).apply(Instances(PICTURE, SCORES))
+    assert len(scores) == 3
+    assert (label == 2).sum() == 2
+
+
+def test_the_area_is_that_with_the_holes_filled():
+    _, scores = Cleanup(fill_holes=True, min_area=9).apply(Instances(PICTURE, SCORES))
+    assert len(scores) == 1
+
+
+@given(LABELS)
+def test_the_largest_pieces_agree_with_scipy(label):
+    found = largest_pieces(label)
+    for own in (1, 2, 3):
+        pieces, count = ndimage.label(label == own)
+        largest = 1 + np.argmax([(pieces == k).sum() for k in range(1, count + 1)]) if count else -1
+        np.testing.assert_array_equal(found == own, pieces == largest)
+
+
+@given(LABELS)
+def test_filled_holes_agree_with_scipy_where_there_is_nothing_in_them(label):
+    found = filled(label)
+    np.testing.assert_array_equal(found[label > 0], label[label > 0])
+    background, count = ndimage.label(label == 0)
+    for piece in range(1, count + 1):
+        where = background == piece
+        holders = [own for own in (1, 2, 3) if ndimage.binary_fill_holes(label == own)[where].all()]
+        around = set(label[ndimage.binary_dilation(where) & ~where].tolist())
+        expected = holders[0] if len(holders) and around == {holders[0]} else 0
+        assert (found[where] == expected).all()
+
+
+@given(LABELS, st.booleans(), st.booleans(), st.booleans(), st.integers(0, 9))
+def test_ids_have_no_gaps_and_keep_their_scores(label, one_piece, fill_holes, drop_border, area):
+    cleanup = Cleanup(
+        one_piece=one_piece, fill_holes=fill_holes, drop_border=drop_border, min_area=area
+    )
+    found = cleanup.apply(Instances(label, SCORES))
+    assert np.unique(found.label[found.label > 0]).tolist() == list(range(1, len(found.scores) + 1))
+    for own, score in enumerate(found.scores, start=1):
+        if one_piece and fill_holes:  # a hole may be where a dropped piece of another one was
+            continue
+        before = label[found.label == own]
+        assert SCORES[before[before > 0] - 1].tolist() == [score] * (before > 0).sum()
+
+
+def test_a_negative_area_is_refused():
+    with pytest.raises(InputError, match="min_area must be a whole number"):
+        Cleanup(min_area=-1)
