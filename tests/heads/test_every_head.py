@@ -101,7 +101,7 @@ def slow_distance(head: Distance, maps: dict[str, np.ndarray]) -> tuple[np.ndarr
     labels = seeds = ndimage.label(mask & (depth > head.seed_threshold))[0]
     for level in reversed(range(head.levels)):
         floor = np.float32(head.seed_threshold) * np.float32(level / head.levels)
-        labels = slow_grow(labels, mask & (depth > floor) if level else mask, 100)
+        labels = slow_grow(labels, mask & (depth >= floor), 100)
     return slow_numbered(labels, foreground, seeds, depth, head.min_area)
 
 

@@ -69,8 +69,7 @@ class Distance(Head):
 
         def flood(level: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             share = tf.cast(level, tf.float32) / self.levels
-            # The last level is the whole foreground, whatever the depth says there.
-            deep = (depth > self.seed_threshold * share) | (level == 0)
+            deep = depth >= self.seed_threshold * share  # all of it at the last level
             return level - 1, grow(labels, object_pixel & deep)
 
         _, labels = tf.while_loop(lambda level, _: level >= 0, flood, (self.levels - 1, seeds))
