@@ -14,6 +14,7 @@ from tfseg.inference.geojson import feature_collection
 from tfseg.inference.outputs import instance_table
 
 SCORES = np.array([0.25, 0.5, 0.75], np.float32)
+RING = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0]], np.int32)
 RINGS = np.pad(np.pad(np.pad(np.ones((1, 1), np.int32), 1), 1, constant_values=1), 2)
 
 
@@ -45,6 +46,7 @@ def test_a_feature_worked_out_by_hand():
 @settings(max_examples=200)
 @given(arrays(np.int32, (7, 8), elements=st.integers(0, 3)))
 @example(RINGS)
+@example(np.tile(RING, (1, 2)))
 @example(np.kron(np.eye(3, dtype=np.int32), np.ones((2, 2), np.int32)))
 def test_the_polygons_of_an_instance_are_its_pixels(label):
     found = features(label)

@@ -89,8 +89,9 @@ def test_without_resume_everything_is_done_again(segmenter, files, tmp_path):
         assert report.kept == []
 
 
+@pytest.mark.parametrize("last", ["write_label", "write_picture"])
 def test_a_prediction_that_is_cut_off_leaves_no_id_map_of_what_is_not_whole(
-    segmenter, files, tmp_path, monkeypatch
+    segmenter, files, tmp_path, monkeypatch, last
 ):
     out = tmp_path / "out"
     tfseg.predict_files(segmenter, [files], out)
@@ -98,7 +99,7 @@ def test_a_prediction_that_is_cut_off_leaves_no_id_map_of_what_is_not_whole(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tfseg.inference.results.write_label", full)
+    monkeypatch.setattr(f"tfseg.inference.results.{last}", full)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         tfseg.predict_files(segmenter, [files], out)
     monkeypatch.undo()
