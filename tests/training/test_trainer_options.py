@@ -155,7 +155,7 @@ def test_the_ids_of_a_step_are_those_of_its_images(dataset):
     # Whole images, not augmented, so that each can be told from its pixels.
     config = dataclasses.replace(
         with_train(accumulate=2),
-        data=DataConfig(crop_size=256, foreground_share=0.0, shuffle_buffer=4),
+        data=DataConfig(crop_size=256, foreground_share=0.0),
         augment=(),
     )
     head = tfseg.make_head(config.model.head)

@@ -94,7 +94,8 @@ def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
     maps = CutTo(name="cut")([network(PadToStride(STRIDE, name="pad")(images)), images])
     channels = make_head(config.head).outputs
     starts = list(itertools.accumulate(channels.values()))[:-1]
-    outputs = dict(zip(channels, keras.ops.split(maps, starts, axis=-1), strict=True))
+    parts = keras.ops.split(maps, starts, axis=-1) if starts else [maps]
+    outputs = dict(zip(channels, parts, strict=True))
     return keras.Model(images, outputs, name=f"{network.name}_instances")
 
 
