@@ -46,7 +46,7 @@ class PixelLoss(keras.losses.Loss, abc.ABC):
     __rmul__ = __mul__
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class Sum(PixelLoss):
     """Weighted sum of losses.
 
@@ -84,7 +84,7 @@ class Sum(PixelLoss):
         return cls(terms, name=config["name"])
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class BCE(PixelLoss):
     """Binary cross-entropy, the mean over the counted pixels."""
 
@@ -93,7 +93,7 @@ class BCE(PixelLoss):
         return _mean(_cross_entropy(truth, logits), counted)
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class Dice(PixelLoss):
     """1 - soft Dice.
 
@@ -108,7 +108,7 @@ class Dice(PixelLoss):
         return 1.0 - (2.0 * _sum(truth * probability) + 1.0) / (both + 1.0)
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class Tversky(PixelLoss):
     """1 - the soft Tversky index, which weighs the two kinds of errors.
 
@@ -144,7 +144,7 @@ class Tversky(PixelLoss):
         return weights | {"name": self.name}
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class Jaccard(Tversky):
     """1 - soft intersection over union, (TP + 1) / (TP + FP + FN + 1)."""
 
@@ -156,7 +156,7 @@ class Jaccard(Tversky):
         return {"name": self.name}
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class Focal(PixelLoss):
     """Cross-entropy in which pixels that are already right weigh less.
 
@@ -188,7 +188,7 @@ class Focal(PixelLoss):
         return {"alpha": self.alpha, "gamma": self.gamma, "name": self.name}
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class Lovasz(PixelLoss):
     """Lovasz hinge: the convex surrogate of intersection over union, for each sample.
 
@@ -210,7 +210,7 @@ class Lovasz(PixelLoss):
         return tf.reduce_sum(error * tf.stop_gradient(added), axis=1)
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class HeatmapBCE(PixelLoss):
     """Binary cross-entropy against a soft heatmap, from logits; its minimum is the heatmap.
 
@@ -224,7 +224,7 @@ class HeatmapBCE(PixelLoss):
         return _mean(_cross_entropy(truth, logits) - entropy, counted)
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class ClassCE(PixelLoss):
     """Cross-entropy of one class among several, the mean over the counted pixels.
 
@@ -238,7 +238,7 @@ class ClassCE(PixelLoss):
         return _mean(entropy[..., None], counted)
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg.losses")
 class OffsetL1(keras.losses.Loss):
     """Mean absolute error of offsets over the pixels of objects.
 
