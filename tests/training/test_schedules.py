@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -53,6 +55,22 @@ def test_step_falls_at_each_milestone():
 def test_without_a_warm_up_the_first_rate_is_the_peak():
     config = TrainConfig(steps=4, warmup_steps=0, learning_rate=0.5)
     assert float(Schedule(config)(tf.constant(0))) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options"),
+    [("cosine", {"final": 0.1}), ("step", {"milestones": (0.5, 0.8), "factor": 0.5})],
+)
+def test_a_schedule_comes_back_from_its_file(schedule, options):
+    config = TrainConfig(
+        steps=50, warmup_steps=5, learning_rate=0.5, schedule=schedule, schedule_options=options
+    )
+    own = Schedule(config)
+    text = json.dumps(keras.saving.serialize_keras_object(own))
+    again = keras.saving.deserialize_keras_object(json.loads(text))
+    assert isinstance(again, Schedule)
+    for step in (0, 3, 5, 30, 44, 50):
+        assert float(again(tf.constant(step))) == float(own(tf.constant(step)))
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,11 @@ _COURSES: dict[str, tuple[Course, Mapping[str, float]]] = {
 }  # with the highest value of each option; the lowest is 0
 
 
+# Those of TrainConfig that a schedule follows.
+_OPTIONS = ("schedule", "schedule_options", "learning_rate", "warmup_steps", "steps")
+
+
+@keras.saving.register_keras_serializable("tfseg")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly from 0 to the peak, then follows its course to the last step.
 
@@ -63,6 +68,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
                 )
             for number in value if name == "milestones" else (value,):
                 checks.in_range(f"train.schedule_options.{name}", number, low=0, high=highest[name])
+        self._config = config
         self._course, self._options = course, dict(config.schedule_options)
         self._peak, self._warmup = config.learning_rate, config.warmup_steps
         self._steps = max(1, config.steps - config.warmup_steps)
@@ -77,9 +83,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return tf.where(step < self._warmup, self._peak * step / self._warmup, rate)
 
     def get_config(self) -> dict[str, Any]:
-        """Refuses: the configuration of the run is what is kept.
+        """Returns what the schedule is made from, so that a compiled model can be saved."""
+        return {name: getattr(self._config, name) for name in _OPTIONS}
 
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Schedule:
+        """Returns the schedule that `get_config` described."""
+        return cls(TrainConfig(**config))
