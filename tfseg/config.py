@@ -236,9 +236,7 @@ def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "")
     Raises:
         InputError: an unknown name, or a value its class refuses.
     """
-    if not isinstance(values, Mapping):
-        name = path.rstrip(".") or "The configuration"
-        raise checks.InputError(f"{name} must map names to values; got {values!r}.")
+    _mapped(path.rstrip(".") or "The configuration", values)
     types = typing.get_type_hints(kind)
     arguments = {}
     for name, value in values.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,17 @@ def segmenter() -> tfseg.Segmenter:
     bias[:2] = np.array([0.2, 0.0])
     layer.set_weights([kernel * 5, bias])
     return tfseg.Segmenter(model, config)
+
+
+@pytest.fixture(scope="session")
+def near_sighted() -> Callable[..., tfseg.Segmenter]:
+    """Returns a function from (tile, tta) to a segmenter whose network sees a few pixels."""
+    config = ModelConfig(architecture="Compact", filters=(8, 8), channels=1)
+    model = build_model(config, seed=2)
+    layer = model.get_layer("compact").get_layer("center_offset")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel * 3, bias + 0.3])
+    return lambda **options: tfseg.Segmenter(model, config, **options)
 
 
 @pytest.fixture(scope="session")

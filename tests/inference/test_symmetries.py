@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfseg
-from tfseg.config import ModelConfig
 from tfseg.heads import HEADS
 from tfseg.inference.symmetries import averaged
-from tfseg.networks.build import build_model
 
 
 def gradient(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -57,13 +54,8 @@ def test_the_heads_name_vectors_of_two_channels_among_their_outputs():
     assert HEADS["center_offset"].vectors == {"offset"}
 
 
-def test_a_segmenter_that_averages_gives_a_turned_image_the_turned_instances():
-    config = ModelConfig(architecture="Compact", filters=(8, 8), channels=1)
-    model = build_model(config, seed=2)
-    layer = next(each for each in model.layers if each.name == "compact").get_layer("center_offset")
-    kernel, bias = layer.get_weights()
-    layer.set_weights([kernel * 3, bias + 0.3])
-    segmenter = tfseg.Segmenter(model, config, tta=True)
+def test_a_segmenter_that_averages_gives_a_turned_image_the_turned_instances(near_sighted):
+    segmenter = near_sighted(tta=True)
     image = np.random.default_rng(1).integers(0, 255, (8, 6, 1)).repeat(8, 0).repeat(16, 1)
     image = image.astype(np.uint8)[:64, :96]  # multiples of 32: nothing is padded
     found = segmenter.predict(image)
@@ -71,6 +63,4 @@ def test_a_segmenter_that_averages_gives_a_turned_image_the_turned_instances():
     assert len(found.scores) > 3
     foreground = np.rot90(found.label > 0)
     assert (foreground == (turned.label > 0)).mean() > 0.999
-    assert not np.array_equal(
-        tfseg.Segmenter(model, config).predict(image).label > 0, found.label > 0
-    )
+    assert not np.array_equal(near_sighted().predict(image).label > 0, found.label > 0)

@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfseg
 from tfseg.checks import InputError
-from tfseg.config import ModelConfig
 from tfseg.data.images import read_image
 from tfseg.heads import CenterOffset
 from tfseg.inference import tiles
 from tfseg.inference.instances import Instances
-from tfseg.networks.build import build_model
 
 SIZE = 128
 LONGEST = SIZE // 4  # objects up to here are the same
@@ -139,17 +136,6 @@ def test_a_tile_counts_for_nothing_as_far_from_a_cut_as_the_network_may_see():
     assert (weights[-reach:] == 0).all()
     assert weights[reach] > 0
     assert weights[-reach - 1] > 0
-
-
-@pytest.fixture(scope="module")
-def near_sighted():
-    """Returns a function from (tile, tta) to a segmenter whose network sees a few pixels."""
-    config = ModelConfig(architecture="Compact", filters=(8, 8), channels=1)
-    model = build_model(config, seed=2)
-    layer = next(each for each in model.layers if each.name == "compact").get_layer("center_offset")
-    kernel, bias = layer.get_weights()
-    layer.set_weights([kernel * 3, bias + 0.3])
-    return lambda **options: tfseg.Segmenter(model, config, **options)
 
 
 @pytest.mark.parametrize("tta", [False, True])

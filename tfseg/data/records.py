@@ -132,6 +132,11 @@ def decode(serialized: tf.Tensor, *, channels: int, dtype: str) -> dict[str, tf.
     }
 
 
+def sample_id(serialized: bytes) -> str:
+    """Returns the id of a record, whose pictures are left as they are."""
+    return tf.io.parse_single_example(serialized, {"id": _FEATURES["id"]})["id"].numpy().decode()
+
+
 def parse(serialized: bytes) -> Record:
     """Reads a record outside the graph, with all that is stored.
 

@@ -16,10 +16,9 @@ from tfseg.augment import from_spec
 from tfseg.augment.compose import name_each
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
+from tfseg.data import records
 from tfseg.data.pipeline import preparation
 from tfseg.data.store import Dataset
-
-_ID = {"id": tf.io.FixedLenFeature([], tf.string)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +100,7 @@ def find_record(dataset: Dataset, sample_id: str) -> bytes:
     """
     names = []
     for record in dataset.records("train").as_numpy_iterator():
-        names.append(tf.io.parse_single_example(record, _ID)["id"].numpy().decode())
+        names.append(records.sample_id(record))
         if names[-1] == sample_id:
             return record
     raise InputError(

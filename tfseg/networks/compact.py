@@ -17,8 +17,6 @@ from collections.abc import Sequence
 
 import keras
 
-from tfseg.networks.layers import DepthToSpace, SpaceToDepth
-
 _CELL = 2  # rows and columns of pixels that share a place
 
 
@@ -32,7 +30,7 @@ def compact(channels: int, filters: Sequence[int], maps: int, *, name: str) -> k
         name: of the last convolution.
     """
     images = keras.Input((None, None, channels))
-    features = SpaceToDepth(_CELL)(images)
+    features = keras.ops.space_to_depth(images, _CELL)
     skips = []
     for number in filters:
         if skips:
@@ -45,7 +43,7 @@ def compact(channels: int, filters: Sequence[int], maps: int, *, name: str) -> k
     last = keras.layers.Conv2D(maps * _CELL**2, 3, padding="same", dtype="float32", name=name)(
         features
     )
-    return keras.Model(images, DepthToSpace(_CELL, dtype="float32")(last), name="compact")
+    return keras.Model(images, keras.ops.depth_to_space(last, _CELL), name="compact")
 
 
 def _block(features: keras.KerasTensor, filters: int) -> keras.KerasTensor:

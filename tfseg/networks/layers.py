@@ -52,50 +52,6 @@ class CutTo(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class SpaceToDepth(keras.layers.Layer):
-    """Makes cells of pixels into places: `[B, H, W, C]` -> `[B, H / size, W / size, size² C]`."""
-
-    def __init__(self, size: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.size = size
-
-    def call(self, features: tf.Tensor) -> tf.Tensor:
-        """Gathers."""
-        return tf.nn.space_to_depth(features, self.size)
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the shape with fewer places and more channels."""
-        height, width = (length and length // self.size for length in shape[1:3])
-        return (shape[0], height, width, shape[3] * self.size**2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what the layer is made from."""
-        return super().get_config() | {"size": self.size}
-
-
-@keras.saving.register_keras_serializable("tfseg")
-class DepthToSpace(keras.layers.Layer):
-    """Makes places into cells of pixels, the reverse of `SpaceToDepth`."""
-
-    def __init__(self, size: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.size = size
-
-    def call(self, features: tf.Tensor) -> tf.Tensor:
-        """Spreads."""
-        return tf.nn.depth_to_space(features, self.size)
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Returns the shape with more places and fewer channels."""
-        height, width = (length and length * self.size for length in shape[1:3])
-        return (shape[0], height, width, shape[3] // self.size**2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns what the layer is made from."""
-        return super().get_config() | {"size": self.size}
-
-
-@keras.saving.register_keras_serializable("tfseg")
 class ResizeAs(keras.layers.Layer):
     """Enlarges features bilinearly to the height and width of others: [features, others]."""
 

@@ -8,9 +8,8 @@ import pandas as pd
 
 from tfseg import random
 from tfseg.config import RunConfig
-from tfseg.data import reading
+from tfseg.data import reading, records
 from tfseg.data.index import Index
-from tfseg.data.records import decode
 from tfseg.data.store import Dataset
 from tfseg.whole import write_whole
 
@@ -29,11 +28,7 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     )
     read = reading.read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
     stream = places.take(samples).map(read)
-    info = dataset.info
-    return [
-        decode(each["record"], channels=info.channels, dtype=info.dtype)["id"].numpy().decode()
-        for each in stream
-    ]
+    return [records.sample_id(each["record"]) for each in stream]
 
 
 def note(path: Path, ids: list[str], *, step: int) -> None:

@@ -27,7 +27,13 @@ CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
 NONFINITE = "nonfinite.csv"
 # What may differ when a run goes on; the rest decides which batches come and what they teach.
 _FREE_ON_RESUME = (
-    *("steps", "log_every", "checkpoint_every", "devices", "keep", "patience", "on_nonfinite"),
+    "steps",
+    "log_every",
+    "checkpoint_every",
+    "devices",
+    "keep",
+    "patience",
+    "on_nonfinite",
 )
 
 
@@ -170,9 +176,11 @@ class _Run:
         return self.step >= self.train.steps or self._without_patience()
 
     def _without_patience(self) -> bool:
+        if not self.train.patience:
+            return False
         losses = [row.get("val_loss", math.nan) for row in self.history.rows]
         losses = [loss for loss in losses if not math.isnan(loss)]
-        if not self.train.patience or not losses:
+        if not losses:
             return False
         return len(losses) - 1 - losses.index(min(losses)) >= self.train.patience
 
