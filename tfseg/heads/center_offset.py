@@ -16,10 +16,9 @@ import tensorflow as tf
 from tfseg import losses
 from tfseg.heads.base import Decoded, Head, Maps
 from tfseg.heads.instances import mark, numbered
-from tfseg.kernels import regions
+from tfseg.kernels import regions, votes
 
 _OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs stay near 1
-_PAIRS = 2**20  # pixels times centres compared at a time: bounds memory at any number of both
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,15 +45,18 @@ class CenterOffset(Head):
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and center `[B, H, W, 1]`, offset `[B, H, W, 3]` (see `losses`)."""
         centers = regions.centers(labels)
-        distance = tf.reduce_sum(centers.offset**2, axis=-1)
+        distance = centers.y**2 + centers.x**2
         width = 2.0 * self.sigma**2 * centers.area
         heat = tf.where(labels > 0, tf.exp(-tf.math.divide_no_nan(distance, width)), 0.0)
         foreground = tf.cast(labels > 0, tf.float32)
+        # Planes are put side by side by a transposition: 1 ms, where tf.stack on the last axis
+        # takes 3 (512 x 512 pixels).
+        offset = tf.stack([centers.y / _OFFSET_UNIT, centers.x / _OFFSET_UNIT, foreground])
 
         return {
             "foreground": mark(foreground, labels),
             "center": mark(heat, labels),
-            "offset": tf.concat([centers.offset / _OFFSET_UNIT, foreground[..., None]], axis=-1),
+            "offset": tf.transpose(offset, [1, 2, 3, 0]),
         }
 
     def losses(self) -> dict[str, keras.losses.Loss]:
@@ -72,50 +74,16 @@ class CenterOffset(Head):
 
     def decode(self, outputs: Maps) -> Decoded:
         """Peaks of the heatmap become ids; every foreground pixel joins the centre it points at."""
-        shape = tf.shape(outputs["foreground"])
-        logits = outputs["center"]
-        window = 2 * self.center_distance + 1
-        # On logits, because the probability saturates and would make plateaus of one height.
-        highest = tf.nn.max_pool2d(logits, window, 1, "SAME")
+        logits = outputs["center"][..., 0]
         foreground = tf.sigmoid(outputs["foreground"])[..., 0]
-        heat = tf.sigmoid(logits)[..., 0]
+        heat = tf.sigmoid(logits)
         object_pixel = foreground > self.foreground_threshold
-        peak = object_pixel & (heat > self.center_threshold) & (logits == highest)[..., 0]
-        offset = outputs["offset"] * _OFFSET_UNIT
+        # On logits, because the probability saturates and would make plateaus of one height.
+        highest = votes.highest_around(logits, distance=self.center_distance)
+        peak = object_pixel & (heat > self.center_threshold) & (logits == highest)
         # The id of what votes for a peak is the peak's number in reading order.
-        count = tf.cumsum(tf.reshape(tf.cast(peak, tf.int32), [shape[0], -1]), axis=1)
-        peaks = tf.where(peak, tf.reshape(count, shape[:3]), 0)
-
-        labels = tf.map_fn(
-            lambda maps: _group(*maps),
-            (peak, object_pixel, offset),
-            fn_output_signature=tf.TensorSpec([None, None], tf.int32),
-        )
-        labels = tf.reshape(labels, shape[:3])
+        count = tf.cumsum(tf.reshape(tf.cast(peak, tf.int32), [tf.shape(peak)[0], -1]), axis=1)
+        peaks = tf.where(peak, tf.reshape(count, tf.shape(peak)), 0)
+        offset = outputs["offset"] * _OFFSET_UNIT
+        labels = votes.join_nearest(peaks, offset, object_pixel)
         return numbered(labels, foreground, peaks, heat, self.min_area)
-
-
-def _group(peak: tf.Tensor, object_pixel: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
-    """Gives every object pixel the number of the centre nearest to the place it points at."""
-    centers = tf.cast(tf.where(peak), tf.float32)  # [K, 2]
-    pixels = tf.where(object_pixel & tf.reduce_any(peak))  # [P, 2], none where there is no centre
-    votes = tf.cast(pixels, tf.float32) + tf.gather_nd(offset, pixels)
-    return tf.scatter_nd(pixels, _nearest(votes, centers) + 1, tf.shape(peak, tf.int64))
-
-
-def _nearest(places: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
-    """Returns for each of `places` `[P, 2]` the index `[P]` int32 of its nearest of `[K, 2]`."""
-    # One centre beyond everything, so that argmin has something to look at where there is none.
-    centers = tf.pad(centers, [[0, 1], [0, 0]], constant_values=1e9)
-    size = tf.maximum(1, _PAIRS // tf.shape(centers)[0])
-    num_chunks = tf.maximum(1, -(-tf.shape(places)[0] // size))
-
-    def look(chunk: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        part = places[chunk * size : (chunk + 1) * size]
-        # Differences before squares: |c|^2 - 2 v.c loses whole pixels in float32 on large images.
-        y, x = (part[:, None, axis] - centers[None, :, axis] for axis in (0, 1))
-        return chunk + 1, found.write(chunk, tf.argmin(y * y + x * x, -1, tf.int32))
-
-    found = tf.TensorArray(tf.int32, num_chunks, infer_shape=False, element_shape=[None])
-    _, found = tf.while_loop(lambda chunk, _: chunk < num_chunks, look, (0, found))
-    return found.concat()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfseg.kernels.runs import find_runs
+
 _NONE = 2**31 - 1  # above every id
 
 
@@ -15,30 +17,35 @@ def components(mask: tf.Tensor) -> tf.Tensor:
 
     In every image from 1, by the first pixel in reading order, as `scipy.ndimage.label` does.
 
-    Source: Zhang et al., FastSV (2020), arXiv 1910.05971: every pixel points at a lower one of its
-    piece; pointers are followed, and moved to the lowest neighbour's, until nothing changes.
+    Source: Zhang et al., FastSV (2020), arXiv 1910.05971: every run of pixels points at a lower one
+    of its piece; pointers are followed, and moved to the lowest neighbour's, until nothing changes.
     """
-    shape = tf.shape(mask)
-    flat = tf.reshape(mask, [-1])
-    pixels = tf.cast(tf.where(flat)[:, 0], tf.int32)
-    own = tf.range(tf.size(pixels))
-    rank = tf.reshape(tf.cumsum(tf.cast(flat, tf.int32)) - 1, shape)
-    sides = tf.stack(_neighbours(tf.where(mask, rank, _NONE), fill=_NONE))
-    sides = tf.gather(tf.reshape(sides, [4, -1]), pixels, axis=1)
-    sides = tf.where(sides == _NONE, own, sides)  # [4, P]: who is beside; oneself where nobody is
+    runs = find_runs(mask)
+    # Two runs below each other are joined once, where the later of them begins.
+    below = mask[:, 1:] & mask[:, :-1] & (runs.begins[:, 1:] | runs.begins[:, :-1])
+    upper, lower = (
+        tf.boolean_mask(numbers, below) for numbers in (runs.of[:, :-1], runs.of[:, 1:])
+    )
+    sides, others = tf.concat([upper, lower], axis=0), tf.concat([lower, upper], axis=0)
+    own = tf.range(tf.size(runs.row))
 
     def move(root: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        lowest = tf.minimum(root, tf.reduce_min(tf.gather(root, sides), axis=0))
-        offered = tf.math.unsorted_segment_min(lowest, root, tf.size(pixels))
-        hooked = tf.minimum(lowest, offered)
+        offered, root_of_side = tf.gather(root, others), tf.gather(root, sides)
+        hooked = root
+        for place in (sides, root_of_side):
+            lowest = tf.math.unsorted_segment_min(offered, place, tf.size(own))
+            hooked = tf.minimum(hooked, lowest)
         jumped = tf.gather(hooked, hooked)
         jumped = tf.gather(jumped, jumped)
         return jumped, tf.reduce_any(jumped != root)
 
     root, _ = tf.while_loop(lambda _, changed: changed, move, (own, tf.constant(True)))
-    first = tf.reshape(_scatter(pixels, tf.cast(root == own, tf.int32), shape), [shape[0], -1])
-    number = tf.gather(tf.reshape(tf.cumsum(first, axis=1), [-1]), tf.gather(pixels, root))
-    return _scatter(pixels, number, shape)
+    first = tf.cast((root == own) & runs.value, tf.int32)
+    before = tf.cumsum(
+        tf.math.unsorted_segment_sum(first, runs.image, tf.shape(mask)[0]), exclusive=True
+    )
+    number = tf.gather(tf.cumsum(first), root) - tf.gather(before, runs.image)
+    return tf.gather(tf.where(runs.value, number, 0), runs.of)
 
 
 def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = _NONE) -> tf.Tensor:
@@ -75,8 +82,3 @@ def _neighbours(values: tf.Tensor, *, fill: int) -> list[tf.Tensor]:
         padded[:, 1:-1, 2:],
         padded[:, 2:, 1:-1],
     ]
-
-
-def _scatter(pixels: tf.Tensor, values: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    flat = tf.scatter_nd(pixels[:, None], values, tf.reduce_prod(shape)[None])
-    return tf.reshape(flat, shape)

@@ -1,7 +1,8 @@
 """Geometry of instances from their ids, for all instances of a batch at once.
 
-No loop over ids: pixels are grouped by (image, id) and reduced by segment operations, so a thousand
-instances cost what ten do. Ids may be any int32; 0 is background and negative pixels are ignored.
+No loop over ids: runs of pixels are grouped by (image, id) and reduced by segment operations, so a
+thousand instances cost what ten do. Ids may be any int32; 0 is background and negative pixels are
+ignored.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfseg.kernels.runs import Runs, find_runs
+
 
 class Centers(NamedTuple):
-    """Of each pixel's own instance: offset `[B, H, W, 2]` float32, area `[B, H, W]` float32.
+    """Of each pixel's own instance: `[B, H, W]` float32 each, 0 outside instances.
 
-    `offset` leads from the pixel to the centre of its instance, (dy, dx) in pixels; `area` is the
-    instance's, in pixels. Both are 0 outside instances.
+    `y` and `x` lead from the pixel to the centre of its instance, in pixels; `area` is the
+    instance's, in pixels.
     """
 
-    offset: tf.Tensor
+    y: tf.Tensor
+    x: tf.Tensor
     area: tf.Tensor
 
 
@@ -28,27 +32,38 @@ def centers(labels: tf.Tensor) -> Centers:
     The centre is the pixel of the instance that is nearest to its centroid, so that it lies on the
     instance even where the instance is bent. Ties go to the first pixel in reading order.
     """
-    batch, height, width = tf.unstack(tf.shape(labels))
-    pixels, group, num = _groups(labels)
-    place = tf.stack([pixels // width % height, pixels % width], axis=-1)  # [P, 2]
-    place = tf.cast(place, tf.int64)
-    area = tf.math.unsorted_segment_sum(tf.ones_like(place[:, 0]), group, num)
-    total = tf.math.unsorted_segment_sum(place, group, num)
-    # The squared distance to the centroid, total / area, times area and less what all pixels of the
+    runs = find_runs(labels)
+    instance, num = _instances(runs)
+    row, first, last = (tf.cast(value, tf.int64) for value in (runs.row, runs.first, runs.last))
+    length = last - first + 1
+    area, total_row, total_column = (
+        tf.math.unsorted_segment_sum(value, instance, num)
+        for value in (length, row * length, (first + last) * length // 2)
+    )
+    own_area, own_row, own_column = (
+        tf.gather(value, instance) for value in (area, total_row, total_column)
+    )
+    # The pixel of the run that is nearest to the centroid; of two as near, the left one.
+    column = (2 * own_column + own_area - 1) // (2 * own_area)
+    column = tf.clip_by_value(column, first, last)
+    # Its squared distance to the centroid, total / area, times area and less what all pixels of the
     # instance share. In whole numbers, because float32 loses pixels in sums over large instances
     # and decides ties by rounding.
-    square = tf.gather(area, group) * tf.reduce_sum(place**2, axis=-1)
-    distance = square - 2 * tf.reduce_sum(place * tf.gather(total, group), axis=-1)
-    closest = tf.math.unsorted_segment_min(distance, group, num)
-    candidate = tf.where(
-        distance <= tf.gather(closest, group), tf.range(tf.size(pixels)), tf.size(pixels)
-    )
-    center = tf.gather(place, tf.math.unsorted_segment_min(candidate, group, num))
-    offset = tf.gather(center, group) - place
-
+    distance = own_area * (row**2 + column**2) - 2 * (row * own_row + column * own_column)
+    closest = tf.gather(tf.math.unsorted_segment_min(distance, instance, num), instance)
+    number = tf.range(tf.size(instance))
+    candidate = tf.where(distance == closest, number, tf.size(instance))
+    center = tf.gather(tf.math.unsorted_segment_min(candidate, instance, num), instance)
+    # Along a run the way to the centre falls by one column a pixel, and nothing else changes.
+    start = tf.cast(tf.gather(column, center) - first, tf.float32)
+    x = tf.ragged.range(start, start - tf.cast(length, tf.float32), -1.0).flat_values
+    about = tf.stack([tf.gather(row, center) - row, own_area], axis=-1)
+    about = tf.gather(tf.cast(about, tf.float32), runs.of)
     return Centers(
-        offset=_spread(offset, pixels, labels),
-        area=_spread(tf.gather(area, group), pixels, labels),
+        *(
+            tf.where(labels > 0, value, 0.0)
+            for value in (about[..., 0], tf.reshape(x, tf.shape(labels)), about[..., 1])
+        )
     )
 
 
@@ -59,10 +74,7 @@ def interior(labels: tf.Tensor) -> tf.Tensor:
     instance that would have no interior has all of its pixels in it.
     """
     inner = (labels > 0) & _alike(labels, [(0, 1), (1, 0), (1, 2), (2, 1)])
-    pixels, group, num = _groups(labels)
-    has = tf.cast(tf.gather(tf.reshape(inner, [-1]), pixels), tf.int32)
-    has = tf.gather(tf.math.unsorted_segment_max(has, group, num), group)
-    return inner | ((_spread(has, pixels, labels) == 0) & (labels > 0))
+    return inner | ((_largest(tf.cast(inner, tf.float32), labels) == 0) & (labels > 0))
 
 
 def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
@@ -80,21 +92,32 @@ def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
     ignored = labels < 0
 
     def erode(step: tf.Tensor, left: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        gone = tf.cast(~(left | ignored), tf.float32)[..., None]
-        rows = tf.nn.max_pool2d(gone, [3, 1], 1, "SAME")
-        columns = tf.nn.max_pool2d(gone, [1, 3], 1, "SAME")
-        diamond = tf.maximum(rows, columns)
-        reached = tf.where(step % 2 == 0, tf.nn.max_pool2d(rows, [1, 3], 1, "SAME"), diamond)
-        return step + 1, left & (reached[..., 0] == 0), total + tf.cast(left, tf.float32)
+        gone = ~(left | ignored)
+        rows = _beside(gone, axis=1)
+        # The odd steps by a diamond, the even ones by a square
+        reached = tf.cond(
+            step % 2 == 0,
+            lambda: _beside(rows, axis=2),
+            lambda: rows | _beside(gone, axis=2),
+        )
+        return step + 1, left & ~reached, total + tf.cast(left, tf.float32)
 
     def goes_on(step: tf.Tensor, left: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         return (step < limit) & tf.reduce_any(left)
 
     _, _, total = tf.while_loop(goes_on, erode, (1, left, tf.cast(inside, tf.float32)))
-    pixels, group, num = _groups(labels)
-    own = tf.gather(tf.reshape(total, [-1]), pixels)
-    deepest = tf.math.unsorted_segment_max(own, group, num)
-    return _spread(own / tf.gather(deepest, group), pixels, labels)
+    return tf.math.divide_no_nan(total, _largest(total, labels))
+
+
+def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
+    """Returns `mask` `[B, H, W]` bool with the pixels before and after its own along `axis`."""
+    around = [[0, 0], [0, 0], [0, 0]]
+    around[axis] = [1, 1]
+    padded = tf.pad(mask, around)
+    before, after = (
+        (padded[:, :-2], padded[:, 2:]) if axis == 1 else (padded[:, :, :-2], padded[:, :, 2:])
+    )
+    return tf.ensure_shape(before | mask | after, mask.shape)
 
 
 def _alike(labels: tf.Tensor, places: list[tuple[int, int]]) -> tf.Tensor:
@@ -106,20 +129,20 @@ def _alike(labels: tf.Tensor, places: list[tuple[int, int]]) -> tf.Tensor:
     return tf.ensure_shape(alike, labels.shape)  # which slices of unknown sizes have lost
 
 
-def _groups(labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the places of all pixels of instances in flat `labels`, their groups, how many."""
-    batch, height, width = tf.unstack(tf.shape(labels))
-    position = tf.range(batch * height * width)
-    flat = tf.reshape(labels, [-1])
-    pixels = tf.boolean_mask(position, flat > 0)
-    image = tf.cast(pixels // (height * width), tf.int64)
-    key = image * 2**31 + tf.cast(tf.gather(flat, pixels), tf.int64)
-    unique, group = tf.unique(key)
-    return pixels, group, tf.size(unique)
+def _instances(runs: Runs) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the number `[R]` int32 of the instance that a run is part of, and how many there are.
+
+    What is background, or ignored, in an image counts as an instance too.
+    """
+    key = tf.cast(runs.image, tf.int64) * 2**32 + tf.cast(runs.value, tf.int64)
+    unique, instance = tf.unique(key)
+    return instance, tf.size(unique)
 
 
-def _spread(values: tf.Tensor, pixels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Returns `values` `[P, ...]` as a float32 map of the shape of `labels`, 0 elsewhere."""
-    rest = values.shape[1:]
-    flat = tf.scatter_nd(pixels[:, None], tf.cast(values, tf.float32), [tf.size(labels), *rest])
-    return tf.reshape(flat, tf.concat([tf.shape(labels), rest], axis=0))
+def _largest(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Returns for every pixel the largest of `values` `[B, H, W]` in its own instance."""
+    runs = find_runs(labels)
+    instance, num = _instances(runs)
+    of_run = tf.math.segment_max(tf.reshape(values, [-1]), tf.reshape(runs.of, [-1]))
+    of_instance = tf.math.unsorted_segment_max(of_run, instance, num)
+    return tf.gather(tf.gather(of_instance, instance), runs.of)
