@@ -57,14 +57,11 @@ def centers(labels: tf.Tensor) -> Centers:
     # Along a run the way to the centre falls by one column a pixel, and nothing else changes.
     start = tf.cast(tf.gather(column, center) - first, tf.float32)
     x = tf.ragged.range(start, start - tf.cast(length, tf.float32), -1.0).flat_values
-    about = tf.stack([tf.gather(row, center) - row, own_area], axis=-1)
+    inside = tf.cast(runs.value > 0, tf.int64)
+    about = tf.stack([(tf.gather(row, center) - row) * inside, own_area * inside], axis=-1)
     about = tf.gather(tf.cast(about, tf.float32), runs.of)
-    return Centers(
-        *(
-            tf.where(labels > 0, value, 0.0)
-            for value in (about[..., 0], tf.reshape(x, tf.shape(labels)), about[..., 1])
-        )
-    )
+    x = tf.where(labels > 0, tf.reshape(x, tf.shape(labels)), 0.0)
+    return Centers(about[..., 0], x, about[..., 1])
 
 
 def interior(labels: tf.Tensor) -> tf.Tensor:
