@@ -1,6 +1,6 @@
 """How well a network trained from nothing for some minutes on a CPU finds nuclei of every kind.
 
-    python benchmarks/accuracy.py FOLDER --work DIR --to benchmarks/results/accuracy.json
+    python benchmarks/accuracy.py FOLDER --work DIR --head HEAD --to FILE
 
 FOLDER is stage 1 of the 2018 Data Science Bowl (BBBC038) in two parts, train/ and val/, each with
 images/, labels/ (16-bit ids) and kinds.csv, whose columns `name` and `kind` (dark, coloured,
@@ -22,7 +22,7 @@ import pandas as pd
 from common import machine
 
 import tfseg
-from tfseg.config import to_dict
+from tfseg.config import HEADS, to_dict
 from tfseg.whole import write_whole
 
 FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
@@ -42,12 +42,12 @@ AUGMENT = (
 )
 
 
-def main(folder: Path, *, work: Path, steps: int, to: Path | None) -> None:
+def main(folder: Path, *, work: Path, head: str, steps: int, to: Path | None) -> None:
     """Trains, scores, prints the table and writes the figures."""
     config = tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=160),
         augment=AUGMENT,
-        model=tfseg.ModelConfig(filters=(32, 64, 96, 128, 128)),
+        model=tfseg.ModelConfig(head=head, filters=(32, 64, 96, 128, 128)),
         train=tfseg.TrainConfig(
             steps=steps, batch_size=6, warmup_steps=min(50, steps), checkpoint_every=1000
         ),
@@ -111,6 +111,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--work", type=Path, required=True, metavar="DIR", help="train/, val/ and run/"
     )
+    parser.add_argument("--head", choices=HEADS, default="center_offset")
     parser.add_argument("--steps", type=int, default=3600)
     parser.add_argument("--to", type=Path, metavar="FILE", help="writes JSON")
     main(**vars(parser.parse_args()))
