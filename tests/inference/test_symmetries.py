@@ -62,5 +62,7 @@ def test_a_segmenter_that_averages_gives_a_turned_image_the_turned_instances(nea
     turned = segmenter.predict(np.rot90(image).copy())
     assert len(found.scores) > 3
     foreground = np.rot90(found.label > 0)
-    assert (foreground == (turned.label > 0)).mean() > 0.999
+    # Of two peaks as near, the first in reading order has a pixel, which a turn changes; it may
+    # decide whether an instance is large enough to stay.
+    assert (foreground == (turned.label > 0)).mean() > 0.995
     assert not np.array_equal(near_sighted().predict(image).label > 0, found.label > 0)
