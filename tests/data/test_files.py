@@ -65,7 +65,7 @@ def test_a_data_set_elsewhere_has_the_bytes_of_one_here_and_is_sound(
 
 def test_training_elsewhere_reads_what_it_reads_here(files, local, remote):
     dataset = convert(files, str(remote), shard_size=3)
-    config = RunConfig(data=DataConfig(crop_size=32), train=TrainConfig(batch_size=2))
+    config = RunConfig(data=DataConfig(crop_size=32), augment=(), train=TrainConfig(batch_size=2))
     seen = [
         np.concatenate(
             [
