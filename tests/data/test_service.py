@@ -70,7 +70,9 @@ def taken(batches: tf.data.Dataset, count: int) -> list[np.ndarray]:
     ]
 
 
-@pytest.mark.parametrize(("number", "first_step"), [(1, 0), (2, 0), (2, 3)])
+@pytest.mark.parametrize(
+    ("number", "first_step"), [(2, 3), pytest.param(1, 0, marks=pytest.mark.slow)]
+)
 def test_batches_are_those_of_a_training_without_servers_bit_for_bit(
     dataset, two, number, first_step
 ):
@@ -85,6 +87,7 @@ def test_batches_are_those_of_a_training_without_servers_bit_for_bit(
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_host_gets_its_part_of_every_batch(dataset, two):
     config, head = configured(*two), CenterOffset()
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, copy_paste=0.0))
@@ -105,6 +108,7 @@ def test_where_no_server_is_one_is_told_at_once(dataset):
             service.training_batches(dataset, configured(address), CenterOffset())
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_an_error_that_names_the_command_which_finds_it(dataset, two, tmp_path):
     copy = tfseg.Dataset.open(shutil.copytree(dataset.path, tmp_path / "data"))
     index = Index.of(copy, "train")

@@ -15,8 +15,8 @@ from tfseg.checks import InputError
 from tfseg.data.files import Place
 from tfseg.data.writer import Contents, Parts, Source, write_shard
 
-# In the text of what a runner raises: errors of its workers come in those of its own.
-_REFUSED = re.compile(r"InputError: (.*?)(?: \[while running .*|\\n.*)?$", re.MULTILINE)
+# Runners add the step to what a worker raises, and may raise it as a text in an error of theirs.
+_REFUSED = re.compile(r"InputError: (.*?)(?: \[while running|\\n|$)", re.MULTILINE)
 
 
 def write_shards(
@@ -46,9 +46,9 @@ def write_shards(
     try:
         with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
             shards = pipeline | beam.Create([(name, list(part)) for name, part in parts.items()])
-            _ = shards | beam.Reshuffle() | beam.Map(write)
+            _ = shards | beam.Reshuffle() | "write" >> beam.Map(write)
     except Exception as error:
-        if found := _REFUSED.search(str(error)):
+        if found := _REFUSED.search(f"{type(error).__name__}: {error}"):
             raise InputError(found[1]) from error
         raise
 
