@@ -1,10 +1,10 @@
-"""What it costs to keep images as PNG, raw or as JPEG: bytes on disk, and time to decode.
+"""What each way to store images costs: bytes on disk, and time to decode.
 
     python benchmarks/store.py         # writes benchmarks/results/store.json
 
-The embedded images, decoded by TensorFlow in a `tf.data` pipeline with one thread. `png` is what a
-data set has (zlib level 3), `png 9` the smallest, `raw` the bytes of the pixels, `jpeg 95` a JPEG
-of that quality, which changes pixels. `label` is what comes with each of them: the ids as PNG.
+The embedded images as `tfseg convert --store` stores them, decoded as training does, in a `tf.data`
+pipeline with one thread. `png` is the default (zlib level 3), `png 9` the smallest, which there is
+no option for. `label` is what comes with each of them: the ids as PNG.
 """
 
 from __future__ import annotations
@@ -14,44 +14,51 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import tensorflow as tf
 from common import interleaved, machine
 
 import tfseg
-from tfseg.data import images, records
+from tfseg.data import images, pictures, records
+from tfseg.data.pictures import Picture
 
 RESULTS = Path(__file__).parent / "results" / "store.json"
 SETS = {"fluorescence, grey": ("train", 1), "stained, RGB": ("other", 3)}
 
 
-def encoded(pictures: list[np.ndarray], labels: list[np.ndarray]) -> dict[str, list[bytes]]:
+def encoded(
+    shown: list[np.ndarray], labels: list[np.ndarray], files: list[bytes]
+) -> dict[str, list[Picture]]:
     """Returns every picture in every way."""
+    ways = {
+        store: [
+            pictures.encode(picture, store, original=file)
+            for picture, file in zip(shown, files, strict=True)
+        ]
+        for store in ("png", "raw", "jpeg:95", "original")
+    }
     parsed = [
         tf.train.Example.FromString(records.encode("", *pair)).features.feature
-        for pair in zip(pictures, labels, strict=True)
+        for pair in zip(shown, labels, strict=True)
     ]
-    return {
-        "png": [features["image"].bytes_list.value[0] for features in parsed],
-        "png 9": [imagecodecs.png_encode(each.squeeze(), level=9) for each in pictures],
-        "raw": [each.tobytes() for each in pictures],
-        "jpeg 95": [imagecodecs.jpeg8_encode(each.squeeze(), level=95) for each in pictures],
-        "label": [features["label"].bytes_list.value[0] for features in parsed],
-    }
+    ids = [Picture("png", features["label"].bytes_list.value[0]) for features in parsed]
+    smallest = [Picture("png", pictures.png(each, 9)) for each in shown]
+    return ways | {"png 9": smallest, "label": ids}
 
 
-def decoding(kind: str, data: list[bytes], sizes: list[tuple[int, ...]]) -> Callable[[], None]:
+def decoding(kind: str, stored: list[Picture], shapes: list[tuple[int, ...]]) -> Callable[[], None]:
     """Returns a call that decodes all of it."""
+    formats = {picture.format for picture in stored}
 
-    def decode(content: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        if kind == "raw":
-            return tf.reshape(tf.io.decode_raw(content, tf.uint8), size)
-        if kind == "jpeg 95":
-            return tf.io.decode_jpeg(content)
-        return tf.io.decode_png(content, dtype=tf.uint16 if kind == "label" else tf.uint8)
+    def decode(data: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        if kind == "label":
+            return tf.io.decode_png(data, dtype=tf.uint16)
+        features = {"image": data, "height": size[0], "width": size[1]}
+        return pictures.read(features, list(formats), channels=shapes[0][-1], dtype="uint8")
 
-    dataset = tf.data.Dataset.from_tensor_slices((data, np.array(sizes, np.int32))).map(decode)
+    sizes = np.array([shape[:2] for shape in shapes], np.int64)
+    dataset = tf.data.Dataset.from_tensor_slices(([each.data for each in stored], sizes))
+    dataset = dataset.map(decode)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     dataset = dataset.with_options(options)
@@ -68,21 +75,21 @@ def main(*, rounds: int, to: Path) -> None:
     results = {}
     for name, (folder, channels) in SETS.items():
         root = tfseg.sample.path() / folder
-        pictures = [images.read_image(path) for path in images.list_images(root / "images")]
-        pictures = [images.to_channels(each, channels) for each in pictures]
+        files = images.list_images(root / "images")
+        shown = [images.to_channels(images.read_image(path), channels) for path in files]
         labels = [images.read_label(path) for path in images.list_images(root / "labels")]
-        ways = encoded(pictures, labels)
-        sizes = [each.shape for each in pictures]
-        calls = {kind: decoding(kind, data, sizes) for kind, data in ways.items()}
-        megapixels = sum(each.shape[0] * each.shape[1] for each in pictures) / 1e6
+        ways = encoded(shown, labels, [path.read_bytes() for path in files])
+        shapes = [each.shape for each in shown]
+        calls = {kind: decoding(kind, stored, shapes) for kind, stored in ways.items()}
+        megapixels = sum(each.shape[0] * each.shape[1] for each in shown) / 1e6
         times = interleaved(calls, rounds=rounds)
         results[name] = {
             kind: {
-                "bytes_per_pixel": sum(map(len, data)) / megapixels / 1e6,
+                "bytes_per_pixel": sum(len(each.data) for each in stored) / megapixels / 1e6,
                 "milliseconds_per_megapixel": 1000 * times[kind]["seconds"] / megapixels,
                 "interquartile_range": 1000 * times[kind]["interquartile_range"] / megapixels,
             }
-            for kind, data in ways.items()
+            for kind, stored in ways.items()
         }
         for kind, figures in results[name].items():
             print(name, kind, *(f"{figure:.2f}" for figure in figures.values()), sep=" | ")

@@ -57,6 +57,16 @@ def test_every_value_has_its_dotted_name():
         ({"data": {"crop_size": 31}}, "crop_size must be a whole number in"),
         ({"data": {"crop_size": 0}}, r"data.crop_size must be a whole number in \[32, 8192\]"),
         ({"data": {"foreground_share": 1.5}}, r"data.foreground_share must be a number in \[0, 1"),
+        ({"data": {"service": "grpc://a:1"}}, r"data.service must be a list, such as \[grpc://loc"),
+        (
+            {"data": {"service": ["a:1"]}},
+            r"Each of data.service must be grpc://HOST:PORT; got 'a:1",
+        ),
+        ({"data": {"service": ["grpc://a:0"]}}, r"must be grpc://HOST:PORT; got 'grpc://a:0'"),
+        (
+            {"data": {"service": ["grpc://a:1"], "on_corrupt": "skip"}},
+            "data.on_corrupt skip counts damaged records where training runs",
+        ),
         ({"model": {"architecture": "Unett"}}, "model.architecture .* Did you mean 'Unet'?"),
         ({"model": {"head": "centre_offset"}}, "model.head .* Did you mean 'center_offset'?"),
         ({"model": {"decoder_filters": [8, 8]}}, r"must be 5 numbers, one a stage; got \(8, 8\)"),

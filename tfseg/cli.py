@@ -98,13 +98,17 @@ def _one_line(message: str) -> str:
     return " ".join(message.split())
 
 
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"tfseg.commands.{command.replace('-', '_')}")
+
+
 def _parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
     """Returns the subcommand's module and the arguments of its `run`."""
     if not arguments:
         raise InputError(f"name a command: {', '.join(COMMANDS)}. See tfseg --help.")
     parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
     subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
-    modules = {name: importlib.import_module(f"tfseg.commands.{name}") for name in COMMANDS}
+    modules = {name: _module(name) for name in COMMANDS}
     for name, module in modules.items():
         purpose = module.__doc__.partition("\n")[0]
         subparser = options.Parser(description=module.__doc__)

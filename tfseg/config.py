@@ -7,6 +7,7 @@ the same names as these classes, and an unknown name is refused with the nearest
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,8 @@ class DataConfig:
             [0, 1].
         copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
             (see `augment.CopyPaste`).
+        service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the
+            training batches, the same ones in the same order; none makes them here.
         on_corrupt: what a damaged record does: fail, or skip, which takes the next whole one in its
             place and warns.
     """
@@ -46,12 +49,25 @@ class DataConfig:
     foreground_share: float = 0.5
     copy_paste: float = 0.0
     on_corrupt: str = "fail"
+    service: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         checks.whole("data.crop_size", self.crop_size, low=32, high=8192)
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.in_range("data.copy_paste", self.copy_paste, low=0.0, high=1.0)
         checks.one_of("data.on_corrupt", self.on_corrupt, ("fail", "skip"))
+        _listed("data.service", self.service, "[grpc://localhost:5050]")
+        for server in self.service:
+            if not re.fullmatch(r"grpc://[^/\s]+:[1-9]\d*", str(server)):
+                raise checks.InputError(
+                    f"Each of data.service must be grpc://HOST:PORT; got {server!r}. Take what "
+                    "tfseg serve-data prints."
+                )
+        if self.service and self.on_corrupt == "skip":
+            raise checks.InputError(
+                "data.on_corrupt skip counts damaged records where training runs; with "
+                "data.service it must be fail. Take them out by converting again."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

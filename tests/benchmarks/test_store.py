@@ -15,7 +15,7 @@ def test_the_benchmark_measures_every_way_on_both_sets(run, tmp_path):
     report = json.loads(path.read_text(encoding="utf-8"))
     assert [figures["raw"]["bytes_per_pixel"] for figures in report["results"].values()] == [1, 3]
     for figures in report["results"].values():
-        assert list(figures) == ["png", "png 9", "raw", "jpeg 95", "label"]
+        assert list(figures) == ["png", "raw", "jpeg:95", "original", "png 9", "label"]
         assert all(each["milliseconds_per_megapixel"] > 0 for each in figures.values())
         assert figures["png 9"]["bytes_per_pixel"] < figures["png"]["bytes_per_pixel"]
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg import Finding, check, convert
-from tfseg.data.records import encode, parse
+from tfseg.data.records import encode, parse, with_origin
 from tfseg.data.store import INFO_FILE, file_sha256
 
 AGAIN = "Convert the data again."
@@ -324,6 +324,15 @@ def test_a_least_side_that_is_not_that_of_the_records_is_an_error(data, side):
     edit_info(data, lambda info: info["splits"]["val"].update(min_side=side))
     message = f"min_side of the split val is {side}, but its shards have 20."
     assert check(data) == [Finding("error", INFO_FILE, message, AGAIN)]
+
+
+def test_one_group_in_two_splits_is_an_error(write, tmp_path):
+    files = write(tmp_path / "files", ["train/a1", "train/b1", "val/c1", "val/d1"])
+    data = convert(files, tmp_path / "data", groups=r"^\w").path
+    assert check(data) == []
+    rewrite(data, [with_origin(each, group="c") for each in stored(data)[:1]], num_instances=2)
+    message = "The splits train and val have images of this group."
+    assert check(data) == [Finding("error", "group c", message, "Keep it in one split.")]
 
 
 STATISTICS = {

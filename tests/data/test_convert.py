@@ -5,10 +5,13 @@ from __future__ import annotations
 import imagecodecs
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfseg
 from tfseg import convert
 from tfseg.data.images import read_image, read_label
+from tfseg.data.records import parse
+from tfseg.data.store import file_sha256
 
 
 def ids(dataset, split="train"):
@@ -34,6 +37,16 @@ def test_images_of_other_kinds_come_out_as_their_files_are(sample, tmp_path):
         label = read_label(sample / "other" / "labels" / name)
         np.testing.assert_array_equal(stored["label"], label)
     assert tfseg.check(dataset.path) == []
+
+
+def test_every_record_says_which_file_its_image_was(write, tmp_path):
+    files = write(tmp_path / "files", ["a", "b"])
+    dataset = convert(files, tmp_path / "data", groups="^.")
+    for serialized in dataset.records("train").as_numpy_iterator():
+        record, features = parse(serialized), tf.train.Example.FromString(serialized).features
+        stated = features.feature["source_sha256"].bytes_list.value[0].decode()
+        assert stated == file_sha256(files / "images" / f"{record.id}.png")
+        assert record.group == record.id
 
 
 GREY, DARK = np.full((20, 24, 1), 200, np.uint8), np.full((20, 24, 1), 300, np.uint16)

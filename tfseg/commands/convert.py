@@ -10,9 +10,11 @@ Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
 from tfseg.commands.progress import progress
@@ -36,7 +38,12 @@ def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
     add("source", metavar="SOURCE", type=Path, help="folder with the images and annotations")
-    add("destination", metavar="DEST", type=Path, help="folder of the data set, made here")
+    add(
+        "destination",
+        metavar="DEST",
+        type=Path,
+        help="folder of the data set, made here; or gs://...",
+    )
     add(
         "--format",
         choices=FORMATS,
@@ -75,6 +82,13 @@ def add_options(parser: Parser) -> None:
         type=Path,
         help="table with the columns id and split, of every image",
     )
+    add(
+        "--store",
+        metavar="FORMAT",
+        default="png",
+        help="how images are stored: png, raw (fast to read, large), jpeg:95 or another quality "
+        "(small, changes pixels), or original (the PNG and JPEG files as they are)",
+    )
     add("--shard_size", type=int, default=256, metavar="IMAGES", help="images in one file")
     add(
         "--class_name",
@@ -87,6 +101,18 @@ def add_options(parser: Parser) -> None:
         default="fail",
         help="what to do with an image that cannot be used; skip names it in DEST/skipped.csv",
     )
+    add(
+        "--runner",
+        choices=("local", "beam"),
+        default="local",
+        help="beam makes the files with Apache Beam (extra beam), on as many machines as it has",
+    )
+    add(
+        "--beam_options",
+        metavar="OPTIONS",
+        default="",
+        help="of beam, such as '--runner=FlinkRunner --flink_master=host:8081'; else it runs here",
+    )
     add("--overwrite", action="store_true", help="replace a data set that is at DEST")
 
 
@@ -97,12 +123,17 @@ def run(
     overlap: str,
     masks: str | None,
     components: bool,
+    runner: str,
+    beam_options: str,
     **options: Any,
 ) -> int:
     """Converts, and prints the splits with their counts; 1 where images were skipped."""
     from tfseg.data.convert import convert
     from tfseg.data.formats.base import Reading
 
+    if beam_options and runner != "beam":
+        raise InputError("--beam_options are of --runner beam. Give both, or neither.")
+    options["beam_options"] = shlex.split(beam_options) if runner == "beam" else None
     reading = Reading(overlap=overlap, masks=masks, components=components)
     try:
         with progress("convert") as report:
@@ -123,10 +154,10 @@ def run(
             "instances without a pixel (covered by others, outside of the image, or too small): "
             f"{info.hidden_instances}"
         )
-    print(f"data set: {destination}")
+    print(f"data set: {dataset.path}")
     if info.skipped_images:
         note(
-            f"images that could not be used, see {destination / 'skipped.csv'}: "
+            f"images that could not be used, see {dataset.path / 'skipped.csv'}: "
             f"{info.skipped_images}"
         )
     return 1 if info.skipped_images else 0

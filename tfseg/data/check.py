@@ -7,13 +7,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
 from tfseg.checks import InputError, listed
 from tfseg.data import check_sample, statistics
+from tfseg.data.files import Place
 from tfseg.data.parallel import ordered
 from tfseg.data.records import instance_ids, parse
 from tfseg.data.statistics import Counts, Statistics
@@ -40,15 +40,15 @@ class Finding:
     remedy: str
 
 
-def check(path: str | Path, *, quick: bool = False) -> list[Finding]:
+def check(path: str | Place, *, quick: bool = False) -> list[Finding]:
     """Reads a whole data set and returns what is wrong with it, in stored order.
 
     Errors: a shard is missing, was changed or cannot be read; a record does not decode, has another
     type or size than it says, an id outside [0, 2147483647] or a class that there is not; counts,
     least sides or statistics differ from dataset.json; an id of a sample twice in a split; the same
-    image in two splits. Warnings: an image without instances, very long, of one colour or nearly
-    all black or white; the same image twice in a split; an instance in several pieces, of a single
-    pixel, or so large that the label may be inverted; one id in two splits.
+    image or group in two splits. Warnings: an image without instances, very long, of one colour or
+    nearly all black or white; the same image twice in a split; an instance in several pieces, of a
+    single pixel, or so large that the label may be inverted; one id in two splits.
 
     Args:
         path: of the data set.
@@ -71,7 +71,7 @@ def check(path: str | Path, *, quick: bool = False) -> list[Finding]:
         findings += _check_split(dataset, name, split, seen)
     if not _has_errors(findings):
         findings += _check_statistics(dataset.info, seen.counts)
-    return findings + list(_check_ids(seen)) + list(_check_duplicates(seen))
+    return [*findings, *_check_ids(seen), *_check_groups(seen), *_check_duplicates(seen)]
 
 
 class _Checked(NamedTuple):
@@ -80,14 +80,19 @@ class _Checked(NamedTuple):
     num_instances: int
     counts: Counts
     digest: bytes | None
+    group: str = ""
 
 
 @dataclasses.dataclass
 class _Seen:
-    """What the records had: numbers of samples by split and id; places by digest; counts."""
+    """What the records had.
+
+    Numbers of samples by split and id, places by digest, splits by group, and counts.
+    """
 
     ids: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     images: dict[bytes, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
+    groups: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     counts: Counts = dataclasses.field(default_factory=Counter)
 
 
@@ -108,7 +113,7 @@ def _check_split(dataset: Dataset, name: str, split: SplitInfo, seen: _Seen) -> 
     return findings
 
 
-def _check_file(path: Path, shard: ShardInfo) -> Iterator[Finding]:
+def _check_file(path: Place, shard: ShardInfo) -> Iterator[Finding]:
     if not path.is_file():
         yield Finding("error", shard.name, "The file is missing.", _AGAIN)
     elif file_sha256(path) != shard.sha256:
@@ -131,6 +136,8 @@ def _check_shard(
         of_split.update(checked.counts)
         if checked.id is not None:
             seen.ids[split, checked.id] += 1
+            if checked.group:
+                seen.groups.setdefault(checked.group, []).append(split)
             if checked.digest is not None:
                 seen.images.setdefault(checked.digest, []).append((split, checked.id))
         yield from checked.findings
@@ -141,7 +148,7 @@ def _check_shard(
             yield Finding("error", shard.name, message, _AGAIN)
 
 
-def _read(path: Path, unreadable: list[Finding]) -> Iterator[bytes]:
+def _read(path: Place, unreadable: list[Finding]) -> Iterator[bytes]:
     """Yields the records of a shard; where they stop being readable, notes that and ends."""
     try:
         yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
@@ -172,7 +179,7 @@ def _check_record(
     if not check_sample.is_constant(image):  # two images of one colour are no copies
         what = f"{image.shape} {image.dtype}".encode()
         digest = hashlib.sha256(what + image.tobytes()).digest()
-    return _Checked(findings, record.id, len(ids), counts, digest)
+    return _Checked(findings, record.id, len(ids), counts, digest, record.group)
 
 
 def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
@@ -202,6 +209,13 @@ def _check_ids(seen: _Seen) -> Iterator[Finding]:
             message = f"The splits {' and '.join(names)} have a sample of this id."
             remedy = "Make sure that it is not the same image."
             yield Finding("warning", f"{names[0]}/{id}", message, remedy)
+
+
+def _check_groups(seen: _Seen) -> Iterator[Finding]:
+    for group, splits in seen.groups.items():
+        if len(names := list(dict.fromkeys(splits))) > 1:
+            message = f"The splits {' and '.join(names)} have images of this group."
+            yield Finding("error", f"group {group}", message, "Keep it in one split.")
 
 
 def _check_duplicates(seen: _Seen) -> Iterator[Finding]:

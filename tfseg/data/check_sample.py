@@ -32,6 +32,11 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
         yield f"The image has {image.shape[-1]} channels in a data set with {info.channels}."
     if image.dtype not in (np.uint8, info.dtype):
         yield f"The image is {image.dtype} in a data set of {info.dtype}."
+    if record.image_format not in info.image_formats:
+        yield (
+            f"The image is stored as {record.image_format} in a data set of "
+            f"{' and '.join(info.image_formats)}."
+        )
     if not image.shape[:2] == label.shape == (record.height, record.width):
         yield (
             f"Sizes differ: image {image.shape[:2]}, label {label.shape}, stored "

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tfseg import checks
 from tfseg.checks import InputError
-from tfseg.data import resume, splits, writer
+from tfseg.data import beam, resume, splits, writer
+from tfseg.data.files import Place, place
 from tfseg.data.formats import FORMATS, detect
-from tfseg.data.formats.base import Format, Item, Reading
+from tfseg.data.formats.base import Item, Reading
+from tfseg.data.images import load
+from tfseg.data.pictures import check_store
 from tfseg.data.resume import Skipped
 from tfseg.data.store import Dataset
 from tfseg.version import __version__
@@ -21,7 +27,7 @@ _DEFAULTS = Reading()
 
 def convert(
     source: str | Path,
-    destination: str | Path,
+    destination: str | Place,
     *,
     format: str | None = None,
     reading: Reading = _DEFAULTS,
@@ -31,9 +37,11 @@ def convert(
     split_table: str | Path | None = None,
     shard_size: int = 256,
     class_name: str | None = None,
+    store: str = "png",
     overwrite: bool = False,
     on_error: str = "fail",
     on_progress: writer.Progress | None = None,
+    beam_options: Sequence[str] | None = None,
 ) -> Dataset:
     """Converts a folder of images with instances into a data set.
 
@@ -42,7 +50,8 @@ def convert(
 
     Args:
         source: folder in one of the layouts of `tfseg.data.formats`.
-        destination: folder of the data set; new or empty.
+        destination: folder of the data set; new or empty. It may be gs://bucket/folder and the
+            like.
         format: name of the layout; found out where it is not given.
         reading: what to make of overlaps, and other choices of a format.
         val_fraction: share of the images of `train` that go to `val`, in [0, 1). Whether an image
@@ -55,20 +64,27 @@ def convert(
         split_table: a .csv file with the columns id and split, for a source without splits.
         shard_size: most images in one file, from 1 on.
         class_name: what the instances are, where the format knows no classes; else "object".
+        store: how images are stored: "png", "raw" (fast to read, large), "jpeg:95" or another
+            quality (small, changes pixels), or "original", the files themselves where they are PNG
+            or JPEG of which TensorFlow reads the same pixels, else PNG.
         overwrite: replaces a data set at `destination`, once the new one is whole.
         on_error: what to do with an image that cannot be used: "fail", or "skip", which names it in
             skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
         on_progress: called with (images done, images in all).
+        beam_options: of a pipeline of Apache Beam, such as ["--runner=FlinkRunner"], which then
+            makes the shards: the same bytes, on as many machines as it has. They must see `source`
+            and `destination` at the same paths. None: all is done here.
 
     Raises:
         InputError: a file, option or place that cannot be used; names it, the rule and the remedy.
     """
-    source, destination = Path(source), Path(destination)
+    source, destination = Path(source), place(destination)
     if class_name is not None and not class_name.strip():
         raise InputError("class_name must not be empty. Name what the instances are.")
     if format is not None:
         checks.one_of("format", format, FORMATS)
     checks.one_of("on_error", on_error, ("fail", "skip"))
+    check_store(store)
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     found = FORMATS[layout].find(source, reading)
@@ -81,15 +97,15 @@ def convert(
         found.splits, val_fraction=val_fraction, seed=seed, groups=groups, table=split_table
     )
     class_names = found.class_names or (class_name or "object",)
-    ids = {name: [item.id for item in items] for name, items in arranged.items()}
+    ids = {name: [(item.id, item.group) for item in items] for name, items in arranged.items()}
     encode = _encode if on_error == "fail" else functools.partial(_encode_or_skip, source=source)
     contents = writer.Contents(
         source,
         arranged,
-        functools.partial(encode, format=FORMATS[layout], reading=reading),
+        functools.partial(encode, layout=layout, reading=reading, store=store),
         source_format=layout,
         class_names=class_names,
-        key=resume.key(source, __version__, layout, reading, class_names, ids, on_error),
+        key=resume.key(source, __version__, layout, reading, class_names, ids, store, on_error),
     )
     return writer.write_dataset(
         contents,
@@ -97,18 +113,23 @@ def convert(
         shard_size=shard_size,
         overwrite=overwrite,
         on_progress=on_progress,
+        elsewhere=(
+            None
+            if beam_options is None
+            else functools.partial(beam.write_shards, options=beam_options)
+        ),
     )
 
 
-def _encode(item: Item, *, format: Format, reading: Reading) -> writer.Encoded:
-    return writer.encode(item.id, format.read(item, reading), name=item.image)
+def _encode(item: Item, *, layout: str, reading: Reading, store: str) -> writer.Encoded:
+    sample, original = FORMATS[layout].read(item, reading), load(item.image)
+    encoded = writer.encode(item.id, sample, name=item.image, store=store, original=original)
+    return encoded.of(item.group, hashlib.sha256(original).hexdigest())
 
 
-def _encode_or_skip(
-    item: Item, *, format: Format, reading: Reading, source: Path
-) -> writer.Encoded | Skipped:
+def _encode_or_skip(item: Item, *, source: Path, **options: Any) -> writer.Encoded | Skipped:
     try:
-        return _encode(item, format=format, reading=reading)
+        return _encode(item, **options)
     except InputError as error:
         # Below the source: the data set must not depend on where that lies.
         start_of_path = rf"(?<![^\s'\"(]){re.escape(f'{source}{os.sep}')}"

@@ -17,8 +17,9 @@ from PIL import JpegImagePlugin, PngImagePlugin
 from tfseg.checks import InputError
 
 MAX_PIXELS = 10**8  # beyond, an image and its ids no longer fit in 2 GB while they are converted
-JPEG = b"\xff\xd8\xff"
-_PNG, _NPY = b"\x89PNG\r\n\x1a\n", b"\x93NUMPY"
+MAX_BYTES = 8 * MAX_PIXELS  # RGB and alpha of 16 bits
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_NPY = b"\x93NUMPY"
 _PNG_END, _PALETTE = b"IEND\xaeB`\x82", b"\x03"
 
 # tifffile logs what it then raises; without a handler Python would print that to stderr as well.
@@ -57,10 +58,10 @@ def decode_numbers(path: Path, data: bytes) -> np.ndarray:
     """
     if data.startswith(_NPY):
         return _decode_with(_decode_npy, path, data)
-    if data.startswith(_PNG) and data[25:26] == _PALETTE:
+    if data.startswith(PNG) and data[25:26] == _PALETTE:
         return _decode_with(_decode_palette, path, data)
     numbers = decode(path, data)
-    if data.startswith(_PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
+    if data.startswith(PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
         return numbers // (255 // (2 ** data[24] - 1))
     return numbers
 
@@ -144,6 +145,11 @@ def _decode_tiff(data: bytes) -> np.ndarray:
                 f"got {' and '.join(map(str, sizes))}. Save each plane as a file of its own."
             )
         _bounded(sizes[0]["Y"], sizes[0]["X"])
+        if series[0].nbytes > MAX_BYTES:
+            raise _NotOnePicture(
+                f"must take at most {MAX_BYTES} bytes of memory; its header says "
+                f"{series[0].nbytes}. Save it with 8 or 16 bits, or cut it into tiles."
+            )
         array = series[0].asarray()
     if photometric not in _PHOTOMETRICS:
         raise _NotOnePicture(f"must be grey or RGB; got {photometric.name}. Save it as RGB.")
@@ -169,7 +175,7 @@ _PHOTOMETRICS = (
     tifffile.PHOTOMETRIC.YCBCR,
 )
 _DECODERS = {
-    _PNG: _decode_png,
+    PNG: _decode_png,
     JPEG: _decode_jpeg,
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _decode_tiff),
 }

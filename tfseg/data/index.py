@@ -7,13 +7,12 @@ payload, and a checksum of the payload (4), which TensorFlow looks at when it re
 from __future__ import annotations
 
 import dataclasses
-import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.files import Place, num_bytes, open_bytes, place
 from tfseg.data.store import Dataset
 
 _HEADER, _FOOTER = 12, 4  # bytes around a payload
@@ -67,28 +66,25 @@ class Index:
     def payload(self, record: int) -> bytes:
         """Returns the bytes of a record, damaged or not."""
         path, offset = self.paths[self.shards[record]], int(self.offsets[record])
-        with open(path, "rb") as file:
+        with open_bytes(place(path)) as file:
             file.seek(offset)
             length = int.from_bytes(file.read(_HEADER)[:8], "little")
             return file.read(length)
 
 
-def _offsets(path: Path, count: int) -> np.ndarray:
+def _offsets(path: Place, count: int) -> np.ndarray:
     """Returns where the first `count` frames of a file begin, `UNREADABLE` from a broken one on."""
-    found, headers, offset = [], [], 0
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        size = os.fstat(descriptor).st_size
+    found, headers, offset, size = [], [], 0, num_bytes(path)
+    with open_bytes(path) as file:
         while offset < size and len(found) < count:
-            header = os.pread(descriptor, _HEADER, offset)
+            file.seek(offset)
+            header = file.read(_HEADER)
             following = offset + _HEADER + int.from_bytes(header[:8], "little") + _FOOTER
             if following > size:
                 break
             found.append(offset)
             headers.append(header)
             offset = following
-    finally:
-        os.close(descriptor)
     whole = _num_whole(b"".join(headers))
     if whole == count and offset < size:
         raise InputError(

@@ -17,7 +17,6 @@ from tfseg.augment.sizes import CenterCrop
 from tfseg.config import RunConfig
 from tfseg.data import crops, reading
 from tfseg.data.index import Index
-from tfseg.data.records import decode
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
 from tfseg.kernels import normalize
@@ -32,6 +31,7 @@ def training_batches(
     head: Head,
     *,
     first_step: int = 0,
+    every: int = 1,
     host: int = 0,
     num_hosts: int = 1,
 ) -> tf.data.Dataset:
@@ -42,6 +42,7 @@ def training_batches(
         config: seed, crop size, batch size and transforms.
         head: makes the targets, after augmentation.
         first_step: the step whose batch comes first.
+        every: leaves out the batches between those of every so many steps.
         host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
         num_hosts: that train together.
 
@@ -62,6 +63,8 @@ def training_batches(
     batch_size, prepare = config.train.batch_size, preparation(dataset, config)
     count = dataset.split("train").num_images
     places = reading.positions(count, seed=random.root(config.seed), first=first_step * batch_size)
+    if every > 1:
+        places = places.batch(batch_size).shard(every, 0).unbatch()
     places = reading.host_part(places, batch_size=batch_size, host=host, num_hosts=num_hosts)
     read = reading.read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
 
@@ -93,11 +96,11 @@ def preparation(
     the sample, the `corner` of the crop, as `crops.draw` gives it, and `params`, as `Chain.sample`
     gives them.
     """
-    info, size, seed = dataset.info, config.data.crop_size, random.root(config.seed)
+    size, seed = config.data.crop_size, random.root(config.seed)
     chain, margin = ending_in_crop(from_spec(config.augment), size)
 
     def prepare(example: Example) -> tuple[Example, dict[str, Any]]:
-        sample = decode(example["record"], channels=info.channels, dtype=info.dtype)
+        sample = dataset.decode(example["record"])
         own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
         corner = crops.draw(
             sample["label"],

@@ -21,7 +21,7 @@ from tfseg.data.index import UNREADABLE, Index
 
 Example = dict[str, tf.Tensor]
 _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
-_DAMAGED = re.compile(r"InputError: (.* is damaged.*)$", re.MULTILINE)
+_REFUSED = re.compile(r"InputError: (.*)$", re.MULTILINE)
 
 
 def positions(count: int, *, seed: tf.Tensor, first: int) -> tf.data.Dataset:
@@ -122,15 +122,15 @@ def read_at(index: Index, *, on_corrupt: str) -> Callable[[Example], Example]:
 
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
-    """Raises what a pipeline says of a damaged record as an `InputError`.
+    """Raises the `InputError` of a pipeline, which TensorFlow wraps in one of its own.
 
     Raises:
-        InputError: with the shard, the number of the record in it, and its id.
+        InputError: of a damaged record with the shard, the number of the record in it, and its id.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        if found := _DAMAGED.search(error.message):
+        if found := _REFUSED.search(error.message):
             raise InputError(found[1]) from error
         raise
 

@@ -3,11 +3,14 @@
 | key           | value |
 |---------------|-------|
 | id            | UTF-8 string, unique in its split |
-| image         | PNG, 8 or 16 bit, grey or RGB |
+| image         | the picture, see `pictures` |
+| image_format  | how it is stored; absent where it is png |
 | label         | 16-bit PNG, one channel; two (low and high 16 bits) for ids above 65535 or -1 |
 | class_of      | int64 list, class of each id above 0 in their order; absent where all are 1 |
 | height, width | int64, pixels |
 | num_instances | int64, distinct ids above 0 |
+| group         | UTF-8 string, what must stay in one split; absent without groups |
+| source_sha256 | SHA-256 of the image's file in hex digits; absent without a file |
 
 An image is stored with its own channels and bits; `decode` brings it to those of the data set. Grey
 becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white stays white.
@@ -23,17 +26,19 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.data import pictures
+from tfseg.data.pictures import Picture
 from tfseg.metrics.matching import IGNORE
 
-# Of the sample's images: level 3 costs a quarter of the time of level 6, for 5 % more bytes.
-_IMAGE_LEVEL, _LABEL_LEVEL = 3, 6
+_LABEL_LEVEL = 6
 _WORD = 2**16
 _FEATURES = {
     "id": tf.io.FixedLenFeature([], tf.string),
     "image": tf.io.FixedLenFeature([], tf.string),
+    "image_format": tf.io.FixedLenFeature([], tf.string, default_value="png"),
     "label": tf.io.FixedLenFeature([], tf.string),
     "class_of": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
-    "num_instances": tf.io.FixedLenFeature([], tf.int64),
+    **{name: tf.io.FixedLenFeature([], tf.int64) for name in ("height", "width", "num_instances")},
 }
 
 
@@ -43,24 +48,33 @@ class Record(NamedTuple):
     Attributes:
         id: of the sample.
         image: `[H, W, C]` uint8 or uint16, C = 1 or 3.
+        image_format: how it is stored.
         label: `[H, W]` int64 instance ids, -1 = ignored.
         class_of: `[N]` int64, class of each id above 0 in their order, from 1 on.
         height: as stored beside the image, in pixels.
         width: alike.
         num_instances: as stored.
+        group: that must stay in one split; "" without groups.
     """
 
     id: str
     image: np.ndarray
+    image_format: str
     label: np.ndarray
     class_of: np.ndarray
     height: int
     width: int
     num_instances: int
+    group: str
 
 
 def encode(
-    id: str, image: np.ndarray, label: np.ndarray, class_of: Sequence[int] | None = None
+    id: str,
+    image: np.ndarray,
+    label: np.ndarray,
+    class_of: Sequence[int] | None = None,
+    *,
+    picture: Picture | None = None,
 ) -> bytes:
     """Makes a record; the same sample gives the same bytes.
 
@@ -69,6 +83,7 @@ def encode(
         image: `[H, W, C]` uint8 or uint16 with C = 1 or 3.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]`, class of each id above 0 in their order, from 1 on; None: all of class 1.
+        picture: the image as it is stored; None: as PNG.
 
     Raises:
         InputError: arrays of another form.
@@ -91,27 +106,47 @@ def encode(
         )
     height, width = label.shape
     num_instances = count_instances(label)
+    picture = picture or pictures.encode(image)
     features = {
         "id": _bytes(id.encode()),
-        "image": _bytes(_png(image, _IMAGE_LEVEL)),
-        "label": _bytes(_png(_words(label), _LABEL_LEVEL)),
+        "image": _bytes(picture.data),
+        "label": _bytes(pictures.png(_words(label), _LABEL_LEVEL)),
         "height": _integer(height),
         "width": _integer(width),
         "num_instances": _integer(num_instances),
     }
+    if picture.format != "png":
+        features["image_format"] = _bytes(picture.format.encode())
     if class_of is not None and set(_checked(id, class_of, num_instances)) - {1}:
         features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=class_of))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
 
-def decode(serialized: tf.Tensor, *, channels: int, dtype: str) -> dict[str, tf.Tensor]:
+def with_origin(
+    serialized: bytes, *, group: str | None = None, source_sha256: str | None = None
+) -> bytes:
+    """Returns a record with its group and the checksum of its image's file, if they are given."""
+    given = {"group": group, "source_sha256": source_sha256}
+    given = {name: text for name, text in given.items() if text is not None}
+    if not given:
+        return serialized
+    example = tf.train.Example.FromString(serialized)
+    for name, text in given.items():
+        example.features.feature[name].CopyFrom(_bytes(text.encode()))
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(
+    serialized: tf.Tensor, *, channels: int, dtype: str, formats: Sequence[str] = ("png",)
+) -> dict[str, tf.Tensor]:
     """Reads a record in the graph.
 
     Args:
         serialized: `[]` string.
         channels: of the data set, 1 or 3.
         dtype: of the data set's images, "uint8" or "uint16".
+        formats: in which its images are stored.
 
     Returns:
         `id` `[]` string, `image` `[H, W, channels]` of `dtype`, `label` `[H, W]` int32 ids with
@@ -119,7 +154,7 @@ def decode(serialized: tf.Tensor, *, channels: int, dtype: str) -> dict[str, tf.
         the order of the ids, from 1 on.
     """
     features = tf.io.parse_single_example(serialized, _FEATURES)
-    image = tf.io.decode_png(features["image"], channels=channels, dtype=tf.as_dtype(dtype))
+    image = pictures.read(features, formats, channels=channels, dtype=dtype)
     words = tf.cast(tf.io.decode_png(features["label"], dtype=tf.uint16), tf.int32)
     high = tf.bitwise.left_shift(tf.reduce_sum(words[..., 1:], axis=-1), 16)
     classes = tf.cast(features["class_of"], tf.int32)
@@ -145,20 +180,23 @@ def parse(serialized: bytes) -> Record:
     """
     try:
         features = tf.train.Example.FromString(serialized).features.feature
-        image = imagecodecs.png_decode(features["image"].bytes_list.value[0])
+        format, group = (
+            b"".join(features[name].bytes_list.value).decode() for name in ("image_format", "group")
+        )
+        picture = Picture(format or "png", features["image"].bytes_list.value[0])
         words = imagecodecs.png_decode(features["label"].bytes_list.value[0]).astype(np.int64)
         numbers = [
             int(features[key].int64_list.value[0]) for key in ("height", "width", "num_instances")
         ]
+        image = pictures.decode(picture, (numbers[0], numbers[1]))
         id = features["id"].bytes_list.value[0].decode()
         classes = np.array(features["class_of"].int64_list.value, np.int64)
     except Exception as error:  # damaged bytes fail in protobuf, in libpng or as a missing entry
         raise InputError(f"A record cannot be decoded ({error!r}). Write it again.") from error
-    image = image if image.ndim == 3 else image[..., None]
     label = words if words.ndim == 2 else words[..., 0] + _WORD * words[..., 1]
     label[label == _WORD**2 - 1] = IGNORE
     classes = classes if classes.size else np.ones(count_instances(label), np.int64)
-    return Record(id, image, label, classes, *numbers)
+    return Record(id, image, picture.format, label, classes, *numbers, group)
 
 
 def instance_ids(label: np.ndarray) -> np.ndarray:
@@ -187,12 +225,6 @@ def _words(label: np.ndarray) -> np.ndarray:
     if label.min() >= 0 and label.max() < _WORD:
         return low
     return np.stack([low, (label // _WORD % _WORD).astype(np.uint16)], axis=-1)
-
-
-def _png(array: np.ndarray, level: int) -> bytes:
-    array = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
-    # A copy: to NumPy any view one pixel wide is contiguous, to imagecodecs it is not.
-    return imagecodecs.png_encode(array.copy(order="C"), level=level)
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tfseg.data.files import Place, beside
 from tfseg.data.staging import LOCK_FILE, NOTE_SUFFIX
 from tfseg.data.statistics import Counts
 from tfseg.data.store import file_sha256
@@ -62,7 +63,7 @@ def key(source: Path, *options: Any) -> str:
     return digest.hexdigest()
 
 
-def finished(folder: Path, key: str | None) -> dict[str, Note]:
+def finished(folder: Place, key: str | None) -> dict[str, Note]:
     """Returns the notes of the finished shards by the shards' names, and removes all other files.
 
     Args:
@@ -77,7 +78,7 @@ def finished(folder: Path, key: str | None) -> dict[str, Note]:
     return notes
 
 
-def write(folder: Path, name: str, note: Note, key: str) -> None:
+def write(shard: Place, note: Note, key: str) -> None:
     """Writes the note of a shard that is on the disk; half-written it cannot be read."""
     content = {
         "key": key,
@@ -85,24 +86,29 @@ def write(folder: Path, name: str, note: Note, key: str) -> None:
         "counts": [[*entry, number] for entry, number in note.counts.items()],
         "skipped": note.skipped,
     }
-    (folder / f"{name}{NOTE_SUFFIX}").write_text(json.dumps(content), encoding="utf-8")
+    beside(shard, NOTE_SUFFIX).write_text(json.dumps(content), encoding="utf-8")
 
 
-def forget(folder: Path) -> None:
+def forget(folder: Place) -> None:
     """Removes the notes, once the data set is whole."""
-    for path in folder.glob(f"*{NOTE_SUFFIX}"):
-        path.unlink()
+    for name in _noted(folder):
+        (folder / f"{name}{NOTE_SUFFIX}").unlink()
 
 
-def _notes(folder: Path, key: str) -> Iterator[tuple[str, Note]]:
-    for path in folder.glob(f"*{NOTE_SUFFIX}"):
-        shard = path.with_name(path.name.removesuffix(NOTE_SUFFIX))
+def _notes(folder: Place, key: str) -> Iterator[tuple[str, Note]]:
+    for name in _noted(folder):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            current = content["key"] == key and content["sha256"] == file_sha256(shard)
+            content = json.loads((folder / f"{name}{NOTE_SUFFIX}").read_text(encoding="utf-8"))
+            current = content["key"] == key and content["sha256"] == file_sha256(folder / name)
         except (OSError, ValueError):  # cut short, or without its shard
             continue
         if current:
             counts = Counter({tuple(entry): number for *entry, number in content["counts"]})
             skipped = [Skipped(*each) for each in content["skipped"]]
-            yield shard.name, Note(content["sha256"], counts, skipped)
+            yield name, Note(content["sha256"], counts, skipped)
+
+
+def _noted(folder: Place) -> list[str]:
+    """Returns the names of the shards that have notes."""
+    names = [path.name for path in folder.iterdir()]
+    return [name.removesuffix(NOTE_SUFFIX) for name in names if name.endswith(NOTE_SUFFIX)]

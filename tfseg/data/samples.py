@@ -15,9 +15,11 @@ import numpy as np
 from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data import splits, writer
+from tfseg.data.files import Place, is_remote, place
 from tfseg.data.formats.base import SPLITS, Item, Sample
 from tfseg.data.images import MAX_ID, standard_type
 from tfseg.data.parallel import ordered
+from tfseg.data.pictures import check_store
 from tfseg.data.records import instance_ids
 from tfseg.data.staging import check_destination, writing
 from tfseg.data.store import Dataset
@@ -28,13 +30,14 @@ Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
 
 def convert_samples(
     samples: Samples | Mapping[str, Samples],
-    destination: str | Path,
+    destination: str | Place,
     *,
     class_names: Sequence[str] = ("object",),
     val_fraction: float = 0.0,
     seed: int = 0,
     groups: splits.Groups | None = None,
     shard_size: int = 256,
+    store: str = "png",
     overwrite: bool = False,
 ) -> Dataset:
     """Converts samples from Python into a data set.
@@ -52,28 +55,32 @@ def convert_samples(
             - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
               ids; without it all are of class 1;
             - id: a text or a number, unique in its split; without it the position.
-        destination: folder of the data set; new or empty.
+        destination: as of `convert`.
         class_names: what the instances are; class 1 is the first.
         val_fraction: as of `convert`.
         seed: as of `convert`.
         groups: as of `convert`.
         shard_size: most images in one file, from 1 on.
+        store: as of `convert`; there is no "original".
         overwrite: replaces a data set at `destination`, once the new one is whole.
 
     Raises:
         InputError: a sample, option or place that cannot be used; names it, the rule and the
             remedy.
     """
-    destination = Path(destination)
+    destination = place(destination)
     if not class_names or not all(isinstance(name, str) for name in class_names):
         raise InputError("class_names must have a name for each class. Say what the instances are.")
+    check_store(store)
+    if store == "original":
+        raise InputError("store='original' is for files; samples have none. Choose png or raw.")
     check_destination(destination, overwrite=overwrite)
     parts = samples if isinstance(samples, Mapping) else {"train": samples}
     for name in parts:
         checks.one_of("A split of the samples", name, SPLITS)
     with _spool(destination) as file:
         items = {
-            split: list(_stored(parts[split], file, destination, len(class_names)))
+            split: list(_stored(parts[split], file, destination, len(class_names), store))
             for split in SPLITS
             if split in parts
         }
@@ -94,23 +101,26 @@ def convert_samples(
         )
 
 
-def _spool(destination: Path) -> IO[bytes]:
-    """Returns a file without a name, on the disk of `destination`.
+def _spool(destination: Place) -> IO[bytes]:
+    """Returns a file without a name, on the disk of `destination` if that is on this machine.
 
     How the samples are split and how many there are is known only when all have been taken.
     """
-    parents = [path for path in Path(os.path.abspath(destination)).parents if path.is_dir()]
+    folder = None
+    if not is_remote(destination):
+        parents = Path(os.path.abspath(destination)).parents
+        folder = next(path for path in parents if path.is_dir())
     with writing(destination):
-        return tempfile.TemporaryFile(dir=parents[0], buffering=0)
+        return tempfile.TemporaryFile(dir=folder, buffering=0)
 
 
 def _stored(
-    samples: Samples, file: IO[bytes], destination: Path, num_classes: int
+    samples: Samples, file: IO[bytes], destination: Place, num_classes: int, store: str
 ) -> Iterator[Item]:
     """Writes the records of the samples into `file`, and yields where each is."""
     iterator = samples.as_numpy_iterator() if hasattr(samples, "as_numpy_iterator") else samples
     ids: set[str] = set()
-    encoded = ordered(lambda pair: _encode(*pair, num_classes), enumerate(iterator))
+    encoded = ordered(lambda pair: _encode(*pair, num_classes, store), enumerate(iterator))
     with contextlib.closing(encoded):
         for id, sample in encoded:
             if id in ids:
@@ -124,10 +134,10 @@ def _stored(
 
 
 def _load(item: Item, file: IO[bytes]) -> writer.Encoded:
-    return pickle.loads(os.pread(file.fileno(), *item.annotations))
+    return pickle.loads(os.pread(file.fileno(), *item.annotations)).of(item.group)
 
 
-def _encode(index: int, sample: Any, num_classes: int) -> tuple[str, writer.Encoded]:
+def _encode(index: int, sample: Any, num_classes: int, store: str) -> tuple[str, writer.Encoded]:
     entries = sample if isinstance(sample, Mapping) else None
     if isinstance(sample, tuple) and len(sample) == 2:
         entries = dict(zip(("image", "label"), sample, strict=True))
@@ -144,7 +154,7 @@ def _encode(index: int, sample: Any, num_classes: int) -> tuple[str, writer.Enco
             f"{list(image.shape[:2])}."
         )
     class_of = _class_of(name, entries.get("class_of"), label, num_classes)
-    return id, writer.encode(id, Sample(image, label, class_of), name=name)
+    return id, writer.encode(id, Sample(image, label, class_of), name=name, store=store)
 
 
 def _image(name: str, image: Any) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import re
@@ -26,7 +27,7 @@ def arrange(
     groups: Groups | None = None,
     table: str | Path | None = None,
 ) -> Splits:
-    """Returns the items in the splits that they shall be in, each split in its order.
+    """Returns the items, with their groups, in the splits that they shall be in, each in order.
 
     Args:
         splits: as the source has them.
@@ -47,8 +48,13 @@ def arrange(
     group_of = _groups(groups, [item.id for items in splits.values() for item in items])
     if val_fraction:
         splits = _set_aside(splits, val_fraction, seed, group_of)
+    if group_of is None:
+        return splits
     _refuse_parted(splits, group_of)
-    return splits
+    return {
+        split: [dataclasses.replace(item, group=group_of[item.id]) for item in items]
+        for split, items in splits.items()
+    }
 
 
 def _set_aside(
@@ -127,9 +133,7 @@ def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
     return {id: found[id][part] for id in ids}
 
 
-def _refuse_parted(splits: Splits, group_of: dict[str, str] | None) -> None:
-    if group_of is None:
-        return
+def _refuse_parted(splits: Splits, group_of: dict[str, str]) -> None:
     split_of: dict[str, str] = {}
     for split, items in splits.items():
         for item in items:

@@ -12,6 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.data.files import Place, is_remote
 from tfseg.data.store import INFO_FILE, SKIPPED_FILE, DatasetInfo
 
 SHARD_SUFFIX = ".tfrecord"
@@ -19,13 +20,16 @@ NOTE_SUFFIX = ".note"
 LOCK_FILE = "lock"
 
 
-def check_destination(destination: Path, *, overwrite: bool) -> None:
+def check_destination(destination: Place, *, overwrite: bool) -> None:
     """Refuses a place that is taken.
 
     Raises:
         InputError: a file, a folder with something in it, or with `overwrite` a folder with
-            anything but a data set in it.
+            anything but a data set in it, or one of another machine.
     """
+    if is_remote(destination):
+        _check_remote(destination, overwrite=overwrite)
+        return
     if not os.path.lexists(destination):
         return
     if not destination.is_dir():
@@ -54,14 +58,30 @@ def check_destination(destination: Path, *, overwrite: bool) -> None:
         )
 
 
+def _check_remote(destination: Place, *, overwrite: bool) -> None:
+    if overwrite:
+        raise InputError(
+            f"{destination} cannot be overwritten: only on this machine a data set can step aside "
+            "until another one is whole. Remove it first, or choose another place."
+        )
+    with writing(destination):
+        names = {path.name for path in destination.iterdir()} if destination.exists() else set()
+    if INFO_FILE in names or not all(map(_is_ours, names)):
+        raise InputError(
+            f"{destination} must be new or empty; it has {len(names)} entries. Choose another "
+            "folder."
+        )
+
+
 @contextlib.contextmanager
-def staged(destination: Path, *, resumable: bool = False) -> Iterator[Path]:
+def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
     """Gives a folder to write into, which becomes `destination` when the block ends well.
 
     The folder is the sibling DESTINATION.partial, locked while the block runs. What a killed run
     left in it is still there. When the block raises, whatever it is, the folder is removed and
     `destination` stays as it was. A data set at `destination` is replaced only when the new one is
-    on the disk.
+    on the disk. On another machine the folder is `destination` itself, without a lock; there it is
+    no data set before it has its dataset.json.
 
     Args:
         destination: of the data set.
@@ -70,6 +90,10 @@ def staged(destination: Path, *, resumable: bool = False) -> Iterator[Path]:
     Raises:
         InputError: cannot be written there, or another run is writing there.
     """
+    if is_remote(destination):
+        with _in_place(destination, resumable=resumable):
+            yield destination
+        return
     final = Path(os.path.realpath(destination))
     partial = final.with_name(f"{final.name}.partial")
     missing = [parent for parent in final.parents if not os.path.exists(parent)]
@@ -99,6 +123,20 @@ def staged(destination: Path, *, resumable: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def _in_place(folder: Place, *, resumable: bool) -> Iterator[None]:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException as error:
+        if not (resumable and isinstance(error, KeyboardInterrupt)):
+            with contextlib.suppress(OSError):
+                for path in folder.iterdir():  # nothing else was there
+                    path.unlink()
+        raise
+
+
+@contextlib.contextmanager
 def _locked(file: Path, destination: Path) -> Iterator[None]:
     """Holds the lock of a folder, which ends with the process, however that ends.
 
@@ -122,7 +160,7 @@ def _locked(file: Path, destination: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(destination: Path) -> Iterator[None]:
+def writing(destination: Place) -> Iterator[None]:
     """Turns the errors of a full or read-only disk into one that names the remedy.
 
     Raises:
@@ -138,8 +176,10 @@ def writing(destination: Path) -> Iterator[None]:
         ) from error
 
 
-def sync(path: Path) -> None:
-    """Waits until a file or folder is on the disk."""
+def sync(path: Place) -> None:
+    """Waits until a file or folder is on the disk; a file elsewhere is whole once it is closed."""
+    if is_remote(path):
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -158,16 +198,17 @@ def _refuse_foreign(folder: Path) -> None:
     """Refuses a place where there is anything but what a killed run may have left."""
     if not os.path.lexists(folder):
         return
-    ours = folder.is_dir() and all(
-        path.name in (INFO_FILE, SKIPPED_FILE, LOCK_FILE)
-        or path.name.removesuffix(NOTE_SUFFIX).endswith(SHARD_SUFFIX)
-        for path in folder.iterdir()
-    )
-    if not ours:
+    if not (folder.is_dir() and all(_is_ours(path.name) for path in folder.iterdir())):
         raise InputError(
             f"{folder} must be free while the data set is written; something else is there. "
             "Move it away, or choose another destination."
         )
+
+
+def _is_ours(name: str) -> bool:
+    """Says whether a killed run may have left a file of this name."""
+    own = (INFO_FILE, SKIPPED_FILE, LOCK_FILE)
+    return name in own or name.removesuffix(NOTE_SUFFIX).endswith(SHARD_SUFFIX)
 
 
 def _aside(final: Path) -> Path:

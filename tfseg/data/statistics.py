@@ -12,6 +12,7 @@ images. A count is kept by a key, whose first entry says what is counted:
 | area, pixels                          | instances of that area |
 | touching / border                     | instances beside another one / at the border |
 | overlap_pixels / hidden_instances     | as in `DatasetInfo` |
+| image_format, name                    | images stored in that format |
 | value, channels, bits, channel, value | pixels with that value in that channel of such images |
 """
 

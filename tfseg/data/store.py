@@ -16,9 +16,11 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data import records
+from tfseg.data.files import Place, place
+from tfseg.data.pictures import IMAGE_FORMATS
 from tfseg.data.statistics import Statistics
 
-SCHEMA_VERSION = "1.2"  # a reader takes every version of its own major number
+SCHEMA_VERSION = "1.3"  # a reader takes every older one of its own major number
 INFO_FILE = "dataset.json"
 SKIPPED_FILE = "skipped.csv"  # beside it, where images were left out: their files and the reasons
 
@@ -60,6 +62,8 @@ class DatasetInfo:
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
+        image_formats: how images are stored, those that occur in the order of `IMAGE_FORMATS`; only
+            "png" in a data set of an older version. (from version 1.3 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -73,6 +77,7 @@ class DatasetInfo:
     hidden_instances: int = 0
     skipped_images: int = 0
     statistics: Statistics | None = None
+    image_formats: tuple[str, ...] = ("png",)
     splits: dict[str, SplitInfo]
 
     def to_json(self) -> str:
@@ -80,7 +85,7 @@ class DatasetInfo:
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def read(cls, folder: Path) -> DatasetInfo:
+    def read(cls, folder: Place) -> DatasetInfo:
         """Reads the dataset.json of a folder.
 
         Raises:
@@ -97,15 +102,16 @@ class DatasetInfo:
             )
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            major = int(content["version"].split(".")[0])
+            version = _numbers(content["version"])
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise _damaged(path, error) from error
-        if major > int(SCHEMA_VERSION.split(".")[0]):
+        newest = _numbers(SCHEMA_VERSION)
+        if version > newest or version[0] < newest[0]:
             raise InputError(
-                f"{path} has schema version {content['version']}; this tfseg reads up to "
-                f"{SCHEMA_VERSION}. Update tfseg, or convert again with this one."
+                f"{path} has schema version {content['version']}; this tfseg reads "
+                f"{newest[0]}.0 to {SCHEMA_VERSION}. Update tfseg, or convert again with this one."
             )
         try:
             return cls._from_content(content)
@@ -114,9 +120,9 @@ class DatasetInfo:
 
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
-        # Entries that a later minor version may add are left out, those added since 1.0 may lack.
+        # Entries that were added since 1.0 may lack.
         added = {"hidden_instances": 0, "skipped_images": 0, "statistics": None}
-        content = added | content
+        content = added | {"image_formats": ["png"]} | content
         own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
             name: SplitInfo(
@@ -130,9 +136,12 @@ class DatasetInfo:
         checks.one_of("dtype", own["dtype"], ("uint8", "uint16"))
         if own["channels"] not in (1, 3):
             raise ValueError(f"channels {own['channels']}")
+        for format in own["image_formats"]:
+            checks.one_of("image_formats", format, IMAGE_FORMATS)
         if own["statistics"] is not None:
             own["statistics"] = Statistics.from_content(own["statistics"])
-        return cls(**own | {"splits": splits, "class_names": tuple(own["class_names"])})
+        lists = {name: tuple(own[name]) for name in ("class_names", "image_formats")}
+        return cls(**own | lists | {"splits": splits})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,17 +153,17 @@ class Dataset:
         info: what is in it.
     """
 
-    path: Path
+    path: Place
     info: DatasetInfo
 
     @classmethod
-    def open(cls, path: str | Path) -> Dataset:
-        """Opens the data set in the folder `path`.
+    def open(cls, path: str | Place) -> Dataset:
+        """Opens the data set in the folder `path`, which may be gs://bucket/folder and the like.
 
         Raises:
             InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
         """
-        return cls(Path(path), DatasetInfo.read(Path(path)))
+        return cls(place(path), DatasetInfo.read(place(path)))
 
     def split(self, name: str) -> SplitInfo:
         """Returns what is in one split.
@@ -173,7 +182,7 @@ class Dataset:
         """
         return tf.data.TFRecordDataset([str(path) for path in self.shard_paths(split)])
 
-    def shard_paths(self, split: str) -> list[Path]:
+    def shard_paths(self, split: str) -> list[Place]:
         """Returns the files of a split, in order.
 
         Raises:
@@ -191,25 +200,38 @@ class Dataset:
         Raises:
             InputError: no such split, or a shard is missing.
         """
-        return self.records(split).map(
-            lambda record: records.decode(
-                record, channels=self.info.channels, dtype=self.info.dtype
-            ),
-            num_parallel_calls=tf.data.AUTOTUNE,
+        return self.records(split).map(self.decode, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what is in one of the `records`, as `records.decode` does."""
+        return records.decode(
+            record,
+            channels=self.info.channels,
+            dtype=self.info.dtype,
+            formats=self.info.image_formats,
         )
 
 
-def file_sha256(path: Path) -> str:
+def file_sha256(path: Place) -> str:
     """Returns the SHA-256 of a file's bytes in hex digits."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _shard(entry: dict) -> ShardInfo:
     num_images, num_instances = (int(entry[key]) for key in ("num_images", "num_instances"))
+    if entry["name"] != Path(entry["name"]).name or entry["name"] == "..":
+        raise ValueError(f"a shard is a file beside it, not {entry['name']!r}")
     return ShardInfo(str(entry["name"]), num_images, num_instances, str(entry["sha256"]))
 
 
-def _damaged(path: Path, error: Exception) -> InputError:
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _damaged(path: Place, error: Exception) -> InputError:
     reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
     return InputError(f"{path} is damaged ({reason.rstrip('.')}). Convert the data again.")

@@ -7,9 +7,8 @@ import csv
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +16,12 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.checks import InputError
-from tfseg.data import records, resume, statistics
+from tfseg.data import pictures, records, resume, statistics
+from tfseg.data.files import Place
 from tfseg.data.formats.base import Sample
 from tfseg.data.images import to_channels
 from tfseg.data.parallel import ordered
+from tfseg.data.pictures import IMAGE_FORMATS
 from tfseg.data.resume import Note, Skipped
 from tfseg.data.staging import SHARD_SUFFIX, check_destination, staged, sync, writing
 from tfseg.data.statistics import Counts, Statistics
@@ -37,6 +38,7 @@ from tfseg.version import __version__
 
 Source = Any
 Progress = Callable[[int, int], None]
+Parts = dict[str, Sequence[Source]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Encoded:
 
     record: bytes
     counts: Counts
+
+    def of(self, group: str | None, source_sha256: str | None = None) -> Encoded:
+        """Returns it with what is known of where it comes from."""
+        record = records.with_origin(self.record, group=group, source_sha256=source_sha256)
+        return dataclasses.replace(self, record=record)
 
 
 class Contents(NamedTuple):
@@ -67,16 +74,20 @@ class Contents(NamedTuple):
     key: str | None = None
 
 
-def encode(id: str, sample: Sample, *, name: object) -> Encoded:
+def encode(
+    id: str, sample: Sample, *, name: object, store: str = "png", original: bytes = b""
+) -> Encoded:
     """Makes a record of a sample.
 
     Args:
         id: of the sample.
         sample: as a format reads it.
         name: of its image, for errors.
+        store: how the image is stored, as of `pictures.encode`.
+        original: alike.
 
     Raises:
-        InputError: float pixels.
+        InputError: float pixels, or pixels that cannot be stored so.
     """
     if sample.image.dtype == np.float32:
         raise InputError(
@@ -90,21 +101,35 @@ def encode(id: str, sample: Sample, *, name: object) -> Encoded:
     if sample.class_of is not None:
         ids = records.instance_ids(sample.label).tolist()
         classes = [sample.class_of[id] for id in ids]
+    picture = pictures.encode(image, store, original=original, name=name)
+    if picture.format == "jpeg":  # what is counted and found again is what is read
+        image = pictures.decode(picture, image.shape[:2])
     counts = statistics.count(image, sample.label, sample.class_of)
+    counts["image_format", picture.format] = 1
     counts["overlap_pixels",] = sample.overlap_pixels
     counts["hidden_instances",] = sample.hidden_instances
-    return Encoded(records.encode(id, image, sample.label, classes), counts)
+    return Encoded(records.encode(id, image, sample.label, classes, picture=picture), counts)
 
 
 def write_dataset(
     contents: Contents,
-    destination: Path,
+    destination: Place,
     *,
     shard_size: int,
     overwrite: bool,
     on_progress: Progress | None = None,
+    elsewhere: Callable[[Contents, Place, Parts], None] | None = None,
 ) -> Dataset:
     """Writes a data set, which is there whole or not at all.
+
+    Args:
+        contents: of it.
+        destination: folder, new or empty.
+        shard_size: most images in one file.
+        overwrite: replaces a data set at `destination`.
+        on_progress: called with (images done, images in all).
+        elsewhere: called with the folder and what each shard that is missing in it is made of, to
+            put these there by `write_shard`.
 
     Raises:
         InputError: a sample or place that cannot be used, or no instances at all.
@@ -120,6 +145,9 @@ def write_dataset(
         check_destination(destination, overwrite=overwrite)  # again: another run may have ended
         with writing(destination):
             writer = _Writer(folder, destination, contents, shard_size, on_progress)
+        if elsewhere:
+            elsewhere(contents, folder, writer.missing())
+            writer.look_for_finished()
         splits = {name: writer.write(name) for name in contents.splits}
         if not sum(info.num_instances for info in splits.values()):
             raise InputError(
@@ -131,13 +159,43 @@ def write_dataset(
     return Dataset.open(destination)
 
 
+def write_shard(
+    contents: Contents, path: Place, samples: Iterable[Encoded | Skipped], *, destination: Place
+) -> Note:
+    """Writes a shard and its note.
+
+    Raises:
+        InputError: a sample or place that cannot be used.
+    """
+    counts, skipped = Counter(), []
+    with writing(destination):
+        writer = tf.io.TFRecordWriter(str(path))
+    try:
+        for sample in samples:
+            if isinstance(sample, Skipped):
+                skipped.append(sample)
+            else:
+                with writing(destination):
+                    writer.write(sample.record)
+                counts.update(sample.counts)
+    finally:
+        with writing(destination):
+            writer.close()
+    with writing(destination):
+        sync(path)
+        note = Note(file_sha256(path), counts, skipped)
+        if contents.key is not None:
+            resume.write(path, note, contents.key)
+    return note
+
+
 class _Writer:
     """Writes shards into `folder`, but those that a killed run finished, and sums them up."""
 
     def __init__(
         self,
-        folder: Path,
-        destination: Path,
+        folder: Place,
+        destination: Place,
         contents: Contents,
         shard_size: int,
         on_progress: Progress | None,
@@ -145,19 +203,22 @@ class _Writer:
         self.folder, self.destination, self.contents = folder, destination, contents
         self.shard_size, self.on_progress, self.done = shard_size, on_progress, 0
         self.total = sum(map(len, contents.splits.values()))
-        self.finished = resume.finished(folder, contents.key)
+        self.look_for_finished()
         self.counts: Counts = Counter()
         self.skipped: list[Skipped] = []
 
+    def look_for_finished(self) -> None:
+        """Takes note of the shards that are in the folder, and removes all else."""
+        self.finished = resume.finished(self.folder, self.contents.key)
+
+    def missing(self) -> Parts:
+        """Returns what the shards that are not finished are made of, by their names."""
+        parts = {n: p for split in self.contents.splits for n, p in self._parts(split).items()}
+        return {name: part for name, part in parts.items() if name not in self.finished}
+
     def write(self, split: str) -> SplitInfo:
-        """Writes one split into shards of nearly the same number of images."""
-        items = self.contents.splits[split]
-        count = math.ceil(len(items) / self.shard_size)
-        stops = [len(items) * index // count for index in range(count + 1)]
-        parts = {
-            f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}": items[stops[index] : stop]
-            for index, stop in enumerate(stops[1:])
-        }
+        """Writes one split into shards."""
+        parts = self._parts(split)
         to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
         encoded = ordered(self.contents.encode, to_do)
         of_split, shards, skipped = Counter(), [], []
@@ -178,6 +239,16 @@ class _Writer:
         self.skipped += skipped
         return SplitInfo(tuple(shards), *_numbers(of_split), min(sides))
 
+    def _parts(self, split: str) -> Parts:
+        """Returns the shards of a split, which have nearly the same number of images."""
+        items = self.contents.splits[split]
+        count = math.ceil(len(items) / self.shard_size)
+        stops = [len(items) * index // count for index in range(count + 1)]
+        return {
+            f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}": items[stops[index] : stop]
+            for index, stop in enumerate(stops[1:])
+        }
+
     def finish(self, splits: dict[str, SplitInfo]) -> None:
         """Writes skipped.csv, where there is something to say, and dataset.json."""
         channels, bits = statistics.image_type(self.counts)
@@ -192,6 +263,9 @@ class _Writer:
             hidden_instances=self.counts["hidden_instances",],
             skipped_images=len(self.skipped),
             statistics=Statistics.of(self.counts, num_classes=len(names)),
+            image_formats=tuple(
+                format for format in IMAGE_FORMATS if self.counts["image_format", format]
+            ),
             splits=splits,
         )
         if self.skipped:
@@ -203,27 +277,13 @@ class _Writer:
         resume.forget(self.folder)
 
     def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> Note:
-        path, counts, skipped = self.folder / name, Counter(), []
-        with writing(self.destination):
-            writer = tf.io.TFRecordWriter(str(path))
-        try:
+        def counted() -> Iterator[Encoded | Skipped]:
             for sample in samples:
-                if isinstance(sample, Skipped):
-                    skipped.append(sample)
-                else:
-                    with writing(self.destination):
-                        writer.write(sample.record)
-                    counts.update(sample.counts)
-                self._count_done(1)
-        finally:
-            with writing(self.destination):
-                writer.close()
-        with writing(self.destination):
-            sync(path)
-            note = Note(file_sha256(path), counts, skipped)
-            if self.contents.key is not None:
-                resume.write(self.folder, name, note, self.contents.key)
-        return note
+                yield sample
+                self._count_done(1)  # when the next one is asked for: this one is written
+
+        path = self.folder / name
+        return write_shard(self.contents, path, counted(), destination=self.destination)
 
     def _count_done(self, number: int) -> None:
         self.done += number

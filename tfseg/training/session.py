@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.config import RunConfig
-from tfseg.data import pipeline
+from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
 from tfseg.heads import make_head
 from tfseg.networks.build import build_model
@@ -86,7 +86,7 @@ class Session:
     def training_batches(self, *, first_step: int = 0) -> Iterator[tuple]:
         """Returns endless batches, shared out over the devices; the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
-        batches = pipeline.training_batches(
+        batches = service.training_batches(
             self.dataset, self.config, self.head, first_step=first_batch
         )
         return iter(self._distributed(batches))

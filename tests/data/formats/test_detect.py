@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import struct
+import zlib
 from fnmatch import fnmatch
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -141,6 +144,41 @@ def test_a_class_name_is_only_for_formats_without_classes(tmp_path, png, name):
             InputError, match=r"class_name is for formats without classes; \S+files"
         ):
             convert(tmp_path / "files", tmp_path / "data", class_name="nucleus")
+
+
+# A sound PNG of a few bytes whose header says 100,000 x 100,000 pixels.
+HUGE = imagecodecs.png_encode(np.zeros((1, 1), np.uint8))
+HUGE = HUGE[:16] + struct.pack(">II", 100_000, 100_000) + HUGE[24:29]
+HUGE += (
+    struct.pack(">I", zlib.crc32(HUGE[12:29])) + imagecodecs.png_encode(np.zeros((1, 1), "u1"))[33:]
+)
+SPOILED = {
+    "empty": b"",
+    "huge": HUGE,
+    "binary": bytes(range(256)) * 4,
+    "NaN": b"[NaN, {}]",
+    "deep": b'{"shapes":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_file_of_every_format_may_be_anything_and_is_refused_in_one_line(
+    tmp_path, png, contents, name
+):
+    source = tmp_path / "a b" / "ü 图 %20"
+    WRITERS[name](source, png)
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    for file, (kind, data) in itertools.product(files, SPOILED.items()):
+        sound = file.read_bytes()
+        file.write_bytes(data)
+        before = contents(tmp_path)
+        with pytest.raises(InputError) as caught:
+            convert(source, tmp_path / "data", format=name)
+        assert "\n" not in str(caught.value), (file, kind)
+        assert len(str(caught.value)) < 900, (file, kind)
+        assert contents(tmp_path) == before, (file, kind)
+        file.write_bytes(sound)
+    assert convert(source, tmp_path / "data").info.source_format == name
 
 
 JOINED = [

@@ -83,6 +83,23 @@ def test_a_header_of_a_gigantic_picture_is_refused_before_memory_is_taken(tmp_pa
         read_label(tmp_path / name)
 
 
+@pytest.mark.parametrize("options", [{"photometric": "rgb"}, {"photometric": "minisblack"}])
+def test_a_picture_of_few_bytes_that_would_take_gigabytes_is_refused(tmp_path, options):
+    channels = (4,) if options["photometric"] == "rgb" else ()
+    plane = np.broadcast_to(np.zeros(1, np.float64), (64, 64, *channels))
+    tifffile.imwrite(tmp_path / "a.tif", plane, metadata=None, **options)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    for tag in (256, 257):  # width and height
+        at = data.index(struct.pack("<H", tag))
+        data[at + 2 : at + 12] = struct.pack("<HII", 4, 1, 9_999)
+    (tmp_path / "a.tif").write_bytes(data)
+    # 9999 x 9999 pixels of 8 bytes are just below the limit, but the file has not got them
+    message = r"a\.tif (must take at most 800000000 bytes of memory; .* 3199360032\.|is damaged)"
+    with pytest.raises(InputError, match=message) as caught:
+        read_image(tmp_path / "a.tif")
+    assert ("must take" in str(caught.value)) == bool(channels)
+
+
 def test_an_array_shorter_than_its_header_says_is_refused(tmp_path):
     data = huge_npy(tmp_path / "a.npy")
     assert b"99999" in data

@@ -44,12 +44,13 @@ class Reading:
 class Item:
     """One image and what annotates it, as `read` of its format takes it.
 
-    `id` is unique in its split.
+    `id` is unique in its split; `group` is what must stay in one split.
     """
 
     id: str
     image: Path
     annotations: tuple[Any, ...]
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if self.id != self.id.encode("utf-8", "ignore").decode():
