@@ -1,8 +1,8 @@
 """The command `tfseg`: joins the subcommands and turns what goes wrong into one line.
 
-Exit codes: what the subcommand returns, 2 for bad use or bad input, 130 for Ctrl-C, and 143 for
-SIGTERM in a training. Nothing here or in the option parsing imports TensorFlow, so that `tfseg
---help` answers at once.
+Exit codes: what the subcommand returns, 1 where another process of a training is gone, 2 for bad
+use or bad input, 130 for Ctrl-C, and 143 for SIGTERM in a training. Nothing here or in the option
+parsing imports TensorFlow, so that `tfseg --help` answers at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.commands import COMMANDS, options
 from tfseg.commands.output import note
-from tfseg.training.interrupt import Terminated
+from tfseg.training.interrupt import Terminated, WorkerLost
 
 DESCRIPTION = """Instance segmentation: from a folder of images to a trained, evaluated network.
 
@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return command.run(**values)
     except InputError as error:
         return _refuse(str(error))
+    except WorkerLost as error:
+        _refuse(str(error))
+        return 1
     except OSError as error:
         if error.errno not in REMEDIES:
             raise

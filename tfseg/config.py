@@ -27,6 +27,7 @@ OPTIMIZERS = (
 )
 SCHEDULES = ("constant", "cosine", "poly", "step")
 ON_NONFINITE = ("skip", "stop")
+STRATEGIES = ("auto", "multi_worker", "mirrored", "one_device")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -141,6 +142,9 @@ class TrainConfig:
             split.
         keep: last checkpoints that are kept, in case the newest is damaged.
         patience: validations in a row without a better one that end the training; 0 goes on.
+        strategy: over what the training is spread: auto (multi_worker where TF_CONFIG or srun names
+            several processes, else mirrored), multi_worker, mirrored (over `devices`), or
+            one_device, the first of them.
         devices: devices to mirror over, such as CPU:0 CPU:1; empty takes every visible GPU, or the
             CPU where there is none.
     """
@@ -162,6 +166,7 @@ class TrainConfig:
     checkpoint_every: int = 100
     keep: int = 2
     patience: int = 0
+    strategy: str = "auto"
     devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -170,6 +175,7 @@ class TrainConfig:
         checks.one_of("train.optimizer", self.optimizer, OPTIMIZERS)
         checks.one_of("train.schedule", self.schedule, SCHEDULES)
         checks.one_of("train.on_nonfinite", self.on_nonfinite, ON_NONFINITE)
+        checks.one_of("train.strategy", self.strategy, STRATEGIES)
         for name in ("optimizer_options", "schedule_options"):
             _mapped(f"train.{name}", getattr(self, name))
         checks.in_range("train.learning_rate", self.learning_rate, low=0.0, high=10.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -143,3 +144,47 @@ def test_a_folder_without_a_run_is_named(tfseg, dataset, files, tmp_path, comman
     assert str(tmp_path / "no-run") in result.err
     assert len(result.err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_launched_processes_train_one_run_and_stop_with_a_checkpoint(
+    tfseg, dataset, small, tmp_path
+):
+    run = tmp_path / "run"
+    arguments = ["train", str(dataset), str(run), *small, "--train.checkpoint_every=1"]
+    command = [sys.executable, "-m", "tfseg", *arguments, "--launch=2", "--train.steps=100000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(run / "history.csv", process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 143
+    last = {line[:4]: line[4:] for line in err.splitlines()}
+    assert set(last) == {"[0] ", "[1] "}
+    assert all(line.startswith("tfseg: interrupted; go on with: tfseg") for line in last.values())
+    reached = pd.read_csv(run / "history.csv")["step"].iloc[-1]
+    goes_on = [*arguments, "--resume", f"--train.steps={reached + 1}", "--json", "--launch=2"]
+    result = subprocess.run(
+        [sys.executable, "-m", "tfseg", *goes_on], capture_output=True, text=True, check=True
+    )
+    assert json.loads(result.stdout)["steps"] == reached + 1
+    assert (run / "history.png").is_file()
+
+
+@pytest.mark.slow
+def test_what_launched_processes_refuse_is_refused_with_their_exit_code(dataset, small, tmp_path):
+    command = [sys.executable, "-m", "tfseg", "train", str(dataset), str(tmp_path / "run"), *small]
+    result = subprocess.run(
+        [*command, "--launch=2", "--train.batch_size=3"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "[1] tfseg: error: train.batch_size must be a multiple of the 2" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_fewer_than_one_process_is_refused(tfseg, dataset, tmp_path):
+    result = tfseg("train", dataset, tmp_path / "run", "--launch=0")
+    assert (result.code, result.out) == (2, "")
+    assert "--launch must be a whole number in [1, 64]; got 0" in result.err

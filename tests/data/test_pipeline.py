@@ -247,6 +247,27 @@ def test_validation_gives_every_image_once_and_fills_the_last_batch_with_nothing
     assert (ids[10:] == IGNORE).all()
 
 
+@pytest.mark.parametrize("num_hosts", [2, 4])
+def test_the_hosts_validate_every_image_once_in_as_many_batches_each(ten, num_hosts):
+    config, seen = configured(batch_size=8), []
+    for host in range(num_hosts):
+        batches = validation_batches(
+            ten, config, Ids(), split="train", host=host, num_hosts=num_hosts
+        )
+        parts = list(batches.as_numpy_iterator())
+        assert [len(weights) for _, _, weights in parts] == [8 // num_hosts] * 2
+        seen += [
+            image.tobytes()
+            for images, _, weights in parts
+            for image, weight in zip(images, weights, strict=True)
+            if weight
+        ]
+    (whole,) = validation_batches(
+        ten, configured(batch_size=10), Ids(), split="train"
+    ).as_numpy_iterator()
+    assert sorted(seen) == sorted(image.tobytes() for image in whole[0])
+
+
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(ten, tmp_path, write):
     with pytest.raises(InputError, match="must be one of train; got 'val'"):
         validation_batches(ten, configured(), Ids())

@@ -126,23 +126,34 @@ def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, i
 
 
 def validation_batches(
-    dataset: Dataset, config: RunConfig, head: Head, *, split: str = "val"
+    dataset: Dataset,
+    config: RunConfig,
+    head: Head,
+    *,
+    split: str = "val",
+    host: int = 0,
+    num_hosts: int = 1,
 ) -> tf.data.Dataset:
     """Returns the middle crop of every image once, as batches like those of `training_batches`.
 
     The last batch is filled up with empty samples whose pixels are all ignored, and comes with the
-    weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights).
+    weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights). Of several hosts each
+    has every `num_hosts`-th image, and all have the same number of batches.
     """
-    size, batch_size = config.data.crop_size, config.train.batch_size
-    shape = (size, size, dataset.info.channels)
+    info, size = dataset.info, config.data.crop_size
+    shape = (size, size, info.channels)
 
-    def prepare(example: Example) -> Example:
+    def prepare(record: tf.Tensor) -> Example:
+        example = decode(record, channels=info.channels, dtype=info.dtype)
         corner = crops.middle(example["label"], size)
         window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
-    samples = dataset.samples(split).map(prepare, tf.data.AUTOTUNE)
-    missing = -dataset.split(split).num_images % batch_size
+    records = dataset.records(split).shard(num_hosts, host)
+    samples = records.map(prepare, tf.data.AUTOTUNE)
+    count, batch_size = dataset.split(split).num_images, config.train.batch_size // num_hosts
+    batches = -(-count // config.train.batch_size)
+    missing = batches * batch_size - len(range(host, count, num_hosts))
     empty = {
         "image": tf.zeros(shape),
         "label": tf.fill(shape[:2], IGNORE),

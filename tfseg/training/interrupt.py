@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that let the step at work finish."""
+"""What ends a training from outside: Ctrl-C and SIGTERM, which let the step at work finish."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from types import FrameType
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM came: the machine is taken away, or a scheduler's time is over."""
+
+
+class WorkerLost(ConnectionError):
+    """Another process of the training ended, or cannot be reached any more."""
 
 
 _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -19,6 +20,7 @@ from tfseg.networks.build import build_model
 from tfseg.training import step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.optimizers import make_optimizer
+from tfseg.training.workers import Workers
 
 
 class Session:
@@ -27,6 +29,7 @@ class Session:
     Attributes:
         config: with the channels of the data set's images filled in.
         strategy: the devices.
+        workers: the processes that train together, this one among them.
         head: of the network.
         model: the network, with its first weights.
         optimizer: on its schedule.
@@ -43,7 +46,8 @@ class Session:
         self.config = _with_channels(config, dataset)
         self.dataset = dataset
         dataset.split("train")
-        self.strategy = strategy.make_strategy(config.train.devices)
+        self.strategy = strategy.make_strategy(config.train.devices, kind=config.train.strategy)
+        self.workers = Workers(self.strategy)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         self.head = make_head(self.config.model.head)
         with self.strategy.scope():
@@ -86,20 +90,28 @@ class Session:
     def training_batches(self, *, first_step: int = 0) -> Iterator[tuple]:
         """Returns endless batches, shared out over the devices; the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
-        batches = service.training_batches(
-            self.dataset, self.config, self.head, first_step=first_batch
-        )
-        return iter(self._distributed(batches))
+        make = functools.partial(service.training_batches, first_step=first_batch)
+        return self._distributed(make)
 
     def validation_batches(self) -> Iterator[tuple]:
         """Returns batches that cover the `val` split once."""
-        batches = pipeline.validation_batches(self.dataset, self.config, self.head)
-        return iter(self._distributed(batches))
+        return self._distributed(pipeline.validation_batches)
 
-    def _distributed(self, batches: tf.data.Dataset) -> tf.distribute.DistributedDataset:
-        options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-        return self.strategy.experimental_distribute_dataset(batches.with_options(options))
+    def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
+        """Returns the batches of `make`: of each host its part, of each replica its share of it."""
+
+        def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            batches = make(
+                self.dataset,
+                self.config,
+                self.head,
+                host=context.input_pipeline_id,
+                num_hosts=context.num_input_pipelines,
+            )
+            size = context.get_per_replica_batch_size(self.config.train.batch_size)
+            return batches.rebatch(size, drop_remainder=True)
+
+        return iter(self.strategy.distribute_datasets_from_function(of_host))
 
 
 def _warn_of_small_images(size: int, dataset: Dataset) -> None:

@@ -7,8 +7,9 @@ replicas nor on how many batches a step is cut into.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -66,28 +67,30 @@ def make_train_step(
             more, further = of_batch(*batch)
             values = {name: value + more[name] for name, value in values.items()}
             gradients = [a + b for a, b in zip(gradients, further, strict=True)]
-        # Before anything looks at them: norm and finiteness are those of the sum.
-        gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+        # Before anything looks at them: norm and finiteness are those of the sum. All in one
+        # exchange, since between hosts each takes its time.
+        context = tf.distribute.get_replica_context()
+        gradients, values = context.all_reduce("SUM", (gradients, values))
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
             gradients = [each * (clip_norm / tf.maximum(norm, clip_norm)) for each in gradients]
         return values | {"gradient_norm": norm}, gradients
 
     def replica_update(gradients: Gradients) -> None:
-        # Keras sums over the replicas, and these are sums already.
-        share = 1.0 / strategy.num_replicas_in_sync
-        pairs = zip([each * share for each in gradients], model.trainable_variables, strict=True)
-        optimizer.apply_gradients(pairs)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
 
     @tf.function(autograph=False)
     def step(*batches: tuple) -> Losses:
         statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
         per_replica, gradients = strategy.run(replica_gradients, args=batches)
-        norm = strategy.experimental_local_results(per_replica.pop("gradient_norm"))[0]
-        values = _summed(strategy, per_replica)
+        values = {
+            name: strategy.experimental_local_results(value)[0]
+            for name, value in per_replica.items()
+        }
 
         def update() -> tf.Tensor:
-            strategy.run(replica_update, args=(gradients,))
+            with _gradients_are_sums(optimizer):
+                strategy.run(replica_update, args=(gradients,))
             if trained.average:
                 trained.average.update(optimizer.iterations.value)
             return tf.constant(0.0)
@@ -98,8 +101,9 @@ def make_train_step(
             return tf.constant(1.0)
 
         # Outside the replicas: the optimizer's exchange between them cannot stand in a branch.
+        norm = values["gradient_norm"]
         finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
-        return values | {"gradient_norm": norm, "skipped": tf.cond(finite, update, undo)}
+        return values | {"skipped": tf.cond(finite, update, undo)}
 
     return step
 
@@ -146,6 +150,20 @@ def _losses_and_gradients(
         return _named(total, parts), tape.gradient(total, [each.value for each in variables])
 
     return of_batch
+
+
+@contextlib.contextmanager
+def _gradients_are_sums(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Lets the optimizer take gradients as they are, where it would sum them over the replicas.
+
+    Keras has no public way to say so. To sum once more, each divided by the number of replicas,
+    would be right too, and send every gradient twice: see benchmarks/training.py.
+    """
+    optimizer._all_reduce_sum_gradients = list
+    try:
+        yield
+    finally:
+        del optimizer._all_reduce_sum_gradients
 
 
 def _named(total: tf.Tensor, parts: Losses) -> Losses:

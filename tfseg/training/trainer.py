@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import time
@@ -31,6 +32,7 @@ _FREE_ON_RESUME = (
     "train.steps",
     "train.log_every",
     "train.checkpoint_every",
+    "train.strategy",
     "train.devices",
     "train.keep",
     "train.patience",
@@ -60,10 +62,16 @@ class TrainingSummary:
 class Trainer:
     """Trains one network on the `train` split of a data set and keeps everything in a folder.
 
+    Where several processes train together, each of them calls `fit`; the first of them, the chief,
+    has the folder.
+
     The folder holds config.yaml (the resolved configuration), history.csv (a row every `log_every`
     steps) and checkpoints: best.npz, last.npz, and before it last-1.npz and so on. `best` has the
     lowest loss on the `val` split; without one it is the same as `last`. nonfinite.csv names the
     samples of steps whose loss or gradients were not finite, where there were some.
+
+    Attributes:
+        is_chief: whether this process has the folder; known after the beginning of `fit`.
 
     Example:
         summary = Trainer(RunConfig(seed=1), "run").fit(Dataset.open("data"))
@@ -72,6 +80,7 @@ class Trainer:
     def __init__(self, run_config: RunConfig, run_dir: str | Path) -> None:
         self.config = run_config
         self.run_dir = Path(run_dir)
+        self.is_chief = True
 
     def fit(
         self,
@@ -89,20 +98,23 @@ class Trainer:
             dataset: has a split `train`, and maybe `val`.
             resume: goes on from the last whole checkpoint of the folder; the weights come out as
                 those of an uninterrupted run.
-            on_log: called with every row of the history, "steps" and "seconds_left" beside it.
+            on_log: called with every row of the history, "steps" and "seconds_left" beside it; by
+                the chief alone.
 
         Raises:
+            WorkerLost: another of several processes ended or cannot be reached.
             InputError: the folder is taken (or, to resume, has no checkpoint), the configuration
                 does not fit the data, the devices or the run, a record is damaged, or a loss or
                 weight is not finite.
         """
         run = _Run(self.config, self.run_dir, dataset)
-        if resume:
-            run.restore()
-        else:
-            run.begin()
-        with clear_errors():
-            return run.train_on(on_log)
+        self.is_chief = run.workers.is_chief
+        with run.workers.clear_errors(), clear_errors():
+            if resume:
+                run.restore()
+            else:
+                run.workers.from_chief(run.begin)
+            return run.train_on(on_log if self.is_chief else None)
 
 
 class _Run:
@@ -110,6 +122,7 @@ class _Run:
 
     def __init__(self, run_config: RunConfig, run_dir: Path, dataset: Dataset) -> None:
         self.session = Session(run_config, dataset)
+        self.workers = self.session.workers
         self.train, self.run_dir = run_config.train, run_dir
         self.samples = run_config.train.batch_size * run_config.train.accumulate
         self.num_images = dataset.split("train").num_images
@@ -132,15 +145,21 @@ class _Run:
 
     def restore(self) -> None:
         """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
+        self.step, self.best_loss, self.history.rows = self.workers.from_chief(self._restored)
+        self.workers.share(self.session.variables)
+
+    def _restored(self) -> tuple[int, float, list[Row]]:
+        step, best_loss = 0, math.inf
         begun = any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
         if not begun and not (self.run_dir / CONFIG).is_file():
             checkpoint.require(self.last)
         _check_same_run(self.session.config, self.run_dir / CONFIG)
         if begun:
             whole = checkpoint.newest(self.last)
-            self.step, self.best_loss = checkpoint.restore(whole, self.session.variables)
-        self.history.restore(self.step)
+            step, best_loss = checkpoint.restore(whole, self.session.variables)
+        self.history.restore(step)
         self._write_config()
+        return step, best_loss, self.history.rows
 
     def train_on(self, on_log: Callable[[Row], None] | None) -> TrainingSummary:
         """Trains from the current step to the last one."""
@@ -148,7 +167,10 @@ class _Run:
         batches = self.session.training_batches(first_step=self.step)
         pending: list[dict[str, tf.Tensor]] = []
         with deferred_interrupt() as interrupted:
-            while not self._over() and not interrupted():
+            while True:
+                over, interrupt = self.workers.agree(self._over(), interrupted())
+                if over or interrupt:
+                    break
                 taken = itertools.islice(batches, self.train.accumulate)
                 pending.append(self.session.train_step(*taken))
                 self.step += 1
@@ -161,10 +183,10 @@ class _Run:
                     if on_log:
                         left = clock.seconds_left(self.step, self.train.steps)
                         on_log(row | {"steps": self.train.steps, "seconds_left": left})
-        if not self._over():
-            self._check_finite(pending)
-            self._checkpoint()
-            raise interrupted()
+            if not over:
+                self._check_finite(pending)
+                self._checkpoint()
+                raise interrupt()
         return TrainingSummary(
             steps=self.step,
             seconds=clock.seconds(),
@@ -210,7 +232,8 @@ class _Run:
             if not losses["skipped"]:
                 continue
             ids = offenders.sample_ids(self.session.dataset, self.session.config, step=at)
-            offenders.note(self.run_dir / NONFINITE, ids, step=at)
+            note = functools.partial(offenders.note, self.run_dir / NONFINITE, ids, step=at)
+            self.workers.from_chief(note)
             if self.train.on_nonfinite == "stop":
                 loss = float(losses["loss"])
                 what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is not finite"
@@ -235,10 +258,14 @@ class _Run:
             loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
             if loss < self.best_loss:
                 self.best_loss = loss
-                self._save(self.best, session.model.variables)
+                save = functools.partial(self._save, self.best, session.model.variables)
+                self.workers.from_chief(save)
         return {"val_loss": loss}
 
     def _checkpoint(self) -> None:
+        self.workers.from_chief(self._write_checkpoint)
+
+    def _write_checkpoint(self) -> None:
         # The history first: rows beyond the last checkpoint are dropped when the run goes on, and
         # rows that were never written would be missing for good.
         self.history.write()

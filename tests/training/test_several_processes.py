@@ -1,0 +1,166 @@
+"""Two processes train as one does; a lost one ends them all, and the run goes on exactly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import together
+
+from tfseg.training import session
+
+SCRIPT = Path(together.__file__)
+Arguments = Sequence[object]
+
+
+def start(runs: Sequence[Arguments]) -> list[subprocess.Popen]:
+    """Starts the script once for each of `runs`, all of them together."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in runs]
+    cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in sockets]}
+    for each in sockets:
+        each.close()
+    return [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), *map(str, arguments)],
+            env=os.environ
+            | {
+                "TF_CONFIG": json.dumps(
+                    {"cluster": cluster, "task": {"type": "worker", "index": at}}
+                ),
+                "CUDA_VISIBLE_DEVICES": "-1",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for at, arguments in enumerate(runs)
+    ]
+
+
+def ended(process: subprocess.Popen, seconds: float) -> tuple[int, str]:
+    """Returns the exit code and standard error of a process that ends by itself in that time."""
+    try:
+        _, err = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    return process.returncode, err
+
+
+def wait_for_rows(process: subprocess.Popen, count: int) -> None:
+    for _ in range(count):
+        assert process.stdout.readline() == "row\n"
+
+
+def state(run: Path) -> list[np.ndarray]:
+    with np.load(run / "checkpoints" / "last.npz") as archive:
+        return [archive[name] for name in sorted(archive.files)]
+
+
+def assert_same(run: Path, other: Path, *, bound: float) -> None:
+    """Compares each array by its largest difference over its largest value, and the histories."""
+    for a, b in zip(state(run), state(other), strict=True):
+        assert np.abs(a - b).max() <= bound * max(np.abs(b).max(), 1e-6)
+    own, expected = (pd.read_csv(path / "history.csv") for path in (run, other))
+    columns = [name for name in expected.columns if name != "images_per_second"]
+    pd.testing.assert_frame_equal(own[columns], expected[columns], rtol=max(bound, 1e-12))
+
+
+@pytest.fixture
+def alone(dataset, tmp_path, monkeypatch) -> Callable[..., Path]:
+    """Trains in this process."""
+    monkeypatch.setattr(session, "build_model", together.network)
+
+    def run(steps: int, name: str = "alone", *, resume: bool = False) -> Path:
+        together.train(dataset.path, tmp_path / name, steps, resume=resume)
+        return tmp_path / name
+
+    return run
+
+
+@pytest.fixture
+def pair(dataset, tmp_path) -> Callable[..., Path]:
+    """Trains in two processes, of which the second is given a folder that it must not touch."""
+
+    def run(steps: int, name: str = "pair", *flags: str) -> Path:
+        folders = (tmp_path / name, tmp_path / "of another host")
+        processes = start([(dataset.path, folder, steps, *flags) for folder in folders])
+        ends = [ended(process, 240) for process in processes]
+        assert [code for code, _ in ends] == [0, 0], ends
+        assert not folders[1].exists()
+        return folders[0]
+
+    return run
+
+
+def test_two_processes_take_the_same_20_steps_as_one(alone, pair):
+    run = pair(20)
+    assert_same(run, alone(20), bound=1e-5)
+    rows = pd.read_csv(run / "history.csv")
+    assert (rows["gradient_norm"] > together.CONFIG.train.clip_norm).all()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_more_processes_and_with_fewer(alone, pair):
+    expected = alone(30)
+    alone(10, "grown")
+    assert_same(pair(30, "grown", "--resume"), expected, bound=1e-5)
+    pair(10, "shrunk")
+    assert_same(alone(30, "shrunk", resume=True), expected, bound=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1], ids=["chief", "worker"])
+def test_when_one_is_killed_the_other_says_so_and_the_restart_is_exact(
+    dataset, tmp_path, pair, victim
+):
+    run = tmp_path / "run"
+    processes = start([(dataset.path, run, 100_000)] * 2)
+    wait_for_rows(processes[0], 12)
+    processes[victim].send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    code, err = ended(processes[1 - victim], 60)
+    assert code == 1, err
+    assert "Another of the 2 workers ended or cannot be reached" in err
+    assert time.monotonic() - killed < 60
+    ended(processes[victim], 10)
+    reached = int(pd.read_csv(run / "history.csv")["step"].iloc[-1])
+    assert reached >= 20
+    pair(reached + 10, "run", "--resume")
+    assert_same(run, pair(reached + 10, "whole"), bound=0)
+
+
+@pytest.mark.slow
+def test_sigterm_to_one_ends_both_at_the_same_step(dataset, tmp_path, pair):
+    run = tmp_path / "run"
+    processes = start([(dataset.path, run, 100_000)] * 2)
+    wait_for_rows(processes[0], 3)
+    processes[1].send_signal(signal.SIGTERM)
+    ends = [ended(process, 60) for process in processes]
+    assert [code for code, _ in ends] == [143, 143], ends
+    with np.load(run / "checkpoints" / "last.npz") as archive:
+        reached = int(archive["step"])
+    pair(reached + 10, "run", "--resume")
+    assert_same(run, pair(reached + 10, "whole"), bound=0)
+
+
+@pytest.mark.slow
+def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").touch()
+    processes = start([(dataset.path, tmp_path / name, 4) for name in ("taken", "free")])
+    for process in processes:
+        code, err = ended(process, 120)
+        assert code == 1
+        assert "taken is not empty" in err.splitlines()[-1]
+    assert not (tmp_path / "free").exists()

@@ -1,0 +1,129 @@
+"""Several processes of one training on this machine; without TensorFlow, which only they need."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from tfseg.checks import InputError
+
+# For the others to notice that a process is gone and to say so: that took them 12 seconds at most.
+_SECONDS_TO_END = 40.0
+
+
+def launch(command: Sequence[str], count: int) -> int:
+    """Runs `command` in `count` processes that train together, to their end.
+
+    Their standard errors come line by line, after the number of the process in brackets; the
+    standard output is shared. SIGINT and SIGTERM are passed on to all of them. When one fails, the
+    others have some time to end by themselves and are then killed.
+
+    Returns:
+        0, or the exit code of the first that failed; 128 and more for one that a signal ended.
+
+    Raises:
+        InputError: the GPUs cannot be shared out evenly.
+    """
+    processes = [
+        subprocess.Popen(
+            list(command),
+            env=os.environ | own,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # or Ctrl-C would come twice, once by the terminal
+        )
+        for own in _environments(count)
+    ]
+    readers = [
+        threading.Thread(target=_prefix, args=(number, process.stderr))
+        for number, process in enumerate(processes)
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        with _signals_passed_on(processes):
+            return _first_failure(processes)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        for reader in readers:
+            reader.join()
+
+
+def _environments(count: int) -> list[dict[str, str]]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("localhost", 0))
+        cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in sockets]}
+    gpus = _gpus()
+    if len(gpus) % count:
+        raise InputError(
+            f"--launch must share out the {len(gpus)} GPUs evenly; got {count}. "
+            "Choose some by CUDA_VISIBLE_DEVICES, or none by -1."
+        )
+    share = len(gpus) // count
+    shares = [",".join(gpus[at * share : (at + 1) * share]) or "-1" for at in range(count)]
+    return [
+        {
+            "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": at}}),
+            "CUDA_VISIBLE_DEVICES": own,
+        }
+        for at, own in enumerate(shares)
+    ]
+
+
+def _gpus() -> list[str]:
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        names = [name.strip() for name in chosen.split(",")]
+        return [name for name in names if name not in ("", "-1")]
+    query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(query, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return listed.stdout.split()
+
+
+def _prefix(number: int, stream: IO[str]) -> None:
+    with stream:
+        for line in stream:
+            print(f"[{number}] {line}", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _signals_passed_on(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
+    def pass_on(number: int, _: object) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _first_failure(processes: Sequence[subprocess.Popen[str]]) -> int:
+    """Waits for the end of all of them; returns the first exit code that is not 0, or 0."""
+    failed, end = 0, float("inf")
+    running = list(processes)
+    while running and time.monotonic() < end:
+        time.sleep(0.1)
+        for process in [each for each in running if each.poll() is not None]:
+            running.remove(process)
+            if process.returncode and not failed:
+                failed, end = process.returncode, time.monotonic() + _SECONDS_TO_END
+    return failed if failed >= 0 else 128 - failed
