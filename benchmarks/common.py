@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime
 import json
+import operator
 import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+
+RESULTS = Path(__file__).parent / "results"
+_HOLDS = {">=": operator.ge, "<=": operator.le}
 
 
 def interleaved(
@@ -50,6 +54,30 @@ def _figures(times: list[float], first: list[float]) -> dict[str, float]:
     }
 
 
+def claim(name: str, value: float | None, target: str) -> dict[str, Any]:
+    """Holds a value against a target such as ">= 3"; what was not measured has no value."""
+    sign, _, bound = target.partition(" ")
+    met = None if value is None else _HOLDS[sign](value, float(bound))
+    return {"name": name, "value": value, "target": target, "met": met}
+
+
+def write(
+    to: Path,
+    results: Mapping[str, Any],
+    *,
+    claims: Sequence[Mapping[str, Any]] = (),
+    settings: Mapping[str, Any],
+    **further: Any,
+) -> None:
+    """Writes what a benchmark found, as `schema.json` has it, and prints the claims."""
+    content = {"claims": list(claims), "results": results, "settings": settings, **further}
+    content.setdefault("machine", machine())
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for each in claims:
+        print(json.dumps(each))
+
+
 def report(results: Mapping[str, Any], **settings: object) -> None:
     """Prints the results with machine, versions and settings as one JSON object."""
     print(json.dumps({"results": results, "settings": settings, "machine": machine()}, indent=2))
@@ -66,6 +94,7 @@ def machine() -> dict[str, object]:
         "tensorflow": tf.__version__,
         "date": datetime.date.today().isoformat(),
         "commit": _commit(),
+        "load": os.getloadavg(),
     }
 
 
