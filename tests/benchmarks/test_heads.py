@@ -17,11 +17,11 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 def test_every_head_is_measured_and_gives_the_discs_back(run, tmp_path):
     path = tmp_path / "heads.json"
-    options = ("--side=64", "--counts", "4", "9", "--rounds=1", f"--to={path}")
+    options = ("--side=64", "--counts=4", "--rounds=1", f"--to={path}")
     done = run("heads.py", *options)
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
-    assert list(report["results"]) == ["4 instances", "9 instances"]
+    assert list(report["results"]) == ["4 instances"]
     for rows in report["results"].values():
         assert list(rows) == [f"{name}, {do}" for name in HEADS for do in ("targets", "decode")]
         assert [rows[f"{name}, decode"]["found"] for name in HEADS] == [1.0] * len(HEADS)
