@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import datetime
 import json
+import operator
 import os
 import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+RESULTS = Path(__file__).parent / "results"
+_HOLDS = {">=": operator.ge, "<=": operator.le}
+
 
 def interleaved(
-    contenders: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 3
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm_up: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
     """Times every contender once a round, so that a slow minute of the machine meets all of them.
 
@@ -25,6 +33,7 @@ def interleaved(
         contenders: each call does the same work and returns when it is done.
         rounds: timed calls of each.
         warm_up: untimed calls of each before that; the first compiles.
+        clock: seconds; `time.process_time` counts what this process works, whoever else does.
 
     Returns:
         For each: median and interquartile range of its seconds, and the median over the rounds of
@@ -33,10 +42,10 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for index in range(warm_up + rounds):
         for name, call in contenders.items():
-            start = time.perf_counter()
+            start = clock()
             call()
             if index >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     first = next(iter(seconds.values()))
     return {name: _figures(times, first) for name, times in seconds.items()}
 
@@ -48,6 +57,30 @@ def _figures(times: list[float], first: list[float]) -> dict[str, float]:
         "interquartile_range": ordered[len(ordered) * 3 // 4] - ordered[len(ordered) // 4],
         "ratio": statistics.median(own / other for own, other in zip(times, first, strict=True)),
     }
+
+
+def claim(name: str, value: float | None, target: str) -> dict[str, Any]:
+    """Holds a value against a target such as ">= 3"; what was not measured has no value."""
+    sign, _, bound = target.partition(" ")
+    met = None if value is None else _HOLDS[sign](value, float(bound))
+    return {"name": name, "value": value, "target": target, "met": met}
+
+
+def write(
+    to: Path,
+    results: Mapping[str, Any],
+    *,
+    claims: Sequence[Mapping[str, Any]] = (),
+    settings: Mapping[str, Any],
+    **further: Any,
+) -> None:
+    """Writes what a benchmark found, as `schema.json` has it, and prints the claims."""
+    content = {"claims": list(claims), "results": results, "settings": settings, **further}
+    content.setdefault("machine", machine())
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for each in claims:
+        print(json.dumps(each))
 
 
 def report(results: Mapping[str, Any], **settings: object) -> None:
@@ -66,6 +99,7 @@ def machine() -> dict[str, object]:
         "tensorflow": tf.__version__,
         "date": datetime.date.today().isoformat(),
         "commit": _commit(),
+        "load": os.getloadavg(),
     }
 
 

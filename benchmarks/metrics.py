@@ -20,13 +20,12 @@ import argparse
 import contextlib
 import importlib.metadata
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import interleaved, machine
+from common import RESULTS, claim, interleaved, write
 from pycocotools import mask
 from pycocotools.cocoeval import COCOeval
 from scipy.optimize import linear_sum_assignment
@@ -34,9 +33,7 @@ from scipy.optimize import linear_sum_assignment
 from tfseg.metrics import THRESHOLDS, evaluate_pairs, match, overlaps
 from tfseg.metrics.coco import Collector
 
-RESULTS = Path(__file__).parent / "results" / "metrics.json"
 LIBRARIES = ("numpy", "pycocotools", "scipy", "stardist")
-TARGETS = {"seconds": 0.030, "pycocotools": 10.0, "StarDist": 3.0}
 
 
 def scene(side: int, pitch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,20 +74,16 @@ def main(*, side: int, pitch: int, rounds: int, slow_rounds: int, to: Path) -> N
             found = (contenders | slow)[name]()
             np.testing.assert_array_equal(found, _tfseg(truth, prediction), err_msg=name)
     table = overlaps(truth, prediction)
-    report = {
-        "instances": {"truth": len(table.truth_ids), "predicted": len(table.predicted_ids)},
-        "claims": _claims(results),
-        "results": results,
-        "settings": {"side": side, "pitch": pitch, "rounds": rounds, "slow_rounds": slow_rounds},
-        "versions": {name: _version(name) for name in LIBRARIES},
-        "machine": machine(),
-    }
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write(
+        to,
+        results,
+        claims=_claims(results),
+        settings={"side": side, "pitch": pitch, "rounds": rounds, "slow_rounds": slow_rounds},
+        instances={"truth": len(table.truth_ids), "predicted": len(table.predicted_ids)},
+        versions={name: _version(name) for name in LIBRARIES},
+    )
     for name, row in results.items():
         print(f"{name:<26} {1000 * row['seconds']:10.2f} ms  {row['ratio']:8.2f} x tfseg")
-    for claim in report["claims"]:
-        print(f"{claim['name']}: {claim['value']:.4g}, target {claim['target']}, {claim['met']}")
 
 
 def _version(name: str) -> str | None:
@@ -102,19 +95,11 @@ def _version(name: str) -> str | None:
 
 def _claims(results: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     peer = "StarDist" if "StarDist" in results else "StarDist's way"
-    seconds, coco = results["tfseg"]["seconds"], results["pycocotools"]["ratio"]
-    rows = [
-        ("seconds of tfseg, at most", seconds, TARGETS["seconds"], seconds <= TARGETS["seconds"]),
-        ("pycocotools / tfseg", coco, TARGETS["pycocotools"], coco >= TARGETS["pycocotools"]),
-        (
-            f"{peer} / tfseg",
-            results[peer]["ratio"],
-            TARGETS["StarDist"],
-            results[peer]["ratio"] >= TARGETS["StarDist"],
-        ),
+    return [
+        claim("seconds of tfseg", results["tfseg"]["seconds"], "<= 0.03"),
+        claim("pycocotools / tfseg", results["pycocotools"]["ratio"], ">= 10"),
+        claim(f"{peer} / tfseg", results[peer]["ratio"], ">= 3"),
     ]
-    names = ("name", "value", "target", "met")
-    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _tfseg(truth: np.ndarray, prediction: np.ndarray) -> list[int]:
@@ -186,5 +171,5 @@ if __name__ == "__main__":
     parser.add_argument("--pitch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--slow_rounds", type=int, default=3)
-    parser.add_argument("--to", type=Path, default=RESULTS)
+    parser.add_argument("--to", type=Path, default=RESULTS / "metrics.json")
     main(**vars(parser.parse_args()))

@@ -10,19 +10,17 @@ no option for. `label` is what comes with each of them: the ids as PNG.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from common import interleaved, machine
+from common import RESULTS, interleaved, write
 
 import tfseg
 from tfseg.data import images, pictures, records
 from tfseg.data.pictures import Picture
 
-RESULTS = Path(__file__).parent / "results" / "store.json"
 SETS = {"fluorescence, grey": ("train", 1), "stained, RGB": ("other", 3)}
 
 
@@ -93,12 +91,11 @@ def main(*, rounds: int, to: Path) -> None:
         }
         for kind, figures in results[name].items():
             print(name, kind, *(f"{figure:.2f}" for figure in figures.values()), sep=" | ")
-    content = {"results": results, "rounds": rounds, "machine": machine()}
-    to.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write(to, results, settings={"rounds": rounds})
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--to", type=Path, default=RESULTS)
+    parser.add_argument("--to", type=Path, default=RESULTS / "store.json")
     main(**vars(parser.parse_args()))

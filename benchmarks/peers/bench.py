@@ -20,7 +20,11 @@ SCRIPTS = {
     "albumentationsx": "compose.py",
     "albumentations": "compose.py",
     "tensorflow-addons": "addons.py",
+    "torchvision": "vision.py",
+    "kornia": "geometry.py",
+    "warps": "warps.py",
 }
+OWN = ("tfseg", "keras", "warps")  # need no environment but that of tfseg
 IGNORE = -1  # tfseg's id beyond the border, where albumentations mirrors ids
 
 
@@ -62,8 +66,7 @@ class Bench:
         """Returns the process of a peer, started where it is not yet."""
         if peer not in self._workers:
             name, _, special = peer.partition(", ")
-            own = name in ("tfseg", "keras")
-            python = sys.executable if own else str(self._peers / name / "bin" / "python")
+            python = sys.executable if name in OWN else str(self._peers / name / "bin" / "python")
             count = 0 if self._gpu else 2 if special == "two cores" else 1
             # Else a freed block stays resident, and the next step does not raise the peak by it.
             malloc = {"MALLOC_MMAP_THRESHOLD_": "65536"} if special == "memory" else {}
@@ -132,8 +135,9 @@ class Bench:
             own = self._applied("tfseg", policy)
             found[name] = {
                 peer: _agreement(own, self._applied(peer, policy))
-                for peer in ("albumentationsx", "albumentations")
+                for peer in ("albumentationsx", "albumentations", *policies.MOVERS)
                 if peer not in self._without
+                and (peer not in policies.MOVERS or name in policies.MOVES)
             }
             if name in policies.DIFFERENCES:
                 found[name]["difference"] = policies.DIFFERENCES[name]

@@ -35,7 +35,8 @@ FIVE = (
     "GridDistortion",
     "OpticalDistortion",
 )
-KERAS = ("HorizontalFlip", "VerticalFlip", "ShiftScaleRotate")
+MOVES = ("HorizontalFlip", "VerticalFlip", "ShiftScaleRotate")
+MOVERS = ("torchvision", "kornia", "warps")  # peers that are asked for these alone
 SMOOTH_ELASTIC = [{"name": "ElasticTransform", "p": 1.0, "alpha": 175.0, "sigma": 50.0}]
 
 # One value instead of a range, where all libraries define the transform alike. A shift of whole

@@ -48,7 +48,23 @@ def questions() -> dict[str, Question]:
     found["five geometric"] = _among(five, *compose, addons) | {
         f"{addons}, own operations": Contender(addons, five, how={"own_ops": True})
     }
-    found["Keras layers"] = _among(policies.policy(*policies.KERAS), "keras")
+    found["Keras layers"] = _among(policies.policy(*policies.MOVES), "keras")
+    found["flips and ShiftScaleRotate"] = _among(
+        policies.policy(*policies.MOVES), *compose, *policies.MOVERS
+    )
+    found["flips and ShiftScaleRotate, two threads"] = {
+        f"{name}, two cores": Contender(
+            f"{name}, two cores",
+            policies.policy(*policies.MOVES),
+            images=images,
+            how=how,
+        )
+        for name, images, how in (
+            ("tfseg", 96, {"workers": 2, "batch": 96}),
+            ("torchvision", 1, {}),
+            ("kornia", 1, {}),
+        )
+    }
     for share in (0.5, 2.0):
         found[f"all nine, image x {share:g}"] = _among(nine, *compose, size=share)
     found["workers of Dataset.map"] = {
@@ -56,7 +72,7 @@ def questions() -> dict[str, Question]:
         for name, count in (("two workers", 2), ("one worker", 1))
     }
     found["ids in the image"] = {
-        f"{count} ids": Contender("tfseg", nine, ids=count) for count in (10, 1000)
+        f"{count} ids": Contender("tfseg", nine, ids=count) for count in (10, 100, 1000)
     }
     for p in (1.0, 0.5):
         found[f"a call for 8 images, p={p:g}"] = {

@@ -66,6 +66,23 @@ def test_the_table_of_speed_is_that_of_the_benchmark():
             assert ratio == f"{measured[peer]['ratio']['median']:.2f}"
 
 
+def test_the_sentences_about_speed_are_those_of_the_benchmark():
+    results = json.loads((ROOT / "benchmarks/results/augmentation.json").read_text())["results"]
+    ratio = {
+        (question, name): row["ratio"]["median"]
+        for question, rows in results.items()
+        for name, row in rows.items()
+    }
+    text = " ".join(README.split())
+    addons = ratio["five geometric", "tensorflow-addons"]
+    assert f"a warp each, take {addons:.1f} times as long" in text
+    assert f"preprocessing layers {ratio['Keras layers', 'keras']:.1f} times as long" in text
+    workers = ratio["workers of Dataset.map", "one worker"]
+    assert f"makes it {workers:.2f} times as fast" in text
+    assert round(ratio["ids in the image", "1000 ids"], 2) == 1.0
+    assert "1,000 ids cost what 10 do" in text
+
+
 def test_every_linked_file_is_there():
     links = re.findall(r"\]\(([^)]+)\)", README)
     assert links

@@ -1,8 +1,8 @@
 """Run with the Python of tensorflow-addons: prints how far tfseg's kernels are from it, as JSON.
 
-For each of the recorded cases: the largest difference of what tensorflow-addons gives now from what
-was recorded ("recorded/CASE"), and of tfseg's replacement from what tensorflow-addons gives now, as
-a plain graph ("CASE") and compiled ("xla/CASE"). All in shares of the range of values.
+For each of the recorded cases: the largest difference of tfseg's replacement from what
+tensorflow-addons gives now, as a plain graph ("CASE") and compiled ("xla/CASE"), in shares of the
+range of values. `record_addons.py` computes the record itself anew.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import pkgutil
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,31 +19,10 @@ import tensorflow as tf
 
 warnings.simplefilter("ignore")
 sys.path.insert(0, str(Path(__file__).parents[2]))
-import tensorflow_addons as tfa  # noqa: E402
+from record_addons import RECORDS, cases, computed, read, tfa  # noqa: E402
 
 from tfseg import kernels  # noqa: E402
 from tfseg.kernels import drop_in  # noqa: E402
-
-REMARKS = ("degrees", "order", "note")  # of the record, no arguments
-
-
-def cases() -> Iterator[tuple[str, dict[str, object], np.ndarray]]:
-    """Yields the name of each recorded case, its arguments and its output."""
-    with np.load(Path(__file__).parent / "data" / "tfa_golden.npz", allow_pickle=False) as file:
-        record = dict(file)
-    for name in sorted(record):
-        if not name.endswith("/output"):
-            continue
-        case = name[: -len("/output")]
-        arrays = {
-            key.rsplit("/", 1)[1]: value
-            for start in (case.split("/")[0], case)
-            for key, value in record.items()
-            if key.rsplit("/", 1)[0] == start
-        }
-        arguments = json.loads(str(arrays.pop("args")))
-        expected = arrays.pop("output")
-        yield case, {k: v for k, v in arguments.items() if k not in REMARKS} | arrays, expected
 
 
 def difference(one: tf.Tensor, other: tf.Tensor) -> float:
@@ -58,12 +36,10 @@ def main() -> None:
     for module in pkgutil.iter_modules(kernels.__path__):
         importlib.import_module(f"tfseg.kernels.{module.name}")
     found = {}
-    for case, arguments, expected in cases():
-        name = case.split("/")[0]
-        live = getattr(tfa.image, name)(**arguments)
-        own = getattr(drop_in, name)
+    for case, arguments in cases(read(RECORDS[0])):
+        (live,) = computed(case, arguments).values()
+        own = getattr(drop_in, case.split("/")[0])
         compiled = tf.function(lambda own=own, given=arguments: own(**given), jit_compile=True)
-        found[f"recorded/{case}"] = difference(live, expected)
         found[case] = difference(own(**arguments), live)
         found[f"xla/{case}"] = difference(compiled(), live)
     versions = {"tensorflow": tf.__version__, "tensorflow_addons": tfa.__version__}

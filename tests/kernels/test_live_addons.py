@@ -13,9 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
+RECORDS = (
+    Path(__file__).parent / "data" / "tfa_golden.npz",
+    ROOT / "tests" / "contracts" / "tfa_cases.npz",
+)
 ENVIRONMENTS = ROOT / "benchmarks" / "environments"
 NAME = "tensorflow-addons"
 MAKING = 480  # seconds at most
@@ -48,16 +53,34 @@ def python_of_addons() -> Path:
     return folder / NAME / "bin" / "python"
 
 
+def run(script: str, *options: str) -> str:
+    """Runs a script of this folder with tensorflow-addons; returns what it printed."""
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    command = [str(python_of_addons()), str(Path(__file__).with_name(script)), *options]
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
 @pytest.mark.slow
 def test_the_kernels_give_what_tensorflow_addons_gives_on_its_own_tensorflow():
-    script = Path(__file__).with_name("live_addons.py")
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    done = subprocess.run(
-        [str(python_of_addons()), str(script)], env=quiet, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    result = json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(run("live_addons.py").splitlines()[-1])
     assert result["versions"] == {"tensorflow": "2.15.1", "tensorflow_addons": "0.23.0"}
     differences = result["differences"]
-    assert len(differences) > 120
+    assert len(differences) > 80
     assert {name: value for name, value in differences.items() if value > 1e-4} == {}
+
+
+@pytest.mark.slow
+def test_the_recorded_cases_come_out_when_they_are_recorded_anew(tmp_path):
+    run("record_addons.py", f"--to={tmp_path}")
+    for path in RECORDS:
+        with np.load(path) as committed, np.load(tmp_path / path.name) as anew:
+            assert sorted(anew.files) == sorted(committed.files)
+            for name in committed.files:
+                one, other = anew[name], committed[name]
+                assert (one.dtype, one.shape) == (other.dtype, other.shape), name
+                if one.dtype.kind in "OSU":
+                    assert one == other, name
+                else:
+                    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5, err_msg=name)

@@ -1,0 +1,91 @@
+"""Runs the benchmarks one after the other, each in a process of its own.
+
+    python -m benchmarks.run --all --quick       # less than ten minutes
+    python -m benchmarks.run --all               # less than two hours
+    python -m benchmarks.run heads metrics       # these alone
+    python -m benchmarks.report                  # then: docs/benchmarks.md from what was written
+
+A benchmark is a script of this folder that takes `--to FILE`. What needs more than this repository
+is left out, and a line says so: peers without an environment (`python
+benchmarks/environments/make.py` makes them), and accuracy without its images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+RESULTS = HERE / "results"
+PEERS = ROOT / ".venv-benchmarks"
+# How a quick run of a script differs from a whole one.
+QUICK = {
+    "accuracy": ("--steps", "20"),
+    "augmentation": ("--rounds", "3", "--seconds", "0.1"),
+    "heads": ("--rounds", "3"),
+    "metrics": ("--rounds", "5", "--slow_rounds", "1"),
+    "store": ("--rounds", "5"),
+}
+
+
+def scripts() -> dict[str, Path]:
+    """Returns the benchmarks by name."""
+    others = (Path(__file__), HERE / "report.py")
+    return {
+        file.stem: file
+        for file in sorted(HERE.glob("*.py"))
+        if file not in others and '"--to"' in file.read_text(encoding="utf-8")
+    }
+
+
+def options(name: str, *, quick: bool, to: Path, accuracy: Path | None, work: str) -> Iterator[str]:
+    """Yields what a script is started with."""
+    yield from QUICK.get(name, ()) if quick else ()
+    yield from ("--to", str(to / f"{name}.json"))
+    if name == "accuracy":
+        yield from (str(accuracy), "--work", work)
+    elif name == "augmentation":
+        environments = [file.stem for file in (HERE / "environments").glob("*.txt")]
+        missing = [each for each in environments if not (PEERS / each / "done").exists()]
+        yield from ("--without", *missing) if missing else ()
+
+
+def main(*, names: list[str], all: bool, quick: bool, to: Path, accuracy: Path | None) -> int:
+    """Runs what is asked for, and returns how many failed."""
+    known = scripts()
+    chosen = list(known) if all else names
+    if not chosen or set(chosen) - set(known):
+        sys.exit(f"Name some of {', '.join(known)}, or --all; got {' '.join(chosen) or 'nothing'}.")
+    failed = 0
+    for name in chosen:
+        if name == "accuracy" and accuracy is None:
+            print("left out: accuracy, which needs its images: --accuracy FOLDER", flush=True)
+            continue
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as work:
+            given = options(name, quick=quick, to=to, accuracy=accuracy, work=work)
+            code = subprocess.run(
+                [sys.executable, str(known[name]), *given], check=False
+            ).returncode
+        failed += code != 0
+        ending = "done" if code == 0 else f"FAILED with code {code}"
+        print(f"== {name}: {ending}, {time.monotonic() - start:.0f} seconds", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="benchmarks")
+    add("--all", action="store_true", help="every one of them")
+    add("--quick", action="store_true", help="fewer rounds, and figures that scatter more")
+    add("--to", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is written")
+    add("--accuracy", type=Path, metavar="FOLDER", help="images of accuracy.py, see there")
+    sys.exit(main(**vars(parser.parse_args())))

@@ -1,0 +1,78 @@
+"""One command runs every benchmark, and all of them write the same kind of JSON."""
+
+from __future__ import annotations
+
+import json
+import operator
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "benchmarks" / "schema.json").read_text(encoding="utf-8"))
+RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+HOLDS = {">=": operator.ge, "<=": operator.le}
+
+
+def start(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.run", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
+def test_the_committed_results_keep_the_schema_and_no_claim_is_prettier_than_its_figure(file):
+    report = json.loads(file.read_text(encoding="utf-8"))
+    jsonschema.validate(report, SCHEMA)
+    for claim in report["claims"]:
+        if claim["value"] is None:
+            assert claim["met"] is None
+        elif isinstance(claim["target"], str):
+            sign, bound = claim["target"].split()
+            assert claim["met"] == HOLDS[sign](claim["value"], float(bound)), claim["name"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"claims": [{"name": "speed", "value": 1.0, "target": ">= 2"}]},
+        {"claims": [{"name": "speed", "value": 1.0, "target": "fast", "met": True}]},
+        {"results": {}},
+        {"machine": {}},
+        {"curves": {"Time": {"x": "ids", "y": "ms", "lines": {"tfseg": [[1, 2]]}}}},
+    ],
+)
+def test_the_schema_refuses_what_is_not_of_the_shape(wrong):
+    report = json.loads(RESULTS[0].read_text(encoding="utf-8"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report | wrong, SCHEMA)
+
+
+def test_a_quick_run_of_one_benchmark_writes_its_json(tmp_path):
+    done = start("store", "--quick", f"--to={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert "== store: done" in done.stdout
+    report = json.loads((tmp_path / "store.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, SCHEMA)
+    assert report["settings"] == {"rounds": 5}
+
+
+def test_every_script_that_writes_results_is_a_benchmark_and_an_unknown_one_is_refused():
+    done = start("no_such_benchmark")
+    assert done.returncode == 1
+    named = set(done.stderr.partition("Name some of ")[2].partition(", or")[0].split(", "))
+    assert named >= {"accuracy", "augmentation", "heads", "metrics", "store"}
+    assert not named & {"common", "report", "run"}
+
+
+def test_accuracy_is_left_out_aloud_without_its_images(tmp_path):
+    done = start("accuracy", f"--to={tmp_path}")
+    assert (done.returncode, done.stdout.split(",")[0]) == (0, "left out: accuracy")
+
+
+def test_a_benchmark_that_fails_is_the_exit_code(tmp_path):
+    done = start("accuracy", f"--to={tmp_path}", f"--accuracy={tmp_path / 'missing'}")
+    assert "== accuracy: FAILED with code 1" in done.stdout
+    assert done.returncode == 1

@@ -1,0 +1,81 @@
+"""Every block of Python in the docs works as it stands, and every command there is one.
+
+Blocks of a page run one after the other, in one folder, with the names of those before.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tfseg import cli
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md"))}
+BLOCKS = {
+    name: blocks
+    for name, text in PAGES.items()
+    if (blocks := re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+}
+# Pages whose blocks are run by a test of their own, on what it prepares.
+ELSEWHERE = {
+    "augmentations.md": "test_docs.py",
+    "from-tensorflow-addons.md": "test_from_tensorflow_addons.py",
+    "own_transform.md": "test_docs.py",
+}
+TRAINED = ("getting_started.md", "large_images.md", "deploy.md")  # the first one's run serves all
+ALONE = sorted(set(BLOCKS) - set(ELSEWHERE) - set(TRAINED))
+COMMANDS = sorted(
+    {
+        line
+        for text in PAGES.values()
+        for line in re.findall(r"^    tfseg ([^#\n]*)", text, re.MULTILINE)
+    }
+)
+
+
+def work(name: str, blocks: list[str]) -> dict[str, object]:
+    """Runs the blocks of a page; returns the names that they left."""
+    names: dict[str, object] = {"__name__": name}
+    for block in blocks:
+        exec(compile(block, name, "exec", dont_inherit=True), names)
+    return names
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_the_blocks_of_a_page_work(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    work(name, BLOCKS[name])
+
+
+@pytest.mark.slow
+def test_the_pages_that_train_predict_and_deploy_work_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, *others = TRAINED
+    (script,) = BLOCKS[first]
+    assert "steps=1000" in script
+    short = script.replace("steps=1000", "steps=2, batch_size=2, warmup_steps=0")
+    evaluation = work(first, [short])["evaluation"]
+    assert evaluation.summary()["num_images"] == 12
+    names = {name: work(name, BLOCKS[name]) for name in others}
+    assert names["large_images.md"]["instances"].label.shape == (400, 300)
+    assert names["deploy.md"]["labels"].shape == (1, 100, 120)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_valid(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module, _ = cli._parse(shlex.split(command))
+    assert module.__name__.startswith("tfseg.commands.")
+
+
+def test_there_are_commands_and_every_page_can_be_reached():
+    assert len(COMMANDS) > 10
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w-]+\.md", str(yaml.safe_load(text)["nav"])))
+    assert named == set(PAGES)
