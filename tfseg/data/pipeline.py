@@ -20,7 +20,7 @@ from tfseg.data.index import Index
 from tfseg.data.records import decode
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
-from tfseg.kernels import normalize
+from tfseg.kernels import class_ids, normalize
 
 Example = dict[str, tf.Tensor]
 _MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyond the crop
@@ -40,7 +40,7 @@ def training_batches(
     Args:
         dataset: its `train` split is used.
         config: seed, crop size, batch size and transforms.
-        head: makes the targets, after augmentation.
+        head: makes the targets, after augmentation; that of `config.model`.
         first_step: the step whose batch comes first.
         host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
         num_hosts: that train together.
@@ -72,7 +72,9 @@ def training_batches(
 
     def finish(batch: Example, seeds: tf.Tensor) -> tuple[tf.Tensor, Example]:
         if config.data.copy_paste:
-            batch = CopyPaste(p=config.data.copy_paste)(batch, seeds)
+            num_classes = max(1, len(config.model.class_names))
+            paste = CopyPaste(p=config.data.copy_paste, num_classes=num_classes)
+            batch = paste(batch, seeds)
         return batch["image"], head.targets(batch["label"])
 
     return (
@@ -94,10 +96,12 @@ def preparation(
     gives them.
     """
     info, size, seed = dataset.info, config.data.crop_size, random.root(config.seed)
+    num_classes = len(config.model.class_names)
     chain, margin = ending_in_crop(from_spec(config.augment), size)
 
     def prepare(example: Example) -> tuple[Example, dict[str, Any]]:
         sample = decode(example["record"], channels=info.channels, dtype=info.dtype)
+        sample = _with_classes(sample, num_classes)
         own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
         corner = crops.draw(
             sample["label"],
@@ -135,6 +139,7 @@ def validation_batches(
 
     def prepare(example: Example) -> Example:
         corner = crops.middle(example["label"], size)
+        example = _with_classes(example, len(config.model.class_names))
         window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
@@ -194,6 +199,14 @@ def augmented(
         return (moved["image"], moved["label"]) if pair else moved
 
     return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _with_classes(sample: Example, num_classes: int) -> Example:
+    """Returns the sample with ids that say their class, where there are several."""
+    if num_classes < 2:
+        return sample
+    label = class_ids.with_classes(sample["label"], sample["class_of"], num_classes=num_classes)
+    return sample | {"label": label}
 
 
 def normalized(sample: Example) -> Example:
