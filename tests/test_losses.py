@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -157,6 +160,19 @@ def test_focal_is_keras_and_segmentation_models(alpha, gamma):
     np.testing.assert_allclose(found, formula.mean(axis=(1, 2, 3)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("case", ["probabilities", "logits"])
+def test_focal_is_what_tensorflow_addons_gave(case):
+    # Recorded from tensorflow-addons 0.23.0 under TensorFlow 2.15.1; its sum is over the last axis.
+    with np.load(Path(__file__).parent / "tfa_focal.npz", allow_pickle=False) as file:
+        truth, given, expected = (file[f"{case}/{n}"] for n in ("y_true", "y_pred", "output"))
+        options = json.loads(str(file[f"{case}/args"]))
+    logits = given if options.pop("from_logits") else np.log(given / (1 - given))
+    loss = losses.Focal(**options)
+    # [4, 6, 3] as 24 samples of 3 pixels: the mean over them is a third of the sum
+    found = loss.call(*(values.reshape(24, 1, 3, 1) for values in (truth, logits)))
+    np.testing.assert_allclose(3 * found, expected.ravel(), rtol=2e-4)
+
+
 def slow_lovasz(truth: np.ndarray, logits: np.ndarray) -> float:
     """Returns the hinge from its definition: the IoU lost by each further error, largest first."""
     errors = 1 - (2 * truth - 1) * logits
@@ -236,6 +252,73 @@ def test_a_sum_weighs_its_parts_from_python_and_from_text():
         losses.parse(".5*bce+dice"),
     ):
         np.testing.assert_allclose(loss.call(truth, logits), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [*PIXEL_LOSSES, losses.HeatmapBCE()], ids=lambda x: x.name)
+def test_weights_of_one_change_nothing_and_those_of_none_ignore(loss):
+    rng = np.random.default_rng(6)
+    truth = rng.integers(-1, 2, (2, 4, 5, 1)).astype(np.float32)
+    logits = rng.normal(size=truth.shape).astype(np.float32)
+    ones = np.concatenate([truth, np.ones_like(truth)], axis=-1)
+    np.testing.assert_allclose(loss.call(ones, logits), loss.call(truth, logits), rtol=1e-6)
+    some = rng.integers(0, 2, truth.shape).astype(np.float32)
+    ignored = np.where(some == 0, -1, truth)
+    weighted = np.concatenate([truth, some], axis=-1)
+    np.testing.assert_allclose(loss.call(weighted, logits), loss.call(ignored, logits), rtol=1e-6)
+
+
+def test_weights_of_pixels_are_worked_out_by_hand():
+    truth, logits = maps([1, 0, 0, -1]), maps([0, 0, logit(0.8), 3])
+    weighted = tf.concat([truth, maps([2, 1, 5, 7])], axis=-1)
+    # p = 1/2, 1/2, 4/5; weights 2, 1, 5
+    bce = (3 * LN2 - 5 * np.log(0.2)) / 8
+    hit, both = 2 * 0.5, 2 + (2 * 0.5 + 0.5 + 5 * 0.8)
+    np.testing.assert_allclose(losses.BCE().call(weighted, logits), [bce], rtol=1e-5)
+    dice = 1 - (2 * hit + 1) / (both + 1)
+    np.testing.assert_allclose(losses.Dice().call(weighted, logits), [dice], rtol=1e-5)
+    jaccard = 1 - (hit + 1) / (both - hit + 1)
+    np.testing.assert_allclose(losses.Jaccard().call(weighted, logits), [jaccard], rtol=1e-5)
+
+
+def test_class_weights_weigh_the_pixels_of_the_class():
+    truth = tf.constant([[[[2.0], [0.0], [-1.0]]]])
+    logits = tf.math.log([[[[0.2, 0.3, 0.5], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]]]])
+    value = losses.ClassCE(class_weights=[1.0, 9.0, 3.0]).call(truth, logits)
+    np.testing.assert_allclose(value, [-(3 * np.log(0.5) + np.log(0.6)) / 4], rtol=1e-5)
+
+
+def test_one_versus_rest_is_the_mean_over_the_classes_of_their_masks():
+    truth = tf.constant([[[[2.0], [0.0], [-1.0]]]])
+    logits = tf.math.log([[[[0.2, 0.3, 0.5], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]]]])
+    found = losses.OneVersusRest(losses.Dice(), [1.0, 1.0, 2.0]).call(truth, logits)
+    # of each class: 1 - (2 TP + 1) / (truth + probability + 1), the third pixel left out
+    each = [1 - (2 * 0.6 + 1) / (1 + 0.8 + 1), 1 - 1 / (0.6 + 1), 1 - (2 * 0.5 + 1) / (1 + 0.6 + 1)]
+    np.testing.assert_allclose(found, [(each[0] + each[1] + 2 * each[2]) / 4], rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [losses.Dice(), losses.BCE() + losses.Focal()])
+def test_one_versus_rest_has_finite_gradients_however_sure_the_logits(loss):
+    logits = tf.Variable([[[[1e4, 0.0, -1e4], [0.0, 0.0, 0.0], [-1e4, -1e4, 1e4]]]])
+    with tf.GradientTape() as tape:
+        found = losses.OneVersusRest(loss).call(tf.constant([[[[2.0], [1.0], [-1.0]]]]), logits)
+    gradient = tape.gradient(found, logits).numpy()
+    assert np.isfinite(found).all()
+    assert np.isfinite(gradient).all()
+    assert (gradient[0, 0, 2] == 0).all()
+
+
+def test_smooth_offsets_are_worked_out_by_hand_on_both_sides_of_beta():
+    truth = tf.constant([[[[0.0, 0.0, 1.0], [9.0, 9.0, 0.0]]]])
+    prediction = tf.constant([[[[0.5, -3.0], [0.0, 0.0]]]])
+    value = losses.OffsetL1(beta=2.0).call(truth, prediction)
+    # 0.5^2 / (2 * 2), and 3 - 2 / 2
+    np.testing.assert_allclose(value, [(0.0625 + 2.0) / 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [(-1.0, 1.0), (0.0, 0.0)])
+def test_weights_that_weigh_nothing_are_refused(weights):
+    with pytest.raises(InputError, match="class_weights must"):
+        losses.ClassCE(weights)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,15 @@ class ModelConfig:
             PSPNet keep their own.
         filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
         channels: channels of the input image; 0 takes the data set's.
-        head: what makes the dense network find instances.
+        head: what makes the dense network find instances: center_offset, boundary, distance or
+            semantic.
+        loss: of the head's mask, such as "dice + 0.5 * bce": a sum of bce, dice, focal, jaccard,
+            lovasz and tversky; empty takes the head's own.
+        head_options: further attributes of the head, such as {center_threshold: 0.2,
+            border_weight: 10} (see `heads`).
+        class_names: what the network tells apart; empty takes the data set's, and one name takes
+            all instances for the same.
+        class_weights: of the pixels of each class in the loss of the classes; empty: all 1.
     """
 
     architecture: str = "Compact"
@@ -93,11 +101,18 @@ class ModelConfig:
     filters: tuple[int, ...] = (32, 64, 96, 128)
     channels: int = 0
     head: str = "center_offset"
+    loss: str = ""
+    head_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    class_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
         checks.one_of("model.head", self.head, HEADS)
         checks.whole("model.channels", self.channels, low=0)
+        _mapped("model.head_options", self.head_options)
+        _listed("model.class_names", self.class_names, "[cell, nucleus]")
+        _listed("model.class_weights", self.class_weights, "[1.0, 3.0]")
         _numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
         _numbers("model.filters", self.filters, low=2)
 

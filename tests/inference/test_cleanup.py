@@ -15,6 +15,7 @@ from tfseg.inference.instances import Instances
 
 LABELS = arrays(np.int32, (7, 8), elements=st.integers(0, 3))
 SCORES = np.array([0.9, 0.8, 0.7], np.float32)
+CLASSES = np.array([3, 1, 2], np.int32)
 PICTURE = np.array(
     [
         [0, 0, 0, 0, 0, 0, 0, 0],
@@ -29,20 +30,20 @@ PICTURE = np.array(
 
 
 def test_by_default_nothing_changes():
-    label, scores = Cleanup().apply(Instances(PICTURE, SCORES))
+    label, scores, _ = Cleanup().apply(Instances(PICTURE, SCORES, CLASSES))
     np.testing.assert_array_equal(label, PICTURE)
     np.testing.assert_array_equal(scores, SCORES)
 
 
 def test_one_piece_keeps_the_largest():
-    label, _ = Cleanup(one_piece=True).apply(Instances(PICTURE, SCORES))
+    label, *_ = Cleanup(one_piece=True).apply(Instances(PICTURE, SCORES, CLASSES))
     expected = PICTURE.copy()
     expected[2, 7] = 0
     np.testing.assert_array_equal(label, expected)
 
 
 def test_holes_are_filled():
-    label, _ = Cleanup(fill_holes=True).apply(Instances(PICTURE, SCORES))
+    label, *_ = Cleanup(fill_holes=True).apply(Instances(PICTURE, SCORES, CLASSES))
     expected = PICTURE.copy()
     expected[2, 2] = 1
     np.testing.assert_array_equal(label, expected)
@@ -62,7 +63,7 @@ def test_a_bay_that_ends_at_the_border_is_no_hole():
 
 
 def test_what_touches_the_border_goes_and_the_others_close_up():
-    label, scores = Cleanup(drop_border=True).apply(Instances(PICTURE, SCORES))
+    label, scores, _ = Cleanup(drop_border=True).apply(Instances(PICTURE, SCORES, CLASSES))
     np.testing.assert_array_equal(label, np.select([PICTURE == 1, PICTURE == 3], [1, 2]))
     assert scores.tolist() == SCORES[[0, 2]].tolist()
     assert label.dtype == np.int32
@@ -70,18 +71,20 @@ def test_what_touches_the_border_goes_and_the_others_close_up():
 
 @pytest.mark.parametrize(("min_area", "left"), [(1, [1, 2, 3]), (2, [1, 2]), (3, [1, 2]), (4, [1])])
 def test_an_area_below_the_smallest_is_dropped(min_area, left):
-    _, scores = Cleanup(min_area=min_area).apply(Instances(PICTURE, SCORES))
+    _, scores, _ = Cleanup(min_area=min_area).apply(Instances(PICTURE, SCORES, CLASSES))
     assert scores.tolist() == SCORES[np.array(left) - 1].tolist()
 
 
 def test_the_piece_at_the_border_does_not_count_once_it_is_gone():
-    label, scores = Cleanup(one_piece=True, drop_border=True).apply(Instances(PICTURE, SCORES))
+    label, scores, _ = Cleanup(one_piece=True, drop_border=True).apply(
+        Instances(PICTURE, SCORES, CLASSES)
+    )
     assert len(scores) == 3
     assert (label == 2).sum() == 2
 
 
 def test_the_area_is_that_with_the_holes_filled():
-    _, scores = Cleanup(fill_holes=True, min_area=9).apply(Instances(PICTURE, SCORES))
+    _, scores, _ = Cleanup(fill_holes=True, min_area=9).apply(Instances(PICTURE, SCORES, CLASSES))
     assert len(scores) == 1
 
 
@@ -112,13 +115,15 @@ def test_ids_have_no_gaps_and_keep_their_scores(label, one_piece, fill_holes, dr
     cleanup = Cleanup(
         one_piece=one_piece, fill_holes=fill_holes, drop_border=drop_border, min_area=area
     )
-    found = cleanup.apply(Instances(label, SCORES))
+    found = cleanup.apply(Instances(label, SCORES, CLASSES))
     assert np.unique(found.label[found.label > 0]).tolist() == list(range(1, len(found.scores) + 1))
     for own, score in enumerate(found.scores, start=1):
         if one_piece and fill_holes:  # a hole may be where a dropped piece of another one was
             continue
         before = label[found.label == own]
         assert SCORES[before[before > 0] - 1].tolist() == [score] * (before > 0).sum()
+        classes = CLASSES[before[before > 0] - 1]
+        assert (classes == found.classes[own - 1]).all()
 
 
 def test_a_negative_area_is_refused():

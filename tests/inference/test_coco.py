@@ -20,11 +20,12 @@ from tfseg.inference.coco import annotations, compress, image_ids, results
 from tfseg.inference.outputs import instance_table
 
 SCORES = np.linspace(0.9, 0.1, 5).astype(np.float32)
+CLASSES = np.array([1, 2, 1, 2, 2], np.int32)
 
 
 def entries(label: np.ndarray, image_id: int | str = 7) -> list[dict]:
     """Returns the entries as a reader of the file gets them."""
-    return json.loads(json.dumps(results(label, instance_table(label, SCORES), image_id)))
+    return json.loads(json.dumps(results(label, instance_table(label, SCORES, CLASSES), image_id)))
 
 
 def test_an_entry_worked_out_by_hand():
@@ -60,7 +61,9 @@ def test_pycocotools_scores_the_results_against_the_annotations(names, tmp_path)
     ids = image_ids(names)
     found = [entry for name in names for entry in entries(label, ids[name])]
     images = [{"id": ids[name], "file_name": name, "height": 40, "width": 50} for name in names]
-    (tmp_path / "truth.json").write_text(json.dumps(annotations(images, found, category="cell")))
+    (tmp_path / "truth.json").write_text(
+        json.dumps(annotations(images, found, class_names=("cell", "dust")))
+    )
     (tmp_path / "found.json").write_text(json.dumps(found))
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(tmp_path / "truth.json")

@@ -14,14 +14,23 @@ from tfseg.inference.geojson import feature_collection
 from tfseg.inference.outputs import instance_table
 
 SCORES = np.array([0.25, 0.5, 0.75], np.float32)
+CLASSES = np.array([2, 1, 2], np.int32)
 RING = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 0]], np.int32)
 RINGS = np.pad(np.pad(np.pad(np.ones((1, 1), np.int32), 1), 1, constant_values=1), 2)
 
 
 def features(label: np.ndarray) -> list[dict]:
-    collection = feature_collection(label, instance_table(label, SCORES))
+    collection = feature_collection(label, instance_table(label, SCORES, CLASSES))
     assert collection["type"] == "FeatureCollection"
     return json.loads(json.dumps(collection))["features"]
+
+
+def test_of_several_classes_a_feature_names_its_own():
+    label = np.array([[1, 0, 2], [1, 0, 3]], np.int32)
+    table = instance_table(label, SCORES, CLASSES)
+    collection = feature_collection(label, table, ("cell", "dust"))
+    found = [each["properties"]["classification"] for each in collection["features"]]
+    assert found == [{"name": "dust"}, {"name": "cell"}, {"name": "dust"}]
 
 
 def filled(ring: list[list[int]], shape: tuple[int, int]) -> np.ndarray:

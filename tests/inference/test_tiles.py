@@ -40,7 +40,11 @@ def perfect(label: np.ndarray) -> np.ndarray:
 def decode(maps: np.ndarray) -> Instances:
     named = {"foreground": maps[..., :1], "center": maps[..., 1:2], "offset": maps[..., 2:]}
     decoded = CenterOffset().decode({name: tf.constant(m[None]) for name, m in named.items()})
-    return Instances(decoded.labels[0].numpy(), decoded.scores[0].numpy())
+    scores = decoded.scores[0].numpy()
+    label = decoded.labels[0].numpy()
+    # A class that goes with the instance, whatever its id
+    classes = 1 + np.bincount(label.ravel(), minlength=len(scores) + 1)[1:] % 5
+    return Instances(label, scores, classes.astype(np.int32))
 
 
 def seen_in_tiles(maps: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
@@ -70,6 +74,7 @@ def assert_same_instances(one: Instances, other: Instances) -> None:
     np.testing.assert_allclose(
         one.scores[pairs[0, 1:] - 1], other.scores[pairs[1, 1:] - 1], rtol=1e-5
     )
+    np.testing.assert_array_equal(one.classes[pairs[0, 1:] - 1], other.classes[pairs[1, 1:] - 1])
 
 
 def assert_same_but(pixels: int, one: Instances, other: Instances) -> None:
@@ -110,13 +115,15 @@ def test_an_object_longer_than_a_window_is_still_one():
 
 def test_a_window_that_sees_only_a_part_of_an_object_joins_it_to_the_rest():
     def all_of_it(maps: np.ndarray) -> Instances:
-        return Instances((maps[..., 0] > 0).astype(np.int32), np.ones(1, np.float32))
+        label = (maps[..., 0] > 0).astype(np.int32)
+        return Instances(label, np.ones(1, np.float32), np.full(1, 2, np.int32))
 
     maps = np.full((600, 600, 1), -1, np.float32)
     maps[20:580, 100:500] = 1
     found = tiles.predict_tiles(lambda *span: maps[span], all_of_it, (600, 600), size=SIZE)
     np.testing.assert_array_equal(found.label, maps[..., 0] > 0)
     assert found.scores.tolist() == [1.0]
+    assert found.classes.tolist() == [2]
 
 
 @pytest.mark.parametrize(("length", "size"), [(128, 128), (129, 128), (1000, 256), (5, 128)])

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment.chain import Example
+from tfseg.kernels import class_ids
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class CopyPaste:
         share: of the other image's instances that are pasted, `(low, high)` in [0, 1], drawn for
             each image.
         p: probability in [0, 1] that an image gets any.
+        num_classes: of ids that say their class (see `kernels.class_ids`): new ids say the same.
 
     Source: Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method for Instance
     Segmentation (2021), arXiv 2012.07177, section 3; without the scale jitter, which the other
@@ -29,10 +31,12 @@ class CopyPaste:
 
     share: tuple[float, float] = (0.1, 0.5)
     p: float = 0.5
+    num_classes: int = 1
 
     def __post_init__(self) -> None:
         checks.interval("CopyPaste.share", self.share, low=0.0, high=1.0)
         checks.in_range("CopyPaste.p", self.p, low=0.0, high=1.0)
+        checks.whole("CopyPaste.num_classes", self.num_classes, low=1)
 
     def __call__(self, example: Example, seeds: tf.Tensor) -> Example:
         """Pastes within a batch.
@@ -64,5 +68,8 @@ class CopyPaste:
         coins = random.uniform(random.for_name(seed, "CopyPaste/ids"), 0.0, 1.0, tf.shape(ids))
         chosen = on & (coins < share) & (ids > 0)
         mask = tf.reshape(tf.gather(chosen, position), tf.shape(other))
-        new_ids = tf.reshape(position, tf.shape(other)) + 1 + tf.maximum(tf.reduce_max(label), 0)
+        count = self.num_classes
+        highest = -(-tf.maximum(tf.reduce_max(label), 0) // count) * count  # rounded up to a class
+        class_of = class_ids.classes(other, num_classes=count)
+        new_ids = highest + tf.reshape(position, tf.shape(other)) * count + class_of
         return tf.where(mask, new_ids, label), mask

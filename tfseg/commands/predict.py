@@ -2,7 +2,7 @@
 
 Images with a side longer than a tile are seen tile by tile; instances at the cuts are whole. DIR
 gets labels/ (16-bit PNG, 32-bit TIFF beyond 65535 instances), overlays/, tables/, instances.csv
-(id, area, centroid, box, score) and options.json; --format adds geojson/, polygons as QuPath
+(id, area, centroid, box, score, class) and options.json; --format adds geojson/, polygons as QuPath
 imports them, coco.json and coco_results.json. A file that cannot be read is reported and skipped;
 the exit code is then 1.
 

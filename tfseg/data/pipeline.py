@@ -19,7 +19,7 @@ from tfseg.data import crops, reading
 from tfseg.data.index import Index
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
-from tfseg.kernels import normalize
+from tfseg.kernels import class_ids, normalize
 
 Example = dict[str, tf.Tensor]
 _MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyond the crop
@@ -40,7 +40,7 @@ def training_batches(
     Args:
         dataset: its `train` split is used.
         config: seed, crop size, batch size and transforms.
-        head: makes the targets, after augmentation.
+        head: makes the targets, after augmentation; that of `config.model`.
         first_step: the step whose batch comes first.
         every: leaves out the batches between those of every so many steps.
         host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
@@ -75,7 +75,9 @@ def training_batches(
 
     def finish(batch: Example, seeds: tf.Tensor) -> tuple[tf.Tensor, Example]:
         if config.data.copy_paste:
-            batch = CopyPaste(p=config.data.copy_paste)(batch, seeds)
+            num_classes = max(1, len(config.model.class_names))
+            paste = CopyPaste(p=config.data.copy_paste, num_classes=num_classes)
+            batch = paste(batch, seeds)
         return batch["image"], head.targets(batch["label"])
 
     return (
@@ -97,10 +99,11 @@ def preparation(
     gives them.
     """
     size, seed = config.data.crop_size, random.root(config.seed)
+    num_classes = len(config.model.class_names)
     chain, margin = ending_in_crop(from_spec(config.augment), size)
 
     def prepare(example: Example) -> tuple[Example, dict[str, Any]]:
-        sample = dataset.decode(example["record"])
+        sample = _with_classes(dataset.decode(example["record"]), num_classes)
         own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
         corner = crops.draw(
             sample["label"],
@@ -140,12 +143,13 @@ def validation_batches(
     weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights). Of several hosts each
     has every `num_hosts`-th image, and all have the same number of batches.
     """
-    info, size = dataset.info, config.data.crop_size
-    shape = (size, size, info.channels)
+    size = config.data.crop_size
+    shape = (size, size, dataset.info.channels)
 
     def prepare(record: tf.Tensor) -> Example:
-        example = decode(record, channels=info.channels, dtype=info.dtype)
+        example = dataset.decode(record)
         corner = crops.middle(example["label"], size)
+        example = _with_classes(example, len(config.model.class_names))
         window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
@@ -208,6 +212,14 @@ def augmented(
         return (moved["image"], moved["label"]) if pair else moved
 
     return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _with_classes(sample: Example, num_classes: int) -> Example:
+    """Returns the sample with ids that say their class, where there are several."""
+    if num_classes < 2:
+        return sample
+    label = class_ids.with_classes(sample["label"], sample["class_of"], num_classes=num_classes)
+    return sample | {"label": label}
 
 
 def normalized(sample: Example) -> Example:

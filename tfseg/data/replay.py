@@ -81,6 +81,8 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     checks.whole("epoch", epoch, low=0, high=2**31 - 2)
     example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}
     # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
+    # The ids of the record, not those that say their class: there is nothing else to see in them.
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
     prepare = tf.autograph.experimental.do_not_convert(preparation(dataset, config))
     ((seen, drawn),) = tf.data.Dataset.from_tensors(example).map(prepare).as_numpy_iterator()
     params = {

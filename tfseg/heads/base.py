@@ -15,21 +15,29 @@ class Decoded(NamedTuple):
     """Instances of a batch.
 
     `labels` `[B, H, W]` int32, ids 1 to n_b in image b; `scores` `[B, N]` float32 in [0, 1], the
-    score of id k at k - 1, 0 beyond n_b; N is the largest n_b.
+    score of id k at k - 1, 0 beyond n_b; N is the largest n_b. `classes` `[B, N]` int32 alike, from
+    1 on, 0 beyond n_b; None where the head knows no classes.
     """
 
     labels: tf.Tensor
     scores: tf.Tensor
+    classes: tf.Tensor | None = None
 
 
 class Head(abc.ABC):
-    """Everything about one way to represent instances; all of it graph operations."""
+    """Everything about one way to represent instances; all of it graph operations.
+
+    A head is a frozen dataclass; its fields are the options `model.head_options`.
+    """
 
     outputs: ClassVar[dict[str, int]]
     """Channels of every output map, by name."""
 
     vectors: ClassVar[frozenset[str]] = frozenset()
     """The outputs whose two channels are a vector (y, x), which turns when the image is turned."""
+
+    tunable: ClassVar[dict[str, tuple[float, ...]]] = {}
+    """Fields that only `decode` reads, with the values of which `tune` chooses the best."""
 
     @abc.abstractmethod
     def targets(self, labels: tf.Tensor) -> Maps:

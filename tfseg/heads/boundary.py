@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from tfseg import losses
-from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.heads.base import Decoded, Maps
 from tfseg.heads.instances import mark, numbered
+from tfseg.heads.mask import MaskHead
 from tfseg.kernels import regions
 from tfseg.kernels.components import components, grow
 
@@ -23,7 +24,7 @@ _BACKGROUND, _INTERIOR, _BOUNDARY = 0, 1, 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Boundary(Head):
+class Boundary(MaskHead):
     """Connected pieces of the interior, grown back over the boundary.
 
     The boundary is the outermost pixel of every instance; a smaller instance is all interior. What
@@ -31,21 +32,25 @@ class Boundary(Head):
 
     Attributes:
         growth: pixels that an instance grows over the boundary, at most.
-        min_area: smaller instances are dropped, pixels.
+        part_weights: of the pixels of background, interior and boundary in the loss; empty: all 1.
     """
 
     outputs: ClassVar[dict[str, int]] = {"classes": 3}
     growth: int = 4
-    min_area: int = 12
+    part_weights: tuple[float, ...] = ()
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns classes `[B, H, W, 1]`: 0 background, 1 interior, 2 boundary, -1 ignored."""
         inner = tf.where(regions.interior(labels), float(_INTERIOR), float(_BOUNDARY))
-        return {"classes": mark(tf.where(labels > 0, inner, float(_BACKGROUND)), labels)}
+        classes = mark(tf.where(labels > 0, inner, float(_BACKGROUND)), labels)
+        return {"classes": self.weighted(classes, labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Cross-entropy over the three classes."""
-        return {"classes": losses.ClassCE(name="classes")}
+        """Cross-entropy over the three classes, or the loss chosen, of each against the others."""
+        if self.loss:
+            loss = losses.parse(self.loss)
+            return {"classes": losses.OneVersusRest(loss, self.part_weights, name="classes")}
+        return {"classes": losses.ClassCE(self.part_weights, name="classes")}
 
     @property
     def loss_weights(self) -> dict[str, float]:

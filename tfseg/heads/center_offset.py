@@ -14,15 +14,16 @@ import keras
 import tensorflow as tf
 
 from tfseg import losses
-from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.heads.base import Decoded, Maps
 from tfseg.heads.instances import mark, numbered
+from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions, votes
 
 _OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs stay near 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CenterOffset(Head):
+class CenterOffset(MaskHead):
     """Votes of foreground pixels for the nearest centre.
 
     Attributes:
@@ -31,16 +32,26 @@ class CenterOffset(Head):
         center_threshold: height from which a peak of the heatmap is a centre, in [0, 1].
         center_distance: peaks with a higher one this many rows and columns away, or fewer, are
             dropped, pixels.
-        min_area: smaller instances are dropped, pixels.
+        center_weight: of the loss of the heatmap; that of the foreground is 1.
+        offset_weight: of the loss of the offsets.
+        offset_beta: errors of offsets below it count squared (smooth L1), units of 8 pixels; 0: L1.
     """
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1, "center": 1, "offset": 2}
     vectors: ClassVar[frozenset[str]] = frozenset({"offset"})
+    tunable: ClassVar[dict[str, tuple[float, ...]]] = {
+        "foreground_threshold": PROBABILITIES,
+        "center_threshold": (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
+        "center_distance": (2, 3, 4, 5, 7),
+        **MaskHead.tunable,
+    }
     sigma: float = 0.2
     foreground_threshold: float = 0.5
     center_threshold: float = 0.15
     center_distance: int = 3
-    min_area: int = 12
+    center_weight: float = 5.0
+    offset_weight: float = 0.5
+    offset_beta: float = 0.0
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and center `[B, H, W, 1]`, offset `[B, H, W, 3]` (see `losses`)."""
@@ -54,23 +65,23 @@ class CenterOffset(Head):
         offset = tf.stack([centers.y / _OFFSET_UNIT, centers.x / _OFFSET_UNIT, foreground])
 
         return {
-            "foreground": mark(foreground, labels),
+            "foreground": self.weighted(mark(foreground, labels), labels),
             "center": mark(heat, labels),
             "offset": tf.transpose(offset, [1, 2, 3, 0]),
         }
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Dice + BCE, cross-entropy on the heatmap, L1 on the offsets."""
+        """Dice + BCE, unless chosen otherwise, cross-entropy on the heatmap, L1 on the offsets."""
         return {
-            "foreground": losses.parse("bce + dice", name="foreground"),
+            "foreground": losses.parse(self.loss or "bce + dice", name="foreground"),
             "center": losses.HeatmapBCE(name="center"),
-            "offset": losses.OffsetL1(name="offset"),
+            "offset": losses.OffsetL1(self.offset_beta, name="offset"),
         }
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """Chosen so that the three gradients are of one size at the start of training."""
-        return {"foreground": 1.0, "center": 5.0, "offset": 0.5}
+        """By default so that the three gradients are of one size at the start of training."""
+        return {"foreground": 1.0, "center": self.center_weight, "offset": self.offset_weight}
 
     def decode(self, outputs: Maps) -> Decoded:
         """Peaks of the heatmap become ids; every foreground pixel joins the centre it points at."""

@@ -9,31 +9,35 @@ import keras
 import tensorflow as tf
 
 from tfseg import losses
-from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.heads.base import Decoded, Maps
 from tfseg.heads.instances import mark, numbered
+from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels.components import components
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Semantic(Head):
+class Semantic(MaskHead):
     """Connected pieces of the foreground; objects that touch become one.
 
     Attributes:
         foreground_threshold: probability above which a pixel belongs to an object.
-        min_area: smaller instances are dropped, pixels.
     """
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1}
+    tunable: ClassVar[dict[str, tuple[float, ...]]] = {
+        "foreground_threshold": PROBABILITIES,
+        **MaskHead.tunable,
+    }
     foreground_threshold: float = 0.5
-    min_area: int = 12
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground `[B, H, W, 1]`: 1 object, 0 background, -1 ignored."""
-        return {"foreground": mark(tf.cast(labels > 0, tf.float32), labels)}
+        foreground = mark(tf.cast(labels > 0, tf.float32), labels)
+        return {"foreground": self.weighted(foreground, labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Dice + BCE."""
-        return {"foreground": losses.parse("bce + dice", name="foreground")}
+        """Dice + BCE, unless chosen otherwise."""
+        return {"foreground": losses.parse(self.loss or "bce + dice", name="foreground")}
 
     @property
     def loss_weights(self) -> dict[str, float]:

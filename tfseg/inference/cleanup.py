@@ -38,7 +38,7 @@ class Cleanup:
 
     def apply(self, found: Instances) -> Instances:
         """Returns the instances that are left, ids from 1 without gaps, in the same order."""
-        label, scores = found
+        label, scores, classes = found
         if self.one_piece:
             label = largest_pieces(label)
         if self.fill_holes:
@@ -50,7 +50,7 @@ class Cleanup:
             for side in (label[0], label[-1], label[:, 0], label[:, -1]):
                 kept[side] = False
         number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-        return Instances(number[label], scores[kept[1:]])
+        return Instances(number[label], scores[kept[1:]], classes[kept[1:]])
 
 
 def largest_pieces(label: np.ndarray) -> np.ndarray:

@@ -5,14 +5,12 @@ Source: https://cocodataset.org, "Results Format" and "Data Format"; maskApi.c o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-_CATEGORY = 1
 
 
 def image_ids(names: Iterable[str]) -> dict[str, int | str]:
@@ -30,7 +28,7 @@ def results(label: np.ndarray, table: pd.DataFrame, image_id: int | str) -> list
     return [
         {
             "image_id": image_id,
-            "category_id": _CATEGORY,
+            "category_id": row.class_id,
             "segmentation": _segmentation(label, row),
             "bbox": _box(row),
             "area": row.area,
@@ -41,14 +39,14 @@ def results(label: np.ndarray, table: pd.DataFrame, image_id: int | str) -> list
 
 
 def annotations(
-    images: list[dict[str, Any]], entries: Iterable[dict[str, Any]], *, category: str
+    images: list[dict[str, Any]], entries: Iterable[dict[str, Any]], *, class_names: Sequence[str]
 ) -> dict[str, Any]:
     """Returns an annotation file.
 
     Args:
         images: id, file_name, height and width of each.
         entries: what `results` returns, of all images.
-        category: name of what the instances are.
+        class_names: of the classes 1, 2, ...
     """
     return {
         "images": images,
@@ -60,7 +58,9 @@ def annotations(
             }
             for number, entry in enumerate(entries, start=1)
         ],
-        "categories": [{"id": _CATEGORY, "name": category}],
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(class_names, start=1)
+        ],
     }
 
 

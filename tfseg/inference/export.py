@@ -17,7 +17,7 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     """Writes a SavedModel that runs without tfseg.
 
     It takes images `[B, H, W, C]`, uint8 or float32, of any size, and returns "labels" `[B, H, W]`
-    int32 and "scores" `[B, N]` float32, exactly what `Segmenter.predict` returns:
+    int32, "scores" `[B, N]` float32 and "classes" `[B, N]` int32, what `Segmenter.predict` returns:
     `tf.saved_model.load(folder)(images)`. Signatures: "serving_default" (uint8) and "float".
 
     Args:

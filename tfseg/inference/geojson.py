@@ -5,6 +5,7 @@ Source: RFC 7946; the properties are those of the files that QuPath exports.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,20 @@ from tfseg.evaluation.outlines import rings
 Ring = list[tuple[int, int]]
 
 
-def feature_collection(label: np.ndarray, table: pd.DataFrame) -> dict[str, Any]:
+def feature_collection(
+    label: np.ndarray, table: pd.DataFrame, class_names: Sequence[str] = ()
+) -> dict[str, Any]:
     """Returns a feature for every instance, with its id as name and its score as measurement.
+
+    Of several classes, the name of its own is its classification.
 
     Coordinates are (x, y) in pixels; (0, 0) is the corner of the image, and the polygons run along
     the sides of the pixels, so that they enclose exactly the instance, holes left out.
 
     Args:
         label: `[H, W]` int32 ids, 0 = background.
-        table: with the columns `id` and `score`, a row for every instance.
+        table: with the columns `id`, `score` and `class_id`, a row for every instance.
+        class_names: of the classes 1, 2, ...
     """
     rings_of = rings(label)
     return {
@@ -36,11 +42,18 @@ def feature_collection(label: np.ndarray, table: pd.DataFrame) -> dict[str, Any]
                     "objectType": "detection",
                     "name": str(own),
                     "measurements": {"score": round(score, 6)},
+                    **_classification(own_class, class_names),
                 },
             }
-            for own, score in zip(table["id"].tolist(), table["score"].tolist(), strict=True)
+            for own, score, own_class in zip(
+                *(table[name].tolist() for name in ("id", "score", "class_id")), strict=True
+            )
         ],
     }
+
+
+def _classification(own: int, class_names: Sequence[str]) -> dict[str, Any]:
+    return {"classification": {"name": class_names[own - 1]}} if len(class_names) > 1 else {}
 
 
 def _geometry(own: list[Ring]) -> dict[str, Any]:

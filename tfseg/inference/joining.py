@@ -19,6 +19,7 @@ class Joined:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._label = np.zeros(shape, np.int32)
         self._scores: list[np.float32] = []
+        self._classes: list[np.int32] = []
 
     def add(self, found: Instances, top: int, left: int, core: tuple[slice, slice]) -> None:
         """Writes the core of a window.
@@ -41,11 +42,13 @@ class Joined:
         fresh = ids[(ids > 0) & (number[ids] == 0)]
         number[fresh] = len(self._scores) + np.arange(1, len(fresh) + 1)
         self._scores += list(found.scores[fresh - 1])
+        self._classes += list(found.classes[fresh - 1])
         written[core] = number[found.label[core]]
 
     def instances(self) -> Instances:
         """Returns what was written, ids from 1 without gaps."""
-        return Instances(self._label, np.array(self._scores, np.float32))
+        scores, classes = np.array(self._scores, np.float32), np.array(self._classes, np.int32)
+        return Instances(self._label, scores, classes)
 
 
 def _partners(own: np.ndarray, known: np.ndarray, count: int) -> np.ndarray:

@@ -10,18 +10,19 @@ from tfseg.checks import InputError
 _ROWS = 1024  # looked at together: places of pixels take five times the memory of their ids
 
 
-def instance_table(label: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
+def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
     """Returns a row for every instance of an image.
 
     Args:
         label: `[H, W]` int32 ids 1 to N, 0 = background.
         scores: `[N]` float32 in [0, 1]; `scores[i]` is that of id i + 1.
+        classes: `[N]` int, from 1 on, alike.
 
     Returns:
         Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on
         integers; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the last two just
-        outside the instance (`label[top:bottom, left:right]` holds it); `score`. Ascending ids; an
-        id without a pixel has no row.
+        outside the instance (`label[top:bottom, left:right]` holds it); `score`; `class_id`.
+        Ascending ids; an id without a pixel has no row.
 
     Raises:
         InputError: an id has no score.
@@ -56,5 +57,6 @@ def instance_table(label: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
             "box_bottom": bottom_right[0, present],
             "box_right": bottom_right[1, present],
             "score": np.asarray(scores)[present - 1],
+            "class_id": np.asarray(classes)[present - 1],
         }
     )

@@ -65,7 +65,7 @@ def predict_files(
     Raises:
         InputError: no images, two of one name, an unknown format, or `out` cannot be written.
     """
-    files, folder = image_files(paths), ResultFolder(Path(out), formats)
+    files, folder = image_files(paths), ResultFolder(Path(out), formats, segmenter.class_names)
 
     def predict(image: np.ndarray) -> Instances:
         found = segmenter.predict(image)

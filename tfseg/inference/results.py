@@ -23,7 +23,6 @@ from tfseg.whole import write_whole
 
 FORMATS = ("coco", "coco_results", "geojson")
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
-_CATEGORY = "instance"  # a run does not know what its instances are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +32,7 @@ class ResultFolder:
     Attributes:
         path: the folder.
         formats: written besides ids, overlays and tables: any of `FORMATS`.
+        class_names: of what the instances are.
 
     Raises:
         InputError: an unknown format.
@@ -40,6 +40,7 @@ class ResultFolder:
 
     path: Path
     formats: Collection[str] = ()
+    class_names: Sequence[str] = ("instance",)
 
     def __post_init__(self) -> None:
         """Checks the formats."""
@@ -70,12 +71,14 @@ class ResultFolder:
             instances: found in it.
         """
         label = instances.label
-        table = instance_table(label, instances.scores)
+        table = instance_table(*instances)
         table.insert(0, "image", image.name)
         content = {
             "overlays": lambda path: write_picture(path, overlay(pixels, label)),
             "tables": lambda path: table.to_csv(path, index=False),
-            "geojson": lambda path: _write_json(feature_collection(label, table), path),
+            "geojson": lambda path: _write_json(
+                feature_collection(label, table, self.class_names), path
+            ),
         }
         for kind, path in self._others(image).items():
             write_whole(path, content[kind])
@@ -113,7 +116,7 @@ class ResultFolder:
             named = {"id": ids[image.name], "file_name": image.name}
             described.append({**named, "height": height, "width": width})
         content = {
-            "coco": coco.annotations(described, entries, category=_CATEGORY),
+            "coco": coco.annotations(described, entries, class_names=self.class_names),
             "coco_results": entries,
         }
         for name in sorted(content.keys() & set(self.formats)):
@@ -136,7 +139,7 @@ class ResultFolder:
 
 
 def _empty_table() -> pd.DataFrame:
-    table = instance_table(np.zeros((1, 1), np.int32), np.zeros(0, np.float32))
+    table = instance_table(np.zeros((1, 1), np.int32), np.zeros(0, np.float32), np.zeros(0, int))
     table.insert(0, "image", "")
     return table
 

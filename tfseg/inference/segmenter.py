@@ -12,8 +12,7 @@ import tensorflow as tf
 from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
-from tfseg.heads import make_head
-from tfseg.heads.base import Maps
+from tfseg.heads import Decoded, Maps, head_of
 from tfseg.inference import symmetries, tiles
 from tfseg.inference.instances import Instances
 from tfseg.kernels import normalize
@@ -57,7 +56,8 @@ class Segmenter(tf.Module):
         self.channels = model_config.channels
         self.tile = tile
         self.tta = tta
-        self._head = make_head(model_config.head)
+        self.class_names = model_config.class_names or ("instance",)
+        self._head = head_of(model_config)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -68,23 +68,22 @@ class Segmenter(tf.Module):
                 normalised by its own percentiles.
 
         Returns:
-            "labels" `[B, H, W]` int32 ids from 1, 0 = background, and "scores" `[B, N]` float32.
+            "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
+            "classes" `[B, N]` int32 from 1, of id k at k - 1, 0 where the image has no id k.
         """
         images = tf.map_fn(
             normalize.percentile,
             images,
             fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
         )
-        decoded = self._head.decode(self._maps(images))
-        return {"labels": decoded.labels, "scores": decoded.scores}
+        return self._instances(self._maps(images))
 
     def predict(self, image: np.ndarray) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype."""
         if max(image.shape[:2]) > self.tile > 0:
             return self._predict_tiles(image)
         batch = to_channels(image, self.channels)[None]
-        result = self(tf.constant(batch))
-        return Instances(result["labels"][0].numpy(), result["scores"][0].numpy())
+        return _first(self(tf.constant(batch)))
 
     def _maps(self, images: tf.Tensor) -> Maps:
         network = functools.partial(self.model, training=False)
@@ -107,8 +106,7 @@ class Segmenter(tf.Module):
             return maps_of(tf.constant(pixels), limits).numpy()
 
         def decode(maps: np.ndarray) -> Instances:
-            labels, scores = instances_of(tf.constant(maps))
-            return Instances(labels.numpy(), scores.numpy())
+            return _first(instances_of(tf.constant(maps)))
 
         return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
 
@@ -119,12 +117,28 @@ class Segmenter(tf.Module):
         return tf.concat([maps[name] for name in self._head.outputs], axis=-1)[0]
 
     @tf.function(autograph=False)
-    def _decode(self, maps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns ids `[h, w]` and scores `[N]` from what `_tile_maps` returns."""
+    def _decode(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the instances of what `_tile_maps` returns, as a batch of one."""
         channels = self._head.outputs
         parts = tf.split(maps[None], list(channels.values()), axis=-1)
-        decoded = self._head.decode(dict(zip(channels, parts, strict=True)))
-        return decoded.labels[0], decoded.scores[0]
+        return self._instances(dict(zip(channels, parts, strict=True)))
+
+    def _instances(self, maps: Maps) -> dict[str, tf.Tensor]:
+        decoded = self._head.decode(maps)
+        named = {"labels": decoded.labels, "scores": decoded.scores}
+        return named | {"classes": _classes(decoded)}
+
+
+def _classes(decoded: Decoded) -> tf.Tensor:
+    """Returns the classes of instances; all are of the first where the head knows no others."""
+    if decoded.classes is not None:
+        return decoded.classes
+    counts = tf.reduce_max(decoded.labels, axis=(1, 2))
+    return tf.sequence_mask(counts, tf.shape(decoded.scores)[1], tf.int32)
+
+
+def _first(batch: dict[str, tf.Tensor]) -> Instances:
+    return Instances(*(batch[name][0].numpy() for name in ("labels", "scores", "classes")))
 
 
 def load(

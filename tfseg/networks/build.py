@@ -11,7 +11,7 @@ import keras
 
 from tfseg import checks
 from tfseg.config import ModelConfig
-from tfseg.heads import make_head
+from tfseg.heads import head_of
 from tfseg.networks.backbones import backbones, segmentation_models
 from tfseg.networks.compact import compact
 from tfseg.networks.layers import CutTo, PadToStride, ResizeAs
@@ -58,7 +58,7 @@ def _network(config: ModelConfig) -> keras.Model:
 
 
 def _num_maps(config: ModelConfig) -> int:
-    return sum(make_head(config.head).outputs.values())
+    return sum(head_of(config).outputs.values())
 
 
 def _of_segmentation_models(config: ModelConfig) -> keras.Model:
@@ -92,7 +92,7 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
 def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
     images = keras.Input((None, None, config.channels), name="images")
     maps = CutTo(name="cut")([network(PadToStride(STRIDE, name="pad")(images)), images])
-    channels = make_head(config.head).outputs
+    channels = head_of(config).outputs
     starts = list(itertools.accumulate(channels.values()))[:-1]
     parts = keras.ops.split(maps, starts, axis=-1) if starts else [maps]
     outputs = dict(zip(channels, parts, strict=True))

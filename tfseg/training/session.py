@@ -15,7 +15,7 @@ from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
-from tfseg.heads import make_head
+from tfseg.heads import head_of
 from tfseg.networks.build import build_model
 from tfseg.training import step, strategy
 from tfseg.training.averaging import WeightAverage
@@ -27,7 +27,7 @@ class Session:
     """What a training is made of, built from a configuration for a data set.
 
     Attributes:
-        config: with the channels of the data set's images filled in.
+        config: with the channels and class names of the data set filled in.
         strategy: the devices.
         workers: the processes that train together, this one among them.
         head: of the network.
@@ -43,13 +43,13 @@ class Session:
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
-        self.config = _with_channels(config, dataset)
+        self.config = _fitted(config, dataset)
         self.dataset = dataset
         dataset.split("train")
         self.strategy = strategy.make_strategy(config.train.devices, kind=config.train.strategy)
         self.workers = Workers(self.strategy)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
-        self.head = make_head(self.config.model.head)
+        self.head = head_of(self.config.model)
         with self.strategy.scope():
             self.model = build_model(self.config.model, seed=config.seed)
             self.optimizer = make_optimizer(config.train)
@@ -124,12 +124,18 @@ def _warn_of_small_images(size: int, dataset: Dataset) -> None:
         )
 
 
-def _with_channels(config: RunConfig, dataset: Dataset) -> RunConfig:
+def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
     there = dataset.info.channels
     if config.model.channels not in (0, there):
         raise checks.InputError(
             f"model.channels is {config.model.channels}, the images of {dataset.path} have "
             f"{there}; leave it 0 to take theirs."
         )
-    model = dataclasses.replace(config.model, channels=there)
+    names, own = dataset.info.class_names, config.model.class_names or dataset.info.class_names
+    if len(own) > 1 and own != names:
+        raise checks.InputError(
+            f"model.class_names is {', '.join(own)}, the classes of {dataset.path} are "
+            f"{', '.join(names)}; leave it empty to take theirs, or give one name for all."
+        )
+    model = dataclasses.replace(config.model, channels=there, class_names=own)
     return dataclasses.replace(config, model=model)

@@ -1,0 +1,95 @@
+"""Any head with the class of every pixel beside it; instances get their class by vote."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tfseg import checks, losses
+from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.heads.instances import mark
+from tfseg.kernels import class_ids
+
+CLASS = "class"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Classified(Head):
+    """Instances of `head`, of several classes.
+
+    The class of an instance is the one most of its pixels have, of equal ones the first; its score
+    is that of `head` times the mean probability of this class over its pixels.
+
+    Source: Cheng et al., Panoptic-DeepLab (2020), arXiv 1911.10194, section 3.3, "majority vote"
+    and "instance-level score".
+
+    Attributes:
+        head: finds the instances, whatever their class.
+        num_classes: from 2 on; the ids that `targets` is given say the class (see `class_ids`).
+        class_weights: of the pixels of each class in the loss; empty: all 1.
+    """
+
+    head: Head
+    num_classes: int
+    class_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks the weights."""
+        if self.class_weights and len(self.class_weights) != self.num_classes:
+            raise checks.InputError(
+                f"model.class_weights must be one for each of the {self.num_classes} classes; got "
+                f"{len(self.class_weights)}."
+            )
+        self.losses()
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Those of the head, and the logits of the classes."""
+        return self.head.outputs | {CLASS: self.num_classes}
+
+    @property
+    def vectors(self) -> frozenset[str]:
+        """Those of the head."""
+        return self.head.vectors
+
+    def targets(self, labels: tf.Tensor) -> Maps:
+        """Returns those of the head, and class `[B, H, W, 1]` from 0 on, -1 outside instances."""
+        classes = class_ids.classes(labels, num_classes=self.num_classes) - 1
+        inside = tf.where(labels > 0, tf.cast(classes, tf.float32), -1.0)
+        return self.head.targets(labels) | {CLASS: mark(inside, labels)}
+
+    def losses(self) -> dict[str, keras.losses.Loss]:
+        """Those of the head, and cross-entropy over the pixels of instances."""
+        return self.head.losses() | {CLASS: losses.ClassCE(self.class_weights, name=CLASS)}
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Those of the head, and 1."""
+        return self.head.loss_weights | {CLASS: 1.0}
+
+    def decode(self, outputs: Maps) -> Decoded:
+        """Finds the instances, and lets their pixels vote."""
+        found = self.head.decode({name: outputs[name] for name in self.head.outputs})
+        classes, probability = _vote(found.labels, outputs[CLASS], tf.shape(found.scores)[1])
+        return Decoded(found.labels, found.scores * probability, classes)
+
+
+def _vote(labels: tf.Tensor, logits: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns class and its mean probability, `[B, count]`, of ids from 1 on; 0 without pixels."""
+    images, num_classes = tf.shape(labels)[0], logits.shape[-1]
+    num_ids = count + 1  # with the background
+    group = labels + tf.range(images)[:, None, None] * num_ids
+    winner = tf.argmax(logits, axis=-1)  # the first of equal ones
+
+    def sums(values: tf.Tensor) -> tf.Tensor:
+        total = tf.math.unsorted_segment_sum(values, group, images * num_ids)
+        return tf.reshape(total, [images, num_ids, num_classes])[:, 1:]
+
+    votes = sums(tf.one_hot(winner, num_classes, dtype=tf.int32))
+    area = tf.reduce_sum(votes, axis=-1)
+    chosen = tf.argmax(votes, axis=-1, output_type=tf.int32)
+    sure = tf.gather(sums(tf.nn.softmax(logits)), chosen, axis=-1, batch_dims=2)
+    probability = tf.math.divide_no_nan(sure, tf.cast(area, tf.float32))
+    return tf.where(area > 0, chosen + 1, 0), probability

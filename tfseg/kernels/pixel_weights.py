@@ -1,0 +1,106 @@
+"""Weights of pixels made from instance ids: what lies between instances, and what is small."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_FAR = 1e9  # squared pixels
+_REACH = 3  # sigmas that are looked at: further off the weight is less than 0.012 of its height
+_MOST = 10.0  # times an instance's pixels weigh more, or less, than those of a mean one
+
+
+class _Nearest(NamedTuple):
+    """Squared distances to the nearest instance and to the second one, and the first one's id."""
+
+    first: tf.Tensor
+    id: tf.Tensor
+    second: tf.Tensor
+    second_id: tf.Tensor
+
+
+def between(labels: tf.Tensor, *, sigma: float) -> tf.Tensor:
+    """Returns how narrow it is between two instances: 1 where they touch, 0 far away from two.
+
+    exp(-(d1 + d2)^2 / (2 sigma^2)), d1 and d2 the distances to the nearest instance (0 inside it)
+    and to the second one. Ignored pixels are no instance.
+
+    Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, eq. 2, which weighs background alone
+    by it; here the rims of instances that touch count as well, as they have no background between.
+
+    Args:
+        labels: `[B, H, W]` int32 ids.
+        sigma: pixels, above 0.
+
+    Returns:
+        `[B, H, W]` float32 in [0, 1]; what is less than 0.012 may be 0.
+    """
+    reach = int(_REACH * sigma + 1)
+    present = labels > 0
+    nobody = tf.fill(tf.shape(labels), _FAR)
+    nearest = _Nearest(tf.where(present, 0.0, _FAR), labels, nobody, tf.zeros_like(labels))
+    # The two nearest of every pixel lie among the two nearest of each column in its row.
+    for axis in (1, 2):
+        nearest = _along(nearest, axis, reach)
+    way = tf.sqrt(nearest.first) + tf.sqrt(nearest.second)
+    return tf.exp(-(way**2) / (2.0 * sigma**2))
+
+
+def _along(start: _Nearest, axis: int, reach: int) -> _Nearest:
+    """Looks along one axis, up to `reach` pixels to both sides."""
+    length = tf.shape(start.id)[axis]
+    paddings = [[reach, reach] if each == axis else [0, 0] for each in range(3)]
+    padded = _Nearest(
+        *(
+            tf.pad(values, paddings, constant_values=_FAR if values.dtype.is_floating else 0)
+            for values in start
+        )
+    )
+
+    def at(values: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        return tf.gather(values, tf.range(length) + step, axis=axis)
+
+    def look(step: tf.Tensor, *known: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        moved = tf.cast(step - reach, tf.float32) ** 2
+        found = _with(_Nearest(*known), at(padded.first, step) + moved, at(padded.id, step))
+        further, other = at(padded.second, step) + moved, at(padded.second_id, step)
+        return step + 1, *_with(found, further, other)
+
+    _, *found = tf.while_loop(lambda step, *_: step <= 2 * reach, look, (0, *start))
+    return _Nearest(*found)
+
+
+def _with(known: _Nearest, distance: tf.Tensor, id: tf.Tensor) -> _Nearest:
+    """Takes in one more instance for every pixel."""
+    same = id == known.id
+    ahead = ~same & (distance < known.first)
+    next_one = ~same & ~ahead & (distance < known.second)
+    return _Nearest(
+        tf.where(ahead | (same & (distance < known.first)), distance, known.first),
+        tf.where(ahead, id, known.id),
+        tf.where(ahead, known.first, tf.where(next_one, distance, known.second)),
+        tf.where(ahead, known.id, tf.where(next_one, id, known.second_id)),
+    )
+
+
+def by_size(labels: tf.Tensor, area: tf.Tensor, *, power: float) -> tf.Tensor:
+    """Returns weights by which small instances count more: (mean area / area) ** power.
+
+    At power 1 every instance of an image weighs the same, whatever its size; the weight is between
+    1/10 and 10.
+
+    Args:
+        labels: `[B, H, W]` int32 ids.
+        area: `[B, H, W]` float32: of each pixel's own instance, pixels.
+        power: from 0 on.
+
+    Returns:
+        `[B, H, W]` float32, 1 outside instances.
+    """
+    inside = tf.cast(labels > 0, tf.float32)
+    pixels = tf.reduce_sum(inside, axis=(1, 2), keepdims=True)
+    instances = tf.reduce_sum(tf.math.divide_no_nan(inside, area), axis=(1, 2), keepdims=True)
+    mean = tf.math.divide_no_nan(pixels, instances)
+    share = tf.math.divide_no_nan(mean, area)
+    return tf.where(labels > 0, tf.clip_by_value(share**power, 1.0 / _MOST, _MOST), 1.0)

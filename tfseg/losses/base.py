@@ -1,0 +1,97 @@
+"""What a loss on pixels is: one value a sample, sums of several, weights of pixels."""
+
+from __future__ import annotations
+
+import abc
+
+import keras
+import tensorflow as tf
+
+
+class PixelLoss(keras.losses.Loss, abc.ABC):
+    """A loss between target and logits of one shape, with one value a sample.
+
+    Target `[B, H, W, 1]` float32: 1 object, 0 background, -1 ignored; a second channel, where there
+    is one, is the weight of each pixel, from 0 on. Prediction: logits `[B, H, W, 1]`, any float
+    dtype. Finite, with finite gradients, for samples without objects, full of them, or without
+    counted pixels.
+    """
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each sample, `[B]` float32."""
+        y_true = tf.cast(y_true, tf.float32)
+        truth = y_true[..., :1] if y_true.shape[-1] == 2 else y_true
+        counted = tf.cast(truth >= 0, tf.float32)
+        truth *= counted
+        if y_true.shape[-1] == 2:
+            counted *= y_true[..., 1:]
+        return self.of_counted(truth, tf.cast(y_pred, tf.float32), counted)
+
+    @abc.abstractmethod
+    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each sample.
+
+        `counted` is the weight of each pixel, 0 where it is ignored; there `truth` is 0 as well.
+        """
+
+    def __add__(self, other: PixelLoss) -> Sum:
+        return 1.0 * self + other
+
+    def __mul__(self, weight: float) -> Sum:
+        return Sum([(weight, self)])
+
+    __rmul__ = __mul__
+
+
+@keras.saving.register_keras_serializable("tfseg.losses")
+class Sum(PixelLoss):
+    """Weighted sum of losses.
+
+    Args:
+        terms: (weight, loss) of every part.
+        name: of the loss in Keras.
+    """
+
+    def __init__(self, terms: list[tuple[float, PixelLoss]], name: str = "sum") -> None:
+        super().__init__(name=name)
+        self.terms = [(float(weight), loss) for weight, loss in terms]
+
+    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of the weighted parts."""
+        parts = [weight * loss.of_counted(truth, logits, counted) for weight, loss in self.terms]
+        return tf.add_n(parts)
+
+    def __add__(self, other: PixelLoss) -> Sum:
+        return Sum(self.terms + (other.terms if isinstance(other, Sum) else [(1.0, other)]))
+
+    def __mul__(self, weight: float) -> Sum:
+        return Sum([(weight * each, loss) for each, loss in self.terms])
+
+    __rmul__ = __mul__
+
+    def get_config(self) -> dict:
+        """Returns what `from_config` makes the loss from."""
+        terms = [(weight, keras.losses.serialize(loss)) for weight, loss in self.terms]
+        return {"terms": terms, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Sum:
+        """Returns the loss that gave `config`."""
+        terms = [(weight, keras.losses.deserialize(loss)) for weight, loss in config["terms"]]
+        return cls(terms, name=config["name"])
+
+
+def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns the binary cross-entropy of every pixel, `[B, H, W, 1]`."""
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=truth, logits=logits)
+
+
+def total(values: tf.Tensor) -> tf.Tensor:
+    """Returns the sum over each sample, `[B]`."""
+    return tf.reduce_sum(values, axis=(1, 2, 3))
+
+
+def mean(values: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    """Returns the mean over each sample weighted by `counted`, `[B]`; 0 where all weights are."""
+    weights = tf.broadcast_to(counted, tf.shape(values))
+    return tf.math.divide_no_nan(total(values * weights), total(weights))

@@ -1,0 +1,44 @@
+"""The loss of vectors, such as those to the centres of instances."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from tfseg import checks
+from tfseg.losses.base import mean
+
+
+@keras.saving.register_keras_serializable("tfseg.losses")
+class OffsetL1(keras.losses.Loss):
+    """Mean absolute error of offsets over the pixels of objects.
+
+    Target `[B, H, W, 3]` float32: dy, dx, and 1 where the pixel counts, else 0. Prediction
+    `[B, H, W, 2]`: dy, dx. A sample without objects has loss 0.
+
+    Source: Cheng et al., Panoptic-DeepLab (2020), section 3.2, "instance center regression"; with
+    `beta`, Girshick, Fast R-CNN (2015), arXiv 1504.08083, eq. 3, whose beta is 1.
+
+    Args:
+        beta: errors below it count squared, over 2 beta, and the others less beta / 2: smooth L1;
+            at 0 all count as they are.
+        name: of the loss in Keras.
+    """
+
+    def __init__(self, beta: float = 0.0, name: str = "offset_l1") -> None:
+        super().__init__(name=name)
+        checks.in_range("beta", beta, low=0)
+        self.beta = beta
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each sample, `[B]` float32."""
+        y_true, y_pred = tf.cast(y_true, tf.float32), tf.cast(y_pred, tf.float32)
+        error = tf.abs(y_true[..., :2] - y_pred)
+        if self.beta:
+            square = error**2 / (2.0 * self.beta)
+            error = tf.where(error < self.beta, square, error - self.beta / 2.0)
+        return mean(error, y_true[..., 2:])
+
+    def get_config(self) -> dict:
+        """Returns what `from_config` makes the loss from."""
+        return {"beta": self.beta, "name": self.name}
