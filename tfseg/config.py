@@ -28,6 +28,7 @@ OPTIMIZERS = (
 SCHEDULES = ("constant", "cosine", "poly", "step")
 ON_NONFINITE = ("skip", "stop")
 STRATEGIES = ("auto", "multi_worker", "mirrored", "one_device")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,6 +148,9 @@ class TrainConfig:
         warmup_steps: steps of linear rise to the peak.
         weight_decay: decoupled decay, times the learning rate; biases and normalisations have none.
         clip_norm: gradients are scaled down to this norm of all of them together; 0 leaves them.
+        precision: what layers compute in: float32, or half of it with weights, last layer and
+            losses in float32, as mixed_bfloat16 or mixed_float16, with a loss scale of its own. For
+            GPUs: a CPU is slower with them. Prediction is always in float32.
         ema: decay a step of a moving average of the weights, which is then what is validated,
             predicted with and exported; 0 keeps none.
         on_nonfinite: what follows a step whose loss or gradients are not finite, and that therefore
@@ -175,6 +179,7 @@ class TrainConfig:
     warmup_steps: int = 20
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
+    precision: str = "float32"
     ema: float = 0.0
     on_nonfinite: str = "stop"
     log_every: int = 10
@@ -191,6 +196,7 @@ class TrainConfig:
         checks.one_of("train.schedule", self.schedule, SCHEDULES)
         checks.one_of("train.on_nonfinite", self.on_nonfinite, ON_NONFINITE)
         checks.one_of("train.strategy", self.strategy, STRATEGIES)
+        checks.one_of("train.precision", self.precision, PRECISIONS)
         for name in ("optimizer_options", "schedule_options"):
             _mapped(f"train.{name}", getattr(self, name))
         checks.in_range("train.learning_rate", self.learning_rate, low=0.0, high=10.0)

@@ -167,3 +167,16 @@ def test_the_ids_of_a_step_are_those_of_its_images(dataset):
     }
     for image, name in zip(images, offenders.sample_ids(dataset, config, step=3), strict=True):
         np.testing.assert_allclose(image, stored[name][:256, :256], atol=1e-5)
+
+
+def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
+    config = with_train(precision="mixed_float16")
+    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    interrupted_at_2(config, dataset, tmp_path / "run")
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
+    for name, array in whole.items():
+        np.testing.assert_array_equal(own[name], array)
+    *_, scale, good_steps = (own[name] for name in sorted(set(own) - {"step", "loss"}))
+    assert (float(scale), int(good_steps)) == (2.0**15, 6)
+    assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3

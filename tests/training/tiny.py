@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from tfseg.config import TrainConfig
 from tfseg.heads import CenterOffset
+from tfseg.networks.precision import dtype_policy
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
 from tfseg.training.step import Trained, make_train_step
 from tfseg.training.strategy import make_strategy
@@ -32,7 +34,10 @@ def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
         features = keras.layers.BatchNormalization(synchronized=True, momentum=0.9)(features)
     features = keras.layers.Activation("relu")(features)
     maps = keras.layers.Conv2D(
-        4, 3, padding="same", kernel_initializer=keras.initializers.GlorotUniform(seed=2)
+        *(4, 3),
+        padding="same",
+        dtype="float32",
+        kernel_initializer=keras.initializers.GlorotUniform(seed=2),
     )(features)
     outputs = {
         "foreground": maps[..., :1],
@@ -72,16 +77,19 @@ class Run:
     ) -> None:
         self.config, self.strategy = config, make_strategy(devices)
         with self.strategy.scope():
-            self.model = network(normalized=normalized)
+            with dtype_policy(config.precision):
+                self.model = network(normalized=normalized)
             self.optimizer = make_optimizer(config)
             self.optimizer.build(self.model.trainable_variables)
             average = WeightAverage(self.model.variables, decay=config.ema) if config.ema else None
+            loss_scale = LossScale() if config.precision == "mixed_float16" else None
         self.trained = Trained(
             strategy=self.strategy,
             model=self.model,
             head=CenterOffset(),
             optimizer=self.optimizer,
             average=average,
+            loss_scale=loss_scale,
         )
         self._step: Callable[..., dict] = make_train_step(
             self.trained,
@@ -95,14 +103,15 @@ class Run:
         return {name: float(value) for name, value in values.items()}
 
     def state(self) -> list[np.ndarray]:
-        """Returns copies of network, optimizer and average."""
-        average = self.trained.average
+        """Returns copies of network, optimizer, average and loss scale."""
+        average, scale = self.trained.average, self.trained.loss_scale
         return [
             np.array(each)
             for each in (
                 *self.model.variables,
                 *self.optimizer.variables,
                 *(average.variables if average else []),
+                *(scale.variables if scale else []),
             )
         ]
 

@@ -16,6 +16,7 @@ from tfseg.networks.backbones import backbones, segmentation_models
 from tfseg.networks.compact import compact
 from tfseg.networks.layers import CutTo, PadToStride, ResizeAs
 from tfseg.networks.mended import mended
+from tfseg.networks.precision import dtype_policy
 
 # Of the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
 # run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with the statistics caught up.
@@ -23,12 +24,14 @@ _MOMENTUM = 0.9
 STRIDE = 32  # of the encoders: what they are given is padded to multiples of it
 
 
-def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
+def build_model(config: ModelConfig, *, seed: int = 0, precision: str = "float32") -> keras.Model:
     """Builds the network.
 
     Args:
         config: which; `channels` must be set.
         seed: of the initial weights.
+        precision: Keras's policy for the layers but the last, such as mixed_bfloat16. Weights are
+            float32 under any, so those trained under one serve a network of another.
 
     Returns:
         A functional model: images `[B, H, W, channels]` float32 in [0, 1], of any size, -> dict of
@@ -41,13 +44,14 @@ def build_model(config: ModelConfig, *, seed: int = 0) -> keras.Model:
     """
     checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
-    with mended(), _seeded_initializers(seed):
-        network = _network(config)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
-            layer.momentum = _MOMENTUM
-    return _of_any_size(network, config)
+    with dtype_policy(precision):
+        with mended(), _seeded_initializers(seed):
+            network = _network(config)
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+                layer.momentum = _MOMENTUM
+        return _of_any_size(network, config)
 
 
 def _network(config: ModelConfig) -> keras.Model:
@@ -85,13 +89,14 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
         name=config.head,
     )(convolutions[-1].input)
     if config.architecture == "PSPNet":  # the only one that ends at a lower resolution
-        maps = ResizeAs(name="final_upsampling")([maps, network.input])
+        maps = ResizeAs(name="final_upsampling", dtype="float32")([maps, network.input])
     return keras.Model(network.input, maps, name=config.architecture.lower())
 
 
 def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
     images = keras.Input((None, None, config.channels), name="images")
-    maps = CutTo(name="cut")([network(PadToStride(STRIDE, name="pad")(images)), images])
+    padded = PadToStride(STRIDE, name="pad", dtype="float32")(images)
+    maps = CutTo(name="cut", dtype="float32")([network(padded), images])
     channels = head_of(config).outputs
     starts = list(itertools.accumulate(channels.values()))[:-1]
     parts = keras.ops.split(maps, starts, axis=-1) if starts else [maps]

@@ -19,6 +19,7 @@ from tfseg.heads import head_of
 from tfseg.networks.build import build_model
 from tfseg.training import step, strategy
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
 from tfseg.training.workers import Workers
 
@@ -34,6 +35,7 @@ class Session:
         model: the network, with its first weights.
         optimizer: on its schedule.
         average: of the weights, or None.
+        loss_scale: of float16, or None.
         train_step: `accumulate` batches of `training_batches` -> losses, scalars; changes the
             weights.
         validation_step: batch of `validation_batches` -> sums of losses and "count".
@@ -51,7 +53,9 @@ class Session:
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         self.head = head_of(self.config.model)
         with self.strategy.scope():
-            self.model = build_model(self.config.model, seed=config.seed)
+            self.model = build_model(
+                self.config.model, seed=config.seed, precision=config.train.precision
+            )
             self.optimizer = make_optimizer(config.train)
             self.optimizer.build(self.model.trainable_variables)
             self.average = (
@@ -59,6 +63,7 @@ class Session:
                 if config.train.ema
                 else None
             )
+            self.loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
         self.train_step = step.make_train_step(
             step.Trained(
                 strategy=self.strategy,
@@ -66,6 +71,7 @@ class Session:
                 head=self.head,
                 optimizer=self.optimizer,
                 average=self.average,
+                loss_scale=self.loss_scale,
             ),
             samples=config.train.batch_size * config.train.accumulate,
             clip_norm=config.train.clip_norm,
@@ -79,9 +85,13 @@ class Session:
     def variables(self) -> list[keras.Variable]:
         """Everything that a step changes, first the network as it is used: its average if any."""
         network = self.model.variables
+        others = [
+            *self.optimizer.variables,
+            *(self.loss_scale.variables if self.loss_scale else ()),
+        ]
         if self.average is None:
-            return [*network, *self.optimizer.variables]
-        return [*self.average.variables, *self.optimizer.variables, *network]
+            return [*network, *others]
+        return [*self.average.variables, *others, *network]
 
     def as_used(self) -> contextlib.AbstractContextManager[None]:
         """Lets the network have the weights that it is validated and used with, for a while."""

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfseg.heads import Head
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.loss_scale import LossScale
 
 Losses = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
@@ -31,6 +32,7 @@ class Trained:
         head: of the model.
         optimizer: built for the model's trainable variables.
         average: of the model's weights, or None.
+        loss_scale: of the backward pass, or None.
     """
 
     strategy: tf.distribute.Strategy
@@ -38,6 +40,7 @@ class Trained:
     head: Head
     optimizer: keras.optimizers.Optimizer
     average: WeightAverage | None = None
+    loss_scale: LossScale | None = None
 
 
 def make_train_step(
@@ -46,7 +49,8 @@ def make_train_step(
     """Returns a compiled function: distributed batches (images, targets), ... -> losses, scalars.
 
     Keys are "loss", "loss/NAME" for every part, "gradient_norm" before clipping, and "skipped",
-    which is 1 where the norm was not finite, else 0. Such a step changes nothing.
+    which is 1 where one of them was not finite, else 0: such a step changes nothing but the loss
+    scale. "loss_scale" is there where the step has one.
 
     Args:
         trained: changed by every call.
@@ -61,16 +65,18 @@ def make_train_step(
     if jit_compile:
         of_batch = tf.function(of_batch, autograph=False, jit_compile=True)
 
-    def replica_gradients(*batches: tuple) -> tuple[Losses, Gradients]:
-        values, gradients = of_batch(*batches[0])
+    def replica_gradients(scale: tf.Tensor | None, *batches: tuple) -> tuple[Losses, Gradients]:
+        values, gradients = of_batch(*batches[0], scale)
         for batch in batches[1:]:
-            more, further = of_batch(*batch)
+            more, further = of_batch(*batch, scale)
             values = {name: value + more[name] for name, value in values.items()}
             gradients = [a + b for a, b in zip(gradients, further, strict=True)]
         # Before anything looks at them: norm and finiteness are those of the sum. All in one
         # exchange, since between hosts each takes its time.
         context = tf.distribute.get_replica_context()
         gradients, values = context.all_reduce("SUM", (gradients, values))
+        if scale is not None:
+            gradients = [each / scale for each in gradients]
         norm = tf.linalg.global_norm(gradients)
         if clip_norm:
             gradients = [each * (clip_norm / tf.maximum(norm, clip_norm)) for each in gradients]
@@ -82,7 +88,8 @@ def make_train_step(
     @tf.function(autograph=False)
     def step(*batches: tuple) -> Losses:
         statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
-        per_replica, gradients = strategy.run(replica_gradients, args=batches)
+        scale = trained.loss_scale.value() if trained.loss_scale else None
+        per_replica, gradients = strategy.run(replica_gradients, args=(scale, *batches))
         values = {
             name: strategy.experimental_local_results(value)[0]
             for name, value in per_replica.items()
@@ -103,7 +110,11 @@ def make_train_step(
         # Outside the replicas: the optimizer's exchange between them cannot stand in a branch.
         norm = values["gradient_norm"]
         finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
-        return values | {"skipped": tf.cond(finite, update, undo)}
+        values["skipped"] = tf.cond(finite, update, undo)
+        if trained.loss_scale:
+            trained.loss_scale.follow(finite)
+            values["loss_scale"] = scale
+        return values
 
     return step
 
@@ -135,11 +146,13 @@ def make_validation_step(
 
 def _losses_and_gradients(
     model: keras.Model, head: Head, samples: int
-) -> Callable[[tf.Tensor, Losses], tuple[Losses, Gradients]]:
+) -> Callable[[tf.Tensor, Losses, tf.Tensor | None], tuple[Losses, Gradients]]:
     losses, weights = head.losses(), head.loss_weights
     variables = model.trainable_variables
 
-    def of_batch(images: tf.Tensor, targets: Losses) -> tuple[Losses, Gradients]:
+    def of_batch(
+        images: tf.Tensor, targets: Losses, scale: tf.Tensor | None
+    ) -> tuple[Losses, Gradients]:
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             parts = {
@@ -147,7 +160,8 @@ def _losses_and_gradients(
                 for name, loss in losses.items()
             }
             total = tf.add_n([weights[name] * part for name, part in parts.items()])
-        return _named(total, parts), tape.gradient(total, [each.value for each in variables])
+            scaled = total if scale is None else total * scale
+        return _named(total, parts), tape.gradient(scaled, [each.value for each in variables])
 
     return of_batch
 

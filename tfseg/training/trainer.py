@@ -229,7 +229,7 @@ class _Run:
     def _check_finite(self, pending: list[dict[str, tf.Tensor]]) -> None:
         first = self.step - len(pending) + 1
         for at, losses in enumerate(pending, start=first):
-            if not losses["skipped"]:
+            if not losses["skipped"] or _too_large_a_scale(losses):
                 continue
             ids = offenders.sample_ids(self.session.dataset, self.session.config, step=at)
             note = functools.partial(offenders.note, self.run_dir / NONFINITE, ids, step=at)
@@ -286,6 +286,12 @@ class _Run:
             raise checks.InputError(
                 f"{self.run_dir} cannot be written: {error.strerror}. Choose another run directory."
             ) from error
+
+
+def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
+    """Says of a skipped step whether it was no fault of its samples, and the next may do."""
+    scale = float(losses.get("loss_scale", 1.0))
+    return scale > 1.0 and math.isfinite(float(losses["loss"]))
 
 
 class _Clock:
