@@ -1,71 +1,101 @@
-"""What the choices in the training step cost or save, on a batch in memory.
+"""What the trainer costs beside what it trains, on this machine's GPUs or its CPU.
 
-    python benchmarks/training.py --rounds 20
+    python benchmarks/training.py           # writes benchmarks/results/training.json, 20 minutes
+    python benchmarks/training.py --quick   # two rounds of everything, to see that it runs
 
-Contenders, each a whole step (forward, backward, optimizer) on the same batch: `tfseg`, as the
-trainer runs it on one device; `without XLA`; `AdamW` in Muon's place; `Unet, resnet18` in Compact's
-place, with AdamW too, since Muon's share grows with the size of the kernels. First it is checked
-that XLA changes nothing but the time: the losses of the first step agree.
+- `choices`: XLA, the optimizer and the network in the trainer's step.
+- `loops`: the trainer's step against a bare `tf.function` of the same network and optimizer, its
+  forward and backward pass compiled by XLA as well, and against `keras.Model.fit`.
+- `checkpoints`: writing all that a run goes on from, against the steps between two of them.
+- `validation`: the instance metrics of images with 100 instances against forward pass and decoding.
+- `replicas`: two halves of a CPU against the whole, with the same batch. Two are slower than one:
+  they share the cores, XLA cannot hold the exchange of batch normalisation, and each of them works
+  on half a batch.
+- `memory`: resident memory over a long training.
+- `scale_out`: expected efficiency on 8 and 64 GPUs, from the steps that were measured, the sizes of
+  the networks, and assumptions on links that stand beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import tempfile
-from collections.abc import Callable
+import json
+import os
+from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
-from common import interleaved, report
+import training_parts as parts
+from common import machine
 
 import tfseg
-from tfseg.training.step import Trained, make_train_step
+
+RESULTS = Path(__file__).parent / "results" / "training.json"
 
 
-def main(*, rounds: int, crop_size: int, batch_size: int) -> None:
-    """Prints seconds a step, and ratios to tfseg's."""
+def main(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path) -> None:
+    """Measures all, and writes figures, claims and the machine."""
+    rounds = 2 if quick else rounds
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
+    )
     config = tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=crop_size),
         model=tfseg.ModelConfig(channels=1),
         train=tfseg.TrainConfig(batch_size=batch_size),
     )
-    batch = _batch(config)
-    unet = dataclasses.replace(config.model, architecture="Unet")
-    steps = {
-        "tfseg": _step(config, tfseg.make_optimizer(config.train)),
-        "without XLA": _step(config, tfseg.make_optimizer(config.train), jit_compile=False),
-        "AdamW": _step(config, keras.optimizers.AdamW()),
-        "Unet, resnet18": _step(dataclasses.replace(config, model=unet), keras.optimizers.AdamW()),
+    load = [os.getloadavg()[0]]
+    batch = parts.batch_of(config)
+    results = {
+        "loops": parts.loops(config, batch, rounds, steps=2 if quick else 10),
+        "choices": parts.choices(config, batch, rounds),
+        "replicas": parts.replicas(config, batch, rounds),
+        "checkpoints": parts.checkpoints(config, rounds),
+        "validation": parts.validation_metrics(config, rounds, side=2 * crop_size),
+        "memory": parts.memory(40 if quick else 2000),
     }
-    losses = [steps[name](batch)["loss"] for name in ("tfseg", "without XLA")]
-    np.testing.assert_allclose(*losses, rtol=1e-4)
-    calls = {name: lambda step=step: float(step(batch)["loss"]) for name, step in steps.items()}
-    results = interleaved(calls, rounds=rounds)
-    report(results, rounds=rounds, crop_size=crop_size, batch_size=batch_size)
+    results["scale_out"] = parts.scale_out(config, results["choices"])
+    load.append(os.getloadavg()[0])
+    report = {
+        "claims": claims(results, config),
+        "results": results,
+        "settings": {
+            "rounds": rounds,
+            "crop_size": crop_size,
+            "batch_size": batch_size,
+            "load_before_and_after": load,
+        },
+        "machine": machine(),
+    }
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for claim in report["claims"]:
+        print(f"{claim['name']}: {claim['value']:.4g}, target {claim['target']}, {claim['met']}")
 
 
-def _batch(config: tfseg.RunConfig) -> tuple[Any, ...]:
-    head = tfseg.make_head(config.model.head)
-    with tempfile.TemporaryDirectory() as folder:
-        dataset = tfseg.convert(tfseg.sample.path(), f"{folder}/data")
-        return next(iter(tfseg.training_batches(dataset, config, head)))
-
-
-def _step(
-    config: tfseg.RunConfig, optimizer: keras.optimizers.Optimizer, *, jit_compile: bool = True
-) -> Callable[[tuple], dict[str, tf.Tensor]]:
-    model = tfseg.build_model(config.model, seed=0)
-    optimizer.build(model.trainable_variables)
-    trained = Trained(
-        strategy=tf.distribute.get_strategy(),
-        model=model,
-        head=tfseg.make_head(config.model.head),
-        optimizer=optimizer,
-    )
-    return make_train_step(trained, samples=config.train.batch_size, jit_compile=jit_compile)
+def claims(results: dict[str, Any], config: tfseg.RunConfig) -> list[dict[str, Any]]:
+    """Returns what is asked of the trainer with what was measured; all targets are upper bounds."""
+    loops, validation = results["loops"], results["validation"]
+    fastest = min(loops[name]["seconds"] for name in ("Keras fit, XLA", "Keras fit"))
+    between = config.train.checkpoint_every * results["choices"]["tfseg"]["seconds"]
+    memory = results["memory"]
+    early, *_, last = memory["megabytes"][max(0, 100 // memory["every"] - 1) :]
+    rows = [
+        ("trainer's step / bare tf.function loop", loops["tfseg"]["ratio"], 1.02),
+        ("trainer's step / keras.Model.fit", loops["tfseg"]["seconds"] / fastest, 1.0),
+        ("share of checkpoints", results["checkpoints"]["seconds"] / between, 0.02),
+        (
+            "metrics / forward pass in validation",
+            validation["metrics"]["seconds"] / validation["forward and decoding"]["seconds"],
+            0.05,
+        ),
+        ("growth of memory after 100 steps", last / early - 1, 0.01),
+    ]
+    return [
+        {"name": name, "value": value, "target": target, "met": value <= target}
+        for name, value, target in rows
+    ]
 
 
 if __name__ == "__main__":
@@ -73,4 +103,6 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--crop_size", type=int, default=128)
     parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--quick", action="store_true", help="two rounds, few steps")
+    parser.add_argument("--to", type=Path, default=RESULTS)
     main(**vars(parser.parse_args()))

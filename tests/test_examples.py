@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -45,8 +46,42 @@ def test_plain_keras_trains_on_two_replicas(tmp_path):
     assert (tmp_path / "model.keras").is_file()
 
 
-def test_every_example_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(LEFT)
+def run(*command: object) -> str:
+    """Returns what a command printed."""
+    result = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_several_devices_end_with_the_loss_of_one(tmp_path):
+    out = run(sys.executable, EXAMPLES / "multi_gpu.py", tmp_path / "out", "--steps=2")
+    rows = re.findall(r"^(CPU:.*): loss ([\d.]+), .* images/s$", out, re.MULTILINE)
+    assert [devices for devices, _ in rows] == ["CPU:0", "CPU:0, CPU:1"]
+    one, both = (float(loss) for _, loss in rows)
+    assert both == pytest.approx(one, rel=1e-3)
+    for name in ("one", "all"):
+        assert (tmp_path / "out" / name / "checkpoints" / "last.npz").is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_the_same_command_goes_on(tmp_path):
+    command = ("bash", EXAMPLES / "multi_worker.sh", tmp_path / "out")
+    assert re.search(r"^steps +2$", run(*command, 2), re.MULTILINE)
+    assert re.search(r"^steps +2$", run(*command, 2), re.MULTILINE)
+    assert (tmp_path / "out" / "run" / "checkpoints" / "last.npz").is_file()
+
+
+def test_every_example_is_run_and_the_new_ones_fit_on_a_page():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*LEFT, "multi_gpu.py"}
+    assert {path.name for path in EXAMPLES.glob("*.sh")} == {"multi_worker.sh"}
+    assert all(len(path.read_text("utf-8").splitlines()) < 80 for path in EXAMPLES.glob("*.[ps]*"))
     assert [path.name for path in EXAMPLES.glob("*.ipynb")] == [NOTEBOOK.name]
 
 

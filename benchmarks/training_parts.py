@@ -1,0 +1,265 @@
+"""What benchmarks/training.py measures: every function answers one question with figures."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+from common import interleaved
+
+import tfseg
+from tfseg.metrics import evaluate_pairs
+from tfseg.training import checkpoint, step
+from tfseg.training.strategy import make_strategy
+
+Figures = dict[str, Any]
+Step = Callable[[], object]
+
+
+def batch_of(config: tfseg.RunConfig) -> tuple[Any, ...]:
+    """Returns the first batch of the embedded sample, in memory."""
+    head = tfseg.make_head(config.model.head)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = tfseg.convert(tfseg.sample.path(), f"{folder}/data")
+        return next(iter(tfseg.training_batches(dataset, config, head)))
+
+
+def trained(
+    config: tfseg.RunConfig,
+    strategy: tf.distribute.Strategy,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+) -> step.Trained:
+    """Returns a network with its optimizer, that of `config` by default."""
+    with strategy.scope():
+        model = tfseg.build_model(config.model, seed=0)
+        own = optimizer() if optimizer else tfseg.make_optimizer(config.train)
+        own.build(model.trainable_variables)
+    head = tfseg.make_head(config.model.head)
+    return step.Trained(strategy=strategy, model=model, head=head, optimizer=own)
+
+
+def trainer_step(
+    config: tfseg.RunConfig,
+    batch: tuple[Any, ...],
+    *,
+    devices: tuple[str, ...] = (),
+    jit_compile: bool = True,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+) -> Step:
+    """Returns a call of the trainer's step on `batch`; it returns the loss."""
+    strategy = make_strategy(devices)
+    taken = step.make_train_step(
+        trained(config, strategy, optimizer),
+        samples=config.train.batch_size,
+        jit_compile=jit_compile,
+    )
+    data = tf.data.Dataset.from_tensors(batch)
+    shared = next(iter(strategy.experimental_distribute_dataset(data)))
+    return lambda: float(taken(shared)["loss"])
+
+
+def choices(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Figures:
+    """What the choices in the step cost or save: XLA, the optimizer, the network."""
+    unet = dataclasses.replace(config, model=dataclasses.replace(config.model, architecture="Unet"))
+    adamw = keras.optimizers.AdamW
+    calls = {
+        "tfseg": trainer_step(config, batch),
+        "without XLA": trainer_step(config, batch, jit_compile=False),
+        "AdamW": trainer_step(config, batch, optimizer=adamw),
+        "Unet, resnet18": trainer_step(unet, batch, optimizer=adamw),
+    }
+    np.testing.assert_allclose(calls["tfseg"](), calls["without XLA"](), rtol=1e-4)
+    return interleaved(calls, rounds=rounds)
+
+
+def loops(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int, steps: int) -> Figures:
+    """The trainer's step, a bare loop, and Keras's `fit`, `steps` of the same batch a call."""
+    own = trainer_step(config, batch)
+    calls: dict[str, Step] = {
+        "bare loop": _repeated(_bare_step(config, batch), steps),
+        "tfseg": _repeated(own, steps),
+    }
+    for name, compiled in (("Keras fit, XLA", True), ("Keras fit", False)):
+        calls[name] = _keras_fit(config, batch, steps, jit_compile=compiled)
+    return interleaved(calls, rounds=rounds, warm_up=2)
+
+
+def _repeated(call: Step, times: int) -> Step:
+    def run() -> None:
+        for _ in range(times):
+            call()
+
+    return run
+
+
+def _bare_step(config: tfseg.RunConfig, batch: tuple[Any, ...]) -> Step:
+    """The same network, losses and optimizer, with nothing around them."""
+    parts = trained(config, tf.distribute.get_strategy())
+    model, losses, weights = parts.model, parts.head.losses(), parts.head.loss_weights
+    variables = model.trainable_variables
+
+    @tf.function(autograph=False, jit_compile=True)
+    def gradients(images: tf.Tensor, targets: dict[str, tf.Tensor]) -> tuple:
+        with tf.GradientTape() as tape:
+            outputs = model(images, training=True)
+            loss = tf.add_n(
+                [
+                    weights[name] * tf.reduce_mean(each.call(targets[name], outputs[name]))
+                    for name, each in losses.items()
+                ]
+            )
+        return loss, tape.gradient(loss, [each.value for each in variables])
+
+    @tf.function(autograph=False)
+    def taken(images: tf.Tensor, targets: dict[str, tf.Tensor]) -> tf.Tensor:
+        loss, found = gradients(images, targets)
+        parts.optimizer.apply_gradients(zip(found, variables, strict=True))
+        return loss
+
+    return lambda: float(taken(*batch))
+
+
+def _keras_fit(
+    config: tfseg.RunConfig, batch: tuple[Any, ...], steps: int, *, jit_compile: bool
+) -> Step:
+    parts = trained(config, tf.distribute.get_strategy())
+    parts.model.compile(
+        optimizer=parts.optimizer,
+        loss=parts.head.losses(),
+        loss_weights=parts.head.loss_weights,
+        jit_compile=jit_compile,
+    )
+    data = tf.data.Dataset.from_tensors(batch).repeat()
+    return lambda: parts.model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False)
+
+
+def replicas(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Figures:
+    """One device and two halves of the CPU, with the same batch; and gradients sent twice."""
+    halves = ("CPU:0", "CPU:1")
+    calls = {
+        "one replica": trainer_step(config, batch, devices=halves[:1]),
+        "one replica, without XLA": trainer_step(
+            config, batch, devices=halves[:1], jit_compile=False
+        ),
+        "two replicas": trainer_step(config, batch, devices=halves, jit_compile=False),
+    }
+    with mock.patch.object(step, "_gradients_are_sums", contextlib.nullcontext):
+        # Traced here: Keras sums the sums once more. Only the time is of interest.
+        twice = trainer_step(config, batch, devices=halves, jit_compile=False)
+        twice()
+    calls["two replicas, gradients sent twice"] = twice
+    return interleaved(calls, rounds=rounds)
+
+
+def checkpoints(config: tfseg.RunConfig, rounds: int) -> Figures:
+    """Seconds of a checkpoint with everything in it, on the disk, and its size."""
+    parts = trained(config, tf.distribute.get_strategy())
+    variables = [*parts.model.variables, *parts.optimizer.variables]
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        path = Path(folder) / checkpoint.LAST
+
+        def save() -> None:
+            assert checkpoint.save(path, variables, step=0, loss=0.0, keep=config.train.keep)
+
+        figures = interleaved({"checkpoint": save}, rounds=rounds)["checkpoint"]
+        return figures | {"megabytes": path.stat().st_size / 1e6}
+
+
+def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Figures:
+    """The forward pass of a batch of images with 100 instances, and their instance metrics."""
+    parts, count = trained(config, tf.distribute.get_strategy()), config.train.batch_size
+    draw, pitch = np.random.default_rng(0), side // 10
+    y, x = np.mgrid[:side, :side] // pitch
+    cells = np.where((y < 10) & (x < 10), y * 10 + x + 1, 0).astype(np.int32)
+    gaps = draw.random((count, side, side)) < 0.1
+    truth = np.where(gaps, 0, cells)
+    pairs = [(str(k), truth[k], np.roll(truth[k], 2, axis=0)) for k in range(count)]
+    images = tf.constant(draw.random((count, side, side, config.model.channels), np.float32))
+
+    @tf.function(autograph=False)
+    def forward(batch: tf.Tensor) -> tf.Tensor:
+        return parts.head.decode(parts.model(batch, training=False)).labels
+
+    calls = {
+        "forward and decoding": lambda: forward(images).numpy(),
+        "metrics": lambda: evaluate_pairs(pairs),
+    }
+    return interleaved(calls, rounds=rounds)
+
+
+def memory(steps: int) -> Figures:
+    """Resident megabytes of a training of a small network, at every hundredth part of it."""
+    every = max(1, steps // 20)
+    config = tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=32),
+        model=tfseg.ModelConfig(filters=(8, 16)),
+        train=tfseg.TrainConfig(
+            steps=steps, batch_size=2, warmup_steps=0, log_every=every, checkpoint_every=every
+        ),
+    )
+    resident: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = tfseg.convert(tfseg.sample.path(), f"{folder}/data")
+        trainer = tfseg.Trainer(config, f"{folder}/run")
+        trainer.fit(dataset, on_log=lambda _: resident.append(_resident_megabytes()))
+    return {"steps": steps, "every": every, "megabytes": resident}
+
+
+def _resident_megabytes() -> float:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("/proc/self/status has no VmRSS")
+
+
+ASSUMPTIONS = {
+    "seconds of a step on one GPU, alone": [0.05, 0.2],
+    "bytes a second between GPUs of a host": 200e9,
+    "bytes a second between hosts, 100 Gbit": 12.5e9,
+    "bytes a second between hosts, 10 Gbit": 1.25e9,
+    "GPUs of a host": 8,
+    "seconds of an exchange, in a host": 30e-6,
+    "seconds of an exchange, between hosts": 150e-6,
+    "exchanges of a synchronised normalisation": 5,
+    "how": "A ring moves 2 (N - 1) / N of the gradients over its slowest link. Every layer of "
+    "batch normalisation exchanges its statistics, three times forward and twice back, each for "
+    "its latency alone. Nothing overlaps with the computation, and input never waits.",
+}
+
+
+def scale_out(config: tfseg.RunConfig, measured: Figures) -> Figures:
+    """Expected efficiency: the time of a step alone over that of the same share on N GPUs."""
+    sheet = {}
+    for architecture, name in (("Compact", "tfseg"), ("Unet", "Unet, resnet18")):
+        kind = dataclasses.replace(config.model, architecture=architecture)
+        model = tfseg.build_model(kind, seed=0)
+        size = sum(4 * int(np.prod(each.shape)) for each in model.trainable_variables)
+        layers = [layer for layer in model._flatten_layers() if hasattr(layer, "moving_mean")]
+        sheet[architecture] = {
+            "gradient_megabytes": size / 1e6,
+            "normalisations": len(layers),
+            "measured_seconds": measured[name]["seconds"],
+            "efficiency": _efficiencies(size, len(layers), measured[name]["seconds"]),
+        }
+    return {"assumptions": ASSUMPTIONS, "networks": sheet}
+
+
+def _efficiencies(size: int, normalisations: int, measured: float) -> dict[str, float]:
+    given, found = ASSUMPTIONS, {}
+    exchanges = 2 + normalisations * given["exchanges of a synchronised normalisation"]
+    networks = ("between hosts, 100 Gbit", "between hosts, 10 Gbit")
+    for seconds in (measured, *given["seconds of a step on one GPU, alone"]):
+        for gpus, link in ((8, "between GPUs of a host"), *((64, name) for name in networks)):
+            latency = "in a host" if gpus <= given["GPUs of a host"] else "between hosts"
+            moved = 2 * (gpus - 1) / gpus * size / given[f"bytes a second {link}"]
+            waited = moved + exchanges * given[f"seconds of an exchange, {latency}"]
+            found[f"{gpus} GPUs, {link}, {seconds:.3g} s a step"] = seconds / (seconds + waited)
+    return found

@@ -1,0 +1,91 @@
+"""Plain `keras.Model.fit` with tfseg's parts is the same on one replica and on two."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import tiny
+
+from tfseg.config import DataConfig, RunConfig, TrainConfig
+from tfseg.data import pipeline
+from tfseg.heads import CenterOffset
+from tfseg.metrics.graph import Dice
+from tfseg.training.optimizers import make_optimizer
+from tfseg.training.strategy import make_strategy
+
+CONFIG = RunConfig(
+    data=DataConfig(crop_size=32),
+    train=TrainConfig(
+        steps=6,
+        batch_size=2,
+        optimizer="SGD",
+        optimizer_options={"momentum": 0.9},
+        learning_rate=0.05,
+        warmup_steps=0,
+        weight_decay=0.01,
+    ),
+)
+
+
+class ForegroundDice(Dice):
+    """Dice of the logits of the foreground, where the target is not ignored."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(tf.cast(y_true, tf.int32), tf.cast(y_pred > 0, tf.int32))
+
+
+def fitted(dataset, folder, devices: tuple[str, ...]) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Returns the log and the weights of six steps in two epochs."""
+    head = CenterOffset()
+    with make_strategy(devices).scope():
+        model = tiny.network(size=CONFIG.data.crop_size)
+        model.compile(
+            optimizer=make_optimizer(CONFIG.train),
+            loss=head.losses(),
+            loss_weights=head.loss_weights,
+            metrics={"foreground": [ForegroundDice()]},
+            jit_compile=False,  # which Keras leaves on for one device, and counting has no kernel
+        )
+    validation = pipeline.validation_batches(dataset, CONFIG, head)
+    log, checkpoint = folder / "log.csv", folder / "last.keras"
+    model.fit(
+        pipeline.training_batches(dataset, CONFIG, head),
+        epochs=2,
+        steps_per_epoch=3,
+        validation_data=validation.map(lambda images, targets, _: (images, targets)),
+        callbacks=[
+            keras.callbacks.CSVLogger(log),
+            keras.callbacks.ModelCheckpoint(checkpoint),
+        ],
+        shuffle=False,
+        verbose=0,
+    )
+    restored = keras.models.load_model(checkpoint, compile=False)
+    weights = [np.asarray(each) for each in model.variables[: len(restored.variables)]]
+    for each, other in zip(weights, restored.variables, strict=True):
+        np.testing.assert_array_equal(each, np.asarray(other))
+    return pd.read_csv(log), weights
+
+
+@pytest.fixture(scope="module")
+def one(dataset, tmp_path_factory):
+    return fitted(dataset, tmp_path_factory.mktemp("one"), ("CPU:0",))
+
+
+def test_two_replicas_log_and_learn_what_one_does(one, dataset, tmp_path):
+    log, weights = fitted(dataset, tmp_path, ("CPU:0", "CPU:1"))
+    pd.testing.assert_frame_equal(log, one[0], rtol=1e-4)
+    for own, other in zip(weights, one[1], strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_log_has_the_losses_and_the_metric_of_training_and_validation(one):
+    log, _ = one
+    parts = ("loss", "foreground_loss", "center_loss", "offset_loss", "foreground_dice")
+    assert {f"{kind}{name}" for kind in ("", "val_") for name in parts} <= set(log.columns)
+    assert np.isfinite(log.to_numpy()).all()
+    assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+    assert log["foreground_dice"].between(0.01, 1).all()
