@@ -120,6 +120,8 @@ def read(
         size = tf.stack([features["height"], features["width"]])
         image = _numbers(data, size, dtype)
         image = tf.reshape(image, tf.concat([size, [-1]], axis=0))
+        if channels == 1:
+            return image
         grey = tf.shape(image)[-1] < channels
         return tf.cond(grey, lambda: tf.gather(image, [0] * channels, axis=-1), lambda: image)
 
