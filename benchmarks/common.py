@@ -17,7 +17,11 @@ import tensorflow as tf
 
 
 def interleaved(
-    contenders: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 3
+    contenders: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm_up: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
     """Times every contender once a round, so that a slow minute of the machine meets all of them.
 
@@ -25,6 +29,8 @@ def interleaved(
         contenders: each call does the same work and returns when it is done.
         rounds: timed calls of each.
         warm_up: untimed calls of each before that; the first compiles.
+        clock: seconds; of `time.process_time` those of all threads together, however many others
+            share the cores.
 
     Returns:
         For each: median and interquartile range of its seconds, and the median over the rounds of
@@ -33,10 +39,10 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for index in range(warm_up + rounds):
         for name, call in contenders.items():
-            start = time.perf_counter()
+            start = clock()
             call()
             if index >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     first = next(iter(seconds.values()))
     return {name: _figures(times, first) for name, times in seconds.items()}
 
