@@ -3,13 +3,15 @@
     python benchmarks/store.py         # writes benchmarks/results/store.json
 
 The embedded images as `tfseg convert --store` stores them, decoded as training does, in a `tf.data`
-pipeline with one thread. `png` is the default (zlib level 3), `png 9` the smallest, which there is
-no option for. `label` is what comes with each of them: the ids as PNG.
+pipeline with one thread; times are those of the processor. `png` is the default (zlib level 3),
+`png 9` the smallest, for which there is no option. `label` is what comes with each of them: the ids
+as PNG.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +82,7 @@ def main(*, rounds: int, to: Path) -> None:
         shapes = [each.shape for each in shown]
         calls = {kind: decoding(kind, stored, shapes) for kind, stored in ways.items()}
         megapixels = sum(each.shape[0] * each.shape[1] for each in shown) / 1e6
-        times = interleaved(calls, rounds=rounds)
+        times = interleaved(calls, rounds=rounds, clock=time.process_time)
         results[name] = {
             kind: {
                 "bytes_per_pixel": sum(len(each.data) for each in stored) / megapixels / 1e6,

@@ -87,7 +87,7 @@ def test_the_example_of_every_command_is_valid(name, capsys):
         cli.main([name, "--help"])
     (example,) = re.findall(r"^Example: tfseg (.*)$", capsys.readouterr().out, re.MULTILINE)
     module, values = cli._parse(shlex.split(example))
-    assert module.__name__ == f"tfseg.commands.{name}"
+    assert module.__name__ == f"tfseg.commands.{name.replace('-', '_')}"
     assert values
 
 

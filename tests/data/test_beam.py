@@ -44,6 +44,7 @@ def test_the_bytes_are_those_of_a_conversion_without_beam(beam, write, contents,
     )
     assert contents(dataset.path) == expected
     assert told[-1] == (9, 9)
+    assert len(told) == 5  # of shards: all were found finished
 
 
 def test_an_image_that_cannot_be_used_is_named_or_skipped(beam, write, contents, tmp_path):

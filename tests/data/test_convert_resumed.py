@@ -206,6 +206,8 @@ CHANGES = {
     "class_name": lambda files: {"class_name": "cell"},
     "val_fraction": lambda files: {"val_fraction": 0.5},
     "on_error": lambda files: {"on_error": "skip"},
+    "store": lambda files: {"store": "raw"},
+    "groups": lambda files: {"groups": "."},
 }
 
 

@@ -120,8 +120,7 @@ def read(
         size = tf.stack([features["height"], features["width"]])
         image = _numbers(data, size, dtype)
         image = tf.reshape(image, tf.concat([size, [-1]], axis=0))
-        grey = tf.shape(image)[-1] < channels
-        return tf.cond(grey, lambda: tf.gather(image, [0] * channels, axis=-1), lambda: image)
+        return tf.broadcast_to(image, tf.concat([size, [channels]], axis=0))
 
     readers = {"png": from_png, "raw": from_raw, "jpeg": from_jpeg}
     if len(formats) == 1:

@@ -12,6 +12,7 @@ goes on with --resume, with the same servers, others or none, to the same weight
 from __future__ import annotations
 
 import queue
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -25,10 +26,12 @@ from tfseg.data import pipeline
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
 
-_LOOK_AFTER = 5.0  # seconds without a batch, after which it is looked whether the servers are there
+_LOOK_AFTER = 2.0  # seconds without a batch, after which it is looked whether the servers are there
 _CONNECT_WITHIN = 10.0  # seconds
 _LONGEST = 600.0  # seconds for a batch of a server that is there
 _GO_ON = "Start it again, or leave it out of --data.service, and go on with --resume."
+# What a damaged record leads to is a function of the process that trains.
+_MEANINGS = {"pyfunc": "a record is damaged", "Unknown iteration": "a server was started again"}
 _service = tf.data.experimental.service
 
 
@@ -142,12 +145,13 @@ def _awaited(outcome: queue.SimpleQueue[Any], servers: Sequence[str]) -> Any:
 def _refused(error: Exception, servers: Sequence[str]) -> Exception:
     if not isinstance(error, tf.errors.OpError):
         return error
-    reason = error.message.splitlines()[0].rstrip(".")
-    if "pyfunc" in reason:  # what a damaged record leads to is a function of another process
-        reason = "a record is damaged"
+    # TensorFlow sets the names of its functions and operations around the reason.
+    reason = re.sub(r"^\{\{.*\}\} | \[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
+    reason = next((meaning for sign, meaning in _MEANINGS.items() if sign in reason), reason)
     return InputError(
-        f"The data service {' '.join(servers)} cannot make a batch: {reason}. Look at the data set "
-        "with tfseg check, and whether it is at the same path there."
+        f"The data service {' '.join(servers)} cannot make a batch: {reason}. Go on with --resume; "
+        "if it happens again, look at the data set with tfseg check, and whether it is at the same "
+        "path there."
     )
 
 
