@@ -2,8 +2,8 @@
 
     python docs/make_api.py
 
-Public are the names of `tfseg`, and of the modules that it names those in `__all__`, or, where there
-is none, what they define without an underscore.
+Public are the names of `tfseg`, and of the modules that it names those in `__all__`, or, where
+there is none, what they define without an underscore.
 """
 
 from __future__ import annotations
