@@ -107,6 +107,8 @@ def parts(report: Mapping[str, Any]) -> Iterator[str]:
             if isinstance(row, dict)
         ]
         yield f"### Agreement\n\n{table(lines)}"
+    for question, other in report.get("taken_again", {}).items():
+        yield f"*{_begun(question)}* was measured at another time, {other['why']}: {machine(other)}"
     for title in report.get("curves", {}):
         yield f"![{title}]({PLOTS}/{file_name(title)})"
 

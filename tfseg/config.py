@@ -266,7 +266,7 @@ def to_dict(config: RunConfig) -> dict[str, Any]:
 
 def flat(config: RunConfig) -> dict[str, Any]:
     """Returns every value by its dotted name, such as "train.steps"."""
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in to_dict(config).items():
         group = value if isinstance(value, dict) else {"": value}
         values |= {f"{name}.{key}".rstrip("."): item for key, item in group.items()}

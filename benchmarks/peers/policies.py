@@ -53,6 +53,7 @@ FIXED: dict[str, dict[str, Any]] = {
     "GaussianBlur": {"sigma_limit": [1.5, 1.5]},
 }
 DIFFERENCES = {
+    "ShiftScaleRotate": "torchvision has black beyond the border, where the others mirror",
     "OpticalDistortion": "the peers' camera map moves the picture by half a pixel beside the "
     "distortion (albumentations 2.0.8 also at strength 0); tfseg's does not",
 }

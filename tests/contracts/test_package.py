@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import venv
 from pathlib import Path
@@ -63,7 +62,8 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
     run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=environment)
     (packages,) = environment.glob("lib/python*/site-packages")
-    (packages / "here.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    here = [path for path in sys.path if Path(path).name == "site-packages"]
+    (packages / "here.pth").write_text("\n".join(here) + "\n", encoding="utf-8")
     return environment / "bin"
 
 

@@ -56,6 +56,8 @@ def computed(case: str, arguments: dict[str, Any]) -> dict[str, np.ndarray]:
     if name in OPTIMIZERS:
         return {f"{case}/{key}": value for key, value in _steps(name, arguments).items()}
     module = tfa.image if hasattr(tfa.image, name) else tfa.losses
+    if name == "dense_image_warp" and "images" in arguments:  # so the page calls them
+        arguments = {"image" if key == "images" else key: arguments[key] for key in arguments}
     if "dtype" in arguments:
         arguments = arguments | {"dtype": tf.as_dtype(arguments["dtype"])}
     return {f"{case}/output": np.asarray(getattr(module, name)(**arguments))}

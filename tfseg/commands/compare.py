@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import print_json, print_table, write_json
@@ -47,7 +48,7 @@ def run(
     from tfseg.evaluation.comparison import headline, write_comparison
     from tfseg.metrics import Evaluation, compare
 
-    settings = {"resamples": resamples, "confidence": confidence, "seed": seed}
+    settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
     table = compare(Evaluation.read(first), Evaluation.read(second), **settings)
     out = out or second / "comparison"
     write_comparison(table, out, names=(str(first), str(second)))

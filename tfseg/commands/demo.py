@@ -94,10 +94,10 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
         dataset = convert(sample.path(), out / "data", class_name="nucleus", on_progress=report)
     train.fit(config, dataset.path, out / "run", resume=False)
     segmenter = load(out / "run")
-    report = Report()
-    evaluation = evaluate(segmenter, dataset, "test", report=report)
+    page = Report()
+    evaluation = evaluate(segmenter, dataset, "test", report=page)
     evaluation.write(out / "evaluation")
-    report.write(
+    page.write(
         out / "evaluation" / REPORT,
         evaluation,
         title="The demo's images that were not trained on",

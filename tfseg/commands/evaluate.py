@@ -73,7 +73,7 @@ def run(
     groups: Path | None,
     out: Path | None,
     json: bool,
-    **conventions: object,
+    **conventions: Any,
 ) -> int:
     """Evaluates, writes the results and prints the figures."""
     from tfseg.evaluation.report import REPORT, Report

@@ -36,5 +36,5 @@ def of_run(run_dir: str | Path, dataset: Dataset) -> Facts:
 
 def versions(*packages: str) -> dict[str, object]:
     """Returns the versions of tfseg, Python and the `packages`, none of which is imported."""
-    found = {"tfseg": __version__, "Python": platform.python_version()}
+    found: dict[str, object] = {"tfseg": __version__, "Python": platform.python_version()}
     return found | {name: metadata.version(name) for name in packages}

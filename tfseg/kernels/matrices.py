@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from tfseg.kernels.field import Size
 
-Number = tf.Tensor | float
+Number: TypeAlias = tf.Tensor | float
 
 
 def identity() -> tf.Tensor:

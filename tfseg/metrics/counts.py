@@ -36,7 +36,7 @@ def threshold_name(threshold: float) -> str:
 
 def totals(counts: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Returns the sum of every column of numbers, the same in whatever order the rows come."""
-    sums = {}
+    sums: dict[str, float] = {}
     for name, column in counts.items():
         values = np.asarray(column)
         if values.dtype.kind in "iu":

@@ -97,7 +97,7 @@ def _count(
         collector.add(truth, prediction, own, pair.scores)
     for name, part in parts.items():
         counted = conventions.excuse(part, prediction)
-        row = keys | {"class": name} | count_pixels(part)
+        row: dict[str, Any] = keys | {"class": name} | count_pixels(part)
         row |= count_instances(counted, conventions.thresholds)
         if conventions.boundary:
             row |= count_boundaries(truth, prediction, counted, conventions.thresholds)

@@ -14,6 +14,7 @@ Conventions, here once:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def figures(
 def nested(values: Mapping[str, float], thresholds: Sequence[float]) -> dict[str, object]:
     """Gathers `ap_0.50`, `ap_0.55`, ... into `ap` by threshold, and the others that have some."""
     names = [threshold_name(each) for each in thresholds]
-    tree: dict[str, object] = {}
+    tree: dict[str, Any] = {}
     for key, value in values.items():
         stem, _, last = key.rpartition("_")
         if stem and last in names:
