@@ -130,6 +130,22 @@ def validation_batches(
     The last batch is filled up with empty samples whose pixels are all ignored, and comes with the
     weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights).
     """
+    return validation_views(dataset, config, split=split).map(
+        lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"])
+    )
+
+
+def validation_views(
+    dataset: Dataset, config: RunConfig, *, split: str = "val", limit: int = 0
+) -> tf.data.Dataset:
+    """Returns what `validation_batches` makes its batches of: {"image", "label", "weight"}.
+
+    Args:
+        dataset: with the split.
+        config: crop size and batch size.
+        split: its name.
+        limit: of the images, from the first on; 0 takes all.
+    """
     size, batch_size = config.data.crop_size, config.train.batch_size
     shape = (size, size, dataset.info.channels)
 
@@ -138,17 +154,17 @@ def validation_batches(
         window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
-    samples = dataset.samples(split).map(prepare, tf.data.AUTOTUNE)
-    missing = -dataset.split(split).num_images % batch_size
+    num_images = dataset.split(split).num_images
+    num_images = min(limit or num_images, num_images)
+    samples = dataset.samples(split).take(num_images).map(prepare, tf.data.AUTOTUNE)
+    missing = -num_images % batch_size
     empty = {
         "image": tf.zeros(shape),
         "label": tf.fill(shape[:2], IGNORE),
         "weight": tf.constant(0.0),
     }
     filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
-    return filled.batch(batch_size, drop_remainder=True).map(
-        lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"])
-    )
+    return filled.batch(batch_size, drop_remainder=True)
 
 
 def augmented(

@@ -35,7 +35,7 @@ class Session:
         loss_scale: of float16, or None.
         train_step: `accumulate` batches of `training_batches` -> losses, scalars; changes the
             weights.
-        validation_step: batch of `validation_batches` -> sums of losses and "count".
+        validation_step: batch of `validation_batches` -> sums over its samples.
 
     Raises:
         InputError: the configuration does not fit the data set or the devices.
@@ -102,8 +102,17 @@ class Session:
         return iter(self._distributed(batches))
 
     def validation_batches(self) -> Iterator[tuple]:
-        """Returns batches that cover the `val` split once."""
-        batches = pipeline.validation_batches(self.dataset, self.config, self.head)
+        """Returns batches that cover the `val` split, or what is validated of it, once."""
+        limit = self.config.train.validation_images
+        views = pipeline.validation_views(self.dataset, self.config, limit=limit)
+        batches = views.map(
+            lambda view: (
+                view["image"],
+                self.head.targets(view["label"]),
+                view["weight"],
+                view["label"],
+            )
+        )
         return iter(self._distributed(batches))
 
     def _distributed(self, batches: tf.data.Dataset) -> tf.distribute.DistributedDataset:
