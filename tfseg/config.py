@@ -24,7 +24,7 @@ OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
     *("Muon", "Nadam", "RMSprop", "SGD"),
 )
-SCHEDULES = ("constant", "cosine", "poly", "step")
+SCHEDULES = ("constant", "cosine", "plateau", "poly", "step")
 ON_NONFINITE = ("skip", "stop")
 # What the best checkpoint may be chosen by.
 FIGURES = ("loss", "ap50", "pq", "dice", "iou")
@@ -114,9 +114,11 @@ class TrainConfig:
             512 channels, as in the encoders of segmentation-models.
         optimizer_options: further arguments of that class, such as {momentum: 0.9}.
         schedule: course of the learning rate after the warm-up: constant, cosine, poly (falls as
-            (1 - progress) ** power) or step (falls by a factor at each milestone).
+            (1 - progress) ** power), step (falls by a factor at each milestone) or plateau (falls
+            by a factor after each row of validations without a better `best`).
         schedule_options: "power" of poly; "milestones", shares of the steps, and "factor" of step;
-            "final", share of the peak at which cosine and poly end.
+            "patience", validations in such a row, and "factor" of plateau; "final", share of the
+            peak at which cosine and poly end.
         learning_rate: peak of the schedule.
         warmup_steps: steps of linear rise to the peak.
         weight_decay: decoupled decay, times the learning rate; biases and normalisations have none.
@@ -139,6 +141,11 @@ class TrainConfig:
             loss, ap50, pq, dice or iou.
         keep: last checkpoints that are kept, in case the newest is damaged.
         patience: validations in a row without a better one that end the training; 0 goes on.
+        init: a run, or a checkpoint of one, whose network's weights are the first ones; layers of
+            another shape, as with another head, begin anew and are named. Empty begins all anew.
+        deterministic: lets TensorFlow take operations that give the same bits every time on a GPU
+            too, for the rest of the process; they are slower, some several times. On a CPU the same
+            seed gives the same bits without it.
         devices: devices to mirror over, such as CPU:0 CPU:1; empty takes every visible GPU, or the
             CPU where there is none.
     """
@@ -166,6 +173,8 @@ class TrainConfig:
     best: str = "loss"
     keep: int = 2
     patience: int = 0
+    init: str = ""
+    deterministic: bool = False
     devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -193,6 +202,7 @@ class TrainConfig:
         checks.in_range("train.ema", self.ema, low=0.0, high=1.0)
         for name in ("validate_every", "validation_images", "patience"):
             checks.whole(f"train.{name}", getattr(self, name), low=0)
+        checks.flag("train.deterministic", self.deterministic)
         _listed("train.devices", self.devices, "[CPU:0]")
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 
+from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data.store import Dataset
 from tfseg.training.session import Session
@@ -44,10 +45,15 @@ def _with_steps(config: RunConfig, steps: int) -> RunConfig:
 
 
 def _steps_of_minutes(config: RunConfig, dataset: Dataset) -> int:
-    start = time.monotonic()
+    start, minutes = time.monotonic(), config.train.minutes
     session = Session(config, dataset)
     trial = take_trial(session)
     # The run builds and compiles once more, so that it begins as one of so many steps would.
     spent = 2 * (time.monotonic() - start)
-    step = trial.step_with_validation(validation_interval(session))
-    return max(1, config.train.warmup_steps, int((60.0 * config.train.minutes - spent) / step))
+    steps = int((60.0 * minutes - spent) / trial.step_with_validation(validation_interval(session)))
+    if steps < 1:
+        raise checks.InputError(
+            f"train.minutes must be more than the {spent / 60.0:.1f} that go before the first "
+            f"step; got {minutes:g}."
+        )
+    return steps

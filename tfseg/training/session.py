@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -16,10 +17,12 @@ from tfseg.data import pipeline
 from tfseg.data.store import Dataset
 from tfseg.heads import make_head
 from tfseg.networks.build import build_model
-from tfseg.training import step, strategy
+from tfseg.training import checkpoint, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
+from tfseg.training.run_folder import CHECKPOINTS
+from tfseg.training.schedules import Schedule
 
 
 class Session:
@@ -30,6 +33,7 @@ class Session:
         strategy: the devices.
         head: of the network.
         model: the network, with its first weights.
+        schedule: of the learning rate.
         optimizer: on its schedule.
         average: of the weights, or None.
         loss_scale: of float16, or None.
@@ -45,6 +49,8 @@ class Session:
         self.config = _with_channels(config, dataset)
         self.dataset = dataset
         dataset.split("train")
+        if config.train.deterministic:
+            tf.config.experimental.enable_op_determinism()
         self.strategy = strategy.make_strategy(config.train.devices)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         self.head = make_head(self.config.model.head)
@@ -52,7 +58,10 @@ class Session:
             self.model = build_model(
                 self.config.model, seed=config.seed, precision=config.train.precision
             )
-            self.optimizer = make_optimizer(config.train)
+            if config.train.init:
+                _begin_with(config.train.init, self.model)
+            self.schedule = Schedule(config.train)
+            self.optimizer = make_optimizer(config.train, self.schedule)
             self.optimizer.build(self.model.trainable_variables)
             self.average = (
                 WeightAverage(self.model.variables, decay=config.train.ema)
@@ -119,6 +128,18 @@ class Session:
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return self.strategy.experimental_distribute_dataset(batches.with_options(options))
+
+
+def _begin_with(run: str, model: keras.Model) -> None:
+    path = Path(run)
+    file = path / CHECKPOINTS / checkpoint.BEST if path.is_dir() else path
+    left = checkpoint.transfer(file, model.variables)
+    if left:
+        warnings.warn(
+            f"Of {file} everything was taken but what has another shape here, and begins anew: "
+            f"{checks.listed(left)}.",
+            stacklevel=4,
+        )
 
 
 def _warn_of_small_images(size: int, dataset: Dataset) -> None:

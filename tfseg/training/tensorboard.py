@@ -22,8 +22,8 @@ _FOLDER = "tensorboard"
 class TensorBoard(Callback):
     """Writes every figure of the rows, and of each validation image, truth and prediction.
 
-    Look at them with `tensorboard --logdir RUN_DIR`. A run that goes on writes a further file, whose
-    rows of steps done anew TensorBoard takes in place of those before.
+    Look at them with `tensorboard --logdir RUN_DIR`. A run that goes on writes a further file; of
+    the steps that it does anew TensorBoard shows these.
 
     Args:
         run_dir: of the run; the files are in its folder tensorboard.

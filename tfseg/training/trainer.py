@@ -127,6 +127,7 @@ class _Run:
             whole = checkpoint.newest(self.folder.last)
             self.step, _ = checkpoint.restore(whole, self.session.variables)
         self.history.restore(self.step)
+        self._follow()
 
     def begin(self) -> None:
         """Writes what the run is made with."""
@@ -206,9 +207,14 @@ class _Run:
                 if validation.is_best(self.history.rows, self.train.best):
                     self._save(self.folder.best, self.session.model.variables)
                 self._tell("on_validation", row | told)
+            self._follow()
         if self._due(self.train.checkpoint_every):
             self._checkpoint()
         self._tell("on_log", row | told)
+
+    def _follow(self) -> None:
+        scores = validation.scores(self.history.rows, self.train.best)
+        self.session.schedule.follow(scores)
 
     def _row(self, pending: list[dict[str, tf.Tensor]], clock: Clock) -> Row:
         self._check_finite(pending)
