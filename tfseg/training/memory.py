@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator
 
 import keras
@@ -70,9 +71,10 @@ def _message(config: RunConfig, error: tf.errors.ResourceExhaustedError) -> str:
             f"Take train.batch_size {max(1, size // 2) * replicas} and train.accumulate "
             f"{2 * train.accumulate}, or a smaller data.crop_size or model"
         )
-    said = (error.message or str(error)).strip().splitlines()[0][:200]
+    lines = str(error).splitlines()
+    said = next((line for line in lines if re.search("OOM|memory", line)), lines[0]).strip()
     return (
         f"Out of memory: {size} crops of {crop} x {crop} on a device need about {need:.2g} GiB "
         f"(train.batch_size is {train.batch_size}, on {replicas} devices). {remedy}. "
-        f"TensorFlow says: {said}"
+        f"TensorFlow says: {said[:200]}"
     )
