@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,28 @@ def test_train_prints_one_object_and_its_progress_elsewhere(tfseg, dataset, smal
     assert result.json["steps"] == 4
     assert result.json["loss"] > 0
     assert "train 4/4  loss " in result.err
-    assert "images/s" in result.err
+    assert re.search(
+        r"foreground \d\.\d+  center \d\.\d+  offset \d\.\d+  val_loss \d+\.\d+  val_pq \d\.\d+  "
+        r"\d+\.\d images/s  data \d+%  0:00 left",
+        result.err,
+    )
+
+
+def test_a_dry_run_of_another_run_tells_what_it_would_take_and_writes_nothing(
+    tfseg, dataset, run_dir, tmp_path
+):
+    result = tfseg("train", dataset, tmp_path / "run", "--from", run_dir, "--dry_run", "--json")
+    assert result.code == 0
+    assert result.json["images"] == [2, 64, 64, 1]
+    assert result.json["steps"] == 4
+    assert result.json["total_seconds"] > 4 * result.json["step_seconds"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_to_profile_are_a_range(tfseg, dataset, tmp_path):
+    result = tfseg("train", dataset, tmp_path / "run", "--profile", "5", "3")
+    assert (result.code, result.out) == (2, "")
+    assert "--profile must be (a, b) with 1 <= a <= b" in result.err
 
 
 def test_train_does_not_write_over_a_run(tfseg, dataset, run_dir, small):
@@ -167,7 +189,7 @@ def test_launched_processes_train_one_run_and_stop_with_a_checkpoint(
         [sys.executable, "-m", "tfseg", *goes_on], capture_output=True, text=True, check=True
     )
     assert json.loads(result.stdout)["steps"] == reached + 1
-    assert (run / "history.png").is_file()
+    assert (run / "curves.png").is_file()
 
 
 @pytest.mark.slow

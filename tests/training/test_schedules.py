@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.config import TrainConfig
-from tfseg.training.schedules import Schedule
+from tfseg.training.schedules import Schedule, num_plateaus
 
 
 def rates(steps: list[int], schedule: str, **options: object) -> list[float]:
@@ -26,7 +26,7 @@ def rates(steps: list[int], schedule: str, **options: object) -> list[float]:
     return [float(Schedule(config)(tf.constant(step, tf.int64))) for step in steps]
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "poly", "step"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau", "poly", "step"])
 def test_every_course_follows_a_linear_rise(schedule):
     assert rates([0, 5, 10], schedule) == pytest.approx([0.0, 1.0, 2.0])
 
@@ -85,3 +85,29 @@ def test_a_schedule_comes_back_from_its_file(schedule, options):
 def test_a_wrong_option_is_refused(schedule, options, said):
     with pytest.raises(InputError, match=said):
         rates([0], schedule, **options)
+
+
+def test_a_plateau_falls_after_each_row_of_validations_without_a_better_one():
+    # better, better, 2 without, better, 4 without
+    scores = [5.0, 4.0, 4.0, 6.0, 3.0, 3.0, 3.5, 9.0, 3.0]
+    counts = [num_plateaus(scores[:length], 2) for length in range(len(scores) + 1)]
+    assert counts == [0, 0, 0, 0, 1, 1, 1, 2, 2, 3]
+
+
+def test_the_rate_of_a_plateau_is_the_peak_times_the_factor_for_each_fall():
+    options = {"factor": 0.1, "patience": 2}
+    config = TrainConfig(
+        steps=110,
+        warmup_steps=10,
+        learning_rate=2.0,
+        schedule="plateau",
+        schedule_options=options,
+    )
+    schedule = Schedule(config)
+    step = tf.constant(50, tf.int64)
+    seen = []
+    for scores in ([], [1.0, 1.0], [1.0, 1.0, 1.0], [1.0] * 5, [1.0]):
+        schedule.follow(scores)
+        seen.append(float(schedule(step)))
+    assert seen == pytest.approx([2.0, 2.0, 0.2, 0.02, 2.0])
+    assert float(schedule(tf.constant(5, tf.int64))) == pytest.approx(1.0)  # the rise

@@ -52,7 +52,8 @@ def steps_on(devices: tuple[str, ...], config: RunConfig, batch: tuple) -> tuple
 
     losses = [step(distributed(batch)) for _ in range(2)]
     weights = tf.constant([1.0, 1.0, 1.0, 0.0])
-    sums = make_validation_step(strategy, model, head)(distributed((*batch, weights)))
+    labels = tf.zeros([BATCH_SIZE, 64, 64], tf.int32)
+    sums = make_validation_step(strategy, model, head)(distributed((*batch, weights, labels)))
     return (
         [{name: float(value) for name, value in each.items()} for each in losses],
         [np.asarray(variable) for variable in model.variables],

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 import tiny
+from tensorflow.python.framework import config as tf_config
 
 import tfseg
 from tfseg.checks import InputError
@@ -180,3 +182,79 @@ def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
     *_, scale, good_steps = (own[name] for name in sorted(set(own) - {"step", "loss"}))
     assert (float(scale), int(good_steps)) == (2.0**15, 6)
     assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3
+
+
+def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
+    # Weights that stand still: no validation is better than the first.
+    config = with_train(
+        optimizer="SGD",
+        learning_rate=1e-30,
+        warmup_steps=0,
+        schedule="plateau",
+        schedule_options={"patience": 1},
+        best="ap50",
+    )
+    interrupted_at_2(config, dataset, tmp_path / "run")
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    table = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert table["val_ap50"].nunique() == 1
+    # each row is written before its validation
+    assert table["learning_rate"].to_numpy() == pytest.approx([1e-30, 1e-30, 5e-31], rel=1e-6)
+
+
+def test_a_run_begins_with_the_weights_of_another(dataset, tmp_path, monkeypatch):
+    tfseg.Trainer(with_train(steps=2), tmp_path / "first").fit(dataset)
+    before = arrays(tmp_path / "first" / "checkpoints" / "best.npz")
+    config = with_train(init=str(tmp_path / "first"), steps=2)
+    own = session.Session(config, dataset).model.variables
+    for index, variable in enumerate(own):
+        np.testing.assert_array_equal(np.asarray(variable), before[f"{index:05d}"])
+
+    def wider(*_: object, **__: object) -> keras.Model:
+        model = tiny.network(size=SIZE)
+        maps = keras.layers.Conv2D(7, 3, padding="same", name="classes")(model.layers[3].output)
+        return keras.Model(model.inputs, {"foreground": maps[..., :1]})
+
+    monkeypatch.setattr(session, "build_model", wider)
+    with pytest.warns(UserWarning, match="another shape here, and begins anew: classes/kernel"):
+        other = session.Session(config, dataset).model.variables
+    np.testing.assert_array_equal(np.asarray(other[0]), before["00000"])
+
+
+def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
+    np.savez(tmp_path / "other.npz", step=1, loss=1.0, **{f"{k:05d}": k for k in range(20)})
+    with pytest.raises(InputError, match=r"other.npz belongs to another architecture: 0 of the"):
+        session.Session(with_train(init=str(tmp_path / "other.npz")), dataset)
+
+
+def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, monkeypatch):
+    class Huge(keras.layers.Layer):
+        def call(self, features: tf.Tensor) -> tf.Tensor:
+            size = tf.cast(tf.shape(features)[0], tf.int64) * 2**42
+            return features + tf.reduce_max(tf.random.stateless_uniform([size], [1, 2]))
+
+    def huge(*_: object, **__: object) -> keras.Model:
+        model = tiny.network(size=SIZE)
+        maps = Huge()(model.outputs[0])
+        return keras.Model(
+            model.inputs,
+            {name: maps for name in ("foreground", "center")}
+            | {"offset": keras.ops.concatenate([maps, maps], -1)},
+        )
+
+    monkeypatch.setattr(session, "build_model", huge)
+    config = with_train(devices=("CPU:0", "CPU:1"))
+    message = (
+        r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
+        r"on 2 devices\)\. Take a smaller data.crop_size or model\. TensorFlow says: .*OOM"
+    )
+    with pytest.raises(InputError, match=message):
+        tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+
+
+def test_a_deterministic_run_asks_tensorflow_for_it(dataset):
+    try:
+        session.Session(with_train(deterministic=True), dataset)
+        assert tf_config.is_op_determinism_enabled()
+    finally:
+        tf_config.disable_op_determinism()

@@ -72,7 +72,10 @@ class Parser(jsonargparse.ArgumentParser):
 
 
 class ConfigFile(jsonargparse.ActionConfigFile):
-    """Reads `--config FILE`: any part of a RunConfig, as YAML; options after it win."""
+    """Reads `--config FILE`: any part of a RunConfig, as YAML; options after it win.
+
+    The folder of a run, `--from RUN`, stands for the file in it.
+    """
 
     def __call__(self, parser: Parser, namespace: Any, value: Any, *rest: Any) -> None:
         """Checks the names in the file, then takes its values.
@@ -80,6 +83,8 @@ class ConfigFile(jsonargparse.ActionConfigFile):
         Raises:
             InputError: the file cannot be read, or has an unknown name or a wrong type of value.
         """
+        if Path(value).is_dir():
+            value = str(Path(value) / "config.yaml")
         try:
             values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
             _check_names(values)
@@ -140,9 +145,11 @@ def add_run_config(parser: Parser) -> None:
     """Adds `--config FILE` and an option for every value of a RunConfig."""
     parser.add_argument(
         "--config",
+        "--from",
         action=ConfigFile,
         metavar="FILE",
-        help="YAML file with any part of the values below; options override it",
+        help="YAML file with any part of the values below, or the folder of a run, which repeats "
+        "it; options override it",
     )
     parser.add_class_arguments(config.RunConfig, None)
     for action in parser._actions:

@@ -1,7 +1,8 @@
 """Trains a network on a data set, on every visible GPU or the CPU, of one host or of several.
 
-RUN_DIR gets config.yaml (all values used), history.csv with its picture history.png, and the
-checkpoints best and last. Ctrl-C and SIGTERM leave a checkpoint, from which --resume goes on.
+RUN_DIR gets config.yaml (all values used), run.json (these, versions, data and command),
+history.csv with its picture curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM leave
+a checkpoint, from which --resume goes on. --dry_run and --overfit write nothing.
 Several hosts: the same command on each of them, with TF_CONFIG or by srun.
 
 Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
@@ -12,8 +13,9 @@ from __future__ import annotations
 import dataclasses
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfseg import checks
 from tfseg import config as configs
@@ -21,6 +23,9 @@ from tfseg.commands.options import Parser, add_json, add_run_config
 from tfseg.commands.output import print_json, print_table
 from tfseg.commands.progress import Report, progress
 from tfseg.config import RunConfig
+
+if TYPE_CHECKING:
+    from tfseg.training.callbacks import Callback
 
 
 def add_options(parser: Parser) -> None:
@@ -36,6 +41,28 @@ def add_options(parser: Parser) -> None:
         metavar="N",
         help="processes on this machine that train together, each with its share of the GPUs",
     )
+    add(
+        "--dry_run",
+        action="store_true",
+        help="take a few steps; print shapes, parameters, memory and the expected time",
+    )
+    add(
+        "--overfit",
+        action="store_true",
+        help="train on one batch alone, and fail where its loss does not fall",
+    )
+    add(
+        "--tensorboard",
+        action="store_true",
+        help="write figures and pictures of validation images for TensorBoard into RUN_DIR",
+    )
+    add(
+        "--profile",
+        type=int,
+        nargs=2,
+        metavar=("FIRST", "LAST"),
+        help="record what devices and host do in these steps, for TensorBoard's profiler",
+    )
     add_json(parser)
     add_run_config(parser)
 
@@ -46,22 +73,44 @@ def uses_tensorflow(values: dict[str, Any]) -> bool:
 
 
 def run(
-    *, dataset: Path, run_dir: Path, resume: bool, launch: int, json: bool, config: RunConfig
+    *,
+    dataset: Path,
+    run_dir: Path,
+    resume: bool,
+    launch: int,
+    dry_run: bool,
+    overfit: bool,
+    json: bool,
+    config: RunConfig,
+    **watched: Any,
 ) -> int:
     """Trains, and prints the summary."""
     checks.whole("--launch", launch, low=1, high=64)
     if launch > 1:
-        flags = [name for name, on in (("--resume", resume), ("--json", json)) if on]
-        return _launched(config, [str(dataset), str(run_dir), *flags], launch)
-    summary = fit(config, dataset, run_dir, resume=resume)
+        flags = {"--resume": resume, "--dry_run": dry_run, "--overfit": overfit, "--json": json}
+        return _launched(config, [str(dataset), str(run_dir), *_flags(flags, watched)], launch)
+    if dry_run or overfit:
+        summary = _tried(config, dataset, overfit=overfit)
+    else:
+        callbacks = _callbacks(run_dir, **watched)
+        summary = fit(config, dataset, run_dir, resume=resume, callbacks=callbacks)
     if not summary:
         return 0
     if json:
         print_json({"run_dir": run_dir, **summary})
     else:
         print_table([(name.replace("_", " "), value) for name, value in summary.items()])
-        print(f"run: {run_dir}")
+        if not (dry_run or overfit):
+            print(f"run: {run_dir}")
     return 0
+
+
+def _flags(flags: dict[str, bool], watched: dict[str, Any]) -> list[str]:
+    profile = watched["profile"]
+    return [
+        *(name for name, on in (flags | {"--tensorboard": watched["tensorboard"]}).items() if on),
+        *(["--profile", *map(str, profile)] if profile else []),
+    ]
 
 
 def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
@@ -75,21 +124,37 @@ def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
         return launch(command, count)
 
 
-def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dict[str, Any]:
-    """Trains with a progress bar; returns the summary as a dict, empty but on the chief.
+def fit(
+    config: RunConfig,
+    dataset: Path,
+    run_dir: Path,
+    *,
+    resume: bool,
+    callbacks: Sequence[Callback] = (),
+) -> dict[str, Any]:
+    """Trains with a progress bar, and draws the curves.
+
+    Returns:
+        The summary as a dict; empty but on the chief.
 
     Raises:
         KeyboardInterrupt: with the command that goes on.
     """
     from tfseg.data.store import Dataset
-    from tfseg.evaluation.curves import draw_history
+    from tfseg.training.callbacks import Curves
     from tfseg.training.trainer import CHECKPOINTS, CONFIG, HISTORY, Trainer
 
     opened = Dataset.open(dataset)
     trainer = Trainer(config, run_dir)
+    curves = Curves(run_dir / HISTORY, run_dir / "curves.png")
     try:
         with progress("train") as report:
-            summary = trainer.fit(opened, resume=resume, on_log=lambda row: _show(report, row))
+            summary = trainer.fit(
+                opened,
+                resume=resume,
+                on_log=lambda row: _show(report, row),
+                callbacks=[curves, *callbacks],
+            )
     except KeyboardInterrupt as interrupt:
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
@@ -98,16 +163,47 @@ def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dic
         raise kind(f"interrupted; go on with: {command}") from None
     if not trainer.is_chief:
         return {}
-    draw_history(run_dir / HISTORY, run_dir / "history.png")
     return dataclasses.asdict(summary)
+
+
+def _callbacks(
+    run_dir: Path, *, tensorboard: bool, profile: Sequence[int] | None
+) -> list[Callback]:
+    if not tensorboard and not profile:
+        return []
+    from tfseg.training.tensorboard import Profile, TensorBoard
+
+    own: list[Callback] = [TensorBoard(run_dir)] if tensorboard else []
+    if profile:
+        first, last = profile
+        checks.interval("--profile", (first, last), low=1)
+        own.append(Profile(run_dir, first=first, last=last))
+    return own
+
+
+def _tried(config: RunConfig, dataset: Path, *, overfit: bool) -> dict[str, Any]:
+    from tfseg.data.store import Dataset
+    from tfseg.training import trial
+    from tfseg.training.dry_run import dry_run
+    from tfseg.training.session import Session
+
+    opened = Dataset.open(dataset)
+    if not overfit:
+        return dataclasses.asdict(dry_run(config, opened))
+    first, last = trial.overfit(Session(config, opened))
+    return {"first_loss": first, "last_loss": last}
 
 
 def _show(report: Report, row: dict[str, Any]) -> None:
     minutes, seconds = divmod(round(row["seconds_left"]), 60)
-    validation = f"  val_loss {row['val_loss']:.4f}" if "val_loss" in row else ""
+    parts = [
+        f"{name.removeprefix('loss/')} {value:.3f}"
+        for name, value in row.items()
+        if name.startswith(("loss/", "val_loss", "val_pq"))
+    ]
     report(
         row["step"],
         row["steps"],
-        f"loss {row['loss']:.4f}{validation}  {row['images_per_second']:.1f} images/s  "
-        f"{minutes}:{seconds:02d} left",
+        f"loss {row['loss']:.4f}  {'  '.join(parts)}  {row['images_per_second']:.1f} images/s  "
+        f"data {row['data_wait']:.0%}  {minutes}:{seconds:02d} left",
     )

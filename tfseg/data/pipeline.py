@@ -143,6 +143,29 @@ def validation_batches(
     weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights). Of several hosts each
     has every `num_hosts`-th image, and all have the same number of batches.
     """
+    views = validation_views(dataset, config, split=split, host=host, num_hosts=num_hosts)
+    return views.map(lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"]))
+
+
+def validation_views(
+    dataset: Dataset,
+    config: RunConfig,
+    *,
+    split: str = "val",
+    limit: int = 0,
+    host: int = 0,
+    num_hosts: int = 1,
+) -> tf.data.Dataset:
+    """Returns what `validation_batches` makes its batches of: {"image", "label", "weight"}.
+
+    Args:
+        dataset: with the split.
+        config: crop size and batch size.
+        split: its name.
+        limit: of the images, from the first on; 0 takes all.
+        host: which of `num_hosts` this is.
+        num_hosts: that validate together.
+    """
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
 
@@ -153,9 +176,11 @@ def validation_batches(
         window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
-    records = dataset.records(split).shard(num_hosts, host)
+    count = dataset.split(split).num_images
+    count = min(limit or count, count)
+    records = dataset.records(split).take(count).shard(num_hosts, host)
     samples = records.map(prepare, tf.data.AUTOTUNE)
-    count, batch_size = dataset.split(split).num_images, config.train.batch_size // num_hosts
+    batch_size = config.train.batch_size // num_hosts
     batches = -(-count // config.train.batch_size)
     missing = batches * batch_size - len(range(host, count, num_hosts))
     empty = {
@@ -164,9 +189,7 @@ def validation_batches(
         "weight": tf.constant(0.0),
     }
     filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
-    return filled.batch(batch_size, drop_remainder=True).map(
-        lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"])
-    )
+    return filled.batch(batch_size, drop_remainder=True)
 
 
 def augmented(

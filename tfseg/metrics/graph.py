@@ -12,7 +12,7 @@ module of `metrics` that imports TensorFlow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -65,11 +65,7 @@ class _Counting(keras.metrics.Metric):
         Raises:
             InputError: not id maps.
         """
-        labels, predictions = _id_maps("y_true", y_true), _id_maps("y_pred", y_pred)
-        if sample_weight is not None:
-            there = tf.reshape(tf.cast(sample_weight, tf.float32), [-1, 1, 1]) != 0
-            labels = tf.where(there, labels, tf.constant(IGNORE, tf.int64))
-        self._add(_overlaps(labels, predictions))
+        self._add(_table(y_true, y_pred, sample_weight))
 
     def _add(self, table: _Table) -> None:
         self.counts.assign_add(self._count(table))
@@ -168,6 +164,48 @@ class PanopticQuality(_Counting):
         """Returns the figure, `[]` float64; 1 where there is no instance at all."""
         instances = tf.reduce_sum(tf.convert_to_tensor(self.counts))
         return _fraction(2 * tf.convert_to_tensor(self.iou_sum), instances)
+
+
+def count(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns scalars that are summed over batches and replicas, and then given to `figures`.
+
+    Args:
+        y_true: as for the metrics, and so are the others.
+        y_pred: `[B, H, W]` integer ids.
+        sample_weight: `[B]`; an image of weight 0 is left out.
+    """
+    table = _table(y_true, y_pred, sample_weight)
+    both, truth, predicted = tf.unstack(table.pixels)
+    return {
+        "num_truth": table.num_truth,
+        "num_predicted": table.num_predicted,
+        "tp50": _num_matches(table, table.iou >= 0.5),
+        "iou_sum": tf.reduce_sum(tf.boolean_mask(table.iou, table.iou > 0.5)),
+        "pixels_both": both,
+        "pixels_truth": truth,
+        "pixels_predicted": predicted,
+    }
+
+
+def figures(counts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns ap50, pq, dice and iou of sums of `count`, `[]` float64 each."""
+    instances, pixels = (
+        counts[f"{kind}_truth"] + counts[f"{kind}_predicted"] for kind in ("num", "pixels")
+    )
+    return {
+        "ap50": _fraction(counts["tp50"], instances - counts["tp50"]),
+        "pq": _fraction(2 * counts["iou_sum"], instances),
+        "dice": _fraction(2 * counts["pixels_both"], pixels),
+        "iou": _fraction(counts["pixels_both"], pixels - counts["pixels_both"]),
+    }
+
+
+def _table(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None) -> _Table:
+    labels, predictions = _id_maps("y_true", y_true), _id_maps("y_pred", y_pred)
+    if sample_weight is not None:
+        there = tf.reshape(tf.cast(sample_weight, tf.float32), [-1, 1, 1]) != 0
+        labels = tf.where(there, labels, tf.constant(IGNORE, tf.int64))
+    return _overlaps(labels, predictions)
 
 
 def _id_maps(name: str, ids: tf.Tensor) -> tf.Tensor:

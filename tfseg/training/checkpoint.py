@@ -146,6 +146,32 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
     return step, loss
 
 
+def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
+    """Reads what fits of the network in a checkpoint into `variables`, those of another network.
+
+    They are matched by their order, so both networks are of one architecture; sizes may differ.
+
+    Returns:
+        The paths of the variables that have another shape there, and are left as they are.
+
+    Raises:
+        InputError: no such file, damaged, or of another architecture.
+    """
+    require(path)
+    arrays = _read(path)[2]
+    pairs = list(zip(variables, arrays, strict=False))
+    fitting = [(one, array) for one, array in pairs if array.shape == tuple(one.shape)]
+    if len(arrays) < len(variables) or 2 * len(fitting) < len(variables):
+        raise checks.InputError(
+            f"train.init {path} belongs to another architecture: {len(fitting)} of the network's "
+            f"{len(variables)} variables fit. Use the model it was trained with, but for the head."
+        )
+    for variable, array in fitting:
+        variable.assign(array)
+    taken = {id(variable) for variable, _ in fitting}
+    return [variable.path for variable in variables if id(variable) not in taken]
+
+
 def _read(path: Path) -> tuple[int, float, list[np.ndarray]]:
     try:
         # Opened here: NumPy leaves its own file open where the archive is damaged.

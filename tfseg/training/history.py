@@ -25,8 +25,12 @@ class History:
     def restore(self, step: int) -> None:
         """Reads the file again, up to `step`: what came after belongs to steps done anew."""
         if self.path.exists():
-            table = pd.read_csv(self.path)
-            self.rows = table[table["step"] <= step].to_dict("records")
+            table = pd.read_csv(self.path, dtype=str, keep_default_na=False)
+            rows = [
+                {name: _number(text) for name, text in row.items()}
+                for row in table.to_dict("records")
+            ]
+            self.rows = [row for row in rows if row["step"] <= step]
 
     def write(self) -> None:
         """Replaces the file in one step; leaves it alone while there are no rows."""
@@ -34,3 +38,8 @@ class History:
             return
         table = pd.DataFrame(self.rows)
         write_whole(self.path, lambda path: table.to_csv(path, index=False))
+
+
+def _number(text: str) -> float:
+    """Returns exactly what was written, which pandas 2 does not: what is best depends on it."""
+    return int(text) if text.isdecimal() else float(text or "nan")

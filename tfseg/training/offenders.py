@@ -2,16 +2,73 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import tensorflow as tf
 
-from tfseg import random
+from tfseg import checks, random
 from tfseg.config import RunConfig
 from tfseg.data import reading, records
 from tfseg.data.index import Index
 from tfseg.data.store import Dataset
+from tfseg.training.run_folder import RunFolder
+from tfseg.training.session import Session
 from tfseg.whole import write_whole
+
+NONFINITE = "nonfinite.csv"
+
+
+def check_finite(
+    taken: Sequence[dict[str, tf.Tensor]],
+    *,
+    last: int,
+    folder: RunFolder,
+    session: Session,
+) -> None:
+    """Notes the samples of the steps that were skipped, or ends the run, as the configuration says.
+
+    Args:
+        taken: figures of steps in a row.
+        last: the number of the last of them.
+        folder: where nonfinite.csv is; the chief writes it.
+        session: of the run.
+
+    Raises:
+        InputError: a step was not finite, and the run is to stop then.
+    """
+    for step, losses in enumerate(taken, start=last - len(taken) + 1):
+        if not losses["skipped"] or _too_large_a_scale(losses):
+            continue
+        ids = sample_ids(session.dataset, session.config, step=step)
+        noting = functools.partial(note, folder.path / NONFINITE, ids, step=step)
+        session.workers.from_chief(noting)
+        if session.config.train.on_nonfinite == "stop":
+            loss = float(losses["loss"])
+            what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is not finite"
+            raise diverged(
+                folder, step, what, f" of the samples {checks.listed(ids)} ({NONFINITE})"
+            )
+
+
+def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> checks.InputError:
+    """Returns the error that ends a run which cannot go on."""
+    kept = f"the last good checkpoint is {folder.last}"
+    if not folder.last.exists():
+        kept = "no checkpoint had been written yet"
+    return checks.InputError(
+        f"The {what} at step {step}{samples}; {kept}. "
+        "Lower train.learning_rate or raise train.warmup_steps."
+    )
+
+
+def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
+    """Says of a skipped step whether it was no fault of its samples, and the next may do."""
+    scale = float(losses.get("loss_scale", 1.0))
+    return scale > 1.0 and math.isfinite(float(losses["loss"]))
 
 
 def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:

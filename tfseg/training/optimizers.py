@@ -27,8 +27,10 @@ _ELSEWHERE = {
 _WITHOUT_DECAY = ["bias", "gamma", "beta"]
 
 
-def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
-    """Returns the optimizer, not yet built, on its schedule.
+def make_optimizer(
+    config: TrainConfig, schedule: Schedule | None = None
+) -> keras.optimizers.Optimizer:
+    """Returns the optimizer, not yet built, on `schedule`, by default the one of `config`.
 
     Raises:
         InputError: an option that the optimizer does not have, or that another option stands for.
@@ -52,7 +54,7 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
         options["adam_weight_decay"] = config.weight_decay
         options.setdefault("exclude_layers", list(HEADS))  # the last layer is called as its head
     try:
-        optimizer = kind(Schedule(config), weight_decay=config.weight_decay, **options)
+        optimizer = kind(schedule or Schedule(config), weight_decay=config.weight_decay, **options)
     except (TypeError, ValueError) as error:
         raise checks.InputError(
             f"train.optimizer_options does not suit {config.optimizer}: {error}"

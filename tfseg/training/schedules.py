@@ -1,8 +1,9 @@
-"""The learning rate of every step: a linear rise, then one of four courses."""
+"""The learning rate of every step: a linear rise, then one of five courses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from tfseg import checks
 from tfseg.config import TrainConfig
 
 Course = Callable[[tf.Tensor], tf.Tensor]
+_PLATEAU = {"factor": 0.5, "patience": 5}
 
 
 def _constant(progress: tf.Tensor) -> tf.Tensor:
@@ -35,9 +37,14 @@ def _step(
     return factor**passed
 
 
+def _plateau(progress: tf.Tensor, **_: float) -> tf.Tensor:
+    return tf.ones_like(progress)  # and then as `Schedule.follow` says
+
+
 _COURSES: dict[str, tuple[Course, Mapping[str, float]]] = {
     "constant": (_constant, {}),
     "cosine": (_cosine, {"final": 1.0}),
+    "plateau": (_plateau, {"factor": 1.0, "patience": math.inf}),
     "poly": (_poly, {"power": 10.0, "final": 1.0}),
     "step": (_step, {"milestones": 1.0, "factor": 1.0}),
 }  # with the highest value of each option; the lowest is 0
@@ -72,15 +79,33 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         self._course, self._options = course, dict(config.schedule_options)
         self._peak, self._warmup = config.learning_rate, config.warmup_steps
         self._steps = max(1, config.steps - config.warmup_steps)
+        self._share = None
+        if config.schedule == "plateau":
+            self._share = keras.Variable(1.0, dtype="float32", trainable=False, name="share")
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the learning rate of `step`, an integer scalar from 0 on; float32."""
         step = tf.cast(step, tf.float32)
         progress = tf.clip_by_value((step - self._warmup) / self._steps, 0.0, 1.0)
         rate = self._peak * self._course(progress, **self._options)
+        if self._share is not None:
+            rate *= tf.convert_to_tensor(self._share)
         if not self._warmup:
             return rate
         return tf.where(step < self._warmup, self._peak * step / self._warmup, rate)
+
+    def follow(self, scores: Sequence[float]) -> None:
+        """Sets the rate of a plateau's schedule to what it is after validations.
+
+        A function of all of them, so that a run that goes on needs nothing but its history.
+
+        Args:
+            scores: of the validations so far, the lower the better.
+        """
+        if self._share is not None:
+            options = _PLATEAU | self._options
+            number = num_plateaus(scores, options["patience"])
+            self._share.assign(options["factor"] ** number)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what the schedule is made from, so that a compiled model can be saved."""
@@ -90,3 +115,14 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def from_config(cls, config: dict[str, Any]) -> Schedule:
         """Returns the schedule that `get_config` described."""
         return cls(TrainConfig(**config))
+
+
+def num_plateaus(scores: Sequence[float], patience: int) -> int:
+    """Returns how often there were `patience` scores in a row that were not lower than before."""
+    best, waited, number = math.inf, 0, 0
+    for score in scores:
+        waited = 0 if score < best else waited + 1
+        best = min(best, score)
+        if waited == max(1, patience):
+            number, waited = number + 1, 0
+    return number

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -15,12 +16,14 @@ from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
-from tfseg.heads import head_of
+from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
-from tfseg.training import step, strategy
+from tfseg.training import checkpoint, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
+from tfseg.training.run_folder import CHECKPOINTS
+from tfseg.training.schedules import Schedule
 from tfseg.training.workers import Workers
 
 
@@ -33,12 +36,13 @@ class Session:
         workers: the processes that train together, this one among them.
         head: of the network.
         model: the network, with its first weights.
+        schedule: of the learning rate.
         optimizer: on its schedule.
         average: of the weights, or None.
         loss_scale: of float16, or None.
         train_step: `accumulate` batches of `training_batches` -> losses, scalars; changes the
             weights.
-        validation_step: batch of `validation_batches` -> sums of losses and "count".
+        validation_step: batch of `validation_batches` -> sums over its samples.
 
     Raises:
         InputError: the configuration does not fit the data set or the devices.
@@ -48,6 +52,8 @@ class Session:
         self.config = _fitted(config, dataset)
         self.dataset = dataset
         dataset.split("train")
+        if config.train.deterministic:
+            tf.config.experimental.enable_op_determinism()
         self.strategy = strategy.make_strategy(config.train.devices, kind=config.train.strategy)
         self.workers = Workers(self.strategy)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
@@ -56,7 +62,10 @@ class Session:
             self.model = build_model(
                 self.config.model, seed=config.seed, precision=config.train.precision
             )
-            self.optimizer = make_optimizer(config.train)
+            if config.train.init:
+                _begin_with(config.train.init, self.model)
+            self.schedule = Schedule(config.train)
+            self.optimizer = make_optimizer(config.train, self.schedule)
             self.optimizer.build(self.model.trainable_variables)
             self.average = (
                 WeightAverage(self.model.variables, decay=config.train.ema)
@@ -104,8 +113,22 @@ class Session:
         return self._distributed(make)
 
     def validation_batches(self) -> Iterator[tuple]:
-        """Returns batches that cover the `val` split once."""
-        return self._distributed(pipeline.validation_batches)
+        """Returns batches that cover the `val` split, or what is validated of it, once."""
+        return self._distributed(self._validation_views)
+
+    def _validation_views(
+        self, dataset: Dataset, config: RunConfig, head: Head, **shared: int
+    ) -> tf.data.Dataset:
+        limit = config.train.validation_images
+        views = pipeline.validation_views(dataset, config, limit=limit, **shared)
+        return views.map(
+            lambda view: (
+                view["image"],
+                head.targets(view["label"]),
+                view["weight"],
+                view["label"],
+            )
+        )
 
     def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
         """Returns the batches of `make`: of each host its part, of each replica its share of it."""
@@ -122,6 +145,18 @@ class Session:
             return batches.rebatch(size, drop_remainder=True)
 
         return iter(self.strategy.distribute_datasets_from_function(of_host))
+
+
+def _begin_with(run: str, model: keras.Model) -> None:
+    path = Path(run)
+    file = path / CHECKPOINTS / checkpoint.BEST if path.is_dir() else path
+    left = checkpoint.transfer(file, model.variables)
+    if left:
+        warnings.warn(
+            f"Of {file} everything was taken but what has another shape here, and begins anew: "
+            f"{checks.listed(left)}.",
+            stacklevel=4,
+        )
 
 
 def _warn_of_small_images(size: int, dataset: Dataset) -> None:

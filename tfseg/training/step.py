@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from tfseg.heads import Head
+from tfseg.metrics import graph
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.loss_scale import LossScale
 
@@ -122,20 +123,24 @@ def make_train_step(
 def make_validation_step(
     strategy: tf.distribute.Strategy, model: keras.Model, head: Head
 ) -> Callable[[tuple], Losses]:
-    """Returns a compiled function: batch (images, targets, weights) -> sums over its samples.
+    """Returns a compiled function: batch (images, targets, weights, labels) -> sums of its samples.
 
-    Keys are "loss", "loss/NAME" for every part, and "count", the sum of the weights.
+    Keys are "loss", "loss/NAME" for every part, "count", the sum of the weights, and those of
+    `metrics.graph.count`: of the instances that the head finds, against `labels` `[B, H, W]`.
     """
     losses, loss_weights = head.losses(), head.loss_weights
 
-    def replica_step(images: tf.Tensor, targets: Losses, weights: tf.Tensor) -> Losses:
+    def replica_step(
+        images: tf.Tensor, targets: Losses, weights: tf.Tensor, labels: tf.Tensor
+    ) -> Losses:
         outputs = model(images, training=False)
         parts = {
             name: tf.reduce_sum(weights * loss.call(targets[name], outputs[name]))
             for name, loss in losses.items()
         }
         total = tf.add_n([loss_weights[name] * part for name, part in parts.items()])
-        return _named(total, parts) | {"count": tf.reduce_sum(weights)}
+        found = graph.count(labels, head.decode(outputs).labels, weights)
+        return _named(total, parts) | found | {"count": tf.reduce_sum(weights)}
 
     @tf.function(autograph=False)
     def step(batch: tuple) -> Losses:

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks, config
 from tfseg.config import RunConfig
 from tfseg.data.reading import clear_errors
 from tfseg.data.store import Dataset
-from tfseg.training import checkpoint, offenders
+from tfseg.training import budget, checkpoint, memory, offenders, run_record, validation
+from tfseg.training.callbacks import Callback, OnLog
+from tfseg.training.clock import Clock
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
+from tfseg.training.offenders import NONFINITE
+from tfseg.training.run_folder import CHECKPOINTS, CONFIG, HISTORY, RunFolder
 from tfseg.training.session import Session
-from tfseg.whole import write_whole
 
-CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
-NONFINITE = "nonfinite.csv"
-# What may differ when a run goes on; the rest decides which batches come and what they teach.
-_FREE_ON_RESUME = (
-    "data.service",
-    "train.steps",
-    "train.log_every",
-    "train.checkpoint_every",
-    "train.strategy",
-    "train.devices",
-    "train.keep",
-    "train.patience",
-    "train.on_nonfinite",
-)
+__all__ = ["CHECKPOINTS", "CONFIG", "HISTORY", "NONFINITE", "Trainer", "TrainingSummary"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,10 +54,11 @@ class Trainer:
     Where several processes train together, each of them calls `fit`; the first of them, the chief,
     has the folder.
 
-    The folder holds config.yaml (the resolved configuration), history.csv (a row every `log_every`
-    steps) and checkpoints: best.npz, last.npz, and before it last-1.npz and so on. `best` has the
-    lowest loss on the `val` split; without one it is the same as `last`. nonfinite.csv names the
-    samples of steps whose loss or gradients were not finite, where there were some.
+    The folder holds config.yaml (the resolved configuration), run.json (the same with versions,
+    data and command), history.csv (a row every `log_every` steps) and checkpoints: best.npz,
+    last.npz, and before it last-1.npz and so on. `best` has the best figure `config.train.best` on
+    the `val` split; without one it is the same as `last`. nonfinite.csv names the samples of steps
+    whose loss or gradients were not finite, where there were some.
 
     Attributes:
         is_chief: whether this process has the folder; known after the beginning of `fit`.
@@ -88,8 +78,9 @@ class Trainer:
         *,
         resume: bool = False,
         on_log: Callable[[Row], None] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> TrainingSummary:
-        """Trains to `config.train.steps`, or until `config.train.patience` is at its end.
+        """Trains to the end of the budget, or until `config.train.patience` is at its end.
 
         Ctrl-C and SIGTERM let the step at work finish, write the last checkpoint and raise
         `KeyboardInterrupt`, or `Terminated`, which is one.
@@ -98,119 +89,167 @@ class Trainer:
             dataset: has a split `train`, and maybe `val`.
             resume: goes on from the last whole checkpoint of the folder; the weights come out as
                 those of an uninterrupted run.
-            on_log: called with every row of the history, "steps" and "seconds_left" beside it; by
-                the chief alone.
+            on_log: called with every row of the history, as `Callback.on_log`.
+            callbacks: are told how it goes; those of the chief alone.
 
         Raises:
             WorkerLost: another of several processes ended or cannot be reached.
             InputError: the folder is taken (or, to resume, has no checkpoint), the configuration
-                does not fit the data, the devices or the run, a record is damaged, or a loss or
-                weight is not finite.
+                does not fit the data, the devices, their memory or the run, a record is damaged, or
+                a loss or weight is not finite.
         """
-        run = _Run(self.config, self.run_dir, dataset)
-        self.is_chief = run.workers.is_chief
-        with run.workers.clear_errors(), clear_errors():
-            if resume:
-                run.restore()
-            else:
+        folder = RunFolder(self.run_dir)
+        told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
+        with clear_errors(), memory.explained(self.config):
+            own = budget.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
+            run = _Run(own, folder, dataset, told)
+            self.is_chief = run.workers.is_chief
+            with run.workers.clear_errors():
+                if resume:
+                    run.restore()
+                else:
+                    run.workers.from_chief(folder.check_free)
                 run.workers.from_chief(run.begin)
-            return run.train_on(on_log if self.is_chief else None)
+                return run.train_on()
+
+    def _begun(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
+        """Returns what the run began with, where that decides about its steps."""
+        if not self.config.train.minutes:
+            return None
+        if resume:
+            return folder.begun_with()
+        folder.check_free()  # before minutes are spent on a trial
+        return None
 
 
 class _Run:
     """One call of `fit`: a session, the folder it is kept in, and how far it is."""
 
-    def __init__(self, run_config: RunConfig, run_dir: Path, dataset: Dataset) -> None:
+    def __init__(
+        self,
+        run_config: RunConfig,
+        folder: RunFolder,
+        dataset: Dataset,
+        callbacks: Sequence[Callback],
+    ) -> None:
         self.session = Session(run_config, dataset)
         self.workers = self.session.workers
-        self.train, self.run_dir = run_config.train, run_dir
+        self.train, self.folder = run_config.train, folder
+        self.callbacks = callbacks if self.workers.is_chief else []
         self.samples = run_config.train.batch_size * run_config.train.accumulate
         self.num_images = dataset.split("train").num_images
         self.validated = "val" in dataset.info.splits
-        self.history = History(run_dir / HISTORY)
-        self.last, self.best = (
-            run_dir / CHECKPOINTS / name for name in (checkpoint.LAST, checkpoint.BEST)
-        )
-        self.step, self.best_loss = 0, math.inf
-
-    def begin(self) -> None:
-        """Takes a new or empty folder."""
-        unfinished = self.run_dir / f"{CONFIG}.partial"
-        if self.run_dir.exists() and any(file != unfinished for file in self.run_dir.iterdir()):
-            raise checks.InputError(
-                f"{self.run_dir} is not empty; resume the run in it (--resume) or choose another "
-                "folder."
-            )
-        self._write_config()
+        self.history = History(folder.history)
+        self.step = 0
 
     def restore(self) -> None:
         """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
-        self.step, self.best_loss, self.history.rows = self.workers.from_chief(self._restored)
+        self.step, self.history.rows = self.workers.from_chief(self._restored)
         self.workers.share(self.session.variables)
+        self._follow()
 
-    def _restored(self) -> tuple[int, float, list[Row]]:
-        step, best_loss = 0, math.inf
-        begun = any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
-        if not begun and not (self.run_dir / CONFIG).is_file():
-            checkpoint.require(self.last)
-        _check_same_run(self.session.config, self.run_dir / CONFIG)
-        if begun:
-            whole = checkpoint.newest(self.last)
-            step, best_loss = checkpoint.restore(whole, self.session.variables)
+    def _restored(self) -> tuple[int, list[Row]]:
+        step = 0
+        self.folder.check_same(self.session.config)
+        if self.folder.is_begun:
+            whole = checkpoint.newest(self.folder.last)
+            step, _ = checkpoint.restore(whole, self.session.variables)
         self.history.restore(step)
-        self._write_config()
-        return step, best_loss, self.history.rows
+        return step, self.history.rows
 
-    def train_on(self, on_log: Callable[[Row], None] | None) -> TrainingSummary:
+    def begin(self) -> None:
+        """Writes what the run is made with."""
+        self.folder.write_config(self.session.config)
+        path = self.folder.path / run_record.RECORD
+        run_record.record(path, self.session, first_step=self.step)
+
+    def train_on(self) -> TrainingSummary:
         """Trains from the current step to the last one."""
-        clock = _Clock(self.step, self.samples)
+        clock = Clock(self.step, self.samples)
         batches = self.session.training_batches(first_step=self.step)
         pending: list[dict[str, tf.Tensor]] = []
-        with deferred_interrupt() as interrupted:
+        with self._watched(), deferred_interrupt() as interrupted:
             while True:
                 over, interrupt = self.workers.agree(self._over(), interrupted())
                 if over or interrupt:
                     break
-                taken = itertools.islice(batches, self.train.accumulate)
+                with clock.waiting():
+                    taken = list(itertools.islice(batches, self.train.accumulate))
                 pending.append(self.session.train_step(*taken))
                 self.step += 1
-                if self._due(self.train.log_every) or self._due(self.train.checkpoint_every):
-                    row, pending = self._row(pending, clock), []
-                    self.history.rows.append(row)
-                    if self._due(self.train.checkpoint_every):
-                        row |= self._validate()
-                        self._checkpoint()
-                    if on_log:
-                        left = clock.seconds_left(self.step, self.train.steps)
-                        on_log(row | {"steps": self.train.steps, "seconds_left": left})
+                self._tell("on_step", self.step)
+                if self._is_row_due():
+                    self._log(pending, clock)
+                    pending = []
             if not over:
                 self._check_finite(pending)
                 self._checkpoint()
                 raise interrupt()
+        best_loss = validation.lowest_loss(self.history.rows)
         return TrainingSummary(
             steps=self.step,
             seconds=clock.seconds(),
             images_per_second=clock.images_per_second(self.step),
             loss=self.history.rows[-1]["loss"],
-            best_loss=self.best_loss if self.validated else None,
+            best_loss=best_loss if self.validated else None,
         )
 
-    def _over(self) -> bool:
-        return self.step >= self.train.steps or self._without_patience()
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        self._tell("on_begin", self.session)
+        try:
+            yield
+        finally:
+            self._tell("on_end")
 
-    def _without_patience(self) -> bool:
-        if not self.train.patience:
-            return False
-        losses = [row.get("val_loss", math.nan) for row in self.history.rows]
-        losses = [loss for loss in losses if not math.isnan(loss)]
-        if not losses:
-            return False
-        return len(losses) - 1 - losses.index(min(losses)) >= self.train.patience
+    def _tell(self, event: str, *what: object) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(*what)
+
+    def _over(self) -> bool:
+        patience, rows = self.train.patience, self.history.rows
+        out_of_patience = patience and validation.since_best(rows, self.train.best) >= patience
+        return self.step >= self.train.steps or bool(out_of_patience)
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.train.steps
 
-    def _row(self, pending: list[dict[str, tf.Tensor]], clock: _Clock) -> Row:
+    def _is_validation_due(self) -> bool:
+        return self.validated and self._due(
+            self.train.validate_every or self.train.checkpoint_every
+        )
+
+    def _is_row_due(self) -> bool:
+        due = self._due(self.train.log_every) or self._due(self.train.checkpoint_every)
+        return due or self._is_validation_due()
+
+    def _log(self, pending: list[dict[str, tf.Tensor]], clock: Clock) -> None:
+        """Adds a row to the history, with all that is due with it."""
+        row = self._row(pending, clock)
+        self.history.rows.append(row)
+        told = {
+            "steps": self.train.steps,
+            "seconds_left": clock.seconds_left(self.step, self.train.steps),
+            "data_wait": clock.data_wait(),
+        }
+        if self._is_validation_due():
+            with self.session.as_used():
+                row |= validation.validate(self.session)
+                if validation.is_best(self.history.rows, self.train.best):
+                    variables = self.session.model.variables
+                    save = functools.partial(self._save, self.folder.best, variables)
+                    self.workers.from_chief(save)
+                self._tell("on_validation", row | told)
+            self._follow()
+        if self._due(self.train.checkpoint_every):
+            self._checkpoint()
+        self._tell("on_log", row | told)
+
+    def _follow(self) -> None:
+        scores = validation.scores(self.history.rows, self.train.best)
+        self.session.schedule.follow(scores)
+
+    def _row(self, pending: list[dict[str, tf.Tensor]], clock: Clock) -> Row:
         self._check_finite(pending)
         counted = [losses for losses in pending if not losses["skipped"]]
         means = {
@@ -227,100 +266,23 @@ class _Run:
         }
 
     def _check_finite(self, pending: list[dict[str, tf.Tensor]]) -> None:
-        first = self.step - len(pending) + 1
-        for at, losses in enumerate(pending, start=first):
-            if not losses["skipped"] or _too_large_a_scale(losses):
-                continue
-            ids = offenders.sample_ids(self.session.dataset, self.session.config, step=at)
-            note = functools.partial(offenders.note, self.run_dir / NONFINITE, ids, step=at)
-            self.workers.from_chief(note)
-            if self.train.on_nonfinite == "stop":
-                loss = float(losses["loss"])
-                what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is not finite"
-                self._diverged(at, what, f" of the samples {checks.listed(ids)} ({NONFINITE})")
-
-    def _diverged(self, at: int, what: str, samples: str = "") -> None:
-        kept = f"the last good checkpoint is {self.last}"
-        if not self.last.exists():
-            kept = "no checkpoint had been written yet"
-        raise checks.InputError(
-            f"The {what} at step {at}{samples}; {kept}. "
-            "Lower train.learning_rate or raise train.warmup_steps."
-        )
-
-    def _validate(self) -> Row:
-        """Scores the `val` split, and keeps the weights if they are the best so far."""
-        if not self.validated:
-            return {}
-        session = self.session
-        with session.as_used():
-            sums = [session.validation_step(batch) for batch in session.validation_batches()]
-            loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
-            if loss < self.best_loss:
-                self.best_loss = loss
-                save = functools.partial(self._save, self.best, session.model.variables)
-                self.workers.from_chief(save)
-        return {"val_loss": loss}
+        offenders.check_finite(pending, last=self.step, folder=self.folder, session=self.session)
 
     def _checkpoint(self) -> None:
         self.workers.from_chief(self._write_checkpoint)
+        self._tell("on_checkpoint", self.folder.last, self.step)
 
     def _write_checkpoint(self) -> None:
         # The history first: rows beyond the last checkpoint are dropped when the run goes on, and
         # rows that were never written would be missing for good.
         self.history.write()
-        if not self.validated or not self.best.exists():
+        if not self.validated or not self.folder.best.exists():
             with self.session.as_used():
-                self._save(self.best, self.session.model.variables)
-        self._save(self.last, self.session.variables, keep=self.train.keep)
+                self._save(self.folder.best, self.session.model.variables)
+        self._save(self.folder.last, self.session.variables, keep=self.train.keep)
 
     def _save(self, path: Path, variables: list[keras.Variable], *, keep: int = 1) -> None:
-        if not checkpoint.save(path, variables, step=self.step, loss=self.best_loss, keep=keep):
-            self._diverged(self.step, "loss was finite, the weights after it are not,")
-
-    def _write_config(self) -> None:
-        try:
-            self.run_dir.mkdir(parents=True, exist_ok=True)
-            write_whole(self.run_dir / CONFIG, lambda path: config.write(self.session.config, path))
-        except OSError as error:
-            raise checks.InputError(
-                f"{self.run_dir} cannot be written: {error.strerror}. Choose another run directory."
-            ) from error
-
-
-def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
-    """Says of a skipped step whether it was no fault of its samples, and the next may do."""
-    scale = float(losses.get("loss_scale", 1.0))
-    return scale > 1.0 and math.isfinite(float(losses["loss"]))
-
-
-class _Clock:
-    """Time and speed of one call of `fit`, which begins at step `first`."""
-
-    def __init__(self, first: int, batch_size: int) -> None:
-        self._first, self._batch_size, self._start = first, batch_size, time.monotonic()
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._start
-
-    def images_per_second(self, at: int) -> float:
-        return (at - self._first) * self._batch_size / self.seconds()
-
-    def seconds_left(self, at: int, last: int) -> float:
-        return self.seconds() / (at - self._first) * (last - at)
-
-
-def _check_same_run(own: RunConfig, path: Path) -> None:
-    """Refuses to go on with other values than the run began with."""
-    own_values, values = config.flat(own), config.flat(config.read(path))
-    other = [
-        name
-        for name in own_values
-        if name not in _FREE_ON_RESUME and own_values[name] != values[name]
-    ]
-    if other:
-        name = other[0]
-        raise checks.InputError(
-            f"A run goes on with the values it began with; {name} is {own_values[name]!r} here and "
-            f"{values[name]!r} in {path}. Give --config {path}, or begin another run."
-        )
+        loss = validation.lowest_loss(self.history.rows)
+        if not checkpoint.save(path, variables, step=self.step, loss=loss, keep=keep):
+            what = "loss was finite, the weights after it are not,"
+            raise offenders.diverged(self.folder, self.step, what)

@@ -1,0 +1,312 @@
+"""What a run tells those that watch it, and what it writes about itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import tiny
+from PIL import Image
+
+import tfseg
+from tfseg import config as configs
+from tfseg.checks import InputError
+from tfseg.config import DataConfig, RunConfig, TrainConfig
+from tfseg.metrics import evaluate_pairs
+from tfseg.training import budget, dry_run, run_record, session, trial, validation
+from tfseg.training.callbacks import Callback, Curves
+from tfseg.training.keras_callbacks import OfKeras
+from tfseg.training.tensorboard import Profile, TensorBoard
+
+SIZE = 32
+CONFIG = RunConfig(
+    seed=3,
+    data=DataConfig(crop_size=SIZE),
+    train=TrainConfig(
+        steps=6,
+        batch_size=4,
+        warmup_steps=0,
+        log_every=4,
+        checkpoint_every=3,
+        validate_every=2,
+        best="pq",
+        optimizer="SGD",
+    ),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "build_model", lambda *_, **__: tiny.network(size=SIZE))
+        yield
+
+
+class Recorder(Callback):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple] = []
+
+    def on_begin(self, session: session.Session) -> None:
+        self.events.append(("begin", 0))
+
+    def on_step(self, step: int) -> None:
+        self.events.append(("step", step))
+
+    def on_log(self, row: dict) -> None:
+        self.events.append(("log", row["step"], dict(row)))
+
+    def on_validation(self, row: dict) -> None:
+        self.events.append(("validation", row["step"]))
+
+    def on_checkpoint(self, path: Path, step: int) -> None:
+        assert path.is_file()
+        self.events.append(("checkpoint", step))
+
+    def on_end(self) -> None:
+        self.events.append(("end", 0))
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(scope="module")
+def run(dataset: tfseg.Dataset, recorder: Recorder, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("watched")
+    run = folder / "run"
+    callbacks = [
+        recorder,
+        Curves(run / "history.csv", run / "curves.png"),
+        TensorBoard(run, images=2),
+        Profile(run, first=2, last=3),
+        OfKeras(keras.callbacks.CSVLogger(str(folder / "keras.csv"))),
+    ]
+    tfseg.Trainer(CONFIG, run).fit(dataset, callbacks=callbacks)
+    return run
+
+
+def test_callbacks_are_told_everything_in_its_order(run, recorder):
+    assert [event[:2] for event in recorder.events] == [
+        ("begin", 0),
+        ("step", 1),
+        *[("step", 2), ("validation", 2), ("log", 2)],
+        *[("step", 3), ("checkpoint", 3), ("log", 3)],
+        *[("step", 4), ("validation", 4), ("log", 4)],
+        ("step", 5),
+        *[("step", 6), ("validation", 6), ("checkpoint", 6), ("log", 6)],
+        ("end", 0),
+    ]
+
+
+def test_a_row_tells_the_wait_for_data_and_the_parts_of_the_loss(run, recorder):
+    rows = [event[2] for event in recorder.events if event[0] == "log"]
+    assert all(0 < row["data_wait"] < 1 for row in rows)
+    assert {"loss/foreground", "loss/center", "loss/offset"} <= rows[0].keys()
+
+
+def test_the_end_is_told_after_an_error_too(dataset, tmp_path):
+    class Broken(Recorder):
+        def on_log(self, row: dict) -> None:
+            raise RuntimeError("broken")
+
+    broken = Broken()
+    with pytest.raises(RuntimeError, match="broken"):
+        tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, callbacks=[broken])
+    assert broken.events[-1] == ("end", 0)
+
+
+def test_the_figures_of_a_validation_are_those_of_the_instances_found(run, dataset):
+    table = pd.read_csv(run / "history.csv")
+    assert table["step"].tolist() == [2, 3, 4, 6]
+    assert table["val_pq"].isna().tolist() == [False, True, False, False]
+    own = session.Session(CONFIG, dataset)
+    arrays = weights(run / "checkpoints" / "last.npz")
+    for variable, array in zip(own.model.variables, arrays, strict=False):
+        variable.assign(array)
+    pairs = []
+    for images, _, there, labels in own.validation_batches():
+        found = own.head.decode(own.model(images, training=False)).labels.numpy()
+        pairs += [
+            (f"{len(pairs) + index}", labels[index].numpy(), found[index])
+            for index in np.flatnonzero(there)
+        ]
+    assert len(pairs) == 2
+    expected = evaluate_pairs(pairs).summary()
+    for name in ("ap50", "pq", "dice", "iou"):
+        assert table[f"val_{name}"].iloc[-1] == pytest.approx(expected[name], rel=1e-6)
+
+
+def weights(path: Path) -> list[np.ndarray]:
+    with np.load(path) as archive:
+        return [archive[name] for name in sorted(set(archive.files) - {"step", "loss"})]
+
+
+def test_only_the_first_images_are_validated_where_some_are_enough(dataset):
+    train = dataclasses.replace(CONFIG.train, validation_images=1)
+    own = session.Session(dataclasses.replace(CONFIG, train=train), dataset)
+    assert sum(float(tf.reduce_sum(batch[2])) for batch in own.validation_batches()) == 1
+
+
+def test_the_best_checkpoint_is_that_of_the_chosen_figure(run):
+    table = pd.read_csv(run / "history.csv")
+    with np.load(run / "checkpoints" / "best.npz") as best:
+        assert best["step"] == table["step"][table["val_pq"].idxmax()]
+
+
+ROWS = [
+    {"step": 1, "val_loss": 3.0, "val_pq": 0.1},
+    {"step": 2, "val_loss": float("nan"), "val_pq": float("nan")},  # no validation
+    {"step": 3, "val_loss": 2.0, "val_pq": 0.3},
+    {"step": 4, "val_loss": 4.0, "val_pq": 0.3},
+    {"step": 5, "val_loss": 1.0, "val_pq": 0.2},
+]
+
+
+def test_what_is_best_follows_from_the_rows():
+    assert validation.scores(ROWS, "loss") == [3.0, 2.0, 4.0, 1.0]
+    assert validation.scores(ROWS, "pq") == [-0.1, -0.3, -0.3, -0.2]
+    assert [validation.since_best(ROWS, name) for name in ("loss", "pq")] == [0, 2]
+    assert validation.is_best(ROWS, "loss")
+    assert not validation.is_best(ROWS[:4], "pq")  # as good is not better
+    assert validation.lowest_loss(ROWS) == 1.0
+    assert validation.since_best([], "loss") == 0
+
+
+def test_the_record_has_configuration_data_versions_command_and_every_start(
+    run, dataset, tmp_path, monkeypatch
+):
+    content = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert configs.from_dict(content["config"]) == configs.read(run / "config.yaml")
+    assert content["data"]["sha256"] == run_record.checksum(dataset)
+    (start,) = content["starts"]
+    assert start["first_step"] == 0
+    assert start["versions"]["tensorflow"] == tf.__version__
+    assert start["versions"].keys() >= {"tfseg", "keras", "numpy", "python"}
+    assert start["devices"] and start["command"] and start["time"]
+
+    monkeypatch.chdir(tmp_path)
+    assert run_record._git_commit() is None
+    for arguments in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "a"],
+    ):
+        subprocess.run(["git", *arguments], check=True)
+    assert len(run_record._git_commit()) == 40
+
+
+def test_the_curves_are_drawn(run):
+    assert np.asarray(Image.open(run / "curves.png")).std() > 0
+
+
+def test_tensorboard_gets_figures_and_pictures(run):
+    (file,) = (run / "tensorboard").glob("events*")
+    scalars, pictures = {}, {}
+    for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+        event = tf.compat.v1.Event.FromString(record)
+        for value in event.summary.value:
+            array = tf.make_ndarray(value.tensor)
+            if value.metadata.plugin_data.plugin_name == "scalars":
+                scalars[event.step, value.tag] = float(array)
+            else:
+                pictures[event.step, value.tag] = tf.io.decode_png(array[2]).shape
+    table = pd.read_csv(run / "history.csv").set_index("step")
+    for step in table.index:
+        assert scalars[step, "loss"] == pytest.approx(table["loss"][step])
+    assert scalars[6, "val_pq"] == pytest.approx(table["val_pq"][6])
+    shape = (SIZE, 3 * SIZE + 2 * 4, 3)  # image, truth, prediction, and the gaps between them
+    assert pictures == {
+        (step, f"validation/{index}"): shape for step in (2, 4, 6) for index in (0, 1)
+    }
+
+
+def test_a_profile_is_there(run):
+    assert list((run / "tensorboard").rglob("*.xplane.pb"))
+
+
+def test_a_callback_of_keras_gets_the_rows(run):
+    own = pd.read_csv(run.parent / "keras.csv")
+    assert own["step"].tolist() == [2, 3, 4, 6]
+    assert own["epoch"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("callback", "instead"),
+    [
+        (keras.callbacks.EarlyStopping(), "train.patience"),
+        (keras.callbacks.ReduceLROnPlateau(), "train.schedule plateau"),
+        (keras.callbacks.TerminateOnNaN(), "train.on_nonfinite"),
+    ],
+)
+def test_a_callback_of_keras_that_steers_is_refused(callback, instead):
+    with pytest.raises(InputError, match=f"{type(callback).__name__}, .* Take {instead} in"):
+        OfKeras(callback)
+
+
+def with_train(**values: object) -> RunConfig:
+    return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, **values))
+
+
+@pytest.mark.parametrize(("epochs", "accumulate", "steps"), [(3, 1, 5), (3, 2, 3), (0.5, 1, 1)])
+def test_epochs_are_steps_that_see_so_many_images(dataset, epochs, accumulate, steps):
+    # 6 images, 4 a batch: 18 images are 4.5 steps, or 2.25 of two batches
+    own = with_train(epochs=epochs, accumulate=accumulate)
+    settled = budget.settled(own, dataset, begun=None).train
+    assert (settled.steps, settled.epochs) == (steps, 0)
+
+
+def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tmp_path):
+    own = with_train(minutes=1000)
+
+    class Stop(Callback):
+        def on_step(self, step: int) -> None:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        tfseg.Trainer(own, folder).fit(dataset, callbacks=[Stop()])
+    written = configs.read(folder / "config.yaml").train
+    assert written.minutes == 0
+    assert written.steps > 1000  # one of this network takes less than a minute
+    again = budget.settled(own, dataset, begun=configs.read(folder / "config.yaml"))
+    assert again.train == written
+    with pytest.raises(InputError, match=r"train.minutes must be more than the .* got 1e-05"):
+        budget.settled(with_train(minutes=1e-5), dataset, begun=None)
+
+
+def test_a_trial_tells_what_a_run_will_take():
+    seen = trial.Trial(first_step=10.0, step=0.5, validation=4.0)
+    # 10 + 100 * (0.5 + 4 / 20)
+    assert seen.seconds_of(100, validate_every=20) == pytest.approx(80.0)
+
+
+def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
+    found = dry_run.dry_run(CONFIG, dataset)
+    assert found.images == (4, SIZE, SIZE, 1)
+    assert found.maps["offset"] == (4, SIZE, SIZE, 2)
+    # 3 x 3 x 1 x 6 weights, 4 x 6 of the normalisation, 3 x 3 x 6 x 4 + 4 of the last layer
+    assert found.parameters == 54 + 24 + 220
+    # at least the images' 6 features behind the first layer, for the backward pass
+    assert found.estimated_gib * 2**30 > 4 * SIZE**2 * 6 * 4
+    assert found.measured_gib > 0.1
+    assert found.steps == 6
+    assert found.total_seconds > found.first_step_seconds > 0
+
+
+def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):
+    learns = with_train(optimizer="AdamW", learning_rate=0.02, steps=100)
+    first, last = trial.overfit(session.Session(learns, dataset))
+    assert last < 0.7 * first
+    still = with_train(learning_rate=0.0)
+    with pytest.raises(InputError, match=r"must fall to 0.7 of its first value; it went from"):
+        trial.overfit(session.Session(still, dataset))

@@ -1,0 +1,80 @@
+"""How much memory a step needs, and what to do where it is not there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from tfseg import checks
+from tfseg.config import RunConfig
+from tfseg.networks.build import build_model
+from tfseg.training.strategy import make_strategy
+
+_COPIES = 4  # of the weights: themselves, their gradients, and two moments of the optimizer
+_WITHOUT_MEMORY = {"Identity", "ReadVariableOp", "Placeholder", "Const", "Reshape", "Shape"}
+
+
+def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
+    """Returns about how many bytes a step takes on one device: features, weights and their copies.
+
+    The features of the forward pass are kept for the backward pass, all of them at once. The
+    compiler may do with less, and the libraries of a GPU take some more for themselves.
+
+    Args:
+        model: the network.
+        batch_size: of one device.
+        crop_size: in pixels.
+    """
+    shape = [batch_size, crop_size, crop_size, model.inputs[0].shape[-1]]
+    forward = tf.function(lambda images: model(images, training=True), autograph=False)
+    graph = forward.get_concrete_function(tf.TensorSpec(shape)).graph
+    outputs = [
+        output
+        for operation in graph.get_operations()
+        if operation.type not in _WITHOUT_MEMORY
+        for output in operation.outputs
+        if output.dtype.is_floating and output.shape.is_fully_defined()
+    ]
+    features = sum(each.shape.num_elements() * each.dtype.size for each in outputs)
+    return features + _COPIES * 4 * model.count_params()
+
+
+@contextlib.contextmanager
+def explained(config: RunConfig) -> Iterator[None]:
+    """Says of memory that is not there what needed it, and the remedy.
+
+    Raises:
+        InputError: in place of TensorFlow's error.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise checks.InputError(_message(config, error)) from error
+
+
+def _message(config: RunConfig, error: tf.errors.ResourceExhaustedError) -> str:
+    train, crop = config.train, config.data.crop_size
+    replicas = make_strategy(train.devices).num_replicas_in_sync
+    size = train.batch_size // replicas
+    with tf.device("CPU:0"):
+        model_config = dataclasses.replace(config.model, channels=config.model.channels or 3)
+        model = build_model(model_config, precision=train.precision)
+    need = estimate(model, batch_size=size, crop_size=crop) / 2**30
+    remedy = "Take a smaller data.crop_size or model"
+    if size > 1:
+        remedy = (
+            f"Take train.batch_size {max(1, size // 2) * replicas} and train.accumulate "
+            f"{2 * train.accumulate}, or a smaller data.crop_size or model"
+        )
+    lines = str(error).splitlines()
+    said = next((line for line in lines if re.search("OOM|memory", line)), lines[0]).strip()
+    return (
+        f"Out of memory: {size} crops of {crop} x {crop} on a device need about {need:.2g} GiB "
+        f"(train.batch_size is {train.batch_size}, on {replicas} devices). {remedy}. "
+        f"TensorFlow says: {said[:200]}"
+    )

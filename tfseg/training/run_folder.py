@@ -1,0 +1,105 @@
+"""The folder of a run: what lies where, whose it is, and whether a run may go on in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfseg import checks, config
+from tfseg.config import RunConfig
+from tfseg.training import checkpoint
+from tfseg.whole import write_whole
+
+CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
+# What may differ when a run goes on; the rest decides which batches come and what they teach.
+_FREE_ON_RESUME = (
+    "data.service",
+    "train.steps",
+    "train.epochs",
+    "train.minutes",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.strategy",
+    "train.devices",
+    "train.keep",
+    "train.patience",
+    "train.on_nonfinite",
+)
+
+
+class RunFolder:
+    """Names the files of a run.
+
+    Attributes:
+        path: of the folder.
+        history: history.csv.
+        last: the last checkpoint.
+        best: the best one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.history = path / HISTORY
+        self.last, self.best = (
+            path / CHECKPOINTS / name for name in (checkpoint.LAST, checkpoint.BEST)
+        )
+
+    @property
+    def is_begun(self) -> bool:
+        """Says whether there is a checkpoint, whole or damaged."""
+        return any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
+
+    def check_free(self) -> None:
+        """Refuses a folder with something in it.
+
+        Raises:
+            InputError: it has.
+        """
+        unfinished = self.path / f"{CONFIG}.partial"
+        if self.path.exists() and any(file != unfinished for file in self.path.iterdir()):
+            raise checks.InputError(
+                f"{self.path} is not empty; resume the run in it (--resume) or choose another "
+                "folder."
+            )
+
+    def begun_with(self) -> RunConfig:
+        """Returns the configuration of the run that is here.
+
+        Raises:
+            InputError: there is no run.
+        """
+        if not self.is_begun and not (self.path / CONFIG).is_file():
+            checkpoint.require(self.last)
+        return config.read(self.path / CONFIG)
+
+    def check_same(self, own: RunConfig) -> None:
+        """Refuses to go on with other values than the run began with.
+
+        Raises:
+            InputError: some value differs.
+        """
+        own_values, values = config.flat(own), config.flat(self.begun_with())
+        other = [
+            name
+            for name in own_values
+            if name not in _FREE_ON_RESUME and own_values[name] != values[name]
+        ]
+        if other:
+            name, path = other[0], self.path / CONFIG
+            raise checks.InputError(
+                f"A run goes on with the values it began with; {name} is {own_values[name]!r} here "
+                f"and {values[name]!r} in {path}. Give --config {path}, or begin another run."
+            )
+
+    def write_config(self, own: RunConfig) -> None:
+        """Makes the folder, and writes config.yaml.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path / CONFIG, lambda path: config.write(own, path))
+        except OSError as error:
+            raise checks.InputError(
+                f"{self.path} cannot be written: {error.strerror}. Choose another run directory."
+            ) from error

@@ -1,0 +1,108 @@
+"""Logs for TensorBoard: figures, pictures of validation images, and a profile of some steps.
+
+Written by `tf.summary` alone, so the package tensorboard is needed to look at them, not to write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg.data import pipeline
+from tfseg.evaluation.plots import panel
+from tfseg.training.callbacks import Callback
+from tfseg.training.history import Row
+from tfseg.training.session import Session
+
+_FOLDER = "tensorboard"
+
+
+class TensorBoard(Callback):
+    """Writes every figure of the rows, and of each validation image, truth and prediction.
+
+    Look at them with `tensorboard --logdir RUN_DIR`. A run that goes on writes a further file; of
+    the steps that it does anew TensorBoard shows these.
+
+    Args:
+        run_dir: of the run; the files are in its folder tensorboard.
+        images: pictures a validation, of the first images of the split `val`.
+    """
+
+    def __init__(self, run_dir: str | Path, *, images: int = 4) -> None:
+        self._folder, self._count = Path(run_dir) / _FOLDER, images
+
+    def on_begin(self, session: Session) -> None:
+        """Opens the file, and keeps the images."""
+        self._writer = tf.summary.create_file_writer(str(self._folder))
+        self._session, self._views = session, []
+        if self._count and "val" in session.dataset.info.splits:
+            views = pipeline.validation_views(
+                session.dataset, session.config, limit=self._count
+            ).unbatch()
+            self._views = list(views.take(self._count).as_numpy_iterator())
+        self._found = tf.function(self._find, autograph=False)
+
+    def on_log(self, row: Row) -> None:
+        """Writes the figures."""
+        with self._writer.as_default(step=int(row["step"])):
+            for name, value in row.items():
+                if name not in ("step", "steps"):
+                    _write(name, tf.constant(value, tf.float32), plugin="scalars")
+        self._writer.flush()
+
+    def on_validation(self, row: Row) -> None:
+        """Writes the pictures: image, true and predicted instances, white where they are errors."""
+        with self._writer.as_default(step=int(row["step"])):
+            for index, view in enumerate(self._views):
+                found = self._found(view["image"][None]).numpy()[0]
+                picture = panel(view["image"], view["label"], found)
+                height, width = picture.shape[:2]
+                png = tf.io.encode_png(picture)
+                value = tf.stack([tf.constant(str(width)), tf.constant(str(height)), png])
+                _write(f"validation/{index}", value, plugin="images")
+
+    def on_end(self) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+    def _find(self, images: tf.Tensor) -> tf.Tensor:
+        session = self._session
+        return session.head.decode(session.model(images, training=False)).labels
+
+
+class Profile(Callback):
+    """Records what devices and host do in some steps, for TensorBoard's profiler.
+
+    Args:
+        run_dir: of the run; the files are in its folder tensorboard.
+        first: the first step that is recorded.
+        last: the last one.
+    """
+
+    def __init__(self, run_dir: str | Path, *, first: int, last: int) -> None:
+        self._folder, self._before, self._last = Path(run_dir) / _FOLDER, first - 1, last
+        self._is_on = False
+
+    def on_step(self, step: int) -> None:
+        """Begins after the step before the first, and ends after the last."""
+        if step == self._before:
+            tf.profiler.experimental.start(str(self._folder))
+            self._is_on = True
+        elif step == self._last:
+            self.on_end()
+
+    def on_end(self) -> None:
+        """Ends the recording, if it is on."""
+        if self._is_on:
+            tf.profiler.experimental.stop()
+        self._is_on = False
+
+
+def _write(tag: str, value: tf.Tensor | np.ndarray, *, plugin: str) -> None:
+    # Not tf.summary.scalar and tf.summary.image, which are the package tensorboard's.
+    metadata = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name=plugin)
+    )
+    tf.summary.write(tag, value, metadata=metadata)

@@ -1,0 +1,58 @@
+"""Validations: figures of the network as it is used, and what they say of the run.
+
+Every validation scores the middle crop of every image, or of the first ones, so that figures of one
+run compare with each other; instances that the crop cuts make them differ from those of `evaluate`,
+which sees whole images. What is the best, and for how long there was no better one, follows from
+the rows of the history alone: a run that goes on knows it from there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tfseg.metrics import graph
+from tfseg.training.history import Row
+from tfseg.training.session import Session
+
+
+def validate(session: Session) -> Row:
+    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the weights as they are."""
+    batches = [session.validation_step(batch) for batch in session.validation_batches()]
+    sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
+    figures = {"loss": sums["loss"] / sums["count"], **graph.figures(sums)}
+    return {f"val_{name}": float(value) for name, value in figures.items()}
+
+
+def scores(rows: Sequence[Row], figure: str) -> list[float]:
+    """Returns a number for every validation in `rows`, the lower the better.
+
+    Args:
+        rows: of the history.
+        figure: one of `config.FIGURES`.
+    """
+    values = [row.get(f"val_{figure}", math.nan) for row in rows if _is_validated(row)]
+    signed = values if figure == "loss" else [-value for value in values]
+    return [math.inf if math.isnan(value) else value for value in signed]
+
+
+def is_best(rows: Sequence[Row], figure: str) -> bool:
+    """Says whether the last validation is better than all before it."""
+    *before, last = scores(rows, figure)
+    return last < min(before, default=math.inf)
+
+
+def since_best(rows: Sequence[Row], figure: str) -> int:
+    """Returns how many validations there were after the best one."""
+    all_scores = scores(rows, figure)
+    return len(all_scores) - 1 - all_scores.index(min(all_scores)) if all_scores else 0
+
+
+def lowest_loss(rows: Sequence[Row]) -> float:
+    """Returns the lowest validation loss; infinite before the first validation."""
+    return min(scores(rows, "loss"), default=math.inf)
+
+
+def _is_validated(row: Row) -> bool:
+    # In a table read from a file every row has every column, empty ones as NaN.
+    return any(name.startswith("val_") and not math.isnan(row[name]) for name in row)
