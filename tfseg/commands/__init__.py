@@ -14,6 +14,7 @@ COMMANDS = (
     "info",
     "augment",
     "train",
+    "tune",
     "evaluate",
     "compare",
     "predict",

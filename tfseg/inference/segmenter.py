@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -13,7 +15,7 @@ from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
 from tfseg.heads import Decoded, Maps, head_of
-from tfseg.inference import symmetries, tiles
+from tfseg.inference import symmetries, thresholds, tiles
 from tfseg.inference.instances import Instances
 from tfseg.kernels import normalize
 from tfseg.networks.build import build_model
@@ -53,6 +55,7 @@ class Segmenter(tf.Module):
                 f"Take {rounded}."
             )
         self.model = model
+        self.model_config = model_config
         self.channels = model_config.channels
         self.tile = tile
         self.tta = tta
@@ -85,6 +88,12 @@ class Segmenter(tf.Module):
         batch = to_channels(image, self.channels)[None]
         return _first(self(tf.constant(batch)))
 
+    def maps(self, image: np.ndarray) -> np.ndarray:
+        """Returns what `predict` decodes of a whole image: `[H, W, channels of all outputs]`."""
+        pixels = to_channels(image, self.channels)
+        limits = normalize.limits(normalize.thinned(pixels))
+        return self._maps_of_tiles()(tf.constant(pixels, tf.float32), limits).numpy()
+
     def _maps(self, images: tf.Tensor) -> Maps:
         network = functools.partial(self.model, training=False)
         if self.tta:
@@ -95,10 +104,7 @@ class Segmenter(tf.Module):
         # The percentiles are those of the whole image, or neighbouring tiles would differ.
         limits = normalize.limits(to_channels(normalize.thinned(image), self.channels))
         num_maps = sum(self._head.outputs.values())
-        # One trace for tiles of every size: those at the end of a row or column are smaller.
-        maps_of = self._tile_maps.get_concrete_function(
-            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
-        )
+        maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
 
         def network(rows: slice, columns: slice) -> np.ndarray:
@@ -109,6 +115,12 @@ class Segmenter(tf.Module):
             return _first(instances_of(tf.constant(maps)))
 
         return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
+
+    def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
+        # One trace for tiles of every size: those at the end of a row or column are smaller.
+        return self._tile_maps.get_concrete_function(
+            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
+        )
 
     @tf.function(autograph=False)
     def _tile_maps(self, tile: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
@@ -142,7 +154,12 @@ def _first(batch: dict[str, tf.Tensor]) -> Instances:
 
 
 def load(
-    run_dir: str | Path, *, checkpoint_name: str = "best", tile: int = 0, tta: bool = False
+    run_dir: str | Path,
+    *,
+    checkpoint_name: str = "best",
+    tile: int = 0,
+    tta: bool = False,
+    tuned: bool = True,
 ) -> Segmenter:
     """Returns the trained network of a run directory.
 
@@ -151,6 +168,7 @@ def load(
         checkpoint_name: "best" or "last".
         tile: as for `Segmenter`.
         tta: as for `Segmenter`.
+        tuned: with the thresholds that `tune` chose, where it did.
 
     Raises:
         InputError: `tile` is no multiple of 128, no such run, no checkpoint in it, or one of
@@ -161,6 +179,9 @@ def load(
     if not (run_dir / CONFIG).is_file():
         raise checks.InputError(f"{run_dir} is not a run directory: it has no {CONFIG}.")
     model_config = config.read(run_dir / CONFIG).model
+    if tuned and (chosen := thresholds.read(run_dir, model_config)):
+        options = {**model_config.head_options, **chosen}
+        model_config = dataclasses.replace(model_config, head_options=options)
     model = build_model(model_config)
     checkpoint.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
     return Segmenter(model, model_config, tile=tile, tta=tta)
