@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.inference import symmetries, thresholds, tiles
+from tfseg.inference.description import describe
 from tfseg.inference.instances import Instances
 from tfseg.kernels import normalize
 from tfseg.networks.build import build_model
@@ -54,13 +56,21 @@ class Segmenter(tf.Module):
                 f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for whole images; got {tile}. "
                 f"Take {rounded}."
             )
-        self.model = model
+        # Saved with the graph are TensorFlow's variables, not Keras's around them, which only
+        # Python's loader would restore: saved_model_cli and TensorFlow Serving found no weights.
+        self.weights = [each.value for each in model.variables]
+        self._network = functools.partial(model, training=False)
         self.model_config = model_config
         self.channels = model_config.channels
         self.tile = tile
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
         self._head = head_of(model_config)
+
+    @property
+    def model(self) -> keras.Model:
+        """The network: images in [0, 1] -> maps."""
+        return self._network.func
 
     @tf.function(autograph=False, reduce_retracing=True)
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -81,6 +91,11 @@ class Segmenter(tf.Module):
         )
         return self._instances(self._maps(images))
 
+    @tf.function(input_signature=[], autograph=False)
+    def metadata(self) -> tf.Tensor:
+        """Returns what goes in and comes out, thresholds and version: `[]` string, JSON."""
+        return tf.constant(json.dumps(describe(self.model_config)))
+
     def predict(self, image: np.ndarray) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype."""
         if max(image.shape[:2]) > self.tile > 0:
@@ -95,10 +110,9 @@ class Segmenter(tf.Module):
         return self._maps_of_tiles()(tf.constant(pixels, tf.float32), limits).numpy()
 
     def _maps(self, images: tf.Tensor) -> Maps:
-        network = functools.partial(self.model, training=False)
         if self.tta:
-            return symmetries.averaged(network, images, vectors=self._head.vectors)
-        return network(images)
+            return symmetries.averaged(self._network, images, vectors=self._head.vectors)
+        return self._network(images)
 
     def _predict_tiles(self, image: np.ndarray) -> Instances:
         # The percentiles are those of the whole image, or neighbouring tiles would differ.
