@@ -53,7 +53,7 @@ def test_it_trains_predicts_and_is_exported(own, dataset, tmp_path):
     )
     summary = tfseg.Trainer(config, tmp_path / "run").fit(dataset)
     assert np.isfinite(summary.loss)
-    segmenter = tfseg.load(tmp_path / "run", tta=True)
+    segmenter = tfseg.load(tmp_path / "run")
     image = next(iter(dataset.samples("test").as_numpy_iterator()))["image"][:90, :80]
     found = segmenter.predict(image)
     tfseg.export(segmenter, tmp_path / "exported")

@@ -196,6 +196,6 @@ def load(
     if tuned and (chosen := thresholds.read(run_dir, model_config)):
         options = {**model_config.head_options, **chosen}
         model_config = dataclasses.replace(model_config, head_options=options)
-    model = build_model(model_config)
+    model = build_model(model_config, pretrained=False)
     checkpoint.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
     return Segmenter(model, model_config, tile=tile, tta=tta)
