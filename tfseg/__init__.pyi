@@ -28,6 +28,7 @@ from .evaluation.evaluate import evaluate
 from .evaluation.plots import plot_instances
 from .evaluation.previews import plot_augmentations
 from .evaluation.report import Report
+from .evaluation.tune import Tuning, tune
 from .heads import make_head
 from .inference.cleanup import Cleanup
 from .inference.export import export
@@ -60,6 +61,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "TrainingSummary",
+    "Tuning",
     "__version__",
     "augment",
     "augmented",
@@ -92,5 +94,6 @@ __all__ = [
     "sample",
     "training",
     "training_batches",
+    "tune",
     "validation_batches",
 ]

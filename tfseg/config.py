@@ -25,6 +25,7 @@ OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
     *("Muon", "Nadam", "RMSprop", "SGD"),
 )
+PREPROCESSING = ("backbone", "none")
 SCHEDULES = ("constant", "cosine", "plateau", "poly", "step")
 ON_NONFINITE = ("skip", "stop")
 STRATEGIES = ("auto", "multi_worker", "mirrored", "one_device")
@@ -83,6 +84,13 @@ class ModelConfig:
             U-Net made for training on a CPU.
         backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0; Compact
             has one of its own.
+        encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
+            the network; or the path of such a file, or of a folder of them. Grey images are then
+            given to the encoder three times.
+        preprocessing: what follows on images in [0, 1]: none, or backbone, the values its
+            ImageNet weights were trained with.
+        mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
+        std: by which each channel is then divided.
         decoder_filters: channels of the Unet decoder's stages, deepest first; FPN, Linknet and
             PSPNet keep their own.
         filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
@@ -100,6 +108,10 @@ class ModelConfig:
 
     architecture: str = "Compact"
     backbone: str = "resnet18"
+    encoder_weights: str = "none"
+    preprocessing: str = "none"
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     decoder_filters: tuple[int, ...] = (128, 64, 64, 32, 16)
     filters: tuple[int, ...] = (32, 64, 96, 128)
     channels: int = 0
@@ -112,12 +124,32 @@ class ModelConfig:
     def __post_init__(self) -> None:
         checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
         checks.one_of("model.head", self.head, HEADS)
+        checks.one_of("model.preprocessing", self.preprocessing, PREPROCESSING)
+        self._check_input()
         checks.whole("model.channels", self.channels, low=0)
         _mapped("model.head_options", self.head_options)
         _listed("model.class_names", self.class_names, "[cell, nucleus]")
         _listed("model.class_weights", self.class_weights, "[1.0, 3.0]")
         _numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
         _numbers("model.filters", self.filters, low=2)
+
+    def _check_input(self) -> None:
+        _listed("model.mean", self.mean, "[0.5]")
+        _listed("model.std", self.std, "[0.25]")
+        for value in self.std:
+            checks.in_range("Each of model.std", value, low=1e-6)
+        if len(self.mean) != len(self.std) or (self.mean and self.preprocessing != "none"):
+            raise checks.InputError(
+                "model.mean and model.std must have a number for each channel, and go with "
+                f"model.preprocessing none; got {list(self.mean)}, {list(self.std)} and "
+                f"{self.preprocessing}."
+            )
+        pretrained = self.encoder_weights != "none" or self.preprocessing != "none"
+        if pretrained and self.architecture == "Compact":
+            raise checks.InputError(
+                "model.encoder_weights and model.preprocessing need an encoder of "
+                "segmentation-models; Compact has one of its own. Set model.architecture to Unet."
+            )
 
 
 def _numbers(name: str, values: Any, *, low: int) -> None:

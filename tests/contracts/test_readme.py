@@ -22,7 +22,7 @@ COMMANDS = re.findall(r"^    tfseg (.*)$", README, re.MULTILINE)
 
 def test_there_are_two_scripts_of_at_most_15_lines_and_a_line_for_most_commands():
     assert [len(script.strip().splitlines()) <= 15 for script in SCRIPTS] == [True, True]
-    assert len(COMMANDS) == 6
+    assert len(COMMANDS) == 7
 
 
 @pytest.mark.parametrize("command", COMMANDS)

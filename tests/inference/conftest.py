@@ -16,7 +16,13 @@ from tfseg.networks.build import build_model
 @pytest.fixture(scope="session")
 def segmenter() -> tfseg.Segmenter:
     """Untrained, with a bias that makes object pixels and centres of what its noise favours."""
-    config = ModelConfig(architecture="Unet", decoder_filters=(16, 16, 8, 8, 8), channels=1)
+    config = ModelConfig(
+        architecture="Unet",
+        decoder_filters=(16, 16, 8, 8, 8),
+        channels=1,
+        class_names=("nucleus",),
+        head_options={"min_area": 5},
+    )
     model = build_model(config, seed=4)
     layer = model.get_layer("unet").get_layer("center_offset")
     kernel, bias = layer.get_weights()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import subprocess
 import sys
 
@@ -49,6 +51,29 @@ def test_both_signatures_take_any_size(segmenter, exported, image, signature, dt
     expected = segmenter.predict(image[:height])
     np.testing.assert_array_equal(found["labels"][0], expected.label)
     np.testing.assert_allclose(found["scores"][0], expected.scores, rtol=1e-4)
+
+
+def test_what_goes_in_and_comes_out_is_written_inside(exported):
+    content = json.loads(tf.saved_model.load(str(exported)).metadata().numpy())
+    assert content["tfseg_version"] == tfseg.__version__
+    assert (content["channels"], content["class_names"]) == (1, ["nucleus"])
+    assert set(content["units"]) == {"images", "labels", "scores", "classes"}
+    assert content["head"] == "center_offset"
+    # Those that `tune` may have chosen, and all others
+    expected = dataclasses.asdict(tfseg.make_head("center_offset", min_area=5))
+    assert content["head_options"] == expected
+
+
+def test_the_command_of_tensorflow_runs_it(segmenter, exported, image, tmp_path):
+    np.save(tmp_path / "images.npy", image[None])
+    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
+    options = ["--dir", exported, "--tag_set", "serve", "--signature_def", "serving_default"]
+    files = ["--inputs", f"images={tmp_path / 'images.npy'}", "--outdir", tmp_path]
+    subprocess.run([*command, *options, *files], check=True, capture_output=True)
+    expected = segmenter.predict(image)
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy")[0], expected.label)
+    np.testing.assert_allclose(np.load(tmp_path / "scores.npy")[0], expected.scores, rtol=1e-4)
+    np.testing.assert_array_equal(np.load(tmp_path / "classes.npy")[0], expected.classes)
 
 
 def test_a_folder_with_other_files_is_spared(segmenter, tmp_path):

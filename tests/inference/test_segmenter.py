@@ -73,7 +73,7 @@ def test_padding_to_the_stride_lies_below_and_to_the_right(segmenter, image):
     inside = image[:96, :96]
     normal = tfseg.kernels.normalize.percentile(tf.constant(inside))[None]
     outputs = segmenter.model(normal, training=False)
-    decoded = tfseg.make_head("center_offset").decode(outputs)
+    decoded = tfseg.make_head("center_offset", min_area=5).decode(outputs)
     np.testing.assert_array_equal(segmenter.predict(inside).label, decoded.labels[0])
 
 

@@ -15,6 +15,7 @@ COMMANDS = (
     "info",
     "augment",
     "train",
+    "tune",
     "evaluate",
     "compare",
     "predict",

@@ -19,6 +19,7 @@ NETWORKS = ("tensorflow", "keras", "segmentation-models")
 
 def of_run(run_dir: str | Path, dataset: Dataset) -> Facts:
     """Returns the configuration of a run, what is in the data set, and the versions."""
+    from tfseg.inference.thresholds import THRESHOLDS
     from tfseg.training.trainer import CONFIG
 
     info = dataset.info
@@ -27,9 +28,12 @@ def of_run(run_dir: str | Path, dataset: Dataset) -> Facts:
         for name, split in info.splits.items()
     }
     content |= {"channels": info.channels, "dtype": info.dtype, "classes": info.class_names}
+    chosen = Path(run_dir) / THRESHOLDS
+    tuned = {"Thresholds": chosen.read_text(encoding="utf-8")} if chosen.is_file() else {}
     return {
         "Data set": content | {"source format": info.source_format},
         "Run configuration": (Path(run_dir) / CONFIG).read_text(encoding="utf-8"),
+        **tuned,
         "Versions": versions(*ARRAYS, *NETWORKS),
     }
 

@@ -54,6 +54,11 @@ class Classified(Head):
         """Those of the head."""
         return self.head.vectors
 
+    @property
+    def tunable(self) -> dict[str, tuple[float, ...]]:
+        """Those of the head."""
+        return self.head.tunable
+
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns those of the head, and class `[B, H, W, 1]` from 0 on, -1 outside instances."""
         classes = class_ids.classes(labels, num_classes=self.num_classes) - 1

@@ -19,6 +19,7 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     It takes images `[B, H, W, C]`, uint8 or float32, of any size, and returns "labels" `[B, H, W]`
     int32, "scores" `[B, N]` float32 and "classes" `[B, N]` int32, what `Segmenter.predict` returns:
     `tf.saved_model.load(folder)(images)`. Signatures: "serving_default" (uint8) and "float".
+    `tf.saved_model.load(folder).metadata()` is JSON: classes, units, thresholds and version.
 
     Args:
         segmenter: a trained network.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -13,7 +16,8 @@ from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
 from tfseg.heads import Decoded, Maps, head_of
-from tfseg.inference import symmetries, tiles
+from tfseg.inference import symmetries, thresholds, tiles
+from tfseg.inference.description import describe
 from tfseg.inference.instances import Instances
 from tfseg.kernels import normalize
 from tfseg.networks.build import build_model
@@ -52,12 +56,21 @@ class Segmenter(tf.Module):
                 f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for whole images; got {tile}. "
                 f"Take {rounded}."
             )
-        self.model = model
+        # Saved with the graph are TensorFlow's variables, not Keras's around them, which only
+        # Python's loader would restore: saved_model_cli and TensorFlow Serving found no weights.
+        self.weights = [each.value for each in model.variables]
+        self._network = functools.partial(model, training=False)
+        self.model_config = model_config
         self.channels = model_config.channels
         self.tile = tile
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
         self._head = head_of(model_config)
+
+    @property
+    def model(self) -> keras.Model:
+        """The network: images in [0, 1] -> maps."""
+        return self._network.func
 
     @tf.function(autograph=False, reduce_retracing=True)
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -78,6 +91,11 @@ class Segmenter(tf.Module):
         )
         return self._instances(self._maps(images))
 
+    @tf.function(input_signature=[], autograph=False)
+    def metadata(self) -> tf.Tensor:
+        """Returns what goes in and comes out, thresholds and version: `[]` string, JSON."""
+        return tf.constant(json.dumps(describe(self.model_config)))
+
     def predict(self, image: np.ndarray) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype."""
         if max(image.shape[:2]) > self.tile > 0:
@@ -85,20 +103,22 @@ class Segmenter(tf.Module):
         batch = to_channels(image, self.channels)[None]
         return _first(self(tf.constant(batch)))
 
+    def maps(self, image: np.ndarray) -> np.ndarray:
+        """Returns what `predict` decodes of a whole image: `[H, W, channels of all outputs]`."""
+        pixels = to_channels(image, self.channels)
+        limits = normalize.limits(normalize.thinned(pixels))
+        return self._maps_of_tiles()(tf.constant(pixels, tf.float32), limits).numpy()
+
     def _maps(self, images: tf.Tensor) -> Maps:
-        network = functools.partial(self.model, training=False)
         if self.tta:
-            return symmetries.averaged(network, images, vectors=self._head.vectors)
-        return network(images)
+            return symmetries.averaged(self._network, images, vectors=self._head.vectors)
+        return self._network(images)
 
     def _predict_tiles(self, image: np.ndarray) -> Instances:
         # The percentiles are those of the whole image, or neighbouring tiles would differ.
         limits = normalize.limits(to_channels(normalize.thinned(image), self.channels))
         num_maps = sum(self._head.outputs.values())
-        # One trace for tiles of every size: those at the end of a row or column are smaller.
-        maps_of = self._tile_maps.get_concrete_function(
-            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
-        )
+        maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
 
         def network(rows: slice, columns: slice) -> np.ndarray:
@@ -109,6 +129,12 @@ class Segmenter(tf.Module):
             return _first(instances_of(tf.constant(maps)))
 
         return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
+
+    def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
+        # One trace for tiles of every size: those at the end of a row or column are smaller.
+        return self._tile_maps.get_concrete_function(
+            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
+        )
 
     @tf.function(autograph=False)
     def _tile_maps(self, tile: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
@@ -142,7 +168,12 @@ def _first(batch: dict[str, tf.Tensor]) -> Instances:
 
 
 def load(
-    run_dir: str | Path, *, checkpoint_name: str = "best", tile: int = 0, tta: bool = False
+    run_dir: str | Path,
+    *,
+    checkpoint_name: str = "best",
+    tile: int = 0,
+    tta: bool = False,
+    tuned: bool = True,
 ) -> Segmenter:
     """Returns the trained network of a run directory.
 
@@ -151,6 +182,7 @@ def load(
         checkpoint_name: "best" or "last".
         tile: as for `Segmenter`.
         tta: as for `Segmenter`.
+        tuned: with the thresholds that `tune` chose, where it did.
 
     Raises:
         InputError: `tile` is no multiple of 128, no such run, no checkpoint in it, or one of
@@ -161,6 +193,9 @@ def load(
     if not (run_dir / CONFIG).is_file():
         raise checks.InputError(f"{run_dir} is not a run directory: it has no {CONFIG}.")
     model_config = config.read(run_dir / CONFIG).model
-    model = build_model(model_config)
+    if tuned and (chosen := thresholds.read(run_dir, model_config)):
+        options = {**model_config.head_options, **chosen}
+        model_config = dataclasses.replace(model_config, head_options=options)
+    model = build_model(model_config, pretrained=False)
     checkpoint.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
     return Segmenter(model, model_config, tile=tile, tta=tta)

@@ -17,6 +17,13 @@ from tfseg.networks.compact import compact
 from tfseg.networks.layers import CutTo, PadToStride, ResizeAs
 from tfseg.networks.mended import mended
 from tfseg.networks.precision import dtype_policy
+from tfseg.networks.pretrained import (
+    CHANNELS,
+    NONE,
+    preprocessed,
+    standardized,
+    weights_found,
+)
 
 # Of the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
 # run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with the statistics caught up.
@@ -24,12 +31,15 @@ _MOMENTUM = 0.9
 STRIDE = 32  # of the encoders: what they are given is padded to multiples of it
 
 
-def build_model(config: ModelConfig, *, seed: int = 0, precision: str = "float32") -> keras.Model:
+def build_model(
+    config: ModelConfig, *, seed: int = 0, pretrained: bool = True, precision: str = "float32"
+) -> keras.Model:
     """Builds the network.
 
     Args:
         config: which; `channels` must be set.
         seed: of the initial weights.
+        pretrained: with `encoder_weights`; not where all weights are about to be read.
         precision: Keras's policy for the layers but the last, such as mixed_bfloat16. Weights are
             float32 under any, so those trained under one serve a network of another.
 
@@ -40,13 +50,24 @@ def build_model(config: ModelConfig, *, seed: int = 0, precision: str = "float32
         replicas.
 
     Raises:
-        InputError: an unknown backbone, or no number of channels.
+        InputError: an unknown backbone, no number of channels or one that the weights of an
+            encoder cannot take, or weights that are not there.
     """
     checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
+    if _encoder_channels(config) != config.channels and config.channels != 1:
+        raise checks.InputError(
+            f"model.encoder_weights and model.preprocessing are for images of {CHANNELS} channels, "
+            f"or grey ones; got {config.channels}. Set them to none."
+        )
+    if len(config.mean) not in (0, config.channels):
+        raise checks.InputError(
+            f"model.mean and model.std must have a number for each of {config.channels} channels; "
+            f"got {len(config.mean)}."
+        )
     with dtype_policy(precision):
         with mended(), _seeded_initializers(seed):
-            network = _network(config)
+            network = _network(config, config.encoder_weights if pretrained else NONE)
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
@@ -54,26 +75,32 @@ def build_model(config: ModelConfig, *, seed: int = 0, precision: str = "float32
         return _of_any_size(network, config)
 
 
-def _network(config: ModelConfig) -> keras.Model:
+def _network(config: ModelConfig, encoder_weights: str) -> keras.Model:
     """Returns images -> the maps of the head, one beside the other."""
     if config.architecture == "Compact":
         return compact(config.channels, config.filters, _num_maps(config), name=config.head)
-    return _with_head(_of_segmentation_models(config), config)
+    return _with_head(_of_segmentation_models(config, encoder_weights), config)
 
 
 def _num_maps(config: ModelConfig) -> int:
     return sum(head_of(config).outputs.values())
 
 
-def _of_segmentation_models(config: ModelConfig) -> keras.Model:
+def _encoder_channels(config: ModelConfig) -> int:
+    pretrained = config.encoder_weights != NONE or config.preprocessing != NONE
+    return CHANNELS if pretrained else config.channels
+
+
+def _of_segmentation_models(config: ModelConfig, encoder_weights: str) -> keras.Model:
     options = {"decoder_filters": config.decoder_filters} if config.architecture == "Unet" else {}
-    return getattr(segmentation_models(), config.architecture)(
-        config.backbone,
-        input_shape=(None, None, config.channels),
-        classes=1,
-        encoder_weights=None,
-        **options,
-    )
+    with weights_found(encoder_weights) as weights:
+        return getattr(segmentation_models(), config.architecture)(
+            config.backbone,
+            input_shape=(None, None, _encoder_channels(config)),
+            classes=1,
+            encoder_weights=weights,
+            **options,
+        )
 
 
 def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
@@ -95,13 +122,24 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
 
 def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
     images = keras.Input((None, None, config.channels), name="images")
-    padded = PadToStride(STRIDE, name="pad", dtype="float32")(images)
+    with dtype_policy("float32"):
+        seen = _as_trained(images, config)
+    padded = PadToStride(STRIDE, name="pad", dtype="float32")(seen)
     maps = CutTo(name="cut", dtype="float32")([network(padded), images])
     channels = head_of(config).outputs
     starts = list(itertools.accumulate(channels.values()))[:-1]
     parts = keras.ops.split(maps, starts, axis=-1) if starts else [maps]
     outputs = dict(zip(channels, parts, strict=True))
     return keras.Model(images, outputs, name=f"{network.name}_instances")
+
+
+def _as_trained(images: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
+    """Returns the pixel values that the encoder is to see, of images in [0, 1]."""
+    if config.channels != _encoder_channels(config):
+        images = keras.layers.Concatenate(name="grey_as_rgb")([images] * CHANNELS)
+    if config.preprocessing != NONE:
+        return preprocessed(images, config.backbone)
+    return standardized(images, config.mean, config.std) if config.mean else images
 
 
 @contextlib.contextmanager

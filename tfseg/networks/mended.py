@@ -34,11 +34,11 @@ def mended() -> Iterator[None]:
     context = _spatial_context(pspnet.Conv1x1BnReLU)
     with (
         warnings.catch_warnings(),
-        _replaced(Backbones, "_models_update", builders),
-        _replaced(efficientnet, "get_swish", lambda **_: "silu"),
-        _replaced(efficientnet, "get_dropout", lambda **_: keras.layers.Dropout),
-        _replaced(pspnet, "check_input_shape", lambda *_: None),
-        _replaced(pspnet, "SpatialContextBlock", context),
+        replaced(Backbones, "_models_update", builders),
+        replaced(efficientnet, "get_swish", lambda **_: "silu"),
+        replaced(efficientnet, "get_dropout", lambda **_: keras.layers.Dropout),
+        replaced(pspnet, "check_input_shape", lambda *_: None),
+        replaced(pspnet, "SpatialContextBlock", context),
     ):
         # Of the number of channels, which need not be 1 or 3 where nothing was trained before.
         warnings.filterwarnings("ignore", module="keras_applications", category=UserWarning)
@@ -46,7 +46,8 @@ def mended() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Gives `owner` another attribute `name` inside the context."""
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:

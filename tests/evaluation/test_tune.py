@@ -1,0 +1,146 @@
+"""The choice of thresholds: it finds what was planted, and everything uses what it stores."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import yaml
+
+import tfseg
+from tfseg import config as configs
+from tfseg.checks import InputError
+from tfseg.config import ModelConfig, RunConfig
+from tfseg.data.images import read_image, read_label
+from tfseg.evaluation.tune import METRICS, search
+from tfseg.inference.thresholds import THRESHOLDS
+from tfseg.networks.build import build_model
+from tfseg.training import checkpoint
+
+
+def logit(probability: np.ndarray) -> np.ndarray:
+    return np.log(probability / (1 - probability)).astype(np.float32)
+
+
+def planted(index: int) -> tuple[str, np.ndarray, np.ndarray]:
+    """Returns foreground that is right from 0.58 to 0.62 only, with specks of 20 pixels."""
+    truth = np.zeros((64, 64), np.int32)
+    truth[4:20, 4:20], truth[30:50, 8 + index : 30] = 1, 2
+    probability = np.full(truth.shape, 0.1)
+    probability[0:26, 0:26] = 0.58  # a halo that spoils the IoU of the first one
+    probability[truth > 0] = 0.62
+    probability[56:61, 56:60] = 0.9
+    return str(index), logit(probability)[..., None], truth
+
+
+SEMANTIC = ModelConfig(head="semantic", channels=1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_it_finds_the_best_thresholds_that_were_planted(metric):
+    samples = [planted(index) for index in range(3)]
+    found = search(lambda: samples, SEMANTIC, metric=metric)
+    assert found.chosen == {"foreground_threshold": 0.6, "min_area": 25}
+    assert found.start == {"foreground_threshold": 0.5, "min_area": 12}
+    # Before: the first one fills 256 of 676 pixels, the second is right, the speck is too much
+    before = {"ap50": 1 / (1 + 2 + 1), "pq": 1.0 / (1 + 2 / 2 + 1 / 2)}[metric]
+    assert found.before == pytest.approx(before)
+    assert found.after == 1.0
+    assert search(lambda: samples, SEMANTIC, metric=metric) == found
+
+
+def test_of_equally_good_values_what_was_there_stays():
+    truth = np.zeros((32, 32), np.int32)
+    truth[4:20, 4:20] = 1
+    sample = ("a", logit(np.where(truth > 0, 0.99, 0.01))[..., None], truth)
+    found = search(lambda: [sample], SEMANTIC, metric="pq")
+    assert found.chosen == found.start
+    assert (found.before, found.after) == (1.0, 1.0)
+
+
+def test_what_the_configuration_says_is_where_it_starts_and_other_options_stay():
+    model = dataclasses.replace(SEMANTIC, head_options={"foreground_threshold": 0.66})
+    found = search(lambda: [planted(0)], model, metric="pq")
+    assert (found.start["foreground_threshold"], found.before) == (0.66, 0.0)
+    assert found.chosen == {"foreground_threshold": 0.6, "min_area": 25}
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory) -> Path:
+    """A run whose network passes every pixel's brightness on: its logit is 6 times it, less 3.5."""
+    folder = tmp_path_factory.mktemp("run")
+    model_config = ModelConfig(filters=(8, 8), channels=1, head="semantic")
+    configs.write(RunConfig(model=model_config), folder / "config.yaml")
+    model = build_model(model_config)
+    for layer in model.get_layer("compact").layers:
+        if not isinstance(layer, keras.layers.Conv2D):
+            continue
+        kernel = np.zeros(layer.kernel.shape, np.float32)
+        middle, inputs = kernel.shape[0] // 2, min(8, kernel.shape[2])
+        kernel[middle, middle, -inputs:] = np.eye(inputs, kernel.shape[-1])
+        if layer.name == "semantic":
+            layer.set_weights([6 * kernel, np.full(4, -3.5, np.float32)])
+        else:
+            # The way around every block stays, the block itself adds nothing
+            layer.set_weights([kernel * (layer.kernel_size == (1, 1))])
+    checkpoint.save(folder / "checkpoints" / "best.npz", model.variables, step=1, loss=0.0)
+    return folder
+
+
+def test_prediction_evaluation_and_export_use_what_was_chosen(run_dir, dataset, tmp_path):
+    plain = tfseg.load(run_dir)
+    tuning = tfseg.tune(run_dir, dataset, metric="pq")
+    assert tuning.after > tuning.before
+    assert tuning.chosen != tuning.start
+    stored = yaml.safe_load((run_dir / THRESHOLDS).read_text())
+    assert stored["head_options"] == tuning.chosen
+    assert (stored["split"], stored["metric"]) == ("val", "pq")
+
+    segmenter = tfseg.load(run_dir)
+    figure = tfseg.evaluate(segmenter, dataset, "val").summary()["pq"]
+    assert figure == pytest.approx(tuning.after)
+    assert tfseg.evaluate(plain, dataset, "val").summary()["pq"] == pytest.approx(tuning.before)
+
+    image = next(iter(dataset.samples("test").as_numpy_iterator()))["image"]
+    found = segmenter.predict(image)
+    assert len(found.scores) != len(plain.predict(image).scores)
+    tfseg.export(segmenter, tmp_path / "exported")
+    exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
+    np.testing.assert_array_equal(exported["labels"][0], found.label)
+    files = [tmp_path / "a.png"]
+    tfseg.data.images.write_picture(files[0], image[..., 0].copy())
+    tfseg.predict_files(segmenter, files, tmp_path / "out")
+    np.testing.assert_array_equal(read_label(tmp_path / "out" / "labels" / "a.png"), found.label)
+    assert len(pd.read_csv(tmp_path / "out" / "instances.csv")) == len(found.scores)
+    np.testing.assert_array_equal(read_image(files[0]), image)
+
+    # Again, it starts anew from the configuration and ends at the same
+    assert tfseg.tune(run_dir, dataset, metric="pq") == tuning
+
+
+def test_a_data_set_without_val_is_refused_rather_than_tuned_on_test(run_dir, sample, tmp_path):
+    other = tfseg.convert(sample, tmp_path / "data", class_name="nucleus")
+    assert set(other.info.splits) == {"train", "test"}
+    with pytest.raises(InputError, match=re.escape("has no split val, on which thresholds are")):
+        tfseg.tune(run_dir, other)
+
+
+@pytest.mark.parametrize(
+    "text", ["head_options: {foreground_treshold: 0.4}", "nothing: 1", "[", "head_options: 7"]
+)
+def test_a_damaged_file_is_refused_with_the_remedy(run_dir, tmp_path, text):
+    configs.write(configs.read(run_dir / "config.yaml"), tmp_path / "config.yaml")
+    (tmp_path / THRESHOLDS).write_text(text)
+    with pytest.raises(InputError, match=r"thresholds.yaml cannot be used .*; remove it"):
+        tfseg.load(tmp_path)
+
+
+def test_an_unknown_metric_is_refused(run_dir, dataset):
+    with pytest.raises(InputError, match="metric must be one of ap50, pq; got 'dice'"):
+        tfseg.tune(run_dir, dataset, metric="dice")

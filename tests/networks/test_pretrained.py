@@ -1,0 +1,151 @@
+"""Encoders with weights: where they are looked for, and the pixel values they see."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras.src.legacy.saving import legacy_h5_format
+
+from tfseg import build_model
+from tfseg.checks import InputError
+from tfseg.config import ModelConfig
+from tfseg.networks.backbones import backbones, segmentation_models
+from tfseg.networks.mended import mended
+from tfseg.networks.pretrained import preprocessed
+
+NAME = "resnet18_imagenet_1000_no_top.h5"
+SMALL = ModelConfig(architecture="Unet", decoder_filters=(8, 8, 8, 8, 8), channels=3)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> keras.Model:
+    """Of other weights than any network here begins with."""
+    segmentation_models()
+    from segmentation_models.backbones.backbones_factory import Backbones
+
+    modules = {name: getattr(keras, name) for name in ("backend", "layers", "models", "utils")}
+    keras.utils.set_random_seed(77)
+    with mended():
+        return Backbones.get_backbone(
+            "resnet18", input_shape=(None, None, 3), weights=None, include_top=False, **modules
+        )
+
+
+@pytest.fixture(scope="module")
+def folder(encoder, tmp_path_factory) -> Path:
+    """A folder with the encoder's weights, under the name and in the format of the package's."""
+    folder = tmp_path_factory.mktemp("weights")
+    with h5py.File(folder / NAME, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, encoder)
+    return folder
+
+
+def kernel(model: keras.Model) -> np.ndarray:
+    return np.asarray(model.get_layer("unet").get_layer("stage2_unit1_conv1").kernel)
+
+
+@pytest.mark.parametrize("which", ["folder", "file", "cache"])
+def test_the_weights_are_read_from_a_folder_a_file_or_the_cache(
+    which, encoder, folder, tmp_path, monkeypatch
+):
+    where = {"folder": str(folder), "file": str(folder / NAME), "cache": "imagenet"}[which]
+    if which == "cache":
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        (tmp_path / "models").symlink_to(folder)
+    model = build_model(dataclasses.replace(SMALL, encoder_weights=where))
+    expected = np.asarray(encoder.get_layer("stage2_unit1_conv1").kernel)
+    np.testing.assert_array_equal(kernel(model), expected)
+    assert (folder / NAME).is_file()  # Keras would delete one of another checksum
+
+
+def test_grey_images_are_seen_three_times(folder):
+    config = dataclasses.replace(SMALL, encoder_weights=str(folder), preprocessing="backbone")
+    colour, grey = (
+        build_model(dataclasses.replace(config, channels=channels)) for channels in (3, 1)
+    )
+    images = tf.random.stateless_uniform((1, 40, 50, 1), (1, 2))
+    expected = colour(tf.repeat(images, 3, axis=-1), training=False)
+    for name, values in grey(images, training=False).items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_run_is_loaded_without_the_file(folder, encoder):
+    config = dataclasses.replace(SMALL, encoder_weights=str(folder / "gone"))
+    model = build_model(config, pretrained=False)
+    assert not np.array_equal(kernel(model), encoder.get_layer("stage2_unit1_conv1").kernel)
+
+
+def offline(*_: object, **__: object) -> str:
+    raise Exception("URL fetch failure on https://...")  # as Keras does
+
+
+def test_a_file_that_cannot_be_fetched_is_named_with_its_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+    place = tmp_path / "models" / NAME
+    with pytest.raises(InputError, match=f"needs {place}: .*URL fetch failure.*Put the file") as it:
+        build_model(dataclasses.replace(SMALL, encoder_weights="imagenet"))
+    assert it.value.args[0].endswith(f"/0.0.1/{NAME}")  # the address it comes from
+    assert keras.utils.get_file is offline  # as it was before
+
+
+def test_a_folder_without_the_file_says_which_one_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+    with pytest.raises(InputError, match=f"needs {tmp_path / NAME}: it is not there. Put"):
+        build_model(dataclasses.replace(SMALL, encoder_weights=str(tmp_path)))
+
+
+def test_weights_of_another_encoder_and_places_that_are_not_there_are_refused(folder, tmp_path):
+    other = dataclasses.replace(SMALL, backbone="vgg16", encoder_weights=str(folder / NAME))
+    with pytest.raises(InputError, match="does not fit the encoder"):
+        build_model(other)
+    with pytest.raises(InputError, match="a folder of files; nowhere does not exist"):
+        build_model(dataclasses.replace(SMALL, encoder_weights="nowhere"))
+    with pytest.raises(InputError, match="for each of 3 channels; got 1"):
+        build_model(dataclasses.replace(SMALL, mean=(0.5,), std=(0.5,)))
+    with pytest.raises(InputError, match="are for images of 3 channels, or grey ones; got 2"):
+        build_model(dataclasses.replace(SMALL, encoder_weights=str(folder), channels=2))
+
+
+@pytest.mark.parametrize("backbone", backbones())
+def test_the_values_are_those_that_segmentation_models_gives_its_backbone(backbone):
+    image = np.random.default_rng(3).integers(0, 256, (1, 4, 5, 3)).astype(np.uint8)
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, preprocessed(inputs, backbone))
+    found = model(image.astype(np.float32) / 255)
+    prepare = segmentation_models().get_preprocessing(backbone)
+    expected = prepare(image.astype(np.float32))  # it changes what it is given
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_mean_and_std_are_taken_off_and_saved_with_the_network(tmp_path):
+    config = dataclasses.replace(SMALL, mean=(0.5, 0.25, 0.0), std=(0.5, 2.0, 1.0))
+    plain, model = build_model(SMALL), build_model(config)
+    images = tf.random.stateless_uniform((1, 32, 64, 3), (1, 2))
+    moved = (images - [0.5, 0.25, 0.0]) / [0.5, 2.0, 1.0]
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    for name, values in plain(moved, training=False).items():
+        for each in (model, again):
+            found = each(images, training=False)[name]
+            np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": (0.5,)}, "must have a number for each channel"),
+        ({"mean": (0.5,), "std": (0.0,)}, "Each of model.std must be a number in"),
+        ({"preprocessing": "imagenet"}, "model.preprocessing must be one of backbone, none"),
+        ({"architecture": "Compact", "encoder_weights": "imagenet"}, "Compact has one of its own"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_the_configuration(options, message):
+    with pytest.raises(InputError, match=message):
+        ModelConfig(**{"architecture": "Unet", "channels": 1, **options})

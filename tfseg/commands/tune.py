@@ -1,0 +1,51 @@
+"""Chooses the decoding thresholds of a trained network on the split val, never on test.
+
+RUN_DIR gets thresholds.yaml, which predict, evaluate and export use from then on; without that file
+they use the thresholds of config.yaml. The network sees every image once, and its head's options
+are then chosen one after the other, as long as the figure gets better.
+
+Example: tfseg tune runs/first nuclei --metric pq
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from tfseg.commands.options import Parser, add_json
+from tfseg.commands.output import print_json, print_table
+from tfseg.commands.progress import progress
+
+
+def add_options(parser: Parser) -> None:
+    """Declares what `run` takes."""
+    add = parser.add_argument
+    add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
+    add("dataset", metavar="DATA", type=Path, help="data set made by convert, with a split val")
+    add("--metric", choices=("ap50", "pq"), default="ap50", help="figure to make largest")
+    add("--checkpoint", choices=("best", "last"), default="best", help="weights to use")
+    add_json(parser)
+
+
+def run(*, run_dir: Path, dataset: Path, metric: str, checkpoint: str, json: bool) -> int:
+    """Chooses, and prints what was chosen."""
+    from tfseg.data.store import Dataset
+    from tfseg.evaluation.tune import tune
+    from tfseg.inference.thresholds import THRESHOLDS
+
+    opened = Dataset.open(dataset)
+    with progress("tune") as report:
+        tuning = tune(
+            run_dir, opened, metric=metric, checkpoint_name=checkpoint, on_progress=report
+        )
+    path = run_dir / THRESHOLDS
+    if json:
+        print_json({"run_dir": run_dir, "thresholds": path, **dataclasses.asdict(tuning)})
+        return 0
+    print_table(
+        [("option", "before", "chosen")]
+        + [(name, tuning.start[name], value) for name, value in tuning.chosen.items()]
+        + [(f"{metric} on val", tuning.before, tuning.after)]
+    )
+    print(f"thresholds: {path}")
+    return 0

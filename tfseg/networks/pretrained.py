@@ -1,0 +1,105 @@
+"""Encoders that were trained before: where their weights lie, and the pixel values they expect."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+
+from tfseg import checks
+from tfseg.networks.mended import replaced
+
+NONE, IMAGENET = "none", "imagenet"
+CHANNELS = 3  # of what all of these encoders were trained on
+
+# Of ImageNet, in [0, 1] and in [0, 255]. Source: `preprocess_input` of keras_applications, modes
+# torch and caffe, which segmentation-models takes.
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_BGR_MEAN = (103.939, 116.779, 123.68)
+_FROM_MINUS_ONE = ("inceptionv3", "inceptionresnetv2", "mobilenet")
+_RAW = ("resnet", "resnext", "seresnet18", "seresnet34")  # these begin with a normalisation
+
+
+@contextlib.contextmanager
+def weights_found(where: str) -> Iterator[str | None]:
+    """Yields what a builder of segmentation-models is given as `encoder_weights`.
+
+    Args:
+        where: "none"; "imagenet": the package's own files, which lie in Keras's cache or are
+            downloaded; or the path of such a file, or of a folder of them.
+
+    Raises:
+        InputError: a file is missing, cannot be fetched or is of another encoder; says which one
+            is to be put where.
+    """
+    path = Path(where).expanduser()
+    if where in (NONE, IMAGENET):
+        folder = None if where == IMAGENET else path
+    elif not path.exists():
+        raise checks.InputError(
+            f"model.encoder_weights must be none, imagenet, a file or a folder of files; "
+            f"{where} does not exist."
+        )
+    else:
+        folder = path if path.is_dir() else None
+    value = {NONE: None, IMAGENET: IMAGENET}.get(where, IMAGENET if folder else str(path))
+    with replaced(keras.utils, "get_file", _finder(folder, keras.utils.get_file)):
+        try:
+            yield value
+        except (OSError, ValueError) as error:
+            if isinstance(error, checks.InputError) or value is None:
+                raise
+            reason = " ".join(str(error).split())[:200]
+            raise checks.InputError(
+                f"model.encoder_weights: the file from {where} does not fit the encoder "
+                f"({reason}). Give the file of model.backbone, without its top."
+            ) from error
+
+
+def _finder(folder: Path | None, fetch: Callable[..., str]) -> Callable[..., str]:
+    """Returns what stands in for `keras.utils.get_file`.
+
+    Keras deletes a file in its cache whose checksum is not the one it knows; this leaves it alone.
+    """
+
+    def get_file(name: str, origin: str, **options: object) -> str:
+        home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+        path = (folder or home / "models") / name
+        if path.is_file():
+            return str(path)
+        reason = "it is not there"
+        if folder is None:
+            try:
+                return fetch(name, origin, **options)
+            except Exception as error:  # Keras raises no other kind where there is no network
+                reason = f"it is not there and cannot be fetched: {error}"
+        raise checks.InputError(
+            f"model.encoder_weights needs {path}: {reason}. Put the file there by hand, from "
+            f"{origin}"
+        )
+
+    return get_file
+
+
+def preprocessed(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
+    """Brings images `[B, H, W, 3]` from [0, 1] to the values that a backbone was trained with."""
+    if backbone.startswith(_RAW) and "seresnext" not in backbone:
+        return keras.layers.Rescaling(255.0, name="preprocess")(images)
+    if backbone.startswith(_FROM_MINUS_ONE):
+        return keras.layers.Rescaling(2.0, offset=-1.0, name="preprocess")(images)
+    if backbone.startswith("vgg"):
+        offset = [-value for value in _BGR_MEAN]
+        flipped = keras.ops.flip(images, axis=-1)
+        return keras.layers.Rescaling(255.0, offset=offset, name="preprocess")(flipped)
+    return standardized(images, _MEAN, _STD)
+
+
+def standardized(
+    images: keras.KerasTensor, mean: tuple[float, ...], std: tuple[float, ...]
+) -> keras.KerasTensor:
+    """Returns (images - mean) / std, a number for each channel."""
+    offset = [-m / s for m, s in zip(mean, std, strict=True)]
+    return keras.layers.Rescaling([1.0 / s for s in std], offset=offset, name="preprocess")(images)
