@@ -107,6 +107,18 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.2)
 
 
+def test_several_data_sets_are_trained_on_in_the_shares_asked_for(tfseg, dataset, small, tmp_path):
+    mixed = ("--data.weights=[2,1]", "--data.cache=memory", *small, "--train.steps=2")
+    result = tfseg("train", dataset, dataset, tmp_path / "run", "--json", *mixed)
+    assert result.code == 0, result.err
+    # 12 images of 64 x 80 pixels, one byte and four of ids each
+    assert "decoded images are kept: about 0.307 MB (memory)" in result.err
+    assert result.json["steps"] == 2
+    refused = tfseg("train", dataset, tmp_path / "other", *mixed)
+    assert refused.code == 2
+    assert "data.weights are for several data sets" in refused.err
+
+
 def test_bench_says_how_fast_each_stage_is_and_which_one_binds(tfseg, dataset, small):
     options = ("--batches=1", "--repeats=2", "--input_only", *small)
     result = tfseg("bench", dataset, "--json", *options)

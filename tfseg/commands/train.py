@@ -1,7 +1,10 @@
-"""Trains a network on a data set, on every visible GPU or the CPU.
+"""Trains a network on one data set or on several, on every visible GPU or the CPU.
 
 RUN_DIR gets config.yaml (all values used), history.csv with its picture history.png, and the
 checkpoints best and last. Ctrl-C and SIGTERM leave a checkpoint, from which --resume goes on.
+
+Of several data sets, which must have the same classes, --data.weights says how many samples come
+from each.
 
 Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
 """
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tfseg.commands.options import Parser, add_json, add_run_config
-from tfseg.commands.output import print_json, print_table
+from tfseg.commands.output import note, print_json, print_table
 from tfseg.commands.progress import Report, progress
 from tfseg.config import RunConfig
 
@@ -21,14 +24,14 @@ from tfseg.config import RunConfig
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
-    add("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by convert")
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, made here")
     add("--resume", action="store_true", help="go on from the last checkpoint in RUN_DIR")
     add_json(parser)
     add_run_config(parser)
 
 
-def run(*, dataset: Path, run_dir: Path, resume: bool, json: bool, config: RunConfig) -> int:
+def run(*, dataset: list[Path], run_dir: Path, resume: bool, json: bool, config: RunConfig) -> int:
     """Trains, and prints the summary."""
     summary = fit(config, dataset, run_dir, resume=resume)
     if json:
@@ -39,17 +42,21 @@ def run(*, dataset: Path, run_dir: Path, resume: bool, json: bool, config: RunCo
     return 0
 
 
-def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dict[str, Any]:
+def fit(config: RunConfig, dataset: list[Path], run_dir: Path, *, resume: bool) -> dict[str, Any]:
     """Trains with a progress bar; returns the summary as a dict.
 
     Raises:
         KeyboardInterrupt: with the command that goes on.
     """
+    from tfseg.data import cache
+    from tfseg.data.mixture import Mixture
     from tfseg.data.store import Dataset
     from tfseg.evaluation.curves import draw_history
     from tfseg.training.trainer import CHECKPOINTS, CONFIG, HISTORY, Trainer
 
-    opened = Dataset.open(dataset)
+    opened = Mixture.of([Dataset.open(each) for each in dataset])
+    if config.data.cache != "none":
+        note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
     try:
         with progress("train") as report:
@@ -58,7 +65,8 @@ def fit(config: RunConfig, dataset: Path, run_dir: Path, *, resume: bool) -> dic
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
             raise kind("interrupted before the first checkpoint") from None
-        command = f"tfseg train {dataset} {run_dir} --resume --config {run_dir / CONFIG}"
+        places = " ".join(map(str, (*dataset, run_dir)))
+        command = f"tfseg train {places} --resume --config {run_dir / CONFIG}"
         raise kind(f"interrupted; go on with: {command}") from None
     draw_history(run_dir / HISTORY, run_dir / "history.png")
     return dataclasses.asdict(summary)

@@ -14,6 +14,7 @@ from tfseg import checks, random
 from tfseg.augment import IGNORE, Chain, Sampling, Transform
 from tfseg.config import RunConfig
 from tfseg.data import crops, reading
+from tfseg.data.order import places
 from tfseg.data.stages import training_stages
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
@@ -55,8 +56,8 @@ def training_batches(
             "data.copy_paste takes instances from the whole batch, of which each host has a part; "
             f"got {config.data.copy_paste:g} with {num_hosts} hosts. Set it to 0."
         )
-    batch_size, count = config.train.batch_size, dataset.split("train").num_images
-    stream = reading.positions(count, seed=random.root(config.seed), first=first_step * batch_size)
+    batch_size = config.train.batch_size
+    stream = places(dataset, config, first=first_step * batch_size)
     stream = reading.host_part(stream, batch_size=batch_size, host=host, num_hosts=num_hosts)
     for stage in training_stages(dataset, config, head, num_hosts=num_hosts).values():
         stream = stage(stream)

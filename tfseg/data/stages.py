@@ -14,7 +14,7 @@ from tfseg import random
 from tfseg.augment import Chain, CopyPaste, Transform, from_spec
 from tfseg.augment.sizes import CenterCrop
 from tfseg.config import RunConfig
-from tfseg.data import crops
+from tfseg.data import cache, crops
 from tfseg.data.index import Index
 from tfseg.data.reading import read_at
 from tfseg.data.records import decode
@@ -33,8 +33,9 @@ def training_stages(
 ) -> dict[str, Stage]:
     """Returns the stages of training by their names, in their order.
 
-    Places {"epoch", "index"} become records by "read", samples by "decode", what `preparation` says
-    by "crop" and "augment", batches by "batch" and what is learnt by "targets".
+    Places {"epoch", "index"} become records by "read", samples by "decode", what `sample_functions`
+    says by "crop" and "augment", batches by "batch" and what is learnt by "targets". With a cache,
+    "cache" does what "read" and "decode" do without one.
     """
     of_sample = sample_functions(dataset, config)
     read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
@@ -50,9 +51,11 @@ def training_stages(
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label
 
-    return {
-        "read": _each(read),
-        "decode": _each(of_sample["decode"]),
+    loading = {"read": _each(read), "decode": _each(of_sample["decode"])}
+    if config.data.cache != "none":
+        kept = cache.make(dataset, config.data.cache)
+        loading = {"cache": cache.through(kept, lambda place: of_sample["decode"](read(place)))}
+    return loading | {
         "crop": _each(of_sample["crop"]),
         "augment": _each(augment),
         "batch": lambda samples: samples.batch(size, drop_remainder=True),
@@ -83,6 +86,7 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
             sample["label"],
             size,
             foreground_share=config.data.foreground_share,
+            instance_share=config.data.instance_share,
             seed=random.for_name(own, "crop"),
         )
         # The range is that of the whole image, and only the crop is brought to it.

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks, random
+from tfseg import checks
 from tfseg.config import RunConfig
-from tfseg.data import pipeline, reading
+from tfseg.data import pipeline
+from tfseg.data.order import places
 from tfseg.data.stages import Stage, training_stages
 from tfseg.data.store import Dataset
 from tfseg.heads import make_head
@@ -112,11 +113,8 @@ def bench(
     checks.whole("repeats", repeats, low=1)
     session = None if input_only else Session(config, dataset)
     head = make_head(config.model.head) if session is None else session.head
-    places = reading.positions(
-        dataset.split("train").num_images, seed=random.root(config.seed), first=0
-    )
     stages = training_stages(dataset, config, head)
-    work = _input_work(places, stages, config.train.batch_size)
+    work = _input_work(places(dataset, config, first=0), stages, config.train.batch_size)
     if session:
         work |= _device_work(session)
     speeds = _speeds(work, batches, repeats, config.train.batch_size)
@@ -142,11 +140,11 @@ def binding_stage(stages: tuple[StageSpeed, ...]) -> str:
 
 
 def _input_work(
-    places: tf.data.Dataset, stages: Mapping[str, Stage], size: int
+    before: tf.data.Dataset, stages: Mapping[str, Stage], size: int
 ) -> dict[tuple[str, str], Batches]:
     """Returns what is timed of the stages of the pipeline."""
     work: dict[tuple[str, str], Batches] = {}
-    before, batched = places, False
+    batched = False
     for name, stage in stages.items():
         held = before.take(_HELD if batched else _HELD * size).cache().repeat()
         batched = batched or name == "batch"

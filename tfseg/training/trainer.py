@@ -27,13 +27,14 @@ CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
 NONFINITE = "nonfinite.csv"
 # What may differ when a run goes on; the rest decides which batches come and what they teach.
 _FREE_ON_RESUME = (
-    "steps",
-    "log_every",
-    "checkpoint_every",
-    "devices",
-    "keep",
-    "patience",
-    "on_nonfinite",
+    "data.cache",
+    "train.steps",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.devices",
+    "train.keep",
+    "train.patience",
+    "train.on_nonfinite",
 )
 
 
@@ -279,8 +280,11 @@ class _Clock:
 def _check_same_run(own: RunConfig, path: Path) -> None:
     """Refuses to go on with other values than the run began with."""
     own_values, values = config.flat(own), config.flat(config.read(path))
-    free = {f"train.{name}" for name in _FREE_ON_RESUME}
-    other = [name for name in own_values if name not in free and own_values[name] != values[name]]
+    other = [
+        name
+        for name in own_values
+        if name not in _FREE_ON_RESUME and own_values[name] != values[name]
+    ]
     if other:
         name = other[0]
         raise checks.InputError(
