@@ -22,7 +22,7 @@ from .data.pipeline import augmented, training_batches, validation_batches
 from .data.replay import Replay, replay
 from .data.samples import convert_samples
 from .data.store import Dataset
-from .evaluation.bench import StageSpeed, bench
+from .evaluation.bench import BenchReport, Speed, StageSpeed, bench
 from .evaluation.curves import plot_curves
 from .evaluation.evaluate import evaluate
 from .evaluation.plots import plot_instances
@@ -43,6 +43,7 @@ from .training.trainer import Trainer, TrainingSummary
 __version__: str
 
 __all__ = [
+    "BenchReport",
     "Cleanup",
     "DataConfig",
     "Dataset",
@@ -57,6 +58,7 @@ __all__ = [
     "Report",
     "RunConfig",
     "Segmenter",
+    "Speed",
     "StageSpeed",
     "TrainConfig",
     "Trainer",

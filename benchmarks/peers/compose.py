@@ -11,6 +11,7 @@ import importlib.metadata
 import inspect
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import albumentations
@@ -29,14 +30,18 @@ SAME = {
 
 def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Step:
     """Returns the work: one call for one image and its ids."""
-    size = min(inputs["label"].shape)
-    compose = albumentations.Compose([_transform(entry, size) for entry in policy], seed=0)
+    compose = composed(policy, min(inputs["label"].shape))
 
     def step() -> tuple[Any, Any]:
         moved = compose(image=inputs["image"], mask=inputs["label"])
         return moved["image"], moved["mask"]
 
     return step
+
+
+def composed(policy: list[dict[str, Any]], size: int) -> albumentations.Compose:
+    """Returns the transforms of a policy for images of `size`, pixels."""
+    return albumentations.Compose([_transform(entry, size) for entry in policy], seed=0)
 
 
 def _transform(entry: dict[str, Any], size: int) -> albumentations.BasicTransform:
@@ -65,7 +70,8 @@ def _spline(alpha: float, sigma: float, size: int) -> dict[str, Any]:
     return {"control_grid_shape": (control, control), "displacement_range": (share, share)}
 
 
-if __name__ == "__main__":
+def serve(build: Callable[..., protocol.Step]) -> None:
+    """Answers what is asked of this library, with one thread of OpenCV for each of its callers."""
     warnings.simplefilter("ignore")  # ShiftScaleRotate advises to use Affine instead
     cv2.setNumThreads(1)
     name = "albumentationsx" if IS_X else "albumentations"
@@ -79,3 +85,7 @@ if __name__ == "__main__":
             "opencv_simd": cv2.getCPUFeaturesLine(),
         },
     )
+
+
+if __name__ == "__main__":
+    serve(build)

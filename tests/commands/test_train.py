@@ -130,16 +130,32 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.2)
 
 
-def test_bench_prints_a_row_for_every_stage(tfseg, dataset, small):
-    result = tfseg("bench", dataset, "--batches=1", "--json", *small)
+def test_several_data_sets_are_trained_on_in_the_shares_asked_for(tfseg, dataset, small, tmp_path):
+    mixed = ("--data.weights=[2,1]", "--data.cache=memory", *small, "--train.steps=2")
+    result = tfseg("train", dataset, dataset, tmp_path / "run", "--json", *mixed)
+    assert result.code == 0, result.err
+    # 12 images of 64 x 80 pixels, one byte and four of ids each
+    assert "decoded images are kept: about 0.307 MB (memory)" in result.err
+    assert result.json["steps"] == 2
+    refused = tfseg("train", dataset, tmp_path / "other", *mixed)
+    assert refused.code == 2
+    assert "data.weights are for several data sets" in refused.err
+
+
+def test_bench_says_how_fast_each_stage_is_and_which_one_binds(tfseg, dataset, small):
+    options = ("--batches=1", "--repeats=2", "--input_only", *small)
+    result = tfseg("bench", dataset, "--json", *options)
     assert result.code == 0
-    stages = result.json["stages"]
-    assert len(stages) >= 3
-    assert all(row["images_per_second"] > 0 for row in stages)
-    for row in stages:
-        product = row["images_per_second"] * row["milliseconds_per_image"]
-        assert product == pytest.approx(1000, rel=0.01)
+    names = [row["stage"] for row in result.json["stages"]]
+    assert names == ["read", "decode", "crop", "augment", "batch", "targets"]
+    for row in result.json["stages"]:
+        for speed in (row["alone"], row["cumulative"]):
+            assert 0 < speed["low"] <= speed["median"] <= speed["high"]
+    assert result.json["binding"] in names
+    assert "--" in result.json["remedy"]
     assert result.json["config"]["data"]["crop_size"] == 64
+    table = tfseg("bench", dataset, *options).out.splitlines()
+    assert [line.split()[0] for line in table] == ["stage", *names, "binding:"]
 
 
 def test_export_writes_a_model_that_finds_what_predict_finds(tfseg, run_dir, files, tmp_path):

@@ -78,3 +78,13 @@ def test_the_own_transforms_work_in_a_chain_as_they_stand(monkeypatch):
     monkeypatch.setitem(augment.TRANSFORMS, "Solarize", names["Solarize"])
     assert augment.from_spec([{"name": "Solarize", "p": 1.0}]) == [names["Solarize"](p=1.0)]
     assert names["chain"](example, seed)["image"].shape == (16, 16, 3)
+
+
+def test_the_script_of_the_pipeline_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "pipeline.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(script, "pipeline.md", "exec"), {})
+    first, second, *weights = capsys.readouterr().out.splitlines()
+    assert first == second == "(4, 64, 64, 1) (4, 64, 64)"
+    assert weights == ["[1. 1. 1. 1.]"] * 3  # 12 images in test

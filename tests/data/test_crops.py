@@ -13,13 +13,17 @@ from tfseg.augment import IGNORE
 from tfseg.data import crops
 
 
-def corners(label: np.ndarray, size: int, share: float, *, count: int = 200) -> np.ndarray:
+def corners(
+    label: np.ndarray, size: int, share: float, *, count: int = 200, centred: float = 0.0
+) -> np.ndarray:
     """Draws `count` corners, `[count, 2]`."""
 
     @tf.function
     def draw(index: tf.Tensor) -> tf.Tensor:
         seed = random.fold_in(random.root(5), index)
-        return crops.draw(tf.constant(label), size, foreground_share=share, seed=seed)
+        return crops.draw(
+            tf.constant(label), size, foreground_share=share, seed=seed, instance_share=centred
+        )
 
     return np.stack([draw(tf.constant(index)).numpy() for index in range(count)])
 
@@ -100,3 +104,29 @@ def test_a_crop_is_cut_from_the_mirrored_image_and_from_ids_with_nothing_around(
     ids = np.pad(label, around, constant_values=IGNORE)
     np.testing.assert_array_equal(window["image"], mirrored[place])
     np.testing.assert_array_equal(window["label"], ids[place])
+
+
+def test_a_crop_has_an_instance_in_its_middle_and_small_ones_as_often_as_large_ones():
+    label = np.zeros((100, 120), np.int32)
+    label[20:60, 20:70] = 5  # centre 39.5, 44.5 -> 39, 44
+    label[70:73, 90:92] = 9  # centre 71, 90.5 -> 71, 90
+    label[0:2, 0:2] = 2  # in the corner, where the crop must stay inside
+    drawn = corners(label, 32, 0.5, count=300, centred=1.0)
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert found.tolist() == [[0, 0], [23, 28], [55, 74]]
+    assert counts.min() > 70
+
+
+def test_the_other_crops_are_those_without_instances_in_the_middle():
+    label = np.zeros((100, 120), np.int32)
+    label[70:73, 90:92] = 9
+    plain = corners(label, 32, 0.5, count=300)
+    mixed = corners(label, 32, 0.5, count=300, centred=0.3)
+    changed = (plain != mixed).any(axis=1)
+    assert 60 < changed.sum() < 120
+    assert (mixed[changed] == [55, 74]).all()
+    empty = np.zeros_like(label)
+    np.testing.assert_array_equal(
+        corners(empty, 32, 0.5, count=50, centred=1.0),
+        corners(empty, 32, 0.5, count=50),
+    )

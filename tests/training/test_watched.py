@@ -188,7 +188,7 @@ def test_the_record_has_configuration_data_versions_command_and_every_start(
 ):
     content = json.loads((run / "run.json").read_text(encoding="utf-8"))
     assert configs.from_dict(content["config"]) == configs.read(run / "config.yaml")
-    assert content["data"]["sha256"] == run_record.checksum(dataset)
+    assert [part["sha256"] for part in content["data"]] == [run_record.checksum(dataset)]
     (start,) = content["starts"]
     assert start["first_step"] == 0
     assert start["versions"]["tensorflow"] == tf.__version__

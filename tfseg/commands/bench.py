@@ -1,40 +1,55 @@
-"""Measures how many images a second each stage handles: reading, augmenting, training, predicting.
+"""Measures how many images a second each stage handles, and names the one that holds up the others.
 
-Each stage is timed by itself after a warm-up, on the split train, with the values of a run; "train"
-is input and step together. Nothing is written.
+Each stage is timed alone, its input in memory, and together with all before it ("so far"), on the
+split train with the values of a run: the median of the repeats, and their quartiles. Nothing is
+written.
 
 Example: tfseg bench nuclei --train.batch_size 16 --data.crop_size 256
 """
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfseg.commands.options import Parser, add_json, add_run_config
 from tfseg.commands.output import print_json, print_table
 from tfseg.config import RunConfig, to_dict
+
+if TYPE_CHECKING:
+    from tfseg.evaluation.bench import Speed
 
 
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
-    add("--batches", type=int, default=20, help="batches timed in each stage, after a warm-up")
+    add("--batches", type=int, default=5, help="batches of a repeat, after a warm-up")
+    add("--repeats", type=int, default=5, help="of every measurement")
+    add("--input_only", action="store_true", help="leave out the network: copy, step and predict")
     add_json(parser)
     add_run_config(parser)
 
 
-def run(*, dataset: Path, batches: int, json: bool, config: RunConfig) -> int:
+def run(
+    *, dataset: Path, batches: int, repeats: int, input_only: bool, json: bool, config: RunConfig
+) -> int:
     """Times the stages and prints a row for each."""
     from tfseg.data.store import Dataset
     from tfseg.evaluation.bench import bench
 
-    header = ("stage", "images_per_second", "milliseconds_per_image")
-    speeds = bench(Dataset.open(dataset), config, batches=batches)
-    rows = [tuple(getattr(speed, name) for name in header) for speed in speeds]
+    report = bench(
+        Dataset.open(dataset), config, batches=batches, repeats=repeats, input_only=input_only
+    )
     if json:
-        stages = [dict(zip(header, row, strict=True)) for row in rows]
-        print_json({"dataset": dataset, "stages": stages, "config": to_dict(config)})
-    else:
-        print_table([("stage", "images/s", "ms/image"), *rows])
+        print_json({"dataset": dataset, **dataclasses.asdict(report), "config": to_dict(config)})
+        return 0
+    rows = [(each.stage, *_cells(each.alone), *_cells(each.cumulative)) for each in report.stages]
+    print_table([("stage", "images/s alone", "quartiles", "so far", "quartiles"), *rows])
+    print(f"binding: {report.binding}; to make it faster, {report.remedy}")
     return 0
+
+
+def _cells(speed: Speed | None) -> tuple[object, object]:
+    return (speed.median, f"{speed.low:.1f} to {speed.high:.1f}") if speed else ("", "")

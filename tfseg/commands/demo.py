@@ -92,7 +92,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
 
     with progress("convert") as report:
         dataset = convert(sample.path(), out / "data", class_name="nucleus", on_progress=report)
-    train.fit(config, dataset.path, out / "run", resume=False)
+    train.fit(config, [dataset.path], out / "run", resume=False)
     segmenter = load(out / "run")
     page = Report()
     evaluation = evaluate(segmenter, dataset, "test", report=page)

@@ -1,9 +1,12 @@
-"""Trains a network on a data set, on every visible GPU or the CPU, of one host or of several.
+"""Trains a network on one data set or on several, on every visible GPU or the CPU, on any hosts.
 
 RUN_DIR gets config.yaml (all values used), run.json (these, versions, data and command),
 history.csv with its picture curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM leave
 a checkpoint, from which --resume goes on. --dry_run and --overfit write nothing.
 Several hosts: the same command on each of them, with TF_CONFIG or by srun.
+
+Of several data sets, which must have the same classes, --data.weights says how many samples come
+from each.
 
 Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
 """
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tfseg import checks
 from tfseg import config as configs
 from tfseg.commands.options import Parser, add_json, add_run_config
-from tfseg.commands.output import print_json, print_table
+from tfseg.commands.output import note, print_json, print_table
 from tfseg.commands.progress import Report, progress
 from tfseg.config import RunConfig
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
-    add("dataset", metavar="DATA", type=Path, help="data set made by convert")
+    add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by convert")
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, made here")
     add("--resume", action="store_true", help="go on from the last checkpoint in RUN_DIR")
     add(
@@ -74,7 +77,7 @@ def uses_tensorflow(values: dict[str, Any]) -> bool:
 
 def run(
     *,
-    dataset: Path,
+    dataset: list[Path],
     run_dir: Path,
     resume: bool,
     launch: int,
@@ -88,7 +91,9 @@ def run(
     checks.whole("--launch", launch, low=1, high=64)
     if launch > 1:
         flags = {"--resume": resume, "--dry_run": dry_run, "--overfit": overfit, "--json": json}
-        return _launched(config, [str(dataset), str(run_dir), *_flags(flags, watched)], launch)
+        return _launched(
+            config, [*map(str, dataset), str(run_dir), *_flags(flags, watched)], launch
+        )
     if dry_run or overfit:
         summary = _tried(config, dataset, overfit=overfit)
     else:
@@ -126,7 +131,7 @@ def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
 
 def fit(
     config: RunConfig,
-    dataset: Path,
+    dataset: list[Path],
     run_dir: Path,
     *,
     resume: bool,
@@ -140,11 +145,15 @@ def fit(
     Raises:
         KeyboardInterrupt: with the command that goes on.
     """
+    from tfseg.data import cache
+    from tfseg.data.mixture import Mixture
     from tfseg.data.store import Dataset
     from tfseg.training.callbacks import Curves
     from tfseg.training.trainer import CHECKPOINTS, CONFIG, HISTORY, Trainer
 
-    opened = Dataset.open(dataset)
+    opened = Mixture.of([Dataset.open(each) for each in dataset])
+    if config.data.cache != "none":
+        note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
     curves = Curves(run_dir / HISTORY, run_dir / "curves.png")
     try:
@@ -159,7 +168,8 @@ def fit(
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
             raise kind("interrupted before the first checkpoint") from None
-        command = f"tfseg train {dataset} {run_dir} --resume --config {run_dir / CONFIG}"
+        places = " ".join(map(str, (*dataset, run_dir)))
+        command = f"tfseg train {places} --resume --config {run_dir / CONFIG}"
         raise kind(f"interrupted; go on with: {command}") from None
     if not trainer.is_chief:
         return {}
@@ -181,13 +191,14 @@ def _callbacks(
     return own
 
 
-def _tried(config: RunConfig, dataset: Path, *, overfit: bool) -> dict[str, Any]:
+def _tried(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
+    from tfseg.data.mixture import Mixture
     from tfseg.data.store import Dataset
     from tfseg.training import trial
     from tfseg.training.dry_run import dry_run
     from tfseg.training.session import Session
 
-    opened = Dataset.open(dataset)
+    opened = Mixture.of([Dataset.open(each) for each in dataset])
     if not overfit:
         return dataclasses.asdict(dry_run(config, opened))
     first, last = trial.overfit(Session(config, opened))

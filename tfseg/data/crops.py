@@ -16,11 +16,20 @@ def middle(label: tf.Tensor, size: int) -> tf.Tensor:
     return _room(label, size) // 2
 
 
-def draw(label: tf.Tensor, size: int, *, foreground_share: float, seed: tf.Tensor) -> tf.Tensor:
+def draw(
+    label: tf.Tensor,
+    size: int,
+    *,
+    foreground_share: float,
+    seed: tf.Tensor,
+    instance_share: float = 0.0,
+) -> tf.Tensor:
     """Draws the upper left corner `[2]` int32 of a crop that lies inside `label` `[H, W]`.
 
-    With the chance `foreground_share` the crop holds a pixel of an instance: any one, at any place
-    of the crop. Otherwise, and where there is no instance, it is any crop.
+    With the chance `instance_share` an instance is in the middle of the crop, as far as the border
+    of the image allows, and each is as likely as another. Otherwise, with the chance
+    `foreground_share`, the crop holds a pixel of an instance: any one, at any place of the crop.
+    Otherwise, and where there is no instance, it is any crop.
     """
     room = _room(label, size)
     objects = tf.cast(tf.where(label > 0), tf.int32)
@@ -30,11 +39,33 @@ def draw(label: tf.Tensor, size: int, *, foreground_share: float, seed: tf.Tenso
     pixel = tf.gather(tf.pad(objects, [[0, 1], [0, 0]]), chosen)
     place = _pair(random.for_name(seed, "place"), tf.fill([2], size))
     aimed = random.uniform(random.for_name(seed, "aimed"), 0.0, 1.0) < foreground_share
-    return tf.where(
+    corner = tf.where(
         aimed & (count > 0),
         tf.clip_by_value(pixel - place, 0, room),
         _pair(random.for_name(seed, "corner"), room + 1),
     )
+    if not instance_share:
+        return corner
+    centred = random.uniform(random.for_name(seed, "centred"), 0.0, 1.0) < instance_share
+    centre = _any_centre(label, objects, seed=random.for_name(seed, "instance"))
+    in_middle = tf.clip_by_value(centre - size // 2, 0, room)
+    return tf.where(centred & (count > 0), in_middle, corner)
+
+
+def _any_centre(label: tf.Tensor, objects: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
+    """Returns the mean place `[2]` int32 of the pixels of one of the instances.
+
+    Args:
+        label: `[H, W]` int32.
+        objects: `[N, 2]` int32, the places of all pixels of instances.
+        seed: `[2]` int32.
+    """
+    ids = tf.gather_nd(label, objects)
+    known, _ = tf.unique(ids)
+    chosen = random.integer(seed, 0, tf.maximum(tf.size(known), 1))
+    own = tf.boolean_mask(objects, ids == tf.gather(tf.pad(known, [[0, 1]]), chosen))
+    total = tf.reduce_sum(own, axis=0)
+    return total // tf.maximum(tf.shape(own)[0], 1)
 
 
 def cut(sample: Example, corner: tf.Tensor, size: int, *, margin: int) -> Example:

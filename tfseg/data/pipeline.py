@@ -1,4 +1,4 @@
-"""From stored records to batches: stages that take a dataset and return a dataset.
+"""From stored records to batches, as ordinary datasets of tf.data (see `stages`).
 
 The stream of samples is endless and a pure function of the seed (see `reading`). A batch is cut
 from it without regard to epochs, so a position is one number, and training resumes at any step.
@@ -6,29 +6,27 @@ from it without regard to epochs, so a position is one number, and training resu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment import IGNORE, Chain, CopyPaste, Sampling, Transform, from_spec
-from tfseg.augment.sizes import CenterCrop
+from tfseg.augment import IGNORE, Chain, Sampling, Transform
 from tfseg.config import RunConfig
 from tfseg.data import crops, reading
-from tfseg.data.index import Index
+from tfseg.data.order import places
+from tfseg.data.stages import training_stages, with_classes
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
-from tfseg.kernels import class_ids, normalize
+from tfseg.kernels import normalize
 
 Example = dict[str, tf.Tensor]
-_MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyond the crop
 
 
 def training_batches(
     dataset: Dataset,
     config: RunConfig,
-    head: Head,
+    head: Head | None = None,
     *,
     first_step: int = 0,
     every: int = 1,
@@ -40,15 +38,15 @@ def training_batches(
     Args:
         dataset: its `train` split is used.
         config: seed, crop size, batch size and transforms.
-        head: makes the targets, after augmentation; that of `config.model`.
+        head: makes the targets, after augmentation; None leaves the ids themselves.
         first_step: the step whose batch comes first.
         every: leaves out the batches between those of every so many steps.
         host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
         num_hosts: that train together.
 
     Returns:
-        images `[B, S, S, C]` float32 in [0, 1] and the head's targets, S the crop size, B the
-        share of this host in the batch.
+        images `[B, S, S, C]` float32 in [0, 1] and the head's targets, or ids `[B, S, S]` int32
+        (0 = background, -1 = ignored); S the crop size, B the share of this host in the batch.
 
     Raises:
         InputError: no such split, a broken shard, or a batch that the hosts cannot share. A record
@@ -60,78 +58,20 @@ def training_batches(
             "data.copy_paste takes instances from the whole batch, of which each host has a part; "
             f"got {config.data.copy_paste:g} with {num_hosts} hosts. Set it to 0."
         )
-    batch_size, prepare = config.train.batch_size, preparation(dataset, config)
-    count = dataset.split("train").num_images
-    places = reading.positions(count, seed=random.root(config.seed), first=first_step * batch_size)
+    batch_size = config.train.batch_size
+    stream = places(dataset, config, first=first_step * batch_size)
     if every > 1:
-        places = places.batch(batch_size).shard(every, 0).unbatch()
-    places = reading.host_part(places, batch_size=batch_size, host=host, num_hosts=num_hosts)
-    read = reading.read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
-
-    @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
-    def view(example: Example) -> tuple[Example, tf.Tensor]:
-        seen, drawn = prepare(example)
-        return seen, drawn["seed"]
-
-    def finish(batch: Example, seeds: tf.Tensor) -> tuple[tf.Tensor, Example]:
-        if config.data.copy_paste:
-            num_classes = max(1, len(config.model.class_names))
-            paste = CopyPaste(p=config.data.copy_paste, num_classes=num_classes)
-            batch = paste(batch, seeds)
-        return batch["image"], head.targets(batch["label"])
-
-    return (
-        places.map(read, tf.data.AUTOTUNE)
-        .map(view, tf.data.AUTOTUNE)
-        .batch(batch_size // num_hosts, drop_remainder=True)
-        .map(finish, tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
-
-
-def preparation(
-    dataset: Dataset, config: RunConfig
-) -> Callable[[Example], tuple[Example, dict[str, Any]]]:
-    """Returns the function that makes of {"epoch", "record"} what training sees of a sample.
-
-    It returns image `[S, S, C]` and label `[S, S]`, and beside them what was drawn: the `seed` of
-    the sample, the `corner` of the crop, as `crops.draw` gives it, and `params`, as `Chain.sample`
-    gives them.
-    """
-    size, seed = config.data.crop_size, random.root(config.seed)
-    num_classes = len(config.model.class_names)
-    chain, margin = ending_in_crop(from_spec(config.augment), size)
-
-    def prepare(example: Example) -> tuple[Example, dict[str, Any]]:
-        sample = _with_classes(dataset.decode(example["record"]), num_classes)
-        own = random.for_sample(seed, epoch=example["epoch"], sample_id=sample["id"])
-        corner = crops.draw(
-            sample["label"],
-            size,
-            foreground_share=config.data.foreground_share,
-            seed=random.for_name(own, "crop"),
-        )
-        params = chain.sample(own)
-        window = crops.cut(normalized(sample), corner, size, margin=margin)
-        drawn = {"seed": own, "corner": corner, "params": params}
-        return chain.apply(window, params), drawn
-
-    return prepare
-
-
-def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, int]:
-    """Returns `transforms` with the crop that ends them, and the margin that its window needs.
-
-    What a turn brings into the corners of the crop is there, in the margin around it.
-    """
-    margin = int(size * _MARGIN) if transforms else 0
-    return Chain([*transforms, CenterCrop(height=size, width=size)]), margin
+        stream = stream.batch(batch_size).shard(every, 0).unbatch()
+    stream = reading.host_part(stream, batch_size=batch_size, host=host, num_hosts=num_hosts)
+    for stage in training_stages(dataset, config, head, num_hosts=num_hosts).values():
+        stream = stage(stream)
+    return stream.prefetch(tf.data.AUTOTUNE)
 
 
 def validation_batches(
     dataset: Dataset,
     config: RunConfig,
-    head: Head,
+    head: Head | None = None,
     *,
     split: str = "val",
     host: int = 0,
@@ -172,7 +112,7 @@ def validation_views(
     def prepare(record: tf.Tensor) -> Example:
         example = dataset.decode(record)
         corner = crops.middle(example["label"], size)
-        example = _with_classes(example, len(config.model.class_names))
+        example = with_classes(example, len(config.model.class_names))
         window = crops.cut(normalized(example), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
@@ -235,14 +175,6 @@ def augmented(
         return (moved["image"], moved["label"]) if pair else moved
 
     return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _with_classes(sample: Example, num_classes: int) -> Example:
-    """Returns the sample with ids that say their class, where there are several."""
-    if num_classes < 2:
-        return sample
-    label = class_ids.with_classes(sample["label"], sample["class_of"], num_classes=num_classes)
-    return sample | {"label": label}
 
 
 def normalized(sample: Example) -> Example:

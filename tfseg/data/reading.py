@@ -24,24 +24,43 @@ _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, lis
 _REFUSED = re.compile(r"InputError: (.*)$", re.MULTILINE)
 
 
-def positions(count: int, *, seed: tf.Tensor, first: int) -> tf.data.Dataset:
+def positions(
+    count: int, *, seed: tf.Tensor, first: int, frequencies: np.ndarray | None = None
+) -> tf.data.Dataset:
     """Returns the endless stream of {"epoch", "index"} from sample `first` on.
 
     Args:
         count: n, records of the split.
         seed: `[2]` int32.
         first: sample that comes first; none before it is passed through.
+        frequencies: `[count]` float64, how often each record comes, relative to the others; None:
+            each comes once an epoch.
     """
     first_epoch, start = divmod(first, count)
 
     def epoch_positions(epoch: tf.Tensor) -> tf.data.Dataset:
         order = random.permutation(random.fold_in(random.fold_in(seed, epoch), 0), count)
+        if frequencies is not None:
+            order = tf.gather(_resampled(frequencies, random.fold_in(seed, epoch)), order)
         rest = order[tf.where(epoch == first_epoch, start, 0) :]
         return tf.data.Dataset.from_tensor_slices(rest).map(
             lambda index: {"epoch": epoch, "index": tf.cast(index, tf.int64)}
         )
 
     return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(epoch_positions)
+
+
+def _resampled(frequencies: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
+    """Draws as many records as there are, each as often as it shall come, or the next number.
+
+    Source: systematic sampling (Madow 1949): one draw, and from there on even steps.
+    """
+    count = len(frequencies)
+    start = tf.cast(random.uniform(random.for_name(seed, "balance"), 0.0, 1.0), tf.float64)
+    steps = (tf.range(count, dtype=tf.float64) + start) / count
+    ends = np.cumsum(frequencies) / np.sum(frequencies)
+    # Without the last end, which is 1 but for rounding.
+    return tf.searchsorted(tf.constant(ends[:-1]), steps, side="right")
 
 
 def host_part(

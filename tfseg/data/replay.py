@@ -17,7 +17,7 @@ from tfseg.augment.compose import name_each
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data import records
-from tfseg.data.pipeline import preparation
+from tfseg.data.stages import sample_functions
 from tfseg.data.store import Dataset
 
 
@@ -80,17 +80,24 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     """
     checks.whole("epoch", epoch, low=0, high=2**31 - 2)
     example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}
-    # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
+
     # The ids of the record, not those that say their class: there is nothing else to see in them.
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
-    prepare = tf.autograph.experimental.do_not_convert(preparation(dataset, config))
-    ((seen, drawn),) = tf.data.Dataset.from_tensors(example).map(prepare).as_numpy_iterator()
+
+    # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
+    @tf.autograph.experimental.do_not_convert
+    def prepare(example: dict[str, tf.Tensor]) -> dict[str, Any]:
+        for function in sample_functions(dataset, config).values():
+            example = function(example)
+        return example
+
+    (seen,) = tf.data.Dataset.from_tensors(example).map(prepare).as_numpy_iterator()
     params = {
         # Without the crop in the middle, with which every training ends.
-        name: {key: value.tolist() for key, value in drawn["params"][name].items()}
+        name: {key: value.tolist() for key, value in seen["params"][name].items()}
         for name, _ in name_each(from_spec(config.augment))
     }
-    corner = tuple(drawn["corner"].tolist())
+    corner = tuple(seen["corner"].tolist())
     return Replay(sample_id, epoch, corner, params, seen["image"], seen["label"])
 
 

@@ -1,102 +1,226 @@
-"""How many images a second each stage of a run handles."""
+"""How many images a second each stage of a run handles, and which of them holds the others up."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
 
 from tfseg import checks
 from tfseg.config import RunConfig
+from tfseg.data import pipeline
+from tfseg.data.order import places
+from tfseg.data.stages import Stage, training_stages
 from tfseg.data.store import Dataset
+from tfseg.heads import make_head
 from tfseg.inference.segmenter import Segmenter
 from tfseg.training.session import Session
 
-_WARM_UP = 3  # batches: the first compiles, the next two fill the buffers
+_WARM_UP = 2  # batches: the first compiles, both fill the buffers
+_HELD = 2  # batches in memory that a stage by itself is given again and again
+COPY, STEP, PREDICT = "copy", "step", "predict"
+REMEDIES = {
+    "read": "put the data set on a faster disk, or keep decoded images (--data.cache memory)",
+    "decode": "keep decoded images (--data.cache memory, or disk)",
+    "cache": "keep decoded images in memory (--data.cache memory)",
+    "crop": "take smaller crops (--data.crop_size), or cut large images into tiles to convert",
+    "augment": "take fewer transforms or lower their p (--augment), or smaller crops "
+    "(--data.crop_size)",
+    "batch": "take smaller crops (--data.crop_size)",
+    "targets": "take another head (--model.head), or smaller crops (--data.crop_size)",
+    COPY: "take smaller crops (--data.crop_size)",
+    STEP: "take a smaller network (--model), or more devices (--train.devices)",
+}
+
+Batches = Callable[[], Iterator[object]]  # begins anew; does a batch of its work at each step
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """Images a second over the repeats: their median, and the lower and upper quartile."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> Speed:
+        """Sums up the repeats."""
+        low, median, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+        return cls(median, low, high)
 
 
 @dataclasses.dataclass(frozen=True)
 class StageSpeed:
-    """The speed of one stage by itself.
+    """How fast one stage is.
 
     Attributes:
         stage: its name.
-        images: that were timed.
-        seconds: that they took, after a warm-up.
+        alone: with its input in memory.
+        cumulative: together with all stages before it; None where there are none.
     """
 
     stage: str
-    images: int
-    seconds: float
-
-    @property
-    def images_per_second(self) -> float:
-        """Images over seconds."""
-        return self.images / self.seconds
-
-    @property
-    def milliseconds_per_image(self) -> float:
-        """The same the other way round."""
-        return 1000.0 * self.seconds / self.images
+    alone: Speed
+    cumulative: Speed | None
 
 
-def bench(dataset: Dataset, config: RunConfig, *, batches: int = 20) -> list[StageSpeed]:
-    """Times the stages of training and prediction, each by itself, and all of training together.
+@dataclasses.dataclass(frozen=True)
+class BenchReport:
+    """What `bench` found.
 
-    Stages: "read" (stored records), "decode" (whole images and ids), "input" (all that precedes
-    the network: shuffling, decoding, augmentation, targets), "step" (forward, backward and update
-    on one batch in memory), "train" (input and step together, as in training), "predict" (whole
-    images one at a time, with decoding to ids).
+    Attributes:
+        stages: in the order of the work.
+        binding: the stage that holds the others up.
+        remedy: what makes it faster.
+    """
+
+    stages: tuple[StageSpeed, ...]
+    binding: str
+    remedy: str
+
+
+def bench(
+    dataset: Dataset,
+    config: RunConfig,
+    *,
+    batches: int = 5,
+    repeats: int = 5,
+    input_only: bool = False,
+) -> BenchReport:
+    """Times the stages of training and prediction, each alone and with all before it.
+
+    Stages: "read" (stored records), "decode" (whole images and ids), "crop", "augment", "batch",
+    "targets", "copy" (from the host to the devices), "step" (forward, backward and update), and by
+    itself "predict" (whole images one at a time, with decoding to ids). They take turns, so that a
+    slow minute of the machine meets all of them.
 
     Args:
         dataset: its `train` split is used.
         config: of a run on it; nothing is written.
-        batches: timed in each stage, after a warm-up.
+        batches: timed in each repeat, after a warm-up.
+        repeats: of every measurement.
+        input_only: leaves out copy, step and predict, so no network is built.
 
     Raises:
         InputError: the configuration does not fit the data set or the devices.
     """
-    checks.in_range("batches", batches, low=1)
-    session = Session(config, dataset)
-    return [
-        StageSpeed(name, batches * config.train.batch_size, _seconds(stage, batches))
-        for name, stage in _stages(session).items()
-    ]
+    checks.whole("batches", batches, low=1)
+    checks.whole("repeats", repeats, low=1)
+    session = None if input_only else Session(config, dataset)
+    head = make_head(config.model.head) if session is None else session.head
+    stages = training_stages(dataset, config, head)
+    work = _input_work(places(dataset, config, first=0), stages, config.train.batch_size)
+    if session:
+        work |= _device_work(session)
+    speeds = _speeds(work, batches, repeats, config.train.batch_size)
+    found = tuple(
+        StageSpeed(stage, speeds[stage, "alone"], speeds.get((stage, "cumulative")))
+        for stage in dict.fromkeys(stage for stage, _ in work)
+    )
+    binding = binding_stage(found)
+    return BenchReport(found, binding, REMEDIES[binding])
 
 
-def _stages(session: Session) -> dict[str, Iterator[object]]:
-    """Returns for every stage an endless iterator that does a batch of its work at each step."""
+def binding_stage(stages: tuple[StageSpeed, ...]) -> str:
+    """Returns the stage that holds the others up.
+
+    It is the step, where all of the input together is faster than it; else the slowest of the
+    stages before it.
+    """
+    by_name = {each.stage: each for each in stages if each.stage != PREDICT}
+    step = by_name.pop(STEP, None)
+    slowest = min(by_name.values(), key=lambda each: each.alone.median)
+    together = list(by_name.values())[-1].cumulative
+    return STEP if step and step.alone.median < together.median else slowest.stage
+
+
+def _input_work(
+    before: tf.data.Dataset, stages: Mapping[str, Stage], size: int
+) -> dict[tuple[str, str], Batches]:
+    """Returns what is timed of the stages of the pipeline."""
+    work: dict[tuple[str, str], Batches] = {}
+    batched = False
+    for name, stage in stages.items():
+        held = before.take(_HELD if batched else _HELD * size).cache().repeat()
+        batched = batched or name == "batch"
+        for kind, source in (("alone", held), ("cumulative", before)):
+            work[name, kind] = _counted(stage(source), 1 if batched else size)
+        before = stage(before)
+    return work
+
+
+def _counted(dataset: tf.data.Dataset, size: int) -> Batches:
+    """Returns the work of making `size` elements at each step, which stay within TensorFlow."""
+    made = dataset.map(lambda *_: tf.constant(0)).batch(size)
+    return lambda: iter(made.prefetch(tf.data.AUTOTUNE))
+
+
+def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
+    """Returns what is timed of the network."""
     dataset, size = session.dataset, session.config.train.batch_size
     segmenter = Segmenter(session.model, session.config.model)
-    records = dataset.records("train").repeat().as_numpy_iterator()
-    samples = dataset.samples("train").repeat().as_numpy_iterator()
-    pictures = dataset.samples("train").repeat().as_numpy_iterator()
-    found = (segmenter.predict(picture["image"]) for picture in pictures)
     (batch,) = itertools.islice(session.training_batches(), 1)
+    batches = pipeline.training_batches(dataset, session.config, session.head)
+    held = _off_sharding(batches.take(_HELD).cache().repeat())
+
+    def train(batches: Iterator[tuple]) -> Iterator[object]:
+        return (_finished(session.train_step(each)["loss"]) for each in batches)
+
+    def copied(batches: Iterator[tuple]) -> Iterator[object]:
+        return (_finished(_local(session, each)) for each in batches)
+
+    def predicted() -> Iterator[object]:
+        pictures = dataset.samples("train").repeat().as_numpy_iterator()
+        found = (segmenter.predict(picture["image"]) for picture in pictures)
+        return (list(itertools.islice(found, size)) for _ in itertools.repeat(None))
+
     return {
-        "read": _by(records, size),
-        "decode": _by(samples, size),
-        "input": session.training_batches(),
-        "step": (_finished(session.train_step(batch)) for _ in itertools.repeat(None)),
-        "train": (_finished(session.train_step(each)) for each in session.training_batches()),
-        "predict": _by(found, size),
+        (COPY, "alone"): lambda: copied(
+            iter(session.strategy.experimental_distribute_dataset(held))
+        ),
+        (COPY, "cumulative"): lambda: copied(session.training_batches()),
+        (STEP, "alone"): lambda: train(itertools.repeat(batch)),
+        (STEP, "cumulative"): lambda: train(session.training_batches()),
+        (PREDICT, "alone"): predicted,
     }
 
 
-def _by(images: Iterator[object], size: int) -> Iterator[object]:
-    return (list(itertools.islice(images, size)) for _ in itertools.repeat(None))
+def _off_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return batches.with_options(options)
 
 
-def _finished(losses: dict[str, object]) -> float:
-    """Waits for a step: devices work on while Python goes ahead."""
-    return float(losses["loss"])
+def _local(session: Session, batch: tuple) -> tf.Tensor:
+    """Returns one pixel of what the last device has of a batch."""
+    images, *_ = batch
+    return session.strategy.experimental_local_results(images)[-1][0, 0, 0, 0]
 
 
-def _seconds(stage: Iterator[object], batches: int) -> float:
+def _finished(value: tf.Tensor) -> float:
+    """Waits for a device: it works on while Python goes ahead."""
+    return float(value)
+
+
+def _speeds(
+    work: Mapping[tuple[str, str], Batches], batches: int, repeats: int, size: int
+) -> dict[tuple[str, str], Speed]:
+    values: dict[tuple[str, str], list[float]] = {key: [] for key in work}
+    for _ in range(repeats):
+        for key, begin in work.items():
+            values[key].append(batches * size / _seconds(begin(), batches))
+    return {key: Speed.of(own) for key, own in values.items()}
+
+
+def _seconds(work: Iterator[object], batches: int) -> float:
     for _ in range(_WARM_UP):
-        next(stage)
+        next(work)
     start = time.perf_counter()
     for _ in range(batches):
-        next(stage)
+        next(work)
     return time.perf_counter() - start

@@ -15,7 +15,7 @@ from tfseg.augment import Transform, from_spec, to_spec
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import name_each
 from tfseg.config import RunConfig
-from tfseg.data import crops, pipeline
+from tfseg.data import crops, pipeline, stages
 from tfseg.evaluation.plots import GAP, overlay
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def preview(
     checks.whole("count", count, low=1, high=100)
     transforms, size = from_spec(config.augment), config.data.crop_size
     seed = random.root(config.seed)
-    chain, margin = pipeline.ending_in_crop(transforms, size)
+    chain, margin = stages.ending_in_crop(transforms, size)
     place = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=place)
     sample = pipeline.normalized({"image": tf.constant(image), "label": tf.constant(label)})
     still, window = (crops.cut(sample, corner, size, margin=each) for each in (0, margin))
     rows = [("image", [outlined(still)]), ("all", draws(chain, window, seed=seed, count=count))]
     for name, transform in name_each(transforms):
-        alone, _ = pipeline.ending_in_crop([dataclasses.replace(transform, p=1.0)], size)
+        alone, _ = stages.ending_in_crop([dataclasses.replace(transform, p=1.0)], size)
         pictures = draws(alone, window, seed=seed, count=count)
         rows.append((f"{name}  {described(transform)}", pictures))
     return stacked(rows)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pandas as pd
 import tensorflow as tf
 
-from tfseg import checks, random
+from tfseg import checks
 from tfseg.config import RunConfig
-from tfseg.data import reading, records
+from tfseg.data import records
 from tfseg.data.index import Index
+from tfseg.data.order import places
+from tfseg.data.reading import read_at
 from tfseg.data.store import Dataset
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import Session
@@ -78,14 +80,9 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     carry ids along.
     """
     samples = config.train.batch_size * config.train.accumulate
-    places = reading.positions(
-        dataset.split("train").num_images,
-        seed=random.root(config.seed),
-        first=(step - 1) * samples,
-    )
-    read = reading.read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
-    stream = places.take(samples).map(read)
-    return [records.sample_id(each["record"]) for each in stream]
+    stream = places(dataset, config, first=(step - 1) * samples).take(samples)
+    read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
+    return [records.sample_id(each["record"]) for each in stream.map(read)]
 
 
 def note(path: Path, ids: list[str], *, step: int) -> None:

@@ -13,6 +13,7 @@ CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
 # What may differ when a run goes on; the rest decides which batches come and what they teach.
 _FREE_ON_RESUME = (
     "data.service",
+    "data.cache",
     "train.steps",
     "train.epochs",
     "train.minutes",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -16,7 +15,9 @@ from typing import Any
 import tensorflow as tf
 
 from tfseg import config
-from tfseg.data.store import INFO_FILE, Dataset
+from tfseg.data.files import Place, is_remote
+from tfseg.data.mixture import Mixture
+from tfseg.data.store import INFO_FILE, Dataset, file_sha256
 from tfseg.training.session import Session
 from tfseg.version import __version__
 from tfseg.whole import write_whole
@@ -33,13 +34,14 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         session: that is about to train.
         first_step: steps done before.
     """
+    dataset = session.dataset
     starts = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.exists() else []
     content = {
         "config": config.to_dict(session.config),
-        "data": {
-            "path": str(session.dataset.path.resolve()),
-            "sha256": checksum(session.dataset),
-        },
+        "data": [
+            {"path": _absolute(part.path), "sha256": checksum(part)}
+            for part in (dataset.parts if isinstance(dataset, Mixture) else [dataset])
+        ],
         "starts": [*starts, {"first_step": first_step, **_start(session)}],
     }
     text = json.dumps(content, indent=2) + "\n"
@@ -48,7 +50,11 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
 
 def checksum(dataset: Dataset) -> str:
     """Returns the SHA-256 of dataset.json in hex digits, which has those of all shards in it."""
-    return hashlib.sha256((dataset.path / INFO_FILE).read_bytes()).hexdigest()
+    return file_sha256(dataset.path / INFO_FILE)
+
+
+def _absolute(place: Place) -> str:
+    return str(place if is_remote(place) else place.resolve())
 
 
 def _start(session: Session) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""Prints as JSON what the first training batch of a data set waits for, phase by phase, in seconds.
+
+python benchmarks/first_batch.py DATA
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+_START = time.perf_counter()
+
+import tfseg  # noqa: E402
+from tfseg.data.index import Index  # noqa: E402
+from tfseg.data.order import places  # noqa: E402
+
+
+def main(path: str) -> None:
+    """Times the phases in turn; "index" and "order" are done again in "build" and "batch"."""
+    seconds, last = {}, _START
+
+    def phase(name: str) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        seconds[name], last = now - last, now
+
+    config = tfseg.RunConfig()
+    head = tfseg.make_head(config.model.head)
+    phase("import")
+    dataset = tfseg.Dataset.open(path)
+    phase("open")
+    Index.of(dataset, "train")
+    phase("index")
+    next(iter(places(dataset, config, first=0)))
+    phase("order")
+    batches = tfseg.training_batches(dataset, config, head)
+    phase("build")
+    iterator = iter(batches)
+    next(iterator)
+    phase("batch")
+    next(iterator)
+    phase("second batch")
+    print(json.dumps(seconds))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
