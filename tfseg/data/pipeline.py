@@ -157,9 +157,11 @@ def validation_batches(
         "weight": tf.constant(0.0),
     }
     filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
-    return filled.batch(batch_size, drop_remainder=True).map(
+    batched = filled.batch(batch_size, drop_remainder=True).map(
         lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"])
     )
+    # Or Keras warns at the end of every validation that the data ran out.
+    return batched.apply(tf.data.experimental.assert_cardinality(batches))
 
 
 def augmented(
