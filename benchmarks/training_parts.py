@@ -196,7 +196,7 @@ def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Figur
 
 
 def memory(steps: int) -> Figures:
-    """Resident megabytes of a training of a small network, at every hundredth part of it."""
+    """Resident megabytes of a training of a small network, 20 times in its course."""
     every = max(1, steps // 20)
     config = tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=32),

@@ -129,7 +129,9 @@ def validation_views(
         "weight": tf.constant(0.0),
     }
     filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
-    return filled.batch(batch_size, drop_remainder=True)
+    batched = filled.batch(batch_size, drop_remainder=True)
+    # Or Keras warns at the end of every validation that the data ran out.
+    return batched.apply(tf.data.experimental.assert_cardinality(batches))
 
 
 def augmented(
