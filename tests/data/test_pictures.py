@@ -132,6 +132,7 @@ MADE_ANEW = {
     "all_equal.png": saved(np.repeat(GREY, 3, axis=-1), format="PNG"),
     "cmyk.jpg": converted("CMYK", "JPEG"),
     "rgb.tif": tiff(),
+    "lossless.jpg": imagecodecs.jpeg8_encode(RGB, lossless=True),
 }
 
 
