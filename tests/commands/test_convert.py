@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -17,7 +18,7 @@ def test_convert_prints_the_splits_with_their_counts(tfseg, files, tmp_path):
     assert rows[0] == ["split", "images", "instances", "shards"]
     assert sorted(rows[1:3]) == [["train", "6", "12", "1"], ["val", "2", "4", "1"]]
     assert rows[3] == ["data", "set:", str(tmp_path / "data")]
-    assert "convert 8/8" in result.err
+    assert re.search(r"convert 8/8  \d+\.\d images/s  0:00 left", result.err)
 
 
 def test_convert_prints_classes_and_what_was_decided(tfseg, tmp_path):
@@ -72,6 +73,17 @@ def test_convert_replaces_a_data_set_only_when_asked(tfseg, files, tmp_path):
     assert refused.code == 2
     assert "--overwrite" in refused.err or "overwrite" in refused.err
     assert tfseg("convert", files, tmp_path / "data", "--overwrite").code == 0
+
+
+def test_convert_stores_images_as_asked_and_options_of_beam_need_beam(tfseg, files, tmp_path):
+    assert tfseg("convert", files, tmp_path / "data", "--store=raw").code == 0
+    content = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert content["image_formats"] == ["raw"]
+    refused = tfseg("convert", files, tmp_path / "other", "--store=gif")
+    assert (refused.code, "got 'gif'" in refused.err) == (2, True)
+    refused = tfseg("convert", files, tmp_path / "other", "--beam_options=--runner=DirectRunner")
+    assert (refused.code, "--beam_options are of --runner beam" in refused.err) == (2, True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_convert_skips_when_asked_names_the_list_and_exits_with_1(tfseg, files, tmp_path):

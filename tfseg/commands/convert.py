@@ -17,7 +17,7 @@ from typing import Any
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
-from tfseg.commands.progress import progress
+from tfseg.commands.progress import progress, with_speed
 
 FORMATS = (
     "cellpose",
@@ -137,7 +137,8 @@ def run(
     reading = Reading(overlap=overlap, masks=masks, components=components)
     try:
         with progress("convert") as report:
-            dataset = convert(source, destination, reading=reading, on_progress=report, **options)
+            options["on_progress"] = with_speed(report)
+            dataset = convert(source, destination, reading=reading, **options)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on from here") from interrupt
     info = dataset.info

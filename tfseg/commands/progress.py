@@ -20,6 +20,18 @@ def progress(title: str) -> Iterator[Report]:
         yield report
 
 
+def with_speed(report: Report) -> Report:
+    """Returns a report that says how many images a second were done, and the time left."""
+    start = time.monotonic()
+
+    def told(done: int, total: int) -> None:
+        speed = done / max(time.monotonic() - start, 1e-3)
+        minutes, seconds = divmod(round((total - done) / speed), 60)
+        report(done, total, f"{speed:.1f} images/s  {minutes}:{seconds:02d} left")
+
+    return told
+
+
 @contextlib.contextmanager
 def _bar(title: str) -> Iterator[Report]:
     from rich import progress as bars
