@@ -98,6 +98,7 @@ def parts(report: Mapping[str, Any]) -> Iterator[str]:
     else:
         for question, rows in results.items():
             lines = [{"": name} | row for name, row in rows.items() if isinstance(row, dict)]
+            lines += [own] if (own := _plain(rows)) else []
             yield f"### {_begun(question)}\n\n{table(lines)}"
     if agreement := report.get("agreement"):
         lines = [
@@ -111,6 +112,10 @@ def parts(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"*{_begun(question)}* was measured at another time, {other['why']}: {machine(other)}"
     for title in report.get("curves", {}):
         yield f"![{title}]({PLOTS}/{file_name(title)})"
+
+
+def _plain(rows: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in rows.items() if not isinstance(value, dict | list)}
 
 
 def _begun(text: str) -> str:
@@ -138,6 +143,8 @@ def _is_list(row: Mapping[str, Any], key: str) -> bool:
 
 
 def _cell(value: Any) -> str:
+    if _is_group(value):
+        return ", ".join(f"{key} {_cell(each)}" for key, each in value.items())
     if isinstance(value, dict):
         low, high = value["quartiles"]
         return f"{value['median']:.4g} ({low:.4g} to {high:.4g})"

@@ -5,8 +5,8 @@
     python -m benchmarks.run heads metrics       # these alone
     python -m benchmarks.report                  # then: docs/benchmarks.md from what was written
 
-A benchmark is a script of this folder that takes `--to FILE`. What needs more than this repository
-is left out, and a line says so: peers without an environment (`python
+A benchmark is a script of this folder that takes `--to FILE`, and maybe `--quick`. What needs more
+than this repository is left out, and a line says so: peers without an environment (`python
 benchmarks/environments/make.py` makes them), and accuracy without its images.
 """
 
@@ -24,7 +24,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 PEERS = ROOT / ".venv-benchmarks"
-# How a quick run of a script differs from a whole one.
+# Of the scripts that take peers, those that have an environment of their own.
+PEERS_OF = {
+    "augmentation": tuple(file.stem for file in (HERE / "environments").glob("*.txt")),
+    "pipeline": ("albumentations", "albumentationsx"),
+}
+# How a quick run differs from a whole one, of the scripts without an option --quick.
 QUICK = {
     "accuracy": ("--steps", "20"),
     "augmentation": ("--rounds", "3", "--seconds", "0.1"),
@@ -46,14 +51,14 @@ def scripts() -> dict[str, Path]:
 
 def options(name: str, *, quick: bool, to: Path, accuracy: Path | None, work: str) -> Iterator[str]:
     """Yields what a script is started with."""
-    yield from QUICK.get(name, ()) if quick else ()
+    if quick:
+        own = '"--quick"' in scripts()[name].read_text(encoding="utf-8")
+        yield from ("--quick",) if own else QUICK.get(name, ())
     yield from ("--to", str(to / f"{name}.json"))
     if name == "accuracy":
         yield from (str(accuracy), "--work", work)
-    elif name == "augmentation":
-        environments = [file.stem for file in (HERE / "environments").glob("*.txt")]
-        missing = [each for each in environments if not (PEERS / each / "done").exists()]
-        yield from ("--without", *missing) if missing else ()
+    missing = [each for each in PEERS_OF.get(name, ()) if not (PEERS / each / "done").exists()]
+    yield from ("--without", *missing) if missing else ()
 
 
 def main(*, names: list[str], all: bool, quick: bool, to: Path, accuracy: Path | None) -> int:

@@ -29,7 +29,8 @@ def test_a_benchmark_that_comes_anew_gets_its_part_of_the_page(tmp_path):
     report = {
         "claims": [{"name": "speed", "value": 1.5, "target": ">= 2", "met": False}],
         "results": {
-            "tfseg": {"milliseconds": {"median": 2.0, "quartiles": [1.0, 3.0]}, "all": [1]}
+            "loops": {"tfseg": {"ms": {"median": 2.0, "quartiles": [1.0, 3.0]}, "all": [1]}},
+            "memory": {"megabytes": 7.25, "steps": [1, 2]},
         },
         "curves": {"Time, and ids": {"x": "ids", "y": "ms", "lines": {"tfseg": [[1, 2], [10, 3]]}}},
         "agreement": {"Flip": {"peer": {"share_of_equal_ids": 0.5}, "difference": "the border"}},
@@ -40,7 +41,8 @@ def test_a_benchmark_that_comes_anew_gets_its_part_of_the_page(tmp_path):
     REPORT["main"](results=tmp_path / "results", to=tmp_path / "docs")
     page = (tmp_path / "docs" / "benchmarks.md").read_text("utf-8")
     assert "| heads | speed | >= 2 | 1.5 | **no** |" in page
-    assert "|  | milliseconds |\n| --- | --- |\n| tfseg | 2 (1 to 3) |\n" in page
+    assert "### Loops\n\n|  | ms |\n| --- | --- |\n| tfseg | 2 (1 to 3) |\n" in page
+    assert "### Memory\n\n| megabytes |\n| --- |\n| 7.25 |\n" in page
     assert "| Flip: peer | 0.5 | the border |" in page
     assert "![Time, and ids](benchmarks/time-and-ids.svg)" in page
     plots = [tmp_path / name / "benchmarks" / "time-and-ids.svg" for name in ("docs", "again")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import operator
 import subprocess
@@ -72,7 +73,18 @@ def test_accuracy_is_left_out_aloud_without_its_images(tmp_path):
     assert (done.returncode, done.stdout.split(",")[0]) == (0, "left out: accuracy")
 
 
-def test_a_benchmark_that_fails_is_the_exit_code(tmp_path):
-    done = start("accuracy", f"--to={tmp_path}", f"--accuracy={tmp_path / 'missing'}")
-    assert "== accuracy: FAILED with code 1" in done.stdout
-    assert done.returncode == 1
+def test_a_new_script_is_run_and_one_that_fails_is_counted(tmp_path, monkeypatch, capfd):
+    spec = importlib.util.spec_from_file_location("run", ROOT / "benchmarks" / "run.py")
+    runner = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(runner)
+    monkeypatch.setattr(runner, "HERE", tmp_path)
+    takes = 'import sys\nprint(sys.argv[1:])\nassert "--to" in sys.argv\n'
+    (tmp_path / "new.py").write_text(f'{takes}assert "--quick" in sys.argv\n', "utf-8")
+    (tmp_path / "broken.py").write_text(f"{takes}sys.exit(3)\n", "utf-8")
+    (tmp_path / "part.py").write_text("raise AssertionError\n", "utf-8")  # takes no --to
+    assert runner.main(names=[], all=True, quick=True, to=tmp_path, accuracy=None) == 1
+    out = capfd.readouterr().out
+    assert "== broken: FAILED with code 3" in out
+    assert f"['--quick', '--to', '{tmp_path / 'new.json'}']" in out
+    assert "== new: done" in out
+    assert "== part" not in out
