@@ -103,3 +103,11 @@ def test_an_image_has_votes_for_its_own_peaks_only():
     offset, mask = np.zeros((2, 8, 8, 2), np.float32), np.ones((2, 8, 8), bool)
     found = join_nearest(*map(tf.constant, (peaks, offset, mask)))
     np.testing.assert_array_equal(found, [np.ones((8, 8)), np.zeros((8, 8))])
+
+
+def test_a_place_that_is_no_number_is_in_the_image_too():
+    peaks = np.zeros((1, 8, 8), np.int32)
+    peaks[0, 4, 4] = 1
+    offset, mask = np.full((1, 8, 8, 2), np.nan, np.float32), np.ones((1, 8, 8), bool)
+    found = join_nearest(*map(tf.constant, (peaks, offset, mask)))
+    np.testing.assert_array_equal(found, np.ones((1, 8, 8)))

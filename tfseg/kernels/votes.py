@@ -56,7 +56,9 @@ def join_nearest(peaks: tf.Tensor, offset: tf.Tensor, mask: tf.Tensor) -> tf.Ten
     image, *start = tf.meshgrid(*(tf.range(size) for size in tf.unstack(shape)), indexing="ij")
     place = tf.cast(tf.stack(start, axis=-1), tf.float32) + tf.round(offset)
     place = tf.clip_by_value(place, 0.0, tf.cast(shape[1:] - 1, tf.float32))
-    row, column = tf.unstack(tf.cast(place, tf.int32), axis=-1)
+    # Whole numbers have no NaN: it is some place too, that of a network that came to nothing.
+    place = tf.clip_by_value(tf.cast(place, tf.int32), 0, shape[1:] - 1)
+    row, column = tf.unstack(place, axis=-1)
     joined = _look_up(centers, (image, row, column), shape, size=1)
 
     def look_further(size: tf.Tensor, joined: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
