@@ -108,7 +108,9 @@ def _claims(results: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="train/, val/ and run/")
+    parser.add_argument(
+        "--work", type=Path, required=True, metavar="DIR", help="train/, val/ and run/"
+    )
     parser.add_argument("--steps", type=int, default=3600)
     parser.add_argument("--to", type=Path, metavar="FILE", help="writes JSON")
     main(**vars(parser.parse_args()))

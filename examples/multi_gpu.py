@@ -39,8 +39,7 @@ def main(out: Path, steps: int, devices: list[str]) -> None:
         trainer = tfseg.Trainer(dataclasses.replace(config, train=train), out / name)
         summary = trainer.fit(dataset)
         print(
-            f"{', '.join(taken)}: loss {summary.loss:.6f}, "
-            f"{summary.images_per_second:.1f} images/s"
+            f"{', '.join(taken)}: loss {summary.loss:.6f}, {summary.images_per_second:.1f} images/s"
         )
 
 
