@@ -60,47 +60,32 @@ def claims(results: dict[str, Any], memory: dict[str, Any]) -> list[dict[str, An
 
 
 def curves(results: dict[str, Any], size: int) -> dict[str, Any]:
-    """Returns how the time grows, of the questions that were asked."""
+    """Returns how the time grows, of what was asked at two places or more."""
     nine = {0.5: "all nine, image x 0.5", 1.0: "all nine, p=1", 2.0: "all nine, image x 2"}
-    pixels = {
-        peer: [
-            [(size * share) ** 2, _median(results, question, peer)]
-            for share, question in nine.items()
-        ]
-        for peer in ("tfseg", "albumentationsx", "albumentations")
+    several, workers = "a call for 8 images, p=1", "workers of Dataset.map"
+    places = {
+        "pixels": {
+            peer: {(size * share) ** 2: (question, peer) for share, question in nine.items()}
+            for peer in ("tfseg", "albumentationsx", "albumentations")
+        },
+        "ids": {"tfseg": {n: ("ids in the image", f"{n} ids") for n in (10, 100, 1000)}},
+        "images a batch": {"tfseg": {1: (nine[1.0], "tfseg"), 8: (several, "a call for each")}},
+        "workers": {"tfseg": {1: (workers, "one worker"), 2: (workers, "two workers")}},
     }
-    ids = [[n, _median(results, "ids in the image", f"{n} ids")] for n in (10, 100, 1000)]
-    batch = [[1, _median(results, "all nine, p=1", "tfseg")]] + [
-        [8, _median(results, "a call for 8 images, p=1", "a call for each")]
-    ]
-    workers = [
-        [count, _median(results, "workers of Dataset.map", f"{name} worker{'s' * (count - 1)}")]
-        for count, name in ((1, "one"), (2, "two"))
-    ]
-    asked = {
-        "pixels": pixels,
-        "ids": {"tfseg": ids},
-        "images a batch": {"tfseg": batch},
-        "workers": {"tfseg": workers},
-    }
-    drawn = {
-        x: {name: found for name, points in lines.items() if len(found := _known(points)) > 1}
-        for x, lines in asked.items()
-    }
-    return {
-        f"All nine transforms: time and {x}": {"x": x, "y": "milliseconds an image", "lines": lines}
-        for x, lines in drawn.items()
-        if lines
-    }
-
-
-def _median(results: dict[str, Any], question: str, name: str) -> float | None:
-    row = results.get(question, {}).get(name)
-    return row and row["milliseconds_per_image"]["median"]
-
-
-def _known(points: list[list[float | None]]) -> list[list[float | None]]:
-    return [point for point in points if point[1] is not None]
+    found = {}
+    for x, contenders in places.items():
+        lines = {
+            name: [
+                [place, results[question][row]["milliseconds_per_image"]["median"]]
+                for place, (question, row) in own.items()
+                if row in results.get(question, {})
+            ]
+            for name, own in contenders.items()
+        }
+        if lines := {name: points for name, points in lines.items() if len(points) > 1}:
+            title = f"All nine transforms: time and {x}"
+            found[title] = {"x": x, "y": "milliseconds an image", "lines": lines}
+    return found
 
 
 def main(
