@@ -8,6 +8,7 @@ Example: tfseg serve-data --host worker7 --port 5050
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from tfseg.commands.options import Parser
@@ -31,7 +32,6 @@ def run(*, host: str, port: int) -> int:
 
     server = Server(host=host, port=port)
     print(f"serving: --data.service '[{server.address}]'", flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        return 0
+    return 0

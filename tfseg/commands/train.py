@@ -28,6 +28,7 @@ from tfseg.commands.progress import Report, progress
 from tfseg.config import RunConfig
 
 if TYPE_CHECKING:
+    from tfseg.data.files import Place
     from tfseg.training.callbacks import Callback
 
 
@@ -131,7 +132,7 @@ def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
 
 def fit(
     config: RunConfig,
-    dataset: list[Path],
+    dataset: Sequence[Place],
     run_dir: Path,
     *,
     resume: bool,

@@ -146,7 +146,7 @@ def num_bytes(dataset: Dataset) -> int | None:
     """
     if isinstance(dataset, Mixture):
         sizes = [num_bytes(part) for part in dataset.parts]
-        return None if None in sizes else sum(sizes)
+        return None if None in sizes else sum(size or 0 for size in sizes)
     info = dataset.info
     if info.statistics is None:
         return None

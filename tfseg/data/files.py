@@ -110,7 +110,7 @@ def place(path: str | Path | RemotePath) -> Place:
     return remote
 
 
-def is_remote(path: Place) -> bool:
+def is_remote(path: Place) -> TypeIs[RemotePath]:
     """Says whether a place is elsewhere."""
     return isinstance(path, RemotePath)
 

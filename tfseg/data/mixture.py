@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.checks import InputError
+from tfseg.data.files import Place
 from tfseg.data.reading import positions
 from tfseg.data.store import Dataset, DatasetInfo, SplitInfo
 
@@ -57,7 +58,7 @@ class Mixture(Dataset):
         path = Path(" + ".join(str(part.path) for part in parts))
         return cls(path, _joined([part.info for part in parts]), tuple(parts))
 
-    def shard_paths(self, split: str) -> list[Path]:
+    def shard_paths(self, split: str) -> list[Place]:
         """Returns the files of a split of all parts, in order."""
         self.split(split)
         having = [part for part in self.parts if split in part.info.splits]

@@ -79,7 +79,7 @@ def encode(
                 f"side; got {got}. Choose --store png."
             )
         quality = int(store.removeprefix("jpeg:"))
-        return Picture("jpeg", imagecodecs.jpeg8_encode(_plain(image), level=quality))
+        return Picture("jpeg", bytes(imagecodecs.jpeg8_encode(_plain(image), level=quality)))
     return Picture("png", png(image, _LEVEL))
 
 
@@ -134,7 +134,7 @@ def read(
 def png(array: np.ndarray, level: int) -> bytes:
     """Returns `array` `[H, W]` or `[H, W, C]` as PNG."""
     # A copy: to NumPy any view one pixel wide is contiguous, to imagecodecs it is not.
-    return imagecodecs.png_encode(_plain(array).copy(order="C"), level=level)
+    return bytes(imagecodecs.png_encode(_plain(array).copy(order="C"), level=level))
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

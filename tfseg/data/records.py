@@ -185,10 +185,10 @@ def parse(serialized: bytes) -> Record:
         )
         picture = Picture(format or "png", features["image"].bytes_list.value[0])
         words = imagecodecs.png_decode(features["label"].bytes_list.value[0]).astype(np.int64)
-        numbers = [
+        height, width, num_instances = (
             int(features[key].int64_list.value[0]) for key in ("height", "width", "num_instances")
-        ]
-        image = pictures.decode(picture, (numbers[0], numbers[1]))
+        )
+        image = pictures.decode(picture, (height, width))
         id = features["id"].bytes_list.value[0].decode()
         classes = np.array(features["class_of"].int64_list.value, np.int64)
     except Exception as error:  # damaged bytes fail in protobuf, in libpng or as a missing entry
@@ -196,7 +196,7 @@ def parse(serialized: bytes) -> Record:
     label = words if words.ndim == 2 else words[..., 0] + _WORD * words[..., 1]
     label[label == _WORD**2 - 1] = IGNORE
     classes = classes if classes.size else np.ones(count_instances(label), np.int64)
-    return Record(id, image, picture.format, label, classes, *numbers, group)
+    return Record(id, image, picture.format, label, classes, height, width, num_instances, group)
 
 
 def instance_ids(label: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ A stage is a function from dataset to dataset. Training runs all of them one aft
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -122,7 +123,7 @@ def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, i
     return Chain([*transforms, CenterCrop(height=size, width=size)]), margin
 
 
-def _each(function: Function) -> Stage:
+def _each(function: Callable[[Example], Any]) -> Stage:
     # Autograph would wrap an InputError in an error of its own.
     plain = tf.autograph.experimental.do_not_convert(function)
     return lambda dataset: dataset.map(plain, tf.data.AUTOTUNE)

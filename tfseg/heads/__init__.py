@@ -49,7 +49,7 @@ def make_head(name: str, **options: Any) -> Head:
         InputError: there is no such head or option, or a value of another kind.
     """
     checks.one_of("model.head", name, HEADS)
-    fields = {field.name: field for field in dataclasses.fields(HEADS[name])}
+    fields = {field.name: field for field in dataclasses.fields(HEADS[name])}  # type: ignore[arg-type]
     for option, value in options.items():
         checks.one_of(f"An option of the head {name}", option, fields)
         _check(f"The option {option} of the head {name}", value, fields[option].default)

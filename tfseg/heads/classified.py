@@ -45,17 +45,17 @@ class Classified(Head):
         self.losses()
 
     @property
-    def outputs(self) -> dict[str, int]:
+    def outputs(self) -> dict[str, int]:  # type: ignore[override]
         """Those of the head, and the logits of the classes."""
         return self.head.outputs | {CLASS: self.num_classes}
 
     @property
-    def vectors(self) -> frozenset[str]:
+    def vectors(self) -> frozenset[str]:  # type: ignore[override]
         """Those of the head."""
         return self.head.vectors
 
     @property
-    def tunable(self) -> dict[str, tuple[float, ...]]:
+    def tunable(self) -> dict[str, tuple[float, ...]]:  # type: ignore[override]
         """Those of the head."""
         return self.head.tunable
 

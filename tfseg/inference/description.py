@@ -31,7 +31,7 @@ def describe(model: ModelConfig) -> dict[str, Any]:
         "class_names": list(model.class_names),
         "units": _UNITS,
         "head": model.head,
-        "head_options": dataclasses.asdict(head),
+        "head_options": dataclasses.asdict(head),  # type: ignore[call-overload]
         "architecture": model.architecture,
         "backbone": model.backbone,
     }

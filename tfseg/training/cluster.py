@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from tfseg import checks
 
-Resolver = tf.distribute.cluster_resolver.ClusterResolver
+Resolver: TypeAlias = tf.distribute.cluster_resolver.ClusterResolver
 # Jobs of one node must not meet on a port: each gets sixteen of them by its number.
 _FIRST_PORT, _PORTS_OF_A_JOB, _JOBS = 12000, 16, 1000
 

@@ -8,6 +8,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -117,7 +118,7 @@ class Session:
         return self._distributed(self._validation_views)
 
     def _validation_views(
-        self, dataset: Dataset, config: RunConfig, head: Head, **shared: int
+        self, dataset: Dataset, config: RunConfig, head: Head, **shared: Any
     ) -> tf.data.Dataset:
         limit = config.train.validation_images
         views = pipeline.validation_views(dataset, config, limit=limit, **shared)

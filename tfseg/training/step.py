@@ -151,7 +151,7 @@ def make_validation_step(
 
 def _losses_and_gradients(
     model: keras.Model, head: Head, samples: int
-) -> Callable[[tf.Tensor, Losses, tf.Tensor | None], tuple[Losses, Gradients]]:
+) -> Callable[..., tuple[Losses, Gradients]]:
     losses, weights = head.losses(), head.loss_weights
     variables = model.trainable_variables
 
