@@ -92,6 +92,11 @@ class DataConfig:
         for weight in self.weights:
             checks.whole("Each of data.weights", weight, low=1)
         checks.one_of("data.cache", self.cache, CACHES)
+        if self.service and self.cache != "none":
+            raise checks.InputError(
+                f"data.cache keeps images where training runs, and data.service decodes them "
+                f"elsewhere; got {self.cache} with {checks.listed(self.service)}. Set it to none."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,14 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from tfseg.checks import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 # With one slash: what pathlib makes of it, such as an option whose type is Path.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")

@@ -16,7 +16,7 @@ from tfseg.data import pipeline
 from tfseg.data.order import places
 from tfseg.data.stages import Stage, training_stages
 from tfseg.data.store import Dataset
-from tfseg.heads import make_head
+from tfseg.heads import head_of
 from tfseg.inference.segmenter import Segmenter
 from tfseg.training.session import Session
 
@@ -112,7 +112,7 @@ def bench(
     checks.whole("batches", batches, low=1)
     checks.whole("repeats", repeats, low=1)
     session = None if input_only else Session(config, dataset)
-    head = make_head(config.model.head) if session is None else session.head
+    head = head_of(config.model) if session is None else session.head
     stages = training_stages(dataset, config, head)
     work = _input_work(places(dataset, config, first=0), stages, config.train.batch_size)
     if session:

@@ -35,7 +35,7 @@ class PixelLoss(keras.losses.Loss, abc.ABC):
         """
 
     def __add__(self, other: PixelLoss) -> Sum:
-        return 1.0 * self + other
+        return self * 1.0 + other
 
     def __mul__(self, weight: float) -> Sum:
         return Sum([(weight, self)])
