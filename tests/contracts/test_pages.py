@@ -26,9 +26,12 @@ BLOCKS = {
 ELSEWHERE = {
     "augmentations.md": "test_docs.py",
     "from-tensorflow-addons.md": "test_from_tensorflow_addons.py",
+    "own_head.md": "test_own_head.py",
     "own_transform.md": "test_docs.py",
+    "pipeline.md": "test_docs.py",
 }
-TRAINED = ("getting_started.md", "large_images.md", "deploy.md")  # the first one's run serves all
+# The run of the first one serves all the others.
+TRAINED = ("getting_started.md", "large_images.md", "deploy.md", "export.md")
 ALONE = sorted(set(BLOCKS) - set(ELSEWHERE) - set(TRAINED))
 COMMANDS = sorted(
     {
@@ -64,7 +67,8 @@ def test_the_pages_that_train_predict_and_deploy_work_one_after_the_other(tmp_pa
     assert evaluation.summary()["num_images"] == 12
     names = {name: work(name, BLOCKS[name]) for name in others}
     assert names["large_images.md"]["instances"].label.shape == (400, 300)
-    assert names["deploy.md"]["labels"].shape == (1, 100, 120)
+    for name in ("deploy.md", "export.md"):
+        assert names[name]["found"]["labels"].shape == (1, 100, 120)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -84,7 +84,12 @@ def validation_batches(
     has every `num_hosts`-th image, and all have the same number of batches.
     """
     views = validation_views(dataset, config, split=split, host=host, num_hosts=num_hosts)
-    return views.map(lambda batch: (batch["image"], head.targets(batch["label"]), batch["weight"]))
+
+    def finish(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor, tf.Tensor]:
+        label = batch["label"]
+        return batch["image"], head.targets(label) if head else label, batch["weight"]
+
+    return views.map(finish)
 
 
 def validation_views(
