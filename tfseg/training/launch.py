@@ -33,32 +33,29 @@ def launch(command: Sequence[str], count: int) -> int:
     Raises:
         InputError: the GPUs cannot be shared out evenly.
     """
-    processes = [
-        subprocess.Popen(
-            list(command),
-            env=os.environ | own,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,  # or Ctrl-C would come twice, once by the terminal
-        )
-        for own in _environments(count)
-    ]
-    readers = [
-        threading.Thread(target=_prefix, args=(number, process.stderr))
-        for number, process in enumerate(processes)
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        with _signals_passed_on(processes):
-            return _first_failure(processes)
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-        for reader in readers:
-            reader.join()
+    processes: list[subprocess.Popen[str]] = []
+    readers: list[threading.Thread] = []
+    with _signals_kept() as signals:
+        try:
+            for number, own in enumerate(_environments(count)):
+                process = subprocess.Popen(
+                    list(command),
+                    env=os.environ | own,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    errors="replace",
+                    start_new_session=True,  # or Ctrl-C would come twice, once by the terminal
+                )
+                readers.append(threading.Thread(target=_prefix, args=(number, process.stderr)))
+                readers[-1].start()
+                processes.append(process)
+            return _first_failure(processes, signals)
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+            for reader in readers:
+                reader.join()
 
 
 def _environments(count: int) -> list[dict[str, str]]:
@@ -103,25 +100,33 @@ def _prefix(number: int, stream: IO[str]) -> None:
 
 
 @contextlib.contextmanager
-def _signals_passed_on(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
-    def pass_on(number: int, _: object) -> None:
-        for process in processes:
-            process.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+def _signals_kept() -> Iterator[list[int]]:
+    """Keeps SIGINT and SIGTERM in a list: one that comes before all are started is not lost."""
+    kept: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: kept.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        yield
+        yield kept
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _first_failure(processes: Sequence[subprocess.Popen[str]]) -> int:
-    """Waits for the end of all of them; returns the first exit code that is not 0, or 0."""
+def _first_failure(processes: Sequence[subprocess.Popen[str]], signals: list[int]) -> int:
+    """Waits for the end of all of them; returns the first exit code that is not 0, or 0.
+
+    What comes into `signals` is handed to all.
+    """
     failed, end = 0, float("inf")
     running = list(processes)
     while running and time.monotonic() < end:
         time.sleep(0.1)
+        while signals:
+            number = signals.pop(0)
+            for process in running:
+                process.send_signal(number)
         for process in [each for each in running if each.poll() is not None]:
             running.remove(process)
             if process.returncode and not failed:
