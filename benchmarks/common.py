@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 RESULTS = Path(__file__).parent / "results"
-_HOLDS = {">=": operator.ge, "<=": operator.le}
+HOLDS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 
 def interleaved(
@@ -62,7 +62,7 @@ def _figures(times: list[float], first: list[float]) -> dict[str, float]:
 def claim(name: str, value: float | None, target: str) -> dict[str, Any]:
     """Holds a value against a target such as ">= 3"; what was not measured has no value."""
     sign, _, bound = target.partition(" ")
-    met = None if value is None else _HOLDS[sign](value, float(bound))
+    met = None if value is None else HOLDS[sign](value, float(bound))
     return {"name": name, "value": value, "target": target, "met": met}
 
 

@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import operator
 import os
 import shutil
 import subprocess
@@ -30,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from common import interleaved, machine
+from common import claim, interleaved, machine
 from environments import make
 from peers import policies
 from peers.bench import summary
@@ -60,7 +59,6 @@ CLAIMS = (
     ("accelerator", "share of waiting at a step of 30 ms", "<", 0.03),
     ("accelerator", "share of waiting at a step of 100 ms", "<", 0.03),
 )
-_HOLDS = {">=": operator.ge, "<": operator.lt}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,9 +337,7 @@ def claims(results: dict[str, Any]) -> list[dict[str, Any]]:
                 row for way, row in results.get(question, {}).items() if way.split(",")[0] == name
             ]
             value = min((row["ratio"]["median"] for row in ways), default=None)
-        met = None if value is None else _HOLDS[sign](value, target)
-        entry = {"name": f"{question}: {name}", "value": value, "target": f"{sign} {target:g}"}
-        found.append(entry | {"met": met})
+        found.append(claim(f"{question}: {name}", value, f"{sign} {target:g}"))
     return found
 
 
@@ -372,8 +368,8 @@ def main(*, quick: bool, rounds: int, only: str, without: list[str], peers: Path
                 results[question] = answer()
                 print(question, json.dumps(results[question]), file=sys.stderr, flush=True)
     found = claims(results)
-    for claim in found:
-        print(json.dumps(claim))
+    for each in found:
+        print(json.dumps(each))
     report = {
         "claims": found,
         "results": results,

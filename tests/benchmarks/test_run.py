@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "benchmarks" / "schema.json").read_text(encoding="utf-8"))
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
-HOLDS = {">=": operator.ge, "<=": operator.le}
+HOLDS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 
 
 def start(*options: str) -> subprocess.CompletedProcess[str]:
