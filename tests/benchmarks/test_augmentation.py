@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-PEERS = ("keras", "albumentations", "albumentationsx", "tensorflow-addons")
+PEERS = (
+    *("keras", "albumentations", "albumentationsx", "tensorflow-addons"),
+    *("torchvision", "kornia", "warps"),
+)
 CLAIMS = 13  # rows of the table of targets: ratios, workers, ids and memory
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfseg import Dataset, InputError, RunConfig, convert
 from tfseg.config import DataConfig, TrainConfig
-from tfseg.data import cache, stages
+from tfseg.data import cache
 from tfseg.data.mixture import Mixture
 from tfseg.data.pipeline import training_batches
 
@@ -60,15 +60,15 @@ def test_batches_are_those_without_a_cache_bit_for_bit_from_any_step_on(sizes, p
 
 @pytest.mark.parametrize("kept", ["memory", "disk"])
 def test_every_image_is_decoded_once(sizes, kept, monkeypatch):
-    decoded, decode = [], stages.decode
+    decoded, decode = [], Dataset.decode
 
-    def counted(record, **options):
-        sample = decode(record, **options)
+    def counted(self, record):
+        sample = decode(self, record)
         note = tf.numpy_function(lambda id: decoded.append(id.decode()), [sample["id"]], [])
         with tf.control_dependencies([note]):
             return sample | {"id": tf.identity(sample["id"])}
 
-    monkeypatch.setattr(stages, "decode", counted)
+    monkeypatch.setattr(Dataset, "decode", counted)
     batches(sizes, kept, count=15)
     # An image may be asked for again while it is decoded: at the seam of two epochs.
     assert set(decoded) == set(SIZES)
