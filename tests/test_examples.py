@@ -81,7 +81,8 @@ def test_two_processes_train_and_the_same_command_goes_on(tmp_path):
 def test_every_example_is_run_and_the_new_ones_fit_on_a_page():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {*LEFT, "multi_gpu.py"}
     assert {path.name for path in EXAMPLES.glob("*.sh")} == {"multi_worker.sh"}
-    assert all(len(path.read_text("utf-8").splitlines()) < 80 for path in EXAMPLES.glob("*.[ps]*"))
+    scripts = [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.sh")]
+    assert all(len(path.read_text("utf-8").splitlines()) < 80 for path in scripts)
     assert [path.name for path in EXAMPLES.glob("*.ipynb")] == [NOTEBOOK.name]
 
 

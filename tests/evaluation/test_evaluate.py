@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,8 @@ from tfseg.metrics import Conventions
 
 class Split:
     """The samples of a data set, with a truth of one instance in the first rows."""
+
+    info = SimpleNamespace(class_names=("object",))
 
     def __init__(self, heights: list[int]) -> None:
         self.heights = heights
@@ -29,6 +32,10 @@ class Split:
             yield {"id": f"né{height}".encode(), "image": image, "label": label}
 
 
+def finding(predict: Callable[[np.ndarray], SimpleNamespace]) -> SimpleNamespace:
+    return SimpleNamespace(predict=predict, class_names=("object",))
+
+
 def threshold(image: np.ndarray) -> SimpleNamespace:
     """Finds the bright pixels, but nothing in an image of five rows."""
     label = (image[..., 0] > 100).astype(np.int32) * (len(image) != 5)
@@ -36,7 +43,7 @@ def threshold(image: np.ndarray) -> SimpleNamespace:
 
 
 def test_every_sample_is_scored_once_at_its_own_size():
-    evaluation = evaluate(SimpleNamespace(predict=threshold), Split([3, 5, 7]), "test")
+    evaluation = evaluate(finding(threshold), Split([3, 5, 7]), "test")
     assert evaluation.per_image.id.tolist() == ["né3", "né5", "né7"]
     assert evaluation.per_image.ap50.tolist() == [1.0, 0.0, 1.0]
     # 16 of 24 true pixels found: Dice = 2 x 16 / (24 + 16)
@@ -53,9 +60,9 @@ def with_a_false_one(image: np.ndarray) -> SimpleNamespace:
 
 def test_conventions_and_scores_reach_the_figures():
     pytest.importorskip("pycocotools")
-    segmenter = SimpleNamespace(predict=with_a_false_one)
+    conventions = Conventions(coco=True)
     summary = evaluate(
-        segmenter, Split([5, 7]), "test", conventions=Conventions(coco=True)
+        finding(with_a_false_one), Split([5, 7]), "test", conventions=conventions
     ).summary()
     # the false ones come first: precision 2 / 4 at every recall; without scores it would be 1
     assert summary["coco"]["ap"] == pytest.approx(0.5)
