@@ -45,6 +45,7 @@ def test_train_prints_one_object_and_its_progress_elsewhere(tfseg, dataset, smal
     )
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_another_run_tells_what_it_would_take_and_writes_nothing(
     tfseg, dataset, run_dir, tmp_path
 ):

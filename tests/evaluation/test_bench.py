@@ -26,6 +26,7 @@ def speed(name, alone, cumulative=None) -> StageSpeed:
     return StageSpeed(name, *(each and Speed(each, each, each) for each in (alone, cumulative)))
 
 
+@pytest.mark.slow
 def test_every_stage_is_timed_alone_and_with_all_before_it_and_nothing_is_written(dataset):
     before = sorted(dataset.path.rglob("*"))
     report = tfseg.bench(dataset, SMALL, batches=1, repeats=2)

@@ -103,6 +103,7 @@ def pair(dataset, tmp_path) -> Callable[..., Path]:
     return run
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_same_20_steps_as_one(alone, pair):
     run = pair(20)
     assert_same(run, alone(20), bound=1e-5)

@@ -227,6 +227,7 @@ def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
         session.Session(with_train(init=str(tmp_path / "other.npz")), dataset)
 
 
+@pytest.mark.slow
 def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, monkeypatch):
     class Huge(keras.layers.Layer):
         def call(self, features: tf.Tensor) -> tf.Tensor:
