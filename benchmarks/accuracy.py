@@ -66,7 +66,7 @@ def main(folder: Path, *, work: Path, head: str, steps: int, to: Path | None) ->
     report = {
         "results": results,
         "minutes": {"training": minutes, "scoring": scoring},
-        "claims": _claims(results),
+        "claims": _claims(results, steps=steps),
         "config": to_dict(config),
         "machine": machine(),
     }
@@ -91,10 +91,10 @@ def _by_kind(evaluation: tfseg.Evaluation, kinds: Path) -> dict[str, dict[str, A
     }
 
 
-def _claims(results: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _claims(results: dict[str, dict[str, Any]], *, steps: int) -> list[dict[str, Any]]:
     return [
         {
-            "name": f"{figure} of {part}, 20 minutes",
+            "name": f"{figure} of {part}, {steps} steps",
             "value": results[part][figure],
             "target": target,
             "met": results[part][figure] >= target,
