@@ -7,7 +7,7 @@ exits with 2; any other exception is a defect of tfseg and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _SHOWN = 3  # names in one message
 
@@ -90,6 +90,26 @@ def flag(name: str, value: bool) -> None:
     """
     if not isinstance(value, bool):
         raise InputError(f"{name} must be true or false; got {value!r}.")
+
+
+def sequence(name: str, value: object, example: str) -> None:
+    """Refuses anything but a list or tuple.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(value, tuple | list):
+        raise InputError(f"{name} must be a list, such as {example}; got {value!r}.")
+
+
+def mapping(name: str, value: object) -> None:
+    """Refuses anything but names with values.
+
+    Raises:
+        InputError: something else.
+    """
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} must map names to values; got {value!r}.")
 
 
 def _is_number(value: object) -> bool:

@@ -1,0 +1,46 @@
+"""What a run is: plain values, checked when they are made, written beside every result.
+
+Sizes are in pixels, ranges are `(low, high)`, steps are optimizer steps. A configuration file holds
+the same names as these classes, and an unknown name is refused with the nearest valid one.
+"""
+
+from __future__ import annotations
+
+from tfseg.config.data import CACHES, DataConfig
+from tfseg.config.model import ARCHITECTURES, HEADS, NUM_STAGES, PREPROCESSING, ModelConfig
+from tfseg.config.run import DEFAULT_AUGMENT, RunConfig
+from tfseg.config.train import (
+    FIGURES,
+    ON_NONFINITE,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    STRATEGIES,
+    TrainConfig,
+)
+from tfseg.config.values import flat, from_dict, frozen, read, to_dict, write
+
+__all__ = [
+    "ARCHITECTURES",
+    "CACHES",
+    "DEFAULT_AUGMENT",
+    "DataConfig",
+    "FIGURES",
+    "HEADS",
+    "ModelConfig",
+    "NUM_STAGES",
+    "ON_NONFINITE",
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "PREPROCESSING",
+    "RunConfig",
+    "SCHEDULES",
+    "STRATEGIES",
+    "TrainConfig",
+    "flat",
+    "from_dict",
+    "frozen",
+    "read",
+    "to_dict",
+    "write",
+]

@@ -1,0 +1,45 @@
+"""One training run: all that a configuration file holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tfseg import checks
+from tfseg.config.data import DataConfig
+from tfseg.config.model import ModelConfig
+from tfseg.config.train import TrainConfig
+
+# Gamma, not brightness: on the embedded sample a shift by up to 0.2 wiped out nuclei that are 0.1
+# brighter than their background, and after 80 steps the loss was 0.51 instead of 0.45.
+DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
+    {"name": "HorizontalFlip"},
+    {"name": "RandomRotate90"},
+    {"name": "ShiftScaleRotate", "scale_limit": (-0.2, 0.2), "rotate_limit": (-15.0, 15.0)},
+    {"name": "RandomGamma"},
+    {"name": "GaussNoise", "std_range": (0.0, 0.03)},
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training run.
+
+    Attributes:
+        seed: of the initial weights, the order of the samples and every augmentation.
+        data: how samples are read.
+        augment: transforms in the order in which they act, each {"name": ..., parameters}, or the
+            name of a ready list: light, natural, nuclei or satellite.
+        model: which network is built.
+        train: how it is trained.
+    """
+
+    seed: int = 0
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    augment: tuple[dict[str, Any] | str, ...] = DEFAULT_AUGMENT
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        checks.whole("seed", self.seed, low=0)
+        checks.sequence("augment", self.augment, "[{name: HorizontalFlip}]")
