@@ -113,11 +113,11 @@ def test_two_processes_take_the_same_20_steps_as_one(alone, pair):
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_more_processes_and_with_fewer(alone, pair):
-    expected = alone(30)
+    expected = alone(20)
     alone(10, "grown")
-    assert_same(pair(30, "grown", "--resume"), expected, bound=1e-5)
+    assert_same(pair(20, "grown", "--resume"), expected, bound=1e-5)
     pair(10, "shrunk")
-    assert_same(alone(30, "shrunk", resume=True), expected, bound=1e-5)
+    assert_same(alone(20, "shrunk", resume=True), expected, bound=1e-5)
 
 
 @pytest.mark.slow
