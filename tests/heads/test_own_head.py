@@ -10,8 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfseg
-from tfseg import config as configs
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig, model
 from tfseg.heads import HEADS, Classified, Head
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_head.md").read_text(encoding="utf-8")
@@ -21,7 +20,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "own_head.md").read_text(encoding="
 def own(monkeypatch) -> type[Head]:
     """The class, registered for the length of a test."""
     monkeypatch.setitem(HEADS, "inside", None)  # so that it is taken away again
-    monkeypatch.setattr(configs, "HEADS", (*configs.HEADS, "inside"))
+    monkeypatch.setattr(model, "HEADS", (*model.HEADS, "inside"))
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, object] = {"__name__": "own_head"}
     exec(compile(block, "own_head.md", "exec", dont_inherit=True), names)
