@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from common import machine
+from common import write
 
 import tfseg
 from tfseg.config import HEADS, to_dict
-from tfseg.whole import write_whole
 
 FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
 TARGETS = {"all": {"ap50": 0.65, "pq": 0.63}, "dark": {"ap50": 0.78, "pq": 0.73}}  # 20 minutes
@@ -63,18 +61,17 @@ def main(folder: Path, *, work: Path, head: str, steps: int, to: Path | None) ->
     evaluation = tfseg.evaluate(tfseg.load(work / "run"), unseen, *unseen.info.splits)
     scoring = (time.monotonic() - start) / 60
     results = _by_kind(evaluation, folder / "val" / "kinds.csv")
-    report = {
-        "results": results,
-        "minutes": {"training": minutes, "scoring": scoring},
-        "claims": _claims(results, steps=steps),
-        "config": to_dict(config),
-        "machine": machine(),
-    }
     print(pd.DataFrame(results).T.to_string(float_format="%.3f"))
     print(f"{minutes:.1f} minutes of training, {scoring:.1f} of scoring")
     if to:
-        text = json.dumps(report, indent=2) + "\n"
-        write_whole(to, lambda path: path.write_text(text, encoding="utf-8"))
+        write(
+            to,
+            results,
+            claims=_claims(results, steps=steps),
+            settings={"head": head, "steps": steps},
+            minutes={"training": minutes, "scoring": scoring},
+            config=to_dict(config),
+        )
 
 
 def _by_kind(evaluation: tfseg.Evaluation, kinds: Path) -> dict[str, dict[str, Any]]:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from common import claim, interleaved, machine
+from common import claim, interleaved, machine, write
 from environments import make
 from peers import policies
 from peers.bench import summary
@@ -367,17 +367,14 @@ def main(*, quick: bool, rounds: int, only: str, without: list[str], peers: Path
             if only in question:
                 results[question] = answer()
                 print(question, json.dumps(results[question]), file=sys.stderr, flush=True)
-    found = claims(results)
-    for each in found:
-        print(json.dumps(each))
-    report = {
-        "claims": found,
-        "results": results,
-        "left_out": without,
-        "settings": dataclasses.asdict(settings),
-        "machine": machine() | load | {"load_after": os.getloadavg()},
-    }
-    to.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write(
+        to,
+        results,
+        claims=claims(results),
+        settings=dataclasses.asdict(settings),
+        left_out=without,
+        machine=machine() | load | {"load_after": os.getloadavg()},
+    )
 
 
 if __name__ == "__main__":

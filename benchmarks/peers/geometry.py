@@ -13,6 +13,7 @@ import kornia
 import protocol
 import torch
 from kornia.geometry import transform
+from moves import moved
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -24,11 +25,9 @@ def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Ste
     draw = random.Random(0)
 
     def step() -> Pair:
-        pair = image.float() / 255.0, mask.float()
-        for entry in policy:
-            if draw.random() < entry["p"]:
-                pair = _MOVES[entry["name"]](*pair, entry, draw)
-        return pair[0][0].permute(1, 2, 0), pair[1][0, 0].int()
+        floats = image.float() / 255.0, mask.float()
+        moved_image, moved_mask = moved(floats, policy, _MOVES, draw)
+        return moved_image[0].permute(1, 2, 0), moved_mask[0, 0].int()
 
     return step
 

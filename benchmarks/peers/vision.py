@@ -13,6 +13,7 @@ from typing import Any
 import protocol
 import torch
 import torchvision
+from moves import moved
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
@@ -27,11 +28,8 @@ def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Ste
     draw = random.Random(0)
 
     def step() -> Pair:
-        pair = image, mask
-        for entry in policy:
-            if draw.random() < entry["p"]:
-                pair = _MOVES[entry["name"]](*pair, entry, draw)
-        return pair[0].permute(1, 2, 0), pair[1]
+        moved_image, moved_mask = moved((image, mask), policy, _MOVES, draw)
+        return moved_image.permute(1, 2, 0), moved_mask
 
     return step
 

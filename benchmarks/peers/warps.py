@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import protocol
 import scipy
+from moves import moved
 from scipy import ndimage
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -17,15 +18,8 @@ Pair = tuple[np.ndarray, np.ndarray]
 def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Step:
     """Returns the work."""
     draw = random.Random(0)
-
-    def step() -> Pair:
-        pair = inputs["image"], inputs["label"]
-        for entry in policy:
-            if draw.random() < entry["p"]:
-                pair = _MOVES[entry["name"]](*pair, entry, draw)
-        return pair
-
-    return step
+    pair = inputs["image"], inputs["label"]
+    return lambda: moved(pair, policy, _MOVES, draw)
 
 
 def _horizontal(image: np.ndarray, label: np.ndarray, *_: object) -> Pair:

@@ -10,6 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
+from tfseg import Dataset, convert
 from tfseg.data.images import write_label
 
 
@@ -44,6 +45,13 @@ def write() -> Callable[..., Path]:
         return folder
 
     return write_pairs
+
+
+@pytest.fixture(scope="session")
+def ten(write, tmp_path_factory) -> Dataset:
+    """Ten images of 20 x 24 pixels in train, a to j, in shards of 2, 3, 2 and 3."""
+    folder = tmp_path_factory.mktemp("ten")
+    return convert(write(folder / "files", "abcdefghij"), folder / "data", shard_size=3)
 
 
 @pytest.fixture(scope="session")

@@ -24,12 +24,6 @@ OTHERS = ["k", "l", "m"]
 
 
 @pytest.fixture(scope="module")
-def ten(write, tmp_path_factory) -> Dataset:
-    folder = tmp_path_factory.mktemp("ten")
-    return convert(write(folder / "files", NAMES), folder / "data", shard_size=3)
-
-
-@pytest.fixture(scope="module")
 def three(write, tmp_path_factory) -> Dataset:
     """Three images in train and one in val, of another size and 16 bits."""
     folder = tmp_path_factory.mktemp("three")

@@ -52,13 +52,6 @@ def normalized(image):
 
 
 @pytest.fixture(scope="module")
-def ten(write, tmp_path_factory) -> Dataset:
-    """Ten images of 20 x 24 pixels in train, in several shards."""
-    folder = tmp_path_factory.mktemp("ten")
-    return convert(write(folder / "files", NAMES), folder / "data", shard_size=3)
-
-
-@pytest.fixture(scope="module")
 def single(write, tmp_path_factory) -> Dataset:
     """One image of 40 x 48 pixels with another id at every pixel, from 1 on, row by row."""
     folder = tmp_path_factory.mktemp("single")

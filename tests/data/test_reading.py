@@ -19,13 +19,6 @@ from tfseg.heads import CenterOffset
 NAMES = list("abcdefghij")
 
 
-@pytest.fixture(scope="module")
-def ten(write, tmp_path_factory) -> Dataset:
-    """Ten images in train, in shards of 2, 3, 2 and 3."""
-    folder = tmp_path_factory.mktemp("ten")
-    return convert(write(folder / "files", NAMES), folder / "data", shard_size=3)
-
-
 @pytest.fixture
 def copy(ten, tmp_path) -> Dataset:
     return Dataset.open(shutil.copytree(ten.path, tmp_path / "data"))

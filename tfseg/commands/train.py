@@ -29,6 +29,7 @@ from tfseg.config import RunConfig
 
 if TYPE_CHECKING:
     from tfseg.data.files import Place
+    from tfseg.data.store import Dataset
     from tfseg.training.callbacks import Callback
 
 
@@ -147,12 +148,10 @@ def fit(
         KeyboardInterrupt: with the command that goes on.
     """
     from tfseg.data import cache
-    from tfseg.data.mixture import Mixture
-    from tfseg.data.store import Dataset
     from tfseg.training.callbacks import Curves
     from tfseg.training.trainer import CHECKPOINTS, CONFIG, HISTORY, Trainer
 
-    opened = Mixture.of([Dataset.open(each) for each in dataset])
+    opened = _opened(dataset)
     if config.data.cache != "none":
         note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
@@ -192,14 +191,19 @@ def _callbacks(
     return own
 
 
-def _tried(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
+def _opened(paths: Sequence[Place]) -> Dataset:
     from tfseg.data.mixture import Mixture
     from tfseg.data.store import Dataset
+
+    return Mixture.of([Dataset.open(each) for each in paths])
+
+
+def _tried(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
     from tfseg.training import trial
     from tfseg.training.dry_run import dry_run
     from tfseg.training.session import Session
 
-    opened = Mixture.of([Dataset.open(each) for each in dataset])
+    opened = _opened(dataset)
     if not overfit:
         return dataclasses.asdict(dry_run(config, opened))
     first, last = trial.overfit(Session(config, opened))

@@ -19,6 +19,7 @@ from tfseg.config import RunConfig
 from tfseg.data.index import Index
 from tfseg.data.mixture import Mixture, interleaved
 from tfseg.data.reading import positions, read_at
+from tfseg.data.records import read_id
 from tfseg.data.store import Dataset
 
 
@@ -108,10 +109,7 @@ def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
     read = read_at(index, on_corrupt=config.data.on_corrupt)
 
     def id_of(number: tf.Tensor) -> tf.Tensor:
-        return tf.io.parse_single_example(
-            read({"epoch": number, "index": number})["record"],
-            {"id": tf.io.FixedLenFeature([], tf.string)},
-        )["id"]
+        return read_id(read({"epoch": number, "index": number})["record"])
 
     numbers = tf.data.Dataset.range(len(index.offsets))
     return [id.decode() for id in numbers.map(id_of, tf.data.AUTOTUNE).as_numpy_iterator()]

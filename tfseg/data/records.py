@@ -167,9 +167,14 @@ def decode(
     }
 
 
+def read_id(serialized: tf.Tensor) -> tf.Tensor:
+    """Returns the id of a record in the graph, `[]` string; its pictures are left as they are."""
+    return tf.io.parse_single_example(serialized, {"id": _FEATURES["id"]})["id"]
+
+
 def sample_id(serialized: bytes) -> str:
-    """Returns the id of a record, whose pictures are left as they are."""
-    return tf.io.parse_single_example(serialized, {"id": _FEATURES["id"]})["id"].numpy().decode()
+    """Returns the id of a record outside the graph."""
+    return read_id(serialized).numpy().decode()
 
 
 def parse(serialized: bytes) -> Record:

@@ -139,12 +139,11 @@ def search(samples: Callable[[], Iterable[Sample]], model: ModelConfig, *, metri
 def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metric: str) -> float:
     options = {**model.head_options, **options}
     head = head_of(dataclasses.replace(model, head_options=options))
-    parts = list(head.outputs.values())
+    channels = sum(head.outputs.values())
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, sum(parts)])], autograph=False)
+    @tf.function(input_signature=[tf.TensorSpec([None, None, channels])], autograph=False)
     def decode(maps: tf.Tensor) -> tf.Tensor:
-        named = dict(zip(head.outputs, tf.split(maps[None], parts, axis=-1), strict=True))
-        return head.decode(named).labels[0]
+        return head.decode(head.parted(maps[None])).labels[0]
 
     pairs = ((name, truth, decode(maps).numpy()) for name, maps, truth in samples)
     evaluation = evaluate_pairs(pairs, conventions=_CONVENTIONS)

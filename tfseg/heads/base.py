@@ -52,6 +52,11 @@ class Head(abc.ABC):
     def loss_weights(self) -> dict[str, float]:
         """The weight of every loss in the sum that is minimised."""
 
+    def parted(self, maps: tf.Tensor) -> Maps:
+        """Returns the outputs of `maps` `[..., channels]`, where they stand side by side."""
+        parts = tf.split(maps, list(self.outputs.values()), axis=-1)
+        return dict(zip(self.outputs, parts, strict=True))
+
     @abc.abstractmethod
     def decode(self, outputs: Maps) -> Decoded:
         """Finds instances from `outputs`, `[B, H, W, channels]` float32 each."""

@@ -145,9 +145,7 @@ class Segmenter(tf.Module):
     @tf.function(autograph=False)
     def _decode(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the instances of what `_tile_maps` returns, as a batch of one."""
-        channels = self._head.outputs
-        parts = tf.split(maps[None], list(channels.values()), axis=-1)
-        return self._instances(dict(zip(channels, parts, strict=True)))
+        return self._instances(self._head.parted(maps[None]))
 
     def _instances(self, maps: Maps) -> dict[str, tf.Tensor]:
         decoded = self._head.decode(maps)

@@ -9,9 +9,9 @@ import time
 from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data.store import Dataset
-from tfseg.training import cluster
+from tfseg.training import cluster, validation
 from tfseg.training.session import Session
-from tfseg.training.trial import take_trial, validation_interval
+from tfseg.training.trial import take_trial
 
 
 def settled(config: RunConfig, dataset: Dataset, *, begun: RunConfig | None) -> RunConfig:
@@ -56,7 +56,9 @@ def _steps_of_minutes(config: RunConfig, dataset: Dataset) -> int:
     trial = take_trial(session)
     # The run builds and compiles once more, so that it begins as one of so many steps would.
     spent = 2 * (time.monotonic() - start)
-    steps = int((60.0 * minutes - spent) / trial.step_with_validation(validation_interval(session)))
+    steps = int(
+        (60.0 * minutes - spent) / trial.step_with_validation(validation.interval(config.train))
+    )
     if steps < 1:
         raise checks.InputError(
             f"train.minutes must be more than the {spent / 60.0:.1f} that go before the first "

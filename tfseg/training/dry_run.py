@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfseg.config import RunConfig
 from tfseg.data.store import Dataset
-from tfseg.training import budget, memory, trial
+from tfseg.training import budget, memory, trial, validation
 from tfseg.training.session import Session
 
 
@@ -59,7 +59,6 @@ def dry_run(config: RunConfig, dataset: Dataset) -> DryRun:
     train, size = config.train, config.data.crop_size
     images = (train.batch_size, size, size, session.config.model.channels)
     replicas = session.strategy.num_replicas_in_sync
-    interval = trial.validation_interval(session)
     return DryRun(
         images=images,
         maps={name: (*images[:3], count) for name, count in session.head.outputs.items()},
@@ -74,7 +73,7 @@ def dry_run(config: RunConfig, dataset: Dataset) -> DryRun:
         step_seconds=seen.step,
         validation_seconds=seen.validation,
         steps=train.steps,
-        total_seconds=seen.seconds_of(train.steps, validate_every=interval),
+        total_seconds=seen.seconds_of(train.steps, validate_every=validation.interval(train)),
     )
 
 

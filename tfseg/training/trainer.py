@@ -140,7 +140,7 @@ class _Run:
         self.num_images = dataset.split("train").num_images
         self.validated = "val" in dataset.info.splits
         self.history = History(folder.history)
-        self.step = 0
+        self.step, self.out_of_patience = 0, False
 
     def restore(self) -> None:
         """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
@@ -207,17 +207,13 @@ class _Run:
             getattr(callback, event)(*what)
 
     def _over(self) -> bool:
-        patience, rows = self.train.patience, self.history.rows
-        out_of_patience = patience and validation.since_best(rows, self.train.best) >= patience
-        return self.step >= self.train.steps or bool(out_of_patience)
+        return self.step >= self.train.steps or self.out_of_patience
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.train.steps
 
     def _is_validation_due(self) -> bool:
-        return self.validated and self._due(
-            self.train.validate_every or self.train.checkpoint_every
-        )
+        return self.validated and self._due(validation.interval(self.train))
 
     def _is_row_due(self) -> bool:
         due = self._due(self.train.log_every) or self._due(self.train.checkpoint_every)
@@ -246,8 +242,10 @@ class _Run:
         self._tell("on_log", row | told)
 
     def _follow(self) -> None:
-        scores = validation.scores(self.history.rows, self.train.best)
-        self.session.schedule.follow(scores)
+        """Lets the rest of the run know of the validations so far."""
+        rows, figure, patience = self.history.rows, self.train.best, self.train.patience
+        self.session.schedule.follow(validation.scores(rows, figure))
+        self.out_of_patience = 0 < patience <= validation.since_best(rows, figure)
 
     def _row(self, pending: list[dict[str, tf.Tensor]], clock: Clock) -> Row:
         self._check_finite(pending)

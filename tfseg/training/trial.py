@@ -54,12 +54,6 @@ def take_trial(session: Session) -> Trial:
     return Trial(first_step=first, step=take(_STEPS) / _STEPS, validation=_validation(session))
 
 
-def validation_interval(session: Session) -> int:
-    """Returns the steps between two validations."""
-    train = session.config.train
-    return train.validate_every or train.checkpoint_every
-
-
 def _validation(session: Session) -> float:
     if "val" not in session.dataset.info.splits:
         return 0.0

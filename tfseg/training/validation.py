@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tfseg.config import TrainConfig
 from tfseg.metrics import graph
 from tfseg.training.history import Row
 from tfseg.training.session import Session
@@ -22,6 +23,11 @@ def validate(session: Session) -> Row:
     sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
     figures = {"loss": sums["loss"] / sums["count"], **graph.figures(sums)}
     return {f"val_{name}": float(value) for name, value in figures.items()}
+
+
+def interval(train: TrainConfig) -> int:
+    """Returns the steps between two validations."""
+    return train.validate_every or train.checkpoint_every
 
 
 def scores(rows: Sequence[Row], figure: str) -> list[float]:
