@@ -14,7 +14,7 @@ import jsonargparse
 import yaml
 
 from tfseg import config
-from tfseg.checks import InputError, nearest
+from tfseg.checks import InputError, mapping, nearest
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
 LIST = "a list, such as [a,b]"
@@ -108,8 +108,8 @@ def _check_names(values: Any) -> None:
     for path, value in _walk(values, known):
         if path not in known:
             raise InputError(f"unknown name {path!r}.{nearest(path, known)}")
-        if known[path] and not isinstance(value, Mapping):
-            raise InputError(f"{path} must map names to values; got {value!r}.")
+        if known[path]:
+            mapping(path, value)
 
 
 def _names(kind: type, prefix: str = "") -> Iterator[tuple[str, bool]]:

@@ -68,11 +68,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         course, highest = _COURSES[config.schedule]
         for name, value in config.schedule_options.items():
             checks.one_of(f"A name in train.schedule_options of {config.schedule}", name, highest)
-            if name == "milestones" and not isinstance(value, tuple | list):
-                raise checks.InputError(
-                    f"train.schedule_options.{name} must be a list, such as [0.6,0.9]; "
-                    f"got {value!r}."
-                )
+            if name == "milestones":
+                checks.sequence(f"train.schedule_options.{name}", value, "[0.6,0.9]")
             for number in value if name == "milestones" else (value,):
                 checks.in_range(f"train.schedule_options.{name}", number, low=0, high=highest[name])
         self._config = config
