@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +28,10 @@ _QUIET = {
 
 
 class Worker:
-    """A peer that waits for requests.
+    """A peer that waits for requests, and stands still meanwhile.
+
+    It and its own processes are stopped between its turns: a queue that is filled up behind a turn
+    would take the cores from the turn of the next peer.
 
     Args:
         script: of this folder, such as "compose.py".
@@ -60,6 +65,7 @@ class Worker:
                 text=True,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                start_new_session=True,
             )
         finally:
             os.sched_setaffinity(0, before)
@@ -72,9 +78,12 @@ class Worker:
         Raises:
             RuntimeError: the peer could not do it.
         """
+        os.killpg(self._process.pid, signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        answer = self._answer()
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        return answer
 
     def __enter__(self) -> Worker:
         return self
@@ -85,12 +94,14 @@ class Worker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            os.killpg(self._process.pid, signal.SIGCONT)
         self._process.stdin.close()
         self._process.stdout.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:  # seen: TensorFlow hangs as it takes iterators down
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _answer(self) -> dict[str, Any]:

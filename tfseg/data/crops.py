@@ -87,21 +87,28 @@ def cut(sample: Example, corner: tf.Tensor, size: int, *, margin: int) -> Exampl
     shape = tf.shape(label)
     side = size + 2 * margin
     start = corner - margin - tf.maximum(size - shape, 0) // 2
-    places = [start[axis] + tf.range(side) for axis in (0, 1)]
-    rows, columns = (
-        tf.cast(reflect_101(tf.cast(places[axis], tf.float32), shape[axis]), tf.int32)
-        for axis in (0, 1)
-    )
-    down, across = ((places[axis] >= 0) & (places[axis] < shape[axis]) for axis in (0, 1))
-
-    def read(values: tf.Tensor) -> tf.Tensor:
-        return tf.gather(tf.gather(values, rows), columns, axis=1)
-
-    label = tf.where(down[:, None] & across[None, :], read(label), IGNORE)
+    # The part that lies inside the image is copied as it is. To gather all of it pixel by pixel
+    # took 6 ms for 726 x 726 x 3, this takes 1.
+    begin, end = (tf.clip_by_value(place, 0, shape) for place in (start, start + side))
+    before, after = begin - start, start + side - end
+    rows, columns = (_mirrored(start[axis] + tf.range(side), shape[axis]) for axis in (0, 1))
+    window = tf.gather(image, rows)
+    parts = [
+        tf.gather(window, columns[: before[1]], axis=1),
+        window[:, begin[1] : end[1]],
+        tf.gather(window, columns[side - after[1] :], axis=1),
+    ]
+    inside = label[begin[0] : end[0], begin[1] : end[1]]
+    beyond = tf.stack([before, after], axis=1)
     return {
-        "image": tf.ensure_shape(read(image), (side, side, image.shape[-1])),
-        "label": tf.ensure_shape(label, (side, side)),
+        "image": tf.ensure_shape(tf.concat(parts, axis=1), (side, side, image.shape[-1])),
+        "label": tf.ensure_shape(tf.pad(inside, beyond, constant_values=IGNORE), (side, side)),
     }
+
+
+def _mirrored(places: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns the rows or columns of an image that stand for `places` `[N]` int32."""
+    return tf.cast(reflect_101(tf.cast(places, tf.float32), size), tf.int32)
 
 
 def _room(label: tf.Tensor, size: int) -> tf.Tensor:
