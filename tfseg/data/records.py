@@ -155,16 +155,27 @@ def decode(
     """
     features = tf.io.parse_single_example(serialized, _FEATURES)
     image = pictures.read(features, formats, channels=channels, dtype=dtype)
-    words = tf.cast(tf.io.decode_png(features["label"], dtype=tf.uint16), tf.int32)
-    high = tf.bitwise.left_shift(tf.reduce_sum(words[..., 1:], axis=-1), 16)
     classes = tf.cast(features["class_of"], tf.int32)
     missing = tf.cast(features["num_instances"], tf.int32) - tf.size(classes)
     return {
         "id": features["id"],
         "image": image,
-        "label": tf.bitwise.bitwise_or(words[..., 0], high),
+        "label": _ids(tf.io.decode_png(features["label"], dtype=tf.uint16)),
         "class_of": tf.pad(classes, [[0, missing]], constant_values=1),
     }
+
+
+def _ids(words: tf.Tensor) -> tf.Tensor:
+    """Returns ids `[H, W]` int32 of their words `[H, W, 1 or 2]` uint16, the low one first."""
+    shape = tf.shape(words)
+
+    def of_one() -> tf.Tensor:
+        return tf.cast(tf.reshape(words, shape[:2]), tf.int32)
+
+    def of_two() -> tf.Tensor:
+        return tf.bitcast(tf.reshape(words, [shape[0], shape[1], 2]), tf.int32)
+
+    return tf.cond(shape[2] == 1, of_one, of_two)
 
 
 def read_id(serialized: tf.Tensor) -> tf.Tensor:
