@@ -4,13 +4,12 @@
     python benchmarks/training.py --quick   # two rounds of a small network, to see that it runs
 
 - `choices`: XLA, the optimizer and the network in the trainer's step.
-- `loops`: the trainer's step against a bare `tf.function` of the same network and optimizer, its
-  forward and backward pass compiled by XLA as well, and against `keras.Model.fit`.
+- `loops`: the trainer's step against a bare `tf.function` of the same network and optimizer, and
+  against `keras.Model.fit`.
 - `checkpoints`: writing all that a run goes on from, against the steps between two of them.
 - `validation`: the instance metrics of images with 100 instances against forward pass and decoding.
 - `replicas`: two halves of a CPU against the whole, with the same batch. Two are slower than one:
-  they share the cores, XLA cannot hold the exchange of batch normalisation, and each of them works
-  on half a batch.
+  they share the cores, and each of them works on half a batch.
 - `memory`: resident memory over a long training.
 - `scale_out`: expected efficiency on 8 and 64 GPUs, from the steps that were measured, the sizes of
   the networks, and assumptions on links that stand beside it.

@@ -44,7 +44,7 @@ def steps_on(devices: tuple[str, ...], config: RunConfig, batch: tuple) -> tuple
         optimizer = keras.optimizers.SGD(1e-3)
         optimizer.build(model.trainable_variables)
     trained = Trained(strategy=strategy, model=model, head=head, optimizer=optimizer)
-    step = make_train_step(trained, samples=BATCH_SIZE, jit_compile=len(devices) == 1)
+    step = make_train_step(trained, samples=BATCH_SIZE)
 
     def distributed(values: tuple) -> tuple:
         data = tf.data.Dataset.from_tensors(values)

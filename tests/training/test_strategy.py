@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.training.strategy import check_batch_size, make_strategy
+from tfseg.training.strategy import check_batch_size, check_jit_compile, make_strategy
 
 
 def test_without_a_gpu_it_is_the_cpu():
@@ -40,3 +40,10 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_refused_with_the_next_that_
     check_batch_size(6, strategy)
     with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 7. Take 8."):
         check_batch_size(7, strategy)
+
+
+def test_xla_is_refused_on_several_replicas():
+    check_jit_compile(True, make_strategy(("CPU:0",)))
+    check_jit_compile(False, make_strategy(("CPU:0", "CPU:1")))
+    with pytest.raises(InputError, match=r"train.jit_compile works on one device; got 2 replicas"):
+        check_jit_compile(True, make_strategy(("CPU:0", "CPU:1")))

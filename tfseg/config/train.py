@@ -72,6 +72,8 @@ class TrainConfig:
         deterministic: lets TensorFlow take operations that give the same bits every time on a GPU
             too, for the rest of the process; they are slower, some several times. On a CPU the same
             seed gives the same bits without it.
+        jit_compile: compiles forward and backward pass by XLA, on one device. On a CPU a step is
+            slower with it and the first one takes 10 s more; a GPU may be faster.
         devices: devices to mirror over, such as CPU:0 CPU:1; empty takes every visible GPU, or the
             CPU where there is none.
     """
@@ -102,6 +104,7 @@ class TrainConfig:
     strategy: str = "auto"
     init: str = ""
     deterministic: bool = False
+    jit_compile: bool = False
     devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -130,5 +133,6 @@ class TrainConfig:
         checks.in_range("train.ema", self.ema, low=0.0, high=1.0)
         for name in ("validate_every", "validation_images", "patience"):
             checks.whole(f"train.{name}", getattr(self, name), low=0)
-        checks.flag("train.deterministic", self.deterministic)
+        for name in ("deterministic", "jit_compile"):
+            checks.flag(f"train.{name}", getattr(self, name))
         checks.sequence("train.devices", self.devices, "[CPU:0]")

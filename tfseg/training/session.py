@@ -58,6 +58,7 @@ class Session:
         self.strategy = strategy.make_strategy(config.train.devices, kind=config.train.strategy)
         self.workers = Workers(self.strategy)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
+        strategy.check_jit_compile(config.train.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
         with self.strategy.scope():
             self.model = build_model(
@@ -85,8 +86,7 @@ class Session:
             ),
             samples=config.train.batch_size * config.train.accumulate,
             clip_norm=config.train.clip_norm,
-            # Without XLA a step on a CPU takes 1.4 times as long (benchmarks/training.py).
-            jit_compile=self.strategy.num_replicas_in_sync == 1,
+            jit_compile=config.train.jit_compile,
         )
         self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
         _warn_of_small_images(config.data.crop_size, dataset)

@@ -77,5 +77,19 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
         )
 
 
+def check_jit_compile(jit_compile: bool, strategy: tf.distribute.Strategy) -> None:
+    """Refuses XLA where it cannot hold the all-reduce of synchronised batch normalisation.
+
+    Raises:
+        InputError: it is asked for on several replicas.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if jit_compile and replicas > 1:
+        raise checks.InputError(
+            f"train.jit_compile works on one device; got {replicas} replicas. Leave it out, or "
+            "set train.strategy to one_device."
+        )
+
+
 def _logical_devices() -> list[tf.config.LogicalDevice]:
     return [device for kind in ("CPU", "GPU") for device in tf.config.list_logical_devices(kind)]
