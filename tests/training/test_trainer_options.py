@@ -20,7 +20,8 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.data import pipeline
 from tfseg.data.pipeline import normalized
-from tfseg.training import offenders, session
+from tfseg.training import checkpoint, offenders, session
+from tfseg.training.callbacks import Callback
 
 SIZE = 32
 CONFIG = RunConfig(
@@ -70,6 +71,47 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
     loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
+
+
+class PressCtrlC(Callback):
+    """Interrupts after a step."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def on_step(self, step: int) -> None:
+        if step == self._at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_path):
+    config = with_train(steps=8, log_every=4, checkpoint_every=8)
+    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    for stop in (1, 6, 7):  # twice in the second row
+        with pytest.raises(KeyboardInterrupt):
+            tfseg.Trainer(config, tmp_path / "run").fit(
+                dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)]
+            )
+    left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
+    assert len(left) == 3  # of the steps 5, 6 and 7
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
+    assert own["step"].tolist() == [4, 8]
+    columns = [name for name in whole.columns if name != "images_per_second"]
+    pd.testing.assert_frame_equal(own[columns], whole[columns], check_exact=True)
+    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
+    assert own.keys() == whole.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(own[name], array)
+
+
+def test_steps_skipped_before_a_stop_count_in_the_row_after_it(dataset, poisoned):
+    config = with_train(on_nonfinite="skip", steps=4)
+    with pytest.raises(KeyboardInterrupt):
+        tfseg.Trainer(config, poisoned).fit(dataset, resume=True, callbacks=[PressCtrlC(3)])
+    tfseg.Trainer(config, poisoned).fit(dataset, resume=True)
+    assert pd.read_csv(poisoned / "history.csv")["skipped"].tolist() == [0, 2]
+    assert pd.read_csv(poisoned / "nonfinite.csv")["step"].tolist() == [3, 3, 4, 4]
 
 
 def test_a_run_goes_on_on_another_number_of_replicas(dataset, tmp_path):
