@@ -226,6 +226,20 @@ def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
     assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3
 
 
+def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_path):
+    config = with_train(freeze_encoder=3, encoder_learning_rate=0.5, weight_decay=0.1)
+    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    interrupted_at_2(config, dataset, tmp_path / "run")
+    first = np.asarray(tiny.network(size=SIZE).variables[0])
+    last = tmp_path / "run" / "checkpoints" / "last.npz"
+    np.testing.assert_array_equal(arrays(last)["00000"], first)
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = arrays(last), arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
+    assert (own["00000"] != first).any()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(own[name], array)
+
+
 def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     # Weights that stand still: no validation is better than the first.
     config = with_train(

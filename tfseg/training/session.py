@@ -21,6 +21,7 @@ from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
 from tfseg.training import checkpoint, step, strategy
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.encoder_rate import encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
 from tfseg.training.run_folder import CHECKPOINTS
@@ -74,6 +75,7 @@ class Session:
                 else None
             )
             self.loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
+            encoder = encoder_rate(config.train, self.model)
         self.train_step = step.make_train_step(
             step.Trained(
                 strategy=self.strategy,
@@ -82,6 +84,7 @@ class Session:
                 optimizer=self.optimizer,
                 average=self.average,
                 loss_scale=self.loss_scale,
+                encoder=encoder,
             ),
             samples=config.train.batch_size * config.train.accumulate,
             clip_norm=config.train.clip_norm,
