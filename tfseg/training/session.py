@@ -14,13 +14,14 @@ import keras
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.config import RunConfig
+from tfseg.config import BALANCED, RunConfig
 from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
 from tfseg.training import checkpoint, step, strategy
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
@@ -33,7 +34,7 @@ class Session:
     """What a training is made of, built from a configuration for a data set.
 
     Attributes:
-        config: with the channels and class names of the data set filled in.
+        config: with channels, class names and balanced weights of the data set filled in.
         strategy: the devices.
         workers: the processes that train together, this one among them.
         head: of the network.
@@ -186,5 +187,10 @@ def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
             f"model.class_names is {', '.join(own)}, the classes of {dataset.path} are "
             f"{', '.join(names)}; leave it empty to take theirs, or give one name for all."
         )
-    model = dataclasses.replace(config.model, channels=there, class_names=own)
+    weights = config.model.class_weights
+    if weights == BALANCED:
+        weights = balanced(dataset) if len(own) > 1 else ()
+    model = dataclasses.replace(
+        config.model, channels=there, class_names=own, class_weights=weights
+    )
     return dataclasses.replace(config, model=model)
