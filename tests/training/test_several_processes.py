@@ -162,6 +162,17 @@ def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
     processes = start([(dataset.path, tmp_path / name, 4) for name in ("taken", "free")])
     for process in processes:
         code, err = ended(process, 120)
-        assert code == 1
+        assert code == 2
         assert "taken is not empty" in err.splitlines()[-1]
     assert not (tmp_path / "free").exists()
+
+
+@pytest.mark.slow
+def test_memory_that_is_not_there_is_told_in_each_process(dataset, tmp_path):
+    processes = start([(dataset.path, tmp_path / name, 4, "--huge") for name in ("one", "other")])
+    for process in processes:
+        code, err = ended(process, 120)
+        assert code == 2, err
+        message = "Out of memory: 2 crops of 32 x 32 on a device need about"
+        assert err.splitlines()[-1].startswith(message), err
+        assert "(train.batch_size is 4, on 2 devices). Take train.batch_size 2 and" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 from pathlib import Path
@@ -20,8 +21,9 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.data import pipeline
 from tfseg.data.pipeline import normalized
-from tfseg.training import checkpoint, offenders, session
+from tfseg.training import checkpoint, memory, offenders, session
 from tfseg.training.callbacks import Callback
+from tfseg.training.strategy import make_strategy
 
 SIZE = 32
 CONFIG = RunConfig(
@@ -285,21 +287,7 @@ def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
 
 @pytest.mark.slow
 def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, monkeypatch):
-    class Huge(keras.layers.Layer):
-        def call(self, features: tf.Tensor) -> tf.Tensor:
-            size = tf.cast(tf.shape(features)[0], tf.int64) * 2**42
-            return features + tf.reduce_max(tf.random.stateless_uniform([size], [1, 2]))
-
-    def huge(*_: object, **__: object) -> keras.Model:
-        model = tiny.network(size=SIZE)
-        maps = Huge()(model.outputs[0])
-        return keras.Model(
-            model.inputs,
-            {name: maps for name in ("foreground", "center")}
-            | {"offset": keras.ops.concatenate([maps, maps], -1)},
-        )
-
-    monkeypatch.setattr(session, "build_model", huge)
+    monkeypatch.setattr(session, "build_model", lambda *_, **__: tiny.huge(size=SIZE))
     config = with_train(devices=("CPU:0", "CPU:1"))
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
@@ -307,6 +295,20 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, 
     )
     with pytest.raises(InputError, match=message):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+
+
+def test_out_of_memory_among_several_workers_no_second_strategy_is_asked_for(monkeypatch):
+    cluster = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    mirrored = make_strategy(("CPU:0", "CPU:1"), kind="mirrored")
+    message = (
+        r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Take "
+        r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow says: OOM when"
+    )
+    config = with_train(batch_size=8)
+    with pytest.raises(InputError, match=message), memory.explained(config, mirrored):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
 
 def test_a_deterministic_run_asks_tensorflow_for_it(dataset):

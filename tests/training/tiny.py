@@ -53,6 +53,25 @@ def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
     return keras.Model(inputs, outputs)
 
 
+class _Huge(keras.layers.Layer):
+    """Asks for 2 ** 44 bytes a sample."""
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        size = tf.cast(tf.shape(features)[0], tf.int64) * 2**42
+        return features + tf.reduce_max(tf.random.stateless_uniform([size], [1, 2]))
+
+
+def huge(*, size: int = SIZE) -> keras.Model:
+    """A network that no memory holds."""
+    model = network(size=size)
+    maps = _Huge()(model.outputs[0])
+    return keras.Model(
+        model.inputs,
+        {name: maps for name in ("foreground", "center")}
+        | {"offset": keras.ops.concatenate([maps, maps], -1)},
+    )
+
+
 def batches(count: int, *, batch_size: int, seed: int = 0) -> list[tuple]:
     """Seeded batches; the later a sample in its batch, the more of it is ignored or background."""
     rng = np.random.default_rng(seed)

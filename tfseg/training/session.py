@@ -19,7 +19,7 @@ from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
-from tfseg.training import checkpoint, step, strategy
+from tfseg.training import checkpoint, memory, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
@@ -48,7 +48,7 @@ class Session:
         validation_step: batch of `validation_batches` -> sums over its samples.
 
     Raises:
-        InputError: the configuration does not fit the data set or the devices.
+        InputError: the configuration does not fit the data set, the devices or their memory.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
@@ -61,7 +61,7 @@ class Session:
         self.workers = Workers(self.strategy)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         self.head = head_of(self.config.model)
-        with self.strategy.scope():
+        with memory.explained(self.config, self.strategy), self.strategy.scope():
             self.model = build_model(
                 self.config.model, seed=config.seed, precision=config.train.precision
             )

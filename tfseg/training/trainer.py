@@ -102,11 +102,12 @@ class Trainer:
         """
         folder = RunFolder(self.run_dir)
         told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
-        with clear_errors(), memory.explained(self.config):
+        with clear_errors():
             own = budget.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
             run = _Run(own, folder, dataset, told)
             self.is_chief = run.workers.is_chief
-            with run.workers.clear_errors():
+            session = run.session
+            with run.workers.clear_errors(), memory.explained(session.config, session.strategy):
                 if resume:
                     run.restore()
                 else:
