@@ -2,6 +2,7 @@
 
     python benchmarks/training.py           # writes benchmarks/results/training.json
     python benchmarks/training.py --quick   # two rounds of a small network, to see that it runs
+    python benchmarks/training.py --gpu     # what a GPU does instead (see training_gpu.py)
 
 - `choices`: XLA, the optimizer and the network in the trainer's step.
 - `loops`: the trainer's step against a bare `tf.function` of the same network and optimizer, and
@@ -20,16 +21,33 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+import training_gpu
 import training_parts as parts
-from common import machine
+from common import machine, write
 
 import tfseg
 
 RESULTS = Path(__file__).parent / "results" / "training.json"
+
+
+def on_gpu(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path) -> None:
+    """Measures what only a GPU can show; ends with 2 where there is none."""
+    if not tf.config.list_physical_devices("GPU"):
+        print("No GPU is visible to TensorFlow here; nothing was measured.", file=sys.stderr)
+        sys.exit(2)
+    config = tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=crop_size),
+        model=tfseg.ModelConfig(channels=1),
+        train=tfseg.TrainConfig(batch_size=batch_size),
+    )
+    results = training_gpu.measure(config, rounds=2 if quick else rounds, steps=10 if quick else 50)
+    settings = {"rounds": rounds, "crop_size": crop_size, "batch_size": batch_size}
+    write(to, results, claims=training_gpu.claims(results), settings=settings)
 
 
 def main(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path) -> None:
@@ -103,5 +121,9 @@ if __name__ == "__main__":
     parser.add_argument("--crop_size", type=int, default=128)
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--quick", action="store_true", help="two rounds, few steps")
-    parser.add_argument("--to", type=Path, default=RESULTS)
-    main(**vars(parser.parse_args()))
+    parser.add_argument("--gpu", action="store_true", help="what a GPU does, and nothing else")
+    parser.add_argument("--to", type=Path)
+    options = vars(parser.parse_args())
+    gpu = options.pop("gpu")
+    options["to"] = options["to"] or (RESULTS.with_name("training_gpu.json") if gpu else RESULTS)
+    (on_gpu if gpu else main)(**options)

@@ -18,6 +18,7 @@ from common import interleaved
 import tfseg
 from tfseg.metrics import evaluate_pairs
 from tfseg.training import checkpoint, step
+from tfseg.training.loss_scale import LossScale
 from tfseg.training.strategy import make_strategy
 
 Figures = dict[str, Any]
@@ -39,11 +40,14 @@ def trained(
 ) -> step.Trained:
     """Returns a network with its optimizer, that of `config` by default."""
     with strategy.scope():
-        model = tfseg.build_model(config.model, seed=0)
+        model = tfseg.build_model(config.model, seed=0, precision=config.train.precision)
         own = optimizer() if optimizer else tfseg.make_optimizer(config.train)
         own.build(model.trainable_variables)
+        loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
     head = tfseg.make_head(config.model.head)
-    return step.Trained(strategy=strategy, model=model, head=head, optimizer=own)
+    return step.Trained(
+        strategy=strategy, model=model, head=head, optimizer=own, loss_scale=loss_scale
+    )
 
 
 def trainer_step(

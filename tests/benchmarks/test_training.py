@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import tfseg
+
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "training.json"
 CLAIMS = [
     "trainer's step / bare tf.function loop",
@@ -28,6 +30,36 @@ def assert_complete(report: dict) -> None:
     for network in results["scale_out"]["networks"].values():
         assert all(0 < each < 1 for each in network["efficiency"].values())
     assert report["machine"]["processor"] and "commit" in report["machine"]
+
+
+def test_without_a_gpu_its_mode_says_so_and_measures_nothing(run, tmp_path):
+    path = tmp_path / "gpu.json"
+    done = run("training.py", "--gpu", f"--to={path}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        "No GPU is visible to TensorFlow here; nothing was measured."
+    )
+    assert not path.exists()
+
+
+@pytest.mark.slow
+def test_what_a_gpu_is_asked_can_be_asked_of_a_cpu(monkeypatch):
+    monkeypatch.syspath_prepend(RESULTS.parents[1])
+    import training_gpu
+
+    config = tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=64),
+        model=tfseg.ModelConfig(filters=(8, 16), channels=1),
+        train=tfseg.TrainConfig(batch_size=2, warmup_steps=1),
+    )
+    results = training_gpu.measure(config, rounds=2, steps=2)
+    assert len(results["choices"]) == 3 * 2
+    for each in results["choices"].values():
+        assert each["images_per_second"] == pytest.approx(2 / each["seconds"])
+    assert 0 <= results["training"]["idle share"] < 1
+    assert training_gpu.idle_share(3.0, 4.0) == 0.25
+    (claim,) = training_gpu.claims(results)
+    assert claim["met"] is (results["training"]["idle share"] < 0.03)
 
 
 @pytest.mark.slow

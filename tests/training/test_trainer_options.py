@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 from pathlib import Path
@@ -20,7 +21,9 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.data import pipeline
 from tfseg.data.pipeline import normalized
-from tfseg.training import offenders, session
+from tfseg.training import checkpoint, memory, offenders, session
+from tfseg.training.callbacks import Callback
+from tfseg.training.strategy import make_strategy
 
 SIZE = 32
 CONFIG = RunConfig(
@@ -70,6 +73,47 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
     loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
+
+
+class PressCtrlC(Callback):
+    """Interrupts after a step."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def on_step(self, step: int) -> None:
+        if step == self._at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_path):
+    config = with_train(steps=8, log_every=4, checkpoint_every=8)
+    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    for stop in (1, 6, 7):  # twice in the second row
+        with pytest.raises(KeyboardInterrupt):
+            tfseg.Trainer(config, tmp_path / "run").fit(
+                dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)]
+            )
+    left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
+    assert len(left) == 3  # of the steps 5, 6 and 7
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
+    assert own["step"].tolist() == [4, 8]
+    columns = [name for name in whole.columns if name != "images_per_second"]
+    pd.testing.assert_frame_equal(own[columns], whole[columns], check_exact=True)
+    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
+    assert own.keys() == whole.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(own[name], array)
+
+
+def test_steps_skipped_before_a_stop_count_in_the_row_after_it(dataset, poisoned):
+    config = with_train(on_nonfinite="skip", steps=4)
+    with pytest.raises(KeyboardInterrupt):
+        tfseg.Trainer(config, poisoned).fit(dataset, resume=True, callbacks=[PressCtrlC(3)])
+    tfseg.Trainer(config, poisoned).fit(dataset, resume=True)
+    assert pd.read_csv(poisoned / "history.csv")["skipped"].tolist() == [0, 2]
+    assert pd.read_csv(poisoned / "nonfinite.csv")["step"].tolist() == [3, 3, 4, 4]
 
 
 def test_a_run_goes_on_on_another_number_of_replicas(dataset, tmp_path):
@@ -184,6 +228,20 @@ def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
     assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3
 
 
+def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_path):
+    config = with_train(freeze_encoder=3, encoder_learning_rate=0.5, weight_decay=0.1)
+    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    interrupted_at_2(config, dataset, tmp_path / "run")
+    first = np.asarray(tiny.network(size=SIZE).variables[0])
+    last = tmp_path / "run" / "checkpoints" / "last.npz"
+    np.testing.assert_array_equal(arrays(last)["00000"], first)
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    own, whole = arrays(last), arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
+    assert (own["00000"] != first).any()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(own[name], array)
+
+
 def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     # Weights that stand still: no validation is better than the first.
     config = with_train(
@@ -229,21 +287,7 @@ def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
 
 @pytest.mark.slow
 def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, monkeypatch):
-    class Huge(keras.layers.Layer):
-        def call(self, features: tf.Tensor) -> tf.Tensor:
-            size = tf.cast(tf.shape(features)[0], tf.int64) * 2**42
-            return features + tf.reduce_max(tf.random.stateless_uniform([size], [1, 2]))
-
-    def huge(*_: object, **__: object) -> keras.Model:
-        model = tiny.network(size=SIZE)
-        maps = Huge()(model.outputs[0])
-        return keras.Model(
-            model.inputs,
-            {name: maps for name in ("foreground", "center")}
-            | {"offset": keras.ops.concatenate([maps, maps], -1)},
-        )
-
-    monkeypatch.setattr(session, "build_model", huge)
+    monkeypatch.setattr(session, "build_model", lambda *_, **__: tiny.huge(size=SIZE))
     config = with_train(devices=("CPU:0", "CPU:1"))
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
@@ -261,6 +305,20 @@ def test_forward_and_backward_pass_are_compiled_by_xla_where_it_is_asked_for(dat
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
     assert any(node.attr["_XlaMustCompile"].b for node in nodes) == compiled
     assert np.isfinite(made.train_step(batch)["loss"])
+
+
+def test_out_of_memory_among_several_workers_no_second_strategy_is_asked_for(monkeypatch):
+    cluster = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    mirrored = make_strategy(("CPU:0", "CPU:1"), kind="mirrored")
+    message = (
+        r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Take "
+        r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow says: OOM when"
+    )
+    config = with_train(batch_size=8)
+    with pytest.raises(InputError, match=message), memory.explained(config, mirrored):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
 
 def test_a_deterministic_run_asks_tensorflow_for_it(dataset):

@@ -209,11 +209,26 @@ def test_the_curves_are_drawn(run):
     assert np.asarray(Image.open(run / "curves.png")).std() > 0
 
 
-def test_tensorboard_gets_figures_and_pictures(run):
+def events(run: Path) -> Iterator[tf.compat.v1.Event]:
     (file,) = (run / "tensorboard").glob("events*")
-    scalars, pictures = {}, {}
     for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-        event = tf.compat.v1.Event.FromString(record)
+        yield tf.compat.v1.Event.FromString(record)
+
+
+def test_tensorboard_gets_the_graph_of_the_network(run):
+    (content,) = [event.graph_def for event in events(run) if event.graph_def]
+    graph = tf.compat.v1.GraphDef.FromString(content)
+    scopes = {node.name.partition("/")[0] for node in graph.node if node.op == "Conv2D"}
+    assert len(scopes) == 1  # the network, whose two convolutions are layers in it
+    layers = {node.name.split("/")[1] for node in graph.node if node.op == "Conv2D"}
+    assert len(layers) == 2
+    kinds = {node.op for node in graph.node}
+    assert kinds >= {"Placeholder", "Conv2D", "Relu"}
+
+
+def test_tensorboard_gets_figures_and_pictures(run):
+    scalars, pictures = {}, {}
+    for event in events(run):
         for value in event.summary.value:
             array = tf.make_ndarray(value.tensor)
             if value.metadata.plugin_data.plugin_name == "scalars":

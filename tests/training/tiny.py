@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from tfseg.config import TrainConfig
 from tfseg.heads import CenterOffset
+from tfseg.networks.encoder import encoder_scope
 from tfseg.networks.precision import dtype_policy
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.encoder_rate import encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
 from tfseg.training.step import Trained, make_train_step
@@ -21,17 +23,21 @@ SIZE = 16
 
 
 def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
-    """Two convolutions, with synchronised batch normalisation between them if wanted."""
+    """Two convolutions, with synchronised batch normalisation between them if wanted.
+
+    The first one with its normalisation is the encoder.
+    """
     inputs = keras.Input((size, size, 1))
-    # No bias before a normalisation: its gradient is nothing but the rounding of the others.
-    features = keras.layers.Conv2D(
-        *(6, 3),
-        padding="same",
-        use_bias=not normalized,
-        kernel_initializer=keras.initializers.GlorotUniform(seed=1),
-    )(inputs)
-    if normalized:
-        features = keras.layers.BatchNormalization(synchronized=True, momentum=0.9)(features)
+    with encoder_scope():
+        # No bias before a normalisation: its gradient is nothing but the rounding of the others.
+        features = keras.layers.Conv2D(
+            *(6, 3),
+            padding="same",
+            use_bias=not normalized,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=1),
+        )(inputs)
+        if normalized:
+            features = keras.layers.BatchNormalization(synchronized=True, momentum=0.9)(features)
     features = keras.layers.Activation("relu")(features)
     maps = keras.layers.Conv2D(
         *(4, 3),
@@ -45,6 +51,25 @@ def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
         "offset": maps[..., 2:],
     }
     return keras.Model(inputs, outputs)
+
+
+class _Huge(keras.layers.Layer):
+    """Asks for 2 ** 44 bytes a sample."""
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        size = tf.cast(tf.shape(features)[0], tf.int64) * 2**42
+        return features + tf.reduce_max(tf.random.stateless_uniform([size], [1, 2]))
+
+
+def huge(*, size: int = SIZE) -> keras.Model:
+    """A network that no memory holds."""
+    model = network(size=size)
+    maps = _Huge()(model.outputs[0])
+    return keras.Model(
+        model.inputs,
+        {name: maps for name in ("foreground", "center")}
+        | {"offset": keras.ops.concatenate([maps, maps], -1)},
+    )
 
 
 def batches(count: int, *, batch_size: int, seed: int = 0) -> list[tuple]:
@@ -83,6 +108,7 @@ class Run:
             self.optimizer.build(self.model.trainable_variables)
             average = WeightAverage(self.model.variables, decay=config.ema) if config.ema else None
             loss_scale = LossScale() if config.precision == "mixed_float16" else None
+            encoder = encoder_rate(config, self.model)
         self.trained = Trained(
             strategy=self.strategy,
             model=self.model,
@@ -90,6 +116,7 @@ class Run:
             optimizer=self.optimizer,
             average=average,
             loss_scale=loss_scale,
+            encoder=encoder,
         )
         self._step: Callable[..., dict] = make_train_step(
             self.trained,

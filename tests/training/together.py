@@ -1,8 +1,8 @@
 """Trains a tiny network, alone or as one of several processes: a script for tests.
 
-    python together.py DATA RUN_DIR STEPS
+    python together.py DATA RUN_DIR STEPS [--resume | --huge]
 
-Goes on with the run where RUN_DIR has one.
+Goes on with the run in RUN_DIR, or takes a network that no memory holds.
 """
 
 from __future__ import annotations
@@ -51,10 +51,17 @@ def network(*_: object, **__: object) -> object:
     return tiny.network(size=CONFIG.data.crop_size)
 
 
-def main(data: str, run_dir: str, steps: str, resume: str = "") -> int:
-    session.build_model = network
+def huge(*_: object, **__: object) -> object:
+    return tiny.huge(size=CONFIG.data.crop_size)
+
+
+def main(data: str, run_dir: str, steps: str, flag: str = "") -> int:
+    session.build_model = huge if flag == "--huge" else network
     try:
-        train(data, run_dir, int(steps), resume=bool(resume))
+        train(data, run_dir, int(steps), resume=flag == "--resume")
+    except tfseg.InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     except Terminated:
         return 128 + signal.SIGTERM
     except WorkerLost as error:

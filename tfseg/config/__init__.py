@@ -7,7 +7,14 @@ the same names as these classes, and an unknown name is refused with the nearest
 from __future__ import annotations
 
 from tfseg.config.data import CACHES, DataConfig
-from tfseg.config.model import ARCHITECTURES, HEADS, NUM_STAGES, PREPROCESSING, ModelConfig
+from tfseg.config.model import (
+    ARCHITECTURES,
+    BALANCED,
+    HEADS,
+    NUM_STAGES,
+    PREPROCESSING,
+    ModelConfig,
+)
 from tfseg.config.run import DEFAULT_AUGMENT, RunConfig
 from tfseg.config.train import (
     FIGURES,
@@ -22,6 +29,7 @@ from tfseg.config.values import flat, from_dict, frozen, read, to_dict, write
 
 __all__ = [
     "ARCHITECTURES",
+    "BALANCED",
     "CACHES",
     "DEFAULT_AUGMENT",
     "DataConfig",

@@ -10,6 +10,7 @@ from tfseg import checks
 ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
 HEADS = ("center_offset", "boundary", "distance", "semantic")
 PREPROCESSING = ("backbone", "none")
+BALANCED = "balanced"  # weights of classes
 NUM_STAGES = 5  # of the Unet decoder, and of Compact at most
 
 
@@ -41,7 +42,9 @@ class ModelConfig:
             border_weight: 10} (see `heads`).
         class_names: what the network tells apart; empty takes the data set's, and one name takes
             all instances for the same.
-        class_weights: of the pixels of each class in the loss of the classes; empty: all 1.
+        class_weights: of the pixels of each class in the loss of the classes; empty: all 1;
+            balanced: instances of all classes / (classes * instances of this one), of the data set,
+            and config.yaml has the numbers.
     """
 
     architecture: str = "Compact"
@@ -57,7 +60,7 @@ class ModelConfig:
     loss: str = ""
     head_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     class_names: tuple[str, ...] = ()
-    class_weights: tuple[float, ...] = ()
+    class_weights: tuple[float, ...] | str = ()
 
     def __post_init__(self) -> None:
         checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
@@ -67,7 +70,8 @@ class ModelConfig:
         checks.whole("model.channels", self.channels, low=0)
         checks.mapping("model.head_options", self.head_options)
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
-        checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0]")
+        if self.class_weights != BALANCED:
+            checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0] or balanced")
         _numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
         _numbers("model.filters", self.filters, low=2)
 

@@ -44,6 +44,10 @@ class TrainConfig:
             peak at which cosine and poly end.
         learning_rate: peak of the schedule.
         warmup_steps: steps of linear rise to the peak.
+        freeze_encoder: steps from the first on in which the weights of the encoder stay as they
+            are, and do not decay; the averages of its batch normalisation follow the data.
+        encoder_learning_rate: of the encoder, as a share of the others'; for one that was trained
+            before, such as 0.1.
         weight_decay: decoupled decay, times the learning rate; biases and normalisations have none.
         clip_norm: gradients are scaled down to this norm of all of them together; 0 leaves them.
         precision: what layers compute in: float32, or half of it with weights, last layer and
@@ -89,6 +93,8 @@ class TrainConfig:
     schedule_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     learning_rate: float = 1e-2
     warmup_steps: int = 20
+    freeze_encoder: int = 0
+    encoder_learning_rate: float = 1.0
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
     precision: str = "float32"
@@ -131,8 +137,21 @@ class TrainConfig:
         checks.in_range("train.weight_decay", self.weight_decay, low=0.0, high=1.0)
         checks.in_range("train.clip_norm", self.clip_norm, low=0.0)
         checks.in_range("train.ema", self.ema, low=0.0, high=1.0)
+        self._check_encoder()
         for name in ("validate_every", "validation_images", "patience"):
             checks.whole(f"train.{name}", getattr(self, name), low=0)
         for name in ("deterministic", "jit_compile"):
             checks.flag(f"train.{name}", getattr(self, name))
         checks.sequence("train.devices", self.devices, "[CPU:0]")
+
+    def _check_encoder(self) -> None:
+        checks.whole("train.freeze_encoder", self.freeze_encoder, low=0)
+        checks.in_range(
+            "train.encoder_learning_rate", self.encoder_learning_rate, low=0.0, high=10.0
+        )
+        if self.optimizer == "Ftrl" and (self.freeze_encoder, self.encoder_learning_rate) != (0, 1):
+            raise checks.InputError(
+                "train.freeze_encoder and train.encoder_learning_rate are not for Ftrl, whose "
+                "weights are a function of the sum of all gradients, however little they were "
+                "moved by them. Take another train.optimizer."
+            )

@@ -60,12 +60,17 @@ def head_of(config: ModelConfig) -> Head:
     """Returns the head of a network, with its classes where it tells several apart.
 
     Raises:
-        InputError: an option that the head refuses.
+        InputError: an option that the head refuses, or weights of classes that are no numbers yet.
     """
     head = make_head(config.head, **{"loss": config.loss, **config.head_options})
     count = len(config.class_names)
     if count < 2:
         return head
+    if isinstance(config.class_weights, str):
+        raise checks.InputError(
+            f"model.class_weights {config.class_weights} is settled by tfseg train, from its data; "
+            f"without a training give {count} numbers."
+        )
     return Classified(head=head, num_classes=count, class_weights=config.class_weights)
 
 

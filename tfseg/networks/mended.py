@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from tfseg.networks.encoder import encoder_scope
 from tfseg.networks.layers import AddScaled, Cells, ResizeAs
 
 Block = Callable[[keras.KerasTensor], keras.KerasTensor]
@@ -58,7 +59,8 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 def _mended(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     def build_mended(*args: Any, layers: ModuleType, **options: Any) -> keras.Model:
-        return build(*args, layers=_Layers(layers), **options)
+        with encoder_scope():
+            return build(*args, layers=_Layers(layers), **options)
 
     return build_mended
 

@@ -1,8 +1,9 @@
 """Checkpoints: one file each, written whole or not at all.
 
-A checkpoint is a NumPy archive of every variable and the step it belongs to. The batch that comes
-next is a function of the step, so nothing else is needed to go on. The archive carries a CRC of
-every member, which NumPy verifies when it reads: a damaged file is an error, never wrong weights.
+A checkpoint is a NumPy archive of every variable and the step it belongs to, and of the figures of
+those steps that no row of the history has yet. The batch that comes next is a function of the step,
+so nothing else is needed to go on. The archive carries a CRC of every member, which NumPy verifies
+when it reads: a damaged file is an error, never wrong weights.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,10 +23,17 @@ import numpy as np
 from tfseg import checks
 
 LAST, BEST = "last.npz", "best.npz"
+_PENDING = "pending/"  # before the names of the figures
 
 
 def save(
-    path: Path, variables: Sequence[keras.Variable], *, step: int, loss: float, keep: int = 1
+    path: Path,
+    variables: Sequence[keras.Variable],
+    *,
+    step: int,
+    loss: float,
+    keep: int = 1,
+    pending: Sequence[Mapping[str, Any]] = (),
 ) -> bool:
     """Writes `variables` atomically, if all of them are finite.
 
@@ -34,6 +43,7 @@ def save(
         step: optimizer steps done.
         loss: the best validation loss so far.
         keep: files in all; those before are renamed to last-1.npz, last-2.npz and so on.
+        pending: figures, scalars float32, of the steps after the last row of the history.
 
     Returns:
         Whether it was written.
@@ -44,6 +54,8 @@ def save(
     arrays = {f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         return False
+    for name in pending[0] if pending else ():
+        arrays[_PENDING + name] = np.array([each[name] for each in pending], np.float32)
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +158,19 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
     return step, loss
 
 
+def pending(path: Path) -> list[dict[str, np.float32]]:
+    """Returns the figures of the steps after the last row of the history, as `save` was given them.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    with _opened(path) as archive:
+        names = [name for name in archive.files if name.startswith(_PENDING)]
+        columns = {name.removeprefix(_PENDING): archive[name] for name in names}
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
     """Reads what fits of the network in a checkpoint into `variables`, those of another network.
 
@@ -173,12 +198,18 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
 
 
 def _read(path: Path) -> tuple[int, float, list[np.ndarray]]:
+    with _opened(path) as archive:
+        step, loss = int(archive["step"]), float(archive["loss"])
+        names = sorted(name for name in archive.files if name.isdecimal())
+        return step, loss, [archive[name] for name in names]
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
     try:
         # Opened here: NumPy leaves its own file open where the archive is damaged.
         with path.open("rb") as file, np.load(file) as archive:
-            step, loss = int(archive["step"]), float(archive["loss"])
-            names = sorted(set(archive.files) - {"step", "loss"})
-            return step, loss, [archive[name] for name in names]
+            yield archive
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise checks.InputError(f"{path} is damaged ({error}); remove it.") from error
 

@@ -52,10 +52,9 @@ def dry_run(config: RunConfig, dataset: Dataset) -> DryRun:
     Raises:
         InputError: the configuration does not fit the data, the devices or their memory.
     """
-    with memory.explained(config):
-        config = budget.settled(config, dataset, begun=None)
-        session = Session(config, dataset)
-        seen = trial.take_trial(session)
+    config = budget.settled(config, dataset, begun=None)
+    session = Session(config, dataset)
+    seen = trial.take_trial(session)
     train, size = config.train, config.data.crop_size
     images = (train.batch_size, size, size, session.config.model.channels)
     replicas = session.strategy.num_replicas_in_sync

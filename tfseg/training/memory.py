@@ -13,7 +13,6 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.networks.build import build_model
-from tfseg.training.strategy import make_strategy
 
 _COPIES = 4  # of the weights: themselves, their gradients, and two moments of the optimizer
 _WITHOUT_MEMORY = {"Identity", "ReadVariableOp", "Placeholder", "Const", "Reshape", "Shape"}
@@ -45,8 +44,13 @@ def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
 
 
 @contextlib.contextmanager
-def explained(config: RunConfig) -> Iterator[None]:
+def explained(config: RunConfig, strategy: tf.distribute.Strategy) -> Iterator[None]:
     """Says of memory that is not there what needed it, and the remedy.
+
+    Args:
+        config: of the run.
+        strategy: its devices. To make another one here would be refused where several processes
+            train: they found each other before TensorFlow ran its first operation.
 
     Raises:
         InputError: in place of TensorFlow's error.
@@ -54,12 +58,12 @@ def explained(config: RunConfig) -> Iterator[None]:
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        raise checks.InputError(_message(config, error)) from error
+        replicas = strategy.num_replicas_in_sync
+        raise checks.InputError(_message(config, replicas, error)) from error
 
 
-def _message(config: RunConfig, error: tf.errors.ResourceExhaustedError) -> str:
+def _message(config: RunConfig, replicas: int, error: tf.errors.ResourceExhaustedError) -> str:
     train, crop = config.train, config.data.crop_size
-    replicas = make_strategy(train.devices).num_replicas_in_sync
     size = train.batch_size // replicas
     with tf.device("CPU:0"):
         model_config = dataclasses.replace(config.model, channels=config.model.channels or 3)

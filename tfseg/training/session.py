@@ -14,13 +14,15 @@ import keras
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.config import RunConfig
+from tfseg.config import BALANCED, RunConfig
 from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
-from tfseg.training import checkpoint, step, strategy
+from tfseg.training import checkpoint, memory, step, strategy
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.class_weights import balanced
+from tfseg.training.encoder_rate import encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
 from tfseg.training.run_folder import CHECKPOINTS
@@ -32,7 +34,7 @@ class Session:
     """What a training is made of, built from a configuration for a data set.
 
     Attributes:
-        config: with the channels and class names of the data set filled in.
+        config: with channels, class names and balanced weights of the data set filled in.
         strategy: the devices.
         workers: the processes that train together, this one among them.
         head: of the network.
@@ -46,7 +48,7 @@ class Session:
         validation_step: batch of `validation_batches` -> sums over its samples.
 
     Raises:
-        InputError: the configuration does not fit the data set or the devices.
+        InputError: the configuration does not fit the data set, the devices or their memory.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
@@ -60,7 +62,7 @@ class Session:
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.train.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
-        with self.strategy.scope():
+        with memory.explained(self.config, self.strategy), self.strategy.scope():
             self.model = build_model(
                 self.config.model, seed=config.seed, precision=config.train.precision
             )
@@ -75,6 +77,7 @@ class Session:
                 else None
             )
             self.loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
+            encoder = encoder_rate(config.train, self.model)
         self.train_step = step.make_train_step(
             step.Trained(
                 strategy=self.strategy,
@@ -83,6 +86,7 @@ class Session:
                 optimizer=self.optimizer,
                 average=self.average,
                 loss_scale=self.loss_scale,
+                encoder=encoder,
             ),
             samples=config.train.batch_size * config.train.accumulate,
             clip_norm=config.train.clip_norm,
@@ -183,5 +187,10 @@ def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
             f"model.class_names is {', '.join(own)}, the classes of {dataset.path} are "
             f"{', '.join(names)}; leave it empty to take theirs, or give one name for all."
         )
-    model = dataclasses.replace(config.model, channels=there, class_names=own)
+    weights = config.model.class_weights
+    if weights == BALANCED:
+        weights = balanced(dataset) if len(own) > 1 else ()
+    model = dataclasses.replace(
+        config.model, channels=there, class_names=own, class_weights=weights
+    )
     return dataclasses.replace(config, model=model)

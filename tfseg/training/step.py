@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfseg.heads import Head
 from tfseg.metrics import graph
 from tfseg.training.averaging import WeightAverage
+from tfseg.training.encoder_rate import EncoderRate
 from tfseg.training.loss_scale import LossScale
 
 Losses = dict[str, tf.Tensor]
@@ -34,6 +35,7 @@ class Trained:
         optimizer: built for the model's trainable variables.
         average: of the model's weights, or None.
         loss_scale: of the backward pass, or None.
+        encoder: how it is moved, or None, as the rest.
     """
 
     strategy: tf.distribute.Strategy
@@ -42,6 +44,7 @@ class Trained:
     optimizer: keras.optimizers.Optimizer
     average: WeightAverage | None = None
     loss_scale: LossScale | None = None
+    encoder: EncoderRate | None = None
 
 
 def make_train_step(
@@ -86,6 +89,10 @@ def make_train_step(
     def replica_update(gradients: Gradients) -> None:
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
 
+    def move(gradients: Gradients) -> None:
+        with _gradients_are_sums(optimizer):
+            strategy.run(replica_update, args=(gradients,))
+
     @tf.function(autograph=False)
     def step(*batches: tuple) -> Losses:
         statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
@@ -97,8 +104,10 @@ def make_train_step(
         }
 
         def update() -> tf.Tensor:
-            with _gradients_are_sums(optimizer):
-                strategy.run(replica_update, args=(gradients,))
+            if trained.encoder:
+                trained.encoder.around(lambda: move(gradients), optimizer.iterations.value)
+            else:
+                move(gradients)
             if trained.average:
                 trained.average.update(optimizer.iterations.value)
             return tf.constant(0.0)

@@ -1,4 +1,4 @@
-"""Logs for TensorBoard: figures, pictures of validation images, and a profile of some steps.
+"""Logs for TensorBoard: figures, pictures, the graph of the network, and a profile of some steps.
 
 Written by `tf.summary` alone, so the package tensorboard is needed to look at them, not to write.
 """
@@ -22,6 +22,8 @@ _FOLDER = "tensorboard"
 class TensorBoard(Callback):
     """Writes every figure of the rows, and of each validation image, truth and prediction.
 
+    The tab Graphs has the network, as it predicts, layer by layer.
+
     Look at them with `tensorboard --logdir RUN_DIR`. A run that goes on writes a further file; of
     the steps that it does anew TensorBoard shows these.
 
@@ -34,7 +36,7 @@ class TensorBoard(Callback):
         self._folder, self._count = Path(run_dir) / _FOLDER, images
 
     def on_begin(self, session: Session) -> None:
-        """Opens the file, and keeps the images."""
+        """Opens the file, writes the graph, and keeps the images."""
         self._writer = tf.summary.create_file_writer(str(self._folder))
         self._session, self._views = session, []
         if self._count and "val" in session.dataset.info.splits:
@@ -43,6 +45,8 @@ class TensorBoard(Callback):
             ).unbatch()
             self._views = list(views.take(self._count).as_numpy_iterator())
         self._found = tf.function(self._find, autograph=False)
+        with self._writer.as_default(step=0):
+            tf.summary.graph(_graph(session))
 
     def on_log(self, row: Row) -> None:
         """Writes the figures."""
@@ -98,6 +102,12 @@ class Profile(Callback):
         if self._is_on:
             tf.profiler.experimental.stop()
         self._is_on = False
+
+
+def _graph(session: Session) -> tf.Graph:
+    size, channels = session.config.data.crop_size, session.config.model.channels
+    forward = tf.function(lambda images: session.model(images, training=False), autograph=False)
+    return forward.get_concrete_function(tf.TensorSpec([None, size, size, channels])).graph
 
 
 def _write(tag: str, value: tf.Tensor | np.ndarray, *, plugin: str) -> None:

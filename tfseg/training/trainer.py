@@ -9,10 +9,10 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfseg.config import RunConfig
 from tfseg.data.reading import clear_errors
@@ -25,6 +25,8 @@ from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.offenders import NONFINITE
 from tfseg.training.run_folder import CHECKPOINTS, CONFIG, HISTORY, RunFolder
 from tfseg.training.session import Session
+
+Figures = dict[str, Any]  # of one step; scalars float32
 
 __all__ = ["CHECKPOINTS", "CONFIG", "HISTORY", "NONFINITE", "Trainer", "TrainingSummary"]
 
@@ -100,11 +102,12 @@ class Trainer:
         """
         folder = RunFolder(self.run_dir)
         told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
-        with clear_errors(), memory.explained(self.config):
+        with clear_errors():
             own = budget.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
             run = _Run(own, folder, dataset, told)
             self.is_chief = run.workers.is_chief
-            with run.workers.clear_errors():
+            session = run.session
+            with run.workers.clear_errors(), memory.explained(session.config, session.strategy):
                 if resume:
                     run.restore()
                 else:
@@ -141,21 +144,23 @@ class _Run:
         self.validated = "val" in dataset.info.splits
         self.history = History(folder.history)
         self.step, self.out_of_patience = 0, False
+        self.pending: list[Figures] = []
 
     def restore(self) -> None:
         """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
-        self.step, self.history.rows = self.workers.from_chief(self._restored)
+        self.step, self.history.rows, self.pending = self.workers.from_chief(self._restored)
         self.workers.share(self.session.variables)
         self._follow()
 
-    def _restored(self) -> tuple[int, list[Row]]:
-        step = 0
+    def _restored(self) -> tuple[int, list[Row], list[Figures]]:
+        step, pending = 0, []
         self.folder.check_same(self.session.config)
         if self.folder.is_begun:
             whole = checkpoint.newest(self.folder.last)
             step, _ = checkpoint.restore(whole, self.session.variables)
+            pending = checkpoint.pending(whole)
         self.history.restore(step)
-        return step, self.history.rows
+        return step, self.history.rows, pending
 
     def begin(self) -> None:
         """Writes what the run is made with."""
@@ -167,7 +172,6 @@ class _Run:
         """Trains from the current step to the last one."""
         clock = Clock(self.step, self.samples)
         batches = self.session.training_batches(first_step=self.step)
-        pending: list[dict[str, tf.Tensor]] = []
         with self._watched(), deferred_interrupt() as interrupted:
             while True:
                 over, interrupt = self.workers.agree(self._over(), interrupted())
@@ -175,14 +179,13 @@ class _Run:
                     break
                 with clock.waiting():
                     taken = list(itertools.islice(batches, self.train.accumulate))
-                pending.append(self.session.train_step(*taken))
+                self.pending.append(self.session.train_step(*taken))
                 self.step += 1
                 self._tell("on_step", self.step)
                 if self._is_row_due():
-                    self._log(pending, clock)
-                    pending = []
+                    self._log(clock)
             if not over:
-                self._check_finite(pending)
+                self._check_finite()
                 self._checkpoint()
                 raise interrupt()
         best_loss = validation.lowest_loss(self.history.rows)
@@ -219,10 +222,11 @@ class _Run:
         due = self._due(self.train.log_every) or self._due(self.train.checkpoint_every)
         return due or self._is_validation_due()
 
-    def _log(self, pending: list[dict[str, tf.Tensor]], clock: Clock) -> None:
+    def _log(self, clock: Clock) -> None:
         """Adds a row to the history, with all that is due with it."""
-        row = self._row(pending, clock)
+        row = self._row(clock)
         self.history.rows.append(row)
+        self.pending = []
         told = {
             "steps": self.train.steps,
             "seconds_left": clock.seconds_left(self.step, self.train.steps),
@@ -247,24 +251,25 @@ class _Run:
         self.session.schedule.follow(validation.scores(rows, figure))
         self.out_of_patience = 0 < patience <= validation.since_best(rows, figure)
 
-    def _row(self, pending: list[dict[str, tf.Tensor]], clock: Clock) -> Row:
-        self._check_finite(pending)
-        counted = [losses for losses in pending if not losses["skipped"]]
+    def _row(self, clock: Clock) -> Row:
+        self._check_finite()
+        counted = [losses for losses in self.pending if not losses["skipped"]]
         means = {
             name: float(np.mean([losses[name] for losses in counted])) if counted else math.nan
-            for name in pending[0]
+            for name in self.pending[0]
         }
         return {
             "step": self.step,
             "epoch": self.step * self.samples / self.num_images,
             **means,
-            "skipped": len(pending) - len(counted),
+            "skipped": len(self.pending) - len(counted),
             "learning_rate": float(np.asarray(self.session.optimizer.learning_rate)),
             "images_per_second": clock.images_per_second(self.step),
         }
 
-    def _check_finite(self, pending: list[dict[str, tf.Tensor]]) -> None:
-        offenders.check_finite(pending, last=self.step, folder=self.folder, session=self.session)
+    def _check_finite(self) -> None:
+        folder, session = self.folder, self.session
+        offenders.check_finite(self.pending, last=self.step, folder=folder, session=session)
 
     def _checkpoint(self) -> None:
         self.workers.from_chief(self._write_checkpoint)
@@ -277,10 +282,11 @@ class _Run:
         if not self.validated or not self.folder.best.exists():
             with self.session.as_used():
                 self._save(self.folder.best, self.session.model.variables)
-        self._save(self.folder.last, self.session.variables, keep=self.train.keep)
+        own, keep = self.session.variables, self.train.keep
+        self._save(self.folder.last, own, keep=keep, pending=self.pending)
 
-    def _save(self, path: Path, variables: list[keras.Variable], *, keep: int = 1) -> None:
+    def _save(self, path: Path, variables: list[keras.Variable], **options: Any) -> None:
         loss = validation.lowest_loss(self.history.rows)
-        if not checkpoint.save(path, variables, step=self.step, loss=loss, keep=keep):
+        if not checkpoint.save(path, variables, step=self.step, loss=loss, **options):
             what = "loss was finite, the weights after it are not,"
             raise offenders.diverged(self.folder, self.step, what)

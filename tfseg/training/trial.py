@@ -8,6 +8,7 @@ import math
 import time
 
 from tfseg import checks
+from tfseg.training import memory
 from tfseg.training.session import Session
 
 _STEPS = 5
@@ -40,7 +41,11 @@ class Trial:
 
 
 def take_trial(session: Session) -> Trial:
-    """Takes some steps; `session` has other weights afterwards, so begin the run with a new one."""
+    """Takes some steps; `session` has other weights afterwards, so begin the run with a new one.
+
+    Raises:
+        InputError: the devices have not the memory.
+    """
     batches = session.training_batches()
 
     def take(steps: int) -> float:
@@ -50,8 +55,9 @@ def take_trial(session: Session) -> Trial:
             float(values["loss"])  # waits for the devices
         return time.monotonic() - start
 
-    first = take(1)
-    return Trial(first_step=first, step=take(_STEPS) / _STEPS, validation=_validation(session))
+    with memory.explained(session.config, session.strategy):
+        first, others = take(1), take(_STEPS)
+        return Trial(first_step=first, step=others / _STEPS, validation=_validation(session))
 
 
 def _validation(session: Session) -> float:
@@ -75,10 +81,11 @@ def overfit(session: Session) -> tuple[float, float]:
         The loss before and after.
 
     Raises:
-        InputError: the loss hardly fell.
+        InputError: the loss hardly fell, or the devices have not the memory.
     """
     taken = list(itertools.islice(session.training_batches(), session.config.train.accumulate))
-    losses = [float(session.train_step(*taken)["loss"]) for _ in range(_OVERFIT_STEPS)]
+    with memory.explained(session.config, session.strategy):
+        losses = [float(session.train_step(*taken)["loss"]) for _ in range(_OVERFIT_STEPS)]
     first, last = losses[0], losses[-1]
     if not last <= _OVERFIT_SHARE * first:
         raise checks.InputError(
