@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -108,6 +110,29 @@ def test_the_same_files_give_the_same_bytes_in_whatever_order_they_were_made(
     first, second = (contents(tmp_path / run / "data") for run in ("one", "two"))
     assert len(first) > 3
     assert first == second
+
+
+def test_the_options_that_decide_what_is_written_are_kept_and_no_path_is(tmp_path, write, contents):
+    table = "id,group\n" + "".join(f"{id},{id in 'ab'}\n" for id in "abcde")
+    given = {"val_fraction": 0.5, "shard_size": 3, "store": "raw", "seed": 2}
+    for run in ("one", "two/deeper"):
+        files = write(tmp_path / run / "files", "abcde")
+        (tmp_path / run / "groups.csv").write_text(table)
+        groups = tmp_path / run / "groups.csv"
+        convert(files, tmp_path / run / "data", groups=groups, **given)
+    assert contents(tmp_path / "one" / "data") == contents(tmp_path / "two/deeper" / "data")
+    assert tfseg.Dataset.open(tmp_path / "one" / "data").info.options == {
+        "overlap": "smaller_wins",
+        "components": False,
+        "groups": f"sha256:{hashlib.sha256(table.encode()).hexdigest()}",
+        **given,
+    }
+
+
+@pytest.mark.parametrize(("groups", "kept"), [(r"^.", "^."), (lambda id: id, "a function")])
+def test_groups_are_kept_as_the_expression_or_as_what_they_are(tmp_path, write, groups, kept):
+    files = write(tmp_path / "files", "ab")
+    assert convert(files, tmp_path / "data", groups=groups).info.options["groups"] == kept
 
 
 def test_shards_hold_nearly_the_same_number_of_images_in_order(tmp_path, write):
