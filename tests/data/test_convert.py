@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 
 import imagecodecs
 import numpy as np
@@ -183,3 +186,35 @@ def test_progress_is_told_after_every_image_of_all_splits(tmp_path, write):
         on_progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+# The peak of the process after a conversion of 20 images, and after one of 120.
+PEAK = """
+import re, sys
+from pathlib import Path
+import tfseg
+
+for number in ("20", "120"):
+    folder = Path(sys.argv[1])
+    tfseg.convert(folder / number, folder / f"{number} converted", store="raw")
+    status = Path("/proc/self/status").read_text()
+    print(int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_conversion_does_not_grow_with_the_number_of_images(tmp_path, write):
+    label = np.zeros((1200, 1000), np.int32)
+    label[8:40, 8:40] = 1
+    image = np.tile(np.array([1, 2, 3], np.uint8), (1200, 1000, 1))
+    one = write(tmp_path / "one", ["a"], image=image, label=label)
+    for number in (20, 120):
+        for kind in ("images", "labels"):
+            (tmp_path / str(number) / kind).mkdir(parents=True)
+            for index in range(number):
+                os.link(one / kind / "a.png", tmp_path / str(number) / kind / f"{index}.png")
+    command = [sys.executable, "-c", PEAK, tmp_path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    few, many = map(int, done.stdout.split())
+    # the records of 100 images more, of 3.6 MB each, would take 360 MB
+    assert many - few < 100  # MiB
