@@ -71,6 +71,15 @@ def test_progress_on_a_terminal_is_a_bar_on_standard_error(capsys, monkeypatch):
     assert "4/4" in err
 
 
+def test_the_speed_is_that_since_the_beginning_and_the_rest_takes_as_long_an_image(monkeypatch):
+    clock = iter([100.0, 104.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    told = []
+    progress.with_speed(lambda *report: told.append(report))(10, 200)
+    # 10 images in 4 s are 2.5 a second, so the other 190 take 76 s
+    assert told == [(10, 200, "2.5 images/s  1:16 left")]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_progress_lets_an_error_through(error):
     with pytest.raises(error), progress.progress("train"):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -110,6 +115,29 @@ def test_the_same_files_give_the_same_bytes_in_whatever_order_they_were_made(
     assert first == second
 
 
+def test_the_options_that_decide_what_is_written_are_kept_and_no_path_is(tmp_path, write, contents):
+    table = "id,group\n" + "".join(f"{id},{id in 'ab'}\n" for id in "abcde")
+    given = {"val_fraction": 0.5, "shard_size": 3, "store": "raw", "seed": 2}
+    for run in ("one", "two/deeper"):
+        files = write(tmp_path / run / "files", "abcde")
+        (tmp_path / run / "groups.csv").write_text(table)
+        groups = tmp_path / run / "groups.csv"
+        convert(files, tmp_path / run / "data", groups=groups, **given)
+    assert contents(tmp_path / "one" / "data") == contents(tmp_path / "two/deeper" / "data")
+    assert tfseg.Dataset.open(tmp_path / "one" / "data").info.options == {
+        "overlap": "smaller_wins",
+        "components": False,
+        "groups": f"sha256:{hashlib.sha256(table.encode()).hexdigest()}",
+        **given,
+    }
+
+
+@pytest.mark.parametrize(("groups", "kept"), [(r"^.", "^."), (lambda id: id, "a function")])
+def test_groups_are_kept_as_the_expression_or_as_what_they_are(tmp_path, write, groups, kept):
+    files = write(tmp_path / "files", "ab")
+    assert convert(files, tmp_path / "data", groups=groups).info.options["groups"] == kept
+
+
 def test_shards_hold_nearly_the_same_number_of_images_in_order(tmp_path, write):
     write(tmp_path / "files", [f"train/{index}" for index in range(7)])
     write(tmp_path / "files", ["test/a", "test/b"])
@@ -158,3 +186,35 @@ def test_progress_is_told_after_every_image_of_all_splits(tmp_path, write):
         on_progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+# The peak of the process after a conversion of 20 images, and after one of 120.
+PEAK = """
+import re, sys
+from pathlib import Path
+import tfseg
+
+for number in ("20", "120"):
+    folder = Path(sys.argv[1])
+    tfseg.convert(folder / number, folder / f"{number} converted", store="raw")
+    status = Path("/proc/self/status").read_text()
+    print(int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_conversion_does_not_grow_with_the_number_of_images(tmp_path, write):
+    label = np.zeros((1200, 1000), np.int32)
+    label[8:40, 8:40] = 1
+    image = np.tile(np.array([1, 2, 3], np.uint8), (1200, 1000, 1))
+    one = write(tmp_path / "one", ["a"], image=image, label=label)
+    for number in (20, 120):
+        for kind in ("images", "labels"):
+            (tmp_path / str(number) / kind).mkdir(parents=True)
+            for index in range(number):
+                os.link(one / kind / "a.png", tmp_path / str(number) / kind / f"{index}.png")
+    command = [sys.executable, "-c", PEAK, tmp_path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    few, many = map(int, done.stdout.split())
+    # the records of 100 images more, of 3.6 MB each, would take 360 MB
+    assert many - few < 100  # MiB

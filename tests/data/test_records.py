@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg.checks import InputError
-from tfseg.data.records import decode, encode, parse, with_origin
+from tfseg.data.records import decode, encode, instance_areas, parse, with_origin
 
 
 @st.composite
@@ -128,3 +128,12 @@ def test_a_record_can_have_a_group_and_the_checksum_of_its_file():
 def test_what_is_no_record_is_refused(serialized):
     with pytest.raises(InputError, match="cannot be decoded"):
         parse(serialized)
+
+
+@pytest.mark.parametrize("largest", [3, 2**31 - 1])
+def test_ids_and_their_areas_are_those_counted_by_hand(largest):
+    label = np.array([[-1, 0, largest], [2, 2, largest], [2, 0, -1]], np.int32)
+    ids, areas = instance_areas(label)
+    assert (ids.tolist(), areas.tolist()) == ([2, largest], [3, 2])
+    nothing = instance_areas(np.full((2, 2), -1, np.int32))
+    assert [each.tolist() for each in nothing] == [[], []]

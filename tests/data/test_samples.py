@@ -44,10 +44,14 @@ def test_images_labels_and_classes_come_out_as_they_went_in(tmp_path):
     assert len(tfseg.check(dataset.path)) == 1
 
 
+OPTIONS = {"val_fraction": 0.4, "seed": 1, "shard_size": 3, "groups": r"\d$"}
+
+
 def described(dataset: tfseg.Dataset) -> tuple[dict, list[tf.train.Example]]:
     """Returns what is in a data set, but for what is known of the files it comes from."""
     info = json.loads((dataset.path / "dataset.json").read_text(encoding="utf-8"))
     del info["source_format"]
+    assert info.pop("options").items() >= OPTIONS.items()
     examples = []
     for split in info["splits"].values():
         for shard in split["shards"]:
@@ -71,9 +75,8 @@ def test_a_source_of_files_gives_the_same_records_when_its_samples_are_given(tmp
             label = read_label(files / "labels" / f"{name}.png")
             yield {"image": picture, "label": label, "id": name}
 
-    options = {"val_fraction": 0.4, "seed": 1, "shard_size": 3, "groups": r"\d$"}
-    expected = described(convert(files, tmp_path / "one", **options))
-    made = described(convert_samples(samples(), tmp_path / "two", **options))
+    expected = described(convert(files, tmp_path / "one", **OPTIONS))
+    made = described(convert_samples(samples(), tmp_path / "two", **OPTIONS))
     assert made == expected
     assert len(made[1]) == 12
     assert len(made[0]["splits"]["train"]["shards"]) > 1

@@ -104,7 +104,19 @@ def test_where_no_server_is_one_is_told_at_once(dataset):
     with socket.socket() as taken_port:  # bound, but nobody listens
         taken_port.bind(("localhost", 0))
         address = f"grpc://localhost:{taken_port.getsockname()[1]}"
-        with pytest.raises(InputError, match=rf"no data service at {address} \(.*refused.*Start"):
+        with pytest.raises(
+            InputError, match=rf"No data service answers at {address} \(.*refused.*Start"
+        ):
+            service.training_batches(dataset, configured(address), CenterOffset())
+
+
+def test_a_server_that_accepts_connections_and_says_nothing_is_refused(dataset, monkeypatch):
+    monkeypatch.setattr(service, "_ANSWER_WITHIN", 0.2)
+    with socket.socket() as mute:
+        mute.bind(("localhost", 0))
+        mute.listen()  # as for a process that is stopped: the system accepts
+        address = f"grpc://localhost:{mute.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"No data service answers at {address} \(timed out"):
             service.training_batches(dataset, configured(address), CenterOffset())
 
 
@@ -134,11 +146,19 @@ def test_a_taken_port_is_refused():
 
 
 @pytest.mark.slow
-def test_weights_are_those_of_a_training_without_servers(dataset, two, tmp_path):
+@pytest.mark.parametrize("devices", [("CPU:0",), ("CPU:0", "CPU:1")], ids=len)
+def test_weights_are_those_of_a_training_without_servers(dataset, two, tmp_path, devices):
     config = dataclasses.replace(
         configured(),
         model=tfseg.ModelConfig(filters=(8, 16)),
-        train=TrainConfig(steps=6, batch_size=2, accumulate=2, warmup_steps=2, checkpoint_every=3),
+        train=TrainConfig(
+            steps=6,
+            batch_size=2,
+            accumulate=2,
+            warmup_steps=2,
+            checkpoint_every=3,
+            devices=devices,
+        ),
     )
     served = dataclasses.replace(config, data=dataclasses.replace(config.data, service=two))
     for name, each in {"alone": config, "served": served}.items():
@@ -159,9 +179,11 @@ COMMAND = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("killed", [0, 1])
-def test_a_killed_server_ends_the_training_within_a_minute_and_it_goes_on_without(
-    dataset, tmp_path, killed
+@pytest.mark.parametrize(
+    ("lost", "sent"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (0, signal.SIGSTOP)]
+)
+def test_a_lost_server_ends_the_training_within_a_minute_and_it_goes_on_without(
+    dataset, tmp_path, lost, sent
 ):
     run = tmp_path / "run"
     train = [sys.executable, "-m", "tfseg", "train", dataset.path, run, *COMMAND]
@@ -175,14 +197,15 @@ def test_a_killed_server_ends_the_training_within_a_minute_and_it_goes_on_withou
             while not (run / "checkpoints" / "last.npz").exists():
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.2)
-            os.kill(started[killed][1].pid, signal.SIGKILL)
+            os.kill(started[lost][1].pid, sent)
             begin = time.monotonic()
             _, err = process.communicate(timeout=60)
             assert time.monotonic() - begin < 60
         finally:
             process.kill()
+        assert started[lost][1].poll() in (None, -sent)  # one that is stopped was still there
     assert process.returncode == 2, err
-    assert f"There is no data service at {started[killed][0]}" in err.splitlines()[-1]
+    assert f"No data service answers at {started[lost][0]}" in err.splitlines()[-1]
     with np.load(run / "checkpoints" / "last.npz") as archive:
         reached = int(archive["step"])
     steps = reached + 2

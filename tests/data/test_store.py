@@ -101,6 +101,7 @@ INFOS = st.builds(
     skipped_images=COUNT,
     statistics=st.none() | STATISTICS,
     image_formats=st.lists(st.sampled_from(IMAGE_FORMATS), max_size=2).map(tuple),
+    options=st.dictionaries(TEXT, TEXT | COUNT | FLOAT | st.booleans(), max_size=2),
     splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 
@@ -115,7 +116,7 @@ def test_any_info_is_written_and_read_again_unchanged(info, tmp_path_factory):
     assert list(read.splits) == list(info.splits)
 
 
-@pytest.mark.parametrize("version", ["2.0", "1.4", "1.10", "0.9"])
+@pytest.mark.parametrize("version", ["2.0", "1.5", "1.10", "0.9"])
 def test_a_newer_version_is_refused_whatever_else_it_holds(copied, version):
     (copied / INFO_FILE).write_text(f'{{"version": "{version}"}}', encoding="utf-8")
     message = rf"has schema version {version}; this tfseg reads 1\.0 to {SCHEMA_VERSION}\. Update"
@@ -161,6 +162,7 @@ ADDED = {
     "1.1": {"hidden_instances": 0},
     "1.2": {"skipped_images": 0, "statistics": None},
     "1.3": {"image_formats": ("png",)},
+    "1.4": {"options": {}},
 }
 REQUIRED = [
     field.name
@@ -169,7 +171,7 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3"])
 def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
     later = {
         name: value
@@ -215,6 +217,7 @@ def test_every_entry_of_a_shard_must_be_there(copied, name):
         ("dtype", "float32", r"dtype must be one of uint16, uint8; got 'float32'"),
         ("channels", 2, r"channels 2"),
         ("image_formats", ["gif"], r"image_formats must be one of jpeg, png, raw; got 'gif'"),
+        ("options", ["store"], r"options must map names to values; got \['store'\]"),
         ("splits", [], r"no attribute 'items'"),
         ("splits", {"train": {"shards": [], "num_images": "x", "num_instances": 0}}, r"'x'"),
         ("class_names", None, r"not iterable"),

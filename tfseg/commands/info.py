@@ -68,6 +68,8 @@ def _print(info: DatasetInfo) -> None:
         ]
     )
     print(f"images: {info.channels} channels, {info.dtype}, from {info.source_format}")
+    if info.options:
+        print("options: " + ", ".join(f"{name} {value}" for name, value in info.options.items()))
     for text, number in {
         "images that could not be used": info.skipped_images,
         "pixels that several instances claimed": info.overlap_pixels,

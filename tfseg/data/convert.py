@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -105,6 +106,15 @@ def convert(
         functools.partial(encode, layout=layout, reading=reading, store=store),
         source_format=layout,
         class_names=class_names,
+        options=dataclasses.asdict(reading)
+        | {
+            "val_fraction": val_fraction,
+            "seed": seed,
+            "groups": splits.named(groups),
+            "split_table": splits.named(split_table),
+            "shard_size": shard_size,
+            "store": store,
+        },
         key=resume.key(source, __version__, layout, reading, class_names, ids, store, on_error),
     )
     return writer.write_dataset(

@@ -217,8 +217,17 @@ def parse(serialized: bytes) -> Record:
 
 def instance_ids(label: np.ndarray) -> np.ndarray:
     """Returns the ids above 0 in `label` `[H, W]`, each once, in ascending order."""
-    ids = np.unique(label)
-    return ids[ids > 0]
+    return instance_areas(label)[0]
+
+
+def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `instance_ids`, and how many pixels each has."""
+    inside = label[label > 0]
+    if inside.size and inside.max() > label.size:  # a counter for each number would take memory
+        return np.unique(inside, return_counts=True)
+    areas = np.bincount(inside)  # a tenth of the time that sorting takes
+    ids = np.flatnonzero(areas)
+    return ids, areas[ids]
 
 
 def count_instances(label: np.ndarray) -> int:

@@ -94,6 +94,13 @@ def convert_samples(
                 encode=lambda item: _load(item, file),
                 source_format="python",
                 class_names=tuple(class_names),
+                options={
+                    "val_fraction": val_fraction,
+                    "seed": seed,
+                    "groups": splits.named(groups),
+                    "shard_size": shard_size,
+                    "store": store,
+                },
             ),
             destination,
             shard_size=shard_size,

@@ -5,8 +5,9 @@ makes the batches k, k + K, k + 2 K, ... of the stream, and the trainer takes on
 So every sample keeps its place and its draws, and the weights are those of a training without
 servers, bit for bit where the machines compute alike.
 
-A server that has died ends the training with an error, where tf.data would wait for ever; the run
-goes on with --resume, with the same servers, others or none, to the same weights.
+A server that has died, hangs or cannot be reached ends the training with an error, where tf.data
+would wait for ever; the run goes on with --resume, with the same servers, others or none, to the
+same weights.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from tfseg.data.store import Dataset
 from tfseg.heads import Head
 
 _LOOK_AFTER = 2.0  # seconds without a batch, after which it is looked whether the servers are there
-_CONNECT_WITHIN = 10.0  # seconds
+_ANSWER_WITHIN = 10.0  # seconds
+# Begins a connection; what speaks gRPC answers with settings of its own. The system accepts
+# connections for a process that is stopped, too, so a connection alone says nothing.
+# Source: RFC 9113 (HTTP/2), section 3.4: the preface, and a frame of settings without any.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _LONGEST = 600.0  # seconds for a batch of a server that is there
 _GO_ON = "Start it again, or leave it out of --data.service, and go on with --resume."
 # What a damaged record leads to is a function of the process that trains.
@@ -86,7 +91,7 @@ def training_batches(
     shared = {"host": host, "num_hosts": num_hosts}
     if not servers:
         return pipeline.training_batches(dataset, config, head, first_step=first_step, **shared)
-    _refuse_absent(servers)  # or to register a data set would wait for ever
+    _refuse_absent(servers)  # to register a data set with one would wait for ever
     parts = []
     for index, server in enumerate(servers):
         batches = pipeline.training_batches(
@@ -114,7 +119,11 @@ def _watched(batches: tf.data.Dataset, servers: Sequence[str]) -> Iterator[Any]:
     Raises:
         InputError: a server is not there any more, or cannot make a batch.
     """
-    iterator = batches.as_numpy_iterator()
+
+    def elements() -> Iterator[Any]:
+        yield from batches.as_numpy_iterator()  # to make it asks the servers already
+
+    iterator = elements()
     outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def take() -> None:
@@ -174,7 +183,7 @@ def _refuse_taken(port: int) -> None:
 
 
 def _refuse_absent(servers: Sequence[str]) -> None:
-    """Refuses a server to which no connection can be made.
+    """Refuses a server that does not answer: dead, stopped, or behind a network that is gone.
 
     Raises:
         InputError: names the first of them.
@@ -182,9 +191,12 @@ def _refuse_absent(servers: Sequence[str]) -> None:
     for server in servers:
         host, _, port = server.removeprefix("grpc://").rpartition(":")
         try:
-            socket.create_connection((host, int(port)), timeout=_CONNECT_WITHIN).close()
+            with socket.create_connection((host, int(port)), timeout=_ANSWER_WITHIN) as connection:
+                connection.sendall(_PREFACE)
+                if not connection.recv(1):
+                    raise ConnectionError("the connection was closed")
         except OSError as error:
             raise InputError(
-                f"There is no data service at {server} ({error}). Start it with tfseg serve-data; "
+                f"No data service answers at {server} ({error}). Start it with tfseg serve-data; "
                 "a run that had begun goes on with --resume."
             ) from error

@@ -14,6 +14,7 @@ from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.formats.base import SPLIT_NAMES, SPLITS, Item
 from tfseg.data.formats.texts import read_text
+from tfseg.data.store import file_sha256
 
 Groups = str | Path | Callable[[str], str]
 Splits = dict[str, list[Item]]
@@ -43,6 +44,7 @@ def arrange(
         InputError: an argument that does not fit the source, or a group in two splits.
     """
     checks.in_range("val_fraction", val_fraction, low=0, high=1)
+    checks.whole("seed", seed, low=0)
     if table is not None:
         splits = _by_table(splits, Path(table))
     group_of = _groups(groups, [item.id for items in splits.values() for item in items])
@@ -55,6 +57,16 @@ def arrange(
         split: [dataclasses.replace(item, group=group_of[item.id]) for item in items]
         for split, items in splits.items()
     }
+
+
+def named(choice: Groups | None) -> str | None:
+    """Returns what groups, or a table, are called where paths must not matter."""
+    if choice is None:
+        return None
+    if callable(choice):
+        return "a function"
+    table = str(choice).endswith(".csv")
+    return f"sha256:{file_sha256(Path(choice))}" if table else str(choice)
 
 
 def _set_aside(

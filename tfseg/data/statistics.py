@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from tfseg.data.records import instance_areas
+
 Key = tuple[str | int, ...]
 Counts = Counter[Key]
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
@@ -125,8 +127,7 @@ def count(image: np.ndarray, label: np.ndarray, class_of: dict[int, int] | None)
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: the class of each id above 0; None: all are of class 1.
     """
-    ids, areas = np.unique(label, return_counts=True)
-    ids, areas = ids[ids > 0].tolist(), areas[ids > 0].tolist()
+    ids, areas = (each.tolist() for each in instance_areas(label))
     classes = Counter(class_of[id] if class_of else 1 for id in ids)
     counts: Counts = Counter({("size", *label.shape): 1, ("per_image", len(ids)): 1})
     counts.update({("class_images", each): 1 for each in classes})

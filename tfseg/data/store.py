@@ -1,7 +1,8 @@
 """A data set on disk: a folder with dataset.json and TFRecord files, the shards.
 
 dataset.json says what is in it and is written last; a folder without it is not a data set. The same
-input gives the same bytes: no dates, no paths, no command line, which has paths.
+input gives the same bytes: no dates, no paths, and of the command line the options alone that
+decide what is written.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from tfseg.data.files import Place, place
 from tfseg.data.pictures import IMAGE_FORMATS
 from tfseg.data.statistics import Statistics
 
-SCHEMA_VERSION = "1.3"  # a reader takes every older one of its own major number
+SCHEMA_VERSION = "1.4"  # a reader takes every older one of its own major number
 INFO_FILE = "dataset.json"
+Options = dict[str, str | int | float | bool]
 SKIPPED_FILE = "skipped.csv"  # beside it, where images were left out: their files and the reasons
 
 
@@ -64,6 +66,9 @@ class DatasetInfo:
             1.2 on)
         image_formats: how images are stored, those that occur in the order of `IMAGE_FORMATS`; only
             "png" in a data set of an older version. (from version 1.3 on)
+        options: of the conversion, by their names, that decide what is written and have no entry
+            above; a table by its SHA-256. Empty in a data set of an older version. (from version
+            1.4 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -78,6 +83,7 @@ class DatasetInfo:
     skipped_images: int = 0
     statistics: Statistics | None = None
     image_formats: tuple[str, ...] = ("png",)
+    options: Options = dataclasses.field(default_factory=dict)
     splits: dict[str, SplitInfo]
 
     def to_json(self) -> str:
@@ -121,7 +127,7 @@ class DatasetInfo:
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
         # Entries that were added since 1.0 may lack.
-        added = {"hidden_instances": 0, "skipped_images": 0, "statistics": None}
+        added = {"hidden_instances": 0, "skipped_images": 0, "statistics": None, "options": {}}
         content = added | {"image_formats": ["png"]} | content
         own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
@@ -140,6 +146,7 @@ class DatasetInfo:
             checks.one_of("image_formats", format, IMAGE_FORMATS)
         if own["statistics"] is not None:
             own["statistics"] = Statistics.from_content(own["statistics"])
+        checks.mapping("options", own["options"])
         lists = {name: tuple(own[name]) for name in ("class_names", "image_formats")}
         return cls(**own | lists | {"splits": splits})
 

@@ -63,6 +63,7 @@ class Contents(NamedTuple):
         encode: makes a sample of that, or says why it cannot; called from several threads.
         source_format: as in `DatasetInfo`.
         class_names: alike.
+        options: alike; those that are None are left out.
         key: tells whether a killed run wrote the same; None where that cannot be known.
     """
 
@@ -71,6 +72,7 @@ class Contents(NamedTuple):
     encode: Callable[[Source], Encoded | Skipped]
     source_format: str
     class_names: tuple[str, ...]
+    options: Mapping[str, Any]
     key: str | None = None
 
 
@@ -95,7 +97,8 @@ def encode(
             "or PNG, scaled to 0..65535."
         )
     image = to_channels(sample.image, 3 if sample.image.shape[-1] >= 3 else 1)
-    if (image == image[..., :1]).all():
+    # Channel by channel is faster, and a coloured image is known by its first two.
+    if all((image[..., 0] == image[..., each]).all() for each in range(1, image.shape[-1])):
         image = image[..., :1]
     classes = None
     if sample.class_of is not None:
@@ -252,7 +255,7 @@ class _Writer:
     def finish(self, splits: dict[str, SplitInfo]) -> None:
         """Writes skipped.csv, where there is something to say, and dataset.json."""
         channels, bits = statistics.image_type(self.counts)
-        names = self.contents.class_names
+        names, options = self.contents.class_names, self.contents.options.items()
         info = DatasetInfo(
             tfseg_version=__version__,
             source_format=self.contents.source_format,
@@ -266,6 +269,7 @@ class _Writer:
             image_formats=tuple(
                 format for format in IMAGE_FORMATS if self.counts["image_format", format]
             ),
+            options={name: value for name, value in options if value is not None},
             splits=splits,
         )
         if self.skipped:
