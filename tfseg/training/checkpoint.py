@@ -10,15 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from tfseg import checks
+from tfseg import archive, checks
 
 LAST, BEST = "last.npz", "best.npz"
 
@@ -96,7 +94,7 @@ def newest(path: Path) -> Path:
         if not file.is_file():
             continue
         try:
-            _read(file)
+            archive.read(file)
         except checks.InputError:
             damaged.append(file.replace(file.with_name(f"{file.name}.damaged")))
             continue
@@ -139,7 +137,7 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
         InputError: no such file, damaged, or of another architecture.
     """
     require(path)
-    step, loss, arrays = _read(path)
+    step, loss, arrays = archive.read(path)
     _check_architecture(path, arrays, variables)
     for variable, array in zip(variables, arrays, strict=False):
         variable.assign(array)
@@ -158,7 +156,7 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
         InputError: no such file, damaged, or of another architecture.
     """
     require(path)
-    arrays = _read(path)[2]
+    arrays = archive.read(path)[2]
     pairs = list(zip(variables, arrays, strict=False))
     fitting = [(one, array) for one, array in pairs if array.shape == tuple(one.shape)]
     if len(arrays) < len(variables) or 2 * len(fitting) < len(variables):
@@ -170,17 +168,6 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
         variable.assign(array)
     taken = {id(variable) for variable, _ in fitting}
     return [variable.path for variable in variables if id(variable) not in taken]
-
-
-def _read(path: Path) -> tuple[int, float, list[np.ndarray]]:
-    try:
-        # Opened here: NumPy leaves its own file open where the archive is damaged.
-        with path.open("rb") as file, np.load(file) as archive:
-            step, loss = int(archive["step"]), float(archive["loss"])
-            names = sorted(set(archive.files) - {"step", "loss"})
-            return step, loss, [archive[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise checks.InputError(f"{path} is damaged ({error}); remove it.") from error
 
 
 def _check_architecture(

@@ -19,6 +19,7 @@ from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
+from tfseg.networks.pretrained import checkpoint_of
 from tfseg.training import checkpoint, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.loss_scale import LossScale
@@ -183,5 +184,8 @@ def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
             f"model.class_names is {', '.join(own)}, the classes of {dataset.path} are "
             f"{', '.join(names)}; leave it empty to take theirs, or give one name for all."
         )
-    model = dataclasses.replace(config.model, channels=there, class_names=own)
+    weights = checkpoint_of(config.model.encoder_weights)
+    model = dataclasses.replace(
+        config.model, channels=there, class_names=own, encoder_weights=weights
+    )
     return dataclasses.replace(config, model=model)
