@@ -25,8 +25,13 @@ def percentile(image: tf.Tensor) -> tf.Tensor:
 
 def thinned(image: tf.Tensor) -> tf.Tensor:
     """Returns evenly spaced rows and columns of `image` `[H, W, C]`, tensor or array, 256 each."""
-    step = 1 + (tf.shape(image)[:2] - 1) // _SAMPLE
-    return image[:: step[0], :: step[1]]
+    rows, columns = (step(side) for side in tf.unstack(tf.shape(image)[:2]))
+    return image[::rows, ::columns]
+
+
+def step(side: tf.Tensor) -> tf.Tensor:
+    """Returns which of `side` rows or columns `thinned` keeps: every so many; tensor or number."""
+    return 1 + (side - 1) // _SAMPLE
 
 
 def limits(image: tf.Tensor) -> tf.Tensor:
