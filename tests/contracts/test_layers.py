@@ -13,6 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "tfseg"
 LAYERS = {
+    "archive": 0,
     "checks": 0,
     "config": 0,
     "random": 0,

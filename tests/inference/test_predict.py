@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 import tfseg
 from tfseg.checks import InputError
+from tfseg.data import pieces
 from tfseg.data.images import read_image, read_label
 from tfseg.evaluation.coco_results import results_pairs
 from tfseg.inference.cleanup import Cleanup
@@ -193,3 +195,22 @@ def test_an_output_folder_that_cannot_be_made_is_refused(segmenter, files, tmp_p
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     with pytest.raises(InputError, match=r"taken/out cannot be written: .* Choose another folder"):
         tfseg.predict_files(segmenter, [files], tmp_path / "taken" / "out")
+
+
+def test_a_large_picture_with_a_damaged_tile_is_skipped(near_sighted, image, tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "LARGE", 0)
+    large = np.tile(image[..., 0], (2, 2))
+    for name in ("good.tif", "bad.tif"):
+        tifffile.imwrite(tmp_path / name, large, tile=(64, 64), compression="zlib")
+    with tifffile.TiffFile(tmp_path / "bad.tif") as file:
+        start = file.pages.first.dataoffsets[5]
+    data = bytearray((tmp_path / "bad.tif").read_bytes())
+    data[start : start + 40] = bytes(40)
+    (tmp_path / "bad.tif").write_bytes(data)
+    paths = [tmp_path / "bad.tif", tmp_path / "good.tif"]
+    segmenter = near_sighted(tile=128)
+    report = tfseg.predict_files(segmenter, paths, tmp_path / "out")
+    assert report.done == paths[1:]
+    assert "bad.tif is damaged or cut short" in report.skipped[0][1]
+    label = read_label(tmp_path / "out" / "labels" / "good.png")
+    np.testing.assert_array_equal(label, segmenter.predict(large[..., None]).label)

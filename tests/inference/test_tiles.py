@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 
 from tfseg.checks import InputError
+from tfseg.data import pieces
 from tfseg.data.images import read_image
 from tfseg.heads import CenterOffset
 from tfseg.inference import tiles
@@ -166,3 +168,28 @@ def test_an_image_that_fits_a_tile_is_seen_whole(near_sighted, image):
 def test_another_size_of_tiles_is_refused_with_the_next_one(near_sighted, tile):
     with pytest.raises(InputError, match=rf"a multiple of 128.* got {tile}. Take (128|256)"):
         near_sighted(tile=tile)
+
+
+def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
+    near_sighted, sample, tmp_path, monkeypatch
+):
+    image = np.tile(read_image(sorted((sample / "test" / "images").iterdir())[0]), (2, 2, 1))
+    options = {"tile": (64, 64), "compression": "zlib", "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "large.tif", image[..., 0], **options)
+    monkeypatch.setattr(pieces, "LARGE", 0)
+    windows, plain = [], pieces.Pieces.__getitem__
+
+    def counted(self: pieces.Pieces, window: tuple[slice, slice]) -> np.ndarray:
+        windows.append(plain(self, window))
+        return windows[-1]
+
+    monkeypatch.setattr(pieces.Pieces, "__getitem__", counted)
+    segmenter = near_sighted(tile=128)
+    found = segmenter.predict(pieces.open_image(tmp_path / "large.tif"))
+    expected = segmenter.predict(image)
+    np.testing.assert_array_equal(found.label, expected.label)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert len(found.scores) > 100
+    first, *tiles_read = [window.shape[:2] for window in windows]
+    assert first[0] * first[1] <= 256 * 256 < image.size
+    assert max(map(max, tiles_read)) == 128

@@ -13,11 +13,13 @@ import tensorflow as tf
 from keras.src.legacy.saving import legacy_h5_format
 
 from tfseg import build_model
+from tfseg import config as configs
 from tfseg.checks import InputError
-from tfseg.config import ModelConfig
+from tfseg.config import ModelConfig, RunConfig
 from tfseg.networks.backbones import backbones, segmentation_models
 from tfseg.networks.mended import mended
-from tfseg.networks.pretrained import preprocessed
+from tfseg.networks.pretrained import checkpoint_of, encoder_layers, preprocessed
+from tfseg.training import checkpoint
 
 NAME = "resnet18_imagenet_1000_no_top.h5"
 SMALL = ModelConfig(architecture="Unet", decoder_filters=(8, 8, 8, 8, 8), channels=3)
@@ -149,3 +151,85 @@ def test_mean_and_std_are_taken_off_and_saved_with_the_network(tmp_path):
 def test_what_cannot_be_is_refused_by_the_configuration(options, message):
     with pytest.raises(InputError, match=message):
         ModelConfig(**{"architecture": "Unet", "channels": 1, **options})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A run of a network for grey images, whose checkpoint begins with an average."""
+    folder = tmp_path_factory.mktemp("run")
+    config = RunConfig(model=dataclasses.replace(SMALL, channels=1))
+    configs.write(config, folder / "config.yaml")
+    average = build_model(config.model, seed=8).variables
+    trained = [keras.Variable(np.zeros(each.shape), dtype=each.dtype) for each in average]
+    path = folder / "checkpoints" / "best.npz"
+    assert checkpoint.save(path, [*average, *trained], step=1, loss=0.0)
+    return folder
+
+
+def test_the_encoder_of_a_run_is_taken_and_nothing_else_of_it(run):
+    config = dataclasses.replace(SMALL, architecture="FPN", channels=1, head="boundary")
+    plain, model = (
+        build_model(dataclasses.replace(config, encoder_weights=where), seed=3)
+        for where in ("none", str(run))
+    )
+    source = build_model(dataclasses.replace(SMALL, channels=1), seed=8)
+    there, here = encoder_layers(source), encoder_layers(model)
+    weights = [place for place, layer in here.items() if layer.weights]
+    assert len(weights) == 40
+    for place in weights:
+        for one, other in zip(here[place].weights, there[place].weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+    own = {id(each) for layer in here.values() for each in layer.weights}
+    rest = [index for index, each in enumerate(model.variables) if id(each) not in own]
+    assert len(rest) > 20
+    for index in rest:
+        np.testing.assert_array_equal(model.variables[index], plain.variables[index])
+
+
+def test_a_run_is_named_by_its_folder_or_a_checkpoint_and_is_not_needed_later(run, tmp_path):
+    file = run / "checkpoints" / "best.npz"
+    config = dataclasses.replace(SMALL, channels=1, encoder_weights=checkpoint_of(str(run)))
+    assert config.encoder_weights == str(file)
+    assert checkpoint_of(str(tmp_path)) == str(tmp_path)
+    first = np.asarray(encoder_layers(build_model(config))[3].kernel)
+    expected = build_model(dataclasses.replace(SMALL, channels=1), seed=8)
+    np.testing.assert_array_equal(first, encoder_layers(expected)[3].kernel)
+    # The encoder sees one channel, with or without the file
+    gone = dataclasses.replace(config, encoder_weights=str(tmp_path / "gone.npz"))
+    assert build_model(gone, pretrained=False).input_shape[-1] == 1
+    assert encoder_layers(build_model(gone, pretrained=False))[3].kernel.shape[2] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backbone": "resnet34"}, "has resnet18 as a backbone, this one resnet34. Take another"),
+        ({"channels": 3}, "has 1 as channels that it sees, this one 3"),
+        ({"encoder_weights": "none.npz"}, "there is no checkpoint none.npz. Name the folder of"),
+    ],
+)
+def test_an_encoder_of_another_kind_is_refused(run, options, message):
+    config = dataclasses.replace(SMALL, channels=1, encoder_weights=str(run))
+    with pytest.raises(InputError, match=message):
+        build_model(dataclasses.replace(config, **options))
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"architecture": "PSPNet"}, "ends early, as that of PSPNet does; it has no "),
+        ({"architecture": "Compact"}, "has Compact's own as a backbone, this one resnet18"),
+        ({"architecture": "Linknet"}, "best.npz does not fit the config.yaml of its run"),
+    ],
+)
+def test_a_run_whose_network_does_not_fit_is_refused(run, tmp_path, written, message):
+    model = dataclasses.replace(SMALL, channels=1, **written)
+    configs.write(RunConfig(model=model), tmp_path / "config.yaml")
+    file = tmp_path / "checkpoints" / "best.npz"
+    file.parent.mkdir()
+    if written == {"architecture": "PSPNet"}:
+        checkpoint.save(file, build_model(model).variables, step=1, loss=0.0)
+    else:
+        file.symlink_to(run / "checkpoints" / "best.npz")
+    with pytest.raises(InputError, match=message):
+        build_model(dataclasses.replace(SMALL, channels=1, encoder_weights=str(tmp_path)))

@@ -24,8 +24,9 @@ class ModelConfig:
         backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0; Compact
             has one of its own.
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
-            the network; or the path of such a file, or of a folder of them. Grey images are then
-            given to the encoder three times.
+            the network; or the path of such a file, or of a folder of them: grey images are then
+            given to the encoder three times. Or a run of tfseg with this backbone, its folder or a
+            checkpoint in it: the encoder there, with the averaged weights where it has them.
         preprocessing: what follows on images in [0, 1]: none, or backbone, the values its
             ImageNet weights were trained with.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
@@ -90,7 +91,8 @@ class ModelConfig:
         if pretrained and self.architecture == "Compact":
             raise checks.InputError(
                 "model.encoder_weights and model.preprocessing need an encoder of "
-                "segmentation-models; Compact has one of its own. Set model.architecture to Unet."
+                "segmentation-models; Compact has one of its own. Set model.architecture to Unet, "
+                "or take a whole network of another run by train.init."
             )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tfseg import checks
-from tfseg.data.images import list_images, read_image
+from tfseg.data.images import list_images
 from tfseg.data.parallel import ordered
+from tfseg.data.pieces import Pieces, open_image
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
 from tfseg.inference.results import ResultFolder
@@ -67,7 +68,7 @@ def predict_files(
     """
     files, folder = image_files(paths), ResultFolder(Path(out), formats, segmenter.class_names)
 
-    def predict(image: np.ndarray) -> Instances:
+    def predict(image: np.ndarray | Pieces) -> Instances:
         found = segmenter.predict(image)
         return cleanup.apply(found) if cleanup else found
 
@@ -94,25 +95,28 @@ def predict_files(
 
 
 def _work(
-    predict: Callable[[np.ndarray], Instances], files: Iterable[Path], folder: ResultFolder
+    predict: Callable[[np.ndarray | Pieces], Instances], files: Iterable[Path], folder: ResultFolder
 ) -> Iterator[tuple[Path, str]]:
     """Yields every file once its results are written, or with the reason why it has none."""
 
-    def read(path: Path) -> tuple[Path, np.ndarray | str]:
+    def read(path: Path) -> tuple[Path, np.ndarray | Pieces | str]:
         try:
-            return path, read_image(path)
+            return path, open_image(path)
         except checks.InputError as error:
             return path, str(error)
 
-    def found() -> Iterator[tuple[Path, np.ndarray | str, Instances | None]]:
+    def found() -> Iterator[tuple[Path, np.ndarray | Pieces | str, Instances | None]]:
         for path, image in ordered(read, files, threads=1):
-            yield path, image, None if isinstance(image, str) else predict(image)
+            try:
+                yield path, image, None if isinstance(image, str) else predict(image)
+            except checks.InputError as error:  # a piece that is damaged
+                yield path, str(error), None
 
-    def write(item: tuple[Path, np.ndarray | str, Instances | None]) -> tuple[Path, str]:
+    def write(item: tuple[Path, np.ndarray | Pieces | str, Instances | None]) -> tuple[Path, str]:
         path, image, instances = item
         if instances is None:
             return path, image
-        folder.write(path, image, instances)
+        folder.write(path, np.asarray(image), instances)
         return path, ""
 
     # The network runs where the items of `ordered` are drawn: in this thread, beside the other two.

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
+from tfseg.data.pieces import Pieces
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.inference import symmetries, thresholds, tiles
 from tfseg.inference.description import describe
@@ -96,11 +97,14 @@ class Segmenter(tf.Module):
         """Returns what goes in and comes out, thresholds and version: `[]` string, JSON."""
         return tf.constant(json.dumps(describe(self.model_config)))
 
-    def predict(self, image: np.ndarray) -> Instances:
-        """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype."""
+    def predict(self, image: np.ndarray | Pieces) -> Instances:
+        """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype.
+
+        Of what `open_image` returns, no more is read at a time than a tile.
+        """
         if max(image.shape[:2]) > self.tile > 0:
             return self._predict_tiles(image)
-        batch = to_channels(image, self.channels)[None]
+        batch = to_channels(np.asarray(image), self.channels)[None]
         return _first(self(tf.constant(batch)))
 
     def maps(self, image: np.ndarray) -> np.ndarray:
@@ -114,9 +118,10 @@ class Segmenter(tf.Module):
             return symmetries.averaged(self._network, images, vectors=self._head.vectors)
         return self._network(images)
 
-    def _predict_tiles(self, image: np.ndarray) -> Instances:
+    def _predict_tiles(self, image: np.ndarray | Pieces) -> Instances:
         # The percentiles are those of the whole image, or neighbouring tiles would differ.
-        limits = normalize.limits(to_channels(normalize.thinned(image), self.channels))
+        thin = tuple(slice(None, None, normalize.step(side)) for side in image.shape[:2])
+        limits = normalize.limits(to_channels(image[thin], self.channels))
         num_maps = sum(self._head.outputs.values())
         maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))

@@ -26,9 +26,14 @@ def percentile(image: tf.Tensor) -> tf.Tensor:
 def thinned(image: tf.Tensor) -> tf.Tensor:
     """Returns evenly spaced rows and columns of `image` `[H, W, C]`, tensor or array, 256 each."""
     height, width = tf.unstack(tf.shape(image)[:2])
-    rows, columns = (tf.range(0, side, 1 + (side - 1) // _SAMPLE) for side in (height, width))
+    rows, columns = (tf.range(0, side, step(side)) for side in (height, width))
     # 0.6 ms for 640 x 640 x 3, where slices with steps take 1.7.
     return tf.gather(tf.gather(image, rows), columns, axis=1)
+
+
+def step(side: tf.Tensor) -> tf.Tensor:
+    """Returns which of `side` rows or columns `thinned` keeps: every so many; tensor or number."""
+    return 1 + (side - 1) // _SAMPLE
 
 
 def limits(image: tf.Tensor) -> tf.Tensor:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 
@@ -20,8 +22,12 @@ from tfseg.networks.precision import dtype_policy
 from tfseg.networks.pretrained import (
     CHANNELS,
     NONE,
+    checkpoint_of,
+    is_checkpoint,
+    model_of,
     preprocessed,
     standardized,
+    take_encoder,
     weights_found,
 )
 
@@ -53,6 +59,9 @@ def build_model(
         InputError: an unknown backbone, no number of channels or one that the weights of an
             encoder cannot take, or weights that are not there.
     """
+    where = checkpoint_of(config.encoder_weights)
+    config = dataclasses.replace(config, encoder_weights=where)
+    weights = where if pretrained else NONE
     checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
     if _encoder_channels(config) != config.channels and config.channels != 1:
@@ -67,12 +76,33 @@ def build_model(
         )
     with dtype_policy(precision):
         with mended(), _seeded_initializers(seed):
-            network = _network(config, config.encoder_weights if pretrained else NONE)
+            network = _network(config, NONE if is_checkpoint(weights) else weights)
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
                 layer.momentum = _MOMENTUM
-        return _of_any_size(network, config)
+        model = _of_any_size(network, config)
+    if is_checkpoint(weights):
+        _take_encoder(Path(weights).expanduser(), model, config)
+    return model
+
+
+def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
+    other = model_of(file)
+    for what, there, here in (
+        ("a backbone", _backbone(other), _backbone(config)),
+        ("channels that it sees", _encoder_channels(other), _encoder_channels(config)),
+    ):
+        if there != here:
+            raise checks.InputError(
+                f"model.encoder_weights: the encoder in {file} has {there} as {what}, this one "
+                f"{here}. Take another run, or build the network as that one is."
+            )
+    take_encoder(file, build_model(other, pretrained=False), model)
+
+
+def _backbone(config: ModelConfig) -> str:
+    return "Compact's own" if config.architecture == "Compact" else config.backbone
 
 
 def _network(config: ModelConfig, encoder_weights: str) -> keras.Model:
@@ -87,8 +117,8 @@ def _num_maps(config: ModelConfig) -> int:
 
 
 def _encoder_channels(config: ModelConfig) -> int:
-    pretrained = config.encoder_weights != NONE or config.preprocessing != NONE
-    return CHANNELS if pretrained else config.channels
+    of_imagenet = config.encoder_weights != NONE and not is_checkpoint(config.encoder_weights)
+    return CHANNELS if of_imagenet or config.preprocessing != NONE else config.channels
 
 
 def _of_segmentation_models(config: ModelConfig, encoder_weights: str) -> keras.Model:

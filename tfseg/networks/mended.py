@@ -60,7 +60,10 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 def _mended(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     def build_mended(*args: Any, layers: ModuleType, **options: Any) -> keras.Model:
         with encoder_scope():
-            return build(*args, layers=_Layers(layers), **options)
+            encoder = build(*args, layers=_Layers(layers), **options)
+        for place, layer in enumerate(encoder.layers):
+            layer.place_in_encoder = place  # see `pretrained.encoder_layers`
+        return encoder
 
     return build_mended
 

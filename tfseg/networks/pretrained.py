@@ -9,11 +9,13 @@ from pathlib import Path
 
 import keras
 
-from tfseg import checks
+from tfseg import archive, checks, config
+from tfseg.config import ModelConfig
 from tfseg.networks.mended import replaced
 
 NONE, IMAGENET = "none", "imagenet"
-CHANNELS = 3  # of what all of these encoders were trained on
+CHANNELS = 3  # of what all encoders with weights of ImageNet were trained on
+_CONFIG, _BEST = "config.yaml", "checkpoints/best.npz"  # of a run
 
 # Of ImageNet, in [0, 1] and in [0, 255]. Source: `preprocess_input` of keras_applications, modes
 # torch and caffe, which segmentation-models takes.
@@ -82,6 +84,75 @@ def _finder(folder: Path | None, fetch: Callable[..., str]) -> Callable[..., str
         )
 
     return get_file
+
+
+def checkpoint_of(where: str) -> str:
+    """Returns the best checkpoint of a run, where `where` is the folder of one, else `where`."""
+    path = Path(where).expanduser()
+    return str(path / _BEST) if (path / _CONFIG).is_file() else where
+
+
+def is_checkpoint(where: str) -> bool:
+    """Says whether encoder weights are those of a run of tfseg, by the name of the file."""
+    return where.endswith(archive.SUFFIX)
+
+
+def model_of(file: Path) -> ModelConfig:
+    """Returns what the network of a checkpoint was built from.
+
+    Raises:
+        InputError: no such file, or no configuration of its run.
+    """
+    if not file.is_file():
+        raise checks.InputError(
+            f"model.encoder_weights: there is no checkpoint {file}. Name the folder of a run, or "
+            "a file in its folder checkpoints."
+        )
+    return config.read(file.parents[1] / _CONFIG).model
+
+
+def encoder_layers(model: keras.Model) -> dict[int, keras.layers.Layer]:
+    """Returns the layers of a network's encoder by their place in it.
+
+    The place is the same in all networks with that backbone. PSPNet has the first ones alone, and
+    Compact, whose encoder is no one else's, none.
+    """
+    layers = [inner for each in model.layers for inner in getattr(each, "layers", [each])]
+    return {each.place_in_encoder: each for each in layers if hasattr(each, "place_in_encoder")}
+
+
+def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
+    """Gives the encoder of `model` the weights that the one of `source` has in its checkpoint.
+
+    They are its moving average, where the training kept one.
+
+    Args:
+        file: the checkpoint.
+        source: a network built as that of the checkpoint.
+        model: with the same encoder; keeps the weights of all its other layers.
+
+    Raises:
+        InputError: damaged, of another network than `source`, or its encoder ends early.
+    """
+    arrays = archive.read(file)[2]
+    shapes = [tuple(variable.shape) for variable in source.variables]
+    if [array.shape for array in arrays[: len(shapes)]] != shapes:
+        raise checks.InputError(
+            f"model.encoder_weights: {file} does not fit the {_CONFIG} of its run. "
+            "Put that back which the run was made with."
+        )
+    values = {id(own): array for own, array in zip(source.variables, arrays, strict=False)}
+    there, here = encoder_layers(source), encoder_layers(model)
+    here = {place: layer for place, layer in here.items() if layer.weights}
+    lacking = [layer.name for place, layer in here.items() if place not in there]
+    if lacking:
+        raise checks.InputError(
+            f"model.encoder_weights: the encoder in {file} ends early, as that of PSPNet does; it "
+            f"has no {checks.listed(lacking)}. Take a run of another architecture."
+        )
+    for place, layer in here.items():
+        for own, other in zip(layer.weights, there[place].weights, strict=True):
+            own.assign(values[id(other)])
 
 
 def preprocessed(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfseg import checks
+from tfseg import archive, checks
 
 LAST, BEST = "last.npz", "best.npz"
 _PENDING = "pending/"  # before the names of the figures
@@ -108,7 +106,7 @@ def newest(path: Path) -> Path:
         if not file.is_file():
             continue
         try:
-            _read(file)
+            archive.read(file)
         except checks.InputError:
             damaged.append(file.replace(file.with_name(f"{file.name}.damaged")))
             continue
@@ -151,7 +149,7 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
         InputError: no such file, damaged, or of another architecture.
     """
     require(path)
-    step, loss, arrays = _read(path)
+    step, loss, arrays = archive.read(path)
     _check_architecture(path, arrays, variables)
     for variable, array in zip(variables, arrays, strict=False):
         variable.assign(array)
@@ -164,9 +162,9 @@ def pending(path: Path) -> list[dict[str, np.float32]]:
     Raises:
         InputError: the file is damaged.
     """
-    with _opened(path) as archive:
-        names = [name for name in archive.files if name.startswith(_PENDING)]
-        columns = {name.removeprefix(_PENDING): archive[name] for name in names}
+    with archive.opened(path) as file:
+        names = [name for name in file.files if name.startswith(_PENDING)]
+        columns = {name.removeprefix(_PENDING): file[name] for name in names}
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -183,7 +181,7 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
         InputError: no such file, damaged, or of another architecture.
     """
     require(path)
-    arrays = _read(path)[2]
+    arrays = archive.read(path)[2]
     pairs = list(zip(variables, arrays, strict=False))
     fitting = [(one, array) for one, array in pairs if array.shape == tuple(one.shape)]
     if len(arrays) < len(variables) or 2 * len(fitting) < len(variables):
@@ -195,23 +193,6 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
         variable.assign(array)
     taken = {id(variable) for variable, _ in fitting}
     return [variable.path for variable in variables if id(variable) not in taken]
-
-
-def _read(path: Path) -> tuple[int, float, list[np.ndarray]]:
-    with _opened(path) as archive:
-        step, loss = int(archive["step"]), float(archive["loss"])
-        names = sorted(name for name in archive.files if name.isdecimal())
-        return step, loss, [archive[name] for name in names]
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    try:
-        # Opened here: NumPy leaves its own file open where the archive is damaged.
-        with path.open("rb") as file, np.load(file) as archive:
-            yield archive
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise checks.InputError(f"{path} is damaged ({error}); remove it.") from error
 
 
 def _check_architecture(

@@ -19,6 +19,7 @@ from tfseg.data import pipeline, service
 from tfseg.data.store import Dataset
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
+from tfseg.networks.pretrained import checkpoint_of
 from tfseg.training import checkpoint, memory, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
@@ -187,10 +188,14 @@ def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
             f"model.class_names is {', '.join(own)}, the classes of {dataset.path} are "
             f"{', '.join(names)}; leave it empty to take theirs, or give one name for all."
         )
-    weights = config.model.class_weights
-    if weights == BALANCED:
-        weights = balanced(dataset) if len(own) > 1 else ()
+    class_weights = config.model.class_weights
+    if class_weights == BALANCED:
+        class_weights = balanced(dataset) if len(own) > 1 else ()
     model = dataclasses.replace(
-        config.model, channels=there, class_names=own, class_weights=weights
+        config.model,
+        channels=there,
+        class_names=own,
+        class_weights=class_weights,
+        encoder_weights=checkpoint_of(config.model.encoder_weights),
     )
     return dataclasses.replace(config, model=model)
