@@ -39,7 +39,7 @@ class Pieces:
             self._height, self._width = page.tilelength, page.tilewidth
         else:
             self._height, self._width = min(page.rowsperstrip, self.shape[0]), self.shape[1]
-        size = self._height * self._width * self.shape[2] * page.dtype.itemsize
+        size = self._height * self._width * self.shape[2] * np.dtype(page.dtype).itemsize
         decode = functools.partial(
             page.decode, jpegtables=page.jpegtables, jpegheader=page.jpegheader
         )

@@ -127,7 +127,12 @@ class DatasetInfo:
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
         # Entries that were added since 1.0 may lack.
-        added = {"hidden_instances": 0, "skipped_images": 0, "statistics": None, "options": {}}
+        added: dict[str, object] = {
+            "hidden_instances": 0,
+            "skipped_images": 0,
+            "statistics": None,
+            "options": {},
+        }
         content = added | {"image_formats": ["png"]} | content
         own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {

@@ -120,8 +120,8 @@ class Segmenter(tf.Module):
 
     def _predict_tiles(self, image: np.ndarray | Pieces) -> Instances:
         # The percentiles are those of the whole image, or neighbouring tiles would differ.
-        thin = tuple(slice(None, None, normalize.step(side)) for side in image.shape[:2])
-        limits = normalize.limits(to_channels(image[thin], self.channels))
+        down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
+        limits = normalize.limits(to_channels(image[down, across], self.channels))
         num_maps = sum(self._head.outputs.values())
         maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
