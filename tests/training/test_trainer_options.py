@@ -21,7 +21,7 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.data import pipeline
 from tfseg.data.pipeline import normalized
-from tfseg.training import checkpoint, memory, offenders, session
+from tfseg.training import checkpoint, dry_run, memory, offenders, session, trial
 from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy
 
@@ -295,6 +295,10 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, 
     )
     with pytest.raises(InputError, match=message):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+    with pytest.raises(InputError, match=message):
+        dry_run.dry_run(config, dataset)
+    with pytest.raises(InputError, match=message):
+        trial.overfit(session.Session(config, dataset))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,7 +190,8 @@ def test_the_record_has_configuration_data_versions_command_and_every_start(
 ):
     content = json.loads((run / "run.json").read_text(encoding="utf-8"))
     assert configs.from_dict(content["config"]) == configs.read(run / "config.yaml")
-    assert [part["sha256"] for part in content["data"]] == [run_record.checksum(dataset)]
+    digest = hashlib.sha256((dataset.path / "dataset.json").read_bytes()).hexdigest()
+    assert [part["sha256"] for part in content["data"]] == [digest]
     (start,) = content["starts"]
     assert start["first_step"] == 0
     assert start["versions"]["tensorflow"] == tf.__version__
@@ -203,6 +206,16 @@ def test_the_record_has_configuration_data_versions_command_and_every_start(
     ):
         subprocess.run(["git", *arguments], check=True)
     assert len(run_record._git_commit()) == 40
+    (tmp_path / "file").write_text("one", encoding="utf-8")
+    subprocess.run(["git", "add", "file"], check=True)
+    assert run_record._git_commit().endswith("+")
+
+
+def test_every_start_of_a_run_is_in_its_record(run, dataset, tmp_path):
+    again = Path(shutil.copytree(run, tmp_path / "again"))
+    tfseg.Trainer(CONFIG, again).fit(dataset, resume=True)
+    content = json.loads((again / "run.json").read_text(encoding="utf-8"))
+    assert [start["first_step"] for start in content["starts"]] == [0, 6]
 
 
 def test_the_curves_are_drawn(run):
@@ -278,6 +291,16 @@ def test_epochs_are_steps_that_see_so_many_images(dataset, epochs, accumulate, s
     own = with_train(epochs=epochs, accumulate=accumulate)
     settled = budget.settled(own, dataset, begun=None).train
     assert (settled.steps, settled.epochs) == (steps, 0)
+
+
+def test_one_budget_is_given_and_minutes_to_one_process_alone(dataset, monkeypatch):
+    with pytest.raises(InputError, match="are two budgets; got 2 and 3. Give one of them"):
+        TrainConfig(epochs=2, minutes=3)
+    cluster = {"worker": ["localhost:1", "localhost:2"]}
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+    with pytest.raises(InputError, match="train.minutes is for one process, .* got 20. Say train"):
+        budget.settled(with_train(minutes=20), dataset, begun=None)
 
 
 def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tmp_path):
