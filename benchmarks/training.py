@@ -40,11 +40,7 @@ def on_gpu(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Pat
     if not tf.config.list_physical_devices("GPU"):
         print("No GPU is visible to TensorFlow here; nothing was measured.", file=sys.stderr)
         sys.exit(2)
-    config = tfseg.RunConfig(
-        data=tfseg.DataConfig(crop_size=crop_size),
-        model=tfseg.ModelConfig(channels=1),
-        train=tfseg.TrainConfig(batch_size=batch_size),
-    )
+    config = _config(crop_size, batch_size)
     results = training_gpu.measure(config, rounds=2 if quick else rounds, steps=10 if quick else 50)
     settings = {"rounds": rounds, "crop_size": crop_size, "batch_size": batch_size}
     write(to, results, claims=training_gpu.claims(results), settings=settings)
@@ -58,11 +54,7 @@ def main(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path)
         cpu, [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
     )
     small = {"filters": (8, 16)} if quick else {}
-    config = tfseg.RunConfig(
-        data=tfseg.DataConfig(crop_size=crop_size),
-        model=tfseg.ModelConfig(channels=1, **small),
-        train=tfseg.TrainConfig(batch_size=batch_size),
-    )
+    config = _config(crop_size, batch_size, **small)
     load = [os.getloadavg()[0]]
     batch = parts.batch_of(config)
     results = {
@@ -90,6 +82,14 @@ def main(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path)
     to.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for claim in report["claims"]:
         print(f"{claim['name']}: {claim['value']:.4g}, target {claim['target']}, {claim['met']}")
+
+
+def _config(crop_size: int, batch_size: int, **model: Any) -> tfseg.RunConfig:
+    return tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=crop_size),
+        model=tfseg.ModelConfig(channels=1, **model),
+        train=tfseg.TrainConfig(batch_size=batch_size),
+    )
 
 
 def claims(results: dict[str, Any], config: tfseg.RunConfig) -> list[dict[str, Any]]:

@@ -5,9 +5,8 @@
 - `choices`: images a second of the trainer's step on a batch that is on the device already, in
   float32 and in half precision, with XLA and without.
 - `training`: a step of a whole training, images read, augmented and copied, beside one of a batch
-  that is there already, as the trainer takes it (float32, XLA on one device). What it takes longer
-  is the share of the time in which the device waits; gaps between the kernels of a step are none of
-  it.
+  that is there already, as the trainer takes it (float32, without XLA). What it takes longer is the
+  share of the time in which the device waits; gaps between the kernels of a step are none of it.
 """
 
 from __future__ import annotations
@@ -18,13 +17,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import tensorflow as tf
 import training_parts as parts
 from common import claim, interleaved
 
 import tfseg
-from tfseg.training import step
-from tfseg.training.strategy import make_strategy
 
 Figures = dict[str, Any]
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -39,7 +35,7 @@ def measure(config: tfseg.RunConfig, *, rounds: int, steps: int) -> Figures:
         steps: of a call, and a quarter of those of the training.
     """
     choices = _choices(config, rounds, steps)
-    alone = choices["float32, XLA"]["seconds"]
+    alone = choices["float32, without XLA"]["seconds"]
     whole = _training(config, 4 * steps)
     training = {
         "seconds of a step": whole,
@@ -81,17 +77,11 @@ def _steps(
     config: tfseg.RunConfig, batch: tuple[Any, ...], steps: int, *, jit_compile: bool
 ) -> Callable[[], None]:
     """Returns a call of some steps, which the host does not wait for one by one."""
-    strategy = make_strategy(config.train.devices)
-    taken = step.make_train_step(
-        parts.trained(config, strategy),
-        samples=config.train.batch_size,
-        jit_compile=jit_compile and strategy.num_replicas_in_sync == 1,
-    )
-    data = tf.data.Dataset.from_tensors(batch)
-    shared = next(iter(strategy.experimental_distribute_dataset(data)))
+    devices = config.train.devices
+    taken = parts.queued_step(config, batch, devices=devices, jit_compile=jit_compile)
 
     def run() -> None:
-        losses = [taken(shared)["loss"] for _ in range(steps)]
+        losses = [taken() for _ in range(steps)]
         float(losses[-1])
 
     return run

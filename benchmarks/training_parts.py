@@ -58,16 +58,34 @@ def trainer_step(
     jit_compile: bool = False,
     optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
 ) -> Step:
-    """Returns a call of the trainer's step on `batch`; it returns the loss."""
+    """Returns a call of the trainer's step on `batch`, which waits for it and returns the loss."""
+    taken = queued_step(
+        config, batch, devices=devices, jit_compile=jit_compile, optimizer=optimizer
+    )
+    return lambda: float(taken())
+
+
+def queued_step(
+    config: tfseg.RunConfig,
+    batch: tuple[Any, ...],
+    *,
+    devices: tuple[str, ...] = (),
+    jit_compile: bool = False,
+    optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
+) -> Callable[[], tf.Tensor]:
+    """Returns a call of the trainer's step on `batch`, which the devices have already.
+
+    The host need not wait for what it returns, the loss. XLA compiles it on one device alone.
+    """
     strategy = make_strategy(devices)
     taken = step.make_train_step(
         trained(config, strategy, optimizer),
         samples=config.train.batch_size,
-        jit_compile=jit_compile,
+        jit_compile=jit_compile and strategy.num_replicas_in_sync == 1,
     )
     data = tf.data.Dataset.from_tensors(batch)
     shared = next(iter(strategy.experimental_distribute_dataset(data)))
-    return lambda: float(taken(shared)["loss"])
+    return lambda: taken(shared)["loss"]
 
 
 def choices(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Figures:
