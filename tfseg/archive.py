@@ -1,4 +1,4 @@
-"""The arrays of a checkpoint file, read whole or not at all.
+"""The arrays of a checkpoint file, read whole or not at all, and where a run has it.
 
 Whoever writes and whoever reads weights lie in different layers; what the file looks like stands
 here, below both.
@@ -16,7 +16,8 @@ import numpy as np
 
 from tfseg.checks import InputError
 
-SUFFIX = ".npz"
+CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"  # in the folder of a run
+BEST, SUFFIX = "best.npz", ".npz"
 
 
 def read(path: Path) -> tuple[int, float, list[np.ndarray]]:

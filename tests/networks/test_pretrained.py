@@ -17,8 +17,9 @@ from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import ModelConfig, RunConfig
 from tfseg.networks.backbones import backbones, segmentation_models
+from tfseg.networks.encoder import encoder_layers
 from tfseg.networks.mended import mended
-from tfseg.networks.pretrained import checkpoint_of, encoder_layers, preprocessed
+from tfseg.networks.pretrained import checkpoint_of, preprocessed
 from tfseg.training import checkpoint
 
 NAME = "resnet18_imagenet_1000_no_top.h5"

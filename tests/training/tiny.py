@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfseg.config import TrainConfig
 from tfseg.heads import CenterOffset
-from tfseg.networks.encoder import encoder_scope
+from tfseg.networks.encoder import mark_encoder
 from tfseg.networks.precision import dtype_policy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.encoder_rate import encoder_rate
@@ -28,16 +28,16 @@ def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
     The first one with its normalisation is the encoder.
     """
     inputs = keras.Input((size, size, 1))
-    with encoder_scope():
-        # No bias before a normalisation: its gradient is nothing but the rounding of the others.
-        features = keras.layers.Conv2D(
-            *(6, 3),
-            padding="same",
-            use_bias=not normalized,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=1),
-        )(inputs)
-        if normalized:
-            features = keras.layers.BatchNormalization(synchronized=True, momentum=0.9)(features)
+    # No bias before a normalisation: its gradient is nothing but the rounding of the others.
+    features = keras.layers.Conv2D(
+        *(6, 3),
+        padding="same",
+        use_bias=not normalized,
+        kernel_initializer=keras.initializers.GlorotUniform(seed=1),
+    )(inputs)
+    if normalized:
+        features = keras.layers.BatchNormalization(synchronized=True, momentum=0.9)(features)
+    mark_encoder(keras.Model(inputs, features).layers)
     features = keras.layers.Activation("relu")(features)
     maps = keras.layers.Conv2D(
         *(4, 3),

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import keras
 
-from tfseg.networks.encoder import encoder_scope
+from tfseg.networks.encoder import mark_encoder
 
 _CELL = 2  # rows and columns of pixels that share a place
 
@@ -34,12 +34,12 @@ def compact(channels: int, filters: Sequence[int], maps: int, *, name: str) -> k
     images = keras.Input((None, None, channels))
     features = keras.ops.space_to_depth(images, _CELL)
     skips = []
-    with encoder_scope():
-        for number in filters:
-            if skips:
-                features = keras.layers.MaxPooling2D()(features)
-            features = _block(features, number)
-            skips.append(features)
+    for number in filters:
+        if skips:
+            features = keras.layers.MaxPooling2D()(features)
+        features = _block(features, number)
+        skips.append(features)
+    mark_encoder(keras.Model(images, features, name="encoder").layers)
     for number, skip in zip(filters[-2::-1], skips[-2::-1], strict=True):
         enlarged = keras.layers.UpSampling2D()(features)
         features = _block(keras.layers.Concatenate()([enlarged, skip]), number)

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from tfseg.networks.encoder import encoder_scope
+from tfseg.networks.encoder import mark_encoder
 from tfseg.networks.layers import AddScaled, Cells, ResizeAs
 
 Block = Callable[[keras.KerasTensor], keras.KerasTensor]
@@ -59,10 +59,8 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 def _mended(build: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
     def build_mended(*args: Any, layers: ModuleType, **options: Any) -> keras.Model:
-        with encoder_scope():
-            encoder = build(*args, layers=_Layers(layers), **options)
-        for place, layer in enumerate(encoder.layers):
-            layer.place_in_encoder = place  # see `pretrained.encoder_layers`
+        encoder = build(*args, layers=_Layers(layers), **options)
+        mark_encoder(encoder.layers)
         return encoder
 
     return build_mended

@@ -11,11 +11,11 @@ import keras
 
 from tfseg import archive, checks, config
 from tfseg.config import ModelConfig
+from tfseg.networks.encoder import encoder_layers
 from tfseg.networks.mended import replaced
 
 NONE, IMAGENET = "none", "imagenet"
 CHANNELS = 3  # of what all encoders with weights of ImageNet were trained on
-_CONFIG, _BEST = "config.yaml", "checkpoints/best.npz"  # of a run
 
 # Of ImageNet, in [0, 1] and in [0, 255]. Source: `preprocess_input` of keras_applications, modes
 # torch and caffe, which segmentation-models takes.
@@ -89,7 +89,9 @@ def _finder(folder: Path | None, fetch: Callable[..., str]) -> Callable[..., str
 def checkpoint_of(where: str) -> str:
     """Returns the best checkpoint of a run, where `where` is the folder of one, else `where`."""
     path = Path(where).expanduser()
-    return str(path / _BEST) if (path / _CONFIG).is_file() else where
+    if not (path / archive.CONFIG).is_file():
+        return where
+    return str(path / archive.CHECKPOINTS / archive.BEST)
 
 
 def is_checkpoint(where: str) -> bool:
@@ -108,17 +110,7 @@ def model_of(file: Path) -> ModelConfig:
             f"model.encoder_weights: there is no checkpoint {file}. Name the folder of a run, or "
             "a file in its folder checkpoints."
         )
-    return config.read(file.parents[1] / _CONFIG).model
-
-
-def encoder_layers(model: keras.Model) -> dict[int, keras.layers.Layer]:
-    """Returns the layers of a network's encoder by their place in it.
-
-    The place is the same in all networks with that backbone. PSPNet has the first ones alone, and
-    Compact, whose encoder is no one else's, none.
-    """
-    layers = [inner for each in model.layers for inner in getattr(each, "layers", [each])]
-    return {each.place_in_encoder: each for each in layers if hasattr(each, "place_in_encoder")}
+    return config.read(file.parents[1] / archive.CONFIG).model
 
 
 def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
@@ -138,7 +130,7 @@ def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
     shapes = [tuple(variable.shape) for variable in source.variables]
     if [array.shape for array in arrays[: len(shapes)]] != shapes:
         raise checks.InputError(
-            f"model.encoder_weights: {file} does not fit the {_CONFIG} of its run. "
+            f"model.encoder_weights: {file} does not fit the {archive.CONFIG} of its run. "
             "Put that back which the run was made with."
         )
     values = {id(own): array for own, array in zip(source.variables, arrays, strict=False)}

@@ -20,7 +20,7 @@ import numpy as np
 
 from tfseg import archive, checks
 
-LAST, BEST = "last.npz", "best.npz"
+LAST, BEST = "last.npz", archive.BEST
 _PENDING = "pending/"  # before the names of the figures
 
 

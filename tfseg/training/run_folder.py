@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfseg import checks, config
+from tfseg.archive import CHECKPOINTS, CONFIG
 from tfseg.config import RunConfig
 from tfseg.training import checkpoint
 from tfseg.whole import write_whole
 
-CONFIG, HISTORY, CHECKPOINTS = "config.yaml", "history.csv", "checkpoints"
+HISTORY = "history.csv"
 # What may differ when a run goes on; the rest decides which batches come and what they teach.
 _FREE_ON_RESUME = (
     "data.service",
