@@ -63,7 +63,8 @@ def test_a_signal_reaches_all_of_them_once_and_decides_the_exit_code(number):
         "import signal, sys, time\n"
         "def end(number, frame): print('ended', file=sys.stderr); sys.exit(128 + number)\n"
         "for number in (signal.SIGINT, signal.SIGTERM): signal.signal(number, end)\n"
-        "print('ready', flush=True); time.sleep(600)"
+        # In one piece: of what is not buffered, print writes the end of the line by itself.
+        "sys.stdout.write('ready\\n'); sys.stdout.flush(); time.sleep(600)"
     )
     launcher = (
         "import sys; from tfseg.training.launch import launch\n"
