@@ -90,6 +90,26 @@ def test_the_folder_on_disk_is_gone_with_the_pipeline(sizes, plain, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sample_brought_while_it_is_written_is_not_written_again(sizes, monkeypatch):
+    kept, write_whole, written = cache.make(sizes, "disk"), cache.write_whole, []
+
+    def interrupted(path, save):
+        written.append(path.name)
+
+        def save_while_another_brings_it(partial):
+            save(partial)
+            kept.put(np.int64(3), np.arange(6))
+            assert not kept.has(np.int64(3))
+
+        write_whole(path, save_while_another_brings_it)
+
+    monkeypatch.setattr(cache, "write_whole", interrupted)
+    kept.put(np.int64(3), np.arange(6))
+    assert written == ["3"]
+    (numbers,) = kept.get(np.int64(3))
+    np.testing.assert_array_equal(numbers, np.arange(6))
+
+
 def test_the_size_is_that_of_the_decoded_images_and_ids(sizes):
     pixels = sum(height * width for height, width in SIZES.values())
     assert cache.num_bytes(sizes) == pixels * (1 + 4)  # uint8 grey, int32 ids

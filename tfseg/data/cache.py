@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,9 @@ class Disk:
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tfseg-cache-"))
+        self._begun: set[int] = set()
         self._kept: set[int] = set()
+        self._lock = threading.Lock()
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def has(self, number: np.ndarray) -> np.bool_:
@@ -78,9 +81,14 @@ class Disk:
                 for value in values:
                     np.save(file, value)
 
-        if int(number) not in self._kept:  # who reads it must not see it written again
-            write_whole(self._folder / str(number), save)
-            self._kept.add(int(number))
+        # At the seam of two epochs two threads may bring the same sample: the first one writes it,
+        # and who reads it does not see it written again.
+        with self._lock:
+            if int(number) in self._begun:
+                return
+            self._begun.add(int(number))
+        write_whole(self._folder / str(number), save)
+        self._kept.add(int(number))
 
 
 def make(dataset: Dataset, where: str) -> Memory | Disk:
