@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,13 +49,21 @@ def start(runs: Sequence[Arguments]) -> list[subprocess.Popen]:
     ]
 
 
-def ended(process: subprocess.Popen, seconds: float) -> tuple[int, str]:
-    """Returns the exit code and standard error of a process that ends by itself in that time."""
+class Ended(NamedTuple):
+    """What a process left."""
+
+    code: int
+    out: str
+    err: str
+
+
+def ended(process: subprocess.Popen, seconds: float) -> Ended:
+    """Waits for a process that ends by itself in that time."""
     try:
-        _, err = process.communicate(timeout=seconds)
+        out, err = process.communicate(timeout=seconds)
     finally:
         process.kill()
-    return process.returncode, err
+    return Ended(process.returncode, out, err)
 
 
 def wait_for_rows(process: subprocess.Popen, count: int) -> None:
@@ -96,8 +105,10 @@ def pair(dataset, tmp_path) -> Callable[..., Path]:
         folders = (tmp_path / name, tmp_path / "of another host")
         processes = start([(dataset.path, folder, steps, *flags) for folder in folders])
         ends = [ended(process, 240) for process in processes]
-        assert [code for code, _ in ends] == [0, 0], ends
+        assert [each.code for each in ends] == [0, 0], ends
         assert not folders[1].exists()
+        # Callbacks hear of the run in the first process alone.
+        assert "row\n" in ends[0].out and ends[1].out == ""
         return folders[0]
 
     return run
@@ -130,7 +141,7 @@ def test_when_one_is_killed_the_other_says_so_and_the_restart_is_exact(
     wait_for_rows(processes[0], 12)
     processes[victim].send_signal(signal.SIGKILL)
     killed = time.monotonic()
-    code, err = ended(processes[1 - victim], 60)
+    code, _, err = ended(processes[1 - victim], 60)
     assert code == 1, err
     assert "Another of the 2 workers ended or cannot be reached" in err
     assert time.monotonic() - killed < 60
@@ -148,7 +159,7 @@ def test_sigterm_to_one_ends_both_at_the_same_step(dataset, tmp_path, pair):
     wait_for_rows(processes[0], 3)
     processes[1].send_signal(signal.SIGTERM)
     ends = [ended(process, 60) for process in processes]
-    assert [code for code, _ in ends] == [143, 143], ends
+    assert [each.code for each in ends] == [143, 143], ends
     with np.load(run / "checkpoints" / "last.npz") as archive:
         reached = int(archive["step"])
     pair(reached + 10, "run", "--resume")
@@ -161,7 +172,7 @@ def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
     (tmp_path / "taken" / "file").touch()
     processes = start([(dataset.path, tmp_path / name, 4) for name in ("taken", "free")])
     for process in processes:
-        code, err = ended(process, 120)
+        code, _, err = ended(process, 120)
         assert code == 2
         assert "taken is not empty" in err.splitlines()[-1]
     assert not (tmp_path / "free").exists()
@@ -171,7 +182,7 @@ def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
 def test_memory_that_is_not_there_is_told_in_each_process(dataset, tmp_path):
     processes = start([(dataset.path, tmp_path / name, 4, "--huge") for name in ("one", "other")])
     for process in processes:
-        code, err = ended(process, 120)
+        code, _, err = ended(process, 120)
         assert code == 2, err
         message = "Out of memory: 2 crops of 32 x 32 on a device need about"
         assert err.splitlines()[-1].startswith(message), err

@@ -21,7 +21,7 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.data import pipeline
 from tfseg.data.pipeline import normalized
-from tfseg.training import checkpoint, dry_run, memory, offenders, session, trial
+from tfseg.training import checkpoint, dry_run, memory, offenders, session, trial, validation
 from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy
 
@@ -260,9 +260,15 @@ def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     assert table["learning_rate"].to_numpy() == pytest.approx([1e-30, 1e-30, 5e-31], rel=1e-6)
 
 
-def test_a_run_begins_with_the_weights_of_another(dataset, tmp_path, monkeypatch):
-    tfseg.Trainer(with_train(steps=2), tmp_path / "first").fit(dataset)
-    before = arrays(tmp_path / "first" / "checkpoints" / "best.npz")
+def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, "is_best", lambda rows, figure: len(rows) == 1)
+        tfseg.Trainer(with_train(steps=4), tmp_path / "first").fit(dataset)
+    before, last = (
+        arrays(tmp_path / "first" / "checkpoints" / f"{name}.npz") for name in ("best", "last")
+    )
+    assert (before["step"], last["step"]) == (2, 4)
+    assert (before["00000"] != last["00000"]).any()
     config = with_train(init=str(tmp_path / "first"), steps=2)
     own = session.Session(config, dataset).model.variables
     for index, variable in enumerate(own):
