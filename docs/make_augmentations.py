@@ -32,7 +32,7 @@ from tfseg import augment, random
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import Choice
 from tfseg.data.images import read_image, read_label
-from tfseg.data.pipeline import normalized
+from tfseg.data.normalization import normalized
 from tfseg.evaluation.plots import GAP
 from tfseg.evaluation.previews import draws, outlined
 

@@ -14,7 +14,8 @@ from tfseg.augment import Chain, from_spec
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.images import read_image
 from tfseg.data.index import Index
-from tfseg.data.pipeline import normalized, training_batches
+from tfseg.data.normalization import normalized
+from tfseg.data.pipeline import training_batches
 from tfseg.data.reading import positions, read_at
 from tfseg.data.records import parse
 from tfseg.data.replay import replay

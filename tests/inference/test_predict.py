@@ -16,6 +16,8 @@ from tfseg.checks import InputError
 from tfseg.data import pieces
 from tfseg.data.images import read_image, read_label
 from tfseg.evaluation.coco_results import results_pairs
+from tfseg.evaluation.plots import overlay
+from tfseg.inference import results
 from tfseg.inference.cleanup import Cleanup
 
 
@@ -214,3 +216,26 @@ def test_a_large_picture_with_a_damaged_tile_is_skipped(near_sighted, image, tmp
     assert "bad.tif is damaged or cut short" in report.skipped[0][1]
     label = read_label(tmp_path / "out" / "labels" / "good.png")
     np.testing.assert_array_equal(label, segmenter.predict(large[..., None]).label)
+
+
+def test_the_overlay_of_a_large_picture_is_thin_and_reads_no_more_of_it(
+    near_sighted, image, tmp_path, monkeypatch
+):
+    large = np.tile(image[..., 0], (2, 2))  # 240 x 200
+    tifffile.imwrite(tmp_path / "large.tif", large, tile=(64, 64))
+    monkeypatch.setattr(pieces, "LARGE", 0)
+    monkeypatch.setattr(results, "_OVERLAY_SIDE", 100)
+    windows, read = [], pieces.Pieces.__getitem__
+
+    def noted(self, window):
+        found = read(self, window)
+        windows.append(found.shape)
+        return found
+
+    monkeypatch.setattr(pieces.Pieces, "__getitem__", noted)
+    tfseg.predict_files(near_sighted(tile=128), [tmp_path / "large.tif"], tmp_path / "out")
+    label = read_label(tmp_path / "out" / "labels" / "large.png")
+    assert label.shape == large.shape and label.max() > 0
+    drawn = np.asarray(Image.open(tmp_path / "out" / "overlays" / "large.png"))
+    np.testing.assert_array_equal(drawn, overlay(large[::3, ::3, None], label[::3, ::3]))
+    assert windows[-1] == (80, 67, 1)

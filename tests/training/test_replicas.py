@@ -86,3 +86,19 @@ def test_four_batches_make_the_step_of_one_of_four_times_the_size():
         ]
         assert four.step(*parts) == pytest.approx(one.step((images, targets)), rel=1e-5)
     assert_close(four.state(), one.state(), 1e-5)
+
+
+@pytest.mark.parametrize("share", [0.5, 2.0], ids=["clipped", "below"])
+def test_a_step_is_as_long_as_the_gradient_but_no_longer_than_its_bound(share):
+    plain = TrainConfig(
+        **{"steps": 1, "batch_size": 8, "optimizer": "SGD", "learning_rate": 0.1},
+        **{"warmup_steps": 0, "schedule": "constant", "weight_decay": 0.0},
+    )
+    (batch,) = tiny.batches(1, batch_size=8)
+    norm = tiny.Run(plain).step(batch)["gradient_norm"]
+    run = tiny.Run(dataclasses.replace(plain, clip_norm=share * norm), ["CPU:0", "CPU:1"])
+    before = [np.array(each) for each in run.model.trainable_variables]
+    assert run.step(batch)["gradient_norm"] == pytest.approx(norm, rel=1e-5)
+    after = [np.array(each) for each in run.model.trainable_variables]
+    moved = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)))
+    assert moved == pytest.approx(0.1 * min(share, 1.0) * norm, rel=1e-4)

@@ -20,7 +20,7 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.data import pipeline
-from tfseg.data.pipeline import normalized
+from tfseg.data.normalization import normalized
 from tfseg.training import checkpoint, dry_run, memory, offenders, session, trial, validation
 from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy

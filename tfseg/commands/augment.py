@@ -7,6 +7,7 @@ Example: tfseg augment preview nuclei 00071198d059 --out preview.png
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,9 +65,14 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
     Example: tfseg augment preview a.png a-ids.png --out preview.png --data.crop_size 192
     """
     from tfseg.data.images import write_picture
+    from tfseg.data.normalization import fixed_limits
+    from tfseg.data.store import Dataset
     from tfseg.evaluation.previews import preview as draw
 
     image, label = _sample(source, which, config.model.channels)
+    if source.is_dir():
+        limits = fixed_limits(config.model, Dataset.open(source))
+        config = dataclasses.replace(config, model=dataclasses.replace(config.model, limits=limits))
     write_picture(out, draw(image, label, config, count=count))
     print(f"picture: {out}")
     return 0

@@ -10,6 +10,7 @@ from tfseg.config.data import CACHES, DataConfig
 from tfseg.config.model import (
     ARCHITECTURES,
     BALANCED,
+    DATASET,
     HEADS,
     NUM_STAGES,
     PREPROCESSING,
@@ -31,6 +32,7 @@ __all__ = [
     "ARCHITECTURES",
     "BALANCED",
     "CACHES",
+    "DATASET",
     "DEFAULT_AUGMENT",
     "DataConfig",
     "FIGURES",

@@ -11,6 +11,7 @@ ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
 HEADS = ("center_offset", "boundary", "distance", "semantic")
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
+DATASET = "dataset"  # limits of images
 NUM_STAGES = 5  # of the Unet decoder, and of Compact at most
 
 
@@ -27,6 +28,10 @@ class ModelConfig:
             the network; or the path of such a file, or of a folder of them: grey images are then
             given to the encoder three times. Or a run of tfseg with this backbone, its folder or a
             checkpoint in it: the encoder there, with the averaged weights where it has them.
+        limits: image values that become 0 and 1, in the unit of the images: empty takes the 1st and
+            the 99.8th percentile of each image, so that its exposure does not matter; two numbers,
+            such as [0, 255], keep it; dataset takes the 1st and 99th percentiles of the data set,
+            all splits together, and config.yaml has the numbers.
         preprocessing: what follows on images in [0, 1]: none, or backbone, the values its
             ImageNet weights were trained with.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
@@ -51,6 +56,7 @@ class ModelConfig:
     architecture: str = "Compact"
     backbone: str = "resnet18"
     encoder_weights: str = "none"
+    limits: tuple[float, ...] | str = ()
     preprocessing: str = "none"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -77,6 +83,7 @@ class ModelConfig:
         _numbers("model.filters", self.filters, low=2)
 
     def _check_input(self) -> None:
+        self._check_limits()
         checks.sequence("model.mean", self.mean, "[0.5]")
         checks.sequence("model.std", self.std, "[0.25]")
         for value in self.std:
@@ -93,6 +100,19 @@ class ModelConfig:
                 "model.encoder_weights and model.preprocessing need an encoder of "
                 "segmentation-models; Compact has one of its own. Set model.architecture to Unet, "
                 "or take a whole network of another run by train.init."
+            )
+
+    def _check_limits(self) -> None:
+        if isinstance(self.limits, str):
+            checks.one_of("model.limits", self.limits, (DATASET,))
+            return
+        checks.sequence("model.limits", self.limits, f"[0, 255], or {DATASET}")
+        for value in self.limits:
+            checks.in_range("Each of model.limits", value, low=-1e9, high=1e9)
+        if self.limits and not (len(self.limits) == 2 and self.limits[0] < self.limits[1]):
+            raise checks.InputError(
+                "model.limits must be empty or two numbers, the lower one first; got "
+                f"{list(self.limits)}."
             )
 
 

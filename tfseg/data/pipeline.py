@@ -14,11 +14,11 @@ from tfseg import checks, random
 from tfseg.augment import IGNORE, Chain, Sampling, Transform
 from tfseg.config import RunConfig
 from tfseg.data import crops, reading
+from tfseg.data.normalization import fixed_limits, normalized
 from tfseg.data.order import places
 from tfseg.data.stages import training_stages, with_classes
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
-from tfseg.kernels import normalize
 
 Example = dict[str, tf.Tensor]
 
@@ -113,12 +113,13 @@ def validation_views(
     """
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
+    limits = fixed_limits(config.model, dataset)
 
     def prepare(record: tf.Tensor) -> Example:
         example = dataset.decode(record)
         corner = crops.middle(example["label"], size)
         example = with_classes(example, len(config.model.class_names))
-        window = crops.cut(normalized(example), corner, size, margin=0)
+        window = crops.cut(normalized(example, limits), corner, size, margin=0)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
     count = dataset.split(split).num_images
@@ -182,11 +183,3 @@ def augmented(
         return (moved["image"], moved["label"]) if pair else moved
 
     return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def normalized(sample: Example) -> Example:
-    """Returns the sample with its image in [0, 1].
-
-    Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
-    """
-    return sample | {"image": normalize.percentile(sample["image"])}

@@ -17,6 +17,7 @@ from tfseg.augment.sizes import CenterCrop
 from tfseg.config import RunConfig
 from tfseg.data import cache, crops
 from tfseg.data.index import Index
+from tfseg.data.normalization import fixed_limits
 from tfseg.data.reading import read_at
 from tfseg.data.store import Dataset
 from tfseg.heads import Head
@@ -77,7 +78,7 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
       `Chain.sample` gives them.
     """
     size, seed = config.data.crop_size, random.root(config.seed)
-    num_classes = len(config.model.class_names)
+    num_classes, fixed = len(config.model.class_names), fixed_limits(config.model, dataset)
     chain, margin = ending_in_crop(from_spec(config.augment), size)
 
     def decoded(example: Example) -> Example:
@@ -94,7 +95,7 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
             seed=random.for_name(own, "crop"),
         )
         # The range is that of the whole image, and only the crop is brought to it.
-        limits = normalize.limits(normalize.thinned(sample["image"]))
+        limits = normalize.limits_of(sample["image"], fixed)
         window = crops.cut(sample, corner, size, margin=margin)
         image = normalize.scale(window["image"], limits)
         return {"image": image, "label": window["label"], "seed": own, "corner": corner}

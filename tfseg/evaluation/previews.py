@@ -15,7 +15,7 @@ from tfseg.augment import Transform, from_spec, to_spec
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import name_each
 from tfseg.config import RunConfig
-from tfseg.data import crops, pipeline, stages
+from tfseg.data import crops, normalization, stages
 from tfseg.evaluation.plots import GAP, overlay
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def preview(
     draws alone, it draws in the policy too, where it stands there once.
 
     Args:
-        image: `[H, W, C]`, any real dtype, 1 or 3 channels; its percentiles are mapped to [0, 1] as
-            in training.
+        image: `[H, W, C]`, any real dtype, 1 or 3 channels; brought to [0, 1] as in training.
         label: `[H, W]` integer ids, 0 = background.
         config: its seed, crop size and transforms count.
         count: draws of each row, in [1, 100].
@@ -53,7 +52,8 @@ def preview(
     chain, margin = stages.ending_in_crop(transforms, size)
     place = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=place)
-    sample = pipeline.normalized({"image": tf.constant(image), "label": tf.constant(label)})
+    pair = {"image": tf.constant(image), "label": tf.constant(label)}
+    sample = normalization.normalized(pair, normalization.fixed_limits(config.model))
     still, window = (crops.cut(sample, corner, size, margin=each) for each in (0, margin))
     rows = [("image", [outlined(still)]), ("all", draws(chain, window, seed=seed, count=count))]
     for name, transform in name_each(transforms):

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any
 
 from tfseg.config import ModelConfig
+from tfseg.data.normalization import fixed_limits
 from tfseg.heads import make_head
 from tfseg.version import __version__
 
 _UNITS = {
-    "images": "[B, H, W, C], any exposure: every image is normalised by its own percentiles",
     "labels": "[B, H, W] int32, pixels: ids from 1, 0 = background",
     "scores": "[B, N] float32 in [0, 1], of id k at k - 1; 0 where the image has no id k",
     "classes": "[B, N] int32, numbers of class_names from 1, of id k at k - 1; 0 alike",
@@ -29,9 +29,17 @@ def describe(model: ModelConfig) -> dict[str, Any]:
         "tfseg_version": __version__,
         "channels": model.channels,
         "class_names": list(model.class_names),
-        "units": _UNITS,
+        "units": {"images": f"[B, H, W, C], {_exposure(model)}", **_UNITS},
         "head": model.head,
         "head_options": dataclasses.asdict(head),  # type: ignore[call-overload]
         "architecture": model.architecture,
         "backbone": model.backbone,
     }
+
+
+def _exposure(model: ModelConfig) -> str:
+    limits = fixed_limits(model)
+    if not limits:
+        return "any exposure: every image is normalised by its own percentiles"
+    low, high = limits
+    return f"values between {low:g} and {high:g}, in the unit of the images trained on"

@@ -116,7 +116,7 @@ def _work(
         path, image, instances = item
         if instances is None:
             return path, image
-        folder.write(path, np.asarray(image), instances)
+        folder.write(path, image, instances)
         return path, ""
 
     # The network runs where the items of `ordered` are drawn: in this thread, beside the other two.

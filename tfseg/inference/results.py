@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 
 from tfseg import checks
 from tfseg.data.images import read_label, write_label, write_picture
+from tfseg.data.pieces import Pieces
 from tfseg.evaluation.plots import overlay
 from tfseg.inference import coco
 from tfseg.inference.geojson import feature_collection
@@ -23,6 +25,7 @@ from tfseg.whole import write_whole
 
 FORMATS = ("coco", "coco_results", "geojson")
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
+_OVERLAY_SIDE = 4096  # pixels; of 10,000 x 10,000 pixels the whole overlay takes a gigabyte to draw
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,19 +65,22 @@ class ResultFolder:
         has_label = any(path.is_file() for path in self._labels(image))
         return has_label and all(path.is_file() for path in self._others(image).values())
 
-    def write(self, image: Path, pixels: np.ndarray, instances: Instances) -> None:
+    def write(self, image: Path, pixels: np.ndarray | Pieces, instances: Instances) -> None:
         """Writes the files of one image, each of them whole.
 
         Args:
             image: its file; the results have its name.
-            pixels: `[H, W, C]`.
+            pixels: `[H, W, C]`. With a side above 4,096, the overlay is of every second pixel, or
+                third, and so on.
             instances: found in it.
         """
         label = instances.label
+        step = math.ceil(max(label.shape) / _OVERLAY_SIDE)
+        thin = (slice(None, None, step), slice(None, None, step))
         table = instance_table(*instances)
         table.insert(0, "image", image.name)
         content = {
-            "overlays": lambda path: write_picture(path, overlay(pixels, label)),
+            "overlays": lambda path: write_picture(path, overlay(pixels[thin], label[thin])),
             "tables": lambda path: table.to_csv(path, index=False),
             "geojson": lambda path: _write_json(
                 feature_collection(label, table, self.class_names), path

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.images import to_channels
+from tfseg.data.normalization import fixed_limits
 from tfseg.data.pieces import Pieces
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.inference import symmetries, thresholds, tiles
@@ -47,9 +48,10 @@ class Segmenter(tf.Module):
             tta: average the maps over the eight flips and turns of an image.
 
         Raises:
-            InputError: `tile` is no such number.
+            InputError: `tile` is no such number, or the limits are those of a data set.
         """
         super().__init__()
+        fixed_limits(model_config)
         checks.whole("tile", tile, low=0)
         if tile % tiles.MULTIPLE:
             rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
@@ -78,15 +80,15 @@ class Segmenter(tf.Module):
         """Finds the instances of a batch.
 
         Args:
-            images: `[B, H, W, C]`, any real dtype, any size, any exposure: every image is
-                normalised by its own percentiles.
+            images: `[B, H, W, C]`, any real dtype, any size. Without `ModelConfig.limits` any
+                exposure: every image is normalised by its own percentiles.
 
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
             "classes" `[B, N]` int32 from 1, of id k at k - 1, 0 where the image has no id k.
         """
         images = tf.map_fn(
-            normalize.percentile,
+            lambda image: normalize.scale(image, self._limits(image)),
             images,
             fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
         )
@@ -110,7 +112,7 @@ class Segmenter(tf.Module):
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns what `predict` decodes of a whole image: `[H, W, channels of all outputs]`."""
         pixels = to_channels(image, self.channels)
-        limits = normalize.limits(normalize.thinned(pixels))
+        limits = self._limits(pixels)
         return self._maps_of_tiles()(tf.constant(pixels, tf.float32), limits).numpy()
 
     def _maps(self, images: tf.Tensor) -> Maps:
@@ -121,7 +123,7 @@ class Segmenter(tf.Module):
     def _predict_tiles(self, image: np.ndarray | Pieces) -> Instances:
         # The percentiles are those of the whole image, or neighbouring tiles would differ.
         down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
-        limits = normalize.limits(to_channels(image[down, across], self.channels))
+        limits = self._limits(to_channels(image[down, across], self.channels))
         num_maps = sum(self._head.outputs.values())
         maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
@@ -134,6 +136,9 @@ class Segmenter(tf.Module):
             return _first(instances_of(tf.constant(maps)))
 
         return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
+
+    def _limits(self, image: tf.Tensor) -> tf.Tensor:
+        return normalize.limits_of(image, fixed_limits(self.model_config))
 
     def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
         # One trace for tiles of every size: those at the end of a row or column are smaller.

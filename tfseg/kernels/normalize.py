@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 LOW, HIGH = 1.0, 99.8  # percentiles; Source: StarDist and CARE normalise by the same two
@@ -20,7 +22,15 @@ def percentile(image: tf.Tensor) -> tf.Tensor:
     Returns:
         `[H, W, C]` float32 in [0, 1].
     """
-    return scale(image, limits(thinned(image)))
+    return scale(image, limits_of(image))
+
+
+def limits_of(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
+    """Returns `fixed` as `[2]` float32, or without them the two percentiles of `image` `[H, W, C]`.
+
+    Not of all its rows and columns, but of some.
+    """
+    return tf.constant(fixed, tf.float32) if fixed else limits(thinned(image))
 
 
 def thinned(image: tf.Tensor) -> tf.Tensor:

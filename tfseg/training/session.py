@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import BALANCED, RunConfig
 from tfseg.data import pipeline, service
+from tfseg.data.normalization import fixed_limits
 from tfseg.data.store import Dataset
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
@@ -35,7 +36,7 @@ class Session:
     """What a training is made of, built from a configuration for a data set.
 
     Attributes:
-        config: with channels, class names and balanced weights of the data set filled in.
+        config: with channels, class names, limits and balanced weights of the data set filled in.
         strategy: the devices.
         workers: the processes that train together, this one among them.
         head: of the network.
@@ -196,6 +197,7 @@ def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
         channels=there,
         class_names=own,
         class_weights=class_weights,
+        limits=fixed_limits(config.model, dataset),
         encoder_weights=checkpoint_of(config.model.encoder_weights),
     )
     return dataclasses.replace(config, model=model)

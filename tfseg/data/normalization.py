@@ -1,0 +1,59 @@
+"""Which image values become 0 and 1: those of each image, or the same for all."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfseg.checks import InputError
+from tfseg.config import DATASET, ModelConfig
+from tfseg.data.store import INFO_FILE, Dataset
+from tfseg.kernels import normalize
+
+Example = dict[str, tf.Tensor]
+_LOW, _HIGH = "1", "99"  # of the percentiles in dataset.json
+
+
+def normalized(sample: Example, limits: tuple[float, ...] = ()) -> Example:
+    """Returns the sample with its image `[H, W, C]` float32 in [0, 1].
+
+    Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
+
+    Args:
+        sample: with "image" `[H, W, C]`, any real dtype.
+        limits: the values that become 0 and 1; empty takes two percentiles of the image.
+    """
+    image = sample["image"]
+    return sample | {"image": normalize.scale(image, normalize.limits_of(image, limits))}
+
+
+def fixed_limits(model: ModelConfig, dataset: Dataset | None = None) -> tuple[float, ...]:
+    """Returns `model.limits` in numbers; empty where each image has its own.
+
+    Those of a data set are its 1st and 99th percentiles, the lowest and the highest of all channels
+    and of all data sets in a mixture, so that colours stay as they are.
+
+    Raises:
+        InputError: they are those of a data set, and there is none, or dataset.json lacks them.
+    """
+    if not isinstance(model.limits, str):
+        return tuple(model.limits)
+    if dataset is None:
+        raise InputError(
+            f"model.limits is {DATASET}, and no data set is at hand here; give the two numbers, "
+            "which config.yaml of a run has."
+        )
+    channels = []
+    for part in getattr(dataset, "parts", (dataset,)):
+        if part.info.statistics is None:
+            raise InputError(
+                f"model.limits {DATASET} needs the percentiles in {part.path / INFO_FILE}, which "
+                "an older version wrote without them. Convert the data set again, or give numbers."
+            )
+        channels += [each.percentiles for each in part.info.statistics.channels]
+    low, high = min(each[_LOW] for each in channels), max(each[_HIGH] for each in channels)
+    if low == high:
+        raise InputError(
+            f"model.limits {DATASET} needs images whose 1st and 99th percentiles differ; in "
+            f"{dataset.path} both are {low}. Give two numbers."
+        )
+    return float(low), float(high)
