@@ -21,7 +21,7 @@ import pandas as pd
 from common import write
 
 import tfseg
-from tfseg.config import HEADS, to_dict
+from tfseg.config import HEADS, ModelConfig, to_dict
 
 FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
 TARGETS = {"all": {"ap50": 0.65, "pq": 0.63}, "dark": {"ap50": 0.78, "pq": 0.73}}  # 20 minutes
@@ -42,36 +42,54 @@ AUGMENT = (
 
 def main(folder: Path, *, work: Path, head: str, steps: int, to: Path | None) -> None:
     """Trains, scores, prints the table and writes the figures."""
-    config = tfseg.RunConfig(
-        data=tfseg.DataConfig(crop_size=160),
-        augment=AUGMENT,
-        model=tfseg.ModelConfig(head=head, filters=(32, 64, 96, 128, 128)),
-        train=tfseg.TrainConfig(
-            steps=steps, batch_size=6, warmup_steps=min(50, steps), checkpoint_every=1000
-        ),
-    )
-    # Two data sets: with a split val in the first, the best weights would be chosen on it.
-    known, unseen = (
-        tfseg.convert(folder / part, work / part, class_name="nucleus") for part in ("train", "val")
-    )
-    start = time.monotonic()
-    tfseg.Trainer(config, work / "run").fit(known)
-    minutes = (time.monotonic() - start) / 60
-    start = time.monotonic()
-    evaluation = tfseg.evaluate(tfseg.load(work / "run"), unseen, *unseen.info.splits)
-    scoring = (time.monotonic() - start) / 60
+    config = configured(ModelConfig(head=head, filters=(32, 64, 96, 128, 128)), steps)
+    known, unseen = converted(folder, work)
+    evaluation, minutes = scored(config, known, unseen, work / "run")
     results = _by_kind(evaluation, folder / "val" / "kinds.csv")
     print(pd.DataFrame(results).T.to_string(float_format="%.3f"))
-    print(f"{minutes:.1f} minutes of training, {scoring:.1f} of scoring")
+    print(f"{minutes['training']:.1f} minutes of training, {minutes['scoring']:.1f} of scoring")
     if to:
         write(
             to,
             results,
             claims=_claims(results, steps=steps),
             settings={"head": head, "steps": steps},
-            minutes={"training": minutes, "scoring": scoring},
+            minutes=minutes,
             config=to_dict(config),
         )
+
+
+def configured(model: ModelConfig, steps: int) -> tfseg.RunConfig:
+    """Returns the training of a network."""
+    return tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=160),
+        augment=AUGMENT,
+        model=model,
+        train=tfseg.TrainConfig(
+            steps=steps, batch_size=6, warmup_steps=min(50, steps), checkpoint_every=1000
+        ),
+    )
+
+
+def converted(folder: Path, work: Path) -> tuple[tfseg.Dataset, tfseg.Dataset]:
+    """Returns what is trained on and what is not."""
+    # Two data sets: with a split val in the first, the best weights would be chosen on it.
+    known, unseen = (
+        tfseg.convert(folder / part, work / part, class_name="nucleus") for part in ("train", "val")
+    )
+    return known, unseen
+
+
+def scored(
+    config: tfseg.RunConfig, known: tfseg.Dataset, unseen: tfseg.Dataset, run: Path
+) -> tuple[tfseg.Evaluation, dict[str, float]]:
+    """Trains in the folder `run`, and scores; returns the minutes of both too."""
+    start = time.monotonic()
+    tfseg.Trainer(config, run).fit(known)
+    trained = time.monotonic()
+    evaluation = tfseg.evaluate(tfseg.load(run), unseen, *unseen.info.splits)
+    ends = (trained - start) / 60, (time.monotonic() - trained) / 60
+    return evaluation, dict(zip(("training", "scoring"), ends, strict=True))
 
 
 def _by_kind(evaluation: tfseg.Evaluation, kinds: Path) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@
 
 A benchmark is a script of this folder that takes `--to FILE`, and maybe `--quick`. What needs more
 than this repository is left out, and a line says so: peers without an environment (`python
-benchmarks/environments/make.py` makes them), and accuracy without its images.
+benchmarks/environments/make.py` makes them), and accuracy and presets without their images.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ PEERS_OF = {
     "augmentation": tuple(file.stem for file in (HERE / "environments").glob("*.txt")),
     "pipeline": ("albumentations", "albumentationsx"),
 }
+OF_IMAGES = ("accuracy", "presets")  # which this repository does not have
 # How a quick run differs from a whole one, of the scripts without an option --quick.
 QUICK = {
     "accuracy": ("--steps", "20"),
     "augmentation": ("--rounds", "3", "--seconds", "0.1"),
     "heads": ("--rounds", "3"),
     "metrics": ("--rounds", "5", "--slow_rounds", "1"),
+    "presets": ("--steps", "5", "--rounds", "3"),
     "store": ("--rounds", "5"),
 }
 
@@ -55,7 +57,7 @@ def options(name: str, *, quick: bool, to: Path, accuracy: Path | None, work: st
         own = '"--quick"' in scripts()[name].read_text(encoding="utf-8")
         yield from ("--quick",) if own else QUICK.get(name, ())
     yield from ("--to", str(to / f"{name}.json"))
-    if name == "accuracy":
+    if name in OF_IMAGES:
         yield from (str(accuracy), "--work", work)
     missing = [each for each in PEERS_OF.get(name, ()) if not (PEERS / each / "done").exists()]
     yield from ("--without", *missing) if missing else ()
@@ -69,8 +71,8 @@ def main(*, names: list[str], all: bool, quick: bool, to: Path, accuracy: Path |
         sys.exit(f"Name some of {', '.join(known)}, or --all; got {' '.join(chosen) or 'nothing'}.")
     failed = 0
     for name in chosen:
-        if name == "accuracy" and accuracy is None:
-            print("left out: accuracy, which needs its images: --accuracy FOLDER", flush=True)
+        if name in OF_IMAGES and accuracy is None:
+            print(f"left out: {name}, which needs its images: --accuracy FOLDER", flush=True)
             continue
         print(f"== {name}", flush=True)
         start = time.monotonic()

@@ -16,7 +16,7 @@ import tensorflow as tf
 from common import interleaved
 
 import tfseg
-from tfseg.metrics import evaluate_pairs
+from tfseg.metrics import evaluate_pairs, graph
 from tfseg.training import checkpoint, step
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.strategy import make_strategy
@@ -192,23 +192,30 @@ def checkpoints(config: tfseg.RunConfig, rounds: int) -> Figures:
 
 
 def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Figures:
-    """The forward pass of a batch of images with 100 instances, and their instance metrics."""
+    """The forward pass of a batch of images with 100 instances, and their instance metrics.
+
+    "metrics" are those of the trainer, in its graph; beside them, in NumPy, what `evaluate` counts.
+    """
     parts, count = trained(config, tf.distribute.get_strategy()), config.train.batch_size
     draw, pitch = np.random.default_rng(0), side // 10
     y, x = np.mgrid[:side, :side] // pitch
     cells = np.where((y < 10) & (x < 10), y * 10 + x + 1, 0).astype(np.int32)
     gaps = draw.random((count, side, side)) < 0.1
     truth = np.where(gaps, 0, cells)
-    pairs = [(str(k), truth[k], np.roll(truth[k], 2, axis=0)) for k in range(count)]
+    found = np.roll(truth, 2, axis=1)
+    pairs = [(str(k), truth[k], found[k]) for k in range(count)]
+    maps = tf.constant(truth), tf.constant(found), tf.ones(count)
     images = tf.constant(draw.random((count, side, side, config.model.channels), np.float32))
 
     @tf.function(autograph=False)
     def forward(batch: tf.Tensor) -> tf.Tensor:
         return parts.head.decode(parts.model(batch, training=False)).labels
 
+    counted = tf.function(graph.count, autograph=False)
     calls = {
         "forward and decoding": lambda: forward(images).numpy(),
-        "metrics": lambda: evaluate_pairs(pairs),
+        "metrics": lambda: float(counted(*maps)["iou_sum"]),
+        "evaluate_pairs": lambda: evaluate_pairs(pairs),
     }
     return interleaved(calls, rounds=rounds)
 

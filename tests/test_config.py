@@ -36,6 +36,17 @@ def test_a_file_may_hold_a_part_or_nothing(tmp_path):
     assert config.read(path) == RunConfig()
 
 
+def test_presets_say_the_network_alone():
+    networks = {name: config.read(config.preset(name)) for name in config.PRESETS}
+    assert networks["base"] == RunConfig()
+    assert networks["large"].model == ModelConfig(architecture="Unet", backbone="resnet34")
+    assert networks["small"].model.filters < networks["base"].model.filters
+    for each in networks.values():
+        assert dataclasses.replace(each, model=ModelConfig()) == RunConfig()
+    with pytest.raises(InputError, match=r"preset must be one of base, large, small; got 'larg'"):
+        config.preset("larg")
+
+
 def test_every_value_has_its_dotted_name():
     values = config.flat(OTHER)
     assert (values["seed"], values["train.steps"], values["data.crop_size"]) == (7, 9, 96)

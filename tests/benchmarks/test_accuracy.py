@@ -1,4 +1,4 @@
-"""The benchmark of accuracy runs at its smallest, and tells the kinds of images apart."""
+"""The benchmarks of accuracy run at their smallest, and tell the kinds of images apart."""
 
 from __future__ import annotations
 
@@ -41,3 +41,16 @@ def test_the_benchmark_counts_every_kind_by_itself(run, folder):
     parts = [results[name]["num_instances"] for name in ("coloured", "dark")]
     assert results["all"]["num_instances"] == sum(parts)
     assert [claim["target"] for claim in report["claims"]] == [0.65, 0.63, 0.78, 0.73]
+
+
+@pytest.mark.slow
+def test_the_presets_are_trained_and_timed_beside_each_other(run, folder):
+    path = folder / "presets.json"
+    options = (f"--work={folder}/work", "--steps=1", "--rounds=1", f"--to={path}")
+    done = run("presets.py", str(folder), *options)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    weights = [results[name]["million_weights"] for name in ("small", "base", "large")]
+    assert weights == sorted(weights)
+    assert all(0 <= row["ap50"] <= 1 for row in results.values())
+    assert all(min(row["step_seconds"], row["predict_seconds"]) > 0 for row in results.values())

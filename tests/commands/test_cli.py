@@ -171,6 +171,17 @@ def test_options_override_the_configuration_file_and_the_rest_keeps_its_default(
     )
 
 
+def test_a_preset_stands_for_its_file_where_no_file_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "data", "run", "--config", "large", "--model.dropout", "0.1"]
+    _, values = cli._parse(arguments)
+    model = values["config"].model
+    assert (model.architecture, model.backbone, model.dropout) == ("Unet", "resnet34", 0.1)
+    (tmp_path / "large").write_text("model: {backbone: resnet18}", encoding="utf-8")
+    _, values = cli._parse(arguments)
+    assert (values["config"].model.architecture, values["config"].model.dropout) == ("Compact", 0.1)
+
+
 def test_the_configuration_written_beside_a_run_can_be_read_again(tmp_path):
     path = tmp_path / "config.yaml"
     config = package.RunConfig(seed=3, augment=({"name": "GaussNoise", "p": 0.5},))

@@ -14,7 +14,13 @@ from tfseg.data import crops
 
 
 def corners(
-    label: np.ndarray, size: int, share: float, *, count: int = 200, centred: float = 0.0
+    label: np.ndarray,
+    size: int,
+    share: float,
+    *,
+    count: int = 200,
+    centred: float = 0.0,
+    num_classes: int = 1,
 ) -> np.ndarray:
     """Draws `count` corners, `[count, 2]`."""
 
@@ -22,7 +28,12 @@ def corners(
     def draw(index: tf.Tensor) -> tf.Tensor:
         seed = random.fold_in(random.root(5), index)
         return crops.draw(
-            tf.constant(label), size, foreground_share=share, seed=seed, instance_share=centred
+            tf.constant(label),
+            size,
+            foreground_share=share,
+            seed=seed,
+            instance_share=centred,
+            num_classes=num_classes,
         )
 
     return np.stack([draw(tf.constant(index)).numpy() for index in range(count)])
@@ -130,3 +141,17 @@ def test_the_other_crops_are_those_without_instances_in_the_middle():
         corners(empty, 32, 0.5, count=50, centred=1.0),
         corners(empty, 32, 0.5, count=50),
     )
+
+
+def test_of_several_classes_a_rare_one_is_in_the_middle_as_often_as_a_frequent_one():
+    # Of 3 classes ids 1, 4, 7, ... are the first, 2, 5, 8, ... the second; the third is not there.
+    label = np.zeros((60, 60), np.int32)
+    label[:30:3, :60:3] = 1 + 3 * np.arange(200).reshape(10, 20)
+    label[55, 40] = 2
+    found = corners(label, 5, 0.0, count=400, centred=1.0, num_classes=3)
+    rare = (found == (53, 38)).all(axis=1)
+    assert rare.mean() == pytest.approx(0.5, abs=0.1)
+    # 200 draws of 200 instances: 127 of them are expected
+    assert len(set(map(tuple, found[~rare].tolist()))) > 80
+    empty = corners(np.zeros((6, 7), np.int32), 4, 0.0, centred=1.0, num_classes=3)
+    assert len(set(map(tuple, empty.tolist()))) == 12

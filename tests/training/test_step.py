@@ -76,6 +76,16 @@ def test_two_replicas_do_what_one_does(one, config, batch):
     assert other_sums == pytest.approx(sums, rel=1e-4)
 
 
+def test_two_replicas_drop_the_same_channels_of_every_sample(one, config, batch):
+    dropping = dataclasses.replace(config, model=dataclasses.replace(config.model, dropout=0.5))
+    alone, together = (
+        steps_on(tuple(f"CPU:{k}" for k in range(count)), dropping, batch)[0] for count in (1, 2)
+    )
+    for first, second in zip(alone, together, strict=True):
+        assert second == pytest.approx(first, rel=1e-5)
+    assert abs(alone[0]["loss"] - one[0][0]["loss"]) > 1e-3
+
+
 def test_a_step_changes_the_weights_so_that_the_loss_falls(one):
     losses, _, _ = one
     assert losses[1]["loss"] < losses[0]["loss"]
@@ -100,6 +110,14 @@ def test_the_first_loss_is_that_of_keras(one, config, batch):
     assert losses[0]["loss"] == pytest.approx(total, rel=1e-5)
 
 
-def test_a_sample_of_weight_0_does_not_count_in_validation(one):
-    _, _, sums = one
+def test_a_sample_of_weight_0_does_not_count_in_validation(one, config, batch):
+    _, weights, sums = one
     assert sums["count"] == 3.0
+    head = tfseg.make_head(config.model.head)
+    model = build_model(dataclasses.replace(config.model, channels=1), seed=1)
+    for variable, value in zip(model.variables, weights, strict=True):
+        variable.assign(value)
+    outputs = model(batch[0][:3], training=False)
+    for name, loss in head.losses().items():
+        part = float(tf.reduce_sum(loss.call(batch[1][name][:3], outputs[name])))
+        assert sums[f"loss/{name}"] == pytest.approx(part, rel=1e-4)

@@ -74,7 +74,8 @@ class Parser(jsonargparse.ArgumentParser):
 class ConfigFile(jsonargparse.ActionConfigFile):
     """Reads `--config FILE`: any part of a RunConfig, as YAML; options after it win.
 
-    The folder of a run, `--from RUN`, stands for the file in it.
+    The folder of a run, `--from RUN`, stands for the file in it, and the name of a preset for its
+    file, where no file here is called so.
     """
 
     def __call__(self, parser: Parser, namespace: Any, value: Any, *rest: Any) -> None:
@@ -83,6 +84,8 @@ class ConfigFile(jsonargparse.ActionConfigFile):
         Raises:
             InputError: the file cannot be read, or has an unknown name or a wrong type of value.
         """
+        if value in config.PRESETS and not Path(value).exists():
+            value = str(config.preset(value))
         if Path(value).is_dir():
             value = str(Path(value) / "config.yaml")
         try:
@@ -148,8 +151,8 @@ def add_run_config(parser: Parser) -> None:
         "--from",
         action=ConfigFile,
         metavar="FILE",
-        help="YAML file with any part of the values below, or the folder of a run, which repeats "
-        "it; options override it",
+        help="YAML file with any part of the values below; or the folder of a run, which repeats "
+        "it; or small, base, large, a network; options override it",
     )
     parser.add_class_arguments(config.RunConfig, None)
     for action in parser._actions:

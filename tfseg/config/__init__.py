@@ -26,7 +26,16 @@ from tfseg.config.train import (
     STRATEGIES,
     TrainConfig,
 )
-from tfseg.config.values import flat, from_dict, frozen, read, to_dict, write
+from tfseg.config.values import (
+    PRESETS,
+    flat,
+    from_dict,
+    frozen,
+    preset,
+    read,
+    to_dict,
+    write,
+)
 
 __all__ = [
     "ARCHITECTURES",
@@ -43,6 +52,7 @@ __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
     "PREPROCESSING",
+    "PRESETS",
     "RunConfig",
     "SCHEDULES",
     "STRATEGIES",
@@ -50,6 +60,7 @@ __all__ = [
     "flat",
     "from_dict",
     "frozen",
+    "preset",
     "read",
     "to_dict",
     "write",

@@ -19,7 +19,8 @@ class DataConfig:
         foreground_share: share of the crops that are sure to hold a piece of an instance, in
             [0, 1].
         instance_share: share of the crops that have an instance in their middle, in [0, 1]; small
-            ones are as likely as large ones. The rest is as `foreground_share` says.
+            ones are as likely as large ones, and of the classes in an image a rare one as likely as
+            any. The rest is as `foreground_share` says.
         copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
             (see `augment.CopyPaste`).
         service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the

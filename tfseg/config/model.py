@@ -39,6 +39,8 @@ class ModelConfig:
         decoder_filters: channels of the Unet decoder's stages, deepest first; FPN, Linknet and
             PSPNet keep their own.
         filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
+        dropout: share of the channels before the last convolution that is dropped in training, in
+            [0, 0.9]; others of every sample, drawn from its image.
         channels: channels of the input image; 0 takes the data set's.
         head: what makes the dense network find instances: center_offset, boundary, distance or
             semantic.
@@ -62,6 +64,7 @@ class ModelConfig:
     std: tuple[float, ...] = ()
     decoder_filters: tuple[int, ...] = (128, 64, 64, 32, 16)
     filters: tuple[int, ...] = (32, 64, 96, 128)
+    dropout: float = 0.0
     channels: int = 0
     head: str = "center_offset"
     loss: str = ""
@@ -74,6 +77,7 @@ class ModelConfig:
         checks.one_of("model.head", self.head, HEADS)
         checks.one_of("model.preprocessing", self.preprocessing, PREPROCESSING)
         self._check_input()
+        checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
         checks.whole("model.channels", self.channels, low=0)
         checks.mapping("model.head_options", self.head_options)
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")

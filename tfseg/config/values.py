@@ -13,6 +13,8 @@ import yaml
 from tfseg import checks
 from tfseg.config.run import RunConfig
 
+PRESETS = ("small", "base", "large")
+
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Returns plain dicts, lists and scalars, ready for YAML or JSON."""
@@ -65,6 +67,19 @@ def frozen(value: Any) -> Any:
 def write(config: RunConfig, path: Path) -> None:
     """Writes `config` as YAML."""
     path.write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
+
+
+def preset(name: str) -> Path:
+    """Returns the file of the network called small, base or large; measured in docs/training.md.
+
+    Example:
+        config.read(config.preset("large"))
+
+    Raises:
+        InputError: there is no preset of that name.
+    """
+    checks.one_of("preset", name, PRESETS)
+    return Path(__file__).parent / "presets" / f"{name}.yaml"
 
 
 def read(path: Path) -> RunConfig:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfseg import random
 from tfseg.augment.chain import IGNORE
+from tfseg.kernels import class_ids
 from tfseg.kernels.sampling import reflect_101
 
 Example = dict[str, tf.Tensor]
@@ -23,11 +24,13 @@ def draw(
     foreground_share: float,
     seed: tf.Tensor,
     instance_share: float = 0.0,
+    num_classes: int = 1,
 ) -> tf.Tensor:
     """Draws the upper left corner `[2]` int32 of a crop that lies inside `label` `[H, W]`.
 
     With the chance `instance_share` an instance is in the middle of the crop, as far as the border
-    of the image allows, and each is as likely as another. Otherwise, with the chance
+    of the image allows, and each is as likely as another; of several classes, one that the image
+    has is drawn first, so that the rare ones come as often. Otherwise, with the chance
     `foreground_share`, the crop holds a pixel of an instance: any one, at any place of the crop.
     Otherwise, and where there is no instance, it is any crop.
     """
@@ -47,25 +50,29 @@ def draw(
     if not instance_share:
         return corner
     centred = random.uniform(random.for_name(seed, "centred"), 0.0, 1.0) < instance_share
-    centre = _any_centre(label, objects, seed=random.for_name(seed, "instance"))
+    ids = tf.gather_nd(label, objects)
+    chosen = _any_instance(ids, num_classes, seed=random.for_name(seed, "instance"))
+    own = tf.boolean_mask(objects, ids == chosen)
+    centre = tf.reduce_sum(own, axis=0) // tf.maximum(tf.shape(own)[0], 1)
     in_middle = tf.clip_by_value(centre - size // 2, 0, room)
     return tf.where(centred & (count > 0), in_middle, corner)
 
 
-def _any_centre(label: tf.Tensor, objects: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
-    """Returns the mean place `[2]` int32 of the pixels of one of the instances.
-
-    Args:
-        label: `[H, W]` int32.
-        objects: `[N, 2]` int32, the places of all pixels of instances.
-        seed: `[2]` int32.
-    """
-    ids = tf.gather_nd(label, objects)
+def _any_instance(ids: tf.Tensor, num_classes: int, *, seed: tf.Tensor) -> tf.Tensor:
+    """Returns one of the `ids` `[N]` int32 above 0, of any class; 0 where there is none."""
     known, _ = tf.unique(ids)
-    chosen = random.integer(seed, 0, tf.maximum(tf.size(known), 1))
-    own = tf.boolean_mask(objects, ids == tf.gather(tf.pad(known, [[0, 1]]), chosen))
-    total = tf.reduce_sum(own, axis=0)
-    return total // tf.maximum(tf.shape(own)[0], 1)
+    if num_classes > 1:
+        classes = class_ids.classes(known, num_classes=num_classes)
+        there, _ = tf.unique(classes)
+        drawn = _one_of(there, seed=random.for_name(seed, "class"))
+        known = tf.boolean_mask(known, classes == drawn)
+    return _one_of(known, seed=seed)
+
+
+def _one_of(values: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
+    """Draws one of `values` `[N]`; 0 where there is none."""
+    chosen = random.integer(seed, 0, tf.maximum(tf.size(values), 1))
+    return tf.gather(tf.pad(values, [[0, 1]]), chosen)
 
 
 def cut(sample: Example, corner: tf.Tensor, size: int, *, margin: int) -> Example:

@@ -92,6 +92,7 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
             size,
             foreground_share=config.data.foreground_share,
             instance_share=config.data.instance_share,
+            num_classes=num_classes,
             seed=random.for_name(own, "crop"),
         )
         # The range is that of the whole image, and only the crop is brought to it.

@@ -18,11 +18,14 @@ from collections.abc import Sequence
 import keras
 
 from tfseg.networks.encoder import mark_encoder
+from tfseg.networks.layers import KeyedDropout
 
 _CELL = 2  # rows and columns of pixels that share a place
 
 
-def compact(channels: int, filters: Sequence[int], maps: int, *, name: str) -> keras.Model:
+def compact(
+    channels: int, filters: Sequence[int], maps: int, *, name: str, dropout: float = 0.0
+) -> keras.Model:
     """Returns a model: images `[B, H, W, channels]` -> `[B, H, W, maps]`.
 
     Args:
@@ -30,6 +33,7 @@ def compact(channels: int, filters: Sequence[int], maps: int, *, name: str) -> k
         filters: channels of the stages, at 1/2, 1/4 ... of the resolution.
         maps: channels of the output, logits.
         name: of the last convolution.
+        dropout: share of the channels before it that is dropped in training.
     """
     images = keras.Input((None, None, channels))
     features = keras.ops.space_to_depth(images, _CELL)
@@ -43,6 +47,8 @@ def compact(channels: int, filters: Sequence[int], maps: int, *, name: str) -> k
     for number, skip in zip(filters[-2::-1], skips[-2::-1], strict=True):
         enlarged = keras.layers.UpSampling2D()(features)
         features = _block(keras.layers.Concatenate()([enlarged, skip]), number)
+    if dropout:
+        features = KeyedDropout(dropout, name="dropout")([features, images])
     last = keras.layers.Conv2D(maps * _CELL**2, 3, padding="same", dtype="float32", name=name)(
         features
     )

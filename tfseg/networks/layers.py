@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseg import random
+
 
 @keras.saving.register_keras_serializable("tfseg")
 class PadToStride(keras.layers.Layer):
@@ -123,3 +125,43 @@ class AddScaled(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns what the layer is made from."""
         return super().get_config() | {"scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class KeyedDropout(keras.layers.Layer):
+    """Drops whole channels of features in training, of each sample others: [features, images].
+
+    What is dropped is a function of the sample's image alone. Keras's layers draw from a state of
+    each replica, which makes other masks on another number of replicas; here they are the same, in
+    any batch and after a resume. The augmentation gives an image new pixels in every epoch.
+
+    Source: Tompson et al., Efficient Object Localization (2015), section 3.2: spatial dropout.
+    """
+
+    def __init__(self, rate: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.rate = rate
+
+    def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Drops; what is kept is divided by its share, so that the mean stays."""
+        features, images = inputs
+        if not training:
+            return features
+        # A sum of whole numbers is the same in any order.
+        keys = tf.reduce_sum(tf.bitcast(tf.cast(images, tf.float32), tf.int32), axis=(1, 2, 3))
+        seed, channels = random.for_name(random.root(0), self.name), features.shape[-1]
+        shares = tf.map_fn(
+            lambda key: random.uniform(random.fold_in(seed, key), 0.0, 1.0, (channels,)),
+            keys,
+            fn_output_signature=tf.TensorSpec([channels], tf.float32),
+        )
+        kept = tf.cast(shares >= self.rate, features.dtype) / (1.0 - self.rate)
+        return features * kept[:, None, None]
+
+    def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+        """Returns the shape of the features."""
+        return shapes[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the layer is made from."""
+        return super().get_config() | {"rate": self.rate}

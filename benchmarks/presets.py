@@ -1,0 +1,73 @@
+"""What the networks small, base and large cost, and what they find after the same steps.
+
+    python benchmarks/presets.py FOLDER --work DIR --to FILE
+
+FOLDER, the training and the score are those of `accuracy.py`, with fewer steps. Steps and images of
+512 x 512 pixels, by `Segmenter.predict`, take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+from typing import Any
+
+import accuracy
+import numpy as np
+from common import interleaved, write
+from training_parts import trainer_step
+
+import tfseg
+from tfseg.config import PRESETS, preset, read
+from tfseg.training.trainer import CONFIG
+
+FIGURES = ("ap50", "pq", "dice")
+
+
+def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None:
+    """Trains and scores each, times them beside each other, and writes the figures."""
+    known, unseen = accuracy.converted(folder, work)
+    configs = {name: accuracy.configured(read(preset(name)).model, steps) for name in PRESETS}
+    found = {
+        name: accuracy.scored(config, known, unseen, work / name)[0].summary()
+        for name, config in configs.items()
+    }
+    segmenters = {name: tfseg.load(work / name) for name in PRESETS}
+    seconds = times(known, work, segmenters, rounds=rounds)
+    results = {
+        name: {
+            "million_weights": segmenters[name].model.count_params() / 1e6,
+            "step_seconds": seconds["step"][name]["seconds"],
+            "predict_seconds": seconds["predict"][name]["seconds"],
+            **{figure: found[name][figure] for figure in FIGURES},
+        }
+        for name in PRESETS
+    }
+    settings = {"steps": steps, "rounds": rounds, "crop_size": 160, "batch_size": 6}
+    write(to, results, settings=settings)
+
+
+def times(
+    known: tfseg.Dataset, work: Path, segmenters: dict[str, tfseg.Segmenter], *, rounds: int
+) -> dict[str, Any]:
+    """Times a training step, its batch at hand, and the prediction of an image."""
+    configs = {name: read(work / name / CONFIG) for name in PRESETS}
+    head = tfseg.make_head(configs["base"].model.head)
+    batch = next(iter(tfseg.training_batches(known, configs["base"], head)))
+    image = np.random.default_rng(0).integers(0, 255, (512, 512, known.info.channels), np.uint8)
+    calls = {
+        "step": {name: trainer_step(config, batch) for name, config in configs.items()},
+        "predict": {name: functools.partial(segmenters[name].predict, image) for name in PRESETS},
+    }
+    return {what: interleaved(each, rounds=rounds) for what, each in calls.items()}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="data and runs")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--to", type=Path, default=Path(__file__).parent / "results/presets.json")
+    main(**vars(parser.parse_args()))
