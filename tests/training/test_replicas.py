@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tiny
+from tensorflow.python.ops import custom_gradient, op_selector
 
 from tfseg.config import TrainConfig
 
@@ -102,3 +103,15 @@ def test_a_step_is_as_long_as_the_gradient_but_no_longer_than_its_bound(share):
     after = [np.array(each) for each in run.model.trainable_variables]
     moved = np.sqrt(sum(((a - b) ** 2).sum() for a, b in zip(after, before, strict=True)))
     assert moved == pytest.approx(0.1 * min(share, 1.0) * norm, rel=1e-4)
+
+
+def test_no_graph_is_searched_for_variables_behind_an_all_reduce(monkeypatch):
+    def search(*_: object, **__: object) -> None:
+        raise AssertionError("tracing takes time with the cube of the depth")
+
+    plain = custom_gradient._get_dependent_variables
+    monkeypatch.setattr(op_selector, "get_backward_walk_ops", search)
+    config = dataclasses.replace(SGD, accumulate=1)
+    (batch,) = tiny.batches(1, batch_size=config.batch_size)
+    assert np.isfinite(tiny.Run(config, ["CPU:0", "CPU:1"]).step(batch)["loss"])
+    assert custom_gradient._get_dependent_variables is plain

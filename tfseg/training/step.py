@@ -19,6 +19,7 @@ from tfseg.metrics import graph
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.encoder_rate import EncoderRate
 from tfseg.training.loss_scale import LossScale
+from tfseg.training.tracing import quick_all_reduce
 
 Losses = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
@@ -97,7 +98,8 @@ def make_train_step(
     def step(*batches: tuple) -> Losses:
         statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
         scale = trained.loss_scale.value() if trained.loss_scale else None
-        per_replica, gradients = strategy.run(replica_gradients, args=(scale, *batches))
+        with quick_all_reduce():
+            per_replica, gradients = strategy.run(replica_gradients, args=(scale, *batches))
         values = {
             name: strategy.experimental_local_results(value)[0]
             for name, value in per_replica.items()
