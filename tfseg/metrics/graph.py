@@ -19,6 +19,7 @@ import keras
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.kernels.runs import find_runs
 from tfseg.metrics.matching import IGNORE
 
 _BITS = 31  # of an id
@@ -250,18 +251,13 @@ def _overlaps(truth: tf.Tensor, prediction: tf.Tensor) -> _Table:
 
 def _pairs(truth: tf.Tensor, prediction: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns image, true id, predicted id and pixels of each pair of ids, `[pairs]` int64."""
-    shape = tf.shape(truth, out_type=tf.int64)
-    codes = tf.reshape((truth + 1) * 2**_BITS + prediction, [-1])
-    place = tf.range(tf.size(codes, out_type=tf.int64))
-    # Pixels of one pair side by side are counted together: tf.unique hashes what it is given one by
-    # one, and with 100 instances in an image the runs are a tenth of the pixels.
-    begins = (codes != tf.roll(codes, 1, axis=0)) | (place % (shape[1] * shape[2]) == 0)
-    first = tf.boolean_mask(place, begins)
-    lengths = tf.concat([first[1:], tf.size(codes, out_type=tf.int64)[None]], 0) - first
+    # tf.unique hashes what it is given one by one, and there are far fewer runs than pixels.
+    runs = find_runs((truth + 1) * 2**_BITS + prediction)
     # Two ids fill an integer of 64 bits; the image is joined to the number of the pair of ids.
-    names, number = tf.unique(tf.gather(codes, first), out_idx=tf.int64)
+    names, number = tf.unique(runs.value, out_idx=tf.int64)
     count = tf.size(names, out_type=tf.int64)
-    pairs, index = tf.unique(first // (shape[1] * shape[2]) * count + number)
+    pairs, index = tf.unique(tf.cast(runs.image, tf.int64) * count + number)
+    lengths = tf.cast(runs.last - runs.first + 1, tf.int64)
     pixels = tf.math.unsorted_segment_sum(lengths, index, tf.size(pairs))
     names = tf.gather(names, tf.math.floormod(pairs, count))
     true, predicted = names // 2**_BITS - 1, names % 2**_BITS
