@@ -9,6 +9,7 @@ FOLDER, the training and the score are those of `accuracy.py`, with fewer steps.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ FIGURES = ("ap50", "pq", "dice")
 def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None:
     """Trains and scores each, times them beside each other, and writes the figures."""
     known, unseen = accuracy.converted(folder, work)
-    configs = {name: accuracy.configured(read(preset(name)).model, steps) for name in PRESETS}
+    configs = {name: configured(name, steps) for name in PRESETS}
     found = {
         name: accuracy.scored(config, known, unseen, work / name)[0].summary()
         for name, config in configs.items()
@@ -46,6 +47,14 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
     }
     settings = {"steps": steps, "rounds": rounds, "crop_size": 160, "batch_size": 6}
     write(to, results, settings=settings)
+
+
+def configured(name: str, steps: int) -> tfseg.RunConfig:
+    """Returns the training of a preset."""
+    own = read(preset(name))
+    config = accuracy.configured(own.model, steps)
+    train = dataclasses.replace(config.train, optimizer=own.train.optimizer)
+    return dataclasses.replace(config, train=train)
 
 
 def times(

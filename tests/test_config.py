@@ -36,13 +36,13 @@ def test_a_file_may_hold_a_part_or_nothing(tmp_path):
     assert config.read(path) == RunConfig()
 
 
-def test_presets_say_the_network_alone():
+def test_presets_say_the_network_and_its_optimizer():
     networks = {name: config.read(config.preset(name)) for name in config.PRESETS}
     assert networks["base"] == RunConfig()
     assert networks["large"].model == ModelConfig(architecture="Unet", backbone="resnet34")
     assert networks["small"].model.filters < networks["base"].model.filters
-    for each in networks.values():
-        assert dataclasses.replace(each, model=ModelConfig()) == RunConfig()
+    assert networks["large"].train == TrainConfig(optimizer="AdamW")
+    assert networks["small"] == RunConfig(model=networks["small"].model)
     with pytest.raises(InputError, match=r"preset must be one of base, large, small; got 'larg'"):
         config.preset("larg")
 

@@ -70,7 +70,7 @@ def write(config: RunConfig, path: Path) -> None:
 
 
 def preset(name: str) -> Path:
-    """Returns the file of the network called small, base or large; measured in docs/training.md.
+    """Returns the file of the network called small, base or large (see docs/training.md).
 
     Example:
         config.read(config.preset("large"))
