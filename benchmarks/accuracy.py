@@ -59,14 +59,14 @@ def main(folder: Path, *, work: Path, head: str, steps: int, to: Path | None) ->
         )
 
 
-def configured(model: ModelConfig, steps: int) -> tfseg.RunConfig:
-    """Returns the training of a network."""
+def configured(model: ModelConfig, steps: int, **train: Any) -> tfseg.RunConfig:
+    """Returns the training of a network, with further values of its `TrainConfig`."""
     return tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=160),
         augment=AUGMENT,
         model=model,
         train=tfseg.TrainConfig(
-            steps=steps, batch_size=6, warmup_steps=min(50, steps), checkpoint_every=1000
+            steps=steps, batch_size=6, warmup_steps=min(50, steps), checkpoint_every=1000, **train
         ),
     )
 

@@ -9,7 +9,6 @@ FOLDER, the training and the score are those of `accuracy.py`, with fewer steps.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,12 @@ FIGURES = ("ap50", "pq", "dice")
 def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None:
     """Trains and scores each, times them beside each other, and writes the figures."""
     known, unseen = accuracy.converted(folder, work)
-    configs = {name: configured(name, steps) for name in PRESETS}
-    found = {
-        name: accuracy.scored(config, known, unseen, work / name)[0].summary()
-        for name, config in configs.items()
-    }
+    found = {}
+    for name in PRESETS:
+        own = read(preset(name))
+        config = accuracy.configured(own.model, steps, optimizer=own.train.optimizer)
+        evaluation, _ = accuracy.scored(config, known, unseen, work / name)
+        found[name] = evaluation.summary()
     segmenters = {name: tfseg.load(work / name) for name in PRESETS}
     seconds = times(known, work, segmenters, rounds=rounds)
     results = {
@@ -45,16 +45,8 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
         }
         for name in PRESETS
     }
-    settings = {"steps": steps, "rounds": rounds, "crop_size": 160, "batch_size": 6}
-    write(to, results, settings=settings)
-
-
-def configured(name: str, steps: int) -> tfseg.RunConfig:
-    """Returns the training of a preset."""
-    own = read(preset(name))
-    config = accuracy.configured(own.model, steps)
-    train = dataclasses.replace(config.train, optimizer=own.train.optimizer)
-    return dataclasses.replace(config, train=train)
+    settings = {"crop_size": config.data.crop_size, "batch_size": config.train.batch_size}
+    write(to, results, settings={"steps": steps, "rounds": rounds, **settings})
 
 
 def times(

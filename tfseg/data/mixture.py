@@ -19,7 +19,8 @@ from tfseg import checks, random
 from tfseg.checks import InputError
 from tfseg.data.files import Place
 from tfseg.data.reading import positions
-from tfseg.data.store import Dataset, DatasetInfo, SplitInfo
+from tfseg.data.statistics import Statistics
+from tfseg.data.store import INFO_FILE, Dataset, DatasetInfo, SplitInfo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +64,33 @@ class Mixture(Dataset):
         self.split(split)
         having = [part for part in self.parts if split in part.info.splits]
         return [path for part in having for path in part.shard_paths(split)]
+
+
+def parts_of(dataset: Dataset) -> tuple[Dataset, ...]:
+    """Returns the data sets in a mixture, or the one that it is."""
+    return dataset.parts if isinstance(dataset, Mixture) else (dataset,)
+
+
+def statistics_of(dataset: Dataset, *, needed: str) -> list[Statistics]:
+    """Returns the statistics of each of `parts_of`.
+
+    Args:
+        dataset: one, or a mixture.
+        needed: what of them by which option, such as "model.class_weights balanced needs the
+            counts", for the error.
+
+    Raises:
+        InputError: dataset.json has none.
+    """
+    found = []
+    for part in parts_of(dataset):
+        if part.info.statistics is None:
+            raise InputError(
+                f"{needed} in {part.path / INFO_FILE}, which an older version wrote without them. "
+                "Convert the data set again, or give numbers."
+            )
+        found.append(part.info.statistics)
+    return found
 
 
 def interleaved(

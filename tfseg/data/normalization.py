@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.config import DATASET, ModelConfig
-from tfseg.data.store import INFO_FILE, Dataset
+from tfseg.data.mixture import statistics_of
+from tfseg.data.store import Dataset
 from tfseg.kernels import normalize
 
 Example = dict[str, tf.Tensor]
@@ -22,8 +23,7 @@ def normalized(sample: Example, limits: tuple[float, ...] = ()) -> Example:
         sample: with "image" `[H, W, C]`, any real dtype.
         limits: the values that become 0 and 1; empty takes two percentiles of the image.
     """
-    image = sample["image"]
-    return sample | {"image": normalize.scale(image, normalize.limits_of(image, limits))}
+    return sample | {"image": normalize.percentile(sample["image"], limits)}
 
 
 def fixed_limits(model: ModelConfig, dataset: Dataset | None = None) -> tuple[float, ...]:
@@ -42,14 +42,8 @@ def fixed_limits(model: ModelConfig, dataset: Dataset | None = None) -> tuple[fl
             f"model.limits is {DATASET}, and no data set is at hand here; give the two numbers, "
             "which config.yaml of a run has."
         )
-    channels = []
-    for part in getattr(dataset, "parts", (dataset,)):
-        if part.info.statistics is None:
-            raise InputError(
-                f"model.limits {DATASET} needs the percentiles in {part.path / INFO_FILE}, which "
-                "an older version wrote without them. Convert the data set again, or give numbers."
-            )
-        channels += [each.percentiles for each in part.info.statistics.channels]
+    found = statistics_of(dataset, needed=f"model.limits {DATASET} needs the percentiles")
+    channels = [channel.percentiles for each in found for channel in each.channels]
     low, high = min(each[_LOW] for each in channels), max(each[_HIGH] for each in channels)
     if low == high:
         raise InputError(

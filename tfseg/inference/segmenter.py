@@ -51,7 +51,7 @@ class Segmenter(tf.Module):
             InputError: `tile` is no such number, or the limits are those of a data set.
         """
         super().__init__()
-        fixed_limits(model_config)
+        self._fixed_limits = fixed_limits(model_config)
         checks.whole("tile", tile, low=0)
         if tile % tiles.MULTIPLE:
             rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
@@ -88,7 +88,7 @@ class Segmenter(tf.Module):
             "classes" `[B, N]` int32 from 1, of id k at k - 1, 0 where the image has no id k.
         """
         images = tf.map_fn(
-            lambda image: normalize.scale(image, self._limits(image)),
+            lambda image: normalize.percentile(image, self._fixed_limits),
             images,
             fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
         )
@@ -112,8 +112,8 @@ class Segmenter(tf.Module):
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns what `predict` decodes of a whole image: `[H, W, channels of all outputs]`."""
         pixels = to_channels(image, self.channels)
-        limits = self._limits(pixels)
-        return self._maps_of_tiles()(tf.constant(pixels, tf.float32), limits).numpy()
+        tile = tf.constant(pixels, tf.float32)
+        return self._maps_of_tiles()(tile, self._limits(image)).numpy()
 
     def _maps(self, images: tf.Tensor) -> Maps:
         if self.tta:
@@ -121,9 +121,7 @@ class Segmenter(tf.Module):
         return self._network(images)
 
     def _predict_tiles(self, image: np.ndarray | Pieces) -> Instances:
-        # The percentiles are those of the whole image, or neighbouring tiles would differ.
-        down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
-        limits = self._limits(to_channels(image[down, across], self.channels))
+        limits = self._limits(image)
         num_maps = sum(self._head.outputs.values())
         maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
@@ -137,8 +135,12 @@ class Segmenter(tf.Module):
 
         return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
 
-    def _limits(self, image: tf.Tensor) -> tf.Tensor:
-        return normalize.limits_of(image, fixed_limits(self.model_config))
+    def _limits(self, image: np.ndarray | Pieces) -> tf.Tensor:
+        """Returns the values that become 0 and 1 in all of an image, or tiles would differ."""
+        if self._fixed_limits:  # and nothing of the file is read
+            return tf.constant(self._fixed_limits, tf.float32)
+        down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
+        return normalize.limits(to_channels(image[down, across], self.channels))
 
     def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
         # One trace for tiles of every size: those at the end of a row or column are smaller.

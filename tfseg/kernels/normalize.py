@@ -10,7 +10,7 @@ LOW, HIGH = 1.0, 99.8  # percentiles; Source: StarDist and CARE normalise by the
 _SAMPLE = 256  # rows and columns looked at, at most: sorting more costs time and moves nothing
 
 
-def percentile(image: tf.Tensor) -> tf.Tensor:
+def percentile(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
     """Maps the 1st percentile of `image` to 0 and the 99.8th to 1, and clips there.
 
     Affine changes of exposure and the file's bit depth leave the result as it is. An image of one
@@ -18,11 +18,12 @@ def percentile(image: tf.Tensor) -> tf.Tensor:
 
     Args:
         image: `[H, W, C]`, any real dtype; all channels share the two percentiles.
+        fixed: two values in the place of the percentiles, if any.
 
     Returns:
         `[H, W, C]` float32 in [0, 1].
     """
-    return scale(image, limits_of(image))
+    return scale(image, limits_of(image, fixed))
 
 
 def limits_of(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:

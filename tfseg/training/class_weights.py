@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfseg import checks
-from tfseg.data.mixture import Mixture
-from tfseg.data.store import INFO_FILE, Dataset
+from tfseg.data.mixture import statistics_of
+from tfseg.data.store import Dataset
 
 
 def balanced(dataset: Dataset) -> tuple[float, ...]:
@@ -18,15 +17,8 @@ def balanced(dataset: Dataset) -> tuple[float, ...]:
     Raises:
         InputError: dataset.json has no counts.
     """
-    parts = dataset.parts if isinstance(dataset, Mixture) else [dataset]
-    counts = []
-    for part in parts:
-        if part.info.statistics is None:
-            raise checks.InputError(
-                f"model.class_weights balanced needs the counts in {part.path / INFO_FILE}, which "
-                "an older version wrote without them. Convert the data set again, or give numbers."
-            )
-        counts.append(part.info.statistics.class_instances)
+    found = statistics_of(dataset, needed="model.class_weights balanced needs the counts")
+    counts = [each.class_instances for each in found]
     return balancing([sum(each) for each in zip(*counts, strict=True)])
 
 

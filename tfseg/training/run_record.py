@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfseg import config
 from tfseg.data.files import Place, is_remote
-from tfseg.data.mixture import Mixture
+from tfseg.data.mixture import parts_of
 from tfseg.data.store import INFO_FILE, Dataset, file_sha256
 from tfseg.training.session import Session
 from tfseg.version import __version__
@@ -39,8 +39,7 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
     content = {
         "config": config.to_dict(session.config),
         "data": [
-            {"path": _absolute(part.path), "sha256": checksum(part)}
-            for part in (dataset.parts if isinstance(dataset, Mixture) else [dataset])
+            {"path": _absolute(part.path), "sha256": checksum(part)} for part in parts_of(dataset)
         ],
         "starts": [*starts, {"first_step": first_step, **_start(session)}],
     }
