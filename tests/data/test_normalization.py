@@ -65,6 +65,17 @@ def test_those_of_a_data_set_are_of_all_channels_and_of_all_sets(coloured, tmp_p
     assert fixed_limits(OF_DATA, Mixture.of([coloured, other])) == (10, 40)
 
 
+def test_those_of_a_mixture_have_the_unit_in_which_its_images_are_read(coloured, tmp_path):
+    deep = np.full((SIZE, SIZE, 3), 5000, np.uint16)
+    label = np.pad(np.ones((5, 5), np.int32), (4, SIZE - 9))
+    other = tfseg.convert_samples({"train": [{"image": deep, "label": label}]}, tmp_path / "deep")
+    mixture = Mixture.of([coloured, other])
+    assert fixed_limits(OF_DATA, mixture) == (10 * 257, 30 * 257)
+    eight, sixteen = (one["image"] for one in mixture.samples("train").as_numpy_iterator())
+    assert (sixteen == 5000).all()
+    np.testing.assert_array_equal(eight[5, 5], np.array([10, 20, 30]) * 257)
+
+
 def test_a_run_keeps_the_numbers_and_its_segmenter_takes_them(coloured, tmp_path):
     run = tmp_path / "run"
     tfseg.Trainer(configured("dataset"), run).fit(coloured)

@@ -6,12 +6,13 @@ import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.config import DATASET, ModelConfig
-from tfseg.data.mixture import statistics_of
+from tfseg.data.mixture import parts_of, statistics_of
 from tfseg.data.store import Dataset
 from tfseg.kernels import normalize
 
 Example = dict[str, tf.Tensor]
 _LOW, _HIGH = "1", "99"  # of the percentiles in dataset.json
+_MOST = {"uint8": 255, "uint16": 65535}
 
 
 def normalized(sample: Example, limits: tuple[float, ...] = ()) -> Example:
@@ -43,8 +44,16 @@ def fixed_limits(model: ModelConfig, dataset: Dataset | None = None) -> tuple[fl
             "which config.yaml of a run has."
         )
     found = statistics_of(dataset, needed=f"model.limits {DATASET} needs the percentiles")
-    channels = [channel.percentiles for each in found for channel in each.channels]
-    low, high = min(each[_LOW] for each in channels), max(each[_HIGH] for each in channels)
+    # Images of 8 bits among some of 16 are read as such: 255 becomes 65535.
+    units = [_MOST[dataset.info.dtype] // _MOST[part.info.dtype] for part in parts_of(dataset)]
+    low, high = (
+        pick(
+            channel.percentiles[share] * unit
+            for each, unit in zip(found, units, strict=True)
+            for channel in each.channels
+        )
+        for pick, share in ((min, _LOW), (max, _HIGH))
+    )
     if low == high:
         raise InputError(
             f"model.limits {DATASET} needs images whose 1st and 99th percentiles differ; in "
