@@ -31,8 +31,9 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
     found = {}
     for name in PRESETS:
         own = read(preset(name))
-        config = accuracy.configured(own.model, steps, optimizer=own.train.optimizer)
-        evaluation, _ = accuracy.scored(config, known, unseen, work / name)
+        config = accuracy.configured(own.model, steps=steps, optimizer=own.train.optimizer)
+        accuracy.trained(config, known, work / name)
+        evaluation = tfseg.evaluate(tfseg.load(work / name), unseen, *unseen.info.splits)
         found[name] = evaluation.summary()
     segmenters = {name: tfseg.load(work / name) for name in PRESETS}
     seconds = times(known, work, segmenters, rounds=rounds)

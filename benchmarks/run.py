@@ -32,7 +32,7 @@ PEERS_OF = {
 OF_IMAGES = ("accuracy", "presets")  # which this repository does not have
 # How a quick run differs from a whole one, of the scripts without an option --quick.
 QUICK = {
-    "accuracy": ("--steps", "20"),
+    "accuracy": ("--steps", "60", "--heads", "center_offset"),
     "augmentation": ("--rounds", "3", "--seconds", "0.1"),
     "heads": ("--rounds", "3"),
     "metrics": ("--rounds", "5", "--slow_rounds", "1"),

@@ -8,39 +8,57 @@ from pathlib import Path
 
 import pytest
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+WAYS = ("", ", tuned", ", tuned and tta")
+
 
 @pytest.fixture
 def folder(sample: Path, tmp_path: Path) -> Path:
-    """Images of both kinds to train on, and in val one dark and two coloured ones."""
+    """Images of both kinds to train on, and in the folder val one dark and two coloured ones."""
     coloured = sorted((sample / "other" / "images").iterdir())[2:]  # the first two are grey
     dark = sorted((sample / "test" / "images").iterdir())
-    parts = {"train": [*dark[:3], *coloured[:1]], "val": [dark[3], *coloured[1:3]]}
+    parts = {"train": [*dark[:8], *coloured[:1]], "val": [dark[8], *coloured[1:3]]}
     for split, images in parts.items():
         for kind in ("images", "labels"):
             (tmp_path / split / kind).mkdir(parents=True)
             for image in images:
                 shutil.copy(image.parents[1] / kind / image.name, tmp_path / split / kind)
-    kinds = ["dark", "coloured", "coloured"]
-    rows = [f"{path.stem},{kind}" for path, kind in zip(parts["val"], kinds, strict=True)]
-    (tmp_path / "val" / "kinds.csv").write_text("\n".join(["name,kind", *rows]) + "\n", "utf-8")
+        kinds = {image.stem: "dark" if image in dark else "coloured" for image in images}
+        rows = [f"{name},{kind}" for name, kind in kinds.items()]
+        (tmp_path / split / "kinds.csv").write_text("\n".join(["name,kind", *rows]) + "\n", "utf-8")
     return tmp_path
 
 
 @pytest.mark.slow
 def test_the_benchmark_counts_every_kind_by_itself(run, folder):
     path = folder / "accuracy.json"
-    done = run("accuracy.py", str(folder), f"--work={folder}/work", "--steps=1", f"--to={path}")
+    budget = ("--steps=1", "--heads", "semantic", "boundary")
+    done = run("accuracy.py", str(folder), f"--work={folder}/work", f"--to={path}", *budget)
     assert done.returncode == 0, done.stderr
-    report = json.loads(path.read_text(encoding="utf-8"))
-    results = report["results"]
-    assert {name: row["num_images"] for name, row in results.items()} == {
-        "all": 3,
-        "coloured": 2,
-        "dark": 1,
-    }
-    parts = [results[name]["num_instances"] for name in ("coloured", "dark")]
-    assert results["all"]["num_instances"] == sum(parts)
-    assert [claim["target"] for claim in report["claims"]] == [0.65, 0.63, 0.78, 0.73]
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    assert results.pop("training")["boundary"]["steps"] == 1
+    rows = {f"{head}{way}" for head in ("semantic", "boundary") for way in WAYS}
+    for part, images in {"all": 3, "coloured": 2, "dark": 1}.items():
+        assert {name: row["num_images"] for name, row in results[part].items()} == dict.fromkeys(
+            rows, images
+        )
+    parts = [results[name]["semantic"]["num_instances"] for name in ("coloured", "dark")]
+    assert results["all"]["semantic"]["num_instances"] == sum(parts)
+
+
+def test_a_target_is_of_the_first_head_with_all_that_prediction_offers(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import accuracy
+
+    figures = {"semantic, tuned and tta": {"ap50": 0.7, "pq": 0.6}}
+    claims = accuracy._claims({"all": figures, "dark": figures}, "semantic", 20.0)
+    assert [(claim["value"], claim["target"], claim["met"]) for claim in claims] == [
+        (0.7, ">= 0.65", True),
+        (0.6, ">= 0.63", False),
+        (0.7, ">= 0.78", False),
+        (0.6, ">= 0.73", False),
+    ]
+    assert accuracy._claims({"all": figures}, "semantic", 5.0) == []
 
 
 @pytest.mark.slow
