@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfseg import losses
 from tfseg.heads.base import Decoded, Maps
-from tfseg.heads.instances import mark, numbered
+from tfseg.heads.instances import mark, mask, numbered
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions, votes
 
@@ -59,13 +59,13 @@ class CenterOffset(MaskHead):
         distance = centers.y**2 + centers.x**2
         width = 2.0 * self.sigma**2 * centers.area
         heat = tf.where(labels > 0, tf.exp(-tf.math.divide_no_nan(distance, width)), 0.0)
-        foreground = tf.cast(labels > 0, tf.float32)
+        inside = tf.cast(labels > 0, tf.float32)
         # Planes are put side by side by a transposition: 1 ms, where tf.stack on the last axis
         # takes 3 (512 x 512 pixels).
-        offset = tf.stack([centers.y / _OFFSET_UNIT, centers.x / _OFFSET_UNIT, foreground])
+        offset = tf.stack([centers.y / _OFFSET_UNIT, centers.x / _OFFSET_UNIT, inside])
 
         return {
-            "foreground": self.weighted(mark(foreground, labels), labels),
+            "foreground": self.weighted(mask(labels), labels),
             "center": mark(heat, labels),
             "offset": tf.transpose(offset, [1, 2, 3, 0]),
         }

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfseg import checks, losses
 from tfseg.heads.base import Decoded, Head, Maps
-from tfseg.heads.instances import mark
 from tfseg.kernels import class_ids
 
 CLASS = "class"
@@ -63,7 +62,7 @@ class Classified(Head):
         """Returns those of the head, and class `[B, H, W, 1]` from 0 on, -1 outside instances."""
         classes = class_ids.classes(labels, num_classes=self.num_classes) - 1
         inside = tf.where(labels > 0, tf.cast(classes, tf.float32), -1.0)
-        return self.head.targets(labels) | {CLASS: mark(inside, labels)}
+        return self.head.targets(labels) | {CLASS: inside[..., None]}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
         """Those of the head, and cross-entropy over the pixels of instances."""

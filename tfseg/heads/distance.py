@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfseg import losses
 from tfseg.heads.base import Decoded, Maps
-from tfseg.heads.instances import mark, numbered
+from tfseg.heads.instances import mark, mask, numbered
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions
 from tfseg.kernels.components import components, grow
@@ -50,7 +50,7 @@ class Distance(MaskHead):
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and distance `[B, H, W, 1]` in [0, 1], -1 ignored."""
         return {
-            "foreground": self.weighted(mark(tf.cast(labels > 0, tf.float32), labels), labels),
+            "foreground": self.weighted(mask(labels), labels),
             "distance": mark(regions.depth(labels), labels),
         }
 

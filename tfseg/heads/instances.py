@@ -1,4 +1,4 @@
-"""What heads share: marks of ignored pixels in targets, and the numbers and scores of instances."""
+"""What heads share: masks and marks in targets, and the numbers and scores of instances."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfseg.heads.base import Decoded
+
+
+def mask(labels: tf.Tensor) -> tf.Tensor:
+    """Returns a map `[B, H, W, 1]` of ids `[B, H, W]`: 1 object, 0 background, -1 ignored."""
+    return tf.cast(tf.sign(labels), tf.float32)[..., None]
 
 
 def mark(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

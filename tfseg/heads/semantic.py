@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfseg import losses
 from tfseg.heads.base import Decoded, Maps
-from tfseg.heads.instances import mark, numbered
+from tfseg.heads.instances import mask, numbered
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels.components import components
 
@@ -32,8 +32,7 @@ class Semantic(MaskHead):
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground `[B, H, W, 1]`: 1 object, 0 background, -1 ignored."""
-        foreground = mark(tf.cast(labels > 0, tf.float32), labels)
-        return {"foreground": self.weighted(foreground, labels)}
+        return {"foreground": self.weighted(mask(labels), labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
         """Dice + BCE, unless chosen otherwise."""

@@ -33,35 +33,59 @@ def centers(labels: tf.Tensor) -> Centers:
     instance even where the instance is bent. Ties go to the first pixel in reading order.
     """
     runs = find_runs(labels)
-    instance, num = _instances(runs)
+    instance, key = _instances(runs)
     row, first, last = (tf.cast(value, tf.int64) for value in (runs.row, runs.first, runs.last))
     length = last - first + 1
     area, total_row, total_column = (
-        tf.math.unsorted_segment_sum(value, instance, num)
+        tf.math.unsorted_segment_sum(value, instance, tf.size(key))
         for value in (length, row * length, (first + last) * length // 2)
     )
-    own_area, own_row, own_column = (
-        tf.gather(value, instance) for value in (area, total_row, total_column)
+    # A centroid's own pixel; of two as near, the first in reading order.
+    center = tf.stack([total_row, total_column], axis=-1)
+    center = (2 * center + area[:, None] - 1) // (2 * area[:, None])
+    image = (key + 2**31) // 2**32
+    id = tf.cast(key - image * 2**32, tf.int32)
+    at_center = tf.gather_nd(labels, tf.concat([image[:, None], center], axis=-1))
+    totals = tf.stack([area, total_row, total_column], axis=-1)
+    center = _moved(center, (id > 0) & (at_center != id), totals, runs, instance)
+    return _of_pixels(runs, tf.gather(center, instance), tf.gather(area, instance))
+
+
+def _moved(
+    center: tf.Tensor, bent: tf.Tensor, totals: tf.Tensor, runs: Runs, instance: tf.Tensor
+) -> tf.Tensor:
+    """Returns `center` `[I, 2]`, of the `bent` instances `[I]` their pixel nearest to it."""
+    own = tf.where(tf.gather(bent, instance))[:, 0]
+    instance, row, first, last = (
+        tf.gather(value, own) for value in (instance, runs.row, runs.first, runs.last)
     )
+    row, first, last = (tf.cast(value, tf.int64) for value in (row, first, last))
+    area, total_row, total_column = tf.unstack(tf.gather(totals, instance), axis=-1)
     # The pixel of the run that is nearest to the centroid; of two as near, the left one.
-    column = (2 * own_column + own_area - 1) // (2 * own_area)
-    column = tf.clip_by_value(column, first, last)
+    column = tf.clip_by_value((2 * total_column + area - 1) // (2 * area), first, last)
     # Its squared distance to the centroid, total / area, times area and less what all pixels of the
     # instance share. In whole numbers, because float32 loses pixels in sums over large instances
     # and decides ties by rounding.
-    distance = own_area * (row**2 + column**2) - 2 * (row * own_row + column * own_column)
+    distance = area * (row**2 + column**2) - 2 * (row * total_row + column * total_column)
+    num = tf.size(bent)
     closest = tf.gather(tf.math.unsorted_segment_min(distance, instance, num), instance)
-    number = tf.range(tf.size(instance))
-    candidate = tf.where(distance == closest, number, tf.size(instance))
-    center = tf.gather(tf.math.unsorted_segment_min(candidate, instance, num), instance)
+    number = tf.where(distance == closest, tf.range(tf.size(own)), tf.size(own))
+    chosen = tf.where(bent, tf.math.unsorted_segment_min(number, instance, num), 0)
+    place = tf.pad(tf.stack([row, column], axis=-1), [[0, 1], [0, 0]])  # none may be bent
+    return tf.where(bent[:, None], tf.gather(place, chosen), center)
+
+
+def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
+    """Brings the centre `[R, 2]` and the area `[R]` int64 of each run to its pixels."""
+    inside = tf.cast(runs.value > 0, tf.int32)
+    row, column = tf.unstack(tf.cast(center, tf.int32), axis=-1)
+    y = runs.spread((row - runs.row) * inside)
     # Along a run the way to the centre falls by one column a pixel, and nothing else changes.
-    start = tf.cast(tf.gather(column, center) - first, tf.float32)
-    x = tf.ragged.range(start, start - tf.cast(length, tf.float32), -1.0).flat_values
-    inside = tf.cast(runs.value > 0, tf.int64)
-    about = tf.stack([(tf.gather(row, center) - row) * inside, own_area * inside], axis=-1)
-    about = tf.gather(tf.cast(about, tf.float32), runs.of)
-    x = tf.where(labels > 0, tf.reshape(x, tf.shape(labels)), 0.0)
-    return Centers(about[..., 0], x, about[..., 1])
+    start = tf.cast(column - runs.first, tf.float32)
+    length = tf.cast(runs.last - runs.first + 1, tf.float32)
+    x = tf.reshape(tf.ragged.range(start, start - length, -1.0).flat_values, tf.shape(y))
+    area = tf.cast(runs.spread(tf.cast(area, tf.int32) * inside), tf.float32)
+    return Centers(tf.cast(y, tf.float32), tf.where(area > 0, x, 0.0), area)
 
 
 def interior(labels: tf.Tensor) -> tf.Tensor:
@@ -70,8 +94,8 @@ def interior(labels: tf.Tensor) -> tf.Tensor:
     Beside is above, below, left and right. Ignored pixels and the image's edge are no border. An
     instance that would have no interior has all of its pixels in it.
     """
-    inner = (labels > 0) & _alike(labels, [(0, 1), (1, 0), (1, 2), (2, 1)])
-    return inner | ((_largest(tf.cast(inner, tf.float32), labels) == 0) & (labels > 0))
+    inner = (labels > 0) & ~_beside_others(labels, corners=False)
+    return inner | ((_largest(tf.cast(inner, tf.int32), labels) == 0) & (labels > 0))
 
 
 def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
@@ -82,10 +106,9 @@ def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
     over the instance's largest.
     Ignored pixels and the image's edge are no border.
     """
-    square = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
     inside = labels > 0
     # Once every border pixel is gone, no pixel that is left has another instance beside it.
-    left = inside & _alike(labels, square)
+    left = inside & ~_beside_others(labels, corners=True)
     ignored = labels < 0
 
     def erode(step: tf.Tensor, left: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -97,13 +120,14 @@ def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
             lambda: _beside(rows, axis=2),
             lambda: rows | _beside(gone, axis=2),
         )
-        return step + 1, left & ~reached, total + tf.cast(left, tf.float32)
+        return step + 1, left & ~reached, total + tf.cast(left, tf.int32)
 
     def goes_on(step: tf.Tensor, left: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         return (step < limit) & tf.reduce_any(left)
 
-    _, _, total = tf.while_loop(goes_on, erode, (1, left, tf.cast(inside, tf.float32)))
-    return tf.math.divide_no_nan(total, _largest(total, labels))
+    _, _, total = tf.while_loop(goes_on, erode, (1, left, tf.cast(inside, tf.int32)))
+    deepest = _largest(total, labels)
+    return tf.math.divide_no_nan(tf.cast(total, tf.float32), tf.cast(deepest, tf.float32))
 
 
 def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
@@ -117,29 +141,39 @@ def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
     return tf.ensure_shape(before | mask | after, mask.shape)
 
 
-def _alike(labels: tf.Tensor, places: list[tuple[int, int]]) -> tf.Tensor:
-    """Returns where the pixels at `places` of the 3 by 3 around have the own id or are ignored."""
+def _beside_others(labels: tf.Tensor, *, corners: bool) -> tf.Tensor:
+    """Returns where a pixel beside, or at a corner too, has another id; ignored ones have none.
+
+    Every two neighbours are compared once, for both of them.
+    """
     height, width = tf.unstack(tf.shape(labels)[1:])
-    padded = tf.pad(labels, [[0, 0], [1, 1], [1, 1]], constant_values=-1)
-    around = [padded[:, y : y + height, x : x + width] for y, x in places]
-    alike = tf.reduce_all([(other == labels) | (other < 0) for other in around], axis=0)
-    return tf.ensure_shape(alike, labels.shape)  # which slices of unknown sizes have lost
+    found = tf.zeros_like(labels, tf.bool)
+    for down, right in [(0, 1), (1, 0), *([(1, 1), (1, -1)] if corners else [])]:
+        begins = (0, max(0, -right)), (down, max(0, right))
+        upper, lower = (
+            labels[:, y : y + height - down, x : x + width - abs(right)] for y, x in begins
+        )
+        differ = (upper != lower) & (tf.minimum(upper, lower) >= 0)
+        for y, x in begins:
+            found |= tf.pad(differ, [[0, 0], [y, down - y], [x, abs(right) - x]])
+    return tf.ensure_shape(found, labels.shape)  # which slices of unknown sizes have lost
 
 
 def _instances(runs: Runs) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the number `[R]` int32 of the instance that a run is part of, and how many there are.
+    """Returns the number `[R]` int32 of the instance that a run is part of, and the key of each.
 
-    What is background, or ignored, in an image counts as an instance too.
+    A key `[I]` int64 is image * 2^32 + id. What is background, or ignored, in an image counts as an
+    instance too.
     """
     key = tf.cast(runs.image, tf.int64) * 2**32 + tf.cast(runs.value, tf.int64)
     unique, instance = tf.unique(key)
-    return instance, tf.size(unique)
+    return instance, unique
 
 
 def _largest(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Returns for every pixel the largest of `values` `[B, H, W]` in its own instance."""
+    """Returns for every pixel the largest of `values` `[B, H, W]` int32 in its own instance."""
     runs = find_runs(labels)
-    instance, num = _instances(runs)
+    instance, key = _instances(runs)
     of_run = tf.math.segment_max(tf.reshape(values, [-1]), tf.reshape(runs.of, [-1]))
-    of_instance = tf.math.unsorted_segment_max(of_run, instance, num)
-    return tf.gather(tf.gather(of_instance, instance), runs.of)
+    of_instance = tf.math.unsorted_segment_max(of_run, instance, tf.size(key))
+    return runs.spread(tf.gather(of_instance, instance))

@@ -27,6 +27,10 @@ class Runs(NamedTuple):
     first: tf.Tensor
     last: tf.Tensor
 
+    def spread(self, values: tf.Tensor) -> tf.Tensor:
+        """Brings a number of each run, `[R]` int32, to its pixels: `[B, H, W]` int32."""
+        return _spread(values, self.last - self.first + 1, tf.shape(self.begins))
+
 
 def find_runs(images: tf.Tensor) -> Runs:
     """Finds the runs of `images` `[B, H, W]`, of any dtype that can be compared."""
@@ -38,20 +42,27 @@ def find_runs(images: tf.Tensor) -> Runs:
     flat = tf.reshape(begins, [-1])
     place = tf.cast(tf.where(flat)[:, 0], tf.int32)
     after = tf.concat([place[1:], tf.size(flat)[None]], axis=0)[: tf.size(place)]
-    row, first = place // tf.maximum(width, 1), place % tf.maximum(width, 1)
-
-    # Counting up from the run's number by more than there are runs, and keeping the rest: 0.6 ms
-    # for 512 x 512 pixels, where a cumulative sum of `begins` takes 1.8.
-    number, step = tf.range(tf.size(place), dtype=tf.int64), tf.constant(2**32, tf.int64)
-    counted = tf.ragged.range(number, number + tf.cast(after - place, tf.int64) * step, step)
-    of = tf.cast(tf.bitwise.bitwise_and(counted.flat_values, step - 1), tf.int32)
-
+    length = after - place
+    # Remainders by multiplying back: 0.2 ms for 30,000 runs, where two more divisions take 0.3.
+    line = place // tf.maximum(width, 1)
+    image, first = line // tf.maximum(height, 1), place - line * width
     return Runs(
-        of=tf.reshape(of, tf.shape(images)),
+        of=_spread(tf.range(tf.size(place)), length, tf.shape(images)),
         begins=begins,
         value=tf.gather(tf.reshape(images, [-1]), place),
-        image=row // height,
-        row=row % height,
+        image=image,
+        row=line - image * height,
         first=first,
-        last=first + (after - place) - 1,
+        last=first + length - 1,
     )
+
+
+def _spread(values: tf.Tensor, length: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """Repeats each of `values` `[R]` int32 `length` `[R]` times.
+
+    Counting up from it by 2^32, and keeping the lower half: 0.6 ms for 512 x 512 pixels, where a
+    gather takes 0.9, the cumulative sum that would number the runs 1.8 and tf.repeat 16.
+    """
+    start, step = tf.cast(values, tf.int64), tf.constant(2**32, tf.int64)
+    counted = tf.ragged.range(start, start + tf.cast(length, tf.int64) * step, step)
+    return tf.reshape(tf.cast(counted.flat_values, tf.int32), shape)
