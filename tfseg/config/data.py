@@ -21,6 +21,8 @@ class DataConfig:
         instance_share: share of the crops that have an instance in their middle, in [0, 1]; small
             ones are as likely as large ones, and of the classes in an image a rare one as likely as
             any. The rest is as `foreground_share` says.
+        min_visibility: an instance that the border of the crop cuts is ignored, in losses and in
+            figures, with less than this share of its pixels left; 0 keeps all of them.
         copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
             (see `augment.CopyPaste`).
         service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the
@@ -39,6 +41,7 @@ class DataConfig:
     crop_size: int = 128
     foreground_share: float = 0.5
     instance_share: float = 0.0
+    min_visibility: float = 0.0
     copy_paste: float = 0.0
     on_corrupt: str = "fail"
     service: tuple[str, ...] = ()
@@ -50,6 +53,7 @@ class DataConfig:
         checks.whole("data.crop_size", self.crop_size, low=32, high=8192)
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.in_range("data.instance_share", self.instance_share, low=0.0, high=1.0)
+        checks.in_range("data.min_visibility", self.min_visibility, low=0.0, high=1.0)
         checks.in_range("data.copy_paste", self.copy_paste, low=0.0, high=1.0)
         checks.one_of("data.on_corrupt", self.on_corrupt, ("fail", "skip"))
         checks.sequence("data.service", self.service, "[grpc://localhost:5050]")

@@ -15,7 +15,7 @@ from tfseg import random
 from tfseg.augment import Chain, CopyPaste, Transform, from_spec
 from tfseg.augment.sizes import CenterCrop
 from tfseg.config import RunConfig
-from tfseg.data import cache, crops
+from tfseg.data import cache, crops, visibility
 from tfseg.data.index import Index
 from tfseg.data.normalization import fixed_limits
 from tfseg.data.reading import read_at
@@ -73,12 +73,13 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
       are several, and "epoch".
     - "crop": -> image `[W, W, C]` float32 in [0, 1] and label `[W, W]`, the crop with its margin,
       and what was drawn: the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the
-      crop, as `crops.draw` gives it.
+      crop, as `crops.draw` gives it; with data.min_visibility the `whole` areas of the image too.
     - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` beside what was drawn, as
       `Chain.sample` gives them.
     """
     size, seed = config.data.crop_size, random.root(config.seed)
     num_classes, fixed = len(config.model.class_names), fixed_limits(config.model, dataset)
+    least = config.data.min_visibility
     chain, margin = ending_in_crop(from_spec(config.augment), size)
 
     def decoded(example: Example) -> Example:
@@ -99,11 +100,16 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
         limits = normalize.limits_of(sample["image"], fixed)
         window = crops.cut(sample, corner, size, margin=margin)
         image = normalize.scale(window["image"], limits)
-        return {"image": image, "label": window["label"], "seed": own, "corner": corner}
+        found = {"image": image, "label": window["label"], "seed": own, "corner": corner}
+        return found | ({"whole": visibility.areas(sample["label"])} if least else {})
 
     def augment(window: Example) -> Example:
         params = chain.sample(window["seed"])
-        return chain.apply(window, params) | {"params": params}
+        seen = chain.apply(window, params) | {"params": params}
+        if not least:
+            return seen
+        label = visibility.without_scraps(seen["label"], window["whole"], least=least)
+        return seen | {"label": label}
 
     return {"decode": decoded, "crop": crop, "augment": augment}
 
