@@ -8,7 +8,9 @@ bright) are all that is read of it. A tenth of train is kept back to choose the 
 thresholds; every network begins with random numbers, has the same minutes, and sees val once, at
 the end. Coloured and bright images are drawn more often than the many dark ones. AP50 is TP / (TP +
 FP + FN) at IoU 0.5, and all figures are of summed counts. "tuned": with the thresholds of `tune`;
-"and tta": averaged over the eight flips and turns too.
+"and tta": averaged over the eight flips and turns too. "limit" is what a perfect network would
+find: the share of the nuclei in val that a head gives back from its own targets at IoU 0.9, and
+which it does not.
 """
 
 from __future__ import annotations
@@ -20,11 +22,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import tensorflow as tf
 from common import RESULTS, claim, write
+from heads import perfect
 
 import tfseg
 from tfseg.config import HEADS, ModelConfig, read, to_dict
+from tfseg.metrics import match, overlaps
 from tfseg.training.trainer import CONFIG
 
 FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
@@ -54,7 +60,8 @@ def main(
     """Trains and scores head after head, and writes all figures after each."""
     known, unseen = converted(folder, work)
     kinds = _kinds(folder / "val")
-    results: dict[str, dict[str, Any]] = {"training": {}}
+    limits = {head: limit(head, unseen) for head in heads}
+    results: dict[str, dict[str, Any]] = {"limit": limits, "training": {}}
     for head in heads:
         model = ModelConfig(head=head, filters=(32, 64, 96, 128, 128))
         config = configured(model, balance=str(balance(folder, known, work)), **budget)
@@ -97,6 +104,29 @@ def balance(folder: Path, known: tfseg.Dataset, work: Path) -> Path:
     weights = [DRAWN[kinds[Path(sample_id).stem]] for sample_id in ids]
     pd.DataFrame({"id": ids, "weight": weights}).to_csv(work / "balance.csv", index=False)
     return work / "balance.csv"
+
+
+def limit(name: str, unseen: tfseg.Dataset) -> dict[str, Any]:
+    """Returns what share of the true instances a head gives back from exact targets."""
+    head = tfseg.make_head(name)
+    given_back = tf.function(
+        lambda labels: head.decode(perfect(head, labels)).labels, reduce_retracing=True
+    )
+    num_instances, lost = 0, {}
+    for sample in unseen.samples(*unseen.info.splits).as_numpy_iterator():
+        label = sample["label"].astype(np.int32)
+        table = overlaps(label, given_back(label[None])[0].numpy())
+        found = table.truth_index[match(table, 0.9)]
+        own = np.delete(table.truth_ids, found)
+        num_instances += len(table.truth_ids)
+        lost |= {sample["id"].decode(): own} if own.size else {}
+    num_lost = sum(len(ids) for ids in lost.values())
+    return {
+        "share": 1 - num_lost / num_instances,
+        "num_lost": num_lost,
+        "num_instances": num_instances,
+        "lost": [f"{image}: {' '.join(map(str, ids))}" for image, ids in lost.items()],
+    }
 
 
 def trained(config: tfseg.RunConfig, known: tfseg.Dataset, run: Path) -> dict[str, float]:

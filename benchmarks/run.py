@@ -1,7 +1,7 @@
 """Runs the benchmarks one after the other, each in a process of its own.
 
     python -m benchmarks.run --all --quick       # less than ten minutes
-    python -m benchmarks.run --all               # less than two hours
+    python -m benchmarks.run --all               # less than two hours; two more with --accuracy
     python -m benchmarks.run heads metrics       # these alone
     python -m benchmarks.report                  # then: docs/benchmarks.md from what was written
 
