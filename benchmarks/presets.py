@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,19 @@ from tfseg.training.trainer import CONFIG
 FIGURES = ("ap50", "pq", "dice")
 
 
-def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None:
+def main(
+    folder: Path, *, work: Path, presets: Sequence[str], steps: int, rounds: int, to: Path
+) -> None:
     """Trains and scores each, times them beside each other, and writes the figures."""
     known, unseen = accuracy.converted(folder, work)
     found = {}
-    for name in PRESETS:
+    for name in presets:
         own = read(preset(name))
         config = accuracy.configured(own.model, steps=steps, optimizer=own.train.optimizer)
         accuracy.trained(config, known, work / name)
         evaluation = tfseg.evaluate(tfseg.load(work / name), unseen, *unseen.info.splits)
         found[name] = evaluation.summary()
-    segmenters = {name: tfseg.load(work / name) for name in PRESETS}
+    segmenters = {name: tfseg.load(work / name) for name in presets}
     seconds = times(known, work, segmenters, rounds=rounds)
     results = {
         name: {
@@ -44,7 +47,7 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
             "predict_seconds": seconds["predict"][name]["seconds"],
             **{figure: found[name][figure] for figure in FIGURES},
         }
-        for name in PRESETS
+        for name in presets
     }
     settings = {"crop_size": config.data.crop_size, "batch_size": config.train.batch_size}
     write(to, results, settings={"steps": steps, "rounds": rounds, **settings})
@@ -54,13 +57,16 @@ def times(
     known: tfseg.Dataset, work: Path, segmenters: dict[str, tfseg.Segmenter], *, rounds: int
 ) -> dict[str, Any]:
     """Times a training step, its batch at hand, and the prediction of an image."""
-    configs = {name: read(work / name / CONFIG) for name in PRESETS}
-    head = tfseg.make_head(configs["base"].model.head)
-    batch = next(iter(tfseg.training_batches(known, configs["base"], head)))
+    configs = {name: read(work / name / CONFIG) for name in segmenters}
+    config = next(iter(configs.values()))  # all have one head, and one way to read
+    head = tfseg.make_head(config.model.head)
+    batch = next(iter(tfseg.training_batches(known, config, head)))
     image = np.random.default_rng(0).integers(0, 255, (512, 512, known.info.channels), np.uint8)
     calls = {
         "step": {name: trainer_step(config, batch) for name, config in configs.items()},
-        "predict": {name: functools.partial(segmenters[name].predict, image) for name in PRESETS},
+        "predict": {
+            name: functools.partial(each.predict, image) for name, each in segmenters.items()
+        },
     }
     return {what: interleaved(each, rounds=rounds) for what, each in calls.items()}
 
@@ -69,6 +75,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="data and runs")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS, metavar="NAME")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--to", type=Path, default=Path(__file__).parent / "results/presets.json")
