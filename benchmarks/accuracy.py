@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,8 @@ def main(
                 results.setdefault(part, {})[f"{head}{name}"] = figures
         print(pd.DataFrame(results["all"]).T.to_string(float_format="%.3f"), flush=True)
         claims = _claims(results, heads[0], budget.get("minutes"))
-        write(to, results, claims=claims, settings=budget, config=to_dict(config))
+        curves = {"Accuracy in training": curve(work, results["training"])}
+        write(to, results, claims=claims, settings=budget, curves=curves, config=to_dict(config))
 
 
 def configured(model: ModelConfig, *, balance: str = "", **train: Any) -> tfseg.RunConfig:
@@ -135,6 +136,15 @@ def trained(config: tfseg.RunConfig, known: tfseg.Dataset, run: Path) -> dict[st
     tfseg.Trainer(config, run).fit(known)
     minutes = (time.monotonic() - start) / 60
     return {"steps": read(run / CONFIG).train.steps, "minutes": minutes}
+
+
+def curve(work: Path, heads: Iterable[str]) -> dict[str, Any]:
+    """Returns AP50 of the middle crops of the part of train that is kept back, over the steps."""
+    lines = {}
+    for head in heads:
+        history = pd.read_csv(work / head / "history.csv")[["step", "val_ap50"]].dropna()
+        lines[head] = history.to_numpy().tolist()
+    return {"x": "steps", "y": "AP50 of crops kept back", "lines": lines}
 
 
 def _ways(run: Path, known: tfseg.Dataset) -> Iterator[tuple[str, tfseg.Segmenter]]:
