@@ -23,6 +23,7 @@ from tfseg.checks import InputError
 from tfseg.config import CACHES
 from tfseg.data.mixture import Mixture
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 from tfseg.whole import write_whole
 
 Example = dict[str, tf.Tensor]
@@ -115,10 +116,9 @@ def through(
     cache: Memory | Disk, load: Callable[[Example], Example]
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
     """Returns the stage that makes samples of {"epoch", "index"}, by `load` where they are new."""
-    load = tf.autograph.experimental.do_not_convert(load)
 
     def stage(places: tf.data.Dataset) -> tf.data.Dataset:
-        spec = dict(places.map(load).element_spec)
+        spec = dict(places.map(as_is(load)).element_spec)
         del spec["epoch"]
 
         def new(place: Example) -> Example:
@@ -136,13 +136,12 @@ def through(
                 for (name, each), value in zip(spec.items(), values, strict=True)
             }
 
-        @tf.autograph.experimental.do_not_convert
         def sample(place: Example) -> Example:
             is_kept = tf.numpy_function(cache.has, [place["index"]], tf.bool)
             found = tf.cond(is_kept, lambda: kept(place), lambda: new(place))
             return found | {"epoch": place["epoch"]}
 
-        return places.map(sample, tf.data.AUTOTUNE)
+        return places.map(as_is(sample), tf.data.AUTOTUNE)
 
     return stage
 

@@ -21,6 +21,7 @@ from tfseg.data.files import Place
 from tfseg.data.reading import positions
 from tfseg.data.statistics import Statistics
 from tfseg.data.store import INFO_FILE, Dataset, DatasetInfo, SplitInfo
+from tfseg.data.traced import as_is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +147,7 @@ def interleaved(
         for number, (count, start) in enumerate(zip(counts, starts(counts), strict=True))
     ]
     blocks = tf.data.Dataset.range(first_block, 2**62)
-    return tf.data.Dataset.choose_from_datasets(streams, blocks.flat_map(choices))
+    return tf.data.Dataset.choose_from_datasets(streams, blocks.flat_map(as_is(choices)))
 
 
 def starts(counts: Sequence[int]) -> list[int]:
@@ -156,7 +157,7 @@ def starts(counts: Sequence[int]) -> list[int]:
 
 def _numbered(places: tf.data.Dataset, start: int) -> tf.data.Dataset:
     """Counts the records of a set from `start` on."""
-    return places.map(lambda place: place | {"index": place["index"] + start})
+    return places.map(as_is(lambda place: place | {"index": place["index"] + start}))
 
 
 def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:

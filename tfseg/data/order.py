@@ -21,6 +21,7 @@ from tfseg.data.mixture import Mixture, interleaved
 from tfseg.data.reading import positions, read_at
 from tfseg.data.records import read_id
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 
 
 def places(dataset: Dataset, config: RunConfig, *, first: int) -> tf.data.Dataset:
@@ -112,4 +113,4 @@ def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
         return read_id(read({"epoch": number, "index": number})["record"])
 
     numbers = tf.data.Dataset.range(len(index.offsets))
-    return [id.decode() for id in numbers.map(id_of, tf.data.AUTOTUNE).as_numpy_iterator()]
+    return [id.decode() for id in numbers.map(as_is(id_of), tf.data.AUTOTUNE).as_numpy_iterator()]

@@ -18,6 +18,7 @@ from tfseg.data.normalization import fixed_limits, normalized
 from tfseg.data.order import places
 from tfseg.data.stages import training_stages, with_classes
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 from tfseg.heads import Head
 
 Example = dict[str, tf.Tensor]
@@ -89,7 +90,7 @@ def validation_batches(
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label, batch["weight"]
 
-    return views.map(finish)
+    return views.map(as_is(finish))
 
 
 def validation_views(
@@ -125,7 +126,7 @@ def validation_views(
     count = dataset.split(split).num_images
     count = min(limit or count, count)
     records = dataset.records(split).take(count).shard(num_hosts, host)
-    samples = records.map(prepare, tf.data.AUTOTUNE)
+    samples = records.map(as_is(prepare), tf.data.AUTOTUNE)
     batch_size = config.train.batch_size // num_hosts
     batches = -(-count // config.train.batch_size)
     missing = batches * batch_size - len(range(host, count, num_hosts))
@@ -176,10 +177,9 @@ def augmented(
         )
     chain, root = Chain(transforms, sampling=sampling), random.root(seed)
 
-    @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
     def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:
         example = dict(zip(("image", "label"), element, strict=True)) if pair else element
         moved = chain(example, random.fold_in(root, index))
         return (moved["image"], moved["label"]) if pair else moved
 
-    return dataset.enumerate().map(apply, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.enumerate().map(as_is(apply), num_parallel_calls=tf.data.AUTOTUNE)

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tfseg import checks, random
 from tfseg.checks import InputError
 from tfseg.data.index import UNREADABLE, Index
+from tfseg.data.traced import as_is
 
 Example = dict[str, tf.Tensor]
 _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
@@ -47,7 +48,7 @@ def positions(
             lambda index: {"epoch": epoch, "index": tf.cast(index, tf.int64)}
         )
 
-    return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(epoch_positions)
+    return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(as_is(epoch_positions))
 
 
 def _resampled(frequencies: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
@@ -88,7 +89,8 @@ def host_part(
     size = batch_size // num_hosts
     own = slice(host * size, (host + 1) * size)
     batches = stream.batch(batch_size, drop_remainder=True)
-    return batches.map(lambda batch: {name: each[own] for name, each in batch.items()}).unbatch()
+    part = as_is(lambda batch: {name: each[own] for name, each in batch.items()})
+    return batches.map(part).unbatch()
 
 
 def read_at(index: Index, *, on_corrupt: str) -> Callable[[Example], Example]:

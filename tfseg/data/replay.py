@@ -19,6 +19,7 @@ from tfseg.config import RunConfig
 from tfseg.data import records
 from tfseg.data.stages import sample_functions
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,13 +86,12 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
 
     # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
-    @tf.autograph.experimental.do_not_convert
     def prepare(example: dict[str, tf.Tensor]) -> dict[str, Any]:
         for function in sample_functions(dataset, config).values():
             example = function(example)
         return example
 
-    (seen,) = tf.data.Dataset.from_tensors(example).map(prepare).as_numpy_iterator()
+    (seen,) = tf.data.Dataset.from_tensors(example).map(as_is(prepare)).as_numpy_iterator()
     params = {
         # Without the crop in the middle, with which every training ends.
         name: {key: value.tolist() for key, value in seen["params"][name].items()}

@@ -20,6 +20,7 @@ from tfseg.data.index import Index
 from tfseg.data.normalization import fixed_limits
 from tfseg.data.reading import read_at
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 from tfseg.heads import Head
 from tfseg.kernels import class_ids, normalize
 
@@ -132,6 +133,4 @@ def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, i
 
 
 def _each(function: Callable[[Example], Any]) -> Stage:
-    # Autograph would wrap an InputError in an error of its own.
-    plain = tf.autograph.experimental.do_not_convert(function)
-    return lambda dataset: dataset.map(plain, tf.data.AUTOTUNE)
+    return lambda dataset: dataset.map(as_is(function), tf.data.AUTOTUNE)

@@ -20,6 +20,7 @@ from tfseg.data import records
 from tfseg.data.files import Place, place
 from tfseg.data.pictures import IMAGE_FORMATS
 from tfseg.data.statistics import Statistics
+from tfseg.data.traced import as_is
 
 SCHEMA_VERSION = "1.4"  # a reader takes every older one of its own major number
 INFO_FILE = "dataset.json"
@@ -212,7 +213,7 @@ class Dataset:
         Raises:
             InputError: no such split, or a shard is missing.
         """
-        return self.records(split).map(self.decode, num_parallel_calls=tf.data.AUTOTUNE)
+        return self.records(split).map(as_is(self.decode), num_parallel_calls=tf.data.AUTOTUNE)
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what is in one of the `records`, as `records.decode` does."""

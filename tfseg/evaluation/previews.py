@@ -16,6 +16,7 @@ from tfseg.augment.chain import Example
 from tfseg.augment.compose import name_each
 from tfseg.config import RunConfig
 from tfseg.data import crops, normalization, stages
+from tfseg.data.traced import as_is
 from tfseg.evaluation.plots import GAP, overlay
 
 if TYPE_CHECKING:
@@ -89,11 +90,10 @@ def draws(
     """Returns pictures of what `call`, such as a chain, makes of an example with `count` seeds."""
 
     # In a pipeline, as in training: on the CPU, and each chain compiled without a word about it.
-    @tf.autograph.experimental.do_not_convert  # which would wrap an InputError in one of its own
     def apply(index: tf.Tensor) -> Example:
         return call(example, random.fold_in(seed, index))
 
-    return [outlined(each) for each in tf.data.Dataset.range(count).map(apply)]
+    return [outlined(each) for each in tf.data.Dataset.range(count).map(as_is(apply))]
 
 
 def outlined(example: Example) -> np.ndarray:

@@ -17,6 +17,7 @@ from tfseg.data.index import Index
 from tfseg.data.order import places
 from tfseg.data.reading import read_at
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import Session
 from tfseg.whole import write_whole
@@ -82,7 +83,7 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     samples = config.train.batch_size * config.train.accumulate
     stream = places(dataset, config, first=(step - 1) * samples).take(samples)
     read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
-    return [records.sample_id(each["record"]) for each in stream.map(read)]
+    return [records.sample_id(each["record"]) for each in stream.map(as_is(read))]
 
 
 def note(path: Path, ids: list[str], *, step: int) -> None:

@@ -18,6 +18,7 @@ from tfseg.config import BALANCED, RunConfig
 from tfseg.data import pipeline, service
 from tfseg.data.normalization import fixed_limits
 from tfseg.data.store import Dataset
+from tfseg.data.traced import as_is
 from tfseg.heads import Head, head_of
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
@@ -128,14 +129,12 @@ class Session:
     ) -> tf.data.Dataset:
         limit = config.train.validation_images
         views = pipeline.validation_views(dataset, config, limit=limit, **shared)
-        return views.map(
-            lambda view: (
-                view["image"],
-                head.targets(view["label"]),
-                view["weight"],
-                view["label"],
-            )
-        )
+
+        def with_targets(view: dict[str, tf.Tensor]) -> tuple:
+            label = view["label"]
+            return view["image"], head.targets(label), view["weight"], label
+
+        return views.map(as_is(with_targets))
 
     def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
         """Returns the batches of `make`: of each host its part, of each replica its share of it."""
