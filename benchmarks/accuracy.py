@@ -72,8 +72,10 @@ def main(
                 results.setdefault(part, {})[f"{head}{name}"] = figures
         print(pd.DataFrame(results["all"]).T.to_string(float_format="%.3f"), flush=True)
         claims = _claims(results, heads[0], budget.get("minutes"))
-        curves = {"Accuracy in training": curve(work, results["training"])}
-        write(to, results, claims=claims, settings=budget, curves=curves, config=to_dict(config))
+        settings = {"drawn": DRAWN, **budget}
+        written = {"config": to_dict(configured(model, **budget))}  # without the path of a table
+        written["curves"] = {"Accuracy in training": curve(work, results["training"])}
+        write(to, results, claims=claims, settings=settings, **written)
 
 
 def configured(model: ModelConfig, *, balance: str = "", **train: Any) -> tfseg.RunConfig:
