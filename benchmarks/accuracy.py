@@ -31,7 +31,7 @@ from heads import perfect
 import tfseg
 from tfseg.config import HEADS, ModelConfig, read, to_dict
 from tfseg.metrics import match, overlaps
-from tfseg.training.trainer import CONFIG
+from tfseg.training.trainer import CONFIG, HISTORY
 
 FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
 TARGETS = {
@@ -74,7 +74,7 @@ def main(
         claims = _claims(results, heads[0], budget.get("minutes"))
         settings = {"drawn": DRAWN, **budget}
         written = {"config": to_dict(configured(model, **budget))}  # without the path of a table
-        written["curves"] = {"Accuracy in training": curve(work, results["training"])}
+        written["curves"] = curves(work, results["training"])
         write(to, results, claims=claims, settings=settings, **written)
 
 
@@ -140,13 +140,16 @@ def trained(config: tfseg.RunConfig, known: tfseg.Dataset, run: Path) -> dict[st
     return {"steps": read(run / CONFIG).train.steps, "minutes": minutes}
 
 
-def curve(work: Path, heads: Iterable[str]) -> dict[str, Any]:
+def curves(work: Path, heads: Iterable[str]) -> dict[str, Any]:
     """Returns AP50 of the middle crops of the part of train that is kept back, over the steps."""
-    lines = {}
-    for head in heads:
-        history = pd.read_csv(work / head / "history.csv")[["step", "val_ap50"]].dropna()
-        lines[head] = history.to_numpy().tolist()
-    return {"x": "steps", "y": "AP50 of crops kept back", "lines": lines}
+    histories = {head: pd.read_csv(work / head / HISTORY) for head in heads}
+    lines = {
+        head: history[["step", "val_ap50"]].dropna().to_numpy().tolist()
+        for head, history in histories.items()
+    }
+    if min(map(len, lines.values())) < 2:  # a point is no line
+        return {}
+    return {"Accuracy in training": {"x": "steps", "y": "AP50 of crops kept back", "lines": lines}}
 
 
 def _ways(run: Path, known: tfseg.Dataset) -> Iterator[tuple[str, tfseg.Segmenter]]:

@@ -83,10 +83,27 @@ def test_the_sentences_about_speed_are_those_of_the_benchmark():
     assert "1,000 ids cost what 10 do" in text
 
 
-def test_every_linked_file_is_there():
+def test_the_accuracy_is_that_of_the_benchmark():
+    results = json.loads((ROOT / "benchmarks/results/accuracy.json").read_text())["results"]
+    rows = {"all": "all 100", "dark": "82 dark ones", "coloured": "16 coloured ones"}
+    for part, text in rows.items():
+        own = results[part]["center_offset, tuned and tta"]
+        assert str(own["num_images"]) in text
+        assert f"| {text} | {own['ap50']:.3f} | {own['pq']:.3f} | {own['dice']:.3f} |" in README
+    steps = results["training"]["center_offset"]["steps"]
+    assert f"trained for {steps:,} steps" in README
+
+
+def test_every_linked_place_is_there():
     links = re.findall(r"\]\(([^)]+)\)", README)
     assert links
-    assert [link for link in links if not (ROOT / link).is_file()] == []
+    for link in links:
+        path, _, place = link.partition("#")
+        assert (ROOT / path).is_file(), link
+        if place:
+            lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+            heads = [line.lstrip("# ") for line in lines if line.startswith("#")]
+            assert place in [head.lower().replace(" ", "-") for head in heads], link
 
 
 def test_every_module_of_the_layers_is_there_and_none_is_left_out():
