@@ -80,13 +80,13 @@ def main(
 
 def configured(model: ModelConfig, *, balance: str = "", **train: Any) -> tfseg.RunConfig:
     """Returns the training of a network, with further values of its `TrainConfig`."""
+    common = {"batch_size": 6, "checkpoint_every": 500, "best": "ap50"}
+    warmup_steps = min(50, train.get("steps", 50))
     return tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=160, balance=balance),
         augment=AUGMENT,
         model=model,
-        train=tfseg.TrainConfig(
-            **{"batch_size": 6, "warmup_steps": 50, "checkpoint_every": 500, "best": "ap50"} | train
-        ),
+        train=tfseg.TrainConfig(**common, warmup_steps=warmup_steps, **train),
     )
 
 

@@ -39,7 +39,9 @@ def test_the_benchmark_counts_every_kind_by_itself(run, folder):
     assert results.pop("training")["boundary"]["steps"] == 1
     limits = results.pop("limit")
     assert limits["semantic"]["num_instances"] == results["all"]["semantic"]["num_instances"]
-    assert limits["boundary"]["share"] > limits["semantic"]["share"] > 0.5
+    assert 0.0 < limits["semantic"]["share"] < limits["boundary"]["share"] <= 1.0
+    lost = [line.partition(": ")[2].split() for line in limits["semantic"]["lost"]]
+    assert sum(map(len, lost)) == limits["semantic"]["num_lost"] > 0
     rows = {f"{head}{way}" for head in ("semantic", "boundary") for way in WAYS}
     for part, images in {"all": 3, "coloured": 2, "dark": 1}.items():
         assert {name: row["num_images"] for name, row in results[part].items()} == dict.fromkeys(
