@@ -30,6 +30,7 @@ from heads import perfect
 
 import tfseg
 from tfseg.config import HEADS, ModelConfig, read, to_dict
+from tfseg.data import records
 from tfseg.metrics import match, overlaps
 from tfseg.training.trainer import CONFIG, HISTORY
 
@@ -62,9 +63,10 @@ def main(
     kinds = _kinds(folder / "val")
     limits = {head: limit(head, unseen) for head in heads}
     results: dict[str, dict[str, Any]] = {"limit": limits, "training": {}}
+    table = balance(folder, known, work)
     for head in heads:
         model = ModelConfig(head=head, filters=(32, 64, 96, 128, 128))
-        config = configured(model, balance=str(balance(folder, known, work)), **budget)
+        config = configured(model, balance=str(table), **budget)
         results["training"][head] = trained(config, known, work / head)
         for name, segmenter in _ways(work / head, known):
             evaluation = tfseg.evaluate(segmenter, unseen, *unseen.info.splits)
@@ -103,7 +105,7 @@ def converted(folder: Path, work: Path) -> tuple[tfseg.Dataset, tfseg.Dataset]:
 def balance(folder: Path, known: tfseg.Dataset, work: Path) -> Path:
     """Writes how often each image is drawn, and returns the table."""
     kinds = _kinds(folder / "train")
-    ids = [sample["id"].decode() for sample in known.samples("train").as_numpy_iterator()]
+    ids = [records.sample_id(each) for each in known.records("train").as_numpy_iterator()]
     weights = [DRAWN[kinds[Path(sample_id).stem]] for sample_id in ids]
     pd.DataFrame({"id": ids, "weight": weights}).to_csv(work / "balance.csv", index=False)
     return work / "balance.csv"

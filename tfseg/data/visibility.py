@@ -59,5 +59,5 @@ def without_scraps(label: tf.Tensor, whole: Areas, *, least: float) -> tf.Tensor
 def _values(runs: Runs) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the values `[N]` of an image, that of each run by its place `[R]`, and the pixels."""
     values, place = tf.unique(runs.value)
-    pixels = tf.math.unsorted_segment_sum(runs.last - runs.first + 1, place, tf.size(values))
+    pixels = tf.math.unsorted_segment_sum(runs.length, place, tf.size(values))
     return values, place, pixels

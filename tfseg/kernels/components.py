@@ -45,7 +45,7 @@ def components(mask: tf.Tensor) -> tf.Tensor:
         tf.math.unsorted_segment_sum(first, runs.image, tf.shape(mask)[0]), exclusive=True
     )
     number = tf.gather(tf.cumsum(first), root) - tf.gather(before, runs.image)
-    return tf.gather(tf.where(runs.value, number, 0), runs.of)
+    return runs.spread(tf.where(runs.value, number, 0))
 
 
 def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = _NONE) -> tf.Tensor:

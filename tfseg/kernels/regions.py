@@ -35,7 +35,7 @@ def centers(labels: tf.Tensor) -> Centers:
     runs = find_runs(labels)
     instance, key = _instances(runs)
     row, first, last = (tf.cast(value, tf.int64) for value in (runs.row, runs.first, runs.last))
-    length = last - first + 1
+    length = tf.cast(runs.length, tf.int64)
     area, total_row, total_column = (
         tf.math.unsorted_segment_sum(value, instance, tf.size(key))
         for value in (length, row * length, (first + last) * length // 2)
@@ -82,8 +82,8 @@ def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
     y = runs.spread((row - runs.row) * inside)
     # Along a run the way to the centre falls by one column a pixel, and nothing else changes.
     start = tf.cast(column - runs.first, tf.float32)
-    length = tf.cast(runs.last - runs.first + 1, tf.float32)
-    x = tf.reshape(tf.ragged.range(start, start - length, -1.0).flat_values, tf.shape(y))
+    end = start - tf.cast(runs.length, tf.float32)
+    x = tf.reshape(tf.ragged.range(start, end, -1.0).flat_values, tf.shape(y))
     area = tf.cast(runs.spread(tf.cast(area, tf.int32) * inside), tf.float32)
     return Centers(tf.cast(y, tf.float32), tf.where(area > 0, x, 0.0), area)
 

@@ -27,9 +27,14 @@ class Runs(NamedTuple):
     first: tf.Tensor
     last: tf.Tensor
 
+    @property
+    def length(self) -> tf.Tensor:
+        """The pixels of each run, `[R]` int32."""
+        return self.last - self.first + 1
+
     def spread(self, values: tf.Tensor) -> tf.Tensor:
         """Brings a number of each run, `[R]` int32, to its pixels: `[B, H, W]` int32."""
-        return _spread(values, self.last - self.first + 1, tf.shape(self.begins))
+        return _spread(values, self.length, tf.shape(self.begins))
 
 
 def find_runs(images: tf.Tensor) -> Runs:

@@ -257,7 +257,7 @@ def _pairs(truth: tf.Tensor, prediction: tf.Tensor) -> tuple[tf.Tensor, ...]:
     names, number = tf.unique(runs.value, out_idx=tf.int64)
     count = tf.size(names, out_type=tf.int64)
     pairs, index = tf.unique(tf.cast(runs.image, tf.int64) * count + number)
-    lengths = tf.cast(runs.last - runs.first + 1, tf.int64)
+    lengths = tf.cast(runs.length, tf.int64)
     pixels = tf.math.unsorted_segment_sum(lengths, index, tf.size(pairs))
     names = tf.gather(names, tf.math.floormod(pairs, count))
     true, predicted = names // 2**_BITS - 1, names % 2**_BITS
