@@ -21,8 +21,8 @@ class DataConfig:
         instance_share: share of the crops that have an instance in their middle, in [0, 1]; small
             ones are as likely as large ones, and of the classes in an image a rare one as likely as
             any. The rest is as `foreground_share` says.
-        min_visibility: an instance that the border of the crop cuts is ignored, in losses and in
-            figures, with less than this share of its pixels left; 0 keeps all of them.
+        min_visibility: an instance that the border of the crop cuts is ignored in training, with
+            less than this share of its pixels left; 0 keeps all of them.
         copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
             (see `augment.CopyPaste`).
         service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the
