@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,17 @@ from tfseg.training.trainer import CONFIG
 FIGURES = ("ap50", "pq", "dice")
 
 
-def main(
-    folder: Path, *, work: Path, presets: Sequence[str], steps: int, rounds: int, to: Path
-) -> None:
+def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None:
     """Trains and scores each, times them beside each other, and writes the figures."""
     known, unseen = accuracy.converted(folder, work)
     found = {}
-    for name in presets:
+    for name in PRESETS:
         own = read(preset(name))
         config = accuracy.configured(own.model, steps=steps, optimizer=own.train.optimizer)
         accuracy.trained(config, known, work / name)
         evaluation = tfseg.evaluate(tfseg.load(work / name), unseen, *unseen.info.splits)
         found[name] = evaluation.summary()
-    segmenters = {name: tfseg.load(work / name) for name in presets}
+    segmenters = {name: tfseg.load(work / name) for name in PRESETS}
     seconds = times(known, work, segmenters, rounds=rounds)
     results = {
         name: {
@@ -47,7 +44,7 @@ def main(
             "predict_seconds": seconds["predict"][name]["seconds"],
             **{figure: found[name][figure] for figure in FIGURES},
         }
-        for name in presets
+        for name in PRESETS
     }
     settings = {"crop_size": config.data.crop_size, "batch_size": config.train.batch_size}
     write(to, results, settings={"steps": steps, "rounds": rounds, **settings})
@@ -75,7 +72,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="data and runs")
-    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS, metavar="NAME")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--to", type=Path, default=Path(__file__).parent / "results/presets.json")
