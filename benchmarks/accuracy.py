@@ -180,14 +180,15 @@ def _by_kind(evaluation: tfseg.Evaluation, kinds: pd.Series) -> dict[str, dict[s
 def _claims(
     results: dict[str, dict[str, Any]], head: str, minutes: float | None
 ) -> list[dict[str, Any]]:
-    """Holds a head against the targets of its budget, where that has some."""
+    """Holds a head against the targets of the smallest budget that its minutes keep."""
+    budget = min((each for each in TARGETS if minutes and minutes <= each), default=None)
     return [
         claim(
             f"{figure} of {part} images, {minutes:g} minutes",
             results[part][f"{head}, tuned and tta"][figure],
             f">= {target}",
         )
-        for part, targets in TARGETS.get(minutes, {}).items()
+        for part, targets in TARGETS.get(budget, {}).items()
         for figure, target in targets.items()
     ]
 
