@@ -1,6 +1,8 @@
 """How well each head finds nuclei of every kind after some minutes of training on a CPU.
 
     python benchmarks/accuracy.py FOLDER --work DIR --minutes 20
+    python benchmarks/accuracy.py FOLDER --work DIR --minutes 105 --heads center_offset
+        --to benchmarks/results/accuracy-105-minutes.json
 
 FOLDER is stage 1 of the 2018 Data Science Bowl (BBBC038) in two parts, train/ and val/, each with
 images/, labels/ (16-bit ids) and kinds.csv, whose columns `name` and `kind` (dark, coloured,
@@ -76,7 +78,7 @@ def main(
         claims = _claims(results, heads[0], budget.get("minutes"))
         settings = {"drawn": DRAWN, **budget}
         written = {"config": to_dict(configured(model, **budget))}  # without the path of a table
-        written["curves"] = curves(work, results["training"])
+        written["curves"] = curves(work, results["training"], budget)
         write(to, results, claims=claims, settings=settings, **written)
 
 
@@ -142,7 +144,7 @@ def trained(config: tfseg.RunConfig, known: tfseg.Dataset, run: Path) -> dict[st
     return {"steps": read(run / CONFIG).train.steps, "minutes": minutes}
 
 
-def curves(work: Path, heads: Iterable[str]) -> dict[str, Any]:
+def curves(work: Path, heads: Iterable[str], budget: dict[str, float]) -> dict[str, Any]:
     """Returns AP50 of the middle crops of the part of train that is kept back, over the steps."""
     histories = {head: pd.read_csv(work / head / HISTORY) for head in heads}
     lines = {
@@ -151,7 +153,9 @@ def curves(work: Path, heads: Iterable[str]) -> dict[str, Any]:
     }
     if min(map(len, lines.values())) < 2:  # a point is no line
         return {}
-    return {"Accuracy in training": {"x": "steps", "y": "AP50 of crops kept back", "lines": lines}}
+    ((unit, value),) = budget.items()
+    title = f"Accuracy in training, {value:g} {unit}"
+    return {title: {"x": "steps", "y": "AP50 of crops kept back", "lines": lines}}
 
 
 def _ways(run: Path, known: tfseg.Dataset) -> Iterator[tuple[str, tfseg.Segmenter]]:

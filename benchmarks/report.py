@@ -4,6 +4,7 @@
 
 Every file in `benchmarks/results` becomes a part of the page: the description at the top of its
 script, the machine, its claims, its tables and its curves. Nothing on the page is written by hand.
+`SCRIPT-SETTING.json` is what the same script wrote with another setting; its part follows.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ PART = """
 def page(reports: Mapping[str, dict[str, Any]]) -> str:
     """Returns the page of the reports by name."""
     claims = [
-        {"benchmark": name, "target": claim["name"], "wanted": str(claim["target"])}
+        {"benchmark": _title(name).lower(), "target": claim["name"], "wanted": str(claim["target"])}
         | {"measured": claim["value"], "met": _MET[claim["met"]]}
         for name, report in reports.items()
         for claim in report["claims"]
     ]
     return HEAD.format(claims=table(claims)) + "".join(
         PART.format(
-            name=_begun(name),
-            description=description(HERE / f"{name}.py"),
+            name=_title(name),
+            description=_description(name),
             machine=machine(report),
             tables="\n\n".join(parts(report)),
         )
@@ -67,6 +68,16 @@ def page(reports: Mapping[str, dict[str, Any]]) -> str:
 
 
 _MET = {True: "yes", False: "**no**", None: "not measured"}
+
+
+def _title(name: str) -> str:
+    script, _, setting = name.partition("-")
+    return _begun(f"{script}, {setting.replace('-', ' ')}" if setting else script)
+
+
+def _description(name: str) -> str:
+    script, _, setting = name.partition("-")
+    return f"`benchmarks/{script}.py` again." if setting else description(HERE / f"{script}.py")
 
 
 def description(script: Path) -> str:
@@ -177,7 +188,7 @@ def main(*, results: Path, to: Path) -> None:
     """Writes the page and its plots."""
     reports = {
         file.stem: json.loads(file.read_text(encoding="utf-8"))
-        for file in sorted(results.glob("*.json"))
+        for file in sorted(results.glob("*.json"), key=lambda file: file.stem)
     }
     (to / PLOTS).mkdir(parents=True, exist_ok=True)
     (to / "benchmarks.md").write_text(page(reports), encoding="utf-8")

@@ -63,7 +63,10 @@ def test_a_target_is_of_the_first_head_with_all_that_prediction_offers(monkeypat
         (0.7, ">= 0.78", False),
         (0.6, ">= 0.73", False),
     ]
-    assert accuracy._claims({"all": figures}, "semantic", 5.0) == []
+    longer = accuracy._claims({"all": figures, "dark": figures}, "semantic", 105.0)
+    assert [claim["target"] for claim in longer] == [">= 0.78", ">= 0.72", ">= 0.86", ">= 0.79"]
+    assert accuracy._claims({"all": figures}, "semantic", 121.0) == []
+    assert accuracy._claims({"all": figures}, "semantic", None) == []
 
 
 @pytest.mark.slow

@@ -49,3 +49,14 @@ def test_a_benchmark_that_comes_anew_gets_its_part_of_the_page(tmp_path):
     shutil.copytree(tmp_path / "docs", tmp_path / "again")
     REPORT["main"](results=tmp_path / "results", to=tmp_path / "docs")
     assert plots[0].read_bytes() == plots[1].read_bytes()
+
+
+def test_what_a_script_wrote_with_another_setting_follows_its_own_part(tmp_path):
+    for name in ("heads", "heads-9-rounds"):
+        shutil.copy(RESULTS / "heads.json", tmp_path / f"{name}.json")
+    REPORT["main"](results=tmp_path, to=tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text("utf-8")
+    titles = [line for line in page.splitlines() if line.startswith("## ")]
+    assert titles == ["## Targets", "## Heads", "## Heads, 9 rounds"]
+    assert page.partition(titles[-1])[2].startswith("\n\n`benchmarks/heads.py` again.\n\n")
+    assert f"| {titles[-1][3:].lower()} | " in page
