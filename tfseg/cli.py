@@ -87,7 +87,7 @@ def _load_tensorflow() -> None:
         os.close(kept)
 
 
-def _warn(message: Warning | str, *_: object) -> None:
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """Shows a warning without the place in the code that gave it."""
     note(f"warning: {_one_line(str(message))}")
 
@@ -113,7 +113,7 @@ def _parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
     subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
     modules = {name: _module(name) for name in COMMANDS}
     for name, module in modules.items():
-        purpose = module.__doc__.partition("\n")[0]
+        purpose = (module.__doc__ or "").partition("\n")[0]
         subparser = options.Parser(description=module.__doc__)
         # From the top down: a command may have actions of its own below it.
         subcommands.add_subcommand(name, subparser, help=purpose)

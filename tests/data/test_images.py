@@ -161,6 +161,18 @@ def test_a_tiff_with_a_colour_table_is_refused(tmp_path):
         read_image(tmp_path / "a.tif")
 
 
+def test_a_tiff_of_a_kind_that_nobody_knows_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise(9, 8), photometric="minisblack")
+    with tifffile.TiffFile(path) as file:
+        place = file.pages.first.tags["PhotometricInterpretation"].valueoffset
+    content = bytearray(path.read_bytes())
+    content[place : place + 2] = (999).to_bytes(2, "little")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.tif must be grey or RGB; got 999"):
+        read_image(path)
+
+
 def encoded(kind: str) -> bytes:
     image, buffer = noise(24, 20, 3), io.BytesIO()
     if kind == "png":

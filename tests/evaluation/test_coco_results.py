@@ -46,10 +46,10 @@ def pairs(labels: Path, entries: object) -> list:
 def test_masks_of_every_kind_become_ids_of_the_image(labels, segmentation, image_id):
     entry = {"image_id": image_id, "category_id": 1, "segmentation": segmentation, "score": 0.5}
     numbered, other = pairs(labels, [entry])
-    assert (numbered.id, numbered.scores) == ("000000000139", [0.5])
+    assert (numbered.id, numbered.scores.tolist()) == ("000000000139", [0.5])
     np.testing.assert_array_equal(numbered.prediction, PLANE)
     np.testing.assert_array_equal(numbered.truth, TRUTH)
-    assert (other.id, other.scores, other.prediction.max()) == ("b", [], 0)
+    assert (other.id, other.scores.tolist(), other.prediction.max()) == ("b", [], 0)
 
 
 def test_the_higher_score_has_the_pixels_that_both_claim(labels):
@@ -59,7 +59,7 @@ def test_the_higher_score_has_the_pixels_that_both_claim(labels):
     ]
     for given in (entries, entries[::-1]):
         _, pair = pairs(labels, given)
-        assert pair.scores == [0.9, 0.4]
+        assert pair.scores.tolist() == [0.9, 0.4]
         assert pair.prediction[3, 3] == 1
         assert [(pair.prediction == number).sum() for number in (1, 2)] == [16, 12]
 

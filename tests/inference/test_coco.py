@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from tfseg.data.formats.shapes import decompress
-from tfseg.inference.coco import annotations, compress, image_ids, results
+from tfseg.inference.coco import annotation_file, compress, image_ids, results
 from tfseg.inference.outputs import instance_table
 
 SCORES = np.linspace(0.9, 0.1, 5).astype(np.float32)
@@ -62,7 +62,7 @@ def test_pycocotools_scores_the_results_against_the_annotations(names, tmp_path)
     found = [entry for name in names for entry in entries(label, ids[name])]
     images = [{"id": ids[name], "file_name": name, "height": 40, "width": 50} for name in names]
     (tmp_path / "truth.json").write_text(
-        json.dumps(annotations(images, found, class_names=("cell", "dust")))
+        json.dumps(annotation_file(images, found, class_names=("cell", "dust")))
     )
     (tmp_path / "found.json").write_text(json.dumps(found))
     with contextlib.redirect_stdout(io.StringIO()):

@@ -62,7 +62,7 @@ def predict(maps: np.ndarray) -> Instances:
     def network(rows: slice, columns: slice) -> np.ndarray:
         return seen_in_tiles(maps, rows, columns)
 
-    return tiles.predict_tiles(network, decode, maps.shape[:2], size=SIZE)
+    return tiles.predict_tiles(network, decode, maps.shape, size=SIZE)
 
 
 def assert_same_instances(one: Instances, other: Instances) -> None:
@@ -118,7 +118,7 @@ def test_a_window_that_sees_only_a_part_of_an_object_joins_it_to_the_rest():
 
     maps = np.full((600, 600, 1), -1, np.float32)
     maps[20:580, 100:500] = 1
-    found = tiles.predict_tiles(lambda *span: maps[span], all_of_it, (600, 600), size=SIZE)
+    found = tiles.predict_tiles(lambda *span: maps[span], all_of_it, (600, 600, 1), size=SIZE)
     np.testing.assert_array_equal(found.label, maps[..., 0] > 0)
     assert found.scores.tolist() == [1.0]
     assert found.classes.tolist() == [2]

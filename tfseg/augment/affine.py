@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -184,7 +185,8 @@ class Affine(AffineMove):
         )
 
 
-def _per_axis(limits: PerAxis) -> tuple[Range, Range]:
+def _per_axis(limits: Any) -> tuple[Range, Range]:
+    """Returns a `PerAxis`, which nobody has checked yet, as two ranges."""
     pair = isinstance(limits, tuple | list) and len(limits) == 2
     if pair and all(isinstance(each, tuple | list) for each in limits):
         return limits[0], limits[1]

@@ -79,7 +79,12 @@ class _Conversion:
                 continue
             if parent in written.SEQUENCES and transform == Affine(p=transform.p):
                 continue  # the identity
-            if parent in written.SEQUENCES and name in written.SEQUENCES and transform.p == 1:
+            if (
+                parent in written.SEQUENCES
+                and name in written.SEQUENCES
+                and isinstance(transform, SomeOf)
+                and transform.p == 1
+            ):
                 transforms += transform.transforms
             elif parent == "OneOf" and name == "SomeOf" and transform.p < 1:
                 # It alone draws with its own p even after it has been chosen.
@@ -123,11 +128,12 @@ class _Conversion:
 
     def _arguments(self, entry: Mapping[str, Any], path: str) -> dict[str, Any] | None:
         name = _name(entry)
-        known = written.OWN.get(name) or [each.name for each in dataclasses.fields(_KINDS[name])]
+        fields = (each.name for each in dataclasses.fields(_KINDS[name]))
+        known = tuple(written.OWN.get(name) or fields)
         fixed = written.FIXED.get(name, {})
         try:
             values = written.values(name, entry, self.max_pixel_value)
-            missing = [key for key in (*known, *fixed) if key not in values]
+            missing = tuple(key for key in (*known, *fixed) if key not in values)
         except (LookupError, TypeError):
             values, missing = {}, known
         if missing:
@@ -184,7 +190,7 @@ class _Conversion:
             for field in dataclasses.fields(kind)
             if field.default is field.default_factory is dataclasses.MISSING
         ]
-        faults = {}
+        faults: dict[str, None] = {}  # each once, in their order
         for name in arguments:
             try:
                 kind(**{key: arguments[key] for key in {*needed, name}})
@@ -213,8 +219,9 @@ def _root(pipeline: Any) -> Mapping[str, Any]:
 
 def _parsed(source: str | Path) -> Any:
     try:
-        is_text = isinstance(source, str) and source.lstrip().startswith("{")
-        return json.loads(source if is_text else Path(source).read_text(encoding="utf-8"))
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return json.loads(source)
+        return json.loads(Path(source).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise checks.InputError(f"A pipeline must be JSON, or a file of it: {error}.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -17,6 +18,7 @@ from tfseg.kernels.field import Field, Size
 
 IGNORE = -1  # the id of pixels that were never annotated: losses leave them out
 Example = dict[str, tf.Tensor]
+Result = TypeVar("Result")
 _DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -230,8 +232,8 @@ def _check_order(pixel: list[tuple[str, Pixel]]) -> None:
 
 
 def _when(
-    on: tf.Tensor, function: Callable[..., Example], arguments: tuple, otherwise: Example
-) -> Example:
+    on: tf.Tensor, function: Callable[..., Result], arguments: tuple, otherwise: Result
+) -> Result:
     return tf.cond(on, lambda: function(*arguments), lambda: otherwise)
 
 

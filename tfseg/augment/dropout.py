@@ -94,9 +94,9 @@ def _are_whole(numbers: tuple[float, float]) -> bool:
 
 def _pixels(limits: tuple[float, float], length: int) -> tuple[int, int]:
     """Returns `limits`, pixels or shares of `length`, as pixels."""
-    if not _are_whole(limits):
-        limits = tuple(round(share * length) for share in limits)
-    return min(limits[0], length), min(limits[1], length)
+    unit = 1 if _are_whole(limits) else length
+    low, high = (min(round(limit * unit), length) for limit in limits)
+    return low, high
 
 
 def _drawn(limits: tuple[int, int | tf.Tensor], share: tf.Tensor) -> tf.Tensor:

@@ -87,7 +87,7 @@ def _build(entry: Mapping[str, Any]) -> Transform:
     checks.one_of("augment.name", name, TRANSFORMS)
     kind = TRANSFORMS[name]
     parameters = {parameter.name: parameter for parameter in dataclasses.fields(kind)}
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for key, value in entry.items():
         if key == "name":
             continue

@@ -25,7 +25,7 @@ def add_options(parser: Parser) -> None:
     """Declares the actions and what they take."""
     actions = parser.add_subcommands(metavar="ACTION", dest="action")
     for action, declare in {preview: _preview_options, replay: _replay_options}.items():
-        name, text = action.__name__, inspect.getdoc(action)
+        name, text = action.__name__, inspect.getdoc(action) or ""
         own = Parser(description=text)
         declare(own)
         actions.add_subcommand(name, own, help=text.partition("\n")[0])
@@ -52,7 +52,7 @@ def _replay_options(parser: Parser) -> None:
 
 def run(*, action: str, **values: Any) -> int:
     """Does the action."""
-    return {"preview": preview, "replay": replay}[action](**values)
+    return preview(**values) if action == "preview" else replay(**values)
 
 
 def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfig) -> int:

@@ -78,7 +78,9 @@ class ConfigFile(jsonargparse.ActionConfigFile):
     file, where no file here is called so.
     """
 
-    def __call__(self, parser: Parser, namespace: Any, value: Any, *rest: Any) -> None:
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, value: Any, *rest: Any
+    ) -> None:
         """Checks the names in the file, then takes its values.
 
         Raises:

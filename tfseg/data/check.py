@@ -97,7 +97,8 @@ class _Seen:
 
 
 def _check_split(dataset: Dataset, name: str, split: SplitInfo, seen: _Seen) -> list[Finding]:
-    findings, of_split = [], Counter()
+    findings: list[Finding] = []
+    of_split: Counts = Counter()
     for shard in split.shards:
         findings += _check_shard(dataset, name, shard, seen, of_split)
     stated = {what: getattr(split, what) for what in ("num_images", "num_instances", "min_side")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +114,6 @@ def _in_pieces(label: np.ndarray) -> np.ndarray:
     return ids[(pieces > 1) & (ids > 0)]
 
 
-def _listed(some: np.ndarray, all: Sequence[int]) -> str:
+def _listed(some: np.ndarray, all: np.ndarray) -> str:
     shown = ", ".join(map(str, some[:_SHOWN])) + (" and more" if some.size > _SHOWN else "")
     return f"{some.size} of {len(all)} instances: {shown}"

@@ -152,7 +152,8 @@ def _decode_tiff(data: bytes) -> np.ndarray:
             )
         array = series[0].asarray()
     if photometric not in _PHOTOMETRICS:
-        raise _NotOnePicture(f"must be grey or RGB; got {photometric.name}. Save it as RGB.")
+        name = getattr(photometric, "name", photometric)  # a number where TIFF knows no such kind
+        raise _NotOnePicture(f"must be grey or RGB; got {name}. Save it as RGB.")
     if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u":
         array = np.iinfo(array.dtype).max - array
     return array if array.ndim == 2 else np.moveaxis(array, _channel_axis(sizes[0]), -1)

@@ -241,7 +241,7 @@ def standard_type(path: object, image: np.ndarray) -> np.ndarray:
     return image.astype(np.uint16)
 
 
-def _write(path: Path, data: bytes) -> Path:
+def _write(path: Path, data: bytes | bytearray) -> Path:
     try:
         path.write_bytes(data)
     except OSError as error:

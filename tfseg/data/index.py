@@ -74,7 +74,8 @@ class Index:
 
 def _offsets(path: Place, count: int) -> np.ndarray:
     """Returns where the first `count` frames of a file begin, `UNREADABLE` from a broken one on."""
-    found, headers, offset, size = [], [], 0, num_bytes(path)
+    found: list[int] = []
+    headers, offset, size = [], 0, num_bytes(path)
     with open_bytes(path) as file:
         while offset < size and len(found) < count:
             file.seek(offset)

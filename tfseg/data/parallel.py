@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import collections
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 def ordered(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yields `function(item)` in the order of the items, computed by a thread for each core.
 
     Or by as many `threads` as are given. At most two results a thread wait to be taken. Threads
@@ -23,7 +23,7 @@ def ordered(
     """
     threads = threads or min(os.cpu_count() or 1, 16)
     pool = ThreadPoolExecutor(threads)
-    waiting = collections.deque()
+    waiting: collections.deque[Future[Result]] = collections.deque()
     try:
         for item in items:
             waiting.append(pool.submit(function, item))

@@ -178,8 +178,9 @@ def augmented(
     chain, root = Chain(transforms, sampling=sampling), random.root(seed)
 
     def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:
-        example = dict(zip(("image", "label"), element, strict=True)) if pair else element
-        moved = chain(example, random.fold_in(root, index))
+        if isinstance(element, tuple):
+            element = dict(zip(("image", "label"), element, strict=True))
+        moved = chain(element, random.fold_in(root, index))
         return (moved["image"], moved["label"]) if pair else moved
 
     return dataset.enumerate().map(as_is(apply), num_parallel_calls=tf.data.AUTOTUNE)

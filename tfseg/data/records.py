@@ -127,8 +127,8 @@ def with_origin(
     serialized: bytes, *, group: str | None = None, source_sha256: str | None = None
 ) -> bytes:
     """Returns a record with its group and the checksum of its image's file, if they are given."""
-    given = {"group": group, "source_sha256": source_sha256}
-    given = {name: text for name, text in given.items() if text is not None}
+    texts = (("group", group), ("source_sha256", source_sha256))
+    given = {name: text for name, text in texts if text is not None}
     if not given:
         return serialized
     example = tf.train.Example.FromString(serialized)

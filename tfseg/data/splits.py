@@ -136,13 +136,14 @@ def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
             f"groups must be a .csv file or a regular expression; got {str(groups)!r} ({error})."
         ) from error
     part = min(pattern.groups, 1)  # 0 is the whole match
-    found = {id: pattern.search(id) for id in ids}
-    if alone := [id for id in ids if not found[id] or found[id][part] is None]:
+    matches = ((id, pattern.search(id)) for id in ids)
+    found = {id: match[part] for id, match in matches if match and match[part] is not None}
+    if alone := [id for id in ids if id not in found]:
         raise InputError(
             f"groups must match every id; {str(groups)!r} matches none of {listed(alone)}. "
             "Correct the expression."
         )
-    return {id: found[id][part] for id in ids}
+    return found
 
 
 def _refuse_parted(splits: Splits, group_of: dict[str, str]) -> None:

@@ -21,14 +21,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfseg.data.records import instance_areas
 
-Key = tuple[str | int, ...]
+Key = tuple[Any, ...]
 Counts = Counter[Key]
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
 _MOST_SIZES = 20  # a data set of photographs can have a size for each image
@@ -119,7 +119,7 @@ class Statistics:
         return cls(**own | distributions | tuples | {"channels": channels})
 
 
-def count(image: np.ndarray, label: np.ndarray, class_of: dict[int, int] | None) -> Counts:
+def count(image: np.ndarray, label: np.ndarray, class_of: Mapping[int, int] | None) -> Counts:
     """Counts what is in one image.
 
     Args:

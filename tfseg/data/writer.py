@@ -170,7 +170,8 @@ def write_shard(
     Raises:
         InputError: a sample or place that cannot be used.
     """
-    counts, skipped = Counter(), []
+    counts: Counts = Counter()
+    skipped: list[Skipped] = []
     with writing(destination):
         writer = tf.io.TFRecordWriter(str(path))
     try:
@@ -224,7 +225,9 @@ class _Writer:
         parts = self._parts(split)
         to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
         encoded = ordered(self.contents.encode, to_do)
-        of_split, shards, skipped = Counter(), [], []
+        of_split: Counts = Counter()
+        shards: list[ShardInfo] = []
+        skipped: list[Skipped] = []
         with contextlib.closing(encoded):
             for name, part in parts.items():
                 note = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))

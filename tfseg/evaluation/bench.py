@@ -136,7 +136,8 @@ def binding_stage(stages: tuple[StageSpeed, ...]) -> str:
     step = by_name.pop(STEP, None)
     slowest = min(by_name.values(), key=lambda each: each.alone.median)
     together = list(by_name.values())[-1].cumulative
-    return STEP if step and step.alone.median < together.median else slowest.stage
+    is_step = step and together and step.alone.median < together.median
+    return STEP if is_step else slowest.stage
 
 
 def _input_work(

@@ -31,7 +31,7 @@ class Axis:
         self._ends = (start, end)
         self.ticks = _decades(low, high) if log else _round_values(low, high)
 
-    def __call__(self, values: Sequence[float]) -> np.ndarray:
+    def __call__(self, values: Sequence[float] | np.ndarray) -> np.ndarray:
         """Returns the positions of values."""
         (low, high), (start, end) = self._bounds, self._ends
         share = (self._scale(np.asarray(values, float)) - low) / (high - low)
@@ -76,8 +76,8 @@ def lines(
     if diagonal:
         ends = (_LEFT, _HEIGHT - _BOTTOM, _WIDTH - _RIGHT, _TOP)
         parts.append('<line class="rule" x1="{}" y1="{}" x2="{}" y2="{}"/>'.format(*ends))
-    for number, (name, (x, y)) in enumerate(series.items()):
-        x, y = np.asarray(x, float), np.asarray(y, float)
+    for number, (name, columns) in enumerate(series.items()):
+        x, y = (np.asarray(column, float) for column in columns)
         keep = np.flatnonzero(np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log)))
         keep = (
             keep[np.unique(np.linspace(0, len(keep) - 1, _POINTS).astype(int))]
@@ -99,12 +99,12 @@ def lines(
 
 def histogram(values: Sequence[float], *, label: str, bins: int = 20) -> str:
     """Draws how often values occur, in bins of equal width; `label` names the values."""
-    values = np.asarray(values, float)
-    if np.all(values == np.rint(values)) and np.ptp(values) < bins:  # a bin each whole number
-        edges = np.arange(values.min() - 0.5, values.max() + 1)
+    numbers = np.asarray(values, float)
+    if np.all(numbers == np.rint(numbers)) and np.ptp(numbers) < bins:  # a bin each whole number
+        edges = np.arange(numbers.min() - 0.5, numbers.max() + 1)
     else:
-        edges = np.histogram_bin_edges(values, bins)
-    counts, edges = np.histogram(values, edges)
+        edges = np.histogram_bin_edges(numbers, bins)
+    counts, edges = np.histogram(numbers, edges)
     x_axis = Axis(edges[0], edges[-1], _LEFT, _WIDTH - _RIGHT)
     y_axis = Axis(0, counts.max(), _HEIGHT - _BOTTOM, _TOP)
     parts = [_frame(x_axis, y_axis, (label, "number"))]
@@ -118,8 +118,8 @@ def histogram(values: Sequence[float], *, label: str, bins: int = 20) -> str:
             f"<title>{low:.4g} to {high:.4g}: {count}</title></rect>"
         )
     text = (
-        f"{label}: {len(values)} values from {values.min():.4g} to {values.max():.4g}, "
-        f"median {np.median(values):.4g}"
+        f"{label}: {len(numbers)} values from {numbers.min():.4g} to {numbers.max():.4g}, "
+        f"median {np.median(numbers):.4g}"
     )
     return _svg(parts, text)
 

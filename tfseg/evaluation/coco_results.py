@@ -45,7 +45,7 @@ def results_pairs(
         painted = np.zeros(truth.shape, np.int32)
         for number, entry in reversed(list(enumerate(own, start=1))):
             painted[_decode(mask, entry["segmentation"], truth.shape, name)] = number
-        scores = [entry["score"] for entry in own]
+        scores = np.array([entry["score"] for entry in own], float)
         return Pair(name, truth, painted, scores=scores, group=group_of.get(name, ""))
 
     return map(pair, sorted(true))

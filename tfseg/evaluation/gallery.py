@@ -100,7 +100,10 @@ def shown(pair: Pair, image: np.ndarray | None, found: Outcomes) -> Shown:
     small = [max(1, round(side * min(1.0, SIDE / max(size)))) for side in size]
     rows, columns = (np.arange(new) * old // new for new, old in zip(small, size, strict=True))
     grid = np.ix_(rows, columns)
-    labels = [np.asarray(label)[grid].astype(np.int32) for label in (pair.truth, pair.prediction)]
+    truth, prediction = (
+        zlib.compress(np.asarray(label)[grid].astype(np.int32).tobytes(), 1)
+        for label in (pair.truth, pair.prediction)
+    )
     right = int((found.truth["partner"] > 0).sum())
     everything = len(found.truth) + len(found.predicted) - right
     return Shown(
@@ -108,7 +111,7 @@ def shown(pair: Pair, image: np.ndarray | None, found: Outcomes) -> Shown:
         score=right / everything if everything else 1.0,
         size=size,
         picture=b"" if image is None else _jpeg(display(image), small),
-        labels=tuple(zlib.compress(label.tobytes(), 1) for label in labels),
+        labels=(truth, prediction),
         found=found,
         scale=(small[0] / size[0], small[1] / size[1]),
     )

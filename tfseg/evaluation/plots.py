@@ -203,7 +203,7 @@ def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.
     for top in range(0, len(color), _ROWS):
         rows = color[top : top + _ROWS].astype(np.float32)
         picture[top : top + _ROWS] = ((rows - low) * scale).clip(0, 255).round()
-    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+    return np.repeat(picture, 3, axis=2) if color.shape[2] == 1 else picture
 
 
 def _same_size(picture: np.ndarray, label: np.ndarray) -> None:

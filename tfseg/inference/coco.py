@@ -5,7 +5,7 @@ Source: https://cocodataset.org, "Results Format" and "Data Format"; maskApi.c o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 
-def image_ids(names: Iterable[str]) -> dict[str, int | str]:
+def image_ids(names: Iterable[str]) -> Mapping[str, int | str]:
     """Returns the `image_id` of every file name: its number where all have one, as COCO's do.
 
     Otherwise the names without suffix: what tells images apart in another file is then their name.
@@ -38,7 +38,7 @@ def results(label: np.ndarray, table: pd.DataFrame, image_id: int | str) -> list
     ]
 
 
-def annotations(
+def annotation_file(
     images: list[dict[str, Any]], entries: Iterable[dict[str, Any]], *, class_names: Sequence[str]
 ) -> dict[str, Any]:
     """Returns an annotation file.

@@ -105,18 +105,18 @@ def _work(
         except checks.InputError as error:
             return path, str(error)
 
-    def found() -> Iterator[tuple[Path, np.ndarray | Pieces | str, Instances | None]]:
+    def found() -> Iterator[tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]]:
         for path, image in ordered(read, files, threads=1):
             try:
-                yield path, image, None if isinstance(image, str) else predict(image)
+                yield path, image if isinstance(image, str) else (image, predict(image))
             except checks.InputError as error:  # a piece that is damaged
-                yield path, str(error), None
+                yield path, str(error)
 
-    def write(item: tuple[Path, np.ndarray | Pieces | str, Instances | None]) -> tuple[Path, str]:
-        path, image, instances = item
-        if instances is None:
-            return path, image
-        folder.write(path, image, instances)
+    def write(item: tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]) -> tuple[Path, str]:
+        path, result = item
+        if isinstance(result, str):
+            return path, result
+        folder.write(path, *result)
         return path, ""
 
     # The network runs where the items of `ordered` are drawn: in this thread, beside the other two.

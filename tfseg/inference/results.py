@@ -122,7 +122,7 @@ class ResultFolder:
             named = {"id": ids[image.name], "file_name": image.name}
             described.append({**named, "height": height, "width": width})
         content = {
-            "coco": coco.annotations(described, entries, class_names=self.class_names),
+            "coco": coco.annotation_file(described, entries, class_names=self.class_names),
             "coco_results": entries,
         }
         for name in sorted(content.keys() & set(self.formats)):

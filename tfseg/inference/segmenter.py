@@ -133,7 +133,8 @@ class Segmenter(tf.Module):
         def decode(maps: np.ndarray) -> Instances:
             return _first(instances_of(tf.constant(maps)))
 
-        return tiles.predict_tiles(network, decode, image.shape[:2], size=self.tile)
+        height, width = image.shape[:2]
+        return tiles.predict_tiles(network, decode, (height, width, num_maps), size=self.tile)
 
     def _limits(self, image: np.ndarray | Pieces) -> tf.Tensor:
         """Returns the values that become 0 and 1 in all of an image, or tiles would differ."""

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfseg.heads.base import Maps
 
-_ALL = tuple(itertools.product((False, True), repeat=3))  # transposed, upside down, mirrored
+_EITHER = (False, True)
+_ALL = tuple(itertools.product(_EITHER, _EITHER, _EITHER))  # transposed, upside down, mirrored
 
 
 def averaged(

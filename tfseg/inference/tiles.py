@@ -23,18 +23,18 @@ Decode = Callable[[np.ndarray], Instances]
 
 
 def predict_tiles(
-    network: Network, decode: Decode, shape: tuple[int, int], *, size: int
+    network: Network, decode: Decode, shape: tuple[int, int, int], *, size: int
 ) -> Instances:
     """Finds the instances of an image that is seen a tile at a time.
 
     Args:
         network: maps `[h, w, channels]` float32 of the given rows and columns of the image.
         decode: the instances of such maps, of any size.
-        shape: height and width of the image.
+        shape: height and width of the image, channels of the maps.
         size: rows and columns of a tile, a multiple of `MULTIPLE`.
     """
     context = size // _OVERLAP
-    joined = Joined(shape)
+    joined = Joined(shape[:2])
     first = 0  # row of the window in the image
     for maps, rows in _with_context(_bands(network, shape, size), context):
         for start in range(0, shape[1], size):
@@ -71,23 +71,19 @@ def _weights(start: int, end: int, length: int, size: int) -> np.ndarray:
     return weights
 
 
-def _bands(network: Network, shape: tuple[int, int], size: int) -> Iterator[np.ndarray]:
+def _bands(network: Network, shape: tuple[int, int, int], size: int) -> Iterator[np.ndarray]:
     """Yields the blended maps from top to bottom, `[rows, W, channels]` at a time."""
-    height, width = shape
-    carried = None
-    spans = _spans(height, size)
-    for top, bottom in spans:
-        band = None
+    height, width, channels = shape
+    carried = np.zeros((0, width, channels), np.float32)
+    for top, bottom in _spans(height, size):
+        band = np.zeros((bottom - top, width, channels), np.float32)
         for left, right in _spans(width, size):
             maps = network(slice(top, bottom), slice(left, right))
-            if band is None:
-                band = np.zeros((bottom - top, width, maps.shape[-1]), np.float32)
             weights = np.outer(
                 _weights(top, bottom, height, size), _weights(left, right, width, size)
             )
             band[:, left:right] += weights[..., None] * maps
-        if carried is not None:
-            band[: len(carried)] += carried
+        band[: len(carried)] += carried
         finished = len(band) if bottom == height else size - size // _OVERLAP
         yield band[:finished]
         carried = band[finished:]

@@ -158,7 +158,8 @@ def gaussian_filter2d(
     Raises:
         ValueError: an unknown padding, an even or negative filter shape, a negative sigma.
     """
-    shapes, sigmas = ([v, v] if isinstance(v, int | float) else v for v in (filter_shape, sigma))
+    shapes = (filter_shape, filter_shape) if isinstance(filter_shape, int) else filter_shape
+    sigmas = (sigma, sigma) if isinstance(sigma, int | float) else sigma
     if padding not in _PADDINGS:
         raise ValueError(f"padding must be one of {', '.join(_PADDINGS)}; got {padding!r}.")
     if any(shape < 1 or shape % 2 == 0 for shape in shapes) or min(sigmas) < 0:
@@ -231,7 +232,7 @@ def _each(
     batch = images[None, ..., None] if images.shape.rank == 2 else images
     batch = batch[None] if batch.shape.rank == 3 else batch
     if is_shared:
-        numbers = [tf.repeat(each[None], tf.shape(batch)[0], axis=0) for each in numbers]
+        numbers = tuple(tf.repeat(each[None], tf.shape(batch)[0], axis=0) for each in numbers)
     signature = tf.TensorSpec(batch.shape[1:], batch.dtype)
     result = tf.map_fn(function, (batch, *numbers), fn_output_signature=signature)
     return tf.reshape(result, tf.shape(images))

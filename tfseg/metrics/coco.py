@@ -15,7 +15,7 @@ import contextlib
 import importlib
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -62,8 +62,8 @@ class Collector:
         self,
         truth: np.ndarray,
         prediction: np.ndarray,
-        classes: tuple[Sequence[int] | None, Sequence[int] | None],
-        scores: Sequence[float] | None,
+        classes: tuple[np.ndarray | None, np.ndarray | None],
+        scores: np.ndarray | None,
     ) -> None:
         """Adds an image.
 
@@ -127,7 +127,7 @@ class Collector:
         return api
 
 
-def _entry(kind: str, values: Sequence[float] | None, name: int, default: float) -> float:
+def _entry(kind: str, values: np.ndarray | None, name: int, default: float) -> float:
     """Returns the value of the id `name`."""
     if values is None:
         return default

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -143,9 +144,7 @@ class Evaluation:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, table in ((COUNTS, self.counts), (PER_IMAGE, self.per_image)):
-                write_whole(
-                    folder / name, lambda path, table=table: table.to_csv(path, index=False)
-                )
+                write_whole(folder / name, functools.partial(table.to_csv, index=False))
             write_whole(folder / SUMMARY, lambda path: path.write_text(summary, encoding="utf-8"))
         except OSError as error:
             raise InputError(

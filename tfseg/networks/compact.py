@@ -37,7 +37,7 @@ def compact(
     """
     images = keras.Input((None, None, channels))
     features = keras.ops.space_to_depth(images, _CELL)
-    skips = []
+    skips: list[keras.KerasTensor] = []
     for number in filters:
         if skips:
             features = keras.layers.MaxPooling2D()(features)

@@ -58,7 +58,8 @@ def save(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            np.savez(file, step=step, loss=loss, **arrays)
+            # NumPy's stubs take the arrays for its option allow_pickle.
+            np.savez(file, step=step, loss=loss, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         _make_room(path, keep)

@@ -184,7 +184,7 @@ class _Run:
                 self._tell("on_step", self.step)
                 if self._is_row_due():
                     self._log(clock)
-            if not over:
+            if interrupt and not over:
                 self._check_finite()
                 self._checkpoint()
                 raise interrupt()

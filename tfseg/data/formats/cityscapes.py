@@ -71,7 +71,8 @@ def read(item: Item, reading: Reading) -> Sample:
     image, stored = read_image(item.image), read_label(path)
     same_size(item.image, image, path, stored)
     present = np.unique(stored)
-    ids, class_of = np.zeros(len(present), np.int32), {}
+    ids = np.zeros(len(present), np.int32)
+    class_of: dict[int, int] = {}
     for index, value in enumerate(present.tolist()):
         label, counted = (value // 1000, True) if value >= 1000 else (value, False)
         if label not in _CLASSES and label not in _BACKGROUND and label not in _VOID:

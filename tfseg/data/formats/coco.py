@@ -166,7 +166,7 @@ def _item(
     size = [entry(record, key, int, place=f"{name} in {path}") for key in ("height", "width")]
     own = shapes.pop(record["id"], [])
     image = first_file(name, folders)
-    return image and Item(name.with_suffix("").as_posix(), image, (path, *size, *own))
+    return Item(name.with_suffix("").as_posix(), image, (path, *size, *own)) if image else None
 
 
 def _shape(record: Any, path: Path, indices: dict[int, int]) -> tuple[int, Shape]:

@@ -46,7 +46,8 @@ def find(source: Path, reading: Reading) -> Found:
     files = by_split(source, panoptic_files(source))
     if not files:
         raise InputError(f"{source} has no JSON file of COCO panoptic. Expected: {LAYOUT}.")
-    splits, names = {}, None
+    splits: dict[str, list[Item]] = {}
+    names: dict[int, str | None] = {}
     for split, path in files.items():
         content = read_json(path)
         things = _things(path, entry(content, "categories", list, place=path))
@@ -119,7 +120,8 @@ def _items(source: Path, path: Path, content: Any, things: dict[int, str | None]
         missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
         classes = _classes(path, entry(record, "segments_info", list, place=place), indices)
         name = image_name.with_suffix("").as_posix()
-        items[name] = image and Item(name, image, (segments, classes))
+        if image:
+            items[name] = Item(name, image, (segments, classes))
     if missing:
         raise InputError(
             f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "

@@ -77,7 +77,7 @@ def read(item: Item, reading: Reading) -> Sample:
 def _region(image_path: Path, image: np.ndarray, path: Path) -> Region:
     mask = read_image(path)
     same_size(image_path, image, path, mask)
-    return Region(mask[..., :3].any(axis=-1))  # an alpha says nothing about the instance
+    return Region(np.any(mask[..., :3], axis=-1))  # an alpha says nothing about the instance
 
 
 def _is_flat(parent: Path) -> bool:

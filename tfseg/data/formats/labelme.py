@@ -158,7 +158,7 @@ def _mask(record: dict, place: str) -> np.ndarray:
             f"{place} has a mask that is no base64 ({error}). Save it again."
         ) from error
     mask = decode_numbers(Path(place), data)
-    return mask.reshape(*mask.shape[:2], -1).any(axis=-1)
+    return np.any(mask.reshape(*mask.shape[:2], -1), axis=-1)
 
 
 def _region(shape: _Shape, size: tuple[int, int]) -> Region:

@@ -34,7 +34,8 @@ def paint(
     """
     label = np.zeros(image.shape[:2], np.int32)
     ignored, contested = np.zeros((2, *label.shape), bool)
-    areas, class_of = np.zeros(64, np.int64), {}
+    areas = np.zeros(64, np.int64)
+    class_of: dict[int, int] = {}
     for (mask, y, x), class_index in regions:
         window = slice(y, y + mask.shape[0]), slice(x, x + mask.shape[1])
         if class_index == IGNORE:

@@ -75,16 +75,14 @@ def placed(mask: np.ndarray, y: int, x: int, shape: tuple[int, int]) -> Region:
 
 def joined(regions: Sequence[Region]) -> Region:
     """Returns what belongs to any of the regions, at least one."""
-    y, x = (min(region[axis] for region in regions) for axis in (1, 2))
-    size = [
-        max(region.mask.shape[axis] + region[axis + 1] for region in regions) - low
-        for axis, low in enumerate((y, x))
-    ]
-    mask = np.zeros(size, bool)
+    top, left = min(part.y for part in regions), min(part.x for part in regions)
+    bottom = max(part.y + part.mask.shape[0] for part in regions)
+    right = max(part.x + part.mask.shape[1] for part in regions)
+    mask = np.zeros((bottom - top, right - left), bool)
     for part in regions:
-        height, width = part.mask.shape
-        mask[part.y - y : part.y - y + height, part.x - x : part.x - x + width] |= part.mask
-    return Region(mask, y, x)
+        (height, width), y, x = part.mask.shape, part.y - top, part.x - left
+        mask[y : y + height, x : x + width] |= part.mask
+    return Region(mask, top, left)
 
 
 def circle(center: np.ndarray, radius: float) -> np.ndarray:
