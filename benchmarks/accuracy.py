@@ -157,7 +157,8 @@ def chosen(run: Path, known: tfseg.Dataset) -> dict[str, Any]:
         name: tfseg.tune(run, known, checkpoint_name=name).after for name in ("best", "last")
     }
     weights = max(reached, key=reached.__getitem__)
-    tfseg.tune(run, known, checkpoint_name=weights)
+    if weights != "last":  # whose thresholds the run has now
+        tfseg.tune(run, known, checkpoint_name=weights)
     kept_back = {f"ap50_kept_back_{name}": value for name, value in reached.items()}
     return {"weights": weights} | kept_back
 

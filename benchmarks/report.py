@@ -51,14 +51,14 @@ PART = """
 def page(reports: Mapping[str, dict[str, Any]]) -> str:
     """Returns the page of the reports by name."""
     claims = [
-        {"benchmark": _title(name).lower(), "target": claim["name"], "wanted": str(claim["target"])}
+        {"benchmark": _spoken(name), "target": claim["name"], "wanted": str(claim["target"])}
         | {"measured": claim["value"], "met": _MET[claim["met"]]}
         for name, report in reports.items()
         for claim in report["claims"]
     ]
     return HEAD.format(claims=table(claims)) + "".join(
         PART.format(
-            name=_title(name),
+            name=_begun(_spoken(name)),
             description=_description(name),
             machine=machine(report),
             tables="\n\n".join(parts(report)),
@@ -70,9 +70,8 @@ def page(reports: Mapping[str, dict[str, Any]]) -> str:
 _MET = {True: "yes", False: "**no**", None: "not measured"}
 
 
-def _title(name: str) -> str:
-    script, _, setting = name.partition("-")
-    return _begun(f"{script}, {setting.replace('-', ' ')}" if setting else script)
+def _spoken(name: str) -> str:
+    return name.replace("-", ", ", 1).replace("-", " ")
 
 
 def _description(name: str) -> str:
