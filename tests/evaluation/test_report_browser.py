@@ -152,6 +152,8 @@ def test_the_keyboard_alone_opens_moves_through_and_closes_an_image(page):
     assert page.locator("#view svg").get_attribute("viewBox") == before
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
+    # The browser tells the page that it closed the dialog a moment after it did.
+    page.wait_for_function("!location.hash.startsWith('#image=')")
     assert page.evaluate("location.hash") == "#closed"
 
 
