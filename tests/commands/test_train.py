@@ -197,9 +197,9 @@ def test_launched_processes_train_one_run_and_stop_with_a_checkpoint(
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 143
-    last = {line[:4]: line[4:] for line in err.splitlines()}
-    assert set(last) == {"[0] ", "[1] "}
-    assert all(line.startswith("tfseg: interrupted; go on with: tfseg") for line in last.values())
+    # Not always the last line: TensorFlow has its say in a process that outlives the chief.
+    for number in range(2):
+        assert err.count(f"[{number}] tfseg: interrupted; go on with: tfseg") == 1
     reached = pd.read_csv(run / "history.csv")["step"].iloc[-1]
     goes_on = [*arguments, "--resume", f"--train.steps={reached + 1}", "--json", "--launch=2"]
     result = subprocess.run(
