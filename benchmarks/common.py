@@ -110,14 +110,11 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Returns the commit, with "+" where files differ from it."""
-    git = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--abbrev=12",
-        "--dirty=+",
-    ]
-    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    """Returns the commit, with "+" where other files than results differ from it."""
+    git = ["git", "-C", str(Path(__file__).parents[1])]
+    name = subprocess.run(
+        [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    # What the benchmark before this one wrote does not make it another program.
+    differs = [*git, "diff", "--quiet", "HEAD", "--", ".", ":!benchmarks/results"]
+    return f"{name}+" if name and subprocess.run(differs, check=False).returncode else name

@@ -253,15 +253,18 @@ def _pairs(truth: tf.Tensor, prediction: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns image, true id, predicted id and pixels of each pair of ids, `[pairs]` int64."""
     # tf.unique hashes what it is given one by one, and there are far fewer runs than pixels.
     runs = find_runs((truth + 1) * 2**_BITS + prediction)
-    # Two ids fill an integer of 64 bits; the image is joined to the number of the pair of ids.
-    names, number = tf.unique(runs.value, out_idx=tf.int64)
-    count = tf.size(names, out_type=tf.int64)
-    pairs, index = tf.unique(tf.cast(runs.image, tf.int64) * count + number)
-    lengths = tf.cast(runs.length, tf.int64)
-    pixels = tf.math.unsorted_segment_sum(lengths, index, tf.size(pairs))
-    names = tf.gather(names, tf.math.floormod(pairs, count))
+    names, number = tf.unique(runs.value)
+    # Two ids fill an integer of 64 bits, so the image is no part of a name: every name has a place
+    # in every image, most of them empty. To name pairs of image and number took 1.1 ms of 6.2.
+    size = tf.size(names)
+    sums = tf.math.unsorted_segment_sum(
+        runs.length, runs.image * size + number, tf.shape(truth)[0] * size
+    )
+    place = tf.where(sums > 0)[:, 0]
+    image = place // tf.cast(size, tf.int64)
+    names = tf.gather(names, place - image * tf.cast(size, tf.int64))
     true, predicted = names // 2**_BITS - 1, names % 2**_BITS
-    return pairs // count, true, predicted, pixels
+    return image, true, predicted, tf.cast(tf.gather(sums, place), tf.int64)
 
 
 def _num_matches(table: _Table, chosen: tf.Tensor) -> tf.Tensor:
