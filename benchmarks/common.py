@@ -104,9 +104,14 @@ def machine() -> dict[str, object]:
 
 
 def _processor() -> str:
+    """Returns the name, with family and model: hosts give one name to generations of processors."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        first = file.read().partition("\n\n")[0]
+    lines = (line.partition(":") for line in first.splitlines())
+    fields = {key.strip(): value.strip() for key, _, value in lines}
+    if "model name" not in fields:
+        return platform.machine()
+    return f"{fields['model name']}, family {fields['cpu family']}, model {fields['model']}"
 
 
 def _commit() -> str:
