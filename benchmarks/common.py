@@ -109,9 +109,9 @@ def _processor() -> str:
         first = file.read().partition("\n\n")[0]
     lines = (line.partition(":") for line in first.splitlines())
     fields = {key.strip(): value.strip() for key, _, value in lines}
-    if "model name" not in fields:
-        return platform.machine()
-    return f"{fields['model name']}, family {fields['cpu family']}, model {fields['model']}"
+    there = [key for key in ("cpu family", "model") if key in fields]
+    details = [f"{key.split()[-1]} {fields[key]}" for key in there]
+    return ", ".join([fields.get("model name", platform.machine()), *details])
 
 
 def _commit() -> str:
