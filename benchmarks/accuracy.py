@@ -33,9 +33,9 @@ from heads import perfect
 
 import tfseg
 from tfseg.config import HEADS, ModelConfig, read, to_dict
-from tfseg.data import records
+from tfseg.data.dataset import records
 from tfseg.metrics import match, overlaps
-from tfseg.training.trainer import CONFIG, HISTORY
+from tfseg.run_files import CONFIG, HISTORY
 
 FIGURES = ("ap50", "pq", "sq", "rq", "dice", "num_images", "num_instances", "num_predicted")
 TARGETS = {

@@ -12,8 +12,8 @@ import time
 _START = time.perf_counter(), time.process_time()
 
 import tfseg  # noqa: E402
-from tfseg.data.index import Index  # noqa: E402
-from tfseg.data.order import places  # noqa: E402
+from tfseg.data.dataset.index import Index  # noqa: E402
+from tfseg.data.pipeline.order import places  # noqa: E402
 
 
 def main(path: str) -> None:

@@ -34,9 +34,9 @@ from peers.bench import summary
 from peers.client import Worker
 
 import tfseg
-from tfseg.data import images
-from tfseg.data.index import Index
-from tfseg.data.order import places
+from tfseg.data.dataset.index import Index
+from tfseg.data.files import images
+from tfseg.data.pipeline.order import places
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "pipeline.json"

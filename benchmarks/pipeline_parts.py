@@ -21,11 +21,12 @@ from common import interleaved
 from peers.bench import summary
 
 import tfseg
-from tfseg.data import images, records
-from tfseg.data.order import places
-from tfseg.data.parallel import ordered
-from tfseg.data.stages import training_stages
-from tfseg.data.store import file_sha256
+from tfseg.data.dataset import records
+from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.files import images
+from tfseg.data.pipeline.order import places
+from tfseg.data.pipeline.stages import training_stages
+from tfseg.ordered_map import ordered
 
 HERE = Path(__file__).parent
 BATCH = 4

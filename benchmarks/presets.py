@@ -20,7 +20,7 @@ from training_parts import trainer_step
 
 import tfseg
 from tfseg.config import PRESETS, preset, read
-from tfseg.training.trainer import CONFIG
+from tfseg.run_files import CONFIG
 
 FIGURES = ("ap50", "pq", "dice")
 

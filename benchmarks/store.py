@@ -20,8 +20,9 @@ import tensorflow as tf
 from common import RESULTS, interleaved, write
 
 import tfseg
-from tfseg.data import images, pictures, records
-from tfseg.data.pictures import Picture
+from tfseg.data.dataset import image_codec, records
+from tfseg.data.dataset.image_codec import Picture
+from tfseg.data.files import images
 
 SETS = {"fluorescence, grey": ("train", 1), "stained, RGB": ("other", 3)}
 
@@ -32,7 +33,7 @@ def encoded(
     """Returns every picture in every way."""
     ways = {
         store: [
-            pictures.encode(picture, store, original=file)
+            image_codec.encode(picture, store, original=file)
             for picture, file in zip(shown, files, strict=True)
         ]
         for store in ("png", "raw", "jpeg:95", "original")
@@ -42,7 +43,7 @@ def encoded(
         for pair in zip(shown, labels, strict=True)
     ]
     ids = [Picture("png", features["label"].bytes_list.value[0]) for features in parsed]
-    smallest = [Picture("png", pictures.png(each, 9)) for each in shown]
+    smallest = [Picture("png", image_codec.png(each, 9)) for each in shown]
     return ways | {"png 9": smallest, "label": ids}
 
 
@@ -54,7 +55,7 @@ def decoding(kind: str, stored: list[Picture], shapes: list[tuple[int, ...]]) ->
         if kind == "label":
             return tf.io.decode_png(data, dtype=tf.uint16)
         features = {"image": data, "height": size[0], "width": size[1]}
-        return pictures.read(features, list(formats), channels=shapes[0][-1], dtype="uint8")
+        return image_codec.read(features, list(formats), channels=shapes[0][-1], dtype="uint8")
 
     sizes = np.array([shape[:2] for shape in shapes], np.int64)
     dataset = tf.data.Dataset.from_tensor_slices(([each.data for each in stored], sizes))

@@ -17,6 +17,7 @@ from common import interleaved
 
 import tfseg
 from tfseg.metrics import evaluate_pairs, graph
+from tfseg.run_files import LAST
 from tfseg.training import checkpoint, step
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.strategy import make_strategy
@@ -182,7 +183,7 @@ def checkpoints(config: tfseg.RunConfig, rounds: int) -> Figures:
     parts = trained(config, tf.distribute.get_strategy())
     variables = [*parts.model.variables, *parts.optimizer.variables]
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        path = Path(folder) / checkpoint.LAST
+        path = Path(folder) / LAST
 
         def save() -> None:
             assert checkpoint.save(path, variables, step=0, loss=0.0, keep=config.train.keep)

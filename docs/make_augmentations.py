@@ -31,9 +31,9 @@ import tfseg
 from tfseg import augment, random
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import Choice
-from tfseg.data.images import read_image, read_label
-from tfseg.data.normalization import normalized
-from tfseg.evaluation.plots import GAP
+from tfseg.data.files.images import read_image, read_label
+from tfseg.data.pipeline.normalization import normalized
+from tfseg.drawing.overlays import GAP
 from tfseg.evaluation.previews import draws, outlined
 
 HERE = Path(__file__).parent

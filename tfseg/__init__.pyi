@@ -15,19 +15,19 @@ from . import (
 )
 from .checks import InputError
 from .config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from .data.check import Finding, check
-from .data.convert import convert
-from .data.formats.base import Reading
-from .data.pipeline import augmented, training_batches, validation_batches
-from .data.replay import Replay, replay
-from .data.samples import convert_samples
-from .data.store import Dataset
+from .data.conversion.check import Finding, check
+from .data.conversion.convert import convert
+from .data.conversion.formats.base import Reading
+from .data.conversion.from_samples import convert_samples
+from .data.dataset.dataset import Dataset
+from .data.pipeline.batches import augmented, training_batches, validation_batches
+from .data.pipeline.replay import Replay, replay
+from .drawing.curves import plot_curves
+from .drawing.overlays import plot_instances
 from .evaluation.bench import BenchReport, Speed, StageSpeed, bench
-from .evaluation.curves import plot_curves
 from .evaluation.evaluate import evaluate
-from .evaluation.plots import plot_instances
 from .evaluation.previews import plot_augmentations
-from .evaluation.report import Report
+from .evaluation.report.report import Report
 from .evaluation.tune import Tuning, tune
 from .heads import make_head
 from .inference.cleanup import Cleanup

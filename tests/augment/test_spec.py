@@ -8,13 +8,7 @@ import pytest
 import yaml
 
 from tfseg import augment, config
-from tfseg.augment import (
-    GaussNoise,
-    HorizontalFlip,
-    RandomGamma,
-    ShiftScaleRotate,
-    from_spec,
-)
+from tfseg.augment import GaussNoise, HorizontalFlip, RandomGamma, ShiftScaleRotate, from_spec
 from tfseg.checks import InputError
 
 

@@ -11,13 +11,7 @@ import tensorflow as tf
 from tfseg import random
 from tfseg.augment.base import AffineMove
 from tfseg.augment.chain import Chain, Sampling
-from tfseg.augment.symmetries import (
-    D4,
-    HorizontalFlip,
-    RandomRotate90,
-    Transpose,
-    VerticalFlip,
-)
+from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.kernels import field as fields
 from tfseg.kernels import sampling
 from tfseg.kernels.field import Size

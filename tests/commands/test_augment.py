@@ -12,8 +12,8 @@ import pytest
 import tifffile
 
 from tfseg import Dataset, cli, config
-from tfseg.data.images import read_image
-from tfseg.data.replay import replay
+from tfseg.data.files.images import read_image
+from tfseg.data.pipeline.replay import replay
 
 FLIPS = "--augment=[{name: HorizontalFlip}, {name: VerticalFlip}]"
 ACTIONS = ("preview", "replay")

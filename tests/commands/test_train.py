@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 from tfseg import config
-from tfseg.data.images import read_image
+from tfseg.data.files.images import read_image
 from tfseg.inference.segmenter import load
 from tfseg.training.interrupt import Terminated
 from tfseg.training.trainer import Trainer

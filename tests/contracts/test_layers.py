@@ -1,8 +1,9 @@
-"""Imports go downwards only, and what must answer fast imports no TensorFlow."""
+"""Imports go downwards only, never in a circle; what must answer fast imports no TensorFlow."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -12,38 +13,31 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "tfseg"
-LAYERS = {
-    "archive": 0,
-    "checks": 0,
-    "config": 0,
-    "random": 0,
-    "sample": 0,
-    "version": 0,
-    "whole": 0,
-    "kernels": 1,
-    "augment": 2,
-    "heads": 2,
-    "losses": 2,
-    "metrics": 2,
-    "networks": 2,
-    "data": 3,
-    "evaluation": 4,
-    "inference": 4,
-    "training": 4,
-    "commands": 5,
-    "cli": 5,
-    "__main__": 5,
-}
+# From the ground up. Rooms of one layer do not import each other.
+LAYERS = (
+    ("atomic", "autograph", "checks", "config", "ordered_map", "random", "run_files", "sample"),
+    ("kernels",),
+    ("augment", "heads", "losses", "metrics", "networks"),
+    ("drawing", "data.files"),
+    ("data.dataset",),
+    ("data.conversion", "data.pipeline"),
+    ("inference", "training"),
+    ("evaluation",),
+    ("commands", "cli", "__main__"),
+)
+# The ground, and what is built of its neighbours: a network's head and losses, the command.
+OPEN_LAYERS = {0, 2, 8}
+EVERYWHERE = {"version"}
 WITHOUT_TENSORFLOW = (
-    *("checks", "config", "metrics", "sample", "data.images", "commands", "cli"),
-    *("evaluation.files", "evaluation.coco_results", "evaluation.comparison"),
-    *("evaluation.report", "evaluation.facts", "evaluation.plots", "evaluation.curves"),
+    *("checks", "config", "metrics", "sample", "data.files.images", "commands", "cli"),
+    *("drawing.overlays", "drawing.curves", "evaluation.label_folders"),
+    *("evaluation.coco_results", "evaluation.comparison", "evaluation.report"),
 )
 KERAS_METRICS = "tfseg.metrics.graph"  # the exception in metrics
 
 
 def modules() -> list[str]:
-    """Returns the dotted names of the package's modules, such as tfseg.data.store."""
+    """Returns the dotted names of the package's modules, such as tfseg.heads.base."""
     names = []
     for file in sorted(PACKAGE.rglob("*.py")):
         parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -54,10 +48,11 @@ def modules() -> list[str]:
 MODULES = modules()
 
 
-def source(module: str) -> str:
+def imports_of(module: str) -> set[str]:
+    """Returns the dotted names that a module of the package imports anywhere."""
     path = PACKAGE.parent.joinpath(*module.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return file.read_text(encoding="utf-8")
+    return set(imported(module, file.read_text(encoding="utf-8"), is_package=path.is_dir()))
 
 
 def imported(module: str, text: str, *, is_package: bool) -> Iterator[str]:
@@ -73,32 +68,49 @@ def imported(module: str, text: str, *, is_package: bool) -> Iterator[str]:
             yield from (f"{start}.{alias.name}" for alias in node.names)
 
 
-def layer(name: str) -> int | None:
-    """Returns the layer of a dotted name of the package; None for the bare package and others."""
-    parts = name.split(".")
-    return LAYERS[parts[1]] if parts[0] == "tfseg" and len(parts) > 1 else None
+def room(name: str) -> tuple[int, str] | None:
+    """Returns the layer and the room of a dotted name; None for what belongs to no room."""
+    for number, rooms in enumerate(LAYERS):
+        for candidate in rooms:
+            if f"{name}.".startswith(f"tfseg.{candidate}."):
+                return number, candidate
+    return None
 
 
-def upward(module: str, text: str, *, is_package: bool) -> list[str]:
-    own = layer(module)
-    names = imported(module, text, is_package=is_package)
-    return [name for name in names if own is not None and (layer(name) or 0) > own]
+def forbidden(module: str, name: str) -> bool:
+    """Says whether `module` must not import `name`: it lies above, or beside it in another room."""
+    importer, target = room(module), room(name)
+    if importer is None or target is None or importer == target:
+        return False
+    beside = importer[0] == target[0] and importer[0] not in OPEN_LAYERS
+    return target[0] > importer[0] or beside
 
 
-def test_every_module_has_a_layer():
-    assert {name.split(".")[1] for name in MODULES if "." in name} <= set(LAYERS)
+def test_every_module_has_a_room():
+    without = {name for name in MODULES if room(name) is None}
+    assert without == {"tfseg", "tfseg.data", *(f"tfseg.{name}" for name in EVERYWHERE)}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_downwards(module):
-    is_package = (PACKAGE.parent / Path(*module.split("."))).is_dir()
-    assert upward(module, source(module), is_package=is_package) == []
+def test_imports_go_downwards_and_never_through_the_bare_package():
+    faults = [
+        f"{module} imports {name}"
+        for module in MODULES
+        for name in imports_of(module)
+        if forbidden(module, name) or (name == "tfseg" and (room(module) or (8,))[0] < 8)
+    ]
+    assert faults == []
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) not in (None, 5)])
-def test_only_the_command_imports_the_bare_package_through_which_anything_could_be_reached(module):
-    is_package = (PACKAGE.parent / Path(*module.split("."))).is_dir()
-    assert "tfseg" not in imported(module, source(module), is_package=is_package)
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {}
+    for module in MODULES:
+        # `from package import name` imports the module `name` where there is one.
+        names = {
+            name if name in MODULES else name.rpartition(".")[0] for name in imports_of(module)
+        }
+        # A package gathers what its modules define; that they import it first is Python's rule.
+        graph[module] = {name for name in names & set(MODULES) if not name.startswith(f"{module}.")}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize(
@@ -112,8 +124,24 @@ def test_only_the_command_imports_the_bare_package_through_which_anything_could_
         "def later():\n    from tfseg.inference import segmenter",
     ],
 )
-def test_an_upward_import_is_found_in_every_form(text):
-    assert len(upward("tfseg.heads.base", text, is_package=False)) == 1
+def test_an_upward_import_is_noticed_in_every_form(text):
+    (name,) = imported("tfseg.heads.base", text, is_package=False)
+    assert forbidden("tfseg.heads.base", name)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("tfseg.data.conversion.writer", "tfseg.data.pipeline.order"),
+        ("tfseg.data.pipeline.order", "tfseg.data.conversion.writer"),
+        ("tfseg.data.dataset.records", "tfseg.data.pipeline.order"),
+        ("tfseg.inference.segmenter", "tfseg.training.checkpoint"),
+        ("tfseg.training.trainer", "tfseg.inference.segmenter"),
+        ("tfseg.training.trainer", "tfseg.evaluation.bench"),
+    ],
+)
+def test_neighbouring_rooms_do_not_know_each_other(module, name):
+    assert forbidden(module, name)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +153,10 @@ def test_an_upward_import_is_found_in_every_form(text):
         "import os",
     ],
 )
-def test_imports_from_the_own_or_a_lower_layer_are_allowed(text):
-    assert upward("tfseg.heads", text, is_package=True) == []
+def test_imports_from_the_same_room_or_a_lower_layer_are_allowed(text):
+    names = list(imported("tfseg.heads", text, is_package=True))
+    assert names
+    assert not any(forbidden("tfseg.heads", name) for name in names)
 
 
 def test_modules_that_must_answer_fast_import_no_tensorflow():

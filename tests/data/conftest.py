@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfseg import Dataset, convert
-from tfseg.data.images import write_label
+from tfseg.data.files.images import write_label
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from tfseg.data import stages
+from tfseg.data.pipeline import stages
 from tfseg.evaluation import bench as module
 from tfseg.evaluation.bench import Speed, StageSpeed, binding_stage
 

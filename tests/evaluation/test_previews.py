@@ -11,7 +11,7 @@ from PIL import Image
 from tfseg import InputError, RunConfig, random
 from tfseg.augment import CenterCrop, Chain, HorizontalFlip, Rotate
 from tfseg.config import DataConfig
-from tfseg.evaluation.plots import GAP, overlay
+from tfseg.drawing.overlays import GAP, overlay
 from tfseg.evaluation.previews import (
     described,
     draws,

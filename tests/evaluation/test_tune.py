@@ -17,7 +17,7 @@ import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import ModelConfig, RunConfig
-from tfseg.data.images import read_image, read_label
+from tfseg.data.files.images import read_image, read_label
 from tfseg.evaluation.tune import METRICS, search
 from tfseg.inference.thresholds import THRESHOLDS
 from tfseg.networks.build import build_model
@@ -114,7 +114,7 @@ def test_prediction_evaluation_and_export_use_what_was_chosen(run_dir, dataset, 
     exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
     np.testing.assert_array_equal(exported["labels"][0], found.label)
     files = [tmp_path / "a.png"]
-    tfseg.data.images.write_picture(files[0], image[..., 0].copy())
+    tfseg.data.files.images.write_picture(files[0], image[..., 0].copy())
     tfseg.predict_files(segmenter, files, tmp_path / "out")
     np.testing.assert_array_equal(read_label(tmp_path / "out" / "labels" / "a.png"), found.label)
     assert len(pd.read_csv(tmp_path / "out" / "instances.csv")) == len(found.scores)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from tfseg.data.images import list_images, read_label
+from tfseg.data.files.images import list_images, read_label
 from tfseg.heads import HEADS, Boundary, Distance, Semantic
 from tfseg.heads.base import Decoded, Head
 

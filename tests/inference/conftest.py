@@ -9,7 +9,7 @@ import pytest
 
 import tfseg
 from tfseg.config import ModelConfig
-from tfseg.data.images import read_image
+from tfseg.data.files.images import read_image
 from tfseg.networks.build import build_model
 
 

@@ -15,9 +15,9 @@ from pycocotools import mask as tools
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tfseg.data.formats.shapes import decompress
+from tfseg.data.conversion.formats.shapes import decompress
 from tfseg.inference.coco import annotation_file, compress, image_ids, results
-from tfseg.inference.outputs import instance_table
+from tfseg.inference.instance_table import instance_table
 
 SCORES = np.linspace(0.9, 0.1, 5).astype(np.float32)
 CLASSES = np.array([1, 2, 1, 2, 2], np.int32)

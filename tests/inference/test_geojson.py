@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.measure import grid_points_in_poly
 
 from tfseg.inference.geojson import feature_collection
-from tfseg.inference.outputs import instance_table
+from tfseg.inference.instance_table import instance_table
 
 SCORES = np.array([0.25, 0.5, 0.75], np.float32)
 CLASSES = np.array([2, 1, 2], np.int32)

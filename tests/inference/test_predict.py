@@ -13,11 +13,11 @@ from PIL import Image
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.data import pieces
-from tfseg.data.images import read_image, read_label
+from tfseg.data.files import tiff_windows
+from tfseg.data.files.images import read_image, read_label
+from tfseg.drawing.overlays import overlay
 from tfseg.evaluation.coco_results import results_pairs
-from tfseg.evaluation.plots import overlay
-from tfseg.inference import results
+from tfseg.inference import result_folder
 from tfseg.inference.cleanup import Cleanup
 
 
@@ -103,7 +103,7 @@ def test_a_prediction_that_is_cut_off_leaves_no_id_map_of_what_is_not_whole(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"tfseg.inference.results.{last}", full)
+    monkeypatch.setattr(f"tfseg.inference.result_folder.{last}", full)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         tfseg.predict_files(segmenter, [files], out)
     monkeypatch.undo()
@@ -200,7 +200,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused(segmenter, files, tmp_p
 
 
 def test_a_large_picture_with_a_damaged_tile_is_skipped(near_sighted, image, tmp_path, monkeypatch):
-    monkeypatch.setattr(pieces, "LARGE", 0)
+    monkeypatch.setattr(tiff_windows, "LARGE", 0)
     large = np.tile(image[..., 0], (2, 2))
     for name in ("good.tif", "bad.tif"):
         tifffile.imwrite(tmp_path / name, large, tile=(64, 64), compression="zlib")
@@ -223,16 +223,16 @@ def test_the_overlay_of_a_large_picture_is_thin_and_reads_no_more_of_it(
 ):
     large = np.tile(image[..., 0], (2, 2))  # 240 x 200
     tifffile.imwrite(tmp_path / "large.tif", large, tile=(64, 64))
-    monkeypatch.setattr(pieces, "LARGE", 0)
-    monkeypatch.setattr(results, "_OVERLAY_SIDE", 100)
-    windows, read = [], pieces.Pieces.__getitem__
+    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    monkeypatch.setattr(result_folder, "_OVERLAY_SIDE", 100)
+    windows, read = [], tiff_windows.Pieces.__getitem__
 
     def noted(self, window):
         found = read(self, window)
         windows.append(found.shape)
         return found
 
-    monkeypatch.setattr(pieces.Pieces, "__getitem__", noted)
+    monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", noted)
     tfseg.predict_files(near_sighted(tile=128), [tmp_path / "large.tif"], tmp_path / "out")
     label = read_label(tmp_path / "out" / "labels" / "large.png")
     assert label.shape == large.shape and label.max() > 0

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from tfseg.data.images import write_picture
+from tfseg.data.files.images import write_picture
 from tfseg.evaluation.evaluate import numbered
 from tfseg.heads import head_of
 from tfseg.networks.build import build_model

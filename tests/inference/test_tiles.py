@@ -8,8 +8,8 @@ import tensorflow as tf
 import tifffile
 
 from tfseg.checks import InputError
-from tfseg.data import pieces
-from tfseg.data.images import read_image
+from tfseg.data.files import tiff_windows
+from tfseg.data.files.images import read_image
 from tfseg.heads import CenterOffset
 from tfseg.inference import tiles
 from tfseg.inference.instances import Instances
@@ -176,16 +176,16 @@ def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
     image = np.tile(read_image(sorted((sample / "test" / "images").iterdir())[0]), (2, 2, 1))
     options = {"tile": (64, 64), "compression": "zlib", "photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "large.tif", image[..., 0], **options)
-    monkeypatch.setattr(pieces, "LARGE", 0)
-    windows, plain = [], pieces.Pieces.__getitem__
+    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    windows, plain = [], tiff_windows.Pieces.__getitem__
 
-    def counted(self: pieces.Pieces, window: tuple[slice, slice]) -> np.ndarray:
+    def counted(self: tiff_windows.Pieces, window: tuple[slice, slice]) -> np.ndarray:
         windows.append(plain(self, window))
         return windows[-1]
 
-    monkeypatch.setattr(pieces.Pieces, "__getitem__", counted)
+    monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", counted)
     segmenter = near_sighted(tile=128)
-    found = segmenter.predict(pieces.open_image(tmp_path / "large.tif"))
+    found = segmenter.predict(tiff_windows.open_image(tmp_path / "large.tif"))
     expected = segmenter.predict(image)
     np.testing.assert_array_equal(found.label, expected.label)
     np.testing.assert_array_equal(found.scores, expected.scores)

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tfseg.metrics import THRESHOLDS, count_instances, count_pixels, figures, overlaps
+from tfseg.metrics import THRESHOLDS, count_instances, count_pixels, formulas, overlaps
 from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.matching import assign
 
@@ -27,7 +27,7 @@ def counts(truth, prediction, thresholds=THRESHOLDS) -> dict[str, float]:
 def figures_of(truth, prediction, thresholds=THRESHOLDS, **settings) -> dict[str, float]:
     table = overlaps(np.array(truth), np.array(prediction))
     counted = count_pixels(table) | count_instances(table, thresholds)
-    return {name: float(v) for name, v in figures(counted, thresholds, **settings).items()}
+    return {name: float(v) for name, v in formulas.figures(counted, thresholds, **settings).items()}
 
 
 def masks(ids: np.ndarray) -> list[np.ndarray]:
@@ -43,7 +43,7 @@ def test_pixels_of_a_foreground():
     # P = {1, 2, 3}, T = {0, 1, 2}: 2 pixels in both, 3 + 3 in all, 4 in one or the other, of 5
     counted = count_pixels(table)
     assert counted == {"pixels": 5, "pixels_both": 2, "pixels_truth": 3, "pixels_predicted": 3}
-    values = figures(counted | count_instances(table, THRESHOLDS), THRESHOLDS)
+    values = formulas.figures(counted | count_instances(table, THRESHOLDS), THRESHOLDS)
     assert values["dice"] == 4 / 6
     assert values["iou"] == 2 / 4
     assert values["pixel_precision"] == values["pixel_recall"] == 2 / 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
-from tfseg.metrics import count_instances, figures, match, overlaps
+from tfseg.metrics import count_instances, formulas, match, overlaps
 from tfseg.metrics.counts import threshold_name
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 0.75, 1.0)
@@ -60,7 +60,7 @@ def test_matches_and_figures_are_those_of_stardist_at_every_threshold(maps):
     table = overlaps(*maps)
     counted = count_instances(table, THRESHOLDS)
     pixels = dict.fromkeys(("pixels", "pixels_both", "pixels_truth", "pixels_predicted"), 1)
-    ours = figures(counted | pixels, THRESHOLDS, empty=0.0)  # StarDist's 0 of nothing
+    ours = formulas.figures(counted | pixels, THRESHOLDS, empty=0.0)  # StarDist's 0 of nothing
     for threshold in THRESHOLDS:
         theirs = stardist(*maps, threshold)
         name = threshold_name(threshold)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
+from tfseg.networks import weights
+from tfseg.run_files import LAST
 from tfseg.training import checkpoint
 
 
@@ -18,7 +20,7 @@ def variables(*shapes: tuple[int, ...], value: float = 0.0) -> list[keras.Variab
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "run" / "checkpoints" / checkpoint.LAST
+    return tmp_path / "run" / "checkpoints" / LAST
 
 
 def test_what_is_saved_is_restored_bit_for_bit(path):
@@ -28,7 +30,7 @@ def test_what_is_saved_is_restored_bit_for_bit(path):
     saved = [keras.Variable(array, dtype=array.dtype.name) for array in arrays]
     assert checkpoint.save(path, saved, step=12, loss=0.25)
     fresh = [keras.Variable(np.zeros_like(array), dtype=array.dtype.name) for array in arrays]
-    assert checkpoint.restore(path, fresh) == (12, 0.25)
+    assert weights.restore(path, fresh) == (12, 0.25)
     for variable, array in zip(fresh, arrays, strict=True):
         np.testing.assert_array_equal(np.asarray(variable), array)
 
@@ -36,7 +38,7 @@ def test_what_is_saved_is_restored_bit_for_bit(path):
 def test_the_network_alone_can_be_read_from_a_file_that_has_the_optimizer_too(path):
     checkpoint.save(path, variables((2,), (3,), value=4.0), step=1, loss=1.0)
     network = variables((2,))
-    checkpoint.restore(path, network)
+    weights.restore(path, network)
     assert np.asarray(network[0]).tolist() == [4.0, 4.0]
 
 
@@ -44,7 +46,7 @@ def test_more_than_ten_variables_keep_their_order(path):
     saved = [keras.Variable(np.float32(index)) for index in range(12)]
     checkpoint.save(path, saved, step=1, loss=1.0)
     fresh = [keras.Variable(np.float32(-1)) for _ in range(12)]
-    checkpoint.restore(path, fresh)
+    weights.restore(path, fresh)
     assert [float(np.asarray(variable)) for variable in fresh] == list(range(12))
 
 
@@ -59,7 +61,7 @@ def test_weights_that_are_not_finite_are_not_saved_over_good_ones(path, bad):
 def test_a_missing_checkpoint_says_which_run_and_how_to_get_one(path):
     message = f"{path.parent.parent} has no checkpoint last.npz; train it first: tfseg train."
     with pytest.raises(InputError, match=re.escape(message)):
-        checkpoint.restore(path, variables((2,)))
+        weights.restore(path, variables((2,)))
 
 
 @pytest.mark.parametrize("position", [0.1, 0.5, 0.99])
@@ -69,7 +71,7 @@ def test_a_truncated_file_is_named_and_changes_no_variable(path, position):
     path.write_bytes(whole[: int(len(whole) * position)])
     fresh = variables((400,))
     with pytest.raises(InputError, match=re.escape(f"{path} is damaged")):
-        checkpoint.restore(path, fresh)
+        weights.restore(path, fresh)
     assert not np.asarray(fresh[0]).any()
 
 
@@ -79,17 +81,17 @@ def test_a_flipped_bit_in_the_weights_is_noticed(path):
     data[data.index(np.float32(3.0).tobytes() * 8) + 16] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="is damaged"):
-        checkpoint.restore(path, variables((400,)))
+        weights.restore(path, variables((400,)))
 
 
 def test_another_architecture_is_refused_before_anything_is_assigned(path):
     checkpoint.save(path, variables((2,), (3, 3), value=1.0), step=1, loss=1.0)
     fresh = variables((2,), (4, 3))
     with pytest.raises(InputError, match=r"another architecture: .* is \(4, 3\) here and \(3, 3\)"):
-        checkpoint.restore(path, fresh)
+        weights.restore(path, fresh)
     assert not np.asarray(fresh[0]).any()
     with pytest.raises(InputError, match="it has 2 variables, the network 3; use the config"):
-        checkpoint.restore(path, variables((2,), (3, 3), (1,)))
+        weights.restore(path, variables((2,), (3, 3), (1,)))
 
 
 def test_a_place_that_cannot_be_written_keeps_the_checkpoint_before(path):
@@ -106,7 +108,7 @@ def saved(path, *, steps: range, keep: int) -> None:
 
 def steps_of(path) -> dict[str, int]:
     fresh = variables((400,))
-    return {file.name: checkpoint.restore(file, fresh)[0] for file in sorted(path.parent.iterdir())}
+    return {file.name: weights.restore(file, fresh)[0] for file in sorted(path.parent.iterdir())}
 
 
 def test_the_last_few_are_kept_and_numbered_from_the_newest_on(path):
@@ -128,9 +130,9 @@ def test_damaged_ones_are_named_and_set_aside_and_push_no_whole_one_out(path):
     message = r"set aside: .*last.npz.damaged, .*last-1.npz.damaged; going on from .*last-2.npz"
     with pytest.warns(UserWarning, match=message):
         found = checkpoint.newest(path)
-    assert checkpoint.restore(found, variables((400,)))[0] == 1
+    assert weights.restore(found, variables((400,)))[0] == 1
     saved(path, steps=range(4, 5), keep=2)
-    assert checkpoint.restore(found, variables((400,)))[0] == 1
+    assert weights.restore(found, variables((400,)))[0] == 1
 
 
 def test_where_all_are_damaged_there_is_nothing_to_go_on_from(path):
@@ -155,7 +157,7 @@ def test_a_stop_between_any_two_renames_leaves_the_newest_whole_one(path, monkey
         patched.setattr(type(path), "replace", stop)
         with pytest.raises(KeyboardInterrupt):
             saved(path, steps=range(4, 5), keep=3)
-    assert checkpoint.restore(checkpoint.newest(path), variables((400,)))[0] == 3
+    assert weights.restore(checkpoint.newest(path), variables((400,)))[0] == 3
     saved(path, steps=range(4, 6), keep=3)
     found = steps_of(path)
     assert (found["last.npz"], found["last-1.npz"]) == (5, 4)

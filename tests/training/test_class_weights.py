@@ -13,7 +13,7 @@ import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
-from tfseg.data.mixture import Mixture
+from tfseg.data.dataset.mixture import Mixture
 from tfseg.heads import head_of
 from tfseg.training.class_weights import balanced, balancing
 

@@ -9,7 +9,7 @@ import pytest
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.data.index import Index
+from tfseg.data.dataset.index import Index
 
 
 @pytest.fixture

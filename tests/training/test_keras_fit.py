@@ -10,7 +10,7 @@ import tensorflow as tf
 import tiny
 
 from tfseg.config import DataConfig, RunConfig, TrainConfig
-from tfseg.data import pipeline
+from tfseg.data.pipeline import batches
 from tfseg.heads import CenterOffset
 from tfseg.metrics.graph import Dice
 from tfseg.training.optimizers import make_optimizer
@@ -49,10 +49,10 @@ def fitted(dataset, folder, devices: tuple[str, ...]) -> tuple[pd.DataFrame, lis
             metrics={"foreground": [ForegroundDice()]},
             jit_compile=False,  # which Keras leaves on for one device, and counting has no kernel
         )
-    validation = pipeline.validation_batches(dataset, CONFIG, head)
+    validation = batches.validation_batches(dataset, CONFIG, head)
     log, checkpoint = folder / "log.csv", folder / "last.keras"
     model.fit(
-        pipeline.training_batches(dataset, CONFIG, head),
+        batches.training_batches(dataset, CONFIG, head),
         epochs=2,
         steps_per_epoch=3,
         validation_data=validation.map(lambda images, targets, _: (images, targets)),

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg.config import RunConfig
-from tfseg.data import pipeline
+from tfseg.data.pipeline import batches
 from tfseg.networks.build import build_model
 from tfseg.training.step import Trained, make_train_step, make_validation_step
 from tfseg.training.strategy import make_strategy
@@ -24,7 +24,7 @@ def batch(config: RunConfig, dataset: tfseg.Dataset) -> tuple:
     """Four crops; those of the second half are mostly ignored, so the replicas differ in weight."""
     config = dataclasses.replace(config, train=tfseg.TrainConfig(batch_size=BATCH_SIZE))
     head = tfseg.make_head(config.model.head)
-    ((images, targets),) = pipeline.training_batches(dataset, config, head).take(1)
+    ((images, targets),) = batches.training_batches(dataset, config, head).take(1)
     kept = np.ones((BATCH_SIZE, 64, 64, 1), np.float32)
     kept[2:, 8:] = 0
     targets = {

@@ -19,9 +19,9 @@ from tensorflow.python.framework import config as tf_config
 import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
-from tfseg.data import pipeline
-from tfseg.data.normalization import normalized
-from tfseg.training import checkpoint, dry_run, memory, offenders, session, trial, validation
+from tfseg.data.pipeline.batches import training_batches
+from tfseg.data.pipeline.normalization import normalized
+from tfseg.training import checkpoint, dry_run, memory, nonfinite, overfit, session, validation
 from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy
 
@@ -189,7 +189,7 @@ def test_steps_that_are_not_finite_are_skipped_counted_and_their_samples_named(d
 
 
 def test_a_run_that_stops_names_the_samples_of_the_step(dataset, poisoned):
-    ids = offenders.sample_ids(dataset, CONFIG, step=3)
+    ids = nonfinite.sample_ids(dataset, CONFIG, step=3)
     message = rf"The loss is (nan|inf) at step 3 of the samples {ids[0]}, {ids[1]} \(nonfinite.csv"
     with pytest.raises(InputError, match=message):
         tfseg.Trainer(CONFIG, poisoned).fit(dataset, resume=True)
@@ -205,13 +205,13 @@ def test_the_ids_of_a_step_are_those_of_its_images(dataset):
         augment=(),
     )
     head = tfseg.make_head(config.model.head)
-    batches = pipeline.training_batches(dataset, config, head, first_step=2 * 2).take(2)
+    batches = training_batches(dataset, config, head, first_step=2 * 2).take(2)
     images = np.concatenate([images for images, _ in batches])
     stored = {
         example["id"].numpy().decode(): normalized(example)["image"].numpy()
         for example in dataset.samples("train")
     }
-    for image, name in zip(images, offenders.sample_ids(dataset, config, step=3), strict=True):
+    for image, name in zip(images, nonfinite.sample_ids(dataset, config, step=3), strict=True):
         np.testing.assert_allclose(image, stored[name][:256, :256], atol=1e-5)
 
 
@@ -304,7 +304,7 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, 
     with pytest.raises(InputError, match=message):
         dry_run.dry_run(config, dataset)
     with pytest.raises(InputError, match=message):
-        trial.overfit(session.Session(config, dataset))
+        overfit.overfit(session.Session(config, dataset))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

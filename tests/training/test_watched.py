@@ -23,7 +23,7 @@ from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig, TrainConfig
 from tfseg.metrics import evaluate_pairs
-from tfseg.training import budget, dry_run, run_record, session, trial, validation
+from tfseg.training import dry_run, duration, overfit, provenance, session, validation
 from tfseg.training.callbacks import Callback, Curves
 from tfseg.training.keras_callbacks import OfKeras
 from tfseg.training.tensorboard import Profile, TensorBoard
@@ -199,16 +199,16 @@ def test_the_record_has_configuration_data_versions_command_and_every_start(
     assert start["devices"] and start["command"] and start["time"]
 
     monkeypatch.chdir(tmp_path)
-    assert run_record._git_commit() is None
+    assert provenance._git_commit() is None
     for arguments in (
         ["init", "-q"],
         ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "a"],
     ):
         subprocess.run(["git", *arguments], check=True)
-    assert len(run_record._git_commit()) == 40
+    assert len(provenance._git_commit()) == 40
     (tmp_path / "file").write_text("one", encoding="utf-8")
     subprocess.run(["git", "add", "file"], check=True)
-    assert run_record._git_commit().endswith("+")
+    assert provenance._git_commit().endswith("+")
 
 
 def test_every_start_of_a_run_is_in_its_record(run, dataset, tmp_path):
@@ -289,7 +289,7 @@ def with_train(**values: object) -> RunConfig:
 def test_epochs_are_steps_that_see_so_many_images(dataset, epochs, accumulate, steps):
     # 6 images, 4 a batch: 18 images are 4.5 steps, or 2.25 of two batches
     own = with_train(epochs=epochs, accumulate=accumulate)
-    settled = budget.settled(own, dataset, begun=None).train
+    settled = duration.settled(own, dataset, begun=None).train
     assert (settled.steps, settled.epochs) == (steps, 0)
 
 
@@ -300,7 +300,7 @@ def test_one_budget_is_given_and_minutes_to_one_process_alone(dataset, monkeypat
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     with pytest.raises(InputError, match="train.minutes is for one process, .* got 20. Say train"):
-        budget.settled(with_train(minutes=20), dataset, begun=None)
+        duration.settled(with_train(minutes=20), dataset, begun=None)
 
 
 def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tmp_path):
@@ -316,14 +316,14 @@ def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tm
     written = configs.read(folder / "config.yaml").train
     assert written.minutes == 0
     assert written.steps > 1000  # one of this network takes less than a minute
-    again = budget.settled(own, dataset, begun=configs.read(folder / "config.yaml"))
+    again = duration.settled(own, dataset, begun=configs.read(folder / "config.yaml"))
     assert again.train == written
     with pytest.raises(InputError, match=r"train.minutes must be more than the .* got 1e-05"):
-        budget.settled(with_train(minutes=1e-5), dataset, begun=None)
+        duration.settled(with_train(minutes=1e-5), dataset, begun=None)
 
 
 def test_a_trial_tells_what_a_run_will_take():
-    seen = trial.Trial(first_step=10.0, step=0.5, validation=4.0)
+    seen = overfit.Trial(first_step=10.0, step=0.5, validation=4.0)
     # 10 + 100 * (0.5 + 4 / 20)
     assert seen.seconds_of(100, validate_every=20) == pytest.approx(80.0)
 
@@ -343,8 +343,8 @@ def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
 
 def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):
     learns = with_train(optimizer="AdamW", learning_rate=0.02, steps=100)
-    first, last = trial.overfit(session.Session(learns, dataset))
+    first, last = overfit.overfit(session.Session(learns, dataset))
     assert last < 0.7 * first
     still = with_train(learning_rate=0.0)
     with pytest.raises(InputError, match=r"must fall to 0.7 of its first value; it went from"):
-        trial.overfit(session.Session(still, dataset))
+        overfit.overfit(session.Session(still, dataset))

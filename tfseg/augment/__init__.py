@@ -22,13 +22,7 @@ from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast,
 from tfseg.augment.policies import POLICIES
 from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
 from tfseg.augment.spec import TRANSFORMS, from_spec, to_spec
-from tfseg.augment.symmetries import (
-    D4,
-    HorizontalFlip,
-    RandomRotate90,
-    Transpose,
-    VerticalFlip,
-)
+from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 
 __all__ = [
     "D4",

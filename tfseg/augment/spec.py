@@ -22,13 +22,7 @@ from tfseg.augment.dropout import CoarseDropout
 from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast, RandomGamma
 from tfseg.augment.policies import POLICIES
 from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
-from tfseg.augment.symmetries import (
-    D4,
-    HorizontalFlip,
-    RandomRotate90,
-    Transpose,
-    VerticalFlip,
-)
+from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.config import frozen
 
 # The one list of all transforms by name: what a configuration may hold.

@@ -16,6 +16,7 @@ from tfseg.commands import options
 from tfseg.commands.options import Parser
 from tfseg.commands.output import print_json
 from tfseg.config import RunConfig, read
+from tfseg.run_files import CONFIG
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,9 +65,9 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
 
     Example: tfseg augment preview a.png a-ids.png --out preview.png --data.crop_size 192
     """
-    from tfseg.data.images import write_picture
-    from tfseg.data.normalization import fixed_limits
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.files.images import write_picture
+    from tfseg.data.pipeline.normalization import fixed_limits
     from tfseg.evaluation.previews import preview as draw
 
     image, label = _sample(source, which, config.model.channels)
@@ -86,11 +87,10 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
 
     Example: tfseg augment replay nuclei runs/first 00071198d059 --epoch 3 --out replayed
     """
-    from tfseg.data.images import write_picture
-    from tfseg.data.replay import replay as see
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.files.images import write_picture
+    from tfseg.data.pipeline.replay import replay as see
     from tfseg.evaluation.previews import outlined
-    from tfseg.training.trainer import CONFIG
 
     config = read(run / CONFIG if run.is_dir() else run)
     seen = see(Dataset.open(dataset), config, sample_id, epoch)
@@ -102,10 +102,10 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
 
 def _sample(source: Path, which: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns image `[H, W, C]` and ids `[H, W]` of two files, or of a sample of a data set."""
-    from tfseg.data import images
-    from tfseg.data.records import decode
-    from tfseg.data.replay import find_record
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.records import decode
+    from tfseg.data.files import images
+    from tfseg.data.pipeline.replay import find_record
 
     if source.is_dir():
         dataset = Dataset.open(source)

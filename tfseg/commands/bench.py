@@ -36,7 +36,7 @@ def run(
     *, dataset: Path, batches: int, repeats: int, input_only: bool, json: bool, config: RunConfig
 ) -> int:
     """Times the stages and prints a row for each."""
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
     from tfseg.evaluation.bench import bench
 
     report = bench(

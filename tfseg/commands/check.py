@@ -27,8 +27,8 @@ def add_options(parser: Parser) -> None:
 
 def run(*, dataset: Path, quick: bool, json: bool) -> int:
     """Checks, and prints the splits and the findings."""
-    from tfseg.data.check import check
-    from tfseg.data.store import Dataset
+    from tfseg.data.conversion.check import check
+    from tfseg.data.dataset.dataset import Dataset
 
     info = Dataset.open(dataset).info
     findings = check(dataset, quick=quick)

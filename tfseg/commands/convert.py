@@ -128,8 +128,8 @@ def run(
     **options: Any,
 ) -> int:
     """Converts, and prints the splits with their counts; 1 where images were skipped."""
-    from tfseg.data.convert import convert
-    from tfseg.data.formats.base import Reading
+    from tfseg.data.conversion.convert import convert
+    from tfseg.data.conversion.formats.base import Reading
 
     if beam_options and runner != "beam":
         raise InputError("--beam_options are of --runner beam. Give both, or neither.")

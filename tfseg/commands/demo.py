@@ -21,6 +21,7 @@ from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import print_json, read_json, write_json
 from tfseg.commands.progress import progress
 from tfseg.config import RunConfig
+from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
     from tfseg.inference.segmenter import Segmenter
@@ -41,7 +42,7 @@ def add_options(parser: Parser) -> None:
 
 def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     """Runs the demo, and prints the figures and where the pictures lie."""
-    from tfseg.evaluation.report import REPORT
+    from tfseg.evaluation.report.report import REPORT
 
     start = time.monotonic()
     config = _config(steps)
@@ -84,10 +85,10 @@ def _prepare(out: Path, *, overwrite: bool) -> None:
 
 def _work(config: RunConfig, out: Path) -> Evaluation:
     from tfseg import sample
-    from tfseg.data.convert import convert
-    from tfseg.evaluation import facts
+    from tfseg.data.conversion.convert import convert
     from tfseg.evaluation.evaluate import evaluate
-    from tfseg.evaluation.report import REPORT, Report
+    from tfseg.evaluation.report import provenance
+    from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.inference.segmenter import load
 
     with progress("convert") as report:
@@ -101,8 +102,8 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
         out / "evaluation" / REPORT,
         evaluation,
         title="The demo's images that were not trained on",
-        history=out / "run" / "history.csv",
-        facts=facts.of_run(out / "run", dataset),
+        history=out / "run" / HISTORY,
+        facts=provenance.of_run(out / "run", dataset),
     )
     _draw(segmenter, sample.path() / "test", out)
     return evaluation
@@ -110,8 +111,8 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
 
 def _draw(segmenter: Segmenter, source: Path, out: Path) -> None:
     """Predicts the images of `source`, and sets each beside its truth and its prediction."""
-    from tfseg.data.images import list_images, read_image, read_label, write_picture
-    from tfseg.evaluation.plots import panel
+    from tfseg.data.files.images import list_images, read_image, read_label, write_picture
+    from tfseg.drawing.overlays import panel
     from tfseg.inference.predict import predict_files
 
     images, truths = (list_images(source / kind) for kind in ("images", "labels"))

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, write_json
+from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
-    from tfseg.data.store import Dataset
-    from tfseg.evaluation.facts import Facts
-    from tfseg.evaluation.report import Report
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.evaluation.report.provenance import Facts
+    from tfseg.evaluation.report.report import Report
     from tfseg.metrics import Conventions, Evaluation, Pair
 
 
@@ -76,13 +77,13 @@ def run(
     **conventions: Any,
 ) -> int:
     """Evaluates, writes the results and prints the figures."""
-    from tfseg.evaluation.report import REPORT, Report
+    from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.metrics import Conventions
 
     chosen = Conventions(**{key: value for key, value in conventions.items() if value is not None})
     report = Report(chosen)
     if run_dir and dataset and not (predictions or labels or images or groups):
-        from tfseg.data.store import Dataset
+        from tfseg.data.dataset.dataset import Dataset
 
         opened = Dataset.open(dataset)
         title = split or _default_split(opened)
@@ -116,7 +117,7 @@ def _write_report(
 ) -> Path:
     run_dir = options.get("run_dir")
     title = f"{run_dir.name}: {options['split']}" if run_dir else options["predictions"].stem
-    history = run_dir / "history.csv" if run_dir else None
+    history = run_dir / HISTORY if run_dir else None
     facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
     return report.write(path, evaluation, title=title, history=history, facts=facts)
 
@@ -124,8 +125,8 @@ def _write_report(
 def _of_network(
     options: Mapping[str, Any], dataset: Dataset, conventions: Conventions, report: Report
 ) -> tuple[Evaluation, Facts]:
-    from tfseg.evaluation import facts
     from tfseg.evaluation.evaluate import evaluate
+    from tfseg.evaluation.report import provenance
     from tfseg.inference.segmenter import load
 
     dataset.split(options["split"])  # refuses an unknown name before the network is built
@@ -133,16 +134,16 @@ def _of_network(
     evaluation = evaluate(
         segmenter, dataset, options["split"], conventions=conventions, report=report
     )
-    return evaluation, facts.of_run(options["run_dir"], dataset)
+    return evaluation, provenance.of_run(options["run_dir"], dataset)
 
 
 def _of_files(
     options: Mapping[str, Any], conventions: Conventions, report: Report
 ) -> tuple[Evaluation, Facts]:
-    from tfseg.data.images import read_image
-    from tfseg.evaluation import facts
+    from tfseg.data.files.images import read_image
     from tfseg.evaluation.coco_results import results_pairs
-    from tfseg.evaluation.files import find_images, find_maps, folder_pairs
+    from tfseg.evaluation.label_folders import find_images, find_maps, folder_pairs
+    from tfseg.evaluation.report import provenance
     from tfseg.metrics import evaluate_pairs
 
     predictions, labels, folder = (options[key] for key in ("predictions", "labels", "images"))
@@ -155,7 +156,7 @@ def _of_files(
     make = results_pairs if predictions.suffix == ".json" else folder_pairs
     pairs = make(predictions, labels, groups=options["groups"])
     evaluation = evaluate_pairs(map(seen, pairs), conventions=conventions)
-    return evaluation, {"Versions": facts.versions(*facts.ARRAYS)}
+    return evaluation, {"Versions": provenance.versions(*provenance.ARRAYS)}
 
 
 def _default_split(dataset: Dataset) -> str:

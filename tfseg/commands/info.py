@@ -16,8 +16,8 @@ from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, print_table
 
 if TYPE_CHECKING:
-    from tfseg.data.statistics import Statistics
-    from tfseg.data.store import Dataset, DatasetInfo
+    from tfseg.data.dataset.dataset import Dataset, DatasetInfo
+    from tfseg.data.dataset.statistics import Statistics
 
 
 def add_options(parser: Parser) -> None:
@@ -31,7 +31,7 @@ def add_options(parser: Parser) -> None:
 
 def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
     """Prints what dataset.json says, and draws."""
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
 
     opened = Dataset.open(dataset)
     if out is not None:
@@ -50,8 +50,8 @@ def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
 
 
 def _draw(dataset: Dataset, out: Path, count: int) -> None:
-    from tfseg.data.images import write_picture
-    from tfseg.evaluation.dataset_views import contact_sheet, counted, draw_histograms
+    from tfseg.data.files.images import write_picture
+    from tfseg.evaluation.dataset_sheet import contact_sheet, counted, draw_histograms
 
     sheet = contact_sheet(dataset, count=count)
     out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ import yaml
 
 from tfseg import config
 from tfseg.checks import InputError, mapping, nearest
+from tfseg.run_files import CONFIG
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
 LIST = "a list, such as [a,b]"
@@ -89,7 +90,7 @@ class ConfigFile(jsonargparse.ActionConfigFile):
         if value in config.PRESETS and not Path(value).exists():
             value = str(config.preset(value))
         if Path(value).is_dir():
-            value = str(Path(value) / "config.yaml")
+            value = str(Path(value) / CONFIG)
         try:
             values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
             _check_names(values)

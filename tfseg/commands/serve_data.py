@@ -28,7 +28,7 @@ def add_options(parser: Parser) -> None:
 
 def run(*, host: str, port: int) -> int:
     """Serves until Ctrl-C."""
-    from tfseg.data.service import Server
+    from tfseg.data.pipeline.service import Server
 
     server = Server(host=host, port=port)
     print(f"serving: --data.service '[{server.address}]'", flush=True)

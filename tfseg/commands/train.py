@@ -26,10 +26,11 @@ from tfseg.commands.options import Parser, add_json, add_run_config
 from tfseg.commands.output import note, print_json, print_table
 from tfseg.commands.progress import Report, progress
 from tfseg.config import RunConfig
+from tfseg.run_files import CHECKPOINTS, CONFIG, CURVES, HISTORY
 
 if TYPE_CHECKING:
-    from tfseg.data.files import Place
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.files.paths import Place
     from tfseg.training.callbacks import Callback
 
 
@@ -125,7 +126,7 @@ def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
     from tfseg.training.launch import launch
 
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "config.yaml"
+        file = Path(folder) / CONFIG
         configs.write(config, file)
         command = [sys.executable, "-m", "tfseg", "train", *arguments, "--config", str(file)]
         return launch(command, count)
@@ -147,15 +148,15 @@ def fit(
     Raises:
         KeyboardInterrupt: with the command that goes on.
     """
-    from tfseg.data import cache
+    from tfseg.data.pipeline import cache
     from tfseg.training.callbacks import Curves
-    from tfseg.training.trainer import CHECKPOINTS, CONFIG, HISTORY, Trainer
+    from tfseg.training.trainer import Trainer
 
     opened = _opened(dataset)
     if config.data.cache != "none":
         note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
-    curves = Curves(run_dir / HISTORY, run_dir / "curves.png")
+    curves = Curves(run_dir / HISTORY, run_dir / CURVES)
     try:
         with progress("train") as report:
             summary = trainer.fit(
@@ -192,21 +193,21 @@ def _callbacks(
 
 
 def _opened(paths: Sequence[Place]) -> Dataset:
-    from tfseg.data.mixture import Mixture
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.mixture import Mixture
 
     return Mixture.of([Dataset.open(each) for each in paths])
 
 
 def _tried(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
-    from tfseg.training import trial
     from tfseg.training.dry_run import dry_run
+    from tfseg.training.overfit import overfit_batch
     from tfseg.training.session import Session
 
     opened = _opened(dataset)
     if not overfit:
         return dataclasses.asdict(dry_run(config, opened))
-    first, last = trial.overfit(Session(config, opened))
+    first, last = overfit_batch(Session(config, opened))
     return {"first_loss": first, "last_loss": last}
 
 

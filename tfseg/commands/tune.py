@@ -29,9 +29,9 @@ def add_options(parser: Parser) -> None:
 
 def run(*, run_dir: Path, dataset: Path, metric: str, checkpoint: str, json: bool) -> int:
     """Chooses, and prints what was chosen."""
-    from tfseg.data.store import Dataset
+    from tfseg.data.dataset.dataset import Dataset
     from tfseg.evaluation.tune import tune
-    from tfseg.inference.thresholds import THRESHOLDS
+    from tfseg.run_files import THRESHOLDS
 
     opened = Dataset.open(dataset)
     with progress("tune") as report:

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.config import RunConfig
-from tfseg.data import pipeline
-from tfseg.data.order import places
-from tfseg.data.stages import Stage, training_stages
-from tfseg.data.store import Dataset
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline.batches import training_batches
+from tfseg.data.pipeline.order import places
+from tfseg.data.pipeline.stages import Stage, training_stages
 from tfseg.heads import head_of
 from tfseg.inference.segmenter import Segmenter
 from tfseg.training.session import Session
@@ -166,7 +166,7 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     dataset, size = session.dataset, session.config.train.batch_size
     segmenter = Segmenter(session.model, session.config.model)
     (batch,) = itertools.islice(session.training_batches(), 1)
-    batches = pipeline.training_batches(dataset, session.config, session.head)
+    batches = training_batches(dataset, session.config, session.head)
     held = _off_sharding(batches.take(_HELD).cache().repeat())
 
     def train(batches: Iterator[tuple]) -> Iterator[object]:

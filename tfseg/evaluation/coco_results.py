@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.evaluation.files import find_maps, read_groups, read_ids
+from tfseg.evaluation.label_folders import find_maps, read_groups, read_ids
 from tfseg.metrics import Pair
 from tfseg.metrics.coco import tools
 from tfseg.metrics.matching import IGNORE

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tfseg.atomic import write_whole
 from tfseg.checks import InputError
-from tfseg.whole import write_whole
 
 # What the picture shows, and the command prints; the table has all figures.
 SHOWN = (

@@ -11,8 +11,8 @@ from tfseg.checks import InputError
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 
 if TYPE_CHECKING:
-    from tfseg.data.store import Dataset
-    from tfseg.evaluation.report import Report
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.evaluation.report.report import Report
     from tfseg.inference.segmenter import Segmenter
 
 

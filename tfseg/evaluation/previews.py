@@ -14,10 +14,10 @@ from tfseg import checks, random
 from tfseg.augment import Transform, from_spec, to_spec
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import name_each
+from tfseg.autograph import as_is
 from tfseg.config import RunConfig
-from tfseg.data import crops, normalization, stages
-from tfseg.data.traced import as_is
-from tfseg.evaluation.plots import GAP, overlay
+from tfseg.data.pipeline import crops, normalization, stages
+from tfseg.drawing.overlays import GAP, overlay
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.config import ModelConfig
-from tfseg.data.store import Dataset
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.heads import head_of, make_head
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load

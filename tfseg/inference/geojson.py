@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg.evaluation.outlines import rings
+from tfseg.drawing.outlines import rings
 
 Ring = list[tuple[int, int]]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from tfseg import checks
-from tfseg.data.images import list_images
-from tfseg.data.parallel import ordered
-from tfseg.data.pieces import Pieces, open_image
+from tfseg.data.files.images import list_images
+from tfseg.data.files.tiff_windows import Pieces, open_image
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
-from tfseg.inference.results import ResultFolder
+from tfseg.inference.result_folder import ResultFolder
 from tfseg.inference.segmenter import Segmenter
+from tfseg.ordered_map import ordered
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,17 +14,17 @@ import tensorflow as tf
 
 from tfseg import checks, config
 from tfseg.config import ModelConfig
-from tfseg.data.images import to_channels
-from tfseg.data.normalization import fixed_limits
-from tfseg.data.pieces import Pieces
+from tfseg.data.files.images import to_channels
+from tfseg.data.files.tiff_windows import Pieces
+from tfseg.data.pipeline.normalization import fixed_limits
 from tfseg.heads import Decoded, Maps, head_of
-from tfseg.inference import symmetries, thresholds, tiles
-from tfseg.inference.description import describe
+from tfseg.inference import thresholds, tiles, tta
 from tfseg.inference.instances import Instances
+from tfseg.inference.metadata import describe
 from tfseg.kernels import normalize
+from tfseg.networks import weights
 from tfseg.networks.build import build_model
-from tfseg.training import checkpoint
-from tfseg.training.trainer import CHECKPOINTS, CONFIG
+from tfseg.run_files import CHECKPOINTS, CONFIG
 
 
 class Segmenter(tf.Module):
@@ -117,7 +117,7 @@ class Segmenter(tf.Module):
 
     def _maps(self, images: tf.Tensor) -> Maps:
         if self.tta:
-            return symmetries.averaged(self._network, images, vectors=self._head.vectors)
+            return tta.averaged(self._network, images, vectors=self._head.vectors)
         return self._network(images)
 
     def _predict_tiles(self, image: np.ndarray | Pieces) -> Instances:
@@ -208,5 +208,5 @@ def load(
         options = {**model_config.head_options, **chosen}
         model_config = dataclasses.replace(model_config, head_options=options)
     model = build_model(model_config, pretrained=False)
-    checkpoint.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
+    weights.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
     return Segmenter(model, model_config, tile=tile, tta=tta)

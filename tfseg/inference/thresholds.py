@@ -8,11 +8,10 @@ from typing import Any
 import yaml
 
 from tfseg import checks
+from tfseg.atomic import write_whole
 from tfseg.config import ModelConfig, frozen
 from tfseg.heads import make_head
-from tfseg.whole import write_whole
-
-THRESHOLDS = "thresholds.yaml"
+from tfseg.run_files import THRESHOLDS
 
 
 def write(run_dir: Path, options: dict[str, float], **facts: Any) -> Path:

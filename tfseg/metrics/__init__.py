@@ -18,10 +18,10 @@ from __future__ import annotations
 from tfseg.metrics.bootstrap import compare, intervals
 from tfseg.metrics.conventions import THRESHOLDS, Conventions
 from tfseg.metrics.counts import count_instances, count_pixels
-from tfseg.metrics.evaluate import Pair, evaluate_pairs
-from tfseg.metrics.figures import FORMULAS, FURTHER_FORMULAS, figures
+from tfseg.metrics.evaluation import Evaluation
+from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, figures
 from tfseg.metrics.matching import Overlaps, match, overlaps
-from tfseg.metrics.results import Evaluation
+from tfseg.metrics.scoring import Pair, evaluate_pairs
 
 __all__ = [
     "FORMULAS",

@@ -19,10 +19,10 @@ import pandas as pd
 from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.metrics.counts import totals
-from tfseg.metrics.figures import nested
+from tfseg.metrics.formulas import nested
 
 if TYPE_CHECKING:
-    from tfseg.metrics.results import Evaluation
+    from tfseg.metrics.evaluation import Evaluation
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

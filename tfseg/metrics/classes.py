@@ -14,12 +14,12 @@ import pandas as pd
 
 from tfseg.checks import InputError
 from tfseg.metrics.counts import totals
-from tfseg.metrics.figures import nested
+from tfseg.metrics.formulas import nested
 from tfseg.metrics.matching import Overlaps
 
 if TYPE_CHECKING:
-    from tfseg.metrics.evaluate import Pair
-    from tfseg.metrics.results import Evaluation
+    from tfseg.metrics.evaluation import Evaluation
+    from tfseg.metrics.scoring import Pair
 
 
 def split(table: Overlaps, pair: Pair, class_names: tuple[str, ...]) -> dict[str, Overlaps]:

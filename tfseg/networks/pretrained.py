@@ -9,8 +9,9 @@ from pathlib import Path
 
 import keras
 
-from tfseg import archive, checks, config
+from tfseg import checks, config, run_files
 from tfseg.config import ModelConfig
+from tfseg.networks import weights
 from tfseg.networks.encoder import encoder_layers
 from tfseg.networks.mended import replaced
 
@@ -89,14 +90,14 @@ def _finder(folder: Path | None, fetch: Callable[..., str]) -> Callable[..., str
 def checkpoint_of(where: str) -> str:
     """Returns the best checkpoint of a run, where `where` is the folder of one, else `where`."""
     path = Path(where).expanduser()
-    if not (path / archive.CONFIG).is_file():
+    if not (path / run_files.CONFIG).is_file():
         return where
-    return str(path / archive.CHECKPOINTS / archive.BEST)
+    return str(path / run_files.CHECKPOINTS / run_files.BEST)
 
 
 def is_checkpoint(where: str) -> bool:
     """Says whether encoder weights are those of a run of tfseg, by the name of the file."""
-    return where.endswith(archive.SUFFIX)
+    return where.endswith(weights.SUFFIX)
 
 
 def model_of(file: Path) -> ModelConfig:
@@ -110,7 +111,7 @@ def model_of(file: Path) -> ModelConfig:
             f"model.encoder_weights: there is no checkpoint {file}. Name the folder of a run, or "
             "a file in its folder checkpoints."
         )
-    return config.read(file.parents[1] / archive.CONFIG).model
+    return config.read(file.parents[1] / run_files.CONFIG).model
 
 
 def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
@@ -126,11 +127,11 @@ def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
     Raises:
         InputError: damaged, of another network than `source`, or its encoder ends early.
     """
-    arrays = archive.read(file)[2]
+    arrays = weights.read(file)[2]
     shapes = [tuple(variable.shape) for variable in source.variables]
     if [array.shape for array in arrays[: len(shapes)]] != shapes:
         raise checks.InputError(
-            f"model.encoder_weights: {file} does not fit the {archive.CONFIG} of its run. "
+            f"model.encoder_weights: {file} does not fit the {run_files.CONFIG} of its run. "
             "Put that back which the run was made with."
         )
     values = {id(own): array for own, array in zip(source.variables, arrays, strict=False)}

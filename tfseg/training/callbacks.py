@@ -79,7 +79,7 @@ class Curves(Callback):
 
     def _draw(self) -> None:
         # Here, since matplotlib takes a second to import.
-        from tfseg.evaluation.curves import draw_history
+        from tfseg.drawing.curves import draw_history
 
         if self._history.exists():
             draw_history(self._history, self._picture)

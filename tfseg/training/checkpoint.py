@@ -18,9 +18,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfseg import archive, checks
+from tfseg import checks
+from tfseg.networks import weights
 
-LAST, BEST = "last.npz", archive.BEST
 _PENDING = "pending/"  # before the names of the figures
 
 
@@ -37,7 +37,7 @@ def save(
 
     Args:
         path: replaced only when the new file is whole and on disk.
-        variables: in a fixed order; any order that `restore` is given again.
+        variables: in a fixed order; any order that `weights.restore` is given again.
         step: optimizer steps done.
         loss: the best validation loss so far.
         keep: files in all; those before are renamed to last-1.npz, last-2.npz and so on.
@@ -107,7 +107,7 @@ def newest(path: Path) -> Path:
         if not file.is_file():
             continue
         try:
-            archive.read(file)
+            weights.read(file)
         except checks.InputError:
             damaged.append(file.replace(file.with_name(f"{file.name}.damaged")))
             continue
@@ -122,39 +122,8 @@ def newest(path: Path) -> Path:
         raise checks.InputError(
             f"{checks.listed(damaged)} is damaged, and there is no other checkpoint; train again."
         )
-    require(path)
+    weights.require(path)
     return path
-
-
-def require(path: Path) -> None:
-    """Refuses a run directory without the checkpoint `path`.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    if not path.is_file():
-        raise checks.InputError(
-            f"{path.parent.parent} has no checkpoint {path.name}; train it first: tfseg train."
-        )
-
-
-def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float]:
-    """Reads what `save` wrote into `variables`; takes all of them or none.
-
-    A file may hold more variables than are asked for (the optimizer's), never fewer.
-
-    Returns:
-        The step and the best validation loss.
-
-    Raises:
-        InputError: no such file, damaged, or of another architecture.
-    """
-    require(path)
-    step, loss, arrays = archive.read(path)
-    _check_architecture(path, arrays, variables)
-    for variable, array in zip(variables, arrays, strict=False):
-        variable.assign(array)
-    return step, loss
 
 
 def pending(path: Path) -> list[dict[str, np.float32]]:
@@ -163,51 +132,8 @@ def pending(path: Path) -> list[dict[str, np.float32]]:
     Raises:
         InputError: the file is damaged.
     """
-    with archive.opened(path) as file:
+    with weights.opened(path) as file:
         names = [name for name in file.files if name.startswith(_PENDING)]
         columns = {name.removeprefix(_PENDING): file[name] for name in names}
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
-    """Reads what fits of the network in a checkpoint into `variables`, those of another network.
-
-    They are matched by their order, so both networks are of one architecture; sizes may differ.
-
-    Returns:
-        The paths of the variables that have another shape there, and are left as they are.
-
-    Raises:
-        InputError: no such file, damaged, or of another architecture.
-    """
-    require(path)
-    arrays = archive.read(path)[2]
-    pairs = list(zip(variables, arrays, strict=False))
-    fitting = [(one, array) for one, array in pairs if array.shape == tuple(one.shape)]
-    if len(arrays) < len(variables) or 2 * len(fitting) < len(variables):
-        raise checks.InputError(
-            f"train.init {path} belongs to another architecture: {len(fitting)} of the network's "
-            f"{len(variables)} variables fit. Use the model it was trained with, but for the head."
-        )
-    for variable, array in fitting:
-        variable.assign(array)
-    taken = {id(variable) for variable, _ in fitting}
-    return [variable.path for variable in variables if id(variable) not in taken]
-
-
-def _check_architecture(
-    path: Path, arrays: Sequence[np.ndarray], variables: Sequence[keras.Variable]
-) -> None:
-    rule = f"{path} belongs to another architecture"
-    remedy = "use the configuration the run was trained with"
-    if len(arrays) < len(variables):
-        raise checks.InputError(
-            f"{rule}: it has {len(arrays)} variables, the network {len(variables)}; {remedy}."
-        )
-    for array, variable in zip(arrays, variables, strict=False):
-        if array.shape != tuple(variable.shape):
-            raise checks.InputError(
-                f"{rule}: {variable.path} is {tuple(variable.shape)} here and {array.shape} there; "
-                f"{remedy}."
-            )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfseg.data.mixture import statistics_of
-from tfseg.data.store import Dataset
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.mixture import statistics_of
 
 
 def balanced(dataset: Dataset) -> tuple[float, ...]:

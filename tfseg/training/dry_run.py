@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.config import RunConfig
-from tfseg.data.store import Dataset
-from tfseg.training import budget, memory, trial, validation
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.training import duration, memory, overfit, validation
 from tfseg.training.session import Session
 
 
@@ -52,9 +52,9 @@ def dry_run(config: RunConfig, dataset: Dataset) -> DryRun:
     Raises:
         InputError: the configuration does not fit the data, the devices or their memory.
     """
-    config = budget.settled(config, dataset, begun=None)
+    config = duration.settled(config, dataset, begun=None)
     session = Session(config, dataset)
-    seen = trial.take_trial(session)
+    seen = overfit.take_trial(session)
     train, size = config.train, config.data.crop_size
     images = (train.batch_size, size, size, session.config.model.channels)
     replicas = session.strategy.num_replicas_in_sync

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfseg.whole import write_whole
+from tfseg.atomic import write_whole
 
 Row = dict[str, float]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfseg import checks, config
-from tfseg.archive import CHECKPOINTS, CONFIG
+from tfseg.atomic import write_whole
 from tfseg.config import RunConfig
-from tfseg.training import checkpoint
-from tfseg.whole import write_whole
+from tfseg.networks import weights
+from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST
 
-HISTORY = "history.csv"
 # What may differ when a run goes on; the rest decides which batches come and what they teach.
 _FREE_ON_RESUME = (
     "data.service",
@@ -41,9 +40,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.history = path / HISTORY
-        self.last, self.best = (
-            path / CHECKPOINTS / name for name in (checkpoint.LAST, checkpoint.BEST)
-        )
+        self.last, self.best = (path / CHECKPOINTS / name for name in (LAST, BEST))
 
     @property
     def is_begun(self) -> bool:
@@ -70,7 +67,7 @@ class RunFolder:
             InputError: there is no run.
         """
         if not self.is_begun and not (self.path / CONFIG).is_file():
-            checkpoint.require(self.last)
+            weights.require(self.last)
         return config.read(self.path / CONFIG)
 
     def check_same(self, own: RunConfig) -> None:

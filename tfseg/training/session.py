@@ -14,21 +14,23 @@ import keras
 import tensorflow as tf
 
 from tfseg import checks
+from tfseg.autograph import as_is
 from tfseg.config import BALANCED, RunConfig
-from tfseg.data import pipeline, service
-from tfseg.data.normalization import fixed_limits
-from tfseg.data.store import Dataset
-from tfseg.data.traced import as_is
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline.batches import validation_views
+from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import Head, head_of
+from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
-from tfseg.training import checkpoint, memory, step, strategy
+from tfseg.run_files import BEST, CHECKPOINTS
+from tfseg.training import memory, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
-from tfseg.training.run_folder import CHECKPOINTS
 from tfseg.training.schedules import Schedule
 from tfseg.training.workers import Workers
 
@@ -117,7 +119,7 @@ class Session:
     def training_batches(self, *, first_step: int = 0) -> Iterator[tuple]:
         """Returns endless batches, shared out over the devices; the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
-        make = functools.partial(service.training_batches, first_step=first_batch)
+        make = functools.partial(batches_from_service, first_step=first_batch)
         return self._distributed(make)
 
     def validation_batches(self) -> Iterator[tuple]:
@@ -128,7 +130,7 @@ class Session:
         self, dataset: Dataset, config: RunConfig, head: Head, **shared: Any
     ) -> tf.data.Dataset:
         limit = config.train.validation_images
-        views = pipeline.validation_views(dataset, config, limit=limit, **shared)
+        views = validation_views(dataset, config, limit=limit, **shared)
 
         def with_targets(view: dict[str, tf.Tensor]) -> tuple:
             label = view["label"]
@@ -155,8 +157,8 @@ class Session:
 
 def _begin_with(run: str, model: keras.Model) -> None:
     path = Path(run)
-    file = path / CHECKPOINTS / checkpoint.BEST if path.is_dir() else path
-    left = checkpoint.transfer(file, model.variables)
+    file = path / CHECKPOINTS / BEST if path.is_dir() else path
+    left = weights.transfer(file, model.variables)
     if left:
         warnings.warn(
             f"Of {file} everything was taken but what has another shape here, and begins anew: "

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data import pipeline
-from tfseg.evaluation.plots import panel
+from tfseg.data.pipeline.batches import validation_views
+from tfseg.drawing.overlays import panel
 from tfseg.training.callbacks import Callback
 from tfseg.training.history import Row
 from tfseg.training.session import Session
@@ -40,9 +40,7 @@ class TensorBoard(Callback):
         self._writer = tf.summary.create_file_writer(str(self._folder))
         self._session, self._views = session, []
         if self._count and "val" in session.dataset.info.splits:
-            views = pipeline.validation_views(
-                session.dataset, session.config, limit=self._count
-            ).unbatch()
+            views = validation_views(session.dataset, session.config, limit=self._count).unbatch()
             self._views = list(views.take(self._count).as_numpy_iterator())
         self._found = tf.function(self._find, autograph=False)
         with self._writer.as_default(step=0):

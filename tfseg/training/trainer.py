@@ -15,20 +15,19 @@ import keras
 import numpy as np
 
 from tfseg.config import RunConfig
-from tfseg.data.reading import clear_errors
-from tfseg.data.store import Dataset
-from tfseg.training import budget, checkpoint, memory, offenders, run_record, validation
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline.reading import clear_errors
+from tfseg.networks import weights
+from tfseg.run_files import RECORD
+from tfseg.training import checkpoint, duration, memory, nonfinite, provenance, validation
 from tfseg.training.callbacks import Callback, OnLog
 from tfseg.training.clock import Clock
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
-from tfseg.training.offenders import NONFINITE
-from tfseg.training.run_folder import CHECKPOINTS, CONFIG, HISTORY, RunFolder
+from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import Session
 
 Figures = dict[str, Any]  # of one step; scalars float32
-
-__all__ = ["CHECKPOINTS", "CONFIG", "HISTORY", "NONFINITE", "Trainer", "TrainingSummary"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,7 +102,7 @@ class Trainer:
         folder = RunFolder(self.run_dir)
         told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
         with clear_errors():
-            own = budget.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
+            own = duration.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
             run = _Run(own, folder, dataset, told)
             self.is_chief = run.workers.is_chief
             session = run.session
@@ -157,7 +156,7 @@ class _Run:
         self.folder.check_same(self.session.config)
         if self.folder.is_begun:
             whole = checkpoint.newest(self.folder.last)
-            step, _ = checkpoint.restore(whole, self.session.variables)
+            step, _ = weights.restore(whole, self.session.variables)
             pending = checkpoint.pending(whole)
         self.history.restore(step)
         return step, self.history.rows, pending
@@ -165,8 +164,8 @@ class _Run:
     def begin(self) -> None:
         """Writes what the run is made with."""
         self.folder.write_config(self.session.config)
-        path = self.folder.path / run_record.RECORD
-        run_record.record(path, self.session, first_step=self.step)
+        path = self.folder.path / RECORD
+        provenance.record(path, self.session, first_step=self.step)
 
     def train_on(self) -> TrainingSummary:
         """Trains from the current step to the last one."""
@@ -269,7 +268,7 @@ class _Run:
 
     def _check_finite(self) -> None:
         folder, session = self.folder, self.session
-        offenders.check_finite(self.pending, last=self.step, folder=folder, session=session)
+        nonfinite.check_finite(self.pending, last=self.step, folder=folder, session=session)
 
     def _checkpoint(self) -> None:
         self.workers.from_chief(self._write_checkpoint)
@@ -289,4 +288,4 @@ class _Run:
         loss = validation.lowest_loss(self.history.rows)
         if not checkpoint.save(path, variables, step=self.step, loss=loss, **options):
             what = "loss was finite, the weights after it are not,"
-            raise offenders.diverged(self.folder, self.step, what)
+            raise nonfinite.diverged(self.folder, self.step, what)

@@ -1,0 +1,276 @@
+"""Every format: recognised by itself, told from the others, and converted to the end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import struct
+import zlib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+
+import tfseg
+from tfseg import InputError, Reading, convert
+from tfseg.commands import convert as command
+from tfseg.data.conversion.formats import FORMATS, base, detect
+from tfseg.data.dataset.dataset import INFO_FILE
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+LEFT = np.zeros((4, 6), np.uint8)
+LEFT[:, :2] = 1
+RING = [0, 0, 2, 0, 2, 4, 0, 4]
+
+
+def label_maps(source, png):
+    png(source / "images" / "a.png", IMAGE)
+    png(source / "labels" / "a.png", LEFT)
+
+
+def cellpose(source, png):
+    png(source / "a.png", IMAGE)
+    png(source / "a_masks.png", LEFT)
+
+
+def instance_masks(source, png):
+    png(source / "a" / "images" / "a.png", IMAGE)
+    png(source / "a" / "masks" / "1.png", LEFT)
+
+
+def coco(source, png):
+    png(source / "train2017" / "a.png", IMAGE)
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
+        "annotations": [{"image_id": 1, "category_id": 5, "segmentation": [RING]}],
+        "categories": [{"id": 5, "name": "cell"}],
+    }
+    (source / "annotations").mkdir(exist_ok=True)
+    (source / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+
+
+def coco_panoptic(source, png):
+    png(source / "train2017" / "a.png", IMAGE)
+    png(source / "annotations/panoptic_train2017/a.png", np.stack([LEFT, 0 * LEFT, 0 * LEFT], -1))
+    segments = [{"id": 1, "category_id": 5}]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [{"image_id": 1, "file_name": "a.png", "segments_info": segments}],
+        "categories": [{"id": 5, "name": "cell"}],
+    }
+    (source / "annotations" / "panoptic_train2017.json").write_text(json.dumps(content))
+
+
+def cityscapes(source, png):
+    png(source / "leftImg8bit" / "train" / "ulm" / "a_leftImg8bit.png", IMAGE)
+    ids = np.where(LEFT, 26001, 7).astype(np.uint16)
+    png(source / "gtFine" / "train" / "ulm" / "a_gtFine_instanceIds.png", ids)
+
+
+def pascal_voc(source, png):
+    png(source / "JPEGImages" / "a.jpg", IMAGE)
+    for kind in ("Object", "Class"):
+        png(source / f"Segmentation{kind}" / "a.png", LEFT)
+
+
+def labelme(source, png):
+    png(source / "a.png", IMAGE)
+    shapes = [{"label": "cell", "points": np.reshape(RING, (-1, 2)).tolist()}]
+    (source / "a.json").write_text(json.dumps({"shapes": shapes}))
+
+
+def yolo(source, png):
+    png(source / "images" / "train" / "a.png", IMAGE)
+    (source / "labels" / "train").mkdir(parents=True)
+    (source / "labels" / "train" / "a.txt").write_text("0 0 0 0.3333333333 0 0.3333333333 1 0 1\n")
+    (source / "data.yaml").write_text("names: [cell]\n")
+
+
+def semantic(source, png):
+    label_maps(source, png)
+    (source / "codes.txt").write_text("background\ncell\n")
+
+
+WRITERS = {
+    writer.__name__: writer
+    for writer in (
+        label_maps,
+        cellpose,
+        instance_masks,
+        coco,
+        coco_panoptic,
+        cityscapes,
+        pascal_voc,
+        labelme,
+        yolo,
+        semantic,
+    )
+}
+
+
+def test_the_command_has_the_formats_and_policies_of_the_library():
+    assert sorted(WRITERS) == sorted(FORMATS) == sorted(command.FORMATS)
+    assert command.OVERLAPS == base.OVERLAPS
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_format_is_recognised_and_its_data_set_is_without_a_fault(tmp_path, png, name):
+    WRITERS[name](tmp_path / "files", png)
+    assert detect(tmp_path / "files") == name
+    dataset = convert(tmp_path / "files", tmp_path / "data")
+    assert dataset.info.source_format == name
+    assert tfseg.check(dataset.path) == []
+    (sample,) = dataset.samples("train").as_numpy_iterator()
+    void = 1 if name == "coco_panoptic" else 0  # where no segment is, it is ignored
+    np.testing.assert_array_equal(sample["label"], LEFT.astype(int) - void * (LEFT == 0))
+    np.testing.assert_array_equal(sample["image"], IMAGE)
+    named = dataset.info.class_names[sample["class_of"][0] - 1]
+    known = {"cityscapes": "car", "pascal_voc": "aeroplane"}
+    without = {"label_maps", "cellpose", "instance_masks"}
+    assert named == known.get(name, "object" if name in without else "cell")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_class_name_is_only_for_formats_without_classes(tmp_path, png, name):
+    WRITERS[name](tmp_path / "files", png)
+    if name in ("label_maps", "cellpose", "instance_masks"):
+        dataset = convert(tmp_path / "files", tmp_path / "data", class_name="nucleus")
+        assert dataset.info.class_names == ("nucleus",)
+    else:
+        with pytest.raises(
+            InputError, match=r"class_name is for formats without classes; \S+files"
+        ):
+            convert(tmp_path / "files", tmp_path / "data", class_name="nucleus")
+
+
+# A sound PNG of a few bytes whose header says 100,000 x 100,000 pixels.
+HUGE = imagecodecs.png_encode(np.zeros((1, 1), np.uint8))
+HUGE = HUGE[:16] + struct.pack(">II", 100_000, 100_000) + HUGE[24:29]
+HUGE += (
+    struct.pack(">I", zlib.crc32(HUGE[12:29])) + imagecodecs.png_encode(np.zeros((1, 1), "u1"))[33:]
+)
+SPOILED = {
+    "empty": b"",
+    "huge": HUGE,
+    "binary": bytes(range(256)) * 4,
+    "NaN": b"[NaN, {}]",
+    "deep": b'{"shapes":' * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_file_of_every_format_may_be_anything_and_is_refused_in_one_line(
+    tmp_path, png, contents, name
+):
+    source = tmp_path / "a b" / "ü 图 %20"
+    WRITERS[name](source, png)
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    for file, (kind, data) in itertools.product(files, SPOILED.items()):
+        sound = file.read_bytes()
+        file.write_bytes(data)
+        before = contents(tmp_path)
+        with pytest.raises(InputError) as caught:
+            convert(source, tmp_path / "data", format=name)
+        assert "\n" not in str(caught.value), (file, kind)
+        assert len(str(caught.value)) < 900, (file, kind)
+        assert contents(tmp_path) == before, (file, kind)
+        file.write_bytes(sound)
+    assert convert(source, tmp_path / "data").info.source_format == name
+
+
+JOINED = [
+    pair
+    for pair in itertools.combinations(WRITERS, 2)
+    # a table of classes makes a semantic mask of what would be an id map
+    if pair != ("label_maps", "semantic")
+]
+
+
+@pytest.mark.parametrize("pair", JOINED, ids="-".join)
+def test_of_two_formats_in_one_folder_both_are_named(tmp_path, png, pair):
+    for name in pair:
+        WRITERS[name](tmp_path, png)
+    first, second = sorted(pair, key=list(FORMATS).index)
+    with pytest.raises(
+        InputError, match=rf"could be {first} or {second}\. Say which with --format"
+    ):
+        detect(tmp_path)
+
+
+PAGE = (Path(__file__).parents[4] / "docs" / "formats.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def tree(text):
+    """Returns the files of the first tree in a section as patterns."""
+    (first, *_) = re.findall(r"```\nSOURCE/\n(.*?)```", text, re.DOTALL)
+    folders: list[str] = []
+    for line in first.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2 - 1
+        folders[depth:] = [re.sub(r"\b[A-Z]+(?=\b|_)", "*", line.strip())]
+        if not line.endswith("/"):
+            yield "".join(folders)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_page_has_the_tree_of_every_format(tmp_path, png, name):
+    assert list(SECTIONS) == list(FORMATS)
+    WRITERS[name](tmp_path, png)
+    patterns = [pattern.rsplit(".", 1)[0] for pattern in tree(SECTIONS[name])]
+    files = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    others = {"codes"}  # of the tables of classes, another one
+    stems = [path.with_suffix("").as_posix() for path in files]
+    assert [
+        stem for stem in stems if not any(fnmatch(stem, pattern) for pattern in patterns)
+    ] == sorted(others & set(stems))
+
+
+def test_the_script_of_the_page_works_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (script,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(script, "formats.md", "exec"), names)
+    splits = names["dataset"].info.splits
+    assert sum(split.num_images for split in splits.values()) == 8
+    assert all(split.num_images % 2 == 0 for split in splits.values())
+
+
+@pytest.mark.parametrize("option", [{"masks": "masks/{name}_*.png"}, {"components": True}])
+def test_an_option_of_another_format_is_refused(tmp_path, png, option):
+    coco(tmp_path, png)
+    message = rf"{next(iter(option))} is an option of the format \w+; the source is coco\. Leave it"
+    with pytest.raises(InputError, match=message):
+        convert(tmp_path, tmp_path / "data", format="coco", reading=Reading(**option))
+
+
+def test_a_pattern_of_masks_says_the_format(tmp_path, png):
+    png(tmp_path / "files" / "images" / "a.png", IMAGE)
+    png(tmp_path / "files" / "masks" / "a_1.png", LEFT)
+    with pytest.raises(
+        InputError, match=r"none of the layouts .* --masks 'masks/\{name\}_\*\.png'"
+    ):
+        convert(tmp_path / "files", tmp_path / "data")
+    reading = Reading(masks="masks/{name}_*.png")
+    dataset = convert(tmp_path / "files", tmp_path / "data", reading=reading)
+    assert dataset.info.source_format == "instance_masks"
+    assert dataset.info.splits["train"].num_instances == 1
+
+
+def test_overlaps_and_hidden_instances_are_stored_and_the_policy_is_checked(tmp_path, png):
+    coco(tmp_path / "files", png)
+    path = tmp_path / "files" / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    content["annotations"] *= 3
+    path.write_text(json.dumps(content))
+    dataset = convert(tmp_path / "files", tmp_path / "data")
+    stored = json.loads((Path(dataset.path) / INFO_FILE).read_text())
+    assert (stored["overlap_pixels"], stored["hidden_instances"]) == (8, 2)
+    assert stored["class_names"] == ["cell"]
+    with pytest.raises(InputError, match=r"a\.png must not overlap with overlap 'error'"):
+        convert(tmp_path / "files", tmp_path / "other", reading=Reading(overlap="error"))
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(InputError, match=r"overlap must be one of error, first, smaller_wins; got"):
+        Reading(overlap="largest")

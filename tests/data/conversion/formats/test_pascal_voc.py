@@ -1,0 +1,112 @@
+"""Pascal VOC: what is found, read and refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats import detect, pascal_voc
+from tfseg.data.conversion.formats.base import Reading
+
+OBJECTS = np.array([[0, 1, 1, 255, 2, 2, 2, 0]], np.uint8)
+CLASSES = np.array([[0, 15, 15, 255, 3, 7, 3, 255]], np.uint8)
+
+
+def write_image(png, palette_png, source, name, objects=OBJECTS, classes=CLASSES):
+    png(source / "JPEGImages" / f"{name}.jpg", np.zeros((*objects.shape, 3), np.uint8))
+    palette_png(source / "SegmentationObject" / f"{name}.png", objects)
+    palette_png(source / "SegmentationClass" / f"{name}.png", classes)
+
+
+def write_list(source, split, text):
+    folder = source / "ImageSets" / "Segmentation"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{split}.txt").write_text(text)
+
+
+def test_objects_and_classes_are_the_indices_of_the_palettes_and_void_is_ignored(
+    tmp_path, png, palette_png
+):
+    write_image(png, palette_png, tmp_path, "a")
+    assert detect(tmp_path) == "pascal_voc"
+    found = pascal_voc.find(tmp_path, Reading())
+    sample = pascal_voc.read(found.splits["train"][0], Reading())
+    assert sample.label.tolist() == [[0, 1, 1, -1, 2, 2, 2, -1]]
+    # object 2 has two pixels of bird and one of car
+    names = {id: found.class_names[index - 1] for id, index in sample.class_of.items()}
+    assert (names, len(found.class_names)) == ({1: "person", 2: "bird"}, 20)
+
+
+def test_the_lists_say_the_splits_and_other_images_are_no_data(tmp_path, png, palette_png):
+    for name in "abc":
+        write_image(png, palette_png, tmp_path, name)
+    png(tmp_path / "JPEGImages" / "detection_only.jpg", np.zeros((1, 8), np.uint8))
+    assert [item.id for item in pascal_voc.find(tmp_path, Reading()).splits["train"]] == list("abc")
+    write_list(tmp_path, "train", "c\na\n")
+    write_list(tmp_path, "val", "b\n")
+    write_list(tmp_path, "trainval", "a\nb\nc\n")
+    splits = pascal_voc.find(tmp_path, Reading()).splits
+    assert {split: [item.id for item in items] for split, items in splits.items()} == {
+        "train": ["a", "c"],
+        "val": ["b"],
+    }
+
+
+def test_own_classes_are_read_from_class_names_txt(tmp_path, png, palette_png):
+    write_image(png, palette_png, tmp_path, "a", classes=np.minimum(CLASSES, 1))
+    (tmp_path / "class_names.txt").write_text("_background_\nblood cell\n", encoding="utf-8")
+    found = pascal_voc.find(tmp_path, Reading())
+    assert found.class_names == ("blood cell",)
+    assert pascal_voc.read(found.splits["train"][0], Reading()).class_of == {1: 1, 2: 1}
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (CLASSES * 0, r"a class from 1 to 20 for each object of \S+a\.png; object 1 has none"),
+        (np.full_like(CLASSES, 255), r"object 1 has none\. Correct"),
+        (np.full_like(CLASSES, 21), r"object 1 has class 21\. Correct"),
+    ],
+)
+def test_an_object_without_a_class_of_the_table_is_refused(
+    tmp_path, png, palette_png, classes, message
+):
+    write_image(png, palette_png, tmp_path, "a", classes=classes)
+    (item,) = pascal_voc.find(tmp_path, Reading()).splits["train"]
+    with pytest.raises(InputError, match=message):
+        pascal_voc.read(item, Reading())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\nb\n", r"the files of train; there is no JPEGImages/b, SegmentationObject/b, Seg"),
+        ("../../a\n", r"there is no JPEGImages/\.\./\.\./a"),
+        ("", r"the files of train; there are none\. Add them"),
+    ],
+)
+def test_a_list_of_other_files_is_refused(tmp_path, png, palette_png, text, message):
+    write_image(png, palette_png, tmp_path, "a")
+    write_list(tmp_path, "train", text)
+    with pytest.raises(InputError, match=message):
+        pascal_voc.find(tmp_path, Reading())
+
+
+def test_masks_in_colour_a_missing_folder_and_an_empty_table_are_refused(
+    tmp_path, png, palette_png
+):
+    write_image(png, palette_png, tmp_path, "a")
+    png(tmp_path / "SegmentationObject" / "a.png", np.zeros((1, 8, 3), np.uint8))
+    (item,) = pascal_voc.find(tmp_path, Reading()).splits["train"]
+    with pytest.raises(
+        InputError, match=r"SegmentationObject/a\.png must hold one instance id a p"
+    ):
+        pascal_voc.read(item, Reading())
+    (tmp_path / "class_names.txt").write_text("background\n")
+    with pytest.raises(InputError, match=r"class_names\.txt must have the name of a class in each"):
+        pascal_voc.find(tmp_path, Reading())
+    (tmp_path / "SegmentationClass" / "a.png").unlink()
+    (tmp_path / "SegmentationClass").rmdir()
+    with pytest.raises(InputError, match=r"has no folder 'SegmentationClass'\. Expected"):
+        pascal_voc.find(tmp_path, Reading())

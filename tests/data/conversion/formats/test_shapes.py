@@ -1,0 +1,195 @@
+"""Outlines and run lengths: which pixels they have."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from pycocotools import mask as coco
+from skimage import draw
+
+from tfseg.data.conversion.formats import shapes
+from tfseg.data.conversion.formats.shapes import circle, decompress, polygon, run_lengths
+
+
+def whole(region, shape):
+    """Returns the pixels of a region as a map of the whole image, and checks that it lies in it."""
+    mask = np.zeros(shape, int)
+    mask[region.y : region.y + region.mask.shape[0], region.x : region.x + region.mask.shape[1]] = (
+        region.mask
+    )
+    assert mask.sum() == region.mask.sum()
+    return mask
+
+
+def filled(*rings, shape=(6, 8)):
+    return whole(polygon([np.array(ring, float) for ring in rings], shape), shape)
+
+
+def square(low, high):
+    return [[low, low], [high, low], [high, high], [low, high]]
+
+
+def test_a_pixel_belongs_to_an_outline_when_its_centre_lies_inside():
+    # from 1 to 4 in x and to 3 in y: columns 1, 2, 3 of rows 1, 2
+    assert filled([[1, 1], [4, 1], [4, 3], [1, 3]]).tolist() == [
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 0, 0, 0, 0],
+        [0, 1, 1, 1, 0, 0, 0, 0],
+        *[[0] * 8] * 3,
+    ]
+    # from 1.5 to 3.5: the centres 1.5 and 2.5 are in, 3.5 on the right side is not
+    assert filled([[1.5, 0], [3.5, 0], [3.5, 1], [1.5, 1]])[0].tolist() == [0, 1, 1, 0, 0, 0, 0, 0]
+    # from 1.6 to 2.4 there is no centre
+    assert not filled([[1.6, 0], [2.4, 0], [2.4, 1], [1.6, 1]]).any()
+    # a triangle: in row i, at the height i + .5, it reaches from 0 to 4 - (i + .5)
+    assert filled([[0, 0], [4, 0], [0, 4]]).tolist() == [
+        [1, 1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0, 0],
+        [1, 0, 0, 0, 0, 0, 0, 0],
+        *[[0] * 8] * 3,
+    ]
+
+
+def test_what_lies_beyond_the_image_is_cut_off_on_all_sides():
+    assert filled([[-9, -9], [99, -9], [99, 99], [-9, 99]]).all()
+    assert filled([[-5, 1], [2, 1], [2, 2], [-5, 2]])[1].tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    assert filled([[6, 5], [1e6, 5], [1e6, 1e6], [6, 1e6]])[5].tolist() == [0] * 6 + [1] * 2
+    for shift in ((-20, 0), (20, 0), (0, -20), (0, 20)):
+        assert not filled(np.add(square(1, 4), shift)).any()
+
+
+def test_parts_are_joined_and_a_ring_the_other_way_round_is_a_hole():
+    outer, inner = square(0, 6), square(2, 4)
+    assert filled(outer, inner[::-1]).sum() == 36 - 4
+    assert filled(inner[::-1], outer).sum() == 36 - 4  # whatever comes first
+    assert filled(outer, inner).sum() == 36  # as in pycocotools: a part on a part
+    # the island in the hole runs as the outer ring does
+    assert filled(outer, square(1, 5)[::-1], inner).sum() == 36 - 16 + 4
+    # parts that only touch or overlap are no holes, whichever way they run
+    assert filled(square(0, 3), np.add(square(2, 5), [0, 0])[::-1]).sum() == 9 + 9 - 1
+    assert filled(square(0, 2), np.add(square(0, 2), [4, 0])[::-1]).sum() == 8
+
+
+def test_a_hole_may_be_cut_by_one_ring_that_runs_in_and_back_out():
+    ring = [[0, 0], [6, 0], [6, 6], [0, 6], [0, 3], [2, 3], [2, 4], [4, 4], [4, 2], [2, 2], [2, 3]]
+    assert filled([*ring, [0, 3]]).sum() == 36 - 4
+
+
+COORDINATES = st.floats(-30, 40, width=32)
+RINGS = arrays.arrays(np.float64, st.tuples(st.integers(3, 8), st.just(2)), elements=COORDINATES)
+
+
+@given(RINGS)
+def test_any_outline_is_that_of_scikit_image_moved_by_half_a_pixel(ring):
+    # Generic corners: right on an edge, scikit-image takes all sides, and rounding decides here.
+    ring = ring + np.random.default_rng(0).uniform(0.01, 0.02, ring.shape)
+    expected = np.zeros((20, 30), int)
+    expected[draw.polygon(ring[:, 1] - 0.5, ring[:, 0] - 0.5, expected.shape)] = 1
+    np.testing.assert_array_equal(filled(ring, shape=expected.shape), expected)
+
+
+def distances(ring, points):
+    """Returns how far points `[P, 2]` are from the outline."""
+    starts, steps = ring[None], (np.roll(ring, -1, axis=0) - ring)[None]
+    along = ((points[:, None] - starts) * steps).sum(-1) / (steps**2).sum(-1)
+    nearest = starts + np.clip(along, 0, 1)[..., None] * steps
+    return np.linalg.norm(points[:, None] - nearest, axis=-1).min(axis=1)
+
+
+@given(st.integers(0, 10**6))
+def test_pycocotools_differs_only_where_the_centre_is_half_a_pixel_from_the_outline(seed):
+    rng = np.random.default_rng(seed)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, 12))
+    ring = 20 + rng.uniform(6, 18, 12)[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+    own = filled(ring, shape=(40, 40))
+    theirs = coco.decode(coco.frPyObjects([ring.ravel().tolist()], 40, 40))[..., 0]
+    centres = np.argwhere(own != theirs)[:, ::-1] + 0.5
+    # half a pixel to the side and half a pixel down are 0.71 pixels; its grid adds a tenth
+    assert distances(ring, centres).max(initial=0) < 0.81
+
+
+def test_corners_on_the_grid_give_the_pixels_of_pycocotools():
+    ring = [[2, 1], [7, 1], [7, 3], [5, 3], [5, 6], [2, 6]]
+    theirs = coco.decode(coco.frPyObjects([np.ravel(ring).tolist()], 8, 9))[..., 0]
+    np.testing.assert_array_equal(filled(ring, shape=(8, 9)), theirs)
+
+
+def test_the_crossings_of_many_edges_are_taken_in_portions(monkeypatch):
+    rng = np.random.default_rng(0)
+    ring = rng.uniform(-5, 45, (60, 2))
+    expected = filled(ring, shape=(40, 40))
+    for most in (1, 7, 100):
+        monkeypatch.setattr(shapes, "_MOST_CROSSINGS", most)
+        np.testing.assert_array_equal(filled(ring, shape=(40, 40)), expected)
+    assert expected.any()
+
+
+def test_an_outline_that_crosses_the_whole_image_many_times_takes_little_memory():
+    ring = np.random.default_rng(0).uniform(-1e6, 1e6, (5_000, 2))
+    tracemalloc.start()
+    try:
+        mask = polygon([ring], (2_000, 500)).mask
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # half of the edges cross all rows: 5 million crossings, 500 MB at once
+    assert 0.4 < mask.mean() < 0.6
+    assert peak < 100e6
+
+
+def test_a_circle_has_its_area():
+    # 64 corners: 32 sin(2 pi / 64) r^2 = 3.1365 r^2
+    area = filled(circle(np.array([50.0, 50.0]), 40.0), shape=(100, 100)).sum()
+    assert area == pytest.approx(3.1365 * 1600, rel=0.002)
+
+
+def test_run_lengths_go_down_the_columns_beginning_outside():
+    # 2 rows and 3 columns: 1 out, 2 in, 3 out
+    assert run_lengths(np.array([1, 2, 3]), (2, 3)).mask.tolist() == [
+        [False, True, False],
+        [True, False, False],
+    ]
+    assert run_lengths(np.array([0, 6]), (2, 3)).mask.all()
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([1, 2], "runs of 3 pixels for 2 x 3"),
+        ([3, 4], "runs of 7 pixels"),
+        ([7, -1], "a run of -1 pixels"),
+        ([2**62, 2**62, 2**62, 2**62 + 6], "runs of 18446744073709551622 pixels"),
+        ([], "runs of 0 pixels"),
+    ],
+)
+def test_run_lengths_of_another_number_of_pixels_are_refused(counts, message):
+    with pytest.raises(ValueError, match=message):
+        run_lengths(np.array(counts, np.int64), (2, 3))
+
+
+MASKS = arrays.arrays(np.uint8, st.tuples(*2 * [st.integers(1, 40)]), elements=st.integers(0, 1))
+
+
+@given(MASKS)
+def test_any_mask_of_pycocotools_is_decompressed_to_its_pixels(mask):
+    text = coco.encode(np.asfortranarray(mask))["counts"].decode()
+    np.testing.assert_array_equal(run_lengths(decompress(text), mask.shape).mask, mask)
+
+
+def test_long_runs_are_decompressed_as_pycocotools_does():
+    mask = np.zeros((900, 1200), np.uint8, order="F")
+    mask[17:800, 3:1100], mask[100:200, 500:700] = 1, 0
+    text = coco.encode(mask)["counts"].decode()
+    np.testing.assert_array_equal(run_lengths(decompress(text), mask.shape).mask, mask)
+
+
+@pytest.mark.parametrize("text", ["P", "~", "\x1f", "0P", " ", "P" * 30 + "0"])
+def test_a_text_that_holds_no_run_lengths_is_refused(text):
+    with pytest.raises(ValueError, match="run"):
+        decompress(text)
+    assert decompress("").size == 0

@@ -1,0 +1,137 @@
+"""Ultralytics YOLO segmentation: what is found, read and refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats import detect, yolo
+from tfseg.data.conversion.formats.base import Reading
+
+LEFT = "0 0 0.5 0 0.5 1 0 1"  # the left half
+
+
+def write_image(png, images, labels, text, name="a"):
+    png(images / f"{name}.jpg", np.zeros((4, 6), np.uint8))
+    labels.mkdir(parents=True, exist_ok=True)
+    if text is not None:
+        (labels / f"{name}.txt").write_text(text, encoding="utf-8")
+
+
+def write_yaml(source, text="path: /elsewhere\ntrain: ../../images\nnames:\n  0: cell\n  1: dog\n"):
+    (source / "data.yaml").write_text(text, encoding="utf-8")
+
+
+def read_one(source, **choices):
+    return yolo.read(yolo.find(source, Reading()).splits["train"][0], Reading(**choices))
+
+
+@pytest.mark.parametrize("order", ["{kind}/{split}", "{split}/{kind}"])
+def test_both_orders_of_the_folders_are_found(tmp_path, png, order):
+    for split in ("train", "valid"):
+        folders = [tmp_path / order.format(kind=kind, split=split) for kind in ("images", "labels")]
+        write_image(png, *folders, f"1 {LEFT}\n", name="a b é")
+    write_yaml(tmp_path)
+    assert detect(tmp_path) == "yolo"
+    found = yolo.find(tmp_path, Reading())
+    assert (list(found.splits), found.class_names) == (["train", "val"], ("cell", "dog"))
+    for items in found.splits.values():
+        sample = yolo.read(items[0], Reading())
+        assert (items[0].id, sample.class_of) == ("a b é", {1: 2})
+        assert sample.label.tolist() == [[1, 1, 1, 0, 0, 0]] * 4
+
+
+def test_folders_without_splits_and_names_in_a_list(tmp_path, png):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}")
+    write_yaml(tmp_path, "nc: 1\nnames: ['blood cell']\n")
+    assert detect(tmp_path) == "yolo"
+    assert yolo.find(tmp_path, Reading()).class_names == ("blood cell",)
+
+
+def test_an_image_without_a_text_or_with_an_empty_one_has_no_instances(tmp_path, png):
+    for name, text in {"a": "", "b": None, "c": f"0 {LEFT}\n\n"}.items():
+        write_image(png, tmp_path / "images", tmp_path / "labels", text, name=name)
+    write_yaml(tmp_path)
+    items = yolo.find(tmp_path, Reading()).splits["train"]
+    assert [yolo.read(item, Reading()).label.max() for item in items] == [0, 0, 1]
+
+
+def test_polygons_past_the_border_stay_and_overlaps_are_decided(tmp_path, png):
+    text = f"0 {LEFT}\n1 -0.2 -0.2 0.17 -0.2 0.17 1.2 -0.2 1.2\n"  # 0.17 x 6 = 1.02: one column
+    write_image(png, tmp_path / "images", tmp_path / "labels", text)
+    write_yaml(tmp_path)
+    sample = read_one(tmp_path)
+    assert sample.label.tolist() == [[2, 1, 1, 0, 0, 0]] * 4
+    assert (sample.class_of, sample.overlap_pixels) == ({1: 1, 2: 2}, 4)
+    assert read_one(tmp_path, overlap="first").hidden_instances == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2 0 0 1 0 1 1", r"a\.txt, line 2, must begin with a class from 0 to 1; got '2'"),
+        ("-1 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '-1'"),
+        ("9" * 5000 + " 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '999"),
+        ("dog 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got 'dog'"),
+        ("0 0.5 0.5 0.2 0.2", r"line 2, must have a polygon; it has the box of an object"),
+        ("0 0 0 1 0 1", r"line 2, must have at least three corners x, y; got 5 numbers"),
+        ("0", r"line 2, must have at least three corners x, y; got 0 numbers"),
+        ("0 0 0 1 0 1 nan", r"line 2, must have coordinates that are numbers"),
+        ("0 0 0 1 0 1 inf", r"line 2, must have coordinates that are numbers"),
+        ("0 0 0 1 0 1 x", r"line 2, must have coordinates that are numbers"),
+        ("0 0 0 300 0 1 200", r"shares of width and height, in \[0, 1\]; got 300\. Divide them"),
+    ],
+)
+def test_a_line_that_is_no_polygon_is_refused(tmp_path, png, line, message):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}\n{line}\n")
+    write_yaml(tmp_path)
+    with pytest.raises(InputError, match=message):
+        read_one(tmp_path)
+
+
+LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\n" + "".join(
+    f"{name}: &{name} [*{before}, *{before}]\n"
+    for before, name in zip("bcdefghijklmnopqr", "cdefghijklmnopqrs", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("names: 3\n", r"data\.yaml must have names, a list of texts or 0: NAME"),
+        ("names: {1: cell}\n", r"data\.yaml must have names"),
+        ("names: []\n", r"data\.yaml must have names"),
+        ("names: [[cell]]\n", r"data\.yaml must have names"),
+        ("- names\n", r"data\.yaml must have names"),
+        ("", r"data\.yaml must have names"),
+        (f"{LAUGHS}names: *s\n", r"data\.yaml must have names"),
+        ("names: [\n", r"data\.yaml is not YAML \("),
+        ("names: !!python/object/apply:os.getcwd []\n", r"data\.yaml is not YAML \(could not det"),
+    ],
+)
+def test_names_of_another_form_are_refused(tmp_path, png, text, message):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}")
+    write_yaml(tmp_path, text)
+    with pytest.raises(InputError, match=message):
+        yolo.find(tmp_path, Reading())
+
+
+def test_images_beside_the_folders_of_the_splits_are_refused(tmp_path, png):
+    write_image(png, tmp_path / "images" / "train", tmp_path / "labels" / "train", f"0 {LEFT}")
+    png(tmp_path / "images" / "b.png", np.zeros((4, 6), np.uint8))
+    write_yaml(tmp_path)
+    with pytest.raises(InputError, match=r"images must have b\.png or split folders, not both"):
+        yolo.find(tmp_path, Reading())
+
+
+def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}")
+    with pytest.raises(
+        InputError, match=r"must have one \.yaml file with the names of .* got none"
+    ):
+        yolo.find(tmp_path, Reading())
+    write_yaml(tmp_path)
+    (tmp_path / "labels" / "b.txt").write_text("")
+    with pytest.raises(InputError, match=r"Every text must have an image .* none for \S+b\.txt"):
+        yolo.find(tmp_path, Reading())

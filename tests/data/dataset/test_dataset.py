@@ -1,0 +1,270 @@
+"""dataset.json and the shards: what a reader takes, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tfseg
+from tfseg.checks import InputError
+from tfseg.data.dataset.dataset import (
+    INFO_FILE,
+    SCHEMA_VERSION,
+    Dataset,
+    DatasetInfo,
+    ShardInfo,
+    SplitInfo,
+    file_sha256,
+)
+from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.statistics import Distribution, Statistics
+from tfseg.data.files.images import read_image, read_label
+
+
+@pytest.fixture
+def copied(dataset: Dataset, tmp_path: Path) -> Path:
+    """A copy of a data set of 6, 2 and 2 images."""
+    return shutil.copytree(dataset.path, tmp_path / "data")
+
+
+def edit(folder: Path, change) -> None:
+    """Rewrites dataset.json after `change` of its content."""
+    content = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
+    change(content)
+    (folder / INFO_FILE).write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_every_sample_comes_once_in_stored_order_as_the_files_are(dataset):
+    for split, names in {"train": 6, "val": 2, "test": 2}.items():
+        folder = dataset.path.parent / "files" / split
+        samples = list(dataset.samples(split).as_numpy_iterator())
+        ids = [sample["id"].decode() for sample in samples]
+        assert ids == sorted(path.stem for path in (folder / "images").iterdir())
+        assert len(ids) == names
+        for id, sample in zip(ids, samples, strict=True):
+            np.testing.assert_array_equal(
+                sample["image"], read_image(folder / "images" / f"{id}.png")
+            )
+            np.testing.assert_array_equal(
+                sample["label"], read_label(folder / "labels" / f"{id}.png")
+            )
+
+
+def test_samples_have_a_static_rank_and_the_channels_of_the_data_set(dataset):
+    spec = dataset.samples("train").element_spec
+    assert spec["image"].shape.as_list() == [None, None, 1]
+    assert spec["label"].shape.as_list() == [None, None]
+    assert (spec["image"].dtype.name, spec["label"].dtype.name) == ("uint8", "int32")
+
+
+def test_the_data_set_can_be_moved(dataset, copied):
+    moved = Dataset.open(str(copied))
+    assert moved.info == dataset.info
+    assert str(dataset.path.parent) not in (copied / INFO_FILE).read_text(encoding="utf-8")
+    assert next(moved.samples("val").as_numpy_iterator())["id"]
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+COUNT = st.integers(0, 2**40)
+NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/."), max_size=5)
+SHARDS = st.lists(st.builds(ShardInfo, NAME, COUNT, COUNT, TEXT), max_size=2).map(tuple)
+FLOAT = st.floats(0, 1e9)
+NUMBERS = st.builds(Distribution, FLOAT, FLOAT, st.dictionaries(TEXT, COUNT, max_size=2))
+COUNTS = st.lists(COUNT, max_size=2).map(tuple)
+STATISTICS = st.builds(
+    Statistics,
+    st.dictionaries(TEXT, COUNT, max_size=2),
+    COUNTS,
+    COUNTS,
+    st.lists(NUMBERS, max_size=3).map(tuple),
+    NUMBERS,
+    NUMBERS,
+    FLOAT,
+    FLOAT,
+)
+INFOS = st.builds(
+    DatasetInfo,
+    tfseg_version=TEXT,
+    source_format=TEXT,
+    channels=st.sampled_from([1, 3]),
+    dtype=st.sampled_from(["uint8", "uint16"]),
+    class_names=st.lists(TEXT, max_size=2).map(tuple),
+    overlap_pixels=COUNT,
+    hidden_instances=COUNT,
+    skipped_images=COUNT,
+    statistics=st.none() | STATISTICS,
+    image_formats=st.lists(st.sampled_from(IMAGE_FORMATS), max_size=2).map(tuple),
+    options=st.dictionaries(TEXT, TEXT | COUNT | FLOAT | st.booleans(), max_size=2),
+    splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
+)
+
+
+@given(info=INFOS)
+def test_any_info_is_written_and_read_again_unchanged(info, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "written"
+    folder.mkdir(exist_ok=True)
+    (folder / INFO_FILE).write_text(info.to_json(), encoding="utf-8")
+    read = DatasetInfo.read(folder)
+    assert read == info
+    assert list(read.splits) == list(info.splits)
+
+
+@pytest.mark.parametrize("version", ["2.0", "1.5", "1.10", "0.9"])
+def test_a_newer_version_is_refused_whatever_else_it_holds(copied, version):
+    (copied / INFO_FILE).write_text(f'{{"version": "{version}"}}', encoding="utf-8")
+    message = rf"has schema version {version}; this tfseg reads 1\.0 to {SCHEMA_VERSION}\. Update"
+    with pytest.raises(InputError, match=message):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize("name", ["../a.tfrecord", "/etc/hostname", "a/b.tfrecord", "..", "."])
+def test_a_shard_leads_nowhere_but_into_the_folder(copied, name):
+    edit(copied, lambda content: content["splits"]["val"]["shards"][0].update(name=name))
+    with pytest.raises(InputError, match=r"is damaged \(a shard is a file beside it, not '"):
+        Dataset.open(copied)
+
+
+DAMAGED = {
+    "": "Expecting value",
+    '{"version": "1.0"': "Expecting",
+    "[]": "list indices",
+    "3": "not subscriptable",
+    "{}": "no entry 'version'",
+    '{"version": "one"}': "invalid literal",
+    '{"version": 1.0}': "no attribute 'split'",
+    '{"version": "1.0"}': "no entry 'tfseg_version'",
+}
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_file_that_is_no_description_of_a_data_set_is_damaged(copied, text):
+    (copied / INFO_FILE).write_text(text, encoding="utf-8")
+    message = rf"dataset\.json is damaged \(.*{DAMAGED[text]}.*\)\. Convert the data again"
+    with pytest.raises(InputError, match=message):
+        Dataset.open(copied)
+
+
+def test_a_file_that_is_not_utf_8_is_damaged(copied):
+    (copied / INFO_FILE).write_bytes(b'{"version": "\xff"}')
+    with pytest.raises(InputError, match=r"dataset\.json is damaged \(.*utf-8.*\)\. Convert"):
+        Dataset.open(copied)
+
+
+# The entries that minor versions have added, and what stands for them in an older data set.
+ADDED = {
+    "1.1": {"hidden_instances": 0},
+    "1.2": {"skipped_images": 0, "statistics": None},
+    "1.3": {"image_formats": ("png",)},
+    "1.4": {"options": {}},
+}
+REQUIRED = [
+    field.name
+    for field in dataclasses.fields(DatasetInfo)
+    if not any(field.name in names for names in ADDED.values())
+]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3"])
+def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
+    later = {
+        name: value
+        for added, values in ADDED.items()
+        for name, value in values.items()
+        if added > version
+    }
+
+    def age(content):
+        content["version"] = version
+        for name in later:
+            del content[name]
+
+    edit(copied, age)
+    assert Dataset.open(copied).info == dataclasses.replace(dataset.info, version=version, **later)
+    assert len(list(Dataset.open(copied).samples("train"))) == 6
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_every_entry_must_be_there(copied, name):
+    edit(copied, lambda content: content.pop(name))
+    with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(SplitInfo)])
+def test_every_entry_of_a_split_must_be_there(copied, name):
+    edit(copied, lambda content: content["splits"]["val"].pop(name))
+    with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ShardInfo)])
+def test_every_entry_of_a_shard_must_be_there(copied, name):
+    edit(copied, lambda content: content["splits"]["val"]["shards"][0].pop(name))
+    with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("dtype", "float32", r"dtype must be one of uint16, uint8; got 'float32'"),
+        ("channels", 2, r"channels 2"),
+        ("image_formats", ["gif"], r"image_formats must be one of jpeg, png, raw; got 'gif'"),
+        ("options", ["store"], r"options must map names to values; got \['store'\]"),
+        ("splits", [], r"no attribute 'items'"),
+        ("splits", {"train": {"shards": [], "num_images": "x", "num_instances": 0}}, r"'x'"),
+        ("class_names", None, r"not iterable"),
+    ],
+)
+def test_values_that_no_writer_writes_are_damage(copied, name, value, reason):
+    edit(copied, lambda content: content.update({name: value}))
+    with pytest.raises(InputError, match=rf"is damaged \(.*{reason}.*\)\. Convert"):
+        Dataset.open(copied)
+
+
+def test_a_folder_without_a_data_set_is_refused_with_the_command_that_makes_one(tmp_path, copied):
+    with pytest.raises(InputError, match=r"at \S+no: no such folder\. Make one with tfseg convert"):
+        tfseg.Dataset.open(tmp_path / "no")
+    with pytest.raises(InputError, match=r"is not a data set: it has no dataset\.json\. Make one"):
+        tfseg.Dataset.open(tmp_path)
+    (copied / INFO_FILE).unlink()  # the shards alone, as a killed copy leaves them
+    with pytest.raises(InputError, match=r"is not a data set: it has no dataset\.json"):
+        tfseg.Dataset.open(copied)
+
+
+def test_a_missing_shard_is_named_and_the_other_splits_can_be_read(copied):
+    opened = Dataset.open(copied)
+    (shard,) = opened.split("train").shards
+    (copied / shard.name).unlink()
+    for read in (opened.records, opened.samples):
+        with pytest.raises(InputError, match=rf"{shard.name} is missing\. Convert the data again"):
+            read("train")
+    assert sum(1 for _ in opened.records("val")) == 2
+
+
+def test_an_unknown_split_is_refused_with_the_nearest(dataset):
+    message = r"The split of \S+data must be one of test, train, val; got 'vali'\. Did you mean 'va"
+    for read in (dataset.split, dataset.records, dataset.samples):
+        with pytest.raises(InputError, match=message):
+            read("vali")
+
+
+def test_the_checksum_is_sha_256(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")  # the example of FIPS 180-4
+    assert file_sha256(tmp_path / "file") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+
+
+@pytest.mark.parametrize("kind", [DatasetInfo, SplitInfo, ShardInfo, Statistics, Distribution])
+def test_the_page_of_the_store_names_every_entry_and_the_version(kind):
+    page = (Path(__file__).parents[3] / "docs" / "store.md").read_text(encoding="utf-8")
+    assert f"now {SCHEMA_VERSION}." in page
+    assert all(f"`{field.name}`" in page for field in dataclasses.fields(kind))

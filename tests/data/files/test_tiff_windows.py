@@ -1,0 +1,111 @@
+"""Large TIFF pictures in pieces: the same pixels, and no more of them at a time than asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from tfseg.checks import InputError
+from tfseg.data.files import tiff_windows
+from tfseg.data.files.images import read_image
+
+STORED = {
+    "tiles": {"tile": (32, 48)},
+    "tiles, deflate, predictor": {"tile": (32, 32), "compression": "zlib", "predictor": True},
+    "tiles, LZW": {"tile": (16, 64), "compression": "lzw"},
+    "strips": {"rowsperstrip": 7},
+    "strips, deflate": {"rowsperstrip": 16, "compression": "zlib"},
+    "big-endian": {"tile": (32, 32), "byteorder": ">"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+
+
+def picture(kind: str, channels: int) -> np.ndarray:
+    values = np.random.default_rng(2).integers(0, 255, (101, 150, channels))
+    return values.astype(kind) if channels > 1 else values[..., 0].astype(kind)
+
+
+def written(path: Path, image: np.ndarray, **options: object) -> Path:
+    photometric = "minisblack" if image.ndim == 2 else "rgb"
+    tifffile.imwrite(path, image, photometric=photometric, **options)
+    return path
+
+
+@pytest.mark.parametrize("stored", STORED)
+@pytest.mark.parametrize(("kind", "channels"), [("u1", 3), ("u2", 1), ("f4", 4)])
+def test_windows_are_those_of_the_whole(tmp_path, stored, kind, channels):
+    path = written(tmp_path / "a.tif", picture(kind, channels), **STORED[stored])
+    whole, opened = read_image(path), tiff_windows.open_image(path)
+    assert isinstance(opened, tiff_windows.Pieces)
+    assert opened.shape == whole.shape
+    np.testing.assert_array_equal(np.asarray(opened), whole)
+    for rows in (slice(None), slice(0, 1), slice(31, 66), slice(3, None, 13), slice(90, 400)):
+        for columns in (slice(None, None, 40), slice(47, 49), slice(100, 150)):
+            found = opened[rows, columns]
+            assert found.dtype == whole.dtype
+            np.testing.assert_array_equal(found, whole[rows, columns])
+
+
+def test_a_window_reads_the_tiles_it_has_a_part_of_and_each_once(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.tif", picture("u1", 3), tile=(32, 32), compression="zlib")
+    read, plain = [], tiff_windows._segment
+    monkeypatch.setattr(
+        tiff_windows, "_segment", lambda *args: read.append(args[-1]) or plain(*args)
+    )
+    opened = tiff_windows.open_image(path)
+    assert read == []
+    opened[20:40, 64:90]  # 5 tiles a row: rows 0 and 1, column 2
+    assert read == [2, 7]
+    opened[20:40, 64:97]
+    assert read == [2, 7, 3, 8]
+
+
+def test_what_is_kept_of_the_tiles_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiff_windows, "_KEPT", 3 * 32 * 32)
+    path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
+    opened = tiff_windows.open_image(path)
+    np.testing.assert_array_equal(np.asarray(opened), read_image(path))
+    assert opened._segment.cache_info().currsize == 3
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zlib"}, {"tile": (32, 32), "planarconfig": "separate"}]
+)
+def test_what_has_one_piece_or_planes_is_read_whole(tmp_path, options):
+    image = picture("u1", 3)
+    if "planarconfig" in options:
+        image = np.moveaxis(image, -1, 0)
+    path = written(tmp_path / "a.tif", image, **{"rowsperstrip": 101} | options)
+    np.testing.assert_array_equal(tiff_windows.open_image(path), read_image(path))
+    assert isinstance(tiff_windows.open_image(path), np.ndarray)
+
+
+def test_small_pictures_and_other_files_are_read_whole(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
+    monkeypatch.setattr(tiff_windows, "LARGE", 101 * 150)
+    assert isinstance(tiff_windows.open_image(path), np.ndarray)
+    with pytest.raises(InputError, match="does not exist"):
+        tiff_windows.open_image(tmp_path / "none.tif")
+    (tmp_path / "cut.tif").write_bytes(path.read_bytes()[:40])
+    with pytest.raises(InputError, match="damaged or cut short"):
+        tiff_windows.open_image(tmp_path / "cut.tif")
+
+
+def test_a_damaged_piece_is_an_error_where_it_is_read(tmp_path):
+    path = written(tmp_path / "a.tif", picture("u1", 3), tile=(32, 32), compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        start = file.pages.first.dataoffsets[3]
+    data = bytearray(path.read_bytes())
+    data[start : start + 40] = bytes(40)
+    path.write_bytes(data)
+    opened = tiff_windows.open_image(path)
+    assert opened[:32, :96].shape == (32, 96, 3)
+    with pytest.raises(InputError, match=r"a.tif is damaged or cut short"):
+        opened[:32, :97]

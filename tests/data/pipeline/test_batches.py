@@ -1,0 +1,270 @@
+"""The stream of training batches and the batches of validation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfseg import Dataset, InputError, RunConfig, convert, random
+from tfseg.augment import IGNORE
+from tfseg.config import DataConfig, TrainConfig
+from tfseg.data.dataset.index import Index
+from tfseg.data.dataset.records import parse
+from tfseg.data.pipeline.batches import training_batches, validation_batches
+from tfseg.data.pipeline.order import positions
+from tfseg.data.pipeline.reading import read_at
+from tfseg.heads import CenterOffset
+from tfseg.kernels import normalize
+
+NAMES = list("abcdefghij")
+MOVE = ({"name": "ShiftScaleRotate", "p": 1.0}, {"name": "GaussNoise", "p": 1.0})
+
+
+class Ids(CenterOffset):
+    """A head whose targets are the ids themselves, so that they can be looked at."""
+
+    def targets(self, labels):
+        return {"ids": labels}
+
+
+def configured(*, batch_size=2, augment=(), seed=0, copy_paste=0.0) -> RunConfig:
+    return RunConfig(
+        seed=seed,
+        data=DataConfig(crop_size=32, copy_paste=copy_paste),
+        augment=augment,
+        train=TrainConfig(batch_size=batch_size),
+    )
+
+
+def samples(dataset, count, *, first_step=0, **options):
+    """Returns the images and ids of the first `count` training samples, joined over batches."""
+    config = configured(**options)
+    batches = training_batches(dataset, config, Ids(), first_step=first_step)
+    taken = list(batches.take(count // config.train.batch_size).as_numpy_iterator())
+    images, targets = zip(*taken, strict=True)
+    return np.concatenate(images), np.concatenate([target["ids"] for target in targets])
+
+
+def normalized(image):
+    return normalize.percentile(image).numpy()
+
+
+@pytest.fixture(scope="module")
+def single(write, tmp_path_factory) -> Dataset:
+    """One image of 40 x 48 pixels with another id at every pixel, from 1 on, row by row."""
+    folder = tmp_path_factory.mktemp("single")
+    label = np.arange(1, 40 * 48 + 1).reshape(40, 48)
+    return convert(write(folder / "files", ["a"], label=label), folder / "data")
+
+
+def order(dataset, *, first, count, seed=0):
+    """Returns names and epochs of `count` samples of the stream, from sample `first` on."""
+    split = dataset.split("train")
+    places = positions(split.num_images, seed=random.root(seed), first=first).take(count)
+    read = read_at(Index.of(dataset, "train"), on_corrupt="fail")
+    taken = list(places.map(read).as_numpy_iterator())
+    return [parse(one["record"]).id for one in taken], [int(one["epoch"]) for one in taken]
+
+
+def test_instances_are_pasted_from_one_image_of_a_batch_upon_another(ten):
+    images, ids = samples(ten, 8, augment=MOVE)
+    pasted_images, pasted = samples(ten, 8, augment=MOVE, copy_paste=1.0)
+    changed = pasted != ids
+    # A share of 0.1 to 0.5 of one or two instances each: in eight images some are pasted.
+    assert changed.any()
+    for own, before, other in zip(pasted, ids, changed, strict=True):
+        assert (own[other] > before.max()).all()
+    np.testing.assert_array_equal(pasted_images[~changed], images[~changed])
+    again_images, again = samples(ten, 4, first_step=2, augment=MOVE, copy_paste=1.0)
+    np.testing.assert_array_equal(again, pasted[4:])
+    np.testing.assert_array_equal(again_images, pasted_images[4:])
+
+
+def test_every_epoch_is_an_order_of_its_own_of_all_images(ten):
+    names, epochs = order(ten, first=0, count=30)
+    assert epochs == [0] * 10 + [1] * 10 + [2] * 10
+    orders = [names[start : start + 10] for start in (0, 10, 20)]
+    assert [sorted(one) for one in orders] == [NAMES] * 3
+    assert len({*map(tuple, orders), tuple(NAMES)}) == 4
+
+
+def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone(ten):
+    assert order(ten, first=20, count=10)[0] == order(ten, first=0, count=30)[0][20:]
+    assert order(ten, first=0, count=10) == order(ten, first=0, count=10)
+    assert order(ten, first=0, count=10, seed=1) != order(ten, first=0, count=10)
+
+
+@pytest.fixture(scope="module")
+def first_45(ten):
+    return order(ten, first=0, count=45)
+
+
+@settings(max_examples=10)
+@given(first=st.integers(0, 44))
+def test_the_stream_from_any_sample_on_is_the_whole_one_without_those_before(ten, first_45, first):
+    names, epochs = first_45
+    assert order(ten, first=first, count=45 - first) == (names[first:], epochs[first:])
+
+
+@pytest.fixture(scope="module")
+def stream(ten):
+    """The images and ids of 24 training samples, two whole epochs and a part, augmented."""
+    return samples(ten, 24, augment=MOVE)
+
+
+def test_training_goes_on_at_any_step_with_the_bits_it_would_have_had(ten, stream):
+    resumed = samples(ten, 8, first_step=8, augment=MOVE)
+    for ours, theirs in zip(resumed, stream, strict=True):
+        np.testing.assert_array_equal(ours, theirs[16:])
+
+
+def test_a_sample_does_not_depend_on_the_size_of_its_batch(ten, stream):
+    images, ids = samples(ten, 24, batch_size=8, augment=MOVE)
+    np.testing.assert_array_equal(ids, stream[1])
+    np.testing.assert_allclose(images, stream[0], rtol=0, atol=1e-6)
+
+
+def test_an_image_looks_different_in_every_epoch_and_with_every_seed(single):
+    images, ids = samples(single, 2, augment=MOVE)
+    other_images, other_ids = samples(single, 2, augment=MOVE, seed=1)
+    for one, other in ((ids[0], ids[1]), (ids[0], other_ids[0])):
+        assert (one != other).mean() > 0.5
+    noise = [image - image.mean() for image in (images[0], images[1], other_images[0])]
+    assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.5
+    assert abs(np.corrcoef(noise[0].ravel(), noise[2].ravel())[0, 1]) < 0.5
+
+
+def test_a_crop_is_a_window_of_the_image_and_of_its_ids_anywhere_in_it(single):
+    (whole,) = single.samples("train").as_numpy_iterator()
+    image, label = normalized(whole["image"]), whole["label"]
+    images, ids = samples(single, 24)
+    corners = set()
+    for crop, crop_ids in zip(images, ids, strict=True):
+        top, left = divmod(int(crop_ids[0, 0]) - 1, 48)
+        corners.add((top, left))
+        window = slice(top, top + 32), slice(left, left + 32)
+        np.testing.assert_array_equal(crop_ids, label[window])
+        # normalised as a whole before the crop: its own percentiles are others
+        np.testing.assert_allclose(crop, image[window], rtol=0, atol=1e-6)
+    assert {0, 8} <= {top for top, _ in corners} <= set(range(9))
+    assert {0, 16} & {left for _, left in corners}
+    assert len(corners) > 12
+
+
+def test_an_augmented_crop_is_cut_from_a_larger_window_moved_as_one(ten):
+    images, ids = samples(ten, 10, augment=({"name": "HorizontalFlip", "p": 1.0},))
+    whole = {one["id"].decode(): one for one in ten.samples("train").as_numpy_iterator()}
+    names, _ = order(ten, first=0, count=10)
+    # 20 x 24 pixels lie in the middle of the crop of 32, rows 6..25 and columns 4..27, which the
+    # flip about the middle of the window maps onto themselves
+    for name, image, label in zip(names, images, ids, strict=True):
+        sample = whole[name]
+        np.testing.assert_array_equal(label[6:26, 4:28], sample["label"][:, ::-1])
+        expected = normalized(sample["image"])[:, ::-1]
+        np.testing.assert_allclose(image[6:26, 4:28], expected, rtol=0, atol=1e-6)
+        assert (label == IGNORE).sum() == 32 * 32 - 20 * 24
+
+
+def test_batches_have_a_static_shape(ten):
+    images, targets = training_batches(ten, configured(batch_size=3), CenterOffset()).element_spec
+    assert images == tf.TensorSpec((3, 32, 32, 1), tf.float32)
+    assert {name: spec.shape.as_list() for name, spec in targets.items()} == {
+        "foreground": [3, 32, 32, 1],
+        "center": [3, 32, 32, 1],
+        "offset": [3, 32, 32, 3],
+    }
+
+
+def test_batches_run_over_the_end_of_an_epoch_without_losing_a_sample(ten):
+    images, _ = samples(ten, 15, batch_size=3)
+    whole = {one["id"].decode(): one["image"] for one in ten.samples("train").as_numpy_iterator()}
+    names, _ = order(ten, first=0, count=15)
+    for name, image in zip(names, images, strict=True):
+        expected = normalized(whole[name])
+        np.testing.assert_allclose(image[6:26, 4:28], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 24), (21, 25), (40, 25), (1, 1)])
+def test_a_small_image_lies_in_the_middle_and_goes_on_mirrored_and_ignored(
+    tmp_path, write, height, width
+):
+    label = np.arange(1, height * width + 1).reshape(height, width)
+    write(tmp_path / "files", ["train/a", "val/a"], label=label)
+    dataset = convert(tmp_path / "files", tmp_path / "data")
+    ((image,), target, _) = next(
+        validation_batches(dataset, configured(batch_size=1), Ids()).as_numpy_iterator()
+    )
+    (ids,) = target["ids"]
+    # 20: 12 pixels are missing, 6 before and 6 after; 21: 5 before and 6 after; 40: cut from 4 on
+    rows = {20: slice(6, 26), 21: slice(5, 26), 40: slice(0, 32), 1: slice(15, 16)}[height]
+    columns = {24: slice(4, 28), 25: slice(3, 28), 1: slice(15, 16)}[width]
+    (whole,) = dataset.samples("val").as_numpy_iterator()
+    inside = slice(4, 36) if height == 40 else slice(None)
+    np.testing.assert_array_equal(ids[rows, columns], label[inside])
+    np.testing.assert_array_equal(image[rows, columns], normalized(whole["image"])[inside])
+    outside = np.ones((32, 32), bool)
+    outside[rows, columns] = False
+    assert (ids[outside] == IGNORE).all()
+    before = rows.start, columns.start
+    after = 32 - rows.stop, 32 - columns.stop
+    padding = (*zip(before, after, strict=True), (0, 0))
+    expected = np.pad(normalized(whole["image"])[inside], padding, mode="reflect")
+    np.testing.assert_array_equal(image, expected)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "weights"),
+    [
+        (4, [1.0] * 10 + [0.0] * 2),
+        (5, [1.0] * 10),
+        (16, [1.0] * 10 + [0.0] * 6),
+        (1, [1.0] * 10),
+    ],
+)
+def test_validation_gives_every_image_once_and_fills_the_last_batch_with_nothing(
+    ten, batch_size, weights
+):
+    batches = validation_batches(ten, configured(batch_size=batch_size), Ids(), split="train")
+    assert batches.element_spec[0].shape.as_list() == [batch_size, 32, 32, 1]
+    parts = list(batches.as_numpy_iterator())
+    images, ids, given_weights = (
+        np.concatenate(part)
+        for part in zip(*((image, target["ids"], one) for image, target, one in parts), strict=True)
+    )
+    assert given_weights.tolist() == weights
+    for index, sample in enumerate(ten.samples("train").as_numpy_iterator()):
+        np.testing.assert_array_equal(images[index, 6:26, 4:28], normalized(sample["image"]))
+    assert (images[10:] == 0).all()
+    assert (ids[10:] == IGNORE).all()
+
+
+@pytest.mark.parametrize("num_hosts", [2, 4])
+def test_the_hosts_validate_every_image_once_in_as_many_batches_each(ten, num_hosts):
+    config, seen = configured(batch_size=8), []
+    for host in range(num_hosts):
+        batches = validation_batches(
+            ten, config, Ids(), split="train", host=host, num_hosts=num_hosts
+        )
+        parts = list(batches.as_numpy_iterator())
+        assert [len(weights) for _, _, weights in parts] == [8 // num_hosts] * 2
+        seen += [
+            image.tobytes()
+            for images, _, weights in parts
+            for image, weight in zip(images, weights, strict=True)
+            if weight
+        ]
+    (whole,) = validation_batches(
+        ten, configured(batch_size=10), Ids(), split="train"
+    ).as_numpy_iterator()
+    assert sorted(seen) == sorted(image.tobytes() for image in whole[0])
+
+
+def test_a_split_that_is_not_there_is_refused_with_those_that_are(ten, tmp_path, write):
+    with pytest.raises(InputError, match="must be one of train; got 'val'"):
+        validation_batches(ten, configured(), Ids())
+    dataset = convert(write(tmp_path / "files", ["test/a"]), tmp_path / "data")
+    with pytest.raises(InputError, match="must be one of test; got 'train'"):
+        training_batches(dataset, configured(), Ids())

@@ -1,0 +1,157 @@
+"""Crops: where they are drawn, and what lies beyond the image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfseg import random
+from tfseg.augment import IGNORE
+from tfseg.data.pipeline import crops
+
+
+def corners(
+    label: np.ndarray,
+    size: int,
+    share: float,
+    *,
+    count: int = 200,
+    centred: float = 0.0,
+    num_classes: int = 1,
+) -> np.ndarray:
+    """Draws `count` corners, `[count, 2]`."""
+
+    @tf.function
+    def draw(index: tf.Tensor) -> tf.Tensor:
+        seed = random.fold_in(random.root(5), index)
+        return crops.draw(
+            tf.constant(label),
+            size,
+            foreground_share=share,
+            seed=seed,
+            instance_share=centred,
+            num_classes=num_classes,
+        )
+
+    return np.stack([draw(tf.constant(index)).numpy() for index in range(count)])
+
+
+def test_any_crop_inside_the_image_is_drawn_and_no_other():
+    found = corners(np.zeros((6, 7), np.int32), 4, 0.0)
+    # 3 x 4 corners, 200 draws: each is missed with a chance of (11 / 12) ** 200 = 3e-8
+    expected = {(y, x) for y in range(3) for x in range(4)}
+    assert set(map(tuple, found.tolist())) == expected
+
+
+def test_an_aimed_crop_holds_a_pixel_of_an_instance_at_any_place_of_it():
+    label = np.zeros((40, 40), np.int32)
+    label[20, 18] = 7
+    found = corners(label, 5, 1.0)
+    places = np.array([20, 18]) - found
+    assert places.min() >= 0
+    assert places.max() < 5
+    # 25 places, 200 draws: each is missed with a chance of 3e-4
+    assert len(set(map(tuple, places.tolist()))) >= 23
+
+
+def test_an_aimed_crop_at_the_border_stays_inside():
+    label = np.zeros((10, 12), np.int32)
+    label[0, 11] = 1
+    assert set(map(tuple, corners(label, 4, 1.0).tolist())) == {(0, 8)}
+
+
+def test_the_share_of_aimed_crops_is_that_asked_for():
+    label = np.full((64, 64), IGNORE, np.int32)
+    label[30:34, 30:34] = 3
+    found = corners(label, 4, 0.5, count=600)
+    held = np.mean([(label[y : y + 4, x : x + 4] > 0).any() for y, x in found])
+    # 0.5, and of the other half the 7 x 7 of 61 x 61 crops that meet the object: 0.507; the
+    # standard deviation of 600 draws is 0.02
+    assert held == pytest.approx(0.507, abs=0.08)
+
+
+@pytest.mark.parametrize("label", [np.zeros((9, 9)), np.full((9, 9), IGNORE)])
+def test_without_an_instance_it_is_any_crop(label):
+    found = corners(label.astype(np.int32), 8, 1.0, count=60)
+    assert set(map(tuple, found.tolist())) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_an_image_smaller_than_the_crop_has_one_corner():
+    label = np.ones((3, 5), np.int32)
+    assert set(map(tuple, corners(label, 8, 0.5, count=20).tolist())) == {(0, 0)}
+    assert crops.middle(tf.constant(label), 8).numpy().tolist() == [0, 0]
+
+
+@settings(max_examples=40)
+@given(
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    size=st.integers(1, 12),
+    margin=st.integers(0, 4),
+    data=st.data(),
+)
+def test_a_crop_is_cut_from_the_mirrored_image_and_from_ids_with_nothing_around(
+    height, width, size, margin, data
+):
+    rng = np.random.default_rng(height * 10 + width)
+    image = rng.random((height, width, 2)).astype(np.float32)
+    label = rng.integers(0, 5, (height, width)).astype(np.int32)
+    room = max(height - size, 0), max(width - size, 0)
+    corner = [data.draw(st.integers(0, limit)) for limit in room]
+    sample = {"image": tf.constant(image), "label": tf.constant(label)}
+    window = crops.cut(sample, tf.constant(corner), size, margin=margin)
+
+    around = 30
+    side = size + 2 * margin
+    top, left = (
+        around + corner[axis] - margin - max(size - (height, width)[axis], 0) // 2
+        for axis in (0, 1)
+    )
+    place = slice(top, top + side), slice(left, left + side)
+    mirrored = np.pad(image, ((around, around), (around, around), (0, 0)), mode="reflect")
+    ids = np.pad(label, around, constant_values=IGNORE)
+    np.testing.assert_array_equal(window["image"], mirrored[place])
+    np.testing.assert_array_equal(window["label"], ids[place])
+
+
+def test_a_crop_has_an_instance_in_its_middle_and_small_ones_as_often_as_large_ones():
+    label = np.zeros((100, 120), np.int32)
+    label[20:60, 20:70] = 5  # centre 39.5, 44.5 -> 39, 44
+    label[70:73, 90:92] = 9  # centre 71, 90.5 -> 71, 90
+    label[0:2, 0:2] = 2  # in the corner, where the crop must stay inside
+    drawn = corners(label, 32, 0.5, count=300, centred=1.0)
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert found.tolist() == [[0, 0], [23, 28], [55, 74]]
+    assert counts.min() > 70
+
+
+def test_the_other_crops_are_those_without_instances_in_the_middle():
+    label = np.zeros((100, 120), np.int32)
+    label[70:73, 90:92] = 9
+    plain = corners(label, 32, 0.5, count=300)
+    mixed = corners(label, 32, 0.5, count=300, centred=0.3)
+    changed = (plain != mixed).any(axis=1)
+    assert 60 < changed.sum() < 120
+    assert (mixed[changed] == [55, 74]).all()
+    empty = np.zeros_like(label)
+    np.testing.assert_array_equal(
+        corners(empty, 32, 0.5, count=50, centred=1.0),
+        corners(empty, 32, 0.5, count=50),
+    )
+
+
+def test_of_several_classes_a_rare_one_is_in_the_middle_as_often_as_a_frequent_one():
+    # Of 3 classes ids 1, 4, 7, ... are the first, 2, 5, 8, ... the second; the third is not there.
+    label = np.zeros((60, 60), np.int32)
+    label[:30:3, :60:3] = 1 + 3 * np.arange(200).reshape(10, 20)
+    label[55, 40] = 2
+    found = corners(label, 5, 0.0, count=400, centred=1.0, num_classes=3)
+    rare = (found == (53, 38)).all(axis=1)
+    assert rare.mean() == pytest.approx(0.5, abs=0.1)
+    # 200 draws of 200 instances: 127 of them are expected
+    assert len(set(map(tuple, found[~rare].tolist()))) > 80
+    empty = corners(np.zeros((6, 7), np.int32), 4, 0.0, centred=1.0, num_classes=3)
+    assert len(set(map(tuple, empty.tolist()))) == 12

@@ -1,0 +1,144 @@
+"""Values that become 0 and 1, where they are the same for all images."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfseg
+from tfseg import config as configs
+from tfseg.checks import InputError
+from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.data.dataset.mixture import Mixture
+from tfseg.data.pipeline.batches import training_batches, validation_batches
+from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.replay import replay
+from tfseg.evaluation.previews import preview
+from tfseg.networks.build import build_model
+
+SIZE = 32
+OF_DATA = ModelConfig(limits="dataset")
+
+
+def colours(path, *, values=(10, 20, 30), name="a") -> tfseg.Dataset:
+    """Makes a data set of one image, of one value a channel but for a pixel of 255 and one of 0."""
+    image = np.tile(np.array(values, np.uint8), (SIZE, SIZE, 1))
+    image[0, 0], image[0, 1] = 255, 0
+    label = np.zeros((SIZE, SIZE), np.int32)
+    label[4:9, 4:9] = 1
+    pairs = {split: [{"image": image, "label": label, "id": name}] for split in ("train", "val")}
+    return tfseg.convert_samples(pairs, path)
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory) -> tfseg.Dataset:
+    return colours(tmp_path_factory.mktemp("colours") / "data")
+
+
+def configured(limits) -> RunConfig:
+    return RunConfig(
+        data=DataConfig(crop_size=SIZE),
+        augment=(),
+        model=ModelConfig(filters=(4, 8), limits=limits),
+        train=TrainConfig(steps=1, batch_size=1, warmup_steps=0, optimizer="SGD"),
+    )
+
+
+@pytest.mark.parametrize(("limits", "low", "high"), [((0, 300), 0, 300), ("dataset", 10, 30)])
+def test_every_image_is_brought_to_the_same_range(coloured, limits, low, high):
+    config = configured(limits)
+    raw = next(coloured.samples("train").as_numpy_iterator())["image"].astype(np.float32)
+    expected = np.clip((raw - low) / (high - low), 0, 1)
+    ((trained, _),) = training_batches(coloured, config).take(1).as_numpy_iterator()
+    ((validated, _, _),) = validation_batches(coloured, config).take(1).as_numpy_iterator()
+    for image in (trained[0], validated[0], replay(coloured, config, "a", 0).image):
+        np.testing.assert_allclose(image, expected, atol=1e-6)
+
+
+def test_those_of_a_data_set_are_of_all_channels_and_of_all_sets(coloured, tmp_path):
+    assert fixed_limits(OF_DATA, coloured) == (10, 30)
+    other = colours(tmp_path / "other", values=(12, 40, 20), name="b")
+    assert fixed_limits(OF_DATA, Mixture.of([coloured, other])) == (10, 40)
+
+
+def test_those_of_a_mixture_have_the_unit_in_which_its_images_are_read(coloured, tmp_path):
+    deep = np.full((SIZE, SIZE, 3), 5000, np.uint16)
+    label = np.pad(np.ones((5, 5), np.int32), (4, SIZE - 9))
+    other = tfseg.convert_samples({"train": [{"image": deep, "label": label}]}, tmp_path / "deep")
+    mixture = Mixture.of([coloured, other])
+    assert fixed_limits(OF_DATA, mixture) == (10 * 257, 30 * 257)
+    eight, sixteen = (one["image"] for one in mixture.samples("train").as_numpy_iterator())
+    assert (sixteen == 5000).all()
+    np.testing.assert_array_equal(eight[5, 5], np.array([10, 20, 30]) * 257)
+
+
+def test_a_run_keeps_the_numbers_and_its_segmenter_takes_them(coloured, tmp_path):
+    run = tmp_path / "run"
+    tfseg.Trainer(configured("dataset"), run).fit(coloured)
+    assert list(configs.read(run / "config.yaml").model.limits) == [10, 30]
+    segmenter = tfseg.load(run)
+    described = json.loads(segmenter.metadata().numpy())
+    assert described["units"]["images"].startswith("[B, H, W, C], values between 10 and 30, in")
+    assert tfseg.Trainer(configured("dataset"), run).fit(coloured, resume=True).steps == 1
+    with pytest.raises(InputError, match="goes on with the values it began with; model.limits"):
+        tfseg.Trainer(configured((0, 255)), run).fit(coloured, resume=True)
+
+
+def test_a_segmenter_knows_an_exposure_where_the_limits_are_fixed(sample, tmp_path):
+    own, fixed = (
+        ModelConfig(filters=(8, 8), channels=1, limits=limits) for limits in ((), (0, 200))
+    )
+    model = build_model(own, seed=2)
+    path = sorted((sample / "test" / "images").iterdir())[0]
+    image = tfseg.data.files.images.read_image(path)[:, :, :1]
+    image = np.tile(image, (2, 2, 1))[:256, :256] // 2
+    dark = image // 2
+    segmenter, tiled = (tfseg.Segmenter(model, fixed, tile=tile) for tile in (0, 128))
+    alike = tfseg.Segmenter(model, own)
+    assert np.abs(alike.maps(image) - alike.maps(dark)).max() < np.ptp(alike.maps(image)) / 5
+    assert np.abs(segmenter.maps(image) - segmenter.maps(dark)).max() > 0
+    expected = model((image[None] / 200).astype(np.float32), training=False)
+    found = np.concatenate([expected[name][0] for name in segmenter._head.outputs], axis=-1)
+    np.testing.assert_allclose(segmenter.maps(image), found, atol=1e-5)
+    # The same values in another type are the same image: 16 bit, and the floats of an export.
+    for kind in (np.uint16, np.float32):
+        np.testing.assert_array_equal(segmenter.maps(image.astype(kind)), segmenter.maps(image))
+        np.testing.assert_array_equal(
+            segmenter(tf.constant(image[None].astype(kind)))["labels"],
+            segmenter(tf.constant(image[None]))["labels"],
+        )
+    whole, parts = segmenter.predict(image).label > 0, tiled.predict(image).label > 0
+    assert 0.01 < whole.mean() < 0.99
+    assert (whole != parts).mean() < 1e-4
+
+
+def test_a_preview_shows_the_exposure(coloured):
+    own = next(coloured.samples("train").as_numpy_iterator())
+    # The values 10, 20 and 30 of 40, and of 255.
+    for most, shown in {40: (64, 128, 191), 255: (10, 20, 30)}.items():
+        drawn = preview(own["image"], own["label"], configured((0, most)), count=1)
+        assert (drawn == shown).all(axis=-1).sum() > SIZE * SIZE
+
+
+def test_limits_that_are_none_are_refused(coloured, tmp_path):
+    for wrong, message in {
+        (1, 0): r"empty or two numbers, the lower one first; got \[1, 0\]",
+        (1,): r"empty or two numbers, the lower one first; got \[1\]",
+        "data": "model.limits must be one of dataset; got 'data'",
+        5: r"must be a list, such as \[0, 255\], or dataset; got 5",
+        ("a", "b"): "Each of model.limits must be a number in",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            ModelConfig(limits=wrong)
+    with pytest.raises(InputError, match=r"no data set is at hand here; give the two numbers"):
+        tfseg.Segmenter(build_model(ModelConfig(channels=1, filters=(4, 4))), OF_DATA)
+    info = dataclasses.replace(coloured.info, statistics=None)
+    with pytest.raises(InputError, match=r"dataset needs the percentiles in .*dataset.json, which"):
+        fixed_limits(OF_DATA, dataclasses.replace(coloured, info=info))
+    flat = colours(tmp_path / "flat", values=(7, 7, 7))
+    with pytest.raises(InputError, match=r"percentiles differ; in .*flat both are 7"):
+        fixed_limits(OF_DATA, flat)

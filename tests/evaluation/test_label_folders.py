@@ -1,0 +1,146 @@
+"""Pairs of id maps from two folders: which file is whose, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from tfseg.checks import InputError
+from tfseg.evaluation.label_folders import folder_pairs
+
+IDS = np.array([[0, 1, 1], [2, 2, 0]])
+
+
+def write(path: Path, ids: np.ndarray = IDS) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npy":
+        np.save(path, ids)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, ids)
+    else:
+        Image.fromarray(ids.astype(np.uint16)).save(path)
+
+
+@pytest.fixture
+def folders(tmp_path) -> tuple[Path, Path]:
+    """Predictions and labels of two images."""
+    for kind in ("predictions", "labels"):
+        for name in ("a", "b"):
+            write(tmp_path / kind / f"{name}.png")
+    return tmp_path / "predictions", tmp_path / "labels"
+
+
+def test_png_tiff_and_npy_go_together_by_name(tmp_path):
+    write(tmp_path / "found" / "b.tif", IDS.astype(np.uint32) * 70_000)
+    write(tmp_path / "found" / "a.npy", IDS)
+    write(tmp_path / "true" / "a.png", IDS + 1)
+    write(tmp_path / "true" / "b.npy", IDS - 1)
+    pairs = list(folder_pairs(tmp_path / "found", tmp_path / "true"))
+    assert [pair.id for pair in pairs] == ["a", "b"]
+    np.testing.assert_array_equal(pairs[0].truth, IDS + 1)
+    np.testing.assert_array_equal(pairs[0].prediction, IDS)
+    np.testing.assert_array_equal(pairs[1].truth, IDS - 1)  # -1 = ignored
+    np.testing.assert_array_equal(pairs[1].prediction, IDS * 70_000)
+    assert {pair.group for pair in pairs} == {""}
+
+
+def test_files_of_cellpose_are_found_beside_its_images_and_other_files(tmp_path):
+    write(tmp_path / "found" / "a_cp_masks.png", IDS)
+    write(tmp_path / "found" / "a.png", IDS * 0)  # the image
+    (tmp_path / "found" / "a_cp_outlines.txt").touch()
+    (tmp_path / "found" / ".hidden.png").touch()
+    write(tmp_path / "true" / "a_masks.tif", IDS)
+    (pair,) = folder_pairs(tmp_path / "found", tmp_path / "true")
+    assert pair.id == "a"
+    np.testing.assert_array_equal(pair.prediction, IDS)
+
+
+def test_groups_come_from_a_table(folders, tmp_path):
+    (tmp_path / "groups.csv").write_text("id,group\nb,007\na,001\nother,\n", encoding="utf-8")
+    pairs = folder_pairs(*folders, groups=tmp_path / "groups.csv")
+    assert [pair.group for pair in pairs] == ["001", "007"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("id,group\na,1\n", "must have a group for every image; there is none for b"),
+        ("id,patient\na,1\nb,1\n", "with the columns id and group; no column 'group'"),
+        ("", "must be a CSV file"),
+    ],
+)
+def test_a_table_without_the_groups_is_refused(folders, tmp_path, table, message):
+    (tmp_path / "groups.csv").write_text(table, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        folder_pairs(*folders, groups=tmp_path / "groups.csv")
+
+
+def test_a_label_without_prediction_and_the_other_way_round_are_refused_by_name(folders):
+    predictions, labels = folders
+    (predictions / "b.png").unlink()
+    with pytest.raises(InputError, match="Every label must have a prediction .* none for b. Add"):
+        folder_pairs(predictions, labels)
+    write(predictions / "b.png")
+    for name in "cdefg":
+        write(predictions / f"{name}.png")
+    with pytest.raises(InputError, match="Every prediction .* for c, d, e and 2 more. Add"):
+        folder_pairs(predictions, labels)
+
+
+def test_a_wrong_folder_is_refused_with_where_the_maps_may_be(folders, tmp_path):
+    predictions, labels = folders
+    with pytest.raises(InputError, match="no-such does not exist"):
+        folder_pairs(tmp_path / "no-such", labels)
+    with pytest.raises(InputError, match=r"has no id maps \(.png, .tif, .tiff, .npy\). Name .*lab"):
+        folder_pairs(tmp_path, labels)
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        folder_pairs(predictions / "a.png", labels)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="has no id maps .* Check the path"):
+        folder_pairs(tmp_path / "empty", labels)
+
+
+def test_two_maps_of_one_image_are_refused(folders):
+    write(folders[0] / "a.npy")
+    with pytest.raises(InputError, match="are both for the image 'a'. Keep one"):
+        folder_pairs(*folders)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (IDS * 0.5, r"must be an id map \[H, W\] of an integer type; got float64 \[2, 3\]"),
+        (IDS * np.nan, "got float64 with NaN or infinite values"),
+        (IDS - 2, "must have ids from 0 .*; got -2 to 0"),
+        (IDS - 1, r"must have ids from 0 to 2147483647 \(0 = background\); got -1 to 1"),
+        (IDS * 2**31, "must have ids from 0 to 2147483647 .*; got 0 to 4294967296"),
+        (IDS > 0, "got bool"),
+        (IDS[None], r"got int64 \[1, 2, 3\]"),
+        (np.array({"masks": IDS}), "must be a NumPy array of integers; it cannot be read"),
+    ],
+    ids=["float", "nan", "below -1", "-1", "large", "bool", "three axes", "pickled"],
+)
+def test_what_is_no_id_map_is_refused_by_its_file(folders, ids, message):
+    predictions, labels = folders
+    (predictions / "b.png").unlink()
+    write(predictions / "b.npy", ids)
+    with pytest.raises(
+        InputError, match=f"{predictions / 'b.npy'} must.*{message.split('must')[-1]}"
+    ):
+        list(folder_pairs(predictions, labels))
+
+
+def test_a_truncated_file_is_refused_by_its_name(folders):
+    predictions, labels = folders
+    data = (predictions / "b.png").read_bytes()
+    (predictions / "b.png").write_bytes(data[:-20])
+    with pytest.raises(InputError, match="b.png is damaged or cut short"):
+        list(folder_pairs(predictions, labels))
+    (predictions / "b.png").unlink()
+    (predictions / "b.npy").write_bytes(b"")
+    with pytest.raises(InputError, match="b.npy must be a NumPy array"):
+        list(folder_pairs(predictions, labels))

@@ -1,0 +1,70 @@
+"""The table of predicted instances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage.measure import regionprops_table
+
+from tfseg.checks import InputError
+from tfseg.inference.instance_table import instance_table
+
+COLUMNS = [
+    *("id", "area", "centroid_y", "centroid_x"),
+    *("box_top", "box_left", "box_bottom", "box_right", "score", "class_id"),
+]
+
+
+def test_the_table_of_a_hand_worked_example():
+    label = np.array([[0, 2, 2, 2], [0, 0, 2, 0], [1, 0, 0, 0]], np.int32)
+    table = instance_table(label, np.array([0.25, 0.9], np.float32), np.array([3, 1], np.int32))
+    assert table.columns.tolist() == COLUMNS
+    one, two = table.drop(columns=["score", "class_id"]).to_numpy().tolist()
+    assert one == [1, 1, 2, 0, 2, 0, 3, 1]
+    # four pixels: y = (0 + 0 + 0 + 1) / 4, x = (1 + 2 + 3 + 2) / 4
+    assert two == [2, 4, 0.25, 2, 0, 1, 2, 4]
+    assert table.score.tolist() == [0.25, np.float32(0.9)]
+    assert table.dtypes.astype(str).tolist() == [
+        *("int64", "int64", "float64", "float64"),
+        *["int64"] * 4,
+        "float32",
+        "int32",
+    ]
+    assert table.class_id.tolist() == [3, 1]
+
+
+@given(arrays(np.int32, (5, 6), elements=st.integers(0, 6)))
+def test_the_table_agrees_with_scikit_image(label):
+    table = instance_table(label, np.arange(1, 7, dtype=np.float32) / 10, np.ones(6))
+    expected = regionprops_table(label, properties=("label", "area", "centroid", "bbox"))
+    assert table.shape == (len(np.unique(label[label > 0])), 10)
+    np.testing.assert_allclose(
+        table.drop(columns=["score", "class_id"]).to_numpy(),
+        np.stack(list(expected.values()), axis=1),
+    )
+    np.testing.assert_allclose(table.score, table.id / 10)
+
+
+def test_an_image_without_instances_has_the_columns_and_no_rows():
+    table = instance_table(
+        np.zeros((3, 4), np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32)
+    )
+    assert table.columns.tolist() == COLUMNS
+    assert len(table) == 0
+
+
+def test_an_id_without_a_pixel_has_no_row_and_leaves_the_other_scores_in_place():
+    table = instance_table(
+        np.array([[3, 0, 1]], np.int32), np.array([0.1, 0.2, 0.3]), np.array([1, 2, 3])
+    )
+    assert table.id.tolist() == [1, 3]
+    assert table.score.tolist() == [0.1, 0.3]
+    assert table.class_id.tolist() == [1, 3]
+
+
+def test_an_id_without_a_score_is_refused():
+    with pytest.raises(InputError, match="got the id 3 and 2 scores"):
+        instance_table(np.array([[3, 0, 1]], np.int32), np.array([0.1, 0.2]), np.array([1, 2]))

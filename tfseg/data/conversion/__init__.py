@@ -1,0 +1,1 @@
+"""From annotated images to a data set, and the check of one."""

@@ -1,0 +1,232 @@
+"""Writing a data set so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfseg.checks import InputError
+from tfseg.data.dataset.dataset import INFO_FILE, SKIPPED_FILE, DatasetInfo
+from tfseg.data.files.paths import Place, is_remote
+
+SHARD_SUFFIX = ".tfrecord"
+NOTE_SUFFIX = ".note"
+LOCK_FILE = "lock"
+
+
+def check_destination(destination: Place, *, overwrite: bool) -> None:
+    """Refuses a place that is taken.
+
+    Raises:
+        InputError: a file, a folder with something in it, or with `overwrite` a folder with
+            anything but a data set in it, or one of another machine.
+    """
+    if is_remote(destination):
+        _check_remote(destination, overwrite=overwrite)
+        return
+    if not os.path.lexists(destination):
+        return
+    if not destination.is_dir():
+        raise InputError(f"{destination} must be a folder; it is a file. Choose another name.")
+    with writing(destination):
+        present = {path.name for path in destination.iterdir()}
+    if not present:
+        return
+    if not overwrite:
+        raise InputError(
+            f"{destination} must be new or empty; it has {len(present)} entries. Choose another "
+            "folder, or replace the data set in it with --overwrite (overwrite=True)."
+        )
+    try:
+        splits = DatasetInfo.read(destination).splits.values()
+    except InputError as error:
+        raise InputError(
+            f"Only a data set of tfseg can be overwritten; {destination} is none "
+            f"({str(error).rstrip('.')}). Choose another folder."
+        ) from error
+    own = {INFO_FILE, SKIPPED_FILE} | {shard.name for split in splits for shard in split.shards}
+    if present - own:
+        raise InputError(
+            f"{destination} has files of others beside the data set: {min(present - own)}. "
+            "Move them away, or choose another folder."
+        )
+
+
+def _check_remote(destination: Place, *, overwrite: bool) -> None:
+    if overwrite:
+        raise InputError(
+            f"{destination} cannot be overwritten: only on this machine a data set can step aside "
+            "until another one is whole. Remove it first, or choose another place."
+        )
+    with writing(destination):
+        names = {path.name for path in destination.iterdir()} if destination.exists() else set()
+    if INFO_FILE in names or not all(map(_is_ours, names)):
+        raise InputError(
+            f"{destination} must be new or empty; it has {len(names)} entries. Choose another "
+            "folder."
+        )
+
+
+@contextlib.contextmanager
+def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
+    """Gives a folder to write into, which becomes `destination` when the block ends well.
+
+    The folder is the sibling DESTINATION.partial, locked while the block runs. What a killed run
+    left in it is still there. When the block raises, whatever it is, the folder is removed and
+    `destination` stays as it was. A data set at `destination` is replaced only when the new one is
+    on the disk. On another machine the folder is `destination` itself, without a lock; there it is
+    no data set before it has its dataset.json.
+
+    Args:
+        destination: of the data set.
+        resumable: Ctrl-C leaves the folder as a killed run does, so that the next run goes on.
+
+    Raises:
+        InputError: cannot be written there, or another run is writing there.
+    """
+    if is_remote(destination):
+        with _in_place(destination, resumable=resumable):
+            yield destination
+        return
+    final = Path(os.path.realpath(destination))
+    partial = final.with_name(f"{final.name}.partial")
+    missing = [parent for parent in final.parents if not os.path.exists(parent)]
+    try:
+        with writing(destination):
+            _refuse_foreign(_aside(final))  # now: once `final` is in place it would be too late
+            _refuse_foreign(partial)
+            partial.mkdir(parents=True, exist_ok=True)
+        with _locked(partial / LOCK_FILE, destination):
+            try:
+                yield partial
+                with writing(destination):
+                    (partial / LOCK_FILE).unlink()
+                    sync(partial)
+                    _replace(final, partial)
+                    sync(final.parent)
+            except BaseException as error:
+                if not (resumable and isinstance(error, KeyboardInterrupt)):
+                    with contextlib.suppress(InputError, OSError):
+                        _remove_leftover(partial)
+                raise
+    except BaseException:
+        for parent in missing:
+            with contextlib.suppress(OSError):  # it has something in it
+                parent.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _in_place(folder: Place, *, resumable: bool) -> Iterator[None]:
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException as error:
+        if not (resumable and isinstance(error, KeyboardInterrupt)):
+            with contextlib.suppress(OSError):
+                for path in folder.iterdir():  # nothing else was there
+                    path.unlink()
+        raise
+
+
+@contextlib.contextmanager
+def _locked(file: Path, destination: Path) -> Iterator[None]:
+    """Holds the lock of a folder, which ends with the process, however that ends.
+
+    Raises:
+        InputError: another run holds it, or held it until now: then the folder is no more.
+    """
+    with contextlib.ExitStack() as stack:
+        with writing(destination):
+            opened = stack.enter_context(file.open("w"))
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                mine = os.path.samestat(os.fstat(opened.fileno()), os.stat(file))
+            except (BlockingIOError, FileNotFoundError):
+                mine = False
+        if not mine:
+            raise InputError(
+                f"{destination} is being written by another run. Wait for it to end, or choose "
+                "another folder."
+            )
+        yield
+
+
+@contextlib.contextmanager
+def writing(destination: Place) -> Iterator[None]:
+    """Turns the errors of a full or read-only disk into one that names the remedy.
+
+    Raises:
+        InputError: the block raised an error of the operating system, or of TensorFlow's files.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise InputError(
+            f"{destination} cannot be written: {reason}. Free some space, or choose a folder that "
+            "you may write to."
+        ) from error
+
+
+def sync(path: Place) -> None:
+    """Waits until a file or folder is on the disk; a file elsewhere is whole once it is closed."""
+    if is_remote(path):
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftover(folder: Path) -> None:
+    """Removes what a killed run left, and refuses to remove anything else."""
+    _refuse_foreign(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuses a place where there is anything but what a killed run may have left."""
+    if not os.path.lexists(folder):
+        return
+    if not (folder.is_dir() and all(_is_ours(path.name) for path in folder.iterdir())):
+        raise InputError(
+            f"{folder} must be free while the data set is written; something else is there. "
+            "Move it away, or choose another destination."
+        )
+
+
+def _is_ours(name: str) -> bool:
+    """Says whether a killed run may have left a file of this name."""
+    own = (INFO_FILE, SKIPPED_FILE, LOCK_FILE)
+    return name in own or name.removesuffix(NOTE_SUFFIX).endswith(SHARD_SUFFIX)
+
+
+def _aside(final: Path) -> Path:
+    return final.with_name(f"{final.name}.replaced")
+
+
+def _replace(final: Path, partial: Path) -> None:
+    """Renames `partial` to `final`; an old data set steps aside first and is removed last."""
+    aside = _aside(final)
+    if final.exists() and any(final.iterdir()):
+        _remove_leftover(aside)
+        try:
+            os.rename(final, aside)
+            os.rename(partial, final)
+        except BaseException:
+            if not final.exists():
+                os.rename(aside, final)
+            raise
+    else:
+        os.rename(partial, final)
+    _remove_leftover(aside)

@@ -1,0 +1,158 @@
+"""From image files with instance annotations to a data set of sharded records."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfseg import checks
+from tfseg.checks import InputError
+from tfseg.data.conversion import beam, finished_shards, splits, writer
+from tfseg.data.conversion.finished_shards import Skipped
+from tfseg.data.conversion.formats import FORMATS, detect
+from tfseg.data.conversion.formats.base import Item, Reading
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.image_codec import check_store
+from tfseg.data.files.images import load
+from tfseg.data.files.paths import Place, place
+from tfseg.version import __version__
+
+_DEFAULTS = Reading()
+
+
+def convert(
+    source: str | Path,
+    destination: str | Place,
+    *,
+    format: str | None = None,
+    reading: Reading = _DEFAULTS,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    groups: splits.Groups | None = None,
+    split_table: str | Path | None = None,
+    shard_size: int = 256,
+    class_name: str | None = None,
+    store: str = "png",
+    overwrite: bool = False,
+    on_error: str = "fail",
+    on_progress: writer.Progress | None = None,
+    beam_options: Sequence[str] | None = None,
+) -> Dataset:
+    """Converts a folder of images with instances into a data set.
+
+    The result is there whole or not at all, and the same files give the same bytes. After a run
+    that was killed or interrupted, the same call goes on from the shards that it had finished.
+
+    Args:
+        source: folder in one of the layouts of `tfseg.data.conversion.formats`.
+        destination: folder of the data set; new or empty. It may be gs://bucket/folder and the
+            like.
+        format: name of the layout; found out where it is not given.
+        reading: what to make of overlaps, and other choices of a format.
+        val_fraction: share of the images of `train` that go to `val`, in [0, 1). Whether an image
+            goes depends on its id, or its group, and `seed` alone, so images added later move no
+            other.
+        seed: of that choice.
+        groups: what must stay in one split, such as the images of one patient: a function from the
+            id to the group, a regular expression whose first group (or whole match) in the id is
+            it, or a .csv file with the columns id and group.
+        split_table: a .csv file with the columns id and split, for a source without splits.
+        shard_size: most images in one file, from 1 on.
+        class_name: what the instances are, where the format knows no classes; else "object".
+        store: how images are stored: "png", "raw" (fast to read, large), "jpeg:95" or another
+            quality (small, changes pixels), or "original", the files themselves where they are PNG
+            or JPEG of which TensorFlow reads the same pixels, else PNG.
+        overwrite: replaces a data set at `destination`, once the new one is whole.
+        on_error: what to do with an image that cannot be used: "fail", or "skip", which names it in
+            skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
+        on_progress: called with (images done, images in all).
+        beam_options: of a pipeline of Apache Beam, such as ["--runner=FlinkRunner"], which then
+            makes the shards: the same bytes, on as many machines as it has. They must see `source`
+            and `destination` at the same paths. None: all is done here.
+
+    Raises:
+        InputError: a file, option or place that cannot be used; names it, the rule and the remedy.
+    """
+    source, destination = Path(source), place(destination)
+    if class_name is not None and not class_name.strip():
+        raise InputError("class_name must not be empty. Name what the instances are.")
+    if format is not None:
+        checks.one_of("format", format, FORMATS)
+    checks.one_of("on_error", on_error, ("fail", "skip"))
+    check_store(store)
+    layout = format or ("instance_masks" if reading.masks is not None else detect(source))
+    _refuse_unused(layout, reading)
+    found = FORMATS[layout].find(source, reading)
+    if found.class_names and class_name is not None:
+        raise InputError(
+            f"class_name is for formats without classes; {source} has {len(found.class_names)}: "
+            f"{', '.join(found.class_names[:3])}. Leave class_name out."
+        )
+    arranged = splits.arrange(
+        found.splits, val_fraction=val_fraction, seed=seed, groups=groups, table=split_table
+    )
+    class_names = found.class_names or (class_name or "object",)
+    ids = {name: [(item.id, item.group) for item in items] for name, items in arranged.items()}
+    encode = _encode if on_error == "fail" else functools.partial(_encode_or_skip, source=source)
+    contents = writer.Contents(
+        source,
+        arranged,
+        functools.partial(encode, layout=layout, reading=reading, store=store),
+        source_format=layout,
+        class_names=class_names,
+        options=dataclasses.asdict(reading)
+        | {
+            "val_fraction": val_fraction,
+            "seed": seed,
+            "groups": splits.named(groups),
+            "split_table": splits.named(split_table),
+            "shard_size": shard_size,
+            "store": store,
+        },
+        key=finished_shards.key(
+            source, __version__, layout, reading, class_names, ids, store, on_error
+        ),
+    )
+    return writer.write_dataset(
+        contents,
+        destination,
+        shard_size=shard_size,
+        overwrite=overwrite,
+        on_progress=on_progress,
+        elsewhere=(
+            None
+            if beam_options is None
+            else functools.partial(beam.write_shards, options=beam_options)
+        ),
+    )
+
+
+def _encode(item: Item, *, layout: str, reading: Reading, store: str) -> writer.Encoded:
+    sample, original = FORMATS[layout].read(item, reading), load(item.image)
+    encoded = writer.encode(item.id, sample, name=item.image, store=store, original=original)
+    return encoded.of(item.group, hashlib.sha256(original).hexdigest())
+
+
+def _encode_or_skip(item: Item, *, source: Path, **options: Any) -> writer.Encoded | Skipped:
+    try:
+        return _encode(item, **options)
+    except InputError as error:
+        # Below the source: the data set must not depend on where that lies.
+        start_of_path = rf"(?<![^\s'\"(]){re.escape(f'{source}{os.sep}')}"
+        reason = re.sub(start_of_path, "", str(error))
+        return Skipped(os.path.relpath(item.image, source), reason)
+
+
+def _refuse_unused(layout: str, reading: Reading) -> None:
+    for option, owner in {"masks": "instance_masks", "components": "semantic"}.items():
+        if getattr(reading, option) and layout != owner:
+            raise InputError(
+                f"{option} is an option of the format {owner}; the source is {layout}. Leave it "
+                f"out, or say format {owner}."
+            )

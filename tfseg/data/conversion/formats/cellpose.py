@@ -1,0 +1,147 @@
+"""Images with their ids beside them: X.tif and X_masks.tif, X_cp_masks.png or X_seg.npy.
+
+The names of Cellpose's data and results; the image may also be called X_img.tif. Other files that
+Cellpose writes (outlines, flows, regions of interest) are no part of the data. The files lie right
+in the source, or in its folders train, val and test, which are then the splits.
+
+X_seg.npy holds a Python pickle, which could run any code. Only arrays, numbers, texts and
+containers are taken from it.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import (
+    Found,
+    Item,
+    Reading,
+    Sample,
+    by_partner,
+    by_stem,
+    refuse_mixed,
+    refuse_unmatched,
+    split_folders,
+)
+from tfseg.data.files.images import (
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    as_label,
+    entries,
+    load,
+    read_image,
+    read_label,
+    same_size,
+)
+
+LAYOUT = (
+    "NAME.png and NAME_masks.png, NAME_cp_masks.png or NAME_seg.npy, right in it or in train/, "
+    "val/ and test/"
+)
+_ENDINGS = ("_cp_masks", "_masks", "_seg")
+_OTHERS = ("_outlines", "_flows", "_cp_output", "_rois")
+_ALLOWED = {
+    (module, name)
+    for core in ("numpy.core", "numpy._core")
+    for module, name in (
+        (f"{core}.multiarray", "_reconstruct"),
+        (f"{core}.multiarray", "scalar"),
+        (f"{core}.numeric", "_frombuffer"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+    )
+}
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a file of ids where this layout has them."""
+    return any(
+        _base(path) is not None
+        for folder in split_folders(source).values()
+        for path in entries(folder)
+    )
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id.
+
+    Raises:
+        InputError: an image without ids or the other way round, two files of ids of one image, or
+            other files.
+    """
+    refuse_mixed(source)
+    return Found({split: _items(folder) for split, folder in split_folders(source).items()})
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and its ids.
+
+    Raises:
+        InputError: one cannot be read, or their sizes differ.
+    """
+    (path,) = item.annotations
+    image = read_image(item.image)
+    label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path)
+    same_size(item.image, image, path, label)
+    return Sample(image, label)
+
+
+def _base(path: Path) -> str | None:
+    """Returns the name of the image that a file of ids belongs to."""
+    ending = next((ending for ending in _ENDINGS if path.stem.endswith(ending)), None)
+    suffixes = (".npy",) if ending == "_seg" else LABEL_SUFFIXES
+    return path.stem[: -len(ending)] if ending and path.suffix.lower() in suffixes else None
+
+
+def _items(folder: Path) -> list[Item]:
+    labels: dict[str, Path] = {}
+    pictures = []
+    for path in entries(folder):
+        name = _base(path)
+        if name is not None:
+            if name in labels:
+                raise InputError(f"{labels[name]} and {path} are ids of one image. Keep one.")
+            labels[name] = path
+        elif path.suffix.lower() in IMAGE_SUFFIXES and not path.stem.endswith(_OTHERS):
+            pictures.append(path)
+        elif path.is_file() and not path.stem.endswith(_OTHERS):
+            raise InputError(f"{path} is no part of the layout {LAYOUT}. Take it out of {folder}.")
+    images = by_partner(by_stem(pictures), labels, ("_img",), what="images of one name")
+    refuse_unmatched("image", images, "ids", labels, folder)
+    refuse_unmatched("file of ids", labels, "an image", images, folder)
+    if not images:
+        raise InputError(f"{folder} has no images. Expected: {LAYOUT}.")
+    return [Item(name, images[name], (labels[name],)) for name in sorted(images)]
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """Returns what NumPy's arrays are made with.
+
+        Raises:
+            UnpicklingError: anything else.
+        """
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read_seg(path: Path) -> np.ndarray:
+    """Reads the ids of Cellpose's X_seg.npy, as `read_label` does those of a picture."""
+    file = io.BytesIO(load(path))
+    try:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        masks = _Unpickler(file).load().item()["masks"]
+    except Exception as error:  # damaged bytes fail in any way
+        raise InputError(
+            f"{path} is not what Cellpose writes ({error or type(error).__name__}). Save the masks "
+            "as PNG or TIFF."
+        ) from error
+    return as_label(path, np.asarray(masks))

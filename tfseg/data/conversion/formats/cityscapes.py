@@ -1,0 +1,115 @@
+"""Cityscapes: leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_instanceIds.png.
+
+A pixel holds 1000 times its label and the number of the instance, or the label alone. The eight
+classes that the benchmark scores by instance become classes. Groups of them that were not
+told apart, what the benchmark leaves out (caravans, trailers) and void are ignored; other labels
+(road, sky) are background.
+
+Source: Cordts et al., The Cityscapes Dataset, https://arxiv.org/abs/1604.01685, and the table of
+labels in https://github.com/mcordts/cityscapesScripts (helpers/labels.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import (
+    SPLITS,
+    Found,
+    Item,
+    Reading,
+    Sample,
+    refuse_unmatched,
+)
+from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.files.images import entries, read_image, read_label, same_size
+from tfseg.metrics.matching import IGNORE
+
+LAYOUT = (
+    "leftImg8bit/train/CITY/X_leftImg8bit.png and gtFine/train/CITY/X_gtFine_instanceIds.png, "
+    "alike with val/ and test/"
+)
+_IMAGE, _IDS = "_leftImg8bit.png", "_gtFine_instanceIds.png"
+_CLASSES = {
+    24: "person",
+    25: "rider",
+    26: "car",
+    27: "truck",
+    28: "bus",
+    31: "train",
+    32: "motorcycle",
+    33: "bicycle",
+}
+_BACKGROUND = range(7, 24)
+_VOID = (*range(7), 29, 30)  # caravan and trailer are left out by the benchmark
+_INDEX = {label: index for index, label in enumerate(_CLASSES, start=1)}
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a folder gtFine."""
+    return (source / "gtFine").is_dir()
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id, which is CITY/X.
+
+    Raises:
+        InputError: a folder is missing, or an image without ids or the other way round.
+    """
+    for kind in ("leftImg8bit", "gtFine"):
+        if not (source / kind).is_dir():
+            raise InputError(f"{source} has no folder {kind!r}. Expected: {LAYOUT}.")
+    given = [split for split in SPLITS if (source / "gtFine" / split).is_dir()]
+    if not given:
+        raise InputError(f"{source / 'gtFine'} has no folder of a split. Expected: {LAYOUT}.")
+    return Found({split: _items(source, split) for split in given}, tuple(_CLASSES.values()))
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and its ids, which become 1, 2, ... in their order.
+
+    Raises:
+        InputError: one cannot be read, their sizes differ, or a label is unknown.
+    """
+    (path,) = item.annotations
+    image, stored = read_image(item.image), read_label(path)
+    same_size(item.image, image, path, stored)
+    present = np.unique(stored)
+    ids = np.zeros(len(present), np.int32)
+    class_of: dict[int, int] = {}
+    for index, value in enumerate(present.tolist()):
+        label, counted = (value // 1000, True) if value >= 1000 else (value, False)
+        if label not in _CLASSES and label not in _BACKGROUND and label not in _VOID:
+            raise InputError(
+                f"{path} must have the labels 0 to 33 of Cityscapes; got the value {value}. Give "
+                "the file *_instanceIds.png."
+            )
+        if counted and label in _CLASSES:
+            ids[index] = len(class_of) + 1
+            class_of[len(class_of) + 1] = _INDEX[label]
+        elif label in _CLASSES or label in _VOID:
+            ids[index] = IGNORE
+    return Sample(image, renumbered(stored, present, ids), class_of)
+
+
+def _items(source: Path, split: str) -> list[Item]:
+    images = _files(source / "leftImg8bit" / split, _IMAGE)
+    ids = _files(source / "gtFine" / split, _IDS)
+    refuse_unmatched("image", images, "ids", ids, source / "gtFine" / split)
+    refuse_unmatched("file of ids", ids, "an image", images, source / "leftImg8bit" / split)
+    if not images:
+        raise InputError(f"{source / 'gtFine' / split} is empty. Expected: {LAYOUT}.")
+    return [Item(name, images[name], (ids[name],)) for name in sorted(images)]
+
+
+def _files(folder: Path, ending: str) -> dict[str, Path]:
+    """Returns the files of an ending in the cities below a folder, by CITY/X."""
+    return {
+        f"{city.name}/{path.name.removesuffix(ending)}": path
+        for city in entries(folder)
+        for path in entries(city)
+        if path.name.endswith(ending)
+    }

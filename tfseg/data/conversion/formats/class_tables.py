@@ -1,0 +1,112 @@
+"""Tables of the classes of semantic masks, in files of their usual names.
+
+- class_dict.csv or classes.csv: columns name and r, g, b, or name and index.
+- label_colors.txt: lines "r g b name", as in CamVid.
+- codes.txt: one name a line; the first has the index 0.
+
+A class called background (or bg, _background_) is background. One called void, unlabeled,
+unlabelled, ignore or __ignore__ is ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.parsing import read_text
+from tfseg.metrics.matching import IGNORE
+
+FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt")
+_BACKGROUND = ("background", "bg", "_background_")
+_IGNORED = ("void", "unlabeled", "unlabelled", "ignore", "__ignore__")
+
+
+class ClassTable(NamedTuple):
+    """Classes and the values of their pixels.
+
+    Attributes:
+        names: of the classes; class 1 is the first.
+        class_of: class of each value: from 1 on, 0 = background, -1 = ignored. A colour has the
+            value 65536 red + 256 green + blue.
+        colours: whether the values are colours, else indices.
+    """
+
+    names: tuple[str, ...]
+    class_of: dict[int, int]
+    colours: bool
+
+
+def table_file(source: Path) -> Path | None:
+    """Returns the file of the table in `source`, where there is one."""
+    return next((source / name for name in FILES if (source / name).is_file()), None)
+
+
+def read_table(path: Path) -> ClassTable:
+    """Reads a table.
+
+    Raises:
+        InputError: a line of another form, a value twice, or no class of objects.
+    """
+    names: list[str] = []
+    class_of: dict[int, int] = {}
+    lengths = set()
+    for number, (name, values) in enumerate(_rows(path), start=1):
+        value = _value(values)
+        if value is None or value in class_of or not name.strip():
+            raise InputError(
+                f"{path} must give each class a name, and a colour or an index from 0 to 255 of "
+                f"its own; class {number} has {name!r} and {values}. Correct it."
+            )
+        class_of[value] = _role(name, names)
+        lengths.add(len(values))
+    if not names or len(lengths) > 1:
+        raise InputError(
+            f"{path} must have at least one class that is not background or void, and for all of "
+            "them a colour, or an index. Correct it."
+        )
+    return ClassTable(tuple(names), class_of, lengths == {3})
+
+
+def _value(texts: list[str]) -> int | None:
+    """Returns the value of a pixel from an index or from red, green and blue."""
+    numbers = [int(text) for text in texts if text.isdecimal() and len(text) < 4]
+    if len(numbers) != len(texts) or len(texts) not in (1, 3) or max(numbers) > 255:
+        return None
+    return int.from_bytes(bytes(numbers), "big")
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yields the name of each class, and its colour or index as texts."""
+    text = read_text(path)
+    if path.suffix == ".csv":
+        for row in csv.DictReader(io.StringIO(text)):
+            plain = {(key or "").strip().lower(): (value or "") for key, value in _cells(row)}
+            values = [plain[key] for key in ("r", "g", "b", "index") if key in plain]
+            yield plain.get("name", ""), [value.strip() for value in values]
+        return
+    for index, line in enumerate(line for line in text.splitlines() if line.strip()):
+        if path.name == "codes.txt":
+            yield line, [str(index)]
+        else:
+            *values, name = line.split(maxsplit=3)
+            yield name, values
+
+
+def _cells(row: dict) -> Iterator[tuple[str | None, str | None]]:
+    """Yields the cells of a line that have a column."""
+    return ((key, value) for key, value in row.items() if not isinstance(value, list))
+
+
+def _role(name: str, names: list[str]) -> int:
+    """Returns the class of a name, which is added to `names` where it is one."""
+    plain = name.strip().lower()
+    if plain in _BACKGROUND:
+        return 0
+    if plain in _IGNORED:
+        return IGNORE
+    names.append(name.strip())
+    return len(names)

@@ -1,0 +1,86 @@
+"""Where the JSON files of COCO lie, which split each is, and where its images are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS
+from tfseg.data.files.images import IMAGE_SUFFIXES, entries
+
+_SPLIT = re.compile(r"(?<![a-z])(train|valid|validation|val|test)(?![a-z])", re.IGNORECASE)
+
+
+def instance_files(source: Path) -> list[Path]:
+    """Returns the JSON files of instances: of annotations/ only instances_*.json, if there are."""
+    found = [path for path in _json_files(source) if not _has_maps(path) and not _of_image(path)]
+    named = [path for path in found if path.stem.startswith("instances_")]
+    annotations = source / "annotations"
+    return [path for path in found if path.parent != annotations or path in named or not named]
+
+
+def panoptic_files(source: Path) -> list[Path]:
+    """Returns the JSON files that have a folder of PNG files of their name."""
+    return [path for path in _json_files(source) if _has_maps(path)]
+
+
+def by_split(source: Path, paths: list[Path]) -> dict[str, Path]:
+    """Returns the files by their splits, in the order of these.
+
+    Raises:
+        InputError: two files of one split.
+    """
+    files: dict[str, Path] = {}
+    for path in paths:
+        split = _split_of(path, source)
+        if split in files:
+            raise InputError(f"{files[split]} and {path} are both the split {split}. Keep one.")
+        files[split] = path
+    return {split: files[split] for split in SPLITS if split in files}
+
+
+def image_folders(source: Path, path: Path) -> list[Path]:
+    """Returns the folders in which the images of a JSON file may lie."""
+    stem = re.sub(r"^(instances|panoptic)_", "", path.stem)
+    names = {
+        stem,
+        *(name for name, split in SPLIT_NAMES.items() if split == _split_of(path, source)),
+    }
+    places = [path.parent, *(source / name for name in sorted(names)), source]
+    places += [source / "images" / name for name in sorted(names)]
+    folders = [folder for place in places for folder in (place, place / "images")]
+    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+
+
+def _split_of(path: Path, source: Path) -> str:
+    """Returns the split that the name of a file, or else of its folder, says; train without."""
+    for name in (path.stem, path.parent.relative_to(source).name):
+        if found := _SPLIT.search(name):
+            return SPLIT_NAMES[found[1].lower()]
+    return "train"
+
+
+def _json_files(source: Path) -> list[Path]:
+    """Returns the JSON files in `source`, its folders of splits, and annotations/."""
+    names = {*SPLIT_NAMES, "annotations"}
+    folders = [path for path in entries(source) if path.is_dir() and path.name in names]
+    return [
+        path
+        for folder in (source, *folders)
+        for path in entries(folder)
+        if path.suffix.lower() == ".json"
+    ]
+
+
+def _of_image(path: Path) -> bool:
+    """Says whether a JSON file has an image of its name, or is one of COCO panoptic."""
+    folders = (path.parent, path.parent.parent / "images")
+    images = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
+    return path.stem.startswith("panoptic_") or any(image.is_file() for image in images)
+
+
+def _has_maps(path: Path) -> bool:
+    """Says whether a file has a folder of its name with PNG files, as one of COCO panoptic has."""
+    folder = path.with_suffix("")
+    return folder.is_dir() and any(file.suffix == ".png" for file in entries(folder))

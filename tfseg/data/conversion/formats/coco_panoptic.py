@@ -1,0 +1,148 @@
+"""COCO panoptic: panoptic_*.json, a folder of PNG files of the same name, and the images.
+
+A PNG holds the segment of each pixel as red + 256 green + 65536 blue, 0 where it is void. Segments
+of things become instances; void and crowds are ignored; other segments are background.
+
+The files lie in annotations/, right in the source, or in its folders train, val and test, as those
+of `coco`.
+
+Source: Kirillov et al., Panoptic Segmentation, https://arxiv.org/abs/1801.00868, and
+https://cocodataset.org/#format-data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfseg.checks import InputError, listed
+from tfseg.data.conversion.formats.base import Found, Item, Reading, Sample
+from tfseg.data.conversion.formats.coco_files import by_split, image_folders, panoptic_files
+from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
+from tfseg.data.files.images import read_image, same_size
+from tfseg.metrics.matching import IGNORE
+
+LAYOUT = (
+    "annotations/panoptic_train2017.json, annotations/panoptic_train2017/*.png and "
+    "train2017/*.jpg, or panoptic_train.json and panoptic_train/ beside it"
+)
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a JSON file with its folder of PNG files."""
+    return bool(panoptic_files(source))
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Reads the JSON files and returns the items of each split, in the order of their ids.
+
+    Raises:
+        InputError: a file of another shape, a file that is missing or outside of the source, two
+            files of one split, or other categories in one of them.
+    """
+    files = by_split(source, panoptic_files(source))
+    if not files:
+        raise InputError(f"{source} has no JSON file of COCO panoptic. Expected: {LAYOUT}.")
+    splits: dict[str, list[Item]] = {}
+    names: dict[int, str | None] = {}
+    for split, path in files.items():
+        content = read_json(path)
+        things = _things(path, entry(content, "categories", list, place=path))
+        names = names or things
+        if things != names:
+            raise InputError(f"{path} must have the categories of the other files. Export again.")
+        splits[split] = _items(source, path, content, things)
+    return Found(splits, tuple(name for name in names.values() if name is not None))
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and its segments, whose ids become 1, 2, ... in the order of the file.
+
+    Raises:
+        InputError: one cannot be read, their sizes differ, or a segment is not in the JSON file.
+    """
+    path, classes = item.annotations
+    image, colours = read_image(item.image), read_image(path)
+    same_size(item.image, image, path, colours)
+    if colours.dtype != np.uint8 or colours.shape[-1] < 3:
+        raise InputError(f"{path} must be an RGB picture of 8 bits. Give the PNG of the segments.")
+    segments = colours[..., :3].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+    present = np.unique(segments)
+    ids = np.zeros(len(present), np.int32)
+    order = {segment: index for index, segment in enumerate(classes, start=1)}
+    for index, value in enumerate(present.tolist()):
+        if value and value not in classes:
+            raise InputError(
+                f"{path} has the segment {value}, which the JSON file does not list. Export it "
+                "again."
+            )
+        class_index = classes.get(value, IGNORE)
+        ids[index] = order[value] if class_index > 0 else class_index
+    class_of = {order[segment]: index for segment, index in classes.items() if index > 0}
+    hidden = len(class_of) - np.count_nonzero(ids > 0)
+    label = renumbered(segments, present, ids)
+    return Sample(image, label, class_of, hidden_instances=int(hidden))
+
+
+def _things(path: Path, categories: list) -> dict[int, str | None]:
+    """Returns the name of each category by id; None of those that are no things."""
+    names: dict[int, str | None] = {}
+    place = f"A category in {path}"
+    for record in categories:
+        name = entry(record, "name", str, place=place)
+        is_thing = entry(record, "isthing", int, place=place, default=1)
+        names[entry(record, "id", int, place=place)] = name if is_thing else None
+    if not any(names.values()):
+        raise InputError(f"{path} must have a category of things; got none. Export them too.")
+    return {id: names[id] for id in sorted(names)}
+
+
+def _items(source: Path, path: Path, content: Any, things: dict[int, str | None]) -> list[Item]:
+    place, images, items = f"An entry in {path}", {}, {}
+    for record in entry(content, "images", list, place=path):
+        images[entry(record, "id", int, place=place)] = entry(record, "file_name", str, place=place)
+    numbers = [id for id, name in things.items() if name is not None]
+    indices = {id: numbers.index(id) + 1 if id in numbers else 0 for id in things}
+    folders, missing = image_folders(source, path), []
+    for record in entry(content, "annotations", list, place=path):
+        id = entry(record, "image_id", int, place=place)
+        if id not in images:
+            raise InputError(f"{path} has segments of the image {id}, which it does not list.")
+        image_name = inside(images[id], place=path)
+        map_name = inside(entry(record, "file_name", str, place=place), place=path)
+        image, segments = (
+            first_file(image_name, folders),
+            first_file(map_name, [path.with_suffix("")]),
+        )
+        missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
+        classes = _classes(path, entry(record, "segments_info", list, place=place), indices)
+        name = image_name.with_suffix("").as_posix()
+        if image:
+            items[name] = Item(name, image, (segments, classes))
+    if missing:
+        raise InputError(
+            f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "
+            f"no {listed(missing)}. Add them, or take them out of the file."
+        )
+    if len(items) != len(images):
+        raise InputError(
+            f"{path} must have one annotation for each of its {len(images)} images; got "
+            f"{len(items)}. Export it again."
+        )
+    return [items[name] for name in sorted(items)]
+
+
+def _classes(path: Path, segments: list, indices: dict[int, int]) -> dict[int, int]:
+    """Returns the class of each segment: from 1 on of things, 0 of others, `IGNORE` of crowds."""
+    place, classes = f"A segment in {path}", {}
+    for record in segments:
+        category = entry(record, "category_id", int, place=place)
+        if category not in indices:
+            raise InputError(f"{place} must have a category of the file; got {category}. Add it.")
+        crowd = entry(record, "iscrowd", int, place=place, default=0)
+        index = indices[category]
+        classes[entry(record, "id", int, place=place)] = IGNORE if crowd and index else index
+    return classes

@@ -1,0 +1,173 @@
+"""One mask an instance. Every pixel of a mask that is not black belongs to the instance.
+
+Three layouts, right in the source or in its folders train, val and test, which are then the splits:
+
+- ID/images/IMAGE.png and ID/masks/*.png, of the 2018 Data Science Bowl. An empty folder masks is an
+  image without instances.
+- images/NAME.png and masks/NAME/*.png.
+- images/NAME.png and the masks that `Reading.masks` says, such as "masks/{name}_*.png". An image
+  that has none is one without instances.
+
+Ids are given from 1 on in the order of the mask file names.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.checks import InputError, listed
+from tfseg.data.conversion.formats.base import (
+    Found,
+    Item,
+    Reading,
+    Sample,
+    files_by_stem,
+    refuse_mixed,
+    refuse_unmatched,
+    split_folders,
+)
+from tfseg.data.conversion.formats.painting import paint
+from tfseg.data.conversion.formats.shapes import Region
+from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_image, same_size
+
+LAYOUT = (
+    "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, right in it or "
+    "in train/, val/ and test/; masks of other names with --masks 'masks/{name}_*.png'"
+)
+_KINDS = ("images", "masks")
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a folder ID/masks or masks/NAME where this layout has them."""
+    return any(
+        _is_flat(parent) or any((folder / "masks").is_dir() for folder in entries(parent))
+        for parent in split_folders(source).values()
+    )
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id.
+
+    Raises:
+        InputError: no folder ID, one without masks or without exactly one image, an image or masks
+            alone, or folders ID beside train/ in `source`.
+    """
+    folders = split_folders(source)
+    beside = [path for path in entries(source) if path not in folders.values()]
+    refuse_mixed(source, [path.name for path in beside if (path / "masks").is_dir()] + [*_KINDS])
+    return Found({split: _items(folder, reading) for split, folder in folders.items()})
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and its masks.
+
+    Raises:
+        InputError: one cannot be read, or their sizes differ.
+    """
+    image = read_image(item.image)
+    regions = ((_region(item.image, image, path), 1) for path in item.annotations)
+    return paint(image, regions, overlap=reading.overlap, name=item.image)
+
+
+def _region(image_path: Path, image: np.ndarray, path: Path) -> Region:
+    mask = read_image(path)
+    same_size(image_path, image, path, mask)
+    return Region(np.any(mask[..., :3], axis=-1))  # an alpha says nothing about the instance
+
+
+def _is_flat(parent: Path) -> bool:
+    """Says whether masks/ has folders of the names of the images."""
+    masks = parent / "masks"
+    return (
+        (parent / "images").is_dir()
+        and masks.is_dir()
+        and any(path.is_dir() for path in entries(masks))
+    )
+
+
+def _items(parent: Path, reading: Reading) -> list[Item]:
+    if reading.masks is not None:
+        return _by_pattern(parent, reading.masks)
+    if _is_flat(parent):
+        return _by_folder(parent)
+    items = [_item(folder) for folder in entries(parent) if folder.is_dir()]
+    if not items:
+        raise InputError(f"{parent} has no folder of an image. Expected: {LAYOUT}.")
+    return items
+
+
+def _item(folder: Path) -> Item:
+    for kind in _KINDS:
+        if not (folder / kind).is_dir():
+            raise InputError(f"{folder} has no folder {kind!r}. Expected: {LAYOUT}.")
+    images = list(files_by_stem(folder / "images", IMAGE_SUFFIXES).values())
+    if len(images) != 1:
+        raise InputError(
+            f"{folder / 'images'} must hold one image; got {len(images)}. Give each image a folder "
+            "of its own."
+        )
+    return Item(folder.name, images[0], _masks(folder / "masks"))
+
+
+def _by_folder(parent: Path) -> list[Item]:
+    images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
+    folders = {path.name: path for path in entries(parent / "masks")}
+    refuse_unmatched("image", images, "a folder of masks", folders, parent / "masks")
+    refuse_unmatched("folder of masks", folders, "an image", images, parent / "images")
+    return [Item(name, images[name], _masks(folders[name])) for name in sorted(images)]
+
+
+def _masks(folder: Path) -> tuple[Path, ...]:
+    return tuple(files_by_stem(folder, MASK_SUFFIXES).values())
+
+
+def _by_pattern(parent: Path, pattern: str) -> list[Item]:
+    """Gives each mask to the image whose name it has; of several such names to the longest."""
+    images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
+    masks: dict[str | None, list[Path]] = {name: [] for name in images}
+    for path in _matching(parent, pattern):
+        name = _owner(path.relative_to(parent).as_posix(), pattern, images)
+        masks.setdefault(name, []).append(path)
+    lost = masks.pop(None, [])
+    if lost:
+        raise InputError(
+            f"{listed(lost)} must have an image of its name in {parent / 'images'}. Add the image, "
+            f"take the mask away, or correct the pattern {pattern!r}."
+        )
+    if not any(masks.values()):
+        raise InputError(
+            f"{parent} has no file {pattern!r} of any of its {len(images)} images. Correct the "
+            "pattern."
+        )
+    return [Item(name, images[name], tuple(masks[name])) for name in sorted(images)]
+
+
+def _matching(parent: Path, pattern: str) -> Iterator[Path]:
+    before, name, _ = pattern.partition("{name}")
+    if not name or "*" in before or ".." in pattern or pattern.startswith("/"):
+        raise InputError(
+            "masks must be a pattern within the source with {name} in it, and no * before; got "
+            f"{pattern!r}. Write it like masks/{{name}}_*.png."
+        )
+    for path in sorted(parent.glob(pattern.replace("{name}", "*"))):
+        if path.suffix.lower() not in MASK_SUFFIXES:
+            raise InputError(
+                f"{path} must be a file that ends in {', '.join(MASK_SUFFIXES)}. Convert it, or "
+                f"correct the pattern {pattern!r}."
+            )
+        yield path
+
+
+def _owner(path: str, pattern: str, names: Mapping[str, Path]) -> str | None:
+    """Returns the longest of the names that `path` has at {name} in the pattern."""
+    start = pattern.index("{name}")
+    for end in range(len(path), start, -1):
+        name = path[start:end]
+        if name in names and fnmatchcase(path, pattern.replace("{name}", glob.escape(name))):
+            return name
+    return None

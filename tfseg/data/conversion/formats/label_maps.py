@@ -1,0 +1,94 @@
+"""Images and label maps of the same names: images/NAME.png and labels/NAME.png.
+
+A label map is a PNG, TIFF or npy file with one instance id a pixel, 0 = background. Its folder may
+also be called masks, as in the data of StarDist. The two folders lie right in the source, or in its
+folders train, val and test, which are then the splits. Other folders beside those three are no part
+of the data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import (
+    Found,
+    Item,
+    Reading,
+    Sample,
+    files_by_stem,
+    refuse_mixed,
+    refuse_unmatched,
+    split_folders,
+)
+from tfseg.data.conversion.formats.class_tables import table_file
+from tfseg.data.files.images import (
+    IMAGE_SUFFIXES,
+    LABEL_SUFFIXES,
+    entries,
+    read_image,
+    read_label,
+    same_size,
+)
+
+LAYOUT = "images/NAME.png and labels/NAME.png, right in it or in train/, val/ and test/"
+_KINDS = ("images", "labels")
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a folder of label maps where this layout has it."""
+    folders = {source, *split_folders(source).values()}
+    return table_file(source) is None and any(_has_maps(folder) for folder in folders)
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id.
+
+    Raises:
+        InputError: a folder is missing or empty, an image without label or the other way round, or
+            both images/ and train/ in `source`.
+    """
+    refuse_mixed(source, (*_KINDS, "masks"))
+    return Found({split: _items(folder) for split, folder in split_folders(source).items()})
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and its label map.
+
+    Raises:
+        InputError: one cannot be read, or their sizes differ.
+    """
+    (path,) = item.annotations
+    image, label = read_image(item.image), read_label(path)
+    same_size(item.image, image, path, label)
+    return Sample(image, label)
+
+
+def _has_maps(folder: Path) -> bool:
+    """Says whether there are files of ids, of the names of the images where they are in masks/."""
+    labels, images = _labels(folder), folder / "images"
+    if not labels.is_dir():
+        return False
+    files = [path for path in entries(labels) if path.suffix.lower() in LABEL_SUFFIXES]
+    if labels.name == "labels":
+        return bool(files) or not entries(labels)
+    stems = {path.stem for path in entries(images)} if images.is_dir() else set()
+    return bool(files) and {path.stem for path in files} <= stems
+
+
+def _labels(folder: Path) -> Path:
+    labels, masks = folder / "labels", folder / "masks"
+    return masks if masks.is_dir() and not labels.is_dir() else labels
+
+
+def _items(folder: Path) -> list[Item]:
+    for kind in (folder / "images", _labels(folder)):
+        if not kind.is_dir():
+            raise InputError(f"{folder} has no folder {kind.name!r}. Expected: {LAYOUT}.")
+    images = files_by_stem(folder / "images", IMAGE_SUFFIXES)
+    labels = files_by_stem(_labels(folder), LABEL_SUFFIXES)
+    refuse_unmatched("image", images, "a label", labels, _labels(folder))
+    refuse_unmatched("label", labels, "an image", images, folder / "images")
+    if not images:
+        raise InputError(f"{folder / 'images'} is empty. Put the images there. Expected: {LAYOUT}.")
+    return [Item(name, images[name], (labels[name],)) for name in sorted(images)]

@@ -1,0 +1,96 @@
+"""Instances that may overlap, as one map of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import Sample
+from tfseg.data.conversion.formats.shapes import Region
+from tfseg.metrics.matching import IGNORE
+
+_BLOCK = 2**22  # pixels looked up at once
+
+
+def paint(
+    image: np.ndarray, regions: Iterable[tuple[Region, int]], *, overlap: str, name: Path
+) -> Sample:
+    """Gives the instances ids from 1 on, in their order, and each pixel at most one of them.
+
+    The regions are taken one at a time and need not all be in memory.
+
+    Args:
+        image: `[H, W, C]`.
+        regions: each with its class from 1 on, or with `IGNORE`: a region that is ignored where no
+            instance is. A region lies inside the image.
+        overlap: as in `Reading`.
+        name: of the image, for errors.
+
+    Raises:
+        InputError: two instances claim a pixel and `overlap` is "error".
+    """
+    label = np.zeros(image.shape[:2], np.int32)
+    ignored, contested = np.zeros((2, *label.shape), bool)
+    areas = np.zeros(64, np.int64)
+    class_of: dict[int, int] = {}
+    for (mask, y, x), class_index in regions:
+        window = slice(y, y + mask.shape[0]), slice(x, x + mask.shape[1])
+        if class_index == IGNORE:
+            ignored[window] |= mask
+            continue
+        id = len(class_of) + 1
+        class_of[id] = class_index
+        if id == len(areas):
+            areas = np.concatenate([areas, np.zeros_like(areas)])
+        areas[id] = np.count_nonzero(mask)
+        claimed = mask & (label[window] > 0)
+        if overlap == "error" and claimed.any():
+            raise InputError(_refused(name, claimed, id, label[window]))
+        contested[window] |= claimed
+        if overlap == "smaller_wins" and claimed.any():
+            claimed &= ~_larger(label[window], areas > areas[id])
+        label[window][mask & ~claimed] = id
+    hidden = len(class_of) - np.count_nonzero(np.unique(label))
+    label[ignored & (label == 0)] = IGNORE
+    return Sample(image, label, class_of, int(np.count_nonzero(contested)), int(hidden))
+
+
+def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Returns for each of the `values` `[H, W]` the one of `ids` `[N]` that belongs to it, int32.
+
+    Args:
+        values: whole numbers.
+        present: `[N]`, those that occur, ascending.
+        ids: `[N]`, of each of them.
+    """
+    made = np.empty(values.shape, np.int32)
+    for rows in _blocks(values):
+        made[rows] = ids[np.searchsorted(present, values[rows])]
+    return made
+
+
+def _larger(owners: np.ndarray, is_larger: np.ndarray) -> np.ndarray:
+    """Returns which pixels `[h, w]` belong to one of the larger instances."""
+    made = np.empty(owners.shape, bool)
+    for rows in _blocks(owners):
+        made[rows] = is_larger[owners[rows]]
+    return made
+
+
+def _blocks(array: np.ndarray) -> Iterator[slice]:
+    """Yields the rows in portions: NumPy makes 64-bit numbers of the indices of a table."""
+    height, width = array.shape
+    step = max(1, _BLOCK // max(1, width))
+    return (slice(start, start + step) for start in range(0, height, step))
+
+
+def _refused(name: Path, claimed: np.ndarray, id: int, owners: np.ndarray) -> str:
+    other = int(owners[claimed][0])
+    return (
+        f"Instances of {name} must not overlap with overlap 'error'; number {id} shares "
+        f"{np.count_nonzero(claimed)} pixels with number {other} and others. Correct them, or "
+        "choose smaller_wins or first."
+    )

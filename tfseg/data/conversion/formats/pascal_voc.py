@@ -1,0 +1,111 @@
+"""Pascal VOC: JPEGImages/X.jpg, SegmentationObject/X.png and SegmentationClass/X.png.
+
+The numbers of the pixels (not the colours of the palette) are the object and its class; 255 is void
+and ignored. The splits are the lists train.txt, val.txt and test.txt in ImageSets/Segmentation/;
+without them all images that have objects are train. Classes are those of class_names.txt, one name
+a line with the background first, or else the 20 of VOC.
+
+An object has the class of most of its pixels that have one.
+
+Source: Everingham et al., The Pascal Visual Object Classes Challenge,
+http://host.robots.ox.ac.uk/pascal/VOC/voc2012/segexamples/index.html.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.checks import InputError, listed
+from tfseg.data.conversion.formats.base import SPLITS, Found, Item, Reading, Sample, by_stem
+from tfseg.data.conversion.formats.parsing import read_text
+from tfseg.data.files.images import entries, read_image, read_label, same_size
+from tfseg.metrics.matching import IGNORE
+
+LAYOUT = (
+    "JPEGImages/X.jpg, SegmentationObject/X.png, SegmentationClass/X.png and "
+    "ImageSets/Segmentation/train.txt"
+)
+VOC = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle"),
+    *("bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person"),
+    *("pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+_FOLDERS = ("JPEGImages", "SegmentationObject", "SegmentationClass")
+_VOID = 255
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a folder SegmentationObject."""
+    return (source / "SegmentationObject").is_dir()
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id.
+
+    Raises:
+        InputError: a folder or a file that a list names is missing, or no images at all.
+    """
+    for kind in _FOLDERS:
+        if not (source / kind).is_dir():
+            raise InputError(f"{source} has no folder {kind!r}. Expected: {LAYOUT}.")
+    images, objects, classes = (by_stem(entries(source / kind)) for kind in _FOLDERS)
+    lists = {split: source / "ImageSets" / "Segmentation" / f"{split}.txt" for split in SPLITS}
+    names = {split: read_text(path).split() for split, path in lists.items() if path.is_file()}
+    class_names = _class_names(source / "class_names.txt")
+    splits = {}
+    for split, stems in (names or {"train": sorted(objects)}).items():
+        missing = [
+            f"{kind}/{stem}"
+            for kind, files in zip(_FOLDERS, (images, objects, classes), strict=True)
+            for stem in stems
+            if stem not in files
+        ]
+        if missing or not stems:
+            what = f"there is no {listed(missing)}" if missing else "there are none"
+            raise InputError(f"{source} must have the files of {split}; {what}. Add them.")
+        splits[split] = [
+            Item(stem, images[stem], (objects[stem], classes[stem], len(class_names)))
+            for stem in sorted(set(stems))
+        ]
+    return Found(splits, class_names)
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image, its objects and their classes.
+
+    Raises:
+        InputError: one cannot be read, their sizes differ, or an object has no class.
+    """
+    object_path, class_path, num_classes = item.annotations
+    image, label, classes = read_image(item.image), read_label(object_path), read_label(class_path)
+    same_size(item.image, image, object_path, label)
+    same_size(item.image, image, class_path, classes)
+    label[(label == _VOID) | ((label == 0) & (classes == _VOID))] = IGNORE
+    class_of = {}
+    for id in np.unique(label[label > 0]).tolist():
+        values = classes[label == id]
+        values = values[(values > 0) & (values != _VOID)]
+        if not values.size or values.max() > num_classes:
+            got = f"class {values.max()}" if values.size else "none"
+            raise InputError(
+                f"{class_path} must have a class from 1 to {num_classes} for each object of "
+                f"{object_path}; object {id} has {got}. Correct one of them."
+            )
+        class_of[id] = int(np.bincount(values).argmax())
+    return Sample(image, label, class_of)
+
+
+def _class_names(path: Path) -> tuple[str, ...]:
+    """Returns the names of the classes, without the background."""
+    if not path.is_file():
+        return VOC
+    names = read_text(path).splitlines()
+    if len(names) < 2 or not all(name.strip() for name in names):
+        raise InputError(
+            f"{path} must have the name of a class in each line, the background first; got "
+            f"{len(names)} lines, or an empty one. Correct it."
+        )
+    return tuple(name.strip() for name in names[1:])

@@ -1,0 +1,151 @@
+"""Semantic masks: a class for each pixel, as a colour or an index, and a table of the classes.
+
+images/NAME.png and labels/NAME.png or masks/NAME.png, right in the source or in its folders train,
+val and test; or train/ and train_labels/ (trainannot/), alike with val and test, as copies of
+CamVid have them. A mask may also be called NAME_L, NAME_P, NAME_mask or NAME_label. The table lies
+in the source; `class_tables` says which files are one.
+
+All pixels of a class in an image are one instance, whose id is the class. With
+`Reading.components`, every part of a class whose pixels touch, at a side or a corner, is one. The
+index 255 is ignored where the table does not have it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from skimage import measure
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import (
+    SPLIT_NAMES,
+    SPLITS,
+    Found,
+    Item,
+    Reading,
+    Sample,
+    by_partner,
+    files_by_stem,
+    refuse_mixed,
+    refuse_unmatched,
+    split_folders,
+)
+from tfseg.data.conversion.formats.class_tables import FILES, ClassTable, read_table, table_file
+from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.files.images import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    entries,
+    read_image,
+    read_label,
+    same_size,
+)
+from tfseg.metrics.matching import IGNORE
+
+LAYOUT = (
+    f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, right in it or in train/, "
+    "val/ and test/, or train/NAME.png and train_labels/NAME.png"
+)
+_ENDINGS = ("_L", "_P", "_mask", "_label")
+_UNLISTED = 255
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a table of classes, and a folder of masks."""
+    return table_file(source) is not None and bool(_folders(source))
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id.
+
+    Raises:
+        InputError: no table, one of another form, or an image without mask or the other way round.
+    """
+    path, folders = table_file(source), _folders(source)
+    if path is None or not folders:
+        raise InputError(f"{source} has no table of classes, or no masks. Expected: {LAYOUT}.")
+    refuse_mixed(source, ("images", "labels", "masks"))
+    refuse_mixed(source)
+    if alone := [split for split in split_folders(source) if split not in folders]:
+        raise InputError(f"{source} has no masks of {', '.join(alone)}. Expected: {LAYOUT}.")
+    table = read_table(path)
+    return Found(
+        {split: _items(*folders[split], table) for split in SPLITS if split in folders},
+        table.names,
+    )
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and its mask.
+
+    Raises:
+        InputError: one cannot be read, their sizes differ, or a value is not in the table.
+    """
+    path, table = item.annotations
+    image = read_image(item.image)
+    values = _colours(path) if table.colours else read_label(path)
+    same_size(item.image, image, path, values)
+    classes = _classes(path, values, table)
+    if not reading.components:
+        present = np.unique(classes[classes > 0]).tolist()
+        return Sample(image, classes, {index: index for index in present})
+    parts = measure.label(np.maximum(classes, 0), background=0, connectivity=2)
+    ids, first = np.unique(parts, return_index=True)
+    class_of = {int(id): int(classes.flat[at]) for id, at in zip(ids, first, strict=True) if id}
+    return Sample(image, np.where(classes == IGNORE, IGNORE, parts).astype(np.int32), class_of)
+
+
+def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
+    """Returns the folders of images and masks of each split."""
+    beside = {}
+    for path in entries(source):
+        masks = [source / f"{path.name}{ending}" for ending in ("_labels", "annot")]
+        masks = [folder for folder in masks if folder.is_dir()]
+        if path.name in SPLIT_NAMES and path.is_dir() and masks:
+            beside[SPLIT_NAMES[path.name]] = path, masks[0]
+    if beside:
+        return beside
+    return {
+        split: (folder / "images", masks)
+        for split, folder in split_folders(source).items()
+        for masks in (folder / "labels", folder / "masks")
+        if masks.is_dir() and (folder / "images").is_dir()
+    }
+
+
+def _items(images: Path, masks: Path, table: ClassTable) -> list[Item]:
+    pictures = files_by_stem(images, IMAGE_SUFFIXES)
+    files = files_by_stem(masks, MASK_SUFFIXES)
+    named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
+    refuse_unmatched("image", pictures, "a mask", named, masks)
+    refuse_unmatched("mask", named, "an image", pictures, images)
+    if not pictures:
+        raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
+    return [Item(name, pictures[name], (named[name], table)) for name in sorted(pictures)]
+
+
+def _colours(path: Path) -> np.ndarray:
+    """Returns the colours `[H, W]` int32 of a mask, as in `ClassTable`."""
+    mask = read_image(path)
+    if mask.dtype != np.uint8 or mask.shape[-1] < 3:
+        raise InputError(
+            f"{path} must be an RGB picture of 8 bits, since the table of classes has colours; got "
+            f"{mask.shape[-1]} channels of {mask.dtype}. Save it so, or give indices in the table."
+        )
+    return mask[..., :3].astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+
+
+def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
+    """Returns the classes `[H, W]` int32, 0 = background, -1 = ignored."""
+    known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
+    present, counts = np.unique(values, return_counts=True)
+    for value, count in zip(present.tolist(), counts.tolist(), strict=True):
+        if value not in known:
+            shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"
+            raise InputError(
+                f"{path} must have the values of the table of classes; {count} pixels have "
+                f"{shown}. Add it to the table, as void where it is none."
+            )
+    ids = np.array([known[value] for value in present.tolist()], np.int32)
+    return renumbered(values, present, ids)

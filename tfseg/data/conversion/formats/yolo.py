@@ -1,0 +1,157 @@
+"""Ultralytics YOLO segmentation: images/NAME.jpg and labels/NAME.txt, and data.yaml with the names.
+
+Each line is the number of the class, from 0 on, and the corners x y of one polygon as shares of
+width and height. An image without a file, or with an empty one, has no instances, as in
+Ultralytics. The splits are folders in images/ and labels/, or folders with images/ and labels/ in
+them; the paths in data.yaml are not followed.
+
+Source: https://docs.ultralytics.com/datasets/segment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from tfseg.checks import InputError, listed
+from tfseg.data.conversion.formats.base import (
+    Found,
+    Item,
+    Reading,
+    Sample,
+    by_stem,
+    files_by_stem,
+    refuse_mixed,
+    refuse_unmatched,
+    split_folders,
+)
+from tfseg.data.conversion.formats.painting import paint
+from tfseg.data.conversion.formats.parsing import read_text, ring, shortened
+from tfseg.data.conversion.formats.shapes import polygon
+from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image
+
+LAYOUT = (
+    "data.yaml, images/train/NAME.jpg and labels/train/NAME.txt, or train/images/ and "
+    "train/labels/; alike with val/ and test/"
+)
+_FARTHEST = 2.0  # of the sides of the image: beyond, the coordinates are not shares
+
+
+def matches(source: Path) -> bool:
+    """Says whether there is a folder of texts where this layout has its labels."""
+    return any(
+        path.suffix == ".txt"
+        for _, labels in _folders(source).values()
+        if labels.is_dir()
+        for path in entries(labels)
+    )
+
+
+def find(source: Path, reading: Reading) -> Found:
+    """Returns the items of each split, by id.
+
+    Raises:
+        InputError: a folder or data.yaml is missing, or a text without an image.
+    """
+    names = _class_names(source)
+    for folder in (source / "images", source / "labels"):
+        if folder.is_dir():
+            refuse_mixed(folder)
+    splits = {}
+    for split, (image_folder, label_folder) in _folders(source).items():
+        for folder in (image_folder, label_folder):
+            if not folder.is_dir():
+                raise InputError(f"{source} has no folder {folder}. Expected: {LAYOUT}.")
+        images = files_by_stem(image_folder, IMAGE_SUFFIXES)
+        labels = by_stem([path for path in entries(label_folder) if path.suffix == ".txt"])
+        refuse_unmatched("text", labels, "an image", images, image_folder)
+        if not images:
+            raise InputError(f"{image_folder} is empty. Expected: {LAYOUT}.")
+        splits[split] = [
+            Item(name, images[name], (labels.get(name), len(names))) for name in sorted(images)
+        ]
+    return Found(splits, names)
+
+
+def read(item: Item, reading: Reading) -> Sample:
+    """Reads an image and paints its polygons.
+
+    Raises:
+        InputError: the image cannot be read, or a line holds no polygon of a known class.
+    """
+    path, num_classes = item.annotations
+    image = read_image(item.image)
+    size = np.array(image.shape[1::-1])
+    lines = [] if path is None else read_text(path).splitlines()
+    regions = (
+        (polygon([corners * size], image.shape[:2]), class_index)
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+        for class_index, corners in [_polygon(line, num_classes, f"{path}, line {number},")]
+    )
+    return paint(image, regions, overlap=reading.overlap, name=item.image)
+
+
+def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
+    """Returns the folders of images and labels of each split."""
+    images, labels = source / "images", source / "labels"
+    if images.is_dir():
+        splits = split_folders(images)
+        return {
+            split: (folder, labels / folder.relative_to(images)) for split, folder in splits.items()
+        }
+    folders = split_folders(source).items()
+    return {split: (folder / "images", folder / "labels") for split, folder in folders}
+
+
+def _polygon(line: str, num_classes: int, place: str) -> tuple[int, np.ndarray]:
+    """Returns the class, from 1 on, and the corners `[N, 2]` of a line."""
+    first, *values = line.split()
+    if not first.isdecimal() or len(first) > 9 or int(first) >= num_classes:
+        raise InputError(
+            f"{place} must begin with a class from 0 to {num_classes - 1}; got "
+            f"{shortened(first)}. Correct it, or data.yaml."
+        )
+    if len(values) == 4:
+        raise InputError(
+            f"{place} must have a polygon; it has the box of an object. Give the labels of a "
+            "segmentation."
+        )
+    corners = ring(values, place=place)
+    if np.abs(corners).max() > _FARTHEST:
+        raise InputError(
+            f"{place} must have coordinates that are shares of width and height, in [0, 1]; got "
+            f"{np.abs(corners).max():g}. Divide them by the size of the image."
+        )
+    return int(first) + 1, corners
+
+
+def _class_names(source: Path) -> tuple[str, ...]:
+    paths = [path for path in entries(source) if path.suffix in (".yaml", ".yml")]
+    if len(paths) != 1:
+        raise InputError(
+            f"{source} must have one .yaml file with the names of the classes; got "
+            f"{listed([path.name for path in paths]) or 'none'}. Put data.yaml there."
+        )
+    try:
+        content = yaml.safe_load(read_text(paths[0]))
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{paths[0]} is not YAML ({reason}). Correct it.") from error
+    names = _numbered(content.get("names") if isinstance(content, dict) else None)
+    if not names or not all(isinstance(name, str | int) for name in names):
+        raise InputError(
+            f"{paths[0]} must have names, a list of texts or 0: NAME, 1: NAME; it has none, or "
+            "something else. Correct it."
+        )
+    return tuple(str(name) for name in names)
+
+
+def _numbered(names: Any) -> list | None:
+    """Returns the names by their numbers, which must be 0, 1, ..."""
+    if isinstance(names, dict) and names.keys() == set(range(len(names))):
+        return [names[index] for index in range(len(names))]
+    return names if isinstance(names, list) else None

@@ -1,0 +1,211 @@
+"""From samples in memory, or made one after the other in Python, to a data set."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tfseg import checks
+from tfseg.checks import InputError
+from tfseg.data.conversion import splits, writer
+from tfseg.data.conversion.atomic_folder import check_destination, writing
+from tfseg.data.conversion.formats.base import SPLITS, Item, Sample
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.image_codec import check_store
+from tfseg.data.dataset.records import instance_ids
+from tfseg.data.files.images import MAX_ID, standard_type
+from tfseg.data.files.paths import Place, is_remote, place
+from tfseg.metrics.matching import IGNORE
+from tfseg.ordered_map import ordered
+
+Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
+
+
+def convert_samples(
+    samples: Samples | Mapping[str, Samples],
+    destination: str | Place,
+    *,
+    class_names: Sequence[str] = ("object",),
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    groups: splits.Groups | None = None,
+    shard_size: int = 256,
+    store: str = "png",
+    overwrite: bool = False,
+) -> Dataset:
+    """Converts samples from Python into a data set.
+
+    The samples are taken once and one after the other, so they need not fit in memory. The result
+    is there whole or not at all, and the same samples give the same bytes.
+
+    Args:
+        samples: any iterable, such as a list, a generator or a `tf.data.Dataset` (of TensorFlow
+            Datasets, too), or one for each split: {"train": ..., "val": ...}. A sample is (image,
+            label) or a mapping with the entries
+
+            - image: `[H, W]` or `[H, W, C]` uint8 or uint16, C = 1, 3 or 4;
+            - label: `[H, W]` or `[H, W, 1]` integer ids, 0 = background, -1 = ignored;
+            - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
+              ids; without it all are of class 1;
+            - id: a text or a number, unique in its split; without it the position.
+        destination: as of `convert`.
+        class_names: what the instances are; class 1 is the first.
+        val_fraction: as of `convert`.
+        seed: as of `convert`.
+        groups: as of `convert`.
+        shard_size: most images in one file, from 1 on.
+        store: as of `convert`; there is no "original".
+        overwrite: replaces a data set at `destination`, once the new one is whole.
+
+    Raises:
+        InputError: a sample, option or place that cannot be used; names it, the rule and the
+            remedy.
+    """
+    destination = place(destination)
+    if not class_names or not all(isinstance(name, str) for name in class_names):
+        raise InputError("class_names must have a name for each class. Say what the instances are.")
+    check_store(store)
+    if store == "original":
+        raise InputError("store='original' is for files; samples have none. Choose png or raw.")
+    check_destination(destination, overwrite=overwrite)
+    parts = samples if isinstance(samples, Mapping) else {"train": samples}
+    for name in parts:
+        checks.one_of("A split of the samples", name, SPLITS)
+    with _spool(destination) as file:
+        items = {
+            split: list(_stored(parts[split], file, destination, len(class_names), store))
+            for split in SPLITS
+            if split in parts
+        }
+        if not all(items.values()):
+            raise InputError("Every split must have samples; one has none. Leave it out.")
+        arranged = splits.arrange(items, val_fraction=val_fraction, seed=seed, groups=groups)
+        return writer.write_dataset(
+            writer.Contents(
+                name="The source",
+                splits=arranged,
+                encode=lambda item: _load(item, file),
+                source_format="python",
+                class_names=tuple(class_names),
+                options={
+                    "val_fraction": val_fraction,
+                    "seed": seed,
+                    "groups": splits.named(groups),
+                    "shard_size": shard_size,
+                    "store": store,
+                },
+            ),
+            destination,
+            shard_size=shard_size,
+            overwrite=overwrite,
+        )
+
+
+def _spool(destination: Place) -> IO[bytes]:
+    """Returns a file without a name, on the disk of `destination` if that is on this machine.
+
+    How the samples are split and how many there are is known only when all have been taken.
+    """
+    folder = None
+    if not is_remote(destination):
+        parents = Path(os.path.abspath(destination)).parents
+        folder = next(path for path in parents if path.is_dir())
+    with writing(destination):
+        return tempfile.TemporaryFile(dir=folder, buffering=0)
+
+
+def _stored(
+    samples: Samples, file: IO[bytes], destination: Place, num_classes: int, store: str
+) -> Iterator[Item]:
+    """Writes the records of the samples into `file`, and yields where each is."""
+    iterator = samples.as_numpy_iterator() if hasattr(samples, "as_numpy_iterator") else samples
+    ids: set[str] = set()
+    encoded = ordered(lambda pair: _encode(*pair, num_classes, store), enumerate(iterator))
+    with contextlib.closing(encoded):
+        for id, sample in encoded:
+            if id in ids:
+                raise InputError(f"The id of a sample must be unique in its split; {id!r} is not.")
+            ids.add(id)
+            stored = pickle.dumps(sample)
+            place = (len(stored), file.tell())
+            with writing(destination):
+                file.write(stored)
+            yield Item(id, Path(id), place)
+
+
+def _load(item: Item, file: IO[bytes]) -> writer.Encoded:
+    return pickle.loads(os.pread(file.fileno(), *item.annotations)).of(item.group)
+
+
+def _encode(index: int, sample: Any, num_classes: int, store: str) -> tuple[str, writer.Encoded]:
+    entries = sample if isinstance(sample, Mapping) else None
+    if isinstance(sample, tuple) and len(sample) == 2:
+        entries = dict(zip(("image", "label"), sample, strict=True))
+    if entries is None or not {"image", "label"} <= entries.keys():
+        got = sorted(map(str, entries)) if entries is not None else type(sample).__name__
+        raise InputError(f"Sample {index} must have the entries image and label; got {got}.")
+    id = entries.get("id", f"{index:06d}")
+    id = id.decode() if isinstance(id, bytes) else str(id)
+    name = f"The sample {id!r}"
+    image, label = _image(name, entries["image"]), _label(name, entries["label"])
+    if image.shape[:2] != label.shape:
+        raise InputError(
+            f"{name} must have a label of the size of its image; got {list(label.shape)} for "
+            f"{list(image.shape[:2])}."
+        )
+    class_of = _class_of(name, entries.get("class_of"), label, num_classes)
+    return id, writer.encode(id, Sample(image, label, class_of), name=name, store=store)
+
+
+def _image(name: str, image: Any) -> np.ndarray:
+    array = np.asarray(image)
+    array = array[..., None] if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or not array.size:
+        raise InputError(
+            f"{name} must have an image [H, W] or [H, W, C] with C = 1, 3 or 4; got "
+            f"{list(array.shape)}."
+        )
+    return standard_type(name, array)
+
+
+def _label(name: str, label: Any) -> np.ndarray:
+    array = np.asarray(label)
+    array = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
+    if array.ndim != 2 or array.dtype.kind not in "bui":
+        raise InputError(
+            f"{name} must have a label [H, W] of integer ids; got {list(array.shape)} "
+            f"{array.dtype}. Number the instances 1, 2, ..."
+        )
+    if array.size and not IGNORE <= array.min() <= array.max() <= MAX_ID:
+        raise InputError(
+            f"{name} must have ids in [{IGNORE}, {MAX_ID}]; got {array.min()} to {array.max()}."
+        )
+    return array.astype(np.int32)
+
+
+def _class_of(name: str, given: Any, label: np.ndarray, num_classes: int) -> dict[int, int] | None:
+    """Returns the class of each id."""
+    if given is None:
+        return None
+    ids = instance_ids(label).tolist()
+    if not isinstance(given, Mapping):
+        classes = np.asarray(given).ravel().tolist()
+        if len(classes) != len(ids):
+            raise InputError(
+                f"{name} must have one class for each of its {len(ids)} ids; got {len(classes)}. "
+                "Give them in the order of the ids, or as a mapping."
+            )
+        given = dict(zip(ids, classes, strict=True))
+    class_of = {}
+    for id in ids:
+        value = given.get(id)
+        class_of[id] = value.item() if isinstance(value, np.generic) else value
+        checks.whole(f"The class of id {id} of {name[4:]}", class_of[id], low=1, high=num_classes)
+    return class_of

@@ -1,0 +1,188 @@
+"""Which image is in which split: a table, or a share set aside by a hash; groups stay together."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tfseg import checks
+from tfseg.checks import InputError, listed
+from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Item
+from tfseg.data.conversion.formats.parsing import read_text
+from tfseg.data.dataset.dataset import file_sha256
+
+Groups = str | Path | Callable[[str], str]
+Splits = dict[str, list[Item]]
+
+
+def arrange(
+    splits: Splits,
+    *,
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    groups: Groups | None = None,
+    table: str | Path | None = None,
+) -> Splits:
+    """Returns the items, with their groups, in the splits that they shall be in, each in order.
+
+    Args:
+        splits: as the source has them.
+        val_fraction: share of `train` that goes to `val`, in [0, 1). Whether an image goes depends
+            on its id, or its group, and `seed` alone, so images added later move no other.
+        seed: of that choice.
+        groups: what must not be parted, such as the images of one patient: a function from the id
+            to the group, a regular expression whose first group (or whole match) in the id is it,
+            or a .csv file with the columns id and group.
+        table: a .csv file with the columns id and split, of every image of a source without splits.
+
+    Raises:
+        InputError: an argument that does not fit the source, or a group in two splits.
+    """
+    checks.in_range("val_fraction", val_fraction, low=0, high=1)
+    checks.whole("seed", seed, low=0)
+    if table is not None:
+        splits = _by_table(splits, Path(table))
+    group_of = _groups(groups, [item.id for items in splits.values() for item in items])
+    if val_fraction:
+        splits = _set_aside(splits, val_fraction, seed, group_of)
+    if group_of is None:
+        return splits
+    _refuse_parted(splits, group_of)
+    return {
+        split: [dataclasses.replace(item, group=group_of[item.id]) for item in items]
+        for split, items in splits.items()
+    }
+
+
+def named(choice: Groups | None) -> str | None:
+    """Returns what groups, or a table, are called where paths must not matter."""
+    if choice is None:
+        return None
+    if callable(choice):
+        return "a function"
+    table = str(choice).endswith(".csv")
+    return f"sha256:{file_sha256(Path(choice))}" if table else str(choice)
+
+
+def _set_aside(
+    splits: Splits, fraction: float, seed: int, group_of: dict[str, str] | None
+) -> Splits:
+    """Moves a share of the split train to val."""
+    if "val" in splits or "train" not in splits:
+        raise InputError(
+            f"val_fraction needs a source with images to train on and no split val; got the splits "
+            f"{', '.join(splits)}. Leave val_fraction out."
+        )
+    kept: list[Item] = []
+    moved: list[Item] = []
+    for item in splits["train"]:
+        key = item.id if group_of is None else group_of[item.id]
+        (moved if _share(key, seed) < fraction else kept).append(item)
+    if not moved or not kept:
+        raise InputError(
+            f"val_fraction must leave images in train and in val; {fraction:g} of "
+            f"{len(moved) + len(kept)} images gave {len(kept)} and {len(moved)} with seed {seed}. "
+            "Change val_fraction or seed."
+        )
+    return _in_order(splits | {"train": kept, "val": moved})
+
+
+def _share(key: str, seed: int) -> float:
+    """Returns the place of an image or group in [0, 1)."""
+    digest = hashlib.sha256(f"{key}/{seed}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _by_table(splits: Splits, table: Path) -> Splits:
+    if list(splits) != ["train"]:
+        raise InputError(
+            f"A table of splits needs a source without splits; got the splits {', '.join(splits)}. "
+            "Leave the table out."
+        )
+    given = _read_table(table, "split")
+    for name in set(given.values()) - set(SPLIT_NAMES):
+        checks.one_of(f"A split in {table}", name, SPLITS)
+    ids = {item.id for item in splits["train"]}
+    _refuse_others(table, ids, given)
+    if unknown := [id for id in given if id not in ids]:
+        raise InputError(
+            f"{table} has {listed(unknown)}, of which there is no image. Correct the table."
+        )
+    parted: Splits = {}
+    for item in splits["train"]:
+        parted.setdefault(SPLIT_NAMES[given[item.id]], []).append(item)
+    return _in_order(parted)
+
+
+def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
+    """Returns the group of each id."""
+    if groups is None:
+        return None
+    if callable(groups):
+        return {id: str(groups(id)) for id in ids}
+    if str(groups).endswith(".csv"):
+        given = _read_table(Path(groups), "group")
+        _refuse_others(Path(groups), ids, given)
+        return {id: given[id] for id in ids}
+    try:
+        pattern = re.compile(str(groups))
+    except re.error as error:
+        raise InputError(
+            f"groups must be a .csv file or a regular expression; got {str(groups)!r} ({error})."
+        ) from error
+    part = min(pattern.groups, 1)  # 0 is the whole match
+    matches = ((id, pattern.search(id)) for id in ids)
+    found = {id: match[part] for id, match in matches if match and match[part] is not None}
+    if alone := [id for id in ids if id not in found]:
+        raise InputError(
+            f"groups must match every id; {str(groups)!r} matches none of {listed(alone)}. "
+            "Correct the expression."
+        )
+    return found
+
+
+def _refuse_parted(splits: Splits, group_of: dict[str, str]) -> None:
+    split_of: dict[str, str] = {}
+    for split, items in splits.items():
+        for item in items:
+            group = group_of[item.id]
+            if split_of.setdefault(group, split) != split:
+                raise InputError(
+                    f"Group {group!r} must be in one split; it is in {split_of[group]} and in "
+                    f"{split}. Move its images together."
+                )
+
+
+def _read_table(path: Path, column: str) -> dict[str, str]:
+    """Returns a column of a .csv file by the column id."""
+    rows = csv.DictReader(io.StringIO(read_text(path)), strict=True)
+    try:
+        if not {"id", column} <= set(rows.fieldnames or ()):
+            raise InputError(
+                f"{path} must have the columns id and {column}; got "
+                f"{', '.join(rows.fieldnames or ()) or 'none'}. Name them in the first line."
+            )
+        given: dict[str, str] = {}
+        for row in rows:
+            if row[column] is None or given.setdefault(row["id"], row[column]) != row[column]:
+                raise InputError(
+                    f"{path} must give every id one {column}; {row['id']!r} has none or two. "
+                    "Correct the table."
+                )
+    except csv.Error as error:
+        raise InputError(f"{path}, line {rows.line_num}: {error}. Save it as CSV again.") from error
+    return given
+
+
+def _refuse_others(table: Path, ids: list[str] | set[str], given: dict[str, str]) -> None:
+    if missing := sorted(id for id in ids if id not in given):
+        raise InputError(f"{table} must have every image; {listed(missing)} are missing. Add them.")
+
+
+def _in_order(splits: Splits) -> Splits:
+    return {name: splits[name] for name in SPLITS if name in splits}

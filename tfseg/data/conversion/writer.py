@@ -1,0 +1,310 @@
+"""Writing encoded samples as the shards of a data set, and dataset.json last."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg import checks
+from tfseg.checks import InputError
+from tfseg.data.conversion import finished_shards
+from tfseg.data.conversion.atomic_folder import (
+    SHARD_SUFFIX,
+    check_destination,
+    staged,
+    sync,
+    writing,
+)
+from tfseg.data.conversion.finished_shards import Note, Skipped
+from tfseg.data.conversion.formats.base import Sample
+from tfseg.data.dataset import image_codec, records, statistics
+from tfseg.data.dataset.dataset import (
+    INFO_FILE,
+    SKIPPED_FILE,
+    Dataset,
+    DatasetInfo,
+    ShardInfo,
+    SplitInfo,
+    file_sha256,
+)
+from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.statistics import Counts, Statistics
+from tfseg.data.files.images import to_channels
+from tfseg.data.files.paths import Place
+from tfseg.ordered_map import ordered
+from tfseg.version import __version__
+
+Source = Any
+Progress = Callable[[int, int], None]
+Parts = dict[str, Sequence[Source]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """A record, and what is counted in it."""
+
+    record: bytes
+    counts: Counts
+
+    def of(self, group: str | None, source_sha256: str | None = None) -> Encoded:
+        """Returns it with what is known of where it comes from."""
+        record = records.with_origin(self.record, group=group, source_sha256=source_sha256)
+        return dataclasses.replace(self, record=record)
+
+
+class Contents(NamedTuple):
+    """What a data set shall have in it.
+
+    Attributes:
+        name: of the source, for errors.
+        splits: what each sample is made of, by split.
+        encode: makes a sample of that, or says why it cannot; called from several threads.
+        source_format: as in `DatasetInfo`.
+        class_names: alike.
+        options: alike; those that are None are left out.
+        key: tells whether a killed run wrote the same; None where that cannot be known.
+    """
+
+    name: object
+    splits: Mapping[str, Sequence[Source]]
+    encode: Callable[[Source], Encoded | Skipped]
+    source_format: str
+    class_names: tuple[str, ...]
+    options: Mapping[str, Any]
+    key: str | None = None
+
+
+def encode(
+    id: str, sample: Sample, *, name: object, store: str = "png", original: bytes = b""
+) -> Encoded:
+    """Makes a record of a sample.
+
+    Args:
+        id: of the sample.
+        sample: as a format reads it.
+        name: of its image, for errors.
+        store: how the image is stored, as of `image_codec.encode`.
+        original: alike.
+
+    Raises:
+        InputError: float pixels, or pixels that cannot be stored so.
+    """
+    if sample.image.dtype == np.float32:
+        raise InputError(
+            f"{name} has float pixels; a data set holds 8 or 16 bits. Save it as 16-bit TIFF "
+            "or PNG, scaled to 0..65535."
+        )
+    image = to_channels(sample.image, 3 if sample.image.shape[-1] >= 3 else 1)
+    # Channel by channel is faster, and a coloured image is known by its first two.
+    if all((image[..., 0] == image[..., each]).all() for each in range(1, image.shape[-1])):
+        image = image[..., :1]
+    classes = None
+    if sample.class_of is not None:
+        ids = records.instance_ids(sample.label).tolist()
+        classes = [sample.class_of[id] for id in ids]
+    picture = image_codec.encode(image, store, original=original, name=name)
+    if picture.format == "jpeg":  # what is counted and found again is what is read
+        image = image_codec.decode(picture, image.shape[:2])
+    counts = statistics.count(image, sample.label, sample.class_of)
+    counts["image_format", picture.format] = 1
+    counts["overlap_pixels",] = sample.overlap_pixels
+    counts["hidden_instances",] = sample.hidden_instances
+    return Encoded(records.encode(id, image, sample.label, classes, picture=picture), counts)
+
+
+def write_dataset(
+    contents: Contents,
+    destination: Place,
+    *,
+    shard_size: int,
+    overwrite: bool,
+    on_progress: Progress | None = None,
+    elsewhere: Callable[[Contents, Place, Parts], None] | None = None,
+) -> Dataset:
+    """Writes a data set, which is there whole or not at all.
+
+    Args:
+        contents: of it.
+        destination: folder, new or empty.
+        shard_size: most images in one file.
+        overwrite: replaces a data set at `destination`.
+        on_progress: called with (images done, images in all).
+        elsewhere: called with the folder and what each shard that is missing in it is made of, to
+            put these there by `write_shard`.
+
+    Raises:
+        InputError: a sample or place that cannot be used, or no instances at all.
+    """
+    checks.whole("shard_size", shard_size, low=1)
+    for name in contents.class_names:
+        if not name.strip() or name != name.encode("utf-8", "ignore").decode():
+            raise InputError(
+                f"{contents.name} must have a name in UTF-8 for each class; got {name!r}. Name it."
+            )
+    check_destination(destination, overwrite=overwrite)
+    with staged(destination, resumable=contents.key is not None) as folder:
+        check_destination(destination, overwrite=overwrite)  # again: another run may have ended
+        with writing(destination):
+            writer = _Writer(folder, destination, contents, shard_size, on_progress)
+        if elsewhere:
+            elsewhere(contents, folder, writer.missing())
+            writer.look_for_finished()
+        splits = {name: writer.write(name) for name in contents.splits}
+        if not sum(info.num_instances for info in splits.values()):
+            raise InputError(
+                f"{contents.name} has no instances: every label is 0 everywhere. Check the "
+                "annotations."
+            )
+        with writing(destination):
+            writer.finish(splits)
+    return Dataset.open(destination)
+
+
+def write_shard(
+    contents: Contents, path: Place, samples: Iterable[Encoded | Skipped], *, destination: Place
+) -> Note:
+    """Writes a shard and its note.
+
+    Raises:
+        InputError: a sample or place that cannot be used.
+    """
+    counts: Counts = Counter()
+    skipped: list[Skipped] = []
+    with writing(destination):
+        writer = tf.io.TFRecordWriter(str(path))
+    try:
+        for sample in samples:
+            if isinstance(sample, Skipped):
+                skipped.append(sample)
+            else:
+                with writing(destination):
+                    writer.write(sample.record)
+                counts.update(sample.counts)
+    finally:
+        with writing(destination):
+            writer.close()
+    with writing(destination):
+        sync(path)
+        note = Note(file_sha256(path), counts, skipped)
+        if contents.key is not None:
+            finished_shards.write(path, note, contents.key)
+    return note
+
+
+class _Writer:
+    """Writes shards into `folder`, but those that a killed run finished, and sums them up."""
+
+    def __init__(
+        self,
+        folder: Place,
+        destination: Place,
+        contents: Contents,
+        shard_size: int,
+        on_progress: Progress | None,
+    ) -> None:
+        self.folder, self.destination, self.contents = folder, destination, contents
+        self.shard_size, self.on_progress, self.done = shard_size, on_progress, 0
+        self.total = sum(map(len, contents.splits.values()))
+        self.look_for_finished()
+        self.counts: Counts = Counter()
+        self.skipped: list[Skipped] = []
+
+    def look_for_finished(self) -> None:
+        """Takes note of the shards that are in the folder, and removes all else."""
+        self.finished = finished_shards.finished(self.folder, self.contents.key)
+
+    def missing(self) -> Parts:
+        """Returns what the shards that are not finished are made of, by their names."""
+        parts = {n: p for split in self.contents.splits for n, p in self._parts(split).items()}
+        return {name: part for name, part in parts.items() if name not in self.finished}
+
+    def write(self, split: str) -> SplitInfo:
+        """Writes one split into shards."""
+        parts = self._parts(split)
+        to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
+        encoded = ordered(self.contents.encode, to_do)
+        of_split: Counts = Counter()
+        shards: list[ShardInfo] = []
+        skipped: list[Skipped] = []
+        with contextlib.closing(encoded):
+            for name, part in parts.items():
+                note = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
+                if name in self.finished:
+                    self._count_done(len(part))
+                of_split.update(note.counts)
+                skipped += note.skipped
+                shards.append(ShardInfo(name, *_numbers(note.counts), note.sha256))
+        sides = [min(size) for size in statistics.by(of_split, "size")]
+        if not sides:
+            raise InputError(
+                f"No image of the split {split} can be used. The first: {skipped[0].reason}"
+            )
+        self.counts.update(of_split)
+        self.skipped += skipped
+        return SplitInfo(tuple(shards), *_numbers(of_split), min(sides))
+
+    def _parts(self, split: str) -> Parts:
+        """Returns the shards of a split, which have nearly the same number of images."""
+        items = self.contents.splits[split]
+        count = math.ceil(len(items) / self.shard_size)
+        stops = [len(items) * index // count for index in range(count + 1)]
+        return {
+            f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}": items[stops[index] : stop]
+            for index, stop in enumerate(stops[1:])
+        }
+
+    def finish(self, splits: dict[str, SplitInfo]) -> None:
+        """Writes skipped.csv, where there is something to say, and dataset.json."""
+        channels, bits = statistics.image_type(self.counts)
+        names, options = self.contents.class_names, self.contents.options.items()
+        info = DatasetInfo(
+            tfseg_version=__version__,
+            source_format=self.contents.source_format,
+            channels=channels,
+            dtype=f"uint{bits}",
+            class_names=names,
+            overlap_pixels=self.counts["overlap_pixels",],
+            hidden_instances=self.counts["hidden_instances",],
+            skipped_images=len(self.skipped),
+            statistics=Statistics.of(self.counts, num_classes=len(names)),
+            image_formats=tuple(
+                format for format in IMAGE_FORMATS if self.counts["image_format", format]
+            ),
+            options={name: value for name, value in options if value is not None},
+            splits=splits,
+        )
+        if self.skipped:
+            with (self.folder / SKIPPED_FILE).open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([Skipped._fields, *self.skipped])
+            sync(self.folder / SKIPPED_FILE)
+        (self.folder / INFO_FILE).write_text(info.to_json(), encoding="utf-8")
+        sync(self.folder / INFO_FILE)
+        finished_shards.forget(self.folder)
+
+    def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> Note:
+        def counted() -> Iterator[Encoded | Skipped]:
+            for sample in samples:
+                yield sample
+                self._count_done(1)  # when the next one is asked for: this one is written
+
+        path = self.folder / name
+        return write_shard(self.contents, path, counted(), destination=self.destination)
+
+    def _count_done(self, number: int) -> None:
+        self.done += number
+        if self.on_progress:
+            self.on_progress(self.done, self.total)
+
+
+def _numbers(counts: Counts) -> tuple[int, int]:
+    """Returns how many images and how many instances were counted."""
+    return statistics.by(counts, "size").total(), statistics.by(counts, "area").total()

@@ -1,0 +1,250 @@
+"""A data set on disk: a folder with dataset.json and TFRecord files, the shards.
+
+dataset.json says what is in it and is written last; a folder without it is not a data set. The same
+input gives the same bytes: no dates, no paths, and of the command line the options alone that
+decide what is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfseg import checks
+from tfseg.autograph import as_is
+from tfseg.checks import InputError
+from tfseg.data.dataset import records
+from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.statistics import Statistics
+from tfseg.data.files.paths import Place, place
+
+SCHEMA_VERSION = "1.4"  # a reader takes every older one of its own major number
+INFO_FILE = "dataset.json"
+Options = dict[str, str | int | float | bool]
+SKIPPED_FILE = "skipped.csv"  # beside it, where images were left out: their files and the reasons
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardInfo:
+    """One file of records: its name, its counts, and the SHA-256 of its bytes in hex digits."""
+
+    name: str
+    num_images: int
+    num_instances: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitInfo:
+    """The shards of one split, in order, their counts, and the least height or width in pixels."""
+
+    shards: tuple[ShardInfo, ...]
+    num_images: int
+    num_instances: int
+    min_side: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What dataset.json says.
+
+    Attributes:
+        version: of the schema, "major.minor".
+        tfseg_version: that wrote the data set.
+        source_format: name of the format it was converted from.
+        channels: of every decoded image, 1 where all images are grey, else 3.
+        dtype: of every decoded image, "uint16" where any has 16 bits, else "uint8".
+        class_names: what the instances are; class 1 is the first.
+        overlap_pixels: pixels that several instances of the source claimed.
+        hidden_instances: those of the source that have no pixel: covered by others, outside of the
+            image, or too small. (from version 1.1 on)
+        skipped_images: images of the source that could not be used. (from version 1.2 on)
+        statistics: of all splits together; None in a data set of an older version. (from version
+            1.2 on)
+        image_formats: how images are stored, those that occur in the order of `IMAGE_FORMATS`; only
+            "png" in a data set of an older version. (from version 1.3 on)
+        options: of the conversion, by their names, that decide what is written and have no entry
+            above; a table by its SHA-256. Empty in a data set of an older version. (from version
+            1.4 on)
+        splits: by name, in the order train, val, test.
+    """
+
+    version: str = SCHEMA_VERSION
+    tfseg_version: str
+    source_format: str
+    channels: int
+    dtype: str
+    class_names: tuple[str, ...]
+    overlap_pixels: int
+    hidden_instances: int = 0
+    skipped_images: int = 0
+    statistics: Statistics | None = None
+    image_formats: tuple[str, ...] = ("png",)
+    options: Options = dataclasses.field(default_factory=dict)
+    splits: dict[str, SplitInfo]
+
+    def to_json(self) -> str:
+        """Returns the text of dataset.json."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def read(cls, folder: Place) -> DatasetInfo:
+        """Reads the dataset.json of a folder.
+
+        Raises:
+            InputError: no data set there, one of a newer tfseg, or a damaged file.
+        """
+        path = folder / INFO_FILE
+        if not folder.is_dir():
+            raise InputError(
+                f"No data set at {folder}: no such folder. Make one with tfseg convert."
+            )
+        if not path.is_file():
+            raise InputError(
+                f"{folder} is not a data set: it has no {INFO_FILE}. Make one with tfseg convert."
+            )
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version = _numbers(content["version"])
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(path, error) from error
+        newest = _numbers(SCHEMA_VERSION)
+        if version > newest or version[0] < newest[0]:
+            raise InputError(
+                f"{path} has schema version {content['version']}; this tfseg reads "
+                f"{newest[0]}.0 to {SCHEMA_VERSION}. Update tfseg, or convert again with this one."
+            )
+        try:
+            return cls._from_content(content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _damaged(path, error) from error
+
+    @classmethod
+    def _from_content(cls, content: dict) -> DatasetInfo:
+        # Entries that were added since 1.0 may lack.
+        added: dict[str, object] = {
+            "hidden_instances": 0,
+            "skipped_images": 0,
+            "statistics": None,
+            "options": {},
+        }
+        content = added | {"image_formats": ["png"]} | content
+        own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        splits = {
+            name: SplitInfo(
+                tuple(_shard(entry) for entry in split["shards"]),
+                int(split["num_images"]),
+                int(split["num_instances"]),
+                int(split["min_side"]),
+            )
+            for name, split in own["splits"].items()
+        }
+        checks.one_of("dtype", own["dtype"], ("uint8", "uint16"))
+        if own["channels"] not in (1, 3):
+            raise ValueError(f"channels {own['channels']}")
+        for format in own["image_formats"]:
+            checks.one_of("image_formats", format, IMAGE_FORMATS)
+        if own["statistics"] is not None:
+            own["statistics"] = Statistics.from_content(own["statistics"])
+        checks.mapping("options", own["options"])
+        lists = {name: tuple(own[name]) for name in ("class_names", "image_formats")}
+        return cls(**own | lists | {"splits": splits})
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A data set on disk. Nothing is read but dataset.json until records are asked for.
+
+    Attributes:
+        path: its folder.
+        info: what is in it.
+    """
+
+    path: Place
+    info: DatasetInfo
+
+    @classmethod
+    def open(cls, path: str | Place) -> Dataset:
+        """Opens the data set in the folder `path`, which may be gs://bucket/folder and the like.
+
+        Raises:
+            InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
+        """
+        return cls(place(path), DatasetInfo.read(place(path)))
+
+    def split(self, name: str) -> SplitInfo:
+        """Returns what is in one split.
+
+        Raises:
+            InputError: no such split; names those there are.
+        """
+        checks.one_of(f"The split of {self.path}", name, self.info.splits)
+        return self.info.splits[name]
+
+    def records(self, split: str) -> tf.data.Dataset:
+        """Returns the serialized records of a split, `[]` string, in stored order, each once.
+
+        Raises:
+            InputError: no such split, or a shard is missing.
+        """
+        return tf.data.TFRecordDataset([str(path) for path in self.shard_paths(split)])
+
+    def shard_paths(self, split: str) -> list[Place]:
+        """Returns the files of a split, in order.
+
+        Raises:
+            InputError: no such split, or a shard is missing.
+        """
+        paths = [self.path / shard.name for shard in self.split(split).shards]
+        for path in paths:
+            if not path.is_file():
+                raise InputError(f"{path} is missing. Convert the data again.")
+        return paths
+
+    def samples(self, split: str) -> tf.data.Dataset:
+        """Returns the samples of a split in stored order, each once, as `records.decode` does.
+
+        Raises:
+            InputError: no such split, or a shard is missing.
+        """
+        return self.records(split).map(as_is(self.decode), num_parallel_calls=tf.data.AUTOTUNE)
+
+    def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what is in one of the `records`, as `records.decode` does."""
+        return records.decode(
+            record,
+            channels=self.info.channels,
+            dtype=self.info.dtype,
+            formats=self.info.image_formats,
+        )
+
+
+def file_sha256(path: Place) -> str:
+    """Returns the SHA-256 of a file's bytes in hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _shard(entry: dict) -> ShardInfo:
+    num_images, num_instances = (int(entry[key]) for key in ("num_images", "num_instances"))
+    if entry["name"] != Path(entry["name"]).name or entry["name"] == "..":
+        raise ValueError(f"a shard is a file beside it, not {entry['name']!r}")
+    return ShardInfo(str(entry["name"]), num_images, num_instances, str(entry["sha256"]))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _damaged(path: Place, error: Exception) -> InputError:
+    reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
+    return InputError(f"{path} is damaged ({reason.rstrip('.')}). Convert the data again.")

@@ -1,0 +1,121 @@
+"""Where each record of a split lies: the framing of its shards, read once without the payloads.
+
+A frame of a TFRecord file is the length of the payload (8 bytes), a checksum of the length (4), the
+payload, and a checksum of the payload (4), which TensorFlow looks at when it reads the record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from tfseg.checks import InputError
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.files.paths import Place, num_bytes, open_bytes, place
+
+_HEADER, _FOOTER = 12, 4  # bytes around a payload
+_THREADS = 16  # a disk that is not cached answers many at once
+_MASK = 0xA282EAD8
+UNREADABLE = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """The records of a split, numbered in stored order.
+
+    Attributes:
+        paths: of the shards.
+        shards: `[N]` int64, which shard each record is in.
+        numbers: `[N]` int64, which record of its shard it is.
+        offsets: `[N]` int64, its first byte in the shard, or `UNREADABLE`.
+    """
+
+    paths: tuple[str, ...]
+    shards: np.ndarray
+    numbers: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: str) -> Index:
+        """Reads the framing of all shards of a split.
+
+        From a broken frame on, the records of its shard are `UNREADABLE`.
+
+        Raises:
+            InputError: no such split, a shard is missing, or has more records than dataset.json
+                says.
+        """
+        infos = dataset.split(split).shards
+        paths = dataset.shard_paths(split)
+        counts = [info.num_images for info in infos]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            offsets = list(pool.map(_offsets, paths, counts))
+        return cls(
+            tuple(map(str, paths)),
+            np.repeat(np.arange(len(paths)), counts),
+            np.concatenate([np.arange(count) for count in counts]),
+            np.concatenate(offsets),
+        )
+
+    def place(self, record: int) -> str:
+        """Returns in words where a record is."""
+        return f"{self.paths[self.shards[record]]}, record {self.numbers[record]}"
+
+    def payload(self, record: int) -> bytes:
+        """Returns the bytes of a record, damaged or not."""
+        path, offset = self.paths[self.shards[record]], int(self.offsets[record])
+        with open_bytes(place(path)) as file:
+            file.seek(offset)
+            length = int.from_bytes(file.read(_HEADER)[:8], "little")
+            return file.read(length)
+
+
+def _offsets(path: Place, count: int) -> np.ndarray:
+    """Returns where the first `count` frames of a file begin, `UNREADABLE` from a broken one on."""
+    found: list[int] = []
+    headers, offset, size = [], 0, num_bytes(path)
+    with open_bytes(path) as file:
+        while offset < size and len(found) < count:
+            file.seek(offset)
+            header = file.read(_HEADER)
+            following = offset + _HEADER + int.from_bytes(header[:8], "little") + _FOOTER
+            if following > size:
+                break
+            found.append(offset)
+            headers.append(header)
+            offset = following
+    whole = _num_whole(b"".join(headers))
+    if whole == count and offset < size:
+        raise InputError(
+            f"{path} must end after the {count} records of dataset.json; it goes on. Convert the "
+            "data again."
+        )
+    return np.array(found[:whole] + [UNREADABLE] * (count - whole), np.int64)
+
+
+def _num_whole(headers: bytes) -> int:
+    """Returns how many headers there are before the first one whose checksum is wrong."""
+    rows = np.frombuffer(headers, np.uint8).reshape(-1, _HEADER)
+    stored = rows[:, 8:].copy().view("<u4")[:, 0]
+    crc = np.full(len(rows), 0xFFFFFFFF, np.uint32)
+    for column in rows[:, :8].T:
+        crc = _TABLE[(crc ^ column) & 0xFF] ^ (crc >> 8)
+    crc ^= np.uint32(0xFFFFFFFF)
+    wrong = (((crc >> 15) | (crc << 17)) + np.uint32(_MASK)) != stored
+    return int(np.argmax(wrong)) if wrong.any() else len(rows)
+
+
+def _table() -> np.ndarray:
+    """Returns the CRC-32C of every byte.
+
+    Source: RFC 3720, appendix B.4 (polynomial 0x82F63B78, bits reversed).
+    """
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ np.uint32(0x82F63B78), table >> 1)
+    return table.astype(np.uint32)
+
+
+_TABLE = _table()

@@ -1,0 +1,109 @@
+"""Several data sets read as one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfseg import checks
+from tfseg.checks import InputError
+from tfseg.data.dataset.dataset import INFO_FILE, Dataset, DatasetInfo, SplitInfo
+from tfseg.data.dataset.statistics import Statistics
+from tfseg.data.files.paths import Place
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture(Dataset):
+    """Several data sets with the same classes, read as one: the records of the first come first.
+
+    Images have the most channels and bits of any of the sets.
+
+    Attributes:
+        parts: the data sets.
+    """
+
+    parts: tuple[Dataset, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Dataset]) -> Dataset:
+        """Returns the mixture; of one data set, that itself.
+
+        Raises:
+            InputError: other classes, or one without a split train.
+        """
+        first, *others = parts
+        for part in parts:
+            part.split("train")
+        for other in others:
+            if other.info.class_names != first.info.class_names:
+                raise InputError(
+                    "Data sets that are trained on together must have the same classes; "
+                    f"{first.path} has {checks.listed(first.info.class_names)}, {other.path} has "
+                    f"{checks.listed(other.info.class_names)}. "
+                    "Convert one of them again with the classes of the other."
+                )
+        if not others:
+            return first
+        # A name for what is said of all of them; the shards are found by the parts.
+        path = Path(" + ".join(str(part.path) for part in parts))
+        return cls(path, _joined([part.info for part in parts]), tuple(parts))
+
+    def shard_paths(self, split: str) -> list[Place]:
+        """Returns the files of a split of all parts, in order."""
+        self.split(split)
+        having = [part for part in self.parts if split in part.info.splits]
+        return [path for part in having for path in part.shard_paths(split)]
+
+
+def parts_of(dataset: Dataset) -> tuple[Dataset, ...]:
+    """Returns the data sets in a mixture, or the one that it is."""
+    return dataset.parts if isinstance(dataset, Mixture) else (dataset,)
+
+
+def statistics_of(dataset: Dataset, *, needed: str) -> list[Statistics]:
+    """Returns the statistics of each of `parts_of`.
+
+    Args:
+        dataset: one, or a mixture.
+        needed: what of them by which option, such as "model.class_weights balanced needs the
+            counts", for the error.
+
+    Raises:
+        InputError: dataset.json has none.
+    """
+    found = []
+    for part in parts_of(dataset):
+        if part.info.statistics is None:
+            raise InputError(
+                f"{needed} in {part.path / INFO_FILE}, which an older version wrote without them. "
+                "Convert the data set again, or give numbers."
+            )
+        found.append(part.info.statistics)
+    return found
+
+
+def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
+    names = dict.fromkeys(name for info in infos for name in info.splits)
+    return dataclasses.replace(
+        infos[0],
+        source_format="mixture",
+        channels=max(info.channels for info in infos),
+        dtype=max((info.dtype for info in infos), key=("uint8", "uint16").index),
+        overlap_pixels=sum(info.overlap_pixels for info in infos),
+        hidden_instances=sum(info.hidden_instances for info in infos),
+        skipped_images=sum(info.skipped_images for info in infos),
+        statistics=None,
+        image_formats=tuple(dict.fromkeys(each for info in infos for each in info.image_formats)),
+        splits={name: _joined_split(name, infos) for name in names},
+    )
+
+
+def _joined_split(name: str, infos: Sequence[DatasetInfo]) -> SplitInfo:
+    own = [info.splits[name] for info in infos if name in info.splits]
+    return SplitInfo(
+        tuple(shard for split in own for shard in split.shards),
+        sum(split.num_images for split in own),
+        sum(split.num_instances for split in own),
+        min(split.min_side for split in own),
+    )

@@ -1,0 +1,260 @@
+"""One sample as one record, a tf.train.Example.
+
+| key           | value |
+|---------------|-------|
+| id            | UTF-8 string, unique in its split |
+| image         | the picture, see `pictures` |
+| image_format  | how it is stored; absent where it is png |
+| label         | 16-bit PNG, one channel; two (low and high 16 bits) for ids above 65535 or -1 |
+| class_of      | int64 list, class of each id above 0 in their order; absent where all are 1 |
+| height, width | int64, pixels |
+| num_instances | int64, distinct ids above 0 |
+| group         | UTF-8 string, what must stay in one split; absent without groups |
+| source_sha256 | SHA-256 of the image's file in hex digits; absent without a file |
+
+An image is stored with its own channels and bits; `decode` brings it to those of the data set. Grey
+becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white stays white.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import imagecodecs
+import numpy as np
+import tensorflow as tf
+
+from tfseg.checks import InputError
+from tfseg.data.dataset import image_codec
+from tfseg.data.dataset.image_codec import Picture
+from tfseg.metrics.matching import IGNORE
+
+_LABEL_LEVEL = 6
+_WORD = 2**16
+_FEATURES = {
+    "id": tf.io.FixedLenFeature([], tf.string),
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "image_format": tf.io.FixedLenFeature([], tf.string, default_value="png"),
+    "label": tf.io.FixedLenFeature([], tf.string),
+    "class_of": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+    **{name: tf.io.FixedLenFeature([], tf.int64) for name in ("height", "width", "num_instances")},
+}
+
+
+class Record(NamedTuple):
+    """A record as it is stored.
+
+    Attributes:
+        id: of the sample.
+        image: `[H, W, C]` uint8 or uint16, C = 1 or 3.
+        image_format: how it is stored.
+        label: `[H, W]` int64 instance ids, -1 = ignored.
+        class_of: `[N]` int64, class of each id above 0 in their order, from 1 on.
+        height: as stored beside the image, in pixels.
+        width: alike.
+        num_instances: as stored.
+        group: that must stay in one split; "" without groups.
+    """
+
+    id: str
+    image: np.ndarray
+    image_format: str
+    label: np.ndarray
+    class_of: np.ndarray
+    height: int
+    width: int
+    num_instances: int
+    group: str
+
+
+def encode(
+    id: str,
+    image: np.ndarray,
+    label: np.ndarray,
+    class_of: Sequence[int] | None = None,
+    *,
+    picture: Picture | None = None,
+) -> bytes:
+    """Makes a record; the same sample gives the same bytes.
+
+    Args:
+        id: name of the sample, unique in its split.
+        image: `[H, W, C]` uint8 or uint16 with C = 1 or 3.
+        label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
+        class_of: `[N]`, class of each id above 0 in their order, from 1 on; None: all of class 1.
+        picture: the image as it is stored; None: as PNG.
+
+    Raises:
+        InputError: arrays of another form.
+    """
+    kind = image.dtype in (np.uint8, np.uint16)
+    if image.ndim != 3 or image.shape[-1] not in (1, 3) or not kind:
+        raise InputError(
+            f"The image of {id!r} must be [H, W, 1 or 3] uint8 or uint16; got "
+            f"{list(image.shape)} {image.dtype}. Convert it first."
+        )
+    if (
+        label.shape != image.shape[:2]
+        or label.dtype != np.int32
+        or not label.size
+        or label.min() < IGNORE
+    ):
+        raise InputError(
+            f"The label of {id!r} must be {list(image.shape[:2])} int32 from {IGNORE} on; got "
+            f"{list(label.shape)} {label.dtype}. Give one id for each pixel of the image."
+        )
+    height, width = label.shape
+    num_instances = count_instances(label)
+    picture = picture or image_codec.encode(image)
+    features = {
+        "id": _bytes(id.encode()),
+        "image": _bytes(picture.data),
+        "label": _bytes(image_codec.png(_words(label), _LABEL_LEVEL)),
+        "height": _integer(height),
+        "width": _integer(width),
+        "num_instances": _integer(num_instances),
+    }
+    if picture.format != "png":
+        features["image_format"] = _bytes(picture.format.encode())
+    if class_of is not None and set(_checked(id, class_of, num_instances)) - {1}:
+        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=class_of))
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def with_origin(
+    serialized: bytes, *, group: str | None = None, source_sha256: str | None = None
+) -> bytes:
+    """Returns a record with its group and the checksum of its image's file, if they are given."""
+    texts = (("group", group), ("source_sha256", source_sha256))
+    given = {name: text for name, text in texts if text is not None}
+    if not given:
+        return serialized
+    example = tf.train.Example.FromString(serialized)
+    for name, text in given.items():
+        example.features.feature[name].CopyFrom(_bytes(text.encode()))
+    return example.SerializeToString(deterministic=True)
+
+
+def decode(
+    serialized: tf.Tensor, *, channels: int, dtype: str, formats: Sequence[str] = ("png",)
+) -> dict[str, tf.Tensor]:
+    """Reads a record in the graph.
+
+    Args:
+        serialized: `[]` string.
+        channels: of the data set, 1 or 3.
+        dtype: of the data set's images, "uint8" or "uint16".
+        formats: in which its images are stored.
+
+    Returns:
+        `id` `[]` string, `image` `[H, W, channels]` of `dtype`, `label` `[H, W]` int32 ids with
+        0 = background and -1 = ignored, `class_of` `[N]` int32: the class of each id above 0, in
+        the order of the ids, from 1 on.
+    """
+    features = tf.io.parse_single_example(serialized, _FEATURES)
+    image = image_codec.read(features, formats, channels=channels, dtype=dtype)
+    classes = tf.cast(features["class_of"], tf.int32)
+    missing = tf.cast(features["num_instances"], tf.int32) - tf.size(classes)
+    return {
+        "id": features["id"],
+        "image": image,
+        "label": _ids(tf.io.decode_png(features["label"], dtype=tf.uint16)),
+        "class_of": tf.pad(classes, [[0, missing]], constant_values=1),
+    }
+
+
+def _ids(words: tf.Tensor) -> tf.Tensor:
+    """Returns ids `[H, W]` int32 of their words `[H, W, 1 or 2]` uint16, the low one first."""
+    shape = tf.shape(words)
+
+    def of_one() -> tf.Tensor:
+        return tf.cast(tf.reshape(words, shape[:2]), tf.int32)
+
+    def of_two() -> tf.Tensor:
+        return tf.bitcast(tf.reshape(words, [shape[0], shape[1], 2]), tf.int32)
+
+    return tf.cond(shape[2] == 1, of_one, of_two)
+
+
+def read_id(serialized: tf.Tensor) -> tf.Tensor:
+    """Returns the id of a record in the graph, `[]` string; its pictures are left as they are."""
+    return tf.io.parse_single_example(serialized, {"id": _FEATURES["id"]})["id"]
+
+
+def sample_id(serialized: bytes) -> str:
+    """Returns the id of a record outside the graph."""
+    return read_id(serialized).numpy().decode()
+
+
+def parse(serialized: bytes) -> Record:
+    """Reads a record outside the graph, with all that is stored.
+
+    Raises:
+        InputError: not such a record, or one that cannot be decoded.
+    """
+    try:
+        features = tf.train.Example.FromString(serialized).features.feature
+        format, group = (
+            b"".join(features[name].bytes_list.value).decode() for name in ("image_format", "group")
+        )
+        picture = Picture(format or "png", features["image"].bytes_list.value[0])
+        words = imagecodecs.png_decode(features["label"].bytes_list.value[0]).astype(np.int64)
+        height, width, num_instances = (
+            int(features[key].int64_list.value[0]) for key in ("height", "width", "num_instances")
+        )
+        image = image_codec.decode(picture, (height, width))
+        id = features["id"].bytes_list.value[0].decode()
+        classes = np.array(features["class_of"].int64_list.value, np.int64)
+    except Exception as error:  # damaged bytes fail in protobuf, in libpng or as a missing entry
+        raise InputError(f"A record cannot be decoded ({error!r}). Write it again.") from error
+    label = words if words.ndim == 2 else words[..., 0] + _WORD * words[..., 1]
+    label[label == _WORD**2 - 1] = IGNORE
+    classes = classes if classes.size else np.ones(count_instances(label), np.int64)
+    return Record(id, image, picture.format, label, classes, height, width, num_instances, group)
+
+
+def instance_ids(label: np.ndarray) -> np.ndarray:
+    """Returns the ids above 0 in `label` `[H, W]`, each once, in ascending order."""
+    return instance_areas(label)[0]
+
+
+def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns `instance_ids`, and how many pixels each has."""
+    inside = label[label > 0]
+    if inside.size and inside.max() > label.size:  # a counter for each number would take memory
+        return np.unique(inside, return_counts=True)
+    areas = np.bincount(inside)  # a tenth of the time that sorting takes
+    ids = np.flatnonzero(areas)
+    return ids, areas[ids]
+
+
+def count_instances(label: np.ndarray) -> int:
+    """Returns how many ids above 0 are in `label` `[H, W]`."""
+    return len(instance_ids(label))
+
+
+def _checked(id: str, class_of: Sequence[int], num_instances: int) -> Sequence[int]:
+    lowest = min(class_of, default=1)
+    if len(class_of) != num_instances or lowest < 1:
+        raise InputError(
+            f"class_of of {id!r} must be a class from 1 on for each of its {num_instances} "
+            f"instances; got {len(class_of)} from {lowest} on."
+        )
+    return class_of
+
+
+def _words(label: np.ndarray) -> np.ndarray:
+    low = (label % _WORD).astype(np.uint16)
+    if label.min() >= 0 and label.max() < _WORD:
+        return low
+    return np.stack([low, (label // _WORD % _WORD).astype(np.uint16)], axis=-1)
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _integer(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))

@@ -1,0 +1,1 @@
+"""Files that people bring: images, tables and where they lie."""

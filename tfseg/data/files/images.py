@@ -1,0 +1,251 @@
+"""Image files: reading pictures and label maps, writing them.
+
+PNG, JPEG and TIFF (label maps: npy too), recognised by their content. Nothing is rescaled or cut to
+8 bit, and a damaged or truncated file is an error, never a partial picture. Orientation tags are
+not applied: pixels are taken as they are stored.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+from tfseg.checks import InputError
+from tfseg.data.files.decoding import JPEG, decode, decode_numbers
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+MASK_SUFFIXES = (".png", ".tif", ".tiff")
+LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy")
+MAX_ID = 2**31 - 1
+_SAVE_IDS = "Save one id for each pixel as 16-bit grey PNG or 32-bit TIFF."
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a picture as it is stored.
+
+    Args:
+        path: a PNG, JPEG or TIFF file.
+
+    Returns:
+        `[H, W, C]` uint8, uint16 or float32 with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha).
+        The alpha of a grey PNG is dropped; other integer types become uint16 where all values fit.
+
+    Raises:
+        InputError: missing, not an image, damaged, several pictures, or pixels of another kind.
+    """
+    path = Path(path)
+    image = decode(path, load(path))
+    image = image if image.ndim == 3 else image[..., None]
+    channels = image.shape[-1]
+    if channels not in (1, 2, 3, 4):
+        raise InputError(
+            f"{path} must have 1 (grey), 3 (RGB) or 4 (RGBA) channels; got {channels}. "
+            "Save the channels you need as a grey or RGB picture."
+        )
+    return standard_type(path, image[..., :1] if channels == 2 else image)
+
+
+def read_label(path: str | Path) -> np.ndarray:
+    """Reads a label map.
+
+    Args:
+        path: a PNG, TIFF or npy file with one whole number a pixel; of a PNG with a palette the
+            numbers are those of the palette's entries.
+
+    Returns:
+        `[H, W]` int32 instance ids, 0 = background.
+
+    Raises:
+        InputError: missing, not an image, damaged, colour, float, lossy, or ids outside
+            [0, 2147483647].
+    """
+    path = Path(path)
+    data = load(path)
+    if data.startswith(JPEG):
+        raise InputError(f"{path} must be PNG or TIFF; JPEG changes ids. {_SAVE_IDS}")
+    return as_label(path, decode_numbers(path, data))
+
+
+def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:
+    """Returns ids that a file holds as int32.
+
+    Raises:
+        InputError: not one whole number in [0, 2147483647] a pixel.
+    """
+    if ids.ndim == 3:
+        raise InputError(
+            f"{path} must hold one instance id a pixel; got {ids.shape[-1]} channels. {_SAVE_IDS}"
+        )
+    if ids.ndim != 2 or not ids.size:
+        raise InputError(f"{path} must be a map [H, W]; got {list(ids.shape)}. {_SAVE_IDS}")
+    if ids.dtype.kind not in "bui":
+        raise InputError(f"{path} must have whole numbers as ids; got {ids.dtype}. {_SAVE_IDS}")
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high > MAX_ID:
+        raise InputError(
+            f"{path} must have ids in [0, {MAX_ID}]; got {low} to {high}. Renumber the instances."
+        )
+    return ids.astype(np.int32)
+
+
+def write_label(path: str | Path, label: np.ndarray) -> Path:
+    """Writes a label map: 16-bit PNG, or 32-bit TIFF when an id is above 65535.
+
+    Args:
+        path: the file without its suffix, which is added.
+        label: `[H, W]` integer ids from 0 on.
+
+    Returns:
+        The file written.
+
+    Raises:
+        InputError: an id below 0, or the file cannot be written.
+    """
+    if label.size and label.min() < 0:
+        raise InputError(f"Ids in {path} must be from 0 on; got {label.min()}.")
+    if label.size and label.max() > np.iinfo(np.uint16).max:
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, label.astype(np.uint32), compression="zlib", metadata=None)
+        return _write(Path(f"{path}.tif"), buffer.getvalue())
+    return _write(Path(f"{path}.png"), imagecodecs.png_encode(label.astype(np.uint16)))
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> Path:
+    """Writes `picture` `[H, W, 3]` uint8 as the PNG file `path`, and returns the path.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    return _write(Path(path), imagecodecs.png_encode(np.ascontiguousarray(picture)))
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """Returns the PNG, JPEG and TIFF files right in `folder`, by name; hidden ones left out.
+
+    Raises:
+        InputError: no such folder.
+    """
+    return [path for path in entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def entries(folder: str | Path) -> list[Path]:
+    """Returns the files and folders right in `folder`, by name; hidden ones left out.
+
+    Raises:
+        InputError: no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        kind = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"Folder {folder} {kind}. Check the path.")
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed: {error.strerror}.") from error
+
+
+def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Turns a picture into grey or RGB: grey is repeated, colour averaged, alpha dropped.
+
+    Args:
+        image: `[H, W, C]` with C from 1 to 4, any type.
+        channels: 1 or 3.
+
+    Returns:
+        `[H, W, channels]` of the same type.
+
+    Raises:
+        InputError: `channels` is neither 1 nor 3, or the picture has another shape.
+    """
+    if channels not in (1, 3):
+        raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
+    if image.ndim != 3 or not 1 <= image.shape[-1] <= 4:
+        raise InputError(f"An image must be [H, W, C], C from 1 to 4; got {list(image.shape)}.")
+    plain = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
+    if plain.shape[-1] == channels:
+        return plain
+    if channels == 3:
+        return np.repeat(plain, 3, axis=-1)
+    mean = plain.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return (np.rint(mean) if image.dtype.kind in "ui" else mean).astype(image.dtype)
+
+
+def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.ndarray) -> None:
+    """Refuses an annotation `[H, W, ...]` of another height or width than its image.
+
+    Raises:
+        InputError: the sizes differ.
+    """
+    if image.shape[:2] != annotation.shape[:2]:
+        sizes = ["{} x {}".format(*array.shape[:2]) for array in (annotation, image)]
+        raise InputError(
+            f"{path} must have the size of its image {image_path}; got {sizes[0]} pixels "
+            f"(height x width) for an image of {sizes[1]}. Give the annotation made for this image."
+        )
+
+
+def stated_size(image_path: Path, image: np.ndarray, path: Path, size: tuple[int, int]) -> None:
+    """Refuses an image of another `size` (height, width) than its annotation file `path` says.
+
+    Raises:
+        InputError: the sizes differ.
+    """
+    if image.shape[:2] != size:
+        stated, own = ("{} x {}".format(*pair) for pair in (size, image.shape[:2]))
+        raise InputError(
+            f"{image_path} must have the size that {path.name} says, {stated} (height x width); "
+            f"it has {own}. Give the image that was annotated."
+        )
+
+
+def load(path: Path) -> bytes:
+    """Returns the content of a file.
+
+    Raises:
+        InputError: missing, no regular file, or it cannot be read.
+    """
+    try:
+        if path.is_fifo() or path.is_char_device():  # which may have no end
+            raise InputError(f"{path} must be a regular file. Take it out of the folder.")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist. Check the path.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def standard_type(path: object, image: np.ndarray) -> np.ndarray:
+    """Returns `image` as uint8, uint16 or float32, without a loss.
+
+    Raises:
+        InputError: not finite, or integers outside [0, 65535]; names the image by `path`.
+    """
+    if image.dtype == bool:
+        return image.astype(np.uint8) * 255
+    if image.dtype in (np.uint8, np.uint16):
+        return image
+    if image.dtype.kind == "f":
+        if not np.isfinite(image).all():
+            raise InputError(f"{path} must have finite pixels; it has NaN or infinite ones.")
+        return image.astype(np.float32)
+    low, high = image.min(), image.max()
+    if image.dtype.kind not in "ui" or low < 0 or high > np.iinfo(np.uint16).max:
+        raise InputError(
+            f"{path} must have pixels from 0 to 65535, or floats; got {image.dtype} from {low} to "
+            f"{high}. Rescale it and save it with 16 bits."
+        )
+    return image.astype(np.uint16)
+
+
+def _write(path: Path, data: bytes | bytearray) -> Path:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}. Choose another folder or free some space."
+        ) from error
+    return path

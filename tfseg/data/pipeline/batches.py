@@ -1,0 +1,186 @@
+"""From stored records to batches, as ordinary datasets of tf.data (see `stages`).
+
+The stream of samples is endless and a pure function of the seed (see `reading`). A batch is cut
+from it without regard to epochs, so a position is one number, and training resumes at any step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from tfseg import checks, random
+from tfseg.augment import IGNORE, Chain, Sampling, Transform
+from tfseg.autograph import as_is
+from tfseg.config import RunConfig
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline import crops
+from tfseg.data.pipeline.normalization import fixed_limits, normalized
+from tfseg.data.pipeline.order import host_part, places
+from tfseg.data.pipeline.stages import training_stages, with_classes
+from tfseg.heads import Head
+
+Example = dict[str, tf.Tensor]
+
+
+def training_batches(
+    dataset: Dataset,
+    config: RunConfig,
+    head: Head | None = None,
+    *,
+    first_step: int = 0,
+    every: int = 1,
+    host: int = 0,
+    num_hosts: int = 1,
+) -> tf.data.Dataset:
+    """Returns endless batches (images, targets), ready for a trainer or for `model.fit`.
+
+    Args:
+        dataset: its `train` split is used.
+        config: seed, crop size, batch size and transforms.
+        head: makes the targets, after augmentation; None leaves the ids themselves.
+        first_step: the step whose batch comes first.
+        every: leaves out the batches between those of every so many steps.
+        host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
+        num_hosts: that train together.
+
+    Returns:
+        images `[B, S, S, C]` float32 in [0, 1] and the head's targets, or ids `[B, S, S]` int32
+        (0 = background, -1 = ignored); S the crop size, B the share of this host in the batch.
+
+    Raises:
+        InputError: no such split, a broken shard, or a batch that the hosts cannot share. A record
+            that turns out to be damaged later is an error of TensorFlow: see
+            `reading.clear_errors`.
+    """
+    if num_hosts > 1 and config.data.copy_paste:
+        raise checks.InputError(
+            "data.copy_paste takes instances from the whole batch, of which each host has a part; "
+            f"got {config.data.copy_paste:g} with {num_hosts} hosts. Set it to 0."
+        )
+    batch_size = config.train.batch_size
+    stream = places(dataset, config, first=first_step * batch_size)
+    if every > 1:
+        stream = stream.batch(batch_size).shard(every, 0).unbatch()
+    stream = host_part(stream, batch_size=batch_size, host=host, num_hosts=num_hosts)
+    for stage in training_stages(dataset, config, head, num_hosts=num_hosts).values():
+        stream = stage(stream)
+    return stream.prefetch(tf.data.AUTOTUNE)
+
+
+def validation_batches(
+    dataset: Dataset,
+    config: RunConfig,
+    head: Head | None = None,
+    *,
+    split: str = "val",
+    host: int = 0,
+    num_hosts: int = 1,
+) -> tf.data.Dataset:
+    """Returns the middle crop of every image once, as batches like those of `training_batches`.
+
+    The last batch is filled up with empty samples whose pixels are all ignored, and comes with the
+    weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights). Of several hosts each
+    has every `num_hosts`-th image, and all have the same number of batches.
+    """
+    views = validation_views(dataset, config, split=split, host=host, num_hosts=num_hosts)
+
+    def finish(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor, tf.Tensor]:
+        label = batch["label"]
+        return batch["image"], head.targets(label) if head else label, batch["weight"]
+
+    return views.map(as_is(finish))
+
+
+def validation_views(
+    dataset: Dataset,
+    config: RunConfig,
+    *,
+    split: str = "val",
+    limit: int = 0,
+    host: int = 0,
+    num_hosts: int = 1,
+) -> tf.data.Dataset:
+    """Returns what `validation_batches` makes its batches of: {"image", "label", "weight"}.
+
+    Args:
+        dataset: with the split.
+        config: crop size and batch size.
+        split: its name.
+        limit: of the images, from the first on; 0 takes all.
+        host: which of `num_hosts` this is.
+        num_hosts: that validate together.
+    """
+    size = config.data.crop_size
+    shape = (size, size, dataset.info.channels)
+    limits = fixed_limits(config.model, dataset)
+
+    def prepare(record: tf.Tensor) -> Example:
+        example = dataset.decode(record)
+        corner = crops.middle(example["label"], size)
+        example = with_classes(example, len(config.model.class_names))
+        window = crops.cut(normalized(example, limits), corner, size, margin=0)
+        return {"image": window["image"], "label": window["label"], "weight": 1.0}
+
+    count = dataset.split(split).num_images
+    count = min(limit or count, count)
+    records = dataset.records(split).take(count).shard(num_hosts, host)
+    samples = records.map(as_is(prepare), tf.data.AUTOTUNE)
+    batch_size = config.train.batch_size // num_hosts
+    batches = -(-count // config.train.batch_size)
+    missing = batches * batch_size - len(range(host, count, num_hosts))
+    empty = {
+        "image": tf.zeros(shape),
+        "label": tf.fill(shape[:2], IGNORE),
+        "weight": tf.constant(0.0),
+    }
+    filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
+    batched = filled.batch(batch_size, drop_remainder=True)
+    # Or Keras warns at the end of every validation that the data ran out.
+    return batched.apply(tf.data.experimental.assert_cardinality(batches))
+
+
+def augmented(
+    dataset: tf.data.Dataset,
+    transforms: Sequence[Transform],
+    *,
+    seed: int,
+    sampling: Sampling | None = None,
+) -> tf.data.Dataset:
+    """Augments somebody's own dataset, image and ids together.
+
+    The draw of an element depends on `seed` and the element's position. Put `.repeat()` before this
+    stage, not after it, so that each pass over the data draws anew.
+
+    Args:
+        dataset: elements {"image", "label", ...} or (image, label), image `[H, W, C]` and label
+            `[H, W]` integer ids of static size; other entries pass through, and those that
+            `sampling` names move along.
+        transforms: in the order in which they act.
+        seed: a whole number from 0 on.
+        sampling: interpolation, border and further entries.
+
+    Returns:
+        The same elements with image float32 in [0, 1] and label int32.
+
+    Raises:
+        InputError: elements of another form.
+    """
+    checks.whole("seed", seed, low=0)
+    spec = dataset.element_spec
+    pair = isinstance(spec, tuple) and len(spec) == 2
+    if not pair and not (isinstance(spec, dict) and {"image", "label"} <= spec.keys()):
+        raise checks.InputError(
+            'Elements must be {"image", "label"} or (image, label); '
+            f"got {tf.nest.map_structure(lambda leaf: leaf.shape, spec)}."
+        )
+    chain, root = Chain(transforms, sampling=sampling), random.root(seed)
+
+    def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:
+        if isinstance(element, tuple):
+            element = dict(zip(("image", "label"), element, strict=True))
+        moved = chain(element, random.fold_in(root, index))
+        return (moved["image"], moved["label"]) if pair else moved
+
+    return dataset.enumerate().map(as_is(apply), num_parallel_calls=tf.data.AUTOTUNE)

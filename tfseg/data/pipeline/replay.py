@@ -1,0 +1,118 @@
+"""What training sees of one sample in one epoch, once more, with the numbers that were drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tifffile
+
+from tfseg import checks
+from tfseg.augment import from_spec
+from tfseg.augment.compose import name_each
+from tfseg.autograph import as_is
+from tfseg.checks import InputError
+from tfseg.config import RunConfig
+from tfseg.data.dataset import records
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline.stages import sample_functions
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """One sample as training sees it in one epoch.
+
+    Attributes:
+        sample_id: of the sample, in the split `train`.
+        epoch: counted from 0.
+        corner: (y, x) of the crop in the image, pixels, before any transform; (0, 0) along an axis
+            where the image is smaller than the crop and lies in its middle.
+        params: what was drawn, by transform, as `Chain.sample` names them: "on" says whether the
+            transform acts; plain numbers and lists of them.
+        image: `[S, S, C]` float32 in [0, 1].
+        label: `[S, S]` int32 ids, 0 = background, -1 = ignored.
+    """
+
+    sample_id: str
+    epoch: int
+    corner: tuple[int, int]
+    params: dict[str, dict[str, Any]]
+    image: np.ndarray
+    label: np.ndarray
+
+    def draw(self) -> dict[str, Any]:
+        """Returns all but the arrays, ready for JSON."""
+        return {
+            "sample_id": self.sample_id,
+            "epoch": self.epoch,
+            "corner": list(self.corner),
+            "params": self.params,
+        }
+
+    def write(self, folder: Path) -> None:
+        """Writes draw.json, image.tif (float32) and ids.tif (int32), so that no bit is lost."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.draw(), indent=2)
+        (folder / "draw.json").write_text(text + "\n", encoding="utf-8")
+        image = self.image[..., 0] if self.image.shape[-1] == 1 else self.image
+        for name, array in (("image", image), ("ids", self.label)):
+            kind = "rgb" if array.ndim == 3 else "minisblack"
+            tifffile.imwrite(folder / f"{name}.tif", array, photometric=kind, compression="zlib")
+
+
+def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> Replay:
+    """Returns the crop of a sample that a training with `config` sees in an epoch, bit for bit.
+
+    What `data.copy_paste` brings from another image of the batch is not in it.
+
+    Args:
+        dataset: its `train` split is used.
+        config: of the training: seed, crop and transforms count, the batch size does not.
+        sample_id: name of the sample.
+        epoch: counted from 0; step s of batches of B has the samples s B to (s + 1) B - 1, and with
+            n samples in the split, sample k belongs to epoch k // n.
+
+    Raises:
+        InputError: no such sample in the split, or the epoch is not a whole number from 0 on.
+    """
+    checks.whole("epoch", epoch, low=0, high=2**31 - 2)
+    example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}
+
+    # The ids of the record, not those that say their class: there is nothing else to see in them.
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
+
+    # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
+    def prepare(example: dict[str, tf.Tensor]) -> dict[str, Any]:
+        for function in sample_functions(dataset, config).values():
+            example = function(example)
+        return example
+
+    (seen,) = tf.data.Dataset.from_tensors(example).map(as_is(prepare)).as_numpy_iterator()
+    params = {
+        # Without the crop in the middle, with which every training ends.
+        name: {key: value.tolist() for key, value in seen["params"][name].items()}
+        for name, _ in name_each(from_spec(config.augment))
+    }
+    corner = tuple(seen["corner"].tolist())
+    return Replay(sample_id, epoch, corner, params, seen["image"], seen["label"])
+
+
+def find_record(dataset: Dataset, sample_id: str) -> bytes:
+    """Returns the serialized record of a sample of the split `train`.
+
+    Raises:
+        InputError: there is no such sample; the nearest name is said.
+    """
+    names = []
+    for record in dataset.records("train").as_numpy_iterator():
+        names.append(records.sample_id(record))
+        if names[-1] == sample_id:
+            return record
+    raise InputError(
+        f"{dataset.path} has no sample {sample_id!r} among the {len(names)} of its split train, "
+        f"such as {names[0]!r}.{checks.nearest(sample_id, names)}"
+    )

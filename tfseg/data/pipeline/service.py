@@ -1,0 +1,202 @@
+"""Training batches made by other processes or machines, through the service of tf.data.
+
+A server is a dispatcher with one worker, which uses all cores of its machine. Of K servers the k-th
+makes the batches k, k + K, k + 2 K, ... of the stream, and the trainer takes one from each in turn.
+So every sample keeps its place and its draws, and the weights are those of a training without
+servers, bit for bit where the machines compute alike.
+
+A server that has died, hangs or cannot be reached ends the training with an error, where tf.data
+would wait for ever; the run goes on with --resume, with the same servers, others or none, to the
+same weights.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfseg.checks import InputError
+from tfseg.config import RunConfig
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline.batches import training_batches
+from tfseg.heads import Head
+
+_LOOK_AFTER = 2.0  # seconds without a batch, after which it is looked whether the servers are there
+_ANSWER_WITHIN = 10.0  # seconds
+# Begins a connection; what speaks gRPC answers with settings of its own. The system accepts
+# connections for a process that is stopped, too, so a connection alone says nothing.
+# Source: RFC 9113 (HTTP/2), section 3.4: the preface, and a frame of settings without any.
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+_LONGEST = 600.0  # seconds for a batch of a server that is there
+_GO_ON = "Start it again, or leave it out of --data.service, and go on with --resume."
+# What a damaged record leads to is a function of the process that trains.
+_MEANINGS = {"pyfunc": "a record is damaged", "Unknown iteration": "a server was started again"}
+_service = tf.data.experimental.service
+
+
+class Server:
+    """Makes batches for trainers until the process ends.
+
+    Who reaches its ports can run any TensorFlow graph here, so they belong into a network of
+    machines that are trusted. The data set must be at the same path here as where training runs.
+
+    Attributes:
+        address: of the server, as `DataConfig.service` takes it.
+    """
+
+    def __init__(self, *, host: str = "localhost", port: int = 0) -> None:
+        """Starts it.
+
+        Args:
+            host: name under which trainers reach this machine.
+            port: of the dispatcher, the next one is the worker's; 0 takes any two.
+
+        Raises:
+            InputError: a port is taken.
+        """
+        if port:
+            _refuse_taken(port)
+        self._dispatcher = _service.DispatchServer(_service.DispatcherConfig(port=port))
+        own = self._dispatcher.target.removeprefix("grpc://")
+        self._worker = _service.WorkerServer(
+            _service.WorkerConfig(
+                dispatcher_address=own, worker_address=f"{host}:%port%", port=port and port + 1
+            )
+        )
+        self.address = f"grpc://{host}:{own.rpartition(':')[2]}"
+
+
+def batches_from_service(
+    dataset: Dataset,
+    config: RunConfig,
+    head: Head,
+    *,
+    first_step: int = 0,
+    host: int = 0,
+    num_hosts: int = 1,
+) -> tf.data.Dataset:
+    """Returns `training_batches`, made by the servers `config.data.service`, if any.
+
+    Raises:
+        InputError: as there, or no server answers at an address. One that dies later is an error of
+            TensorFlow: see `reading.clear_errors`.
+    """
+    servers = config.data.service
+    shared = {"host": host, "num_hosts": num_hosts}
+    if not servers:
+        return training_batches(dataset, config, head, first_step=first_step, **shared)
+    _refuse_absent(servers)  # to register a data set with one would wait for ever
+    parts = []
+    for index, server in enumerate(servers):
+        batches = training_batches(
+            dataset, config, head, first_step=first_step + index, every=len(servers), **shared
+        )
+        served = _service.distribute(_service.ShardingPolicy.OFF, server)
+        parts.append(batches.enumerate().apply(served))
+    in_turn = tf.data.Dataset.range(len(servers)).repeat()
+    joined = tf.data.Dataset.choose_from_datasets(parts, in_turn, stop_on_empty_dataset=True)
+
+    def watched() -> Iterator[Any]:
+        for taken, (number, batch) in enumerate(_watched(joined, servers)):
+            if number != taken // len(servers):
+                raise InputError(
+                    f"The data service {servers[taken % len(servers)]} lost a batch. {_GO_ON}"
+                )
+            yield batch
+
+    return tf.data.Dataset.from_generator(watched, output_signature=joined.element_spec[1])
+
+
+def _watched(batches: tf.data.Dataset, servers: Sequence[str]) -> Iterator[Any]:
+    """Yields the elements, each taken in another thread, as taking one cannot be interrupted.
+
+    Raises:
+        InputError: a server is not there any more, or cannot make a batch.
+    """
+
+    def elements() -> Iterator[Any]:
+        yield from batches.as_numpy_iterator()  # to make it asks the servers already
+
+    iterator = elements()
+    outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def take() -> None:
+        try:
+            outcome.put(next(iterator))
+        except Exception as error:  # it is raised where the element is wanted
+            outcome.put(error)
+
+    while True:
+        threading.Thread(target=take, daemon=True).start()
+        element = _awaited(outcome, servers)
+        if isinstance(element, Exception):
+            raise _refused(element, servers) from element
+        yield element
+
+
+def _awaited(outcome: queue.SimpleQueue[Any], servers: Sequence[str]) -> Any:
+    for _ in range(int(_LONGEST / _LOOK_AFTER)):
+        try:
+            return outcome.get(timeout=_LOOK_AFTER)
+        except queue.Empty:
+            _refuse_absent(servers)
+    raise InputError(
+        f"The data service {' '.join(servers)} made no batch in {_LONGEST:g} seconds. {_GO_ON}"
+    )
+
+
+def _refused(error: Exception, servers: Sequence[str]) -> Exception:
+    if not isinstance(error, tf.errors.OpError):
+        return error
+    # TensorFlow sets the names of its functions and operations around the reason.
+    reason = re.sub(r"^\{\{.*\}\} | \[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
+    reason = next((meaning for sign, meaning in _MEANINGS.items() if sign in reason), reason)
+    return InputError(
+        f"The data service {' '.join(servers)} cannot make a batch: {reason}. Go on with --resume; "
+        "if it happens again, look at the data set with tfseg check, and whether it is at the same "
+        "path there."
+    )
+
+
+def _refuse_taken(port: int) -> None:
+    """Refuses ports of others, which gRPC would share with them.
+
+    Raises:
+        InputError: this one or the next is in use.
+    """
+    for each in (port, port + 1):
+        with socket.socket() as own:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                own.bind(("", each))
+            except (OSError, OverflowError) as error:
+                raise InputError(
+                    f"A server needs the ports {port} and {port + 1}; {each} cannot be had "
+                    f"({error}). Choose another --port."
+                ) from error
+
+
+def _refuse_absent(servers: Sequence[str]) -> None:
+    """Refuses a server that does not answer: dead, stopped, or behind a network that is gone.
+
+    Raises:
+        InputError: names the first of them.
+    """
+    for server in servers:
+        host, _, port = server.removeprefix("grpc://").rpartition(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=_ANSWER_WITHIN) as connection:
+                connection.sendall(_PREFACE)
+                if not connection.recv(1):
+                    raise ConnectionError("the connection was closed")
+        except OSError as error:
+            raise InputError(
+                f"No data service answers at {server} ({error}). Start it with tfseg serve-data; "
+                "a run that had begun goes on with --resume."
+            ) from error

@@ -1,0 +1,136 @@
+"""What happens between a place in the stored order and a training batch, stage by stage.
+
+A stage is a function from dataset to dataset. Training runs all of them one after the other,
+`bench` times each, and `replay` does the same to one sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfseg import random
+from tfseg.augment import Chain, CopyPaste, Transform, from_spec
+from tfseg.augment.sizes import CenterCrop
+from tfseg.autograph import as_is
+from tfseg.config import RunConfig
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.index import Index
+from tfseg.data.pipeline import cache, crops, visibility
+from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.reading import read_at
+from tfseg.heads import Head
+from tfseg.kernels import class_ids, normalize
+
+Example = dict[str, tf.Tensor]
+Function = Callable[[Example], Example]
+Stage = Callable[[tf.data.Dataset], tf.data.Dataset]
+_MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyond the crop
+
+
+def training_stages(
+    dataset: Dataset, config: RunConfig, head: Head | None, *, num_hosts: int = 1
+) -> dict[str, Stage]:
+    """Returns the stages of training by their names, in their order.
+
+    Places {"epoch", "index"} become records by "read", samples by "decode", what `sample_functions`
+    says by "crop" and "augment", batches by "batch" and what is learnt by "targets". With a cache,
+    "cache" does what "read" and "decode" do without one.
+    """
+    of_sample = sample_functions(dataset, config)
+    read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
+    size = config.train.batch_size // num_hosts
+
+    def augment(example: Example) -> Example:
+        seen = of_sample["augment"](example)
+        return {name: seen[name] for name in ("image", "label", "seed")}
+
+    def finish(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor]:
+        if config.data.copy_paste:
+            num_classes = max(1, len(config.model.class_names))
+            paste = CopyPaste(p=config.data.copy_paste, num_classes=num_classes)
+            batch = paste(batch, batch["seed"])
+        label = batch["label"]
+        return batch["image"], head.targets(label) if head else label
+
+    loading = {"read": _each(read), "decode": _each(of_sample["decode"])}
+    if config.data.cache != "none":
+        kept = cache.make(dataset, config.data.cache)
+        loading = {"cache": cache.through(kept, lambda place: of_sample["decode"](read(place)))}
+    return loading | {
+        "crop": _each(of_sample["crop"]),
+        "augment": _each(augment),
+        "batch": lambda samples: samples.batch(size, drop_remainder=True),
+        "targets": _each(finish),
+    }
+
+
+def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]:
+    """Returns what is done to one sample, in its order.
+
+    - "decode": {"epoch", "record"} -> `Dataset.decode`, with ids that say their class where there
+      are several, and "epoch".
+    - "crop": -> image `[W, W, C]` float32 in [0, 1] and label `[W, W]`, the crop with its margin,
+      and what was drawn: the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the
+      crop, as `crops.draw` gives it; with data.min_visibility the `whole` areas of the image too.
+    - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` beside what was drawn, as
+      `Chain.sample` gives them.
+    """
+    size, seed = config.data.crop_size, random.root(config.seed)
+    num_classes, fixed = len(config.model.class_names), fixed_limits(config.model, dataset)
+    least = config.data.min_visibility
+    chain, margin = ending_in_crop(from_spec(config.augment), size)
+
+    def decoded(example: Example) -> Example:
+        sample = with_classes(dataset.decode(example["record"]), num_classes)
+        return sample | {"epoch": example["epoch"]}
+
+    def crop(sample: Example) -> Example:
+        own = random.for_sample(seed, epoch=sample["epoch"], sample_id=sample["id"])
+        corner = crops.draw(
+            sample["label"],
+            size,
+            foreground_share=config.data.foreground_share,
+            instance_share=config.data.instance_share,
+            num_classes=num_classes,
+            seed=random.for_name(own, "crop"),
+        )
+        # The range is that of the whole image, and only the crop is brought to it.
+        limits = normalize.limits_of(sample["image"], fixed)
+        window = crops.cut(sample, corner, size, margin=margin)
+        image = normalize.scale(window["image"], limits)
+        found = {"image": image, "label": window["label"], "seed": own, "corner": corner}
+        return found | ({"whole": visibility.areas(sample["label"])} if least else {})
+
+    def augment(window: Example) -> Example:
+        params = chain.sample(window["seed"])
+        seen = chain.apply(window, params) | {"params": params}
+        if not least:
+            return seen
+        label = visibility.without_scraps(seen["label"], window["whole"], least=least)
+        return seen | {"label": label}
+
+    return {"decode": decoded, "crop": crop, "augment": augment}
+
+
+def with_classes(sample: Example, num_classes: int) -> Example:
+    """Returns the sample with ids that say their class, where there are several."""
+    if num_classes < 2:
+        return sample
+    label = class_ids.with_classes(sample["label"], sample["class_of"], num_classes=num_classes)
+    return sample | {"label": label}
+
+
+def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, int]:
+    """Returns `transforms` with the crop that ends them, and the margin that its window needs.
+
+    What a turn brings into the corners of the crop is there, in the margin around it.
+    """
+    margin = int(size * _MARGIN) if transforms else 0
+    return Chain([*transforms, CenterCrop(height=size, width=size)]), margin
+
+
+def _each(function: Callable[[Example], Any]) -> Stage:
+    return lambda dataset: dataset.map(as_is(function), tf.data.AUTOTUNE)

@@ -1,0 +1,1 @@
+"""Instances, outlines and curves as pictures."""

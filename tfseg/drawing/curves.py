@@ -1,0 +1,65 @@
+"""The course of a training as a figure and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from tfseg.checks import InputError
+from tfseg.run_files import HISTORY
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SIZE, _DOTS_PER_INCH = (7.0, 4.0), 120  # inches
+
+
+def plot_curves(history: str | Path) -> Figure:
+    """Plots the losses of a training over its steps.
+
+    The sum is in black, its parts are thin, the loss on the `val` split is dotted where there is
+    one. The loss axis is logarithmic: at the end of a run the changes are small.
+
+    Args:
+        history: history.csv of a run, or the folder of the run.
+
+    Returns:
+        A matplotlib figure, which a notebook shows; `savefig` writes it.
+
+    Raises:
+        InputError: there is no such file, or it is no history.
+    """
+    # Not pyplot, which keeps figures and settings for the whole process.
+    from matplotlib.figure import Figure
+
+    table = _read(Path(history))
+    figure = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log")
+    for name in table.columns[table.columns.str.startswith("loss/")]:
+        axes.plot(table["step"], table[name], label=name.removeprefix("loss/"), linewidth=1)
+    axes.plot(table["step"], table["loss"], label="weighted sum", color="black")
+    if "val_loss" in table:
+        scored = table.dropna(subset="val_loss")
+        axes.plot(scored["step"], scored["val_loss"], "k:o", label="val", markersize=3)
+    axes.legend()
+    return figure
+
+
+def draw_history(history: str | Path, path: str | Path) -> None:
+    """Draws what `plot_curves` plots into the PNG file `path`."""
+    plot_curves(history).savefig(path, format="png")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    path = path / HISTORY if path.is_dir() else path
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as a history ({error}). Check the path."
+        ) from error
+    if not {"step", "loss"} <= set(table):
+        raise InputError(f"{path} must have the columns step and loss; got {list(table)}.")
+    return table

@@ -1,0 +1,225 @@
+"""Pictures of instances for people: outlines on the image, ids as colours, truth and prediction.
+
+A picture is `[H, W, 3]` uint8, RGB.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfseg.checks import InputError
+from tfseg.drawing.colors import color_neighbours
+from tfseg.metrics.matching import IGNORE, match, overlaps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GAP = 4  # pixels between the pictures of a panel
+_UNMATCHED = (255, 255, 255)
+_IGNORED = (64, 64, 64)
+_DISPLAY_PERCENTILES = (1.0, 99.8)
+_ROWS = 1024  # computed together, as floats, which take many times the memory of a large image
+_FILL = 0.35  # of an instance's colour over the image
+_SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure
+
+
+def _palette(size: int) -> np.ndarray:
+    """Returns `[size, 3]` uint8 colours; nearby rows are far apart in hue, or else in brightness.
+
+    Source: multiples of the golden ratio (1 - phi) fill the circle of hues most evenly (Knuth, The
+    Art of Computer Programming 3, section 6.4, theorem S).
+    """
+    tones = ((0.75, 1.0), (0.95, 0.8), (0.45, 0.95))  # saturation, value: three in turn
+    colors = [
+        colorsys.hsv_to_rgb(index * 0.6180339887498949 % 1.0, *tones[index % len(tones)])
+        for index in range(size)
+    ]
+    return (np.array(colors) * 255).round().astype(np.uint8)
+
+
+# A Fibonacci number and a multiple of three: hues and tones go on evenly where the ids wrap.
+_PALETTE = _palette(987)
+
+
+def color_ids(label: np.ndarray) -> np.ndarray:
+    """Paints ids `[H, W]`: a colour that depends on the id only; nearby ids differ clearly.
+
+    Background is black, ignored pixels (-1) are dark grey.
+    """
+    colors = _PALETTE[label.astype(np.int64) % len(_PALETTE)]
+    colors[label == 0] = 0
+    colors[label < 0] = _IGNORED
+    return colors
+
+
+def overlay(
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    color: tuple[int, int, int] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Draws the outline of every instance, one pixel wide and inside it, onto the image.
+
+    Args:
+        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        label: `[H, W]` integer ids, 0 = background.
+        color: RGB in [0, 255] of all outlines; None paints each in the colour of its id.
+        limits: image values that are shown black and white, such as (0, 1), so that one picture
+            can be darker than another; None takes the image's 1st and 99.8th percentile.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    picture = display(image, limits)
+    _same_size(picture, label)
+    edge = _outlines(label)
+    picture[edge] = color_ids(label[edge]) if color is None else color
+    return picture
+
+
+def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Sets the image, its true and its predicted instances side by side, with a white gap.
+
+    A predicted instance has the colour of the true one that it matches (IoU >= 0.5). White ones are
+    the errors: missed in the truth, false in the prediction.
+
+    Args:
+        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        truth: `[H, W]` integer ids, 0 = background, -1 = ignored.
+        prediction: `[H, W]` integer ids, 0 = background.
+
+    Returns:
+        `[H, 3 W + 2 GAP, 3]` uint8.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    picture = display(image)
+    _same_size(picture, truth)
+    table = overlaps(truth, prediction)
+    pairs = match(table, 0.5)
+    matched = table.truth_ids[table.truth_index[pairs]]
+    partners = table.predicted_ids[table.predicted_index[pairs]]
+    gap = np.full((len(picture), GAP, 3), 255, np.uint8)
+    counted = np.where(truth == IGNORE, IGNORE, prediction.astype(np.int64))
+    pictures = [
+        picture,
+        gap,
+        _color_matched(truth, matched, matched),
+        gap,
+        _color_matched(counted, partners, matched),
+    ]
+    return np.concatenate(pictures, axis=1)
+
+
+def plot_instances(
+    image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None
+) -> Figure:
+    """Plots an image beside its instances, and beside those predicted where they are given.
+
+    Instances are outlined and tinted; neighbours have different colours, whatever their ids.
+
+    Args:
+        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        label: `[H, W]` integer ids, 0 = background, -1 = ignored.
+        prediction: `[H, W]` integer ids, 0 = background.
+
+    Returns:
+        A matplotlib figure, which a notebook shows; `savefig` writes it.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    # Not pyplot, which keeps figures and settings for the whole process.
+    from matplotlib.figure import Figure
+
+    labels = (
+        {"instances": label} if prediction is None else {"truth": label, "prediction": prediction}
+    )
+    pictures = {"image": display(image)}
+    for name, ids in labels.items():
+        count = len(np.unique(ids[ids > 0]))
+        pictures[f"{name}: {count}"] = tinted(image, ids)
+    height, width = pictures["image"].shape[:2]
+    size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
+    for axes, (name, picture) in zip(
+        figure.subplots(1, len(pictures)), pictures.items(), strict=True
+    ):
+        axes.imshow(picture, interpolation="nearest")
+        axes.set_title(name)
+        axes.axis("off")
+    return figure
+
+
+def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Returns the image with its instances outlined and tinted, neighbours in different colours.
+
+    Raises:
+        InputError: the sizes differ, or the image has another number of channels.
+    """
+    picture = display(image)
+    _same_size(picture, label)
+    colors, edge, inside = color_neighbours(label), _outlines(label), label > 0
+    mixed = (1 - _FILL) * picture[inside] + _FILL * colors[inside]
+    picture[inside] = mixed.round().astype(np.uint8)
+    picture[edge] = colors[edge]
+    return picture
+
+
+def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> np.ndarray:
+    """Paints `ids` `[M]` of a label in the colours of `shown_as` `[M]`, all others in white."""
+    order = np.argsort(ids)
+    ids, shown_as = ids[order], shown_as[order]
+    position = np.searchsorted(ids, label)
+    found = np.append(ids, 0)[position] == label
+    colors = color_ids(np.where(found, np.append(shown_as, 0)[position], np.minimum(label, 0)))
+    colors[(label > 0) & ~found] = _UNMATCHED
+    return colors
+
+
+def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """Returns the image as a new RGB picture, dark at its 1st and bright at its 99.8th percentile.
+
+    Or at `limits`, where they are given. One pair of them for all channels keeps the colours.
+    """
+    image = np.atleast_3d(image)
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
+        raise InputError(
+            f"An image to draw must be [H, W, C] with 1, 3 or 4 channels; got {list(image.shape)}."
+        )
+    color = image[..., :3]
+    if color.dtype == bool:
+        color = color.astype(np.uint8)
+    low, high = limits or np.percentile(color, _DISPLAY_PERCENTILES)
+    if high <= low:  # less than 0.2 % of the pixels stand out
+        low, high = float(color.min()), float(color.max())
+    scale = 255 / (high - low) if high > low else 0.0
+    picture = np.empty(color.shape, np.uint8)
+    for top in range(0, len(color), _ROWS):
+        rows = color[top : top + _ROWS].astype(np.float32)
+        picture[top : top + _ROWS] = ((rows - low) * scale).clip(0, 255).round()
+    return np.repeat(picture, 3, axis=2) if color.shape[2] == 1 else picture
+
+
+def _same_size(picture: np.ndarray, label: np.ndarray) -> None:
+    if label.shape != picture.shape[:2]:
+        raise InputError(
+            "The image and its ids must be of one size (height, width); "
+            f"got {picture.shape[:2]} and {label.shape}."
+        )
+
+
+def _outlines(label: np.ndarray) -> np.ndarray:
+    """Returns `[H, W]` bool: pixels of an instance beside another one or the background."""
+    edge = np.zeros(label.shape, bool)
+    below, beside = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
+    edge[1:] |= below
+    edge[:-1] |= below
+    edge[:, 1:] |= beside
+    edge[:, :-1] |= beside
+    return edge & (label > 0)

@@ -1,0 +1,153 @@
+"""The report of an evaluation: one HTML file that opens offline, figures and pictures in it."""
+
+from __future__ import annotations
+
+import html
+import string
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tfseg.atomic import write_whole
+from tfseg.checks import InputError
+from tfseg.evaluation.report.gallery import Gallery, packed
+from tfseg.evaluation.report.outcomes import KINDS, outcomes
+from tfseg.evaluation.report.sections import Content, sections
+from tfseg.metrics import Conventions, Evaluation, Pair
+
+REPORT = "report.html"
+_PAGE = Path(__file__).parent / "page"
+
+
+class Report:
+    """Gathers what a report shows, image by image, while they are evaluated.
+
+    Args:
+        conventions: of the evaluation.
+        limit: of the images that the gallery shows; figures and charts have all.
+    """
+
+    def __init__(self, conventions: Conventions | None = None, *, limit: int = 100) -> None:
+        self._conventions = conventions or Conventions()
+        self._gallery = Gallery(limit)
+        self._tables: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+        self._images: list[dict[str, float]] = []
+
+    def add(
+        self, pair: Pair, image: np.ndarray | None = None, *, seconds: float | None = None
+    ) -> None:
+        """Takes one image in.
+
+        Args:
+            pair: as it is evaluated.
+            image: `[H, W, C]`, any real dtype, 1, 3 or 4 channels; None where there is no file.
+            seconds: that its prediction took.
+
+        Raises:
+            InputError: the maps cannot be compared or have no pixels, or the image has another
+                size; names the image.
+        """
+        if not np.size(pair.truth):
+            raise InputError(f"Image {pair.id!r} has no pixels. Leave it out.")
+        if image is not None and image.shape[:2] != np.shape(pair.truth):
+            raise InputError(
+                f"Image {pair.id!r} must have the size of its label, {np.shape(pair.truth)}; "
+                f"got {image.shape[:2]}. Give the image that was labelled."
+            )
+        try:
+            found = outcomes(pair, self._conventions)
+        except InputError as error:
+            raise InputError(f"Image {pair.id!r}: {error}") from None
+        self._gallery.add(pair, image, found)
+        for tables, table in zip(self._tables, found, strict=True):
+            tables.append(table)
+        height, width = np.shape(pair.truth)
+        brightness = np.nan if image is None else _brightness(image)
+        own = {"height": height, "width": width, "brightness": brightness}
+        self._images.append(own | {"seconds": np.nan if seconds is None else seconds})
+
+    def write(
+        self,
+        path: str | Path,
+        evaluation: Evaluation,
+        *,
+        title: str,
+        history: str | Path | None = None,
+        facts: Mapping[str, Mapping[str, object] | str] | None = None,
+    ) -> Path:
+        """Writes the report whole or not at all, and returns its path.
+
+        Args:
+            path: of the file.
+            evaluation: of the images that were added.
+            title: of the page.
+            history: history.csv of the training; a file that is not there is left out.
+            facts: tables of names and values, or texts, by their titles.
+
+        Raises:
+            InputError: nothing was added, or the file cannot be written.
+        """
+        if not self._images:
+            raise InputError("A report needs at least one image; add the pairs that are evaluated.")
+        path = Path(path)
+        truth, predicted = (pd.concat(tables, ignore_index=True) for tables in self._tables)
+        has_history = history is not None and Path(history).is_file()
+        content = Content(
+            evaluation=evaluation,
+            summary=evaluation.summary(),
+            truth=truth,
+            predicted=predicted,
+            images=pd.DataFrame(self._images),
+            history=pd.read_csv(history) if has_history else None,
+            facts=facts or {},
+        )
+        text = page(title, sections(content), self._data())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+        except OSError as error:
+            raise InputError(
+                f"{path} cannot be written: {error.strerror}. Choose another folder."
+            ) from error
+        return path
+
+    def _data(self) -> dict[str, object]:
+        """Returns what the gallery needs."""
+        entries = self._gallery.entries()
+        return {"kinds": KINDS, "images": entries, "num_images": self._gallery.num_seen}
+
+
+def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object]) -> str:
+    """Returns the HTML of a page with the sections `parts` (title, HTML) and the gallery `data`."""
+    first, *rest = parts
+    kinds = ("html", "css", "js")
+    texts = {kind: (_PAGE / f"report.{kind}").read_text(encoding="utf-8") for kind in kinds}
+    links = "".join(f'<a href="#{_anchor(name)}">{html.escape(name)}</a>' for name, _ in rest)
+    return string.Template(texts["html"]).substitute(
+        title=html.escape(title),
+        links=links,
+        style=texts["css"],
+        script=texts["js"],
+        first=_section(*first),
+        rest="".join(_section(*each) for each in rest),
+        data=packed(data),
+    )
+
+
+def _section(name: str, text: str) -> str:
+    anchor = _anchor(name)
+    return (
+        f'<section id="{anchor}" aria-labelledby="{anchor}-title">'
+        f'<h2 id="{anchor}-title">{html.escape(name)}</h2>{text}</section>'
+    )
+
+
+def _anchor(name: str) -> str:
+    return name.lower().replace(",", "").replace(" ", "-")
+
+
+def _brightness(image: np.ndarray) -> float:
+    mean = float(image[..., :3].mean())
+    return mean / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else mean

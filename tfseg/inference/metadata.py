@@ -1,0 +1,45 @@
+"""What a network takes and gives, in words and numbers, to travel with it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tfseg.config import ModelConfig
+from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.heads import make_head
+from tfseg.version import __version__
+
+_UNITS = {
+    "labels": "[B, H, W] int32, pixels: ids from 1, 0 = background",
+    "scores": "[B, N] float32 in [0, 1], of id k at k - 1; 0 where the image has no id k",
+    "classes": "[B, N] int32, numbers of class_names from 1, of id k at k - 1; 0 alike",
+}
+
+
+def describe(model: ModelConfig) -> dict[str, Any]:
+    """Returns the description of a network, ready for JSON.
+
+    Keys: tfseg_version; channels, of the images; class_names, class 1 first; units, of everything
+    that goes in and comes out; head, and head_options, its thresholds among them; architecture and
+    backbone.
+    """
+    head = make_head(model.head, loss=model.loss, **model.head_options)
+    return {
+        "tfseg_version": __version__,
+        "channels": model.channels,
+        "class_names": list(model.class_names),
+        "units": {"images": f"[B, H, W, C], {_exposure(model)}", **_UNITS},
+        "head": model.head,
+        "head_options": dataclasses.asdict(head),  # type: ignore[call-overload]
+        "architecture": model.architecture,
+        "backbone": model.backbone,
+    }
+
+
+def _exposure(model: ModelConfig) -> str:
+    limits = fixed_limits(model)
+    if not limits:
+        return "any exposure: every image is normalised by its own percentiles"
+    low, high = limits
+    return f"values between {low:g} and {high:g}, in the unit of the images trained on"

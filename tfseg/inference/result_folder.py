@@ -1,0 +1,154 @@
+"""What prediction leaves in a folder: files of every image, and files of all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfseg import checks
+from tfseg.atomic import write_whole
+from tfseg.data.files.images import read_label, write_label, write_picture
+from tfseg.data.files.tiff_windows import Pieces
+from tfseg.drawing.overlays import overlay
+from tfseg.inference import coco
+from tfseg.inference.geojson import feature_collection
+from tfseg.inference.instance_table import instance_table
+from tfseg.inference.instances import Instances
+
+FORMATS = ("coco", "coco_results", "geojson")
+_LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
+_OVERLAY_SIDE = 4096  # pixels; of 10,000 x 10,000 pixels the whole overlay takes a gigabyte to draw
+
+
+@dataclasses.dataclass(frozen=True)
+class ResultFolder:
+    """The files of a prediction.
+
+    Attributes:
+        path: the folder.
+        formats: written besides ids, overlays and tables: any of `FORMATS`.
+        class_names: of what the instances are.
+
+    Raises:
+        InputError: an unknown format.
+    """
+
+    path: Path
+    formats: Collection[str] = ()
+    class_names: Sequence[str] = ("instance",)
+
+    def __post_init__(self) -> None:
+        """Checks the formats."""
+        for each in self.formats:
+            checks.one_of("format", each, FORMATS)
+
+    def prepare(self) -> None:
+        """Makes the folders."""
+        for folder in ("labels", *self._suffixes()):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+
+    def forget(self, image: Path) -> None:
+        """Takes the id map of an earlier prediction away: what is left of it counts as undone."""
+        for path in self._labels(image):
+            path.unlink(missing_ok=True)
+
+    def is_done(self, image: Path) -> bool:
+        """Says whether all files of `image` are there; its id map is the last one written."""
+        has_label = any(path.is_file() for path in self._labels(image))
+        return has_label and all(path.is_file() for path in self._others(image).values())
+
+    def write(self, image: Path, pixels: np.ndarray | Pieces, instances: Instances) -> None:
+        """Writes the files of one image, each of them whole.
+
+        Args:
+            image: its file; the results have its name.
+            pixels: `[H, W, C]`. With a side above 4,096, the overlay is of every second pixel, or
+                third, and so on.
+            instances: found in it.
+        """
+        label = instances.label
+        step = math.ceil(max(label.shape) / _OVERLAY_SIDE)
+        thin = (slice(None, None, step), slice(None, None, step))
+        table = instance_table(*instances)
+        table.insert(0, "image", image.name)
+        content = {
+            "overlays": lambda path: write_picture(path, overlay(pixels[thin], label[thin])),
+            "tables": lambda path: table.to_csv(path, index=False),
+            "geojson": lambda path: _write_json(
+                feature_collection(label, table, self.class_names), path
+            ),
+        }
+        for kind, path in self._others(image).items():
+            write_whole(path, content[kind])
+        written = write_label(self._label(image, ".partial"), label)
+        written.replace(self._label(image, written.suffix))
+
+    def finish(self, images: Sequence[Path]) -> int:
+        """Writes the files of all `images`, whose own ones are there; returns their instances."""
+        tables = [self._others(image)["tables"] for image in images]
+        header = ",".join(_empty_table().columns) + "\n"
+        texts = (path.read_text(encoding="utf-8").split("\n", 1)[1] for path in tables)
+        count = 0
+
+        def write(path: Path) -> None:
+            nonlocal count
+            with path.open("w", encoding="utf-8") as file:
+                file.write(header)
+                for text in texts:
+                    file.write(text)
+                    count += text.count("\n")
+
+        write_whole(self.path / "instances.csv", write)
+        if {"coco", "coco_results"} & set(self.formats):
+            self._write_coco(images)
+        return count
+
+    def _write_coco(self, images: Sequence[Path]) -> None:
+        ids = coco.image_ids(image.name for image in images)
+        entries, described = [], []
+        for image in images:
+            (path,) = (each for each in self._labels(image) if each.is_file())
+            label, table = read_label(path), pd.read_csv(self._others(image)["tables"])
+            entries += coco.results(label, table, ids[image.name])
+            height, width = label.shape
+            named = {"id": ids[image.name], "file_name": image.name}
+            described.append({**named, "height": height, "width": width})
+        content = {
+            "coco": coco.annotation_file(described, entries, class_names=self.class_names),
+            "coco_results": entries,
+        }
+        for name in sorted(content.keys() & set(self.formats)):
+            write_whole(self.path / f"{name}.json", functools.partial(_write_json, content[name]))
+
+    def _labels(self, image: Path) -> Iterator[Path]:
+        return (self._label(image, suffix) for suffix in _LABEL_SUFFIXES)
+
+    def _label(self, image: Path, suffix: str) -> Path:
+        return self.path / "labels" / f"{image.stem}{suffix}"
+
+    def _others(self, image: Path) -> dict[str, Path]:
+        """Returns the files of an image besides its id map, by what they are."""
+        suffixes = self._suffixes()
+        return {kind: self.path / kind / (image.stem + end) for kind, end in suffixes.items()}
+
+    def _suffixes(self) -> dict[str, str]:
+        polygons = {"geojson": ".geojson"} if "geojson" in self.formats else {}
+        return {"overlays": ".png", "tables": ".csv", **polygons}
+
+
+def _empty_table() -> pd.DataFrame:
+    table = instance_table(np.zeros((1, 1), np.int32), np.zeros(0, np.float32), np.zeros(0, int))
+    table.insert(0, "image", "")
+    return table
+
+
+def _write_json(value: Any, path: Path) -> None:
+    path.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")

@@ -1,0 +1,194 @@
+"""The figures of a set of images, as numbers, as text and in files."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfseg.atomic import write_whole
+from tfseg.checks import InputError
+from tfseg.metrics import bootstrap, classes
+from tfseg.metrics.conventions import Conventions
+from tfseg.metrics.counts import threshold_name, totals
+from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, figures, nested
+
+SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
+ALL = ""  # in the column `class`: instances of all classes together, whatever their class
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The figures of a set of images, each counted once.
+
+    Attributes:
+        counts: a row for each image, in the order they came, and one for each class in it: `id`,
+            `group`, `class` ("" = all together), and what `counts` counts.
+        conventions: behind the figures.
+        class_names: of the classes 1, 2, ...; empty without classes.
+        coco: COCO's figures, where the conventions ask for them.
+    """
+
+    counts: pd.DataFrame
+    conventions: Conventions = Conventions()
+    class_names: tuple[str, ...] = ()
+    coco: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def figures(self, counts: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the figures of counts: numbers, or columns with a row each."""
+        arrays = {name: np.asarray(values) for name, values in counts.items()}
+        return figures(arrays, self.conventions.thresholds, empty=self.conventions.empty)
+
+    def images(self, name: str = ALL) -> pd.DataFrame:
+        """Returns the counts of each image, of all instances or of those of one class."""
+        return self.counts[self.counts["class"] == name].reset_index(drop=True)
+
+    def summary(self) -> dict[str, Any]:
+        """Returns the figures as plain numbers; None for those that are not defined.
+
+        Those at the top are of all images together, from summed counts; `image_mean` has the means
+        over images. With classes there are `classes` and `class_mean`. FORMULAS and
+        FURTHER_FORMULAS say what each is.
+        """
+        images, thresholds = self.images(), self.conventions.thresholds
+        sums = totals(images)
+        bias = (images["num_predicted"] - images["num_truth"]).mean()
+        summary = nested(self.figures(sums), thresholds) | {
+            "splits": sums["splits"],
+            "merges": sums["merges"],
+            "count_error": sums["count_error"] / len(images),
+            "count_bias": bias,
+            "num_images": len(images),
+            "num_instances": sums["num_truth"],
+            "num_predicted": sums["num_predicted"],
+            "image_mean": nested(self._image_means(images), thresholds),
+            "intervals": bootstrap.intervals(self),
+            "conventions": dataclasses.asdict(self.conventions),
+        }
+        if self.class_names:
+            summary |= classes.summary(self)
+        if self.coco:
+            summary["coco"] = self.coco
+        summary["formulas"] = {
+            name: text for name, text in (FORMULAS | FURTHER_FORMULAS).items() if name in summary
+        }
+        return _plain(summary)
+
+    def _image_means(self, images: pd.DataFrame) -> dict[str, float]:
+        values = {name: own[~np.isnan(own)] for name, own in self.figures(images).items()}
+        # Rounded once, so that the order of the images changes no digit.
+        return {
+            name: math.fsum(own) / len(own) if len(own) else math.nan
+            for name, own in values.items()
+        }
+
+    @property
+    def per_image(self) -> pd.DataFrame:
+        """A row an image: counts of instances at IoU >= 0.50, and the figures of this image alone.
+
+        The mean of a column is not the figure of the set, which comes from summed counts.
+        """
+        images = self.images()
+        tp = images["tp_0.50"]
+        counted = {
+            "id": images["id"],
+            "num_truth": images["num_truth"],
+            "num_predicted": images["num_predicted"],
+            "tp50": tp,
+            "fp50": images["num_predicted"] - tp,
+            "fn50": images["num_truth"] - tp,
+        }
+        values = self.figures(images)
+        first = ("ap50", "pq", "dice", "iou")
+        names = [threshold_name(each) for each in self.conventions.thresholds]
+        rest = [
+            name for name in values if name not in first and name.rpartition("_")[2] not in names
+        ]
+        chosen = {name: values[name] for name in (*first, *rest)}
+        last = {name: images[name] for name in ("splits", "merges", "count_error")}
+        return pd.DataFrame(counted | chosen | last)
+
+    def as_table(self) -> str:
+        """Returns the headline figures as lines of text, the formula beside each."""
+        summary = self.summary()
+        by_threshold = summary["ap"]
+        values = summary | {"ap": summary["ap_mean"]}
+        thresholds = "".join(f"  {threshold:>6}" for threshold in by_threshold)
+        aps = "".join(f"  {_cell(ap)}" for ap in by_threshold.values())
+        return "\n".join(
+            [
+                f"{summary['num_images']} images, {summary['num_instances']} instances, "
+                f"{summary['num_predicted']} predicted",
+                *(f"{name:<6}  {_cell(values[name])}  {text}" for name, text in FORMULAS.items()),
+                "P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed",
+                f"IoU >={thresholds}",
+                f"ap    {aps}",
+            ]
+        )
+
+    def write(self, folder: str | Path) -> None:
+        """Writes summary.json, per_image.csv and counts.csv, each whole or not at all.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        folder = Path(folder)
+        summary = json.dumps(self.summary() | {"class_names": self.class_names}, indent=2) + "\n"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, table in ((COUNTS, self.counts), (PER_IMAGE, self.per_image)):
+                write_whole(folder / name, functools.partial(table.to_csv, index=False))
+            write_whole(folder / SUMMARY, lambda path: path.write_text(summary, encoding="utf-8"))
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be written: {error.strerror}. Choose another folder."
+            ) from error
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Evaluation:
+        """Returns what `write` wrote into `folder`.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        folder = Path(folder)
+        try:
+            summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+            conventions = summary["conventions"]
+            if conventions["empty"] is None:  # JSON has no NaN
+                conventions["empty"] = math.nan
+            text = dict.fromkeys(("id", "group", "class"), str)
+            counts = pd.read_csv(folder / COUNTS, dtype=text, keep_default_na=False)
+            names, own = tuple(summary["class_names"]), summary.get("coco", {})
+            return cls(counts, Conventions(**conventions), names, own)
+        except OSError as error:
+            raise InputError(
+                f"{folder} has no evaluation in it ({error.strerror}: {error.filename}). "
+                "Name a folder that tfseg evaluate wrote."
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{folder} has a damaged evaluation in it ({error}). Evaluate again."
+            ) from error
+
+
+def _cell(value: float | None) -> str:
+    return f"{value:6.4f}" if value is not None else f"{'-':>6}"
+
+
+def _plain(value: Any) -> Any:
+    """Returns Python numbers, lists and dicts; None for NaN."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,87 @@
+"""run.json: what a run was made with, so that it can be repeated and explained."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfseg import config
+from tfseg.atomic import write_whole
+from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
+from tfseg.data.dataset.mixture import parts_of
+from tfseg.data.files.paths import Place, is_remote
+from tfseg.training.session import Session
+from tfseg.version import __version__
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "segmentation-models")
+
+
+def record(path: Path, session: Session, *, first_step: int) -> None:
+    """Writes configuration, data and this start into `path`; keeps the starts that it had.
+
+    Args:
+        path: of run.json.
+        session: that is about to train.
+        first_step: steps done before.
+    """
+    dataset = session.dataset
+    starts = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.exists() else []
+    content = {
+        "config": config.to_dict(session.config),
+        "data": [
+            {"path": _absolute(part.path), "sha256": checksum(part)} for part in parts_of(dataset)
+        ],
+        "starts": [*starts, {"first_step": first_step, **_start(session)}],
+    }
+    text = json.dumps(content, indent=2) + "\n"
+    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def checksum(dataset: Dataset) -> str:
+    """Returns the SHA-256 of dataset.json in hex digits, which has those of all shards in it."""
+    return file_sha256(dataset.path / INFO_FILE)
+
+
+def _absolute(place: Place) -> str:
+    return str(place if is_remote(place) else place.resolve())
+
+
+def _start(session: Session) -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    devices = [str(each) for each in session.strategy.extended.worker_devices]
+    return {
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(sys.argv),
+        "versions": {"tfseg": __version__, "python": platform.python_version(), **versions},
+        "git_commit": _git_commit(),
+        "devices": devices,
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+    }
+
+
+def _git_commit() -> str | None:
+    """Returns the commit of the working directory, with "+" where files differ from it."""
+
+    def git(*arguments: str) -> str:
+        result = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=10
+        )
+        return result.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
