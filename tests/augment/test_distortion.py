@@ -10,7 +10,7 @@ from scipy import ndimage, stats
 from tfseg import random
 from tfseg.augment.affine import ShiftScaleRotate
 from tfseg.augment.base import Geometric
-from tfseg.augment.chain import IGNORE, Chain, Example
+from tfseg.augment.chain import Chain, Example
 from tfseg.augment.distortion import (
     ElasticTransform,
     GridDistortion,
@@ -19,6 +19,7 @@ from tfseg.augment.distortion import (
 )
 from tfseg.augment.symmetries import HorizontalFlip
 from tfseg.checks import InputError
+from tfseg.ids import IGNORE
 from tfseg.kernels import field as fields
 from tfseg.kernels import sampling
 

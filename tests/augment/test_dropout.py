@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 
 from tfseg import random
-from tfseg.augment.chain import IGNORE, Chain
+from tfseg.augment.chain import Chain
 from tfseg.augment.dropout import CoarseDropout
 from tfseg.checks import InputError
+from tfseg.ids import IGNORE
 
 HEIGHT, WIDTH, COUNT = 9, 12, 2000
 

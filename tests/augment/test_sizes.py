@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from tfseg import random
 from tfseg.augment.base import AffineMove
-from tfseg.augment.chain import IGNORE, Chain, Sampling
+from tfseg.augment.chain import Chain, Sampling
 from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
 from tfseg.checks import InputError
+from tfseg.ids import IGNORE
 from tfseg.kernels import field as fields
 from tfseg.kernels import sampling
 from tfseg.kernels.field import Size

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseg import augment, random
-from tfseg.augment import IGNORE, TRANSFORMS, Chain, Geometric, Pixel, Sampling, Transform
+from tfseg.augment import TRANSFORMS, Chain, Geometric, Pixel, Sampling, Transform
 from tfseg.augment.base import Params
 from tfseg.augment.compose import Choice
+from tfseg.ids import IGNORE
 
 # Square, so that a quarter turn loses nothing, and three channels, which colours need.
 COUNT, HEIGHT, WIDTH, CHANNELS = 3, 12, 12, 3

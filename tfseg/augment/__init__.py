@@ -6,7 +6,7 @@ from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.albumentations import from_albumentations
 from tfseg.augment.base import AffineMove, Geometric, Params, Pixel, Transform
 from tfseg.augment.blur import GaussianBlur, Sharpen
-from tfseg.augment.chain import IGNORE, Chain, Sampling
+from tfseg.augment.chain import Chain, Sampling
 from tfseg.augment.color import HueSaturationValue, ToGray
 from tfseg.augment.compose import OneOf, SomeOf
 from tfseg.augment.distortion import (
@@ -23,6 +23,7 @@ from tfseg.augment.policies import POLICIES
 from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
 from tfseg.augment.spec import TRANSFORMS, from_spec, to_spec
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
+from tfseg.ids import IGNORE
 
 __all__ = [
     "D4",

@@ -12,7 +12,8 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.drawing.colors import color_neighbours
-from tfseg.metrics.matching import IGNORE, match, overlaps
+from tfseg.ids import IGNORE
+from tfseg.metrics.matching import match, overlaps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

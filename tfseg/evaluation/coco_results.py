@@ -16,9 +16,9 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.evaluation.label_folders import find_maps, read_groups, read_ids
+from tfseg.ids import IGNORE
 from tfseg.metrics import Pair
 from tfseg.metrics.coco import tools
-from tfseg.metrics.matching import IGNORE
 
 
 def results_pairs(

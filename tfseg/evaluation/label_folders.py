@@ -15,8 +15,8 @@ import pandas as pd
 
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
+from tfseg.ids import BACKGROUND, IGNORE, check_ids
 from tfseg.metrics import Pair
-from tfseg.metrics.matching import IGNORE, check_ids
 
 _ENDINGS = ("_cp_masks", "_masks")
 
@@ -43,7 +43,7 @@ def folder_pairs(
         Pair(
             name,
             read_ids(true[name], low=IGNORE),
-            read_ids(found[name], low=0),
+            read_ids(found[name], low=BACKGROUND),
             group=group_of.get(name, ""),
         )
         for name in sorted(true)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfseg.ids import MAX_ID
 from tfseg.kernels.runs import find_runs
-
-_NONE = 2**31 - 1  # above every id
 
 
 def components(mask: tf.Tensor) -> tf.Tensor:
@@ -48,7 +47,7 @@ def components(mask: tf.Tensor) -> tf.Tensor:
     return runs.spread(tf.where(runs.value, number, 0))
 
 
-def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = _NONE) -> tf.Tensor:
+def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = tf.int32.max) -> tf.Tensor:
     """Lets ids spread from pixel to neighbour over `mask`, all at one speed.
 
     Args:
@@ -61,10 +60,10 @@ def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = _NONE) -> tf.Tensor
     """
 
     def spread(step: tf.Tensor, labels: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        known = tf.where(labels > 0, labels, _NONE)
-        arrived = tf.stack(_neighbours(known, fill=_NONE))
+        known = tf.where(labels > 0, labels, MAX_ID)
+        arrived = tf.stack(_neighbours(known, fill=MAX_ID))
         arrived = tf.reduce_min(arrived, axis=0)
-        taken = mask & (labels == 0) & (arrived < _NONE)
+        taken = mask & (labels == 0) & (arrived < MAX_ID)
         return step + 1, tf.where(taken, arrived, labels), tf.reduce_any(taken)
 
     def goes_on(step: tf.Tensor, _: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:

@@ -17,8 +17,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from tfseg.ids import IGNORE
 from tfseg.metrics.counts import threshold_name
-from tfseg.metrics.matching import IGNORE, Overlaps, match, overlaps
+from tfseg.metrics.matching import Overlaps, match, overlaps
 
 _NEAR, _BAND = 0.008, 0.02  # of the diagonal
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from tfseg import checks
 from tfseg.checks import InputError
-from tfseg.metrics.matching import IGNORE, Overlaps, overlaps
+from tfseg.ids import IGNORE
+from tfseg.metrics.matching import Overlaps, overlaps
 
 # Hundredths divided, not 0.5 + 0.05 i: an IoU of 12 / 20 then is exactly the threshold 0.6.
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))

@@ -19,8 +19,8 @@ import keras
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.ids import IGNORE
 from tfseg.kernels.runs import find_runs
-from tfseg.metrics.matching import IGNORE
 
 _BITS = 31  # of an id
 

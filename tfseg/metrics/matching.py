@@ -10,9 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from tfseg.checks import InputError
-
-IGNORE = -1
-_LARGEST = 2**31 - 1
+from tfseg.ids import BACKGROUND, IGNORE, MAX_ID, check_ids
 
 
 class Overlaps(NamedTuple):
@@ -83,7 +81,7 @@ def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     check_ids("truth", truth, low=IGNORE)
-    check_ids("prediction", prediction, low=0)
+    check_ids("prediction", prediction, low=BACKGROUND)
     if truth.shape != prediction.shape:
         raise InputError(
             "truth and prediction must be of one size (height, width); "
@@ -167,30 +165,6 @@ def assign(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.nda
     return np.flatnonzero(partner[row] == columns)
 
 
-def check_ids(name: str, ids: np.ndarray, *, low: int) -> None:
-    """Refuses what is not an id map `[H, W]` of integers from `low` to 2^31 - 1.
-
-    Raises:
-        InputError: another shape or type, or an id out of range.
-    """
-    if ids.dtype.kind == "f" and not np.isfinite(ids).all():
-        raise InputError(
-            f"{name} must be an id map [H, W] of an integer type; got {ids.dtype} with NaN or "
-            "infinite values. Label the instances 1, 2, ... and the rest 0 first."
-        )
-    if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
-        raise InputError(
-            f"{name} must be an id map [H, W] of an integer type; "
-            f"got {ids.dtype} {list(ids.shape)}. Label the instances 1, 2, ... first."
-        )
-    if ids.size and not low <= ids.min() <= ids.max() <= _LARGEST:
-        allowed = "0 = background" if low == 0 else "0 = background, -1 = ignored"
-        raise InputError(
-            f"{name} must have ids from {low} to {_LARGEST} ({allowed}); "
-            f"got {ids.min()} to {ids.max()}. Renumber the instances."
-        )
-
-
 def _pairs(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns each pair of ids that occurs, true and predicted, and its pixels: `[pairs]` int64."""
     # Ids come in runs along the rows, and there are far fewer runs to look up than pixels.
@@ -200,7 +174,7 @@ def _pairs(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.nd
     # The truth is raised by 1 because of -1; ids have 31 bits, so that both fit into 63.
     codes = (truth[starts].astype(np.int64) + 1 << 31) | prediction[starts].astype(np.int64)
     run_pair, codes = pd.factorize(codes)  # in the order they come
-    return (codes >> 31) - 1, codes & _LARGEST, _sums(run_pair, lengths, len(codes))
+    return (codes >> 31) - 1, codes & MAX_ID, _sums(run_pair, lengths, len(codes))
 
 
 def _areas(ids: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseg import Dataset, InputError, RunConfig, convert, random
-from tfseg.augment import IGNORE
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.records import parse
@@ -17,6 +16,7 @@ from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.order import positions
 from tfseg.data.pipeline.reading import read_at
 from tfseg.heads import CenterOffset
+from tfseg.ids import IGNORE
 from tfseg.kernels import normalize
 
 NAMES = list("abcdefghij")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseg import random
-from tfseg.augment import IGNORE
 from tfseg.data.pipeline import crops
+from tfseg.ids import IGNORE
 
 
 def corners(

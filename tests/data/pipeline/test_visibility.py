@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import tfseg
-from tfseg.augment import IGNORE
 from tfseg.data.pipeline.visibility import areas, without_scraps
+from tfseg.ids import IGNORE
 
 IDS = st.sampled_from([-1, 0, 0, 1, 2, 5, 2**31 - 1])
 LABELS = arrays(np.int32, (6, 7), elements=IDS)

@@ -20,9 +20,9 @@ from tfseg.data.conversion.formats.base import SPLITS, Item, Sample
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import instance_ids
-from tfseg.data.files.images import MAX_ID, standard_type
+from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import Place, is_remote, place
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE, MAX_ID
 from tfseg.ordered_map import ordered
 
 Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]

@@ -10,7 +10,7 @@ from skimage import measure
 
 from tfseg.data.dataset.dataset import DatasetInfo
 from tfseg.data.dataset.records import Record, count_instances
-from tfseg.data.files.images import MAX_ID
+from tfseg.ids import MAX_ID
 
 MAX_ASPECT = 10  # of the longer side to the shorter one
 SATURATED_SHARE = 0.99  # of the pixels

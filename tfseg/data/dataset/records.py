@@ -28,7 +28,7 @@ import tensorflow as tf
 from tfseg.checks import InputError
 from tfseg.data.dataset import image_codec
 from tfseg.data.dataset.image_codec import Picture
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 _LABEL_LEVEL = 6
 _WORD = 2**16

@@ -16,11 +16,11 @@ import tifffile
 
 from tfseg.checks import InputError
 from tfseg.data.files.decoding import JPEG, decode, decode_numbers
+from tfseg.ids import MAX_ID
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
 LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy")
-MAX_ID = 2**31 - 1
 _SAVE_IDS = "Save one id for each pixel as 16-bit grey PNG or 32-bit TIFF."
 
 

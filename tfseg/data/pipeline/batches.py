@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment import IGNORE, Chain, Sampling, Transform
+from tfseg.augment import Chain, Sampling, Transform
 from tfseg.autograph import as_is
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
@@ -20,6 +20,7 @@ from tfseg.data.pipeline.normalization import fixed_limits, normalized
 from tfseg.data.pipeline.order import host_part, places
 from tfseg.data.pipeline.stages import training_stages, with_classes
 from tfseg.heads import Head
+from tfseg.ids import IGNORE
 
 Example = dict[str, tf.Tensor]
 

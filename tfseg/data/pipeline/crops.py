@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfseg import random
-from tfseg.augment.chain import IGNORE
+from tfseg.ids import IGNORE
 from tfseg.kernels import class_ids
 from tfseg.kernels.sampling import reflect_101
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfseg.augment import IGNORE
+from tfseg.ids import IGNORE
 from tfseg.kernels.runs import Runs, find_runs
 
 

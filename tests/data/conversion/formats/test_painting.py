@@ -14,7 +14,7 @@ from tfseg.checks import InputError
 from tfseg.data.conversion.formats import painting
 from tfseg.data.conversion.formats.painting import paint, renumbered
 from tfseg.data.conversion.formats.shapes import Region
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 IMAGE = np.zeros((1, 6, 3), np.uint8)
 

@@ -26,7 +26,7 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.files.images import entries, read_image, read_label, same_size
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 LAYOUT = (
     "leftImg8bit/train/CITY/X_leftImg8bit.png and gtFine/train/CITY/X_gtFine_instanceIds.png, "

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.parsing import read_text
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt")
 _BACKGROUND = ("background", "bg", "_background_")

@@ -35,7 +35,7 @@ from tfseg.data.conversion.formats.parsing import (
 )
 from tfseg.data.conversion.formats.shapes import Region, decompress, polygon, run_lengths
 from tfseg.data.files.images import read_image, stated_size
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 LAYOUT = (
     "annotations/instances_train2017.json and train2017/*.jpg, or annotations.json and images/, or "

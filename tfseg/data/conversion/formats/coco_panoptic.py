@@ -23,7 +23,7 @@ from tfseg.data.conversion.formats.coco_files import by_split, image_folders, pa
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
 from tfseg.data.files.images import read_image, same_size
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 LAYOUT = (
     "annotations/panoptic_train2017.json, annotations/panoptic_train2017/*.png and "

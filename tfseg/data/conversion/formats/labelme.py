@@ -31,7 +31,7 @@ from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shorte
 from tfseg.data.conversion.formats.shapes import Region, circle, joined, placed, polygon
 from tfseg.data.files.decoding import decode_numbers
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image, stated_size
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 LAYOUT = "NAME.json and NAME.jpg beside it, right in it or in train/, val/ and test/"
 _IGNORED, _BACKGROUND = "__ignore__", "_background_"

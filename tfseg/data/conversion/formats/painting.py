@@ -10,7 +10,7 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import Sample
 from tfseg.data.conversion.formats.shapes import Region
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 _BLOCK = 2**22  # pixels looked up at once
 

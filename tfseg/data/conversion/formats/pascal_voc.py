@@ -21,7 +21,7 @@ from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import SPLITS, Found, Item, Reading, Sample, by_stem
 from tfseg.data.conversion.formats.parsing import read_text
 from tfseg.data.files.images import entries, read_image, read_label, same_size
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 LAYOUT = (
     "JPEGImages/X.jpg, SegmentationObject/X.png, SegmentationClass/X.png and "

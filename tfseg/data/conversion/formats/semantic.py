@@ -41,7 +41,7 @@ from tfseg.data.files.images import (
     read_label,
     same_size,
 )
-from tfseg.metrics.matching import IGNORE
+from tfseg.ids import IGNORE
 
 LAYOUT = (
     f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, right in it or in train/, "
