@@ -1,16 +1,69 @@
-"""Files that are there whole or not at all."""
+"""Files that are replaced in one step, and the one error for what cannot be written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from tfseg.checks import InputError
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets `write` fill a file beside `path`, which then takes its place in one step."""
-    partial = path.with_name(path.name + ".partial")
+
+@contextlib.contextmanager
+def writing(
+    path: object, remedy: str = "Choose another folder.", *errors: type[Exception]
+) -> Iterator[None]:
+    """Turns an error of the operating system into one that names the file and the remedy.
+
+    Args:
+        path: of the file or folder that is written.
+        remedy: what the user can do.
+        errors: further types of errors that are turned, such as those of TensorFlow's files.
+
+    Raises:
+        InputError: the block raised such an error.
+    """
+    caught: tuple[type[Exception], ...] = (OSError, *errors)
     try:
-        write(partial)
+        yield
+    except caught as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+        raise InputError(f"{path} cannot be written: {reason}. {remedy}") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yields the path of a new file, which replaces `path` in one step when the block ends.
+
+    The new file is PATH.partial. When the block raises, it is removed and `path` stays as it was.
+
+    Args:
+        path: of the file to write or to replace.
+        durable: waits until the new file is on the disk, so that a power failure cannot leave an
+            incomplete one. That takes milliseconds.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        yield partial
+        if durable:
+            sync(partial)
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8 in one step."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -101,6 +101,16 @@ def test_a_place_that_cannot_be_written_keeps_the_checkpoint_before(path):
         checkpoint.save(path, variables((2,)), step=1, loss=1.0)
 
 
+def test_a_full_disk_keeps_the_checkpoint_before(path):
+    saved(path, steps=range(1, 2), keep=3)
+    path.with_name("last.npz.partial").symlink_to("/dev/full")
+    with pytest.raises(
+        InputError, match=r"written: No space left on device\. The checkpoint before"
+    ):
+        checkpoint.save(path, variables((400,), value=2), step=2, loss=1.0, keep=3)
+    assert steps_of(path) == {"last.npz": 1}
+
+
 def saved(path, *, steps: range, keep: int) -> None:
     for step in steps:
         checkpoint.save(path, variables((400,), value=step), step=step, loss=1.0, keep=keep)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfseg import atomic
+
 
 def note(message: str) -> None:
     """Says something on the way, on standard error."""
@@ -23,7 +25,7 @@ def print_json(values: Mapping[str, Any]) -> None:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Writes `values` as indented JSON."""
     text = json.dumps(plain(values), allow_nan=False, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    atomic.write_text(path, text + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, plain, print_table, read_json, write_json
@@ -95,10 +96,6 @@ def _prepare(out: Path, how: dict[str, Any], others: dict[str, Any], *, resume: 
             f"--resume goes on with the options of {path}: {name} was {before[name]}; got "
             f"{how[name]}. Give the same one, or leave --resume out to predict all images again."
         )
-    try:
+    with atomic.writing(out, "Choose another folder with --out."):
         out.mkdir(parents=True, exist_ok=True)
         write_json(path, {"command": "predict", **how, **others})
-    except OSError as error:
-        raise InputError(
-            f"{out} cannot be written: {error.strerror}. Choose another folder with --out."
-        ) from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tfseg import checks
+from tfseg import atomic, checks
 from tfseg.config.run import RunConfig
 
 PRESETS = ("small", "base", "large")
@@ -66,7 +66,7 @@ def frozen(value: Any) -> Any:
 
 def write(config: RunConfig, path: Path) -> None:
     """Writes `config` as YAML."""
-    path.write_text(yaml.safe_dump(to_dict(config), sort_keys=False), encoding="utf-8")
+    atomic.write_text(path, yaml.safe_dump(to_dict(config), sort_keys=False))
 
 
 def preset(name: str) -> Path:

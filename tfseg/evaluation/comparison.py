@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfseg.atomic import write_whole
-from tfseg.checks import InputError
+from tfseg import atomic
 
 # What the picture shows, and the command prints; the table has all figures.
 SHOWN = (
@@ -37,17 +36,12 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
         InputError: the folder cannot be written.
     """
     folder = Path(folder)
-    try:
+    with atomic.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "comparison.csv", lambda path: table.to_csv(path, index=False))
-        write_whole(
-            folder / "comparison.png",
-            lambda path: draw_differences(headline(table), path, names=names),
-        )
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written: {error.strerror}. Choose another folder."
-        ) from error
+        with atomic.replacing(folder / "comparison.csv") as path:
+            table.to_csv(path, index=False)
+        with atomic.replacing(folder / "comparison.png") as path:
+            draw_differences(headline(table), path, names=names)
 
 
 def draw_differences(table: pd.DataFrame, path: str | Path, *, names: tuple[str, str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import atomic, checks
 from tfseg.inference.segmenter import Segmenter
 
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel
@@ -38,17 +38,15 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
         for name, dtype in (("serving_default", tf.uint8), ("float", tf.float32))
     }
     partial = destination.with_name(destination.name + ".partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        tf.saved_model.save(segmenter, str(partial), signatures=signatures)
-        if destination.exists():
-            shutil.rmtree(destination)
-        partial.replace(destination)
-    except (OSError, tf.errors.OpError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise checks.InputError(
-            f"{destination} cannot be written: {error}. Choose another folder."
-        ) from error
+    with atomic.writing(destination, "Choose another folder.", tf.errors.OpError):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            tf.saved_model.save(segmenter, str(partial), signatures=signatures)
+            if destination.exists():
+                shutil.rmtree(destination)
+            partial.replace(destination)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return destination
 
 

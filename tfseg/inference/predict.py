@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg import checks
+from tfseg import atomic, checks
 from tfseg.data.files.images import list_images
 from tfseg.data.files.tiff_windows import Pieces, open_image
 from tfseg.inference.cleanup import Cleanup
@@ -72,7 +72,7 @@ def predict_files(
         found = segmenter.predict(image)
         return cleanup.apply(found) if cleanup else found
 
-    try:
+    with atomic.writing(out, "Choose another folder with --out."):
         folder.prepare()
         kept = [path for path in files if resume and folder.is_done(path)]
         missing = [path for path in files if path not in set(kept)]
@@ -86,10 +86,6 @@ def predict_files(
                 on_progress(count, len(files))
         failed = {path for path, _ in skipped}
         num_instances = folder.finish([path for path in files if path not in failed])
-    except OSError as error:
-        raise checks.InputError(
-            f"{out} cannot be written: {error.strerror}. Choose another folder with --out."
-        ) from error
     done = [path for path in missing if path not in failed]
     return PredictReport(done, kept, skipped, num_instances)
 

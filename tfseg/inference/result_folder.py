@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 from collections.abc import Collection, Iterator, Sequence
@@ -13,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg import checks
-from tfseg.atomic import write_whole
+from tfseg import atomic, checks
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.tiff_windows import Pieces
 from tfseg.drawing.overlays import overlay
@@ -79,17 +77,13 @@ class ResultFolder:
         thin = (slice(None, None, step), slice(None, None, step))
         table = instance_table(*instances)
         table.insert(0, "image", image.name)
-        content = {
-            "overlays": lambda path: write_picture(path, overlay(pixels[thin], label[thin])),
-            "tables": lambda path: table.to_csv(path, index=False),
-            "geojson": lambda path: _write_json(
-                feature_collection(label, table, self.class_names), path
-            ),
-        }
-        for kind, path in self._others(image).items():
-            write_whole(path, content[kind])
-        written = write_label(self._label(image, ".partial"), label)
-        written.replace(self._label(image, written.suffix))
+        files = self._others(image)
+        write_picture(files["overlays"], overlay(pixels[thin], label[thin]))
+        with atomic.replacing(files["tables"], durable=False) as path:
+            table.to_csv(path, index=False)
+        if "geojson" in files:
+            _write_json(feature_collection(label, table, self.class_names), files["geojson"])
+        write_label(self._label(image, ""), label)
 
     def finish(self, images: Sequence[Path]) -> int:
         """Writes the files of all `images`, whose own ones are there; returns their instances."""
@@ -97,16 +91,12 @@ class ResultFolder:
         header = ",".join(_empty_table().columns) + "\n"
         texts = (path.read_text(encoding="utf-8").split("\n", 1)[1] for path in tables)
         count = 0
-
-        def write(path: Path) -> None:
-            nonlocal count
-            with path.open("w", encoding="utf-8") as file:
-                file.write(header)
-                for text in texts:
-                    file.write(text)
-                    count += text.count("\n")
-
-        write_whole(self.path / "instances.csv", write)
+        path = self.path / "instances.csv"
+        with atomic.replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+            file.write(header)
+            for text in texts:
+                file.write(text)
+                count += text.count("\n")
         if {"coco", "coco_results"} & set(self.formats):
             self._write_coco(images)
         return count
@@ -126,7 +116,7 @@ class ResultFolder:
             "coco_results": entries,
         }
         for name in sorted(content.keys() & set(self.formats)):
-            write_whole(self.path / f"{name}.json", functools.partial(_write_json, content[name]))
+            _write_json(content[name], self.path / f"{name}.json")
 
     def _labels(self, image: Path) -> Iterator[Path]:
         return (self._label(image, suffix) for suffix in _LABEL_SUFFIXES)
@@ -151,4 +141,4 @@ def _empty_table() -> pd.DataFrame:
 
 
 def _write_json(value: Any, path: Path) -> None:
-    path.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
+    atomic.write_text(path, json.dumps(value, separators=(",", ":")))

@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from tfseg import checks
-from tfseg.atomic import write_whole
+from tfseg import atomic, checks
 from tfseg.config import ModelConfig, frozen
 from tfseg.heads import make_head
 from tfseg.run_files import THRESHOLDS
@@ -18,7 +17,7 @@ def write(run_dir: Path, options: dict[str, float], **facts: Any) -> Path:
     """Writes the `options` of the head that were chosen, and how, into a run directory."""
     path = run_dir / THRESHOLDS
     text = yaml.safe_dump({**facts, "head_options": options}, sort_keys=False)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    atomic.write_text(path, text)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg.atomic import write_whole
+from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.metrics import bootstrap, classes
 from tfseg.metrics.conventions import Conventions
@@ -141,15 +140,12 @@ class Evaluation:
         """
         folder = Path(folder)
         summary = json.dumps(self.summary() | {"class_names": self.class_names}, indent=2) + "\n"
-        try:
+        with atomic.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name, table in ((COUNTS, self.counts), (PER_IMAGE, self.per_image)):
-                write_whole(folder / name, functools.partial(table.to_csv, index=False))
-            write_whole(folder / SUMMARY, lambda path: path.write_text(summary, encoding="utf-8"))
-        except OSError as error:
-            raise InputError(
-                f"{folder} cannot be written: {error.strerror}. Choose another folder."
-            ) from error
+                with atomic.replacing(folder / name) as path:
+                    table.to_csv(path, index=False)
+            atomic.write_text(folder / SUMMARY, summary)
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:

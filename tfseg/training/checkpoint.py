@@ -8,8 +8,6 @@ when it reads: a damaged file is an error, never wrong weights.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,10 +16,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfseg import checks
+from tfseg import atomic, checks
 from tfseg.networks import weights
 
 _PENDING = "pending/"  # before the names of the figures
+_REMEDY = "The checkpoint before it is kept; free some space or choose another run directory."
 
 
 def save(
@@ -54,25 +53,16 @@ def save(
         return False
     for name in pending[0] if pending else ():
         arrays[_PENDING + name] = np.array([each[name] for each in pending], np.float32)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with atomic.writing(path, _REMEDY):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            # NumPy's stubs take the arrays for its option allow_pickle.
-            np.savez(file, step=step, loss=loss, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        _make_room(path, keep)
-        partial.replace(path)
+        with atomic.replacing(path, durable=False) as partial:
+            with partial.open("wb") as file:
+                # NumPy's stubs take the arrays for its option allow_pickle.
+                np.savez(file, step=step, loss=loss, **arrays)  # type: ignore[arg-type]
+            atomic.sync(partial)  # before the older files are renamed
+            _make_room(path, keep)
         for older in _numbered(path)[keep - 1 :]:
             older.unlink()
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise checks.InputError(
-            f"{path} cannot be written: {error.strerror}. The checkpoint before it is kept; "
-            "free some space or choose another run directory."
-        ) from error
     return True
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfseg.atomic import write_whole
+from tfseg import atomic
 
 Row = dict[str, float]
 
@@ -37,7 +37,8 @@ class History:
         if not self.rows:
             return
         table = pd.DataFrame(self.rows)
-        write_whole(self.path, lambda path: table.to_csv(path, index=False))
+        with atomic.replacing(self.path) as partial:
+            table.to_csv(partial, index=False)
 
 
 def _number(text: str) -> float:

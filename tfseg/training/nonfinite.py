@@ -10,8 +10,7 @@ from pathlib import Path
 import pandas as pd
 import tensorflow as tf
 
-from tfseg import checks
-from tfseg.atomic import write_whole
+from tfseg import atomic, checks
 from tfseg.autograph import as_is
 from tfseg.config import RunConfig
 from tfseg.data.dataset import records
@@ -91,4 +90,5 @@ def note(path: Path, ids: list[str], *, step: int) -> None:
     if path.exists():
         before = pd.read_csv(path, dtype={"id": str})
         table = pd.concat([before[before["step"] < step], table])
-    write_whole(path, lambda partial: table.to_csv(partial, index=False))
+    with atomic.replacing(path) as partial:
+        table.to_csv(partial, index=False)

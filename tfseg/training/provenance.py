@@ -14,8 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfseg import config
-from tfseg.atomic import write_whole
+from tfseg import atomic, config
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
 from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.files.paths import Place, is_remote
@@ -43,7 +42,7 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         "starts": [*starts, {"first_step": first_step, **_start(session)}],
     }
     text = json.dumps(content, indent=2) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    atomic.write_text(path, text)
 
 
 def checksum(dataset: Dataset) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfseg import checks, config
-from tfseg.atomic import write_whole
+from tfseg import atomic, checks, config
 from tfseg.config import RunConfig
 from tfseg.networks import weights
 from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST
@@ -95,10 +94,6 @@ class RunFolder:
         Raises:
             InputError: it cannot be written.
         """
-        try:
+        with atomic.writing(self.path, "Choose another run directory."):
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path / CONFIG, lambda path: config.write(own, path))
-        except OSError as error:
-            raise checks.InputError(
-                f"{self.path} cannot be written: {error.strerror}. Choose another run directory."
-            ) from error
+            config.write(own, self.path / CONFIG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import tempfile
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg import Dataset, InputError, RunConfig, convert
+from tfseg import Dataset, InputError, RunConfig, atomic, convert
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.pipeline import cache
@@ -91,19 +92,17 @@ def test_the_folder_on_disk_is_gone_with_the_pipeline(sizes, plain, monkeypatch,
 
 
 def test_a_sample_brought_while_it_is_written_is_not_written_again(sizes, monkeypatch):
-    kept, write_whole, written = cache.make(sizes, "disk"), cache.write_whole, []
+    kept, replacing, written = cache.make(sizes, "disk"), atomic.replacing, []
 
-    def interrupted(path, save):
+    @contextlib.contextmanager
+    def interrupted(path, **options):
         written.append(path.name)
-
-        def save_while_another_brings_it(partial):
-            save(partial)
+        with replacing(path, **options) as partial:
+            yield partial
             kept.put(np.int64(3), np.arange(6))
             assert not kept.has(np.int64(3))
 
-        write_whole(path, save_while_another_brings_it)
-
-    monkeypatch.setattr(cache, "write_whole", interrupted)
+    monkeypatch.setattr(atomic, "replacing", interrupted)
     kept.put(np.int64(3), np.arange(6))
     assert written == ["3"]
     (numbers,) = kept.get(np.int64(3))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, SKIPPED_FILE, DatasetInfo
 from tfseg.data.files.paths import Place, is_remote
@@ -166,25 +167,15 @@ def writing(destination: Place) -> Iterator[None]:
     Raises:
         InputError: the block raised an error of the operating system, or of TensorFlow's files.
     """
-    try:
+    remedy = "Free some space, or choose a folder that you may write to."
+    with atomic.writing(destination, remedy, tf.errors.OpError):
         yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.message
-        raise InputError(
-            f"{destination} cannot be written: {reason}. Free some space, or choose a folder that "
-            "you may write to."
-        ) from error
 
 
 def sync(path: Place) -> None:
     """Waits until a file or folder is on the disk; a file elsewhere is whole once it is closed."""
-    if is_remote(path):
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if not is_remote(path):
+        atomic.sync(path)
 
 
 def _remove_leftover(folder: Path) -> None:

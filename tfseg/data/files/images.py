@@ -14,6 +14,7 @@ import imagecodecs
 import numpy as np
 import tifffile
 
+from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.data.files.decoding import JPEG, decode, decode_numbers
 from tfseg.ids import MAX_ID
@@ -242,10 +243,7 @@ def standard_type(path: object, image: np.ndarray) -> np.ndarray:
 
 
 def _write(path: Path, data: bytes | bytearray) -> Path:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written: {error.strerror}. Choose another folder or free some space."
-        ) from error
+    remedy = "Choose another folder or free some space."
+    with atomic.writing(path, remedy), atomic.replacing(path, durable=False) as partial:
+        partial.write_bytes(data)
     return path

@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks
-from tfseg.atomic import write_whole
+from tfseg import atomic, checks
 from tfseg.autograph import as_is
 from tfseg.checks import InputError
 from tfseg.config import CACHES
@@ -76,19 +75,16 @@ class Disk:
 
     def put(self, number: np.ndarray, *values: Any) -> None:
         """Keeps a sample."""
-
-        def save(path: Path) -> None:
-            with path.open("wb") as file:
-                for value in values:
-                    np.save(file, value)
-
         # At the seam of two epochs two threads may bring the same sample: the first one writes it,
         # and who reads it does not see it written again.
         with self._lock:
             if int(number) in self._begun:
                 return
             self._begun.add(int(number))
-        write_whole(self._folder / str(number), save)
+        path = self._folder / str(number)
+        with atomic.replacing(path, durable=False) as partial, partial.open("wb") as file:
+            for value in values:
+                np.save(file, value)
         self._kept.add(int(number))
 
 

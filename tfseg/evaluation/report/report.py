@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tfseg.atomic import write_whole
+from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.evaluation.report.gallery import Gallery, packed
 from tfseg.evaluation.report.outcomes import KINDS, outcomes
@@ -104,13 +104,9 @@ class Report:
             facts=facts or {},
         )
         text = page(title, sections(content), self._data())
-        try:
+        with atomic.writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be written: {error.strerror}. Choose another folder."
-            ) from error
+            atomic.write_text(path, text)
         return path
 
     def _data(self) -> dict[str, object]:
