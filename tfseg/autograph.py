@@ -1,4 +1,4 @@
-"""How a function becomes part of a pipeline: as it stands."""
+"""Keeps autograph away from functions that are mapped over a dataset."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import tensorflow as tf
 Function = TypeVar("Function", bound=Callable)
 
 
-def as_is(function: Function) -> Function:
-    """Keeps autograph from what a dataset is mapped by.
+def no_autograph(function: Function) -> Function:
+    """Returns `function` as one that autograph does not rewrite.
 
-    It would rewrite the source of all that is called, which has no use here, since no Python
-    condition looks at a tensor: 0.6 s for the targets of a head. An InputError would come wrapped
-    in an error of its own, and a file that was edited since the beginning would be read anew.
+    No Python condition in this package looks at a tensor, so rewriting has no use. It would take
+    0.6 s for the targets of a head, wrap an InputError in another error, and read a source file
+    again that was edited while the program runs.
     """
     return tf.autograph.experimental.do_not_convert(function)

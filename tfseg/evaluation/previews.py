@@ -14,7 +14,7 @@ from tfseg import checks, random
 from tfseg.augment import Transform, from_spec, to_spec
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import name_each
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.pipeline import crops, normalization, stages
 from tfseg.drawing.overlays import GAP, overlay
@@ -93,7 +93,7 @@ def draws(
     def apply(index: tf.Tensor) -> Example:
         return call(example, random.fold_in(seed, index))
 
-    return [outlined(each) for each in tf.data.Dataset.range(count).map(as_is(apply))]
+    return [outlined(each) for each in tf.data.Dataset.range(count).map(no_autograph(apply))]
 
 
 def outlined(example: Example) -> np.ndarray:

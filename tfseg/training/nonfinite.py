@@ -11,7 +11,7 @@ import pandas as pd
 import tensorflow as tf
 
 from tfseg import atomic, checks
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset import records
 from tfseg.data.dataset.dataset import Dataset
@@ -81,7 +81,7 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     samples = config.train.batch_size * config.train.accumulate
     stream = places(dataset, config, first=(step - 1) * samples).take(samples)
     read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
-    return [records.sample_id(each["record"]) for each in stream.map(as_is(read))]
+    return [records.sample_id(each["record"]) for each in stream.map(no_autograph(read))]
 
 
 def note(path: Path, ids: list[str], *, step: int) -> None:

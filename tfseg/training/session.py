@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.config import BALANCED, RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.batches import validation_views
@@ -136,7 +136,7 @@ class Session:
             label = view["label"]
             return view["image"], head.targets(label), view["weight"], label
 
-        return views.map(as_is(with_targets))
+        return views.map(no_autograph(with_targets))
 
     def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
         """Returns the batches of `make`: of each host its part, of each replica its share of it."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.data.dataset import records
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
@@ -213,7 +213,9 @@ class Dataset:
         Raises:
             InputError: no such split, or a shard is missing.
         """
-        return self.records(split).map(as_is(self.decode), num_parallel_calls=tf.data.AUTOTUNE)
+        return self.records(split).map(
+            no_autograph(self.decode), num_parallel_calls=tf.data.AUTOTUNE
+        )
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns what is in one of the `records`, as `records.decode` does."""

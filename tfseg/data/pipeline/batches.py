@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment import Chain, Sampling, Transform
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline import crops
@@ -91,7 +91,7 @@ def validation_batches(
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label, batch["weight"]
 
-    return views.map(as_is(finish))
+    return views.map(no_autograph(finish))
 
 
 def validation_views(
@@ -127,7 +127,7 @@ def validation_views(
     count = dataset.split(split).num_images
     count = min(limit or count, count)
     records = dataset.records(split).take(count).shard(num_hosts, host)
-    samples = records.map(as_is(prepare), tf.data.AUTOTUNE)
+    samples = records.map(no_autograph(prepare), tf.data.AUTOTUNE)
     batch_size = config.train.batch_size // num_hosts
     batches = -(-count // config.train.batch_size)
     missing = batches * batch_size - len(range(host, count, num_hosts))
@@ -184,4 +184,4 @@ def augmented(
         moved = chain(element, random.fold_in(root, index))
         return (moved["image"], moved["label"]) if pair else moved
 
-    return dataset.enumerate().map(as_is(apply), num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.enumerate().map(no_autograph(apply), num_parallel_calls=tf.data.AUTOTUNE)

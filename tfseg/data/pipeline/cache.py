@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg import atomic, checks
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import CACHES
 from tfseg.data.dataset.dataset import Dataset
@@ -114,7 +114,7 @@ def through(
     """Returns the stage that makes samples of {"epoch", "index"}, by `load` where they are new."""
 
     def stage(places: tf.data.Dataset) -> tf.data.Dataset:
-        spec = dict(places.map(as_is(load)).element_spec)
+        spec = dict(places.map(no_autograph(load)).element_spec)
         del spec["epoch"]
 
         def new(place: Example) -> Example:
@@ -137,7 +137,7 @@ def through(
             found = tf.cond(is_kept, lambda: kept(place), lambda: new(place))
             return found | {"epoch": place["epoch"]}
 
-        return places.map(as_is(sample), tf.data.AUTOTUNE)
+        return places.map(no_autograph(sample), tf.data.AUTOTUNE)
 
     return stage
 

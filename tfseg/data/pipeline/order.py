@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
@@ -77,7 +77,7 @@ def positions(
             lambda index: {"epoch": epoch, "index": tf.cast(index, tf.int64)}
         )
 
-    return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(as_is(epoch_positions))
+    return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(no_autograph(epoch_positions))
 
 
 def _resampled(frequencies: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
@@ -146,7 +146,7 @@ def interleaved(
         for number, (count, start) in enumerate(zip(counts, starts(counts), strict=True))
     ]
     blocks = tf.data.Dataset.range(first_block, 2**62)
-    return tf.data.Dataset.choose_from_datasets(streams, blocks.flat_map(as_is(choices)))
+    return tf.data.Dataset.choose_from_datasets(streams, blocks.flat_map(no_autograph(choices)))
 
 
 def starts(counts: Sequence[int]) -> list[int]:
@@ -156,7 +156,7 @@ def starts(counts: Sequence[int]) -> list[int]:
 
 def _numbered(places: tf.data.Dataset, start: int) -> tf.data.Dataset:
     """Counts the records of a set from `start` on."""
-    return places.map(as_is(lambda place: place | {"index": place["index"] + start}))
+    return places.map(no_autograph(lambda place: place | {"index": place["index"] + start}))
 
 
 def host_part(
@@ -184,7 +184,7 @@ def host_part(
     size = batch_size // num_hosts
     own = slice(host * size, (host + 1) * size)
     batches = stream.batch(batch_size, drop_remainder=True)
-    part = as_is(lambda batch: {name: each[own] for name, each in batch.items()})
+    part = no_autograph(lambda batch: {name: each[own] for name, each in batch.items()})
     return batches.map(part).unbatch()
 
 
@@ -214,7 +214,9 @@ def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
         return read_id(read({"epoch": number, "index": number})["record"])
 
     numbers = tf.data.Dataset.range(len(index.offsets))
-    return [id.decode() for id in numbers.map(as_is(id_of), tf.data.AUTOTUNE).as_numpy_iterator()]
+    return [
+        id.decode() for id in numbers.map(no_autograph(id_of), tf.data.AUTOTUNE).as_numpy_iterator()
+    ]
 
 
 def read_balance(table: Path) -> dict[str, float]:

@@ -14,7 +14,7 @@ import tifffile
 from tfseg import checks
 from tfseg.augment import from_spec
 from tfseg.augment.compose import name_each
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset import records
@@ -91,7 +91,7 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
             example = function(example)
         return example
 
-    (seen,) = tf.data.Dataset.from_tensors(example).map(as_is(prepare)).as_numpy_iterator()
+    (seen,) = tf.data.Dataset.from_tensors(example).map(no_autograph(prepare)).as_numpy_iterator()
     params = {
         # Without the crop in the middle, with which every training ends.
         name: {key: value.tolist() for key, value in seen["params"][name].items()}

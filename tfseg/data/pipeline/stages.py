@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfseg import random
 from tfseg.augment import Chain, CopyPaste, Transform, from_spec
 from tfseg.augment.sizes import CenterCrop
-from tfseg.autograph import as_is
+from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import Index
@@ -133,4 +133,4 @@ def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, i
 
 
 def _each(function: Callable[[Example], Any]) -> Stage:
-    return lambda dataset: dataset.map(as_is(function), tf.data.AUTOTUNE)
+    return lambda dataset: dataset.map(no_autograph(function), tf.data.AUTOTUNE)
