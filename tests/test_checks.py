@@ -36,13 +36,13 @@ def test_what_is_no_number_of_the_interval_is_refused(value):
 
 @pytest.mark.parametrize("value", [1, 5])
 def test_a_whole_number_may_be_an_end_of_the_range(value):
-    checks.whole("steps", value, low=1, high=5)
+    checks.integer("steps", value, low=1, high=5)
 
 
 @pytest.mark.parametrize("value", [0, 6, 2.0, True, "3", None])
 def test_what_is_no_whole_number_of_the_range_is_refused(value):
     with pytest.raises(InputError) as error:
-        checks.whole("steps", value, low=1, high=5)
+        checks.integer("steps", value, low=1, high=5)
     assert str(error.value) == f"steps must be a whole number in [1, 5]; got {value!r}."
 
 

@@ -53,7 +53,7 @@ def in_range(
         raise InputError(f"{name} must be a number in [{low:g}, {high:g}]; got {value!r}.")
 
 
-def whole(name: str, value: int, *, low: int, high: int = 2**31 - 1) -> None:
+def integer(name: str, value: int, *, low: int, high: int = 2**31 - 1) -> None:
     """Refuses what is not an integer in the closed interval [low, high].
 
     Raises:

@@ -108,7 +108,7 @@ class _Conversion:
             arguments["border"] = agreed["border_mode"]
         if "fill" in agreed:
             arguments["border_value"] = written.share(agreed["fill"], self.max_pixel_value)
-            arguments["fill"] = written.whole(agreed["fill_mask"])
+            arguments["fill"] = written.integer(agreed["fill_mask"])
         return self._built(Sampling, arguments, "Sampling")
 
     def _converted(self, entry: Mapping[str, Any], path: str) -> Transform | None:

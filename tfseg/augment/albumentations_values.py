@@ -73,7 +73,7 @@ def share(value: Any, max_pixel_value: float) -> Any:
     return value / max_pixel_value if isinstance(value, int | float) else value
 
 
-def whole(value: Any) -> Any:
+def integer(value: Any) -> Any:
     """Returns an id as an int, and anything else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -106,7 +106,7 @@ def _coarse_dropout(entry: Mapping[str, Any], max_pixel_value: float) -> dict[st
         "hole_height_range": tuple(map(number, entry["hole_height_range"])),
         "hole_width_range": tuple(map(number, entry["hole_width_range"])),
         "fill": share(single(entry["fill"]), max_pixel_value),
-        "fill_label": whole(single(entry["fill_mask"])),
+        "fill_label": integer(single(entry["fill_mask"])),
     }
 
 

@@ -38,8 +38,8 @@ class Transform(abc.ABC):  # noqa: B024 - the kinds below are abstract
     def _one_of(self, name: str, known: tuple[str, ...]) -> None:
         checks.one_of(f"{type(self).__name__}.{name}", getattr(self, name), known)
 
-    def _whole(self, name: str, *, low: int, high: int = 2**31 - 1) -> None:
-        checks.whole(f"{type(self).__name__}.{name}", getattr(self, name), low=low, high=high)
+    def _integer(self, name: str, *, low: int, high: int = 2**31 - 1) -> None:
+        checks.integer(f"{type(self).__name__}.{name}", getattr(self, name), low=low, high=high)
 
     def _flag(self, name: str) -> None:
         checks.flag(f"{type(self).__name__}.{name}", getattr(self, name))

@@ -47,7 +47,7 @@ class Sampling:
         checks.one_of("Sampling.interpolation", self.interpolation, sampling.INTERPOLATIONS)
         checks.one_of("Sampling.border", self.border, sampling.BORDERS)
         checks.in_range("Sampling.border_value", self.border_value, low=0.0, high=1.0)
-        checks.whole("Sampling.fill", self.fill, low=-(2**31))
+        checks.integer("Sampling.fill", self.fill, low=-(2**31))
         checks.one_of("Sampling.dtype", self.dtype, _DTYPES)
         for name, interpolation in self.others.items():
             checks.one_of(f"Sampling.others[{name!r}]", interpolation, sampling.INTERPOLATIONS)

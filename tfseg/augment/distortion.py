@@ -85,7 +85,7 @@ class GridDistortion(Geometric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("num_steps", low=1, high=100)
+        self._integer("num_steps", low=1, high=100)
         self._interval("distort_limit", low=-1.0, high=1.0)
         self._flag("normalized")
 

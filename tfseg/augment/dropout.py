@@ -38,18 +38,18 @@ class CoarseDropout(Pixel):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._interval("num_holes_range", low=1, high=1000)
-        if not _are_whole(self.num_holes_range):
+        if not _are_integers(self.num_holes_range):
             raise checks.InputError(
                 f"CoarseDropout.num_holes_range must be two whole numbers; "
                 f"got {self.num_holes_range!r}."
             )
         for name in ("hole_height_range", "hole_width_range"):
             self._interval(name, low=0, high=2**31 - 1)
-            if not _are_whole(getattr(self, name)):
+            if not _are_integers(getattr(self, name)):
                 self._interval(name, low=0.0, high=1.0)
         self._number("fill", low=0.0, high=1.0)
         if self.fill_label is not None:
-            self._whole("fill_label", low=-(2**31))
+            self._integer("fill_label", low=-(2**31))
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `count`, int32, and for the most boxes there may be where in their ranges they are.
@@ -88,13 +88,13 @@ class CoarseDropout(Pixel):
         )
 
 
-def _are_whole(numbers: tuple[float, float]) -> bool:
+def _are_integers(numbers: tuple[float, float]) -> bool:
     return all(isinstance(number, int) for number in numbers)
 
 
 def _pixels(limits: tuple[float, float], length: int) -> tuple[int, int]:
     """Returns `limits`, pixels or shares of `length`, as pixels."""
-    unit = 1 if _are_whole(limits) else length
+    unit = 1 if _are_integers(limits) else length
     low, high = (min(round(limit * unit), length) for limit in limits)
     return low, high
 

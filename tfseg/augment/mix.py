@@ -36,7 +36,7 @@ class CopyPaste:
     def __post_init__(self) -> None:
         checks.interval("CopyPaste.share", self.share, low=0.0, high=1.0)
         checks.in_range("CopyPaste.p", self.p, low=0.0, high=1.0)
-        checks.whole("CopyPaste.num_classes", self.num_classes, low=1)
+        checks.integer("CopyPaste.num_classes", self.num_classes, low=1)
 
     def __call__(self, example: Example, seeds: tf.Tensor) -> Example:
         """Pastes within a batch.

@@ -25,8 +25,8 @@ class _Sized(AffineMove):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("height", low=1)
-        self._whole("width", low=1)
+        self._integer("height", low=1)
+        self._integer("width", low=1)
 
     def output_size(self, size: Size) -> Size:
         """Returns the size asked for."""
@@ -110,7 +110,7 @@ class RandomResizedCrop(AffineMove):
                 f"RandomResizedCrop.size must be (height, width); got {self.size!r}."
             )
         for length in self.size:
-            checks.whole("RandomResizedCrop.size", length, low=1)
+            checks.integer("RandomResizedCrop.size", length, low=1)
         self._interval("scale", low=1e-4, high=1.0)
         self._interval("ratio", low=0.01, high=100.0)
 
@@ -158,8 +158,8 @@ class PadIfNeeded(AffineMove):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._whole("min_height", low=1)
-        self._whole("min_width", low=1)
+        self._integer("min_height", low=1)
+        self._integer("min_width", low=1)
 
     def output_size(self, size: Size) -> Size:
         """Returns the larger of what is there and what is asked for."""

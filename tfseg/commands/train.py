@@ -91,7 +91,7 @@ def run(
     **watched: Any,
 ) -> int:
     """Trains, and prints the summary."""
-    checks.whole("--launch", launch, low=1, high=64)
+    checks.integer("--launch", launch, low=1, high=64)
     if launch > 1:
         flags = {"--resume": resume, "--dry_run": dry_run, "--overfit": overfit, "--json": json}
         return _launched(

@@ -50,7 +50,7 @@ class DataConfig:
     cache: str = "none"
 
     def __post_init__(self) -> None:
-        checks.whole("data.crop_size", self.crop_size, low=32, high=8192)
+        checks.integer("data.crop_size", self.crop_size, low=32, high=8192)
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.in_range("data.instance_share", self.instance_share, low=0.0, high=1.0)
         checks.in_range("data.min_visibility", self.min_visibility, low=0.0, high=1.0)
@@ -70,7 +70,7 @@ class DataConfig:
             )
         checks.sequence("data.weights", self.weights, "[2, 1]")
         for weight in self.weights:
-            checks.whole("Each of data.weights", weight, low=1)
+            checks.integer("Each of data.weights", weight, low=1)
         checks.one_of("data.cache", self.cache, CACHES)
         if self.service and self.cache != "none":
             raise checks.InputError(

@@ -78,7 +78,7 @@ class ModelConfig:
         checks.one_of("model.preprocessing", self.preprocessing, PREPROCESSING)
         self._check_input()
         checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
-        checks.whole("model.channels", self.channels, low=0)
+        checks.integer("model.channels", self.channels, low=0)
         checks.mapping("model.head_options", self.head_options)
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
@@ -126,4 +126,4 @@ def _numbers(name: str, values: Any, *, low: int) -> None:
         count = f"{low}" if low == NUM_STAGES else f"{low} to {NUM_STAGES}"
         raise checks.InputError(f"{name} must be {count} numbers, one a stage; got {values!r}.")
     for number in values:
-        checks.whole(f"Each of {name}", number, low=1)
+        checks.integer(f"Each of {name}", number, low=1)

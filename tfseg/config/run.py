@@ -41,5 +41,5 @@ class RunConfig:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        checks.whole("seed", self.seed, low=0)
+        checks.integer("seed", self.seed, low=0)
         checks.sequence("augment", self.augment, "[{name: HorizontalFlip}]")

@@ -115,7 +115,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "log_every", "checkpoint_every", "keep"):
-            checks.whole(f"train.{name}", getattr(self, name), low=1)
+            checks.integer(f"train.{name}", getattr(self, name), low=1)
         for name in ("epochs", "minutes"):
             checks.in_range(f"train.{name}", getattr(self, name), low=0.0)
         if self.epochs and self.minutes:
@@ -133,19 +133,19 @@ class TrainConfig:
             checks.mapping(f"train.{name}", getattr(self, name))
         checks.in_range("train.learning_rate", self.learning_rate, low=0.0, high=10.0)
         highest = self.steps if not (self.epochs or self.minutes) else 2**31 - 1
-        checks.whole("train.warmup_steps", self.warmup_steps, low=0, high=highest)
+        checks.integer("train.warmup_steps", self.warmup_steps, low=0, high=highest)
         checks.in_range("train.weight_decay", self.weight_decay, low=0.0, high=1.0)
         checks.in_range("train.clip_norm", self.clip_norm, low=0.0)
         checks.in_range("train.ema", self.ema, low=0.0, high=1.0)
         self._check_encoder()
         for name in ("validate_every", "validation_images", "patience"):
-            checks.whole(f"train.{name}", getattr(self, name), low=0)
+            checks.integer(f"train.{name}", getattr(self, name), low=0)
         for name in ("deterministic", "jit_compile"):
             checks.flag(f"train.{name}", getattr(self, name))
         checks.sequence("train.devices", self.devices, "[CPU:0]")
 
     def _check_encoder(self) -> None:
-        checks.whole("train.freeze_encoder", self.freeze_encoder, low=0)
+        checks.integer("train.freeze_encoder", self.freeze_encoder, low=0)
         checks.in_range(
             "train.encoder_learning_rate", self.encoder_learning_rate, low=0.0, high=10.0
         )

@@ -109,8 +109,8 @@ def bench(
     Raises:
         InputError: the configuration does not fit the data set or the devices.
     """
-    checks.whole("batches", batches, low=1)
-    checks.whole("repeats", repeats, low=1)
+    checks.integer("batches", batches, low=1)
+    checks.integer("repeats", repeats, low=1)
     session = None if input_only else Session(config, dataset)
     head = head_of(config.model) if session is None else session.head
     stages = training_stages(dataset, config, head)

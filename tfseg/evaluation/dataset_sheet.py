@@ -82,7 +82,7 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
     Raises:
         InputError: a shard is missing, or a record does not decode.
     """
-    checks.whole("count", count, low=1, high=1000)
+    checks.integer("count", count, low=1, high=1000)
     rows: list[Row] = []
     for split, info in dataset.info.splits.items():
         number = min(count, info.num_images)

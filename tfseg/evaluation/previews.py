@@ -47,7 +47,7 @@ def preview(
     Raises:
         InputError: a transform or its parameters are wrong, or cannot take this image.
     """
-    checks.whole("count", count, low=1, high=100)
+    checks.integer("count", count, low=1, high=100)
     transforms, size = from_spec(config.augment), config.data.crop_size
     seed = random.root(config.seed)
     chain, margin = stages.ending_in_crop(transforms, size)

@@ -77,7 +77,7 @@ def head_of(config: ModelConfig) -> Head:
 def _check(name: str, value: Any, default: Any) -> None:
     """Refuses a value of another kind than the default's."""
     if isinstance(default, int):
-        checks.whole(name, value, low=0)
+        checks.integer(name, value, low=0)
     elif isinstance(default, float):
         checks.in_range(name, value, low=0.0)
     elif not isinstance(value, type(default)):

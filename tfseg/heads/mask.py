@@ -43,7 +43,7 @@ class MaskHead(Head):
         checks.in_range("border_weight", self.border_weight, low=0, high=1e3)
         checks.in_range("border_sigma", self.border_sigma, low=0.1, high=100)
         checks.in_range("size_power", self.size_power, low=0, high=2)
-        checks.whole("min_area", self.min_area, low=0)
+        checks.integer("min_area", self.min_area, low=0)
 
     def weighted(self, mask: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """Returns the target of a mask `[B, H, W, 1]`, with its weights beside it if it has any."""

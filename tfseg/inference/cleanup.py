@@ -34,7 +34,7 @@ class Cleanup:
 
     def __post_init__(self) -> None:
         """Checks the values."""
-        checks.whole("min_area", self.min_area, low=0)
+        checks.integer("min_area", self.min_area, low=0)
 
     def apply(self, found: Instances) -> Instances:
         """Returns the instances that are left, ids from 1 without gaps, in the same order."""

@@ -52,7 +52,7 @@ class Segmenter(tf.Module):
         """
         super().__init__()
         self._fixed_limits = fixed_limits(model_config)
-        checks.whole("tile", tile, low=0)
+        checks.integer("tile", tile, low=0)
         if tile % tiles.MULTIPLE:
             rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
             raise checks.InputError(

@@ -134,8 +134,8 @@ def _sums_by_unit(evaluation: Evaluation) -> pd.DataFrame:
 
 def _draws(units: int, resamples: int, seed: int) -> np.ndarray:
     """Returns how often every unit is drawn in each resample, `[resamples, units]` int64."""
-    checks.whole("resamples", resamples, low=1)
-    checks.whole("seed", seed, low=0)
+    checks.integer("resamples", resamples, low=1)
+    checks.integer("seed", seed, low=0)
     return np.random.default_rng(seed).multinomial(units, [1 / units] * units, size=resamples)
 
 

@@ -207,5 +207,5 @@ def _class_of(name: str, given: Any, label: np.ndarray, num_classes: int) -> dic
     for id in ids:
         value = given.get(id)
         class_of[id] = value.item() if isinstance(value, np.generic) else value
-        checks.whole(f"The class of id {id} of {name[4:]}", class_of[id], low=1, high=num_classes)
+        checks.integer(f"The class of id {id} of {name[4:]}", class_of[id], low=1, high=num_classes)
     return class_of

@@ -44,7 +44,7 @@ def arrange(
         InputError: an argument that does not fit the source, or a group in two splits.
     """
     checks.in_range("val_fraction", val_fraction, low=0, high=1)
-    checks.whole("seed", seed, low=0)
+    checks.integer("seed", seed, low=0)
     if table is not None:
         splits = _by_table(splits, Path(table))
     group_of = _groups(groups, [item.id for items in splits.values() for item in items])

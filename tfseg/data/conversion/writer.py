@@ -144,7 +144,7 @@ def write_dataset(
     Raises:
         InputError: a sample or place that cannot be used, or no instances at all.
     """
-    checks.whole("shard_size", shard_size, low=1)
+    checks.integer("shard_size", shard_size, low=1)
     for name in contents.class_names:
         if not name.strip() or name != name.encode("utf-8", "ignore").decode():
             raise InputError(

@@ -168,7 +168,7 @@ def augmented(
     Raises:
         InputError: elements of another form.
     """
-    checks.whole("seed", seed, low=0)
+    checks.integer("seed", seed, low=0)
     spec = dataset.element_spec
     pair = isinstance(spec, tuple) and len(spec) == 2
     if not pair and not (isinstance(spec, dict) and {"image", "label"} <= spec.keys()):

@@ -173,8 +173,8 @@ def host_part(
     Raises:
         InputError: a batch that the hosts cannot share evenly, or no such host.
     """
-    checks.whole("num_hosts", num_hosts, low=1)
-    checks.whole("host", host, low=0, high=num_hosts - 1)
+    checks.integer("num_hosts", num_hosts, low=1)
+    checks.integer("host", host, low=0, high=num_hosts - 1)
     if batch_size % num_hosts:
         raise InputError(
             f"train.batch_size must be a multiple of the {num_hosts} hosts; got {batch_size}."

@@ -79,7 +79,7 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     Raises:
         InputError: no such sample in the split, or the epoch is not a whole number from 0 on.
     """
-    checks.whole("epoch", epoch, low=0, high=2**31 - 2)
+    checks.integer("epoch", epoch, low=0, high=2**31 - 2)
     example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}
 
     # The ids of the record, not those that say their class: there is nothing else to see in them.
