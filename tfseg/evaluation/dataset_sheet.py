@@ -31,9 +31,7 @@ def counted(dataset: Dataset) -> Counts:
     counts: Counts = Counter()
     for split in dataset.info.splits:
         for sample in dataset.samples(split).as_numpy_iterator():
-            ids = np.unique(sample["label"])
-            class_of = dict(zip(ids[ids > 0].tolist(), sample["class_of"].tolist(), strict=True))
-            counts.update(statistics.count(sample["image"], sample["label"], class_of))
+            counts.update(statistics.count(sample["image"], sample["label"], sample["class_of"]))
     return counts
 
 

@@ -25,7 +25,7 @@ NAMES = [f"{index}" for index in range(8)]
 # its n-th operation on a file below the place of the data set, or after some seconds.
 KILLER = """
 import json, os, signal, sys, time
-from tfseg.data.convert import convert
+from tfseg.data.conversion.convert import convert
 
 files, data, overwrite = sys.argv[1], sys.argv[2], sys.argv[3] == "True"
 

@@ -22,7 +22,7 @@ from tfseg.data.dataset.dataset import (
     SplitInfo,
     file_sha256,
 )
-from tfseg.data.dataset.records import instance_ids, parse
+from tfseg.data.dataset.records import count_instances, parse
 from tfseg.data.dataset.statistics import Counts, Statistics
 from tfseg.data.files.paths import Place
 from tfseg.ordered_map import ordered
@@ -177,20 +177,18 @@ def _check_record(
         place = f"{shard.name}, record {index}"
         return _Checked([Finding("error", place, str(error), _AGAIN)], None, 0, Counter(), None)
     place, image, label = f"{split}/{record.id}", record.image, record.label
-    ids = instance_ids(label).tolist()
     findings = [
         Finding("error", place, each, _AGAIN) for each in sample_faults.errors(info, record)
     ]
     counts: Counts = Counter()
     if not findings:
         findings = [Finding("warning", place, *each) for each in sample_faults.doubts(record)]
-        class_of = dict(zip(ids, record.class_of.tolist(), strict=True))
-        counts = statistics.count(image, label, class_of)
+        counts = statistics.count(image, label, record.class_of)
     digest = None
     if not sample_faults.is_constant(image):  # two images of one colour are no copies
         what = f"{image.shape} {image.dtype}".encode()
         digest = hashlib.sha256(what + image.tobytes()).digest()
-    return _Checked(findings, record.id, len(ids), counts, digest, record.group)
+    return _Checked(findings, record.id, count_instances(label), counts, digest, record.group)
 
 
 def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:

@@ -190,22 +190,21 @@ def _label(name: str, label: Any) -> np.ndarray:
     return array.astype(np.int32)
 
 
-def _class_of(name: str, given: Any, label: np.ndarray, num_classes: int) -> dict[int, int] | None:
-    """Returns the class of each id."""
+def _class_of(name: str, given: Any, label: np.ndarray, num_classes: int) -> np.ndarray | None:
+    """Returns the class `[N]` int64 of each id above 0, in the order of the ids."""
     if given is None:
         return None
     ids = instance_ids(label).tolist()
-    if not isinstance(given, Mapping):
+    if isinstance(given, Mapping):
+        classes = [given.get(id) for id in ids]
+        classes = [value.item() if isinstance(value, np.generic) else value for value in classes]
+    else:
         classes = np.asarray(given).ravel().tolist()
-        if len(classes) != len(ids):
-            raise InputError(
-                f"{name} must have one class for each of its {len(ids)} ids; got {len(classes)}. "
-                "Give them in the order of the ids, or as a mapping."
-            )
-        given = dict(zip(ids, classes, strict=True))
-    class_of = {}
-    for id in ids:
-        value = given.get(id)
-        class_of[id] = value.item() if isinstance(value, np.generic) else value
-        checks.integer(f"The class of id {id} of {name[4:]}", class_of[id], low=1, high=num_classes)
-    return class_of
+    if len(classes) != len(ids):
+        raise InputError(
+            f"{name} must have one class for each of its {len(ids)} ids; got {len(classes)}. "
+            "Give them in the order of the ids, or as a mapping."
+        )
+    for id, value in zip(ids, classes, strict=True):
+        checks.integer(f"The class of id {id} of {name[4:]}", value, low=1, high=num_classes)
+    return np.array(classes, np.int64)

@@ -107,10 +107,6 @@ def encode(
     # Channel by channel is faster, and a coloured image is known by its first two.
     if all((image[..., 0] == image[..., each]).all() for each in range(1, image.shape[-1])):
         image = image[..., :1]
-    classes = None
-    if sample.class_of is not None:
-        ids = records.instance_ids(sample.label).tolist()
-        classes = [sample.class_of[id] for id in ids]
     picture = image_codec.encode(image, store, original=original, name=name)
     if picture.format == "jpeg":  # what is counted and found again is what is read
         image = image_codec.decode(picture, image.shape[:2])
@@ -118,7 +114,9 @@ def encode(
     counts["image_format", picture.format] = 1
     counts["overlap_pixels",] = sample.overlap_pixels
     counts["hidden_instances",] = sample.hidden_instances
-    return Encoded(records.encode(id, image, sample.label, classes, picture=picture), counts)
+    return Encoded(
+        records.encode(id, image, sample.label, sample.class_of, picture=picture), counts
+    )
 
 
 def write_dataset(

@@ -72,7 +72,7 @@ def encode(
     id: str,
     image: np.ndarray,
     label: np.ndarray,
-    class_of: Sequence[int] | None = None,
+    class_of: Sequence[int] | np.ndarray | None = None,
     *,
     picture: Picture | None = None,
 ) -> bytes:
@@ -117,8 +117,9 @@ def encode(
     }
     if picture.format != "png":
         features["image_format"] = _bytes(picture.format.encode())
-    if class_of is not None and set(_checked(id, class_of, num_instances)) - {1}:
-        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=class_of))
+    classes = None if class_of is None else _checked(id, np.asarray(class_of), num_instances)
+    if classes is not None and (classes != 1).any():
+        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=classes))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
@@ -235,8 +236,8 @@ def count_instances(label: np.ndarray) -> int:
     return len(instance_ids(label))
 
 
-def _checked(id: str, class_of: Sequence[int], num_instances: int) -> Sequence[int]:
-    lowest = min(class_of, default=1)
+def _checked(id: str, class_of: np.ndarray, num_instances: int) -> np.ndarray:
+    lowest = min(class_of.tolist(), default=1)
     if len(class_of) != num_instances or lowest < 1:
         raise InputError(
             f"class_of of {id!r} must be a class from 1 on for each of its {num_instances} "

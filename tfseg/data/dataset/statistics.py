@@ -21,7 +21,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -119,16 +119,17 @@ class Statistics:
         return cls(**own | distributions | tuples | {"channels": channels})
 
 
-def count(image: np.ndarray, label: np.ndarray, class_of: Mapping[int, int] | None) -> Counts:
+def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> Counts:
     """Counts what is in one image.
 
     Args:
         image: `[H, W, C]` uint8 or uint16.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
-        class_of: the class of each id above 0; None: all are of class 1.
+        class_of: `[N]` int, the class of each id above 0 in the order of the ids; None: all are of
+            class 1.
     """
     ids, areas = (each.tolist() for each in instance_areas(label))
-    classes = Counter(class_of[id] if class_of else 1 for id in ids)
+    classes = Counter([1] * len(ids) if class_of is None else class_of.tolist())
     counts: Counts = Counter({("size", *label.shape): 1, ("per_image", len(ids)): 1})
     counts.update({("class_images", each): 1 for each in classes})
     counts.update({("class", each): number for each, number in classes.items()})

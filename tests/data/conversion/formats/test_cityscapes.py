@@ -36,8 +36,8 @@ def test_instances_get_ids_and_classes_and_void_and_groups_are_ignored(tmp_path,
     assert sample.image.shape == (1, 10, 3)
     # in ascending order of the numbers: 24000, 24001, 26000, 33012
     assert sample.label.tolist() == [[0, 1, 2, -1, -1, -1, -1, 3, 4, 3]]
-    names = {id: found.class_names[index - 1] for id, index in sample.class_of.items()}
-    assert names == {1: "person", 2: "person", 3: "car", 4: "bicycle"}
+    names = [found.class_names[index - 1] for index in sample.class_of]
+    assert names == ["person", "person", "car", "bicycle"]
 
 
 def test_the_classes_are_the_eight_that_the_benchmark_scores(tmp_path, png):

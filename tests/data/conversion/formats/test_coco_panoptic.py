@@ -52,7 +52,7 @@ def test_things_are_instances_void_and_crowds_ignored_and_the_rest_background(tm
     sample = coco_panoptic.read(found.splits["train"][0], Reading())
     # numbered as in the file: 300 is 1, 5 is 2
     assert sample.label.tolist() == [[-1, 2, 2, 1, 0, -1]]
-    assert sample.class_of == {1: 2, 2: 1}
+    assert sample.class_of.tolist() == [2, 1]
     assert sample.hidden_instances == 0
 
 

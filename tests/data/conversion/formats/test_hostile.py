@@ -216,7 +216,7 @@ MEASURED = """
 import re, sys
 from pathlib import Path
 import tfseg
-from tfseg.data.convert import convert
+from tfseg.data.conversion.convert import convert
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024

@@ -75,14 +75,15 @@ class Sample(NamedTuple):
     Attributes:
         image: `[H, W, C]` uint8, uint16 or float32, C = 1, 3 or 4.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
-        class_of: the class of each id, from 1 on; None where all are of class 1.
+        class_of: `[N]` int64, the class of each id above 0 that has a pixel, in ascending order of
+            the ids, from 1 on; None where all are of class 1.
         overlap_pixels: pixels that several instances claimed.
         hidden_instances: instances without a pixel: covered by others, outside, or too small.
     """
 
     image: np.ndarray
     label: np.ndarray
-    class_of: Mapping[int, int] | None = None
+    class_of: np.ndarray | None = None
     overlap_pixels: int = 0
     hidden_instances: int = 0
 

@@ -79,7 +79,7 @@ def read(item: Item, reading: Reading) -> Sample:
     same_size(item.image, image, path, stored)
     present = np.unique(stored)
     ids = np.zeros(len(present), np.int32)
-    class_of: dict[int, int] = {}
+    class_of: list[int] = []
     for index, value in enumerate(present.tolist()):
         label, counted = (value // 1000, True) if value >= 1000 else (value, False)
         if label not in _CLASSES and label not in _BACKGROUND and label not in _VOID:
@@ -88,11 +88,11 @@ def read(item: Item, reading: Reading) -> Sample:
                 "the file *_instanceIds.png."
             )
         if counted and label in _CLASSES:
-            ids[index] = len(class_of) + 1
-            class_of[len(class_of) + 1] = _INDEX[label]
+            class_of.append(_INDEX[label])
+            ids[index] = len(class_of)
         elif label in _CLASSES or label in _VOID:
             ids[index] = IGNORE
-    return Sample(image, renumbered(stored, present, ids), class_of)
+    return Sample(image, renumbered(stored, present, ids), np.array(class_of, np.int64))
 
 
 def _items(source: Path, split: str) -> list[Item]:

@@ -81,10 +81,14 @@ def read(item: Item, reading: Reading) -> Sample:
             )
         class_index = classes.get(value, IGNORE)
         ids[index] = order[value] if class_index > 0 else class_index
-    class_of = {order[segment]: index for segment, index in classes.items() if index > 0}
-    hidden = len(class_of) - np.count_nonzero(ids > 0)
-    label = renumbered(segments, present, ids)
-    return Sample(image, label, class_of, hidden_instances=int(hidden))
+    by_order = np.array(list(classes.values()), np.int64)
+    visible = np.sort(ids[ids > 0])
+    return Sample(
+        image,
+        renumbered(segments, present, ids),
+        by_order[visible - 1],
+        hidden_instances=int(np.count_nonzero(by_order > 0)) - len(visible),
+    )
 
 
 def _things(path: Path, categories: list) -> dict[int, str | None]:

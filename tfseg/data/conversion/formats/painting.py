@@ -10,6 +10,7 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import Sample
 from tfseg.data.conversion.formats.shapes import Region
+from tfseg.data.dataset.records import instance_ids
 from tfseg.ids import IGNORE
 
 _BLOCK = 2**22  # pixels looked up at once
@@ -35,14 +36,14 @@ def paint(
     label = np.zeros(image.shape[:2], np.int32)
     ignored, contested = np.zeros((2, *label.shape), bool)
     areas = np.zeros(64, np.int64)
-    class_of: dict[int, int] = {}
+    classes: list[int] = []
     for (mask, y, x), class_index in regions:
         window = slice(y, y + mask.shape[0]), slice(x, x + mask.shape[1])
         if class_index == IGNORE:
             ignored[window] |= mask
             continue
-        id = len(class_of) + 1
-        class_of[id] = class_index
+        classes.append(class_index)
+        id = len(classes)
         if id == len(areas):
             areas = np.concatenate([areas, np.zeros_like(areas)])
         areas[id] = np.count_nonzero(mask)
@@ -53,9 +54,15 @@ def paint(
         if overlap == "smaller_wins" and claimed.any():
             claimed &= ~_larger(label[window], areas > areas[id])
         label[window][mask & ~claimed] = id
-    hidden = len(class_of) - np.count_nonzero(np.unique(label))
+    visible = instance_ids(label)
     label[ignored & (label == 0)] = IGNORE
-    return Sample(image, label, class_of, int(np.count_nonzero(contested)), int(hidden))
+    return Sample(
+        image,
+        label,
+        np.array(classes, np.int64)[visible - 1],
+        overlap_pixels=int(np.count_nonzero(contested)),
+        hidden_instances=len(classes) - len(visible),
+    )
 
 
 def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.ndarray:

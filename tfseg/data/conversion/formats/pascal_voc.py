@@ -84,7 +84,7 @@ def read(item: Item, reading: Reading) -> Sample:
     same_size(item.image, image, object_path, label)
     same_size(item.image, image, class_path, classes)
     label[(label == _VOID) | ((label == 0) & (classes == _VOID))] = IGNORE
-    class_of = {}
+    class_of = []
     for id in np.unique(label[label > 0]).tolist():
         values = classes[label == id]
         values = values[(values > 0) & (values != _VOID)]
@@ -94,8 +94,8 @@ def read(item: Item, reading: Reading) -> Sample:
                 f"{class_path} must have a class from 1 to {num_classes} for each object of "
                 f"{object_path}; object {id} has {got}. Correct one of them."
             )
-        class_of[id] = int(np.bincount(values).argmax())
-    return Sample(image, label, class_of)
+        class_of.append(np.bincount(values).argmax())
+    return Sample(image, label, np.array(class_of, np.int64))
 
 
 def _class_names(path: Path) -> tuple[str, ...]:

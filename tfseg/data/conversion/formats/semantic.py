@@ -88,11 +88,10 @@ def read(item: Item, reading: Reading) -> Sample:
     same_size(item.image, image, path, values)
     classes = _classes(path, values, table)
     if not reading.components:
-        present = np.unique(classes[classes > 0]).tolist()
-        return Sample(image, classes, {index: index for index in present})
+        return Sample(image, classes, np.unique(classes[classes > 0]).astype(np.int64))
     parts = measure.label(np.maximum(classes, 0), background=0, connectivity=2)
     ids, first = np.unique(parts, return_index=True)
-    class_of = {int(id): int(classes.flat[at]) for id, at in zip(ids, first, strict=True) if id}
+    class_of = classes.flat[first[ids > 0]].astype(np.int64)
     return Sample(image, np.where(classes == IGNORE, IGNORE, parts).astype(np.int32), class_of)
 
 
