@@ -1,6 +1,6 @@
 """Instances as COCO's results and annotations, in compressed run lengths.
 
-Source: https://cocodataset.org, "Results Format" and "Data Format"; maskApi.c of the COCO API.
+Source: https://cocodataset.org, "Results Format" and "Data Format".
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from tfseg.run_lengths import compress, encode
 
 
 def image_ids(names: Iterable[str]) -> Mapping[str, int | str]:
@@ -64,21 +66,6 @@ def annotation_file(
     }
 
 
-def compress(counts: np.ndarray) -> str:
-    """Returns the string of COCO's run lengths `[N]`, the reverse of `shapes.decompress`."""
-    values = counts.astype(np.int64)
-    values[3:] -= counts[1:-2]
-    text = []
-    for value in values.tolist():
-        while True:
-            code, value = value & 31, value >> 5
-            more = value != (-1 if code & 16 else 0)
-            text.append(chr(48 + code + 32 * more))
-            if not more:
-                break
-    return "".join(text)
-
-
 def _box(row: Any) -> list[int]:
     """Returns COCO's box: left, top, width, height."""
     return [
@@ -88,15 +75,7 @@ def _box(row: Any) -> list[int]:
 
 
 def _segmentation(label: np.ndarray, row: Any) -> dict[str, Any]:
-    height, width = label.shape
     mask = label[row.box_top : row.box_bottom, row.box_left : row.box_right] == row.id
-    x, y = np.nonzero(mask.T)  # down the columns, as COCO counts
-    places = (x + row.box_left) * height + y + row.box_top
-    breaks = np.flatnonzero(np.diff(places) != 1)
-    starts = places[np.concatenate([[0], breaks + 1])]
-    ends = places[np.concatenate([breaks, [len(places) - 1]])] + 1
-    edges = np.stack([starts, ends], axis=1).ravel()
-    counts = np.diff(np.concatenate([[0], edges, [height * width]]))
-    if counts[-1] == 0:
-        counts = counts[:-1]
+    height, width = label.shape
+    counts = encode(mask, y=row.box_top, x=row.box_left, shape=(height, width))
     return {"size": [height, width], "counts": compress(counts)}

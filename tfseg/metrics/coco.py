@@ -1,9 +1,9 @@
 """COCO's mask AP and AR, by pycocotools itself.
 
 Unlike AP elsewhere in tfseg, predictions are ranked by score, matched greedily in that order, and
-precision is averaged over 101 recalls. COCO's limit of 100 predictions an image, which cuts dense
-images, is raised to the most there are in any image. Ignored pixels are a crowd region of every
-class.
+precision is averaged over 101 recalls. COCO's limit of 100 predictions per image, which cuts dense
+images, is raised to the largest number of predictions in an image. Ignored pixels are a crowd
+region of every class.
 
 Source:
     Lin et al. 2014, Microsoft COCO, section 4, and pycocotools/cocoeval.py.
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import itertools
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.run_lengths import encode_ids
 
 _AREAS = ("all", "small", "medium", "large")  # below 32^2, below 96^2 pixels, the rest
 
@@ -36,16 +36,16 @@ def tools(name: str) -> ModuleType:
         return importlib.import_module(f"pycocotools.{name}")
     except ImportError as error:
         raise InputError(
-            "COCO's masks and figures need pycocotools, which is not installed. "
+            "COCO's masks and metrics need pycocotools, which is not installed. "
             "Install it with: pip install 'tfseg[coco]'"
         ) from error
 
 
 class Collector:
-    """Takes images one after another, and computes the figures of all of them.
+    """Gathers images one by one, and computes the metrics of all of them.
 
     Args:
-        num_classes: that the instances have; 1 where they have none.
+        num_classes: number of classes; 1 where the instances have none.
 
     Raises:
         InputError: pycocotools is not installed.
@@ -70,8 +70,8 @@ class Collector:
         Args:
             truth: `[H, W]` integer ids, -1 = ignored.
             prediction: `[H, W]` integer ids.
-            classes: of the true and of the predicted instances, that of id i at i - 1.
-            scores: of the predicted instances, likewise; all alike where there are none.
+            classes: of the true and of the predicted instances, the class of id i at i - 1.
+            scores: of the predicted instances, the score of id i at i - 1; without them all are 1.
 
         Raises:
             InputError: an instance has no class or no score.
@@ -79,23 +79,23 @@ class Collector:
         image = {"id": len(self._images) + 1, "height": truth.shape[0], "width": truth.shape[1]}
         self._images.append(image)
         for name, mask in self._encoded(truth):
-            everyone = range(1, self._num_classes + 1)
-            for category in [_entry("class", classes[0], name, 1)] if name > 0 else everyone:
+            all_classes = range(1, self._num_classes + 1)
+            for category in [_entry("class", classes[0], name, 1)] if name > 0 else all_classes:
                 self._truth.append(mask | {"category_id": int(category), "iscrowd": int(name < 0)})
         for name, mask in self._encoded(prediction):
             category = int(_entry("class", classes[1], name, 1))
             score = float(_entry("score", scores, name, 1.0))
             self._predicted.append(mask | {"category_id": category, "iscrowd": 0, "score": score})
 
-    def figures(self) -> dict[str, float]:
-        """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` and so on, and `max_dets`; NaN if none."""
-        numbers = [each["image_id"] for each in self._predicted]
+    def metrics(self) -> dict[str, float]:
+        """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` ... and `max_dets`; NaN if undefined."""
+        numbers = [annotation["image_id"] for annotation in self._predicted]
         max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
         evaluator = tools("cocoeval").COCOeval(
             self._index(self._truth), self._index(self._predicted), "segm"
         )
         evaluator.params.maxDets = [int(max_dets)]
-        with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress there
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
             evaluator.evaluate()
             evaluator.accumulate()
         # [threshold, recall, class, area, 1] and [threshold, class, area, 1]; -1 = no such truth
@@ -108,10 +108,10 @@ class Collector:
         return values | {"max_dets": int(max_dets)}
 
     def _encoded(self, ids: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields the id, and mask and area, of every instance, and of the ignored pixels."""
+        """Yields the id, mask and area of every instance, and of the ignored pixels."""
         height, width = ids.shape
-        for name, counts in _run_lengths(ids):
-            rle = {"counts": counts, "size": [height, width]}
+        for name, counts in encode_ids(ids):
+            rle = {"counts": counts.tolist(), "size": [height, width]}
             mask = self._tools.frPyObjects(rle, height, width)
             area = float(self._tools.area(mask))
             yield name, {"image_id": len(self._images), "segmentation": mask, "area": area}
@@ -119,8 +119,8 @@ class Collector:
     def _index(self, annotations: list[dict[str, Any]]) -> Any:
         api = tools("coco").COCO()
         # Numbered from 1 on: to COCOeval an id of 0 is no match.
-        numbered = [each | {"id": number} for number, each in enumerate(annotations, start=1)]
-        categories = [{"id": each} for each in range(1, self._num_classes + 1)]
+        numbered = [entry | {"id": number} for number, entry in enumerate(annotations, start=1)]
+        categories = [{"id": number} for number in range(1, self._num_classes + 1)]
         api.dataset = {"images": self._images, "annotations": numbered, "categories": categories}
         with contextlib.redirect_stdout(io.StringIO()):
             api.createIndex()
@@ -128,7 +128,7 @@ class Collector:
 
 
 def _entry(kind: str, values: np.ndarray | None, name: int, default: float) -> float:
-    """Returns the value of the id `name`."""
+    """Returns the class or the score of the id `name`."""
     if values is None:
         return default
     if name > len(values):
@@ -139,20 +139,5 @@ def _entry(kind: str, values: np.ndarray | None, name: int, default: float) -> f
 
 
 def _mean(values: np.ndarray) -> float:
-    there = values[values > -1]
-    return float(there.mean()) if there.size else float("nan")
-
-
-def _run_lengths(ids: np.ndarray) -> Iterator[tuple[int, list[int]]]:
-    """Yields every id but 0 with COCO's run lengths: down the columns, others and own in turn."""
-    flat = ids.ravel(order="F")
-    starts = np.flatnonzero(np.append(flat.size > 0, flat[1:] != flat[:-1]))
-    ends = np.append(starts[1:], flat.size)
-    own = flat[starts]
-    order = np.argsort(own, kind="stable")
-    for name, group in itertools.groupby(order.tolist(), key=lambda run: int(own[run])):
-        if name == 0:
-            continue
-        runs = list(group)
-        edges = np.stack([starts[runs], ends[runs]], axis=1).ravel()
-        yield name, np.diff(edges, prepend=0, append=flat.size).tolist()
+    defined = values[values > -1]
+    return float(defined.mean()) if defined.size else float("nan")

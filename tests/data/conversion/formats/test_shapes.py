@@ -13,7 +13,7 @@ from pycocotools import mask as coco
 from skimage import draw
 
 from tfseg.data.conversion.formats import shapes
-from tfseg.data.conversion.formats.shapes import circle, decompress, polygon, run_lengths
+from tfseg.data.conversion.formats.shapes import circle, polygon
 
 
 def whole(region, shape):
@@ -146,50 +146,3 @@ def test_a_circle_has_its_area():
     # 64 corners: 32 sin(2 pi / 64) r^2 = 3.1365 r^2
     area = filled(circle(np.array([50.0, 50.0]), 40.0), shape=(100, 100)).sum()
     assert area == pytest.approx(3.1365 * 1600, rel=0.002)
-
-
-def test_run_lengths_go_down_the_columns_beginning_outside():
-    # 2 rows and 3 columns: 1 out, 2 in, 3 out
-    assert run_lengths(np.array([1, 2, 3]), (2, 3)).mask.tolist() == [
-        [False, True, False],
-        [True, False, False],
-    ]
-    assert run_lengths(np.array([0, 6]), (2, 3)).mask.all()
-
-
-@pytest.mark.parametrize(
-    ("counts", "message"),
-    [
-        ([1, 2], "runs of 3 pixels for 2 x 3"),
-        ([3, 4], "runs of 7 pixels"),
-        ([7, -1], "a run of -1 pixels"),
-        ([2**62, 2**62, 2**62, 2**62 + 6], "runs of 18446744073709551622 pixels"),
-        ([], "runs of 0 pixels"),
-    ],
-)
-def test_run_lengths_of_another_number_of_pixels_are_refused(counts, message):
-    with pytest.raises(ValueError, match=message):
-        run_lengths(np.array(counts, np.int64), (2, 3))
-
-
-MASKS = arrays.arrays(np.uint8, st.tuples(*2 * [st.integers(1, 40)]), elements=st.integers(0, 1))
-
-
-@given(MASKS)
-def test_any_mask_of_pycocotools_is_decompressed_to_its_pixels(mask):
-    text = coco.encode(np.asfortranarray(mask))["counts"].decode()
-    np.testing.assert_array_equal(run_lengths(decompress(text), mask.shape).mask, mask)
-
-
-def test_long_runs_are_decompressed_as_pycocotools_does():
-    mask = np.zeros((900, 1200), np.uint8, order="F")
-    mask[17:800, 3:1100], mask[100:200, 500:700] = 1, 0
-    text = coco.encode(mask)["counts"].decode()
-    np.testing.assert_array_equal(run_lengths(decompress(text), mask.shape).mask, mask)
-
-
-@pytest.mark.parametrize("text", ["P", "~", "\x1f", "0P", " ", "P" * 30 + "0"])
-def test_a_text_that_holds_no_run_lengths_is_refused(text):
-    with pytest.raises(ValueError, match="run"):
-        decompress(text)
-    assert decompress("").size == 0

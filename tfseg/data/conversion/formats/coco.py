@@ -33,9 +33,10 @@ from tfseg.data.conversion.formats.parsing import (
     ring,
     shortened,
 )
-from tfseg.data.conversion.formats.shapes import Region, decompress, polygon, run_lengths
+from tfseg.data.conversion.formats.shapes import Region, polygon
 from tfseg.data.files.images import read_image, stated_size
 from tfseg.ids import IGNORE
+from tfseg.run_lengths import decode, decompress
 
 LAYOUT = (
     "annotations/instances_train2017.json and train2017/*.jpg, or annotations.json and images/, or "
@@ -201,7 +202,8 @@ def _region(shape: Shape, size: tuple[int, int]) -> Region:
     try:
         if not isinstance(counts, str | np.ndarray) or shape.outline.get("size") != list(size):
             raise ValueError(f"counts and the size {list(size)} must be there")
-        return run_lengths(decompress(counts) if isinstance(counts, str) else counts, size)
+        counts = decompress(counts) if isinstance(counts, str) else counts
+        return Region(decode(counts, size))
     except ValueError as error:
         raise InputError(
             f"{shape.place} has run lengths that do not fit its image ({error}). Export it again."

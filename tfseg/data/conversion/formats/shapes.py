@@ -1,4 +1,4 @@
-"""Outlines and run lengths as pixels.
+"""Outlines as pixels.
 
 Coordinates are (x, y), continuous, in pixels: the pixel in row i and column j covers the square
 [j, j + 1) x [i, i + 1), as in COCO. It belongs to an outline when its centre (j + .5, i + .5) lies
@@ -89,56 +89,6 @@ def circle(center: np.ndarray, radius: float) -> np.ndarray:
     """Returns the outline `[64, 2]` of a circle about `center` `[2]`, as (x, y)."""
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     return center + radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-
-
-def run_lengths(counts: np.ndarray, shape: tuple[int, int]) -> Region:
-    """Returns the pixels of COCO's run lengths.
-
-    Args:
-        counts: `[N]` int64, pixels outside and inside in turns, down the columns, outside first.
-        shape: (height, width) of the image.
-
-    Raises:
-        ValueError: a negative count, or not as many pixels as the image has.
-    """
-    height, width = shape
-    if counts.size and counts.min() < 0:
-        raise ValueError(f"a run of {counts.min()} pixels")
-    total = sum(counts.tolist())  # of Python integers, which do not overflow
-    if total != height * width:
-        raise ValueError(f"runs of {total} pixels for {height} x {width}")
-    values = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
-    return Region(values.reshape(width, height).T)
-
-
-def decompress(text: str) -> np.ndarray:
-    """Returns the counts `[N]` int64 that a compressed COCO run length string holds.
-
-    Each count is a little-endian number of 5 bits a character, plus 48; the sixth bit says that
-    more follows, and the fifth of the last is the sign. From the fourth count on, the string holds
-    the difference to the count two before.
-
-    Source: rleFrString of the COCO API, https://github.com/cocodataset/cocoapi (maskApi.c).
-
-    Raises:
-        ValueError: other characters, or the string ends within a number.
-    """
-    codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
-    if not codes.size:
-        return codes
-    ends = np.flatnonzero(codes & 32 == 0)
-    if codes.min() < 0 or codes.max() > 63 or not ends.size or ends[-1] != len(codes) - 1:
-        raise ValueError("not a run length string")
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 12:  # 60 bits
-        raise ValueError("a run of more pixels than an image can have")
-    places = np.arange(len(codes)) - np.repeat(starts, lengths)
-    values = np.add.reduceat((codes & 31) << (5 * places), starts)
-    values -= np.where(codes[ends] & 16, np.int64(1) << (5 * lengths), 0)
-    for first in (1, 2):
-        values[first::2] = np.cumsum(values[first::2])
-    return values
 
 
 def _fill(ring: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
