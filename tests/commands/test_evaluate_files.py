@@ -57,12 +57,12 @@ def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
 
 def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     (tmp_path / "groups.csv").write_text("id,group\n0,a\n1,a\n2,b\n3,b\n", encoding="utf-8")
-    choices = ("--border=ignore", "--empty=0", "--boundary", "--coco", "--json")
+    choices = ("--edge_instances=ignore", "--empty=0", "--boundary", "--coco", "--json")
     choices = (*choices, "--thresholds=[0.25,0.5]")
     groups = ("--groups", tmp_path / "groups.csv", "--out", tmp_path / "out")
     result = tfseg(*arguments(maps, "good", *choices, *groups))
     assert result.code == 0
-    assert result.json["num_instances"] == 4 * 2  # all but 5 and 6 reach the border
+    assert result.json["num_instances"] == 4 * 2  # all but 5 and 6 reach the edge
     assert result.json["conventions"]["empty"] == 0.0
     assert result.json["boundary_f"] == 1.0
     assert result.json["ap"] == {"0.25": 1.0, "0.50": 1.0}
@@ -177,13 +177,13 @@ def test_compare_prints_the_differences_with_intervals(tfseg, evaluations):
 
 def test_compare_as_json_has_every_figure(tfseg, evaluations, tmp_path):
     result = tfseg("compare", *evaluations, "--out", tmp_path / "out", "--seed=3", "--json")
-    figures = result.json["figures"]
-    assert figures["ap_0.75"]["difference"] == pytest.approx(16 / 44)
+    metrics = result.json["metrics"]
+    assert metrics["ap_0.75"]["difference"] == pytest.approx(16 / 44)
     assert (result.json["seed"], result.json["out"]) == (3, str(tmp_path / "out"))
-    assert len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == len(figures)
+    assert len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == len(metrics)
 
 
 def test_compare_refuses_a_folder_without_an_evaluation(tfseg, evaluations, maps):
     result = tfseg("compare", evaluations[0], maps["good"])
     assert (result.code, result.out) == (2, "")
-    assert "has no evaluation in it" in result.err
+    assert "has no evaluation" in result.err

@@ -12,7 +12,7 @@ from tfseg.evaluation.comparison import draw_differences, headline, write_compar
 
 TABLE = pd.DataFrame(
     {
-        "figure": ["ap_0.50", "pq", "dice", "seg", "aji"],
+        "metric": ["ap_0.50", "pq", "dice", "seg", "aji"],
         "first": [0.5, 0.5, 0.5, 0.5, 0.5],
         "second": [0.6, 0.6, 0.4, 0.51, np.nan],
         "difference": [0.1, 0.1, -0.1, 0.01, np.nan],
@@ -38,8 +38,8 @@ def test_better_worse_and_neither_have_colours_of_their_own(tmp_path):
     assert not {BETTER, WORSE} & colors(TABLE[3:4], tmp_path)
 
 
-def test_the_headline_figures_come_in_their_order():
-    assert headline(TABLE)["figure"].tolist() == ["dice", "pq", "aji", "seg"]
+def test_the_headline_metrics_come_in_their_order():
+    assert headline(TABLE)["metric"].tolist() == ["dice", "pq", "aji", "seg"]
 
 
 def test_table_and_picture_are_written_and_nothing_else(tmp_path):

@@ -48,10 +48,10 @@ def test_boundary_matches_are_those_of_the_bands_of_every_pair_of_masks(blocks):
             masks = truth == t, prediction == p
             bands = band(masks[0], 1), band(masks[1], 1)
             ious[t, p] = min((a & b).sum() / (a | b).sum() for a, b in (masks, bands))
-    found = counts(truth, prediction)
+    counted = counts(truth, prediction)
     for threshold in THRESHOLDS[1:]:  # at 0.5 itself a truth may have two
         expected = sum(iou >= threshold for iou in ious.values())
-        assert found[f"boundary_tp_{threshold_name(threshold)}"] == expected
+        assert counted[f"boundary_tp_{threshold_name(threshold)}"] == expected
 
 
 @given(BLOCKS)
@@ -59,14 +59,14 @@ def test_outlines_are_those_of_skimage_and_near_is_within_the_tolerance(blocks):
     truth, prediction = enlarged(blocks)
     prediction = np.roll(prediction, (1, 2), (0, 1))
     outlines = [find_boundaries(ids, connectivity=1, mode="inner") for ids in (truth, prediction)]
-    found = counts(truth, prediction)
-    assert found["outline_truth"] == outlines[0].sum()
-    assert found["outline_predicted"] == outlines[1].sum()
+    counted = counts(truth, prediction)
+    assert counted["outline_truth"] == outlines[0].sum()
+    assert counted["outline_predicted"] == outlines[1].sum()
     near = [
-        (own & (ndimage.distance_transform_edt(~other) <= 1)).sum() if other.any() else 0
-        for own, other in (outlines, outlines[::-1])
+        (outline & (ndimage.distance_transform_edt(~other) <= 1)).sum() if other.any() else 0
+        for outline, other in (outlines, outlines[::-1])
     ]
-    assert [found["outline_truth_near"], found["outline_predicted_near"]] == near
+    assert [counted["outline_truth_near"], counted["outline_predicted_near"]] == near
 
 
 @given(BLOCKS)
@@ -86,9 +86,9 @@ def test_hausdorff_distances_are_those_of_skimage(blocks):
             np.percentile(ndimage.distance_transform_edt(~far)[near], 95)
             for near, far in ((one, other), (other, one))
         )
-    found = counts(truth, prediction)
-    assert found["hausdorff_sum"] == pytest.approx(expected, rel=1e-12)
-    assert found["hausdorff95_sum"] == pytest.approx(expected95, rel=1e-12)
+    counted = counts(truth, prediction)
+    assert counted["hausdorff_sum"] == pytest.approx(expected, rel=1e-12)
+    assert counted["hausdorff95_sum"] == pytest.approx(expected95, rel=1e-12)
 
 
 def square(size: int, low: int, high: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def square(size: int, low: int, high: int) -> np.ndarray:
     return ids
 
 
-def test_figures_of_a_square_found_too_small():
+def test_metrics_of_a_square_found_too_small():
     truth, prediction = square(100, 20, 60), square(100, 25, 55)
     pairs = [("a", truth, prediction)]
     summary = evaluate_pairs(pairs, conventions=Conventions(boundary=True)).summary()
@@ -133,16 +133,16 @@ def test_a_perfect_prediction_has_perfect_outlines(blocks):
 
 def test_the_edge_of_an_ignored_region_is_no_outline():
     truth = square(40, 5, 25)
-    whole = truth.copy()
+    complete = truth.copy()
     truth[:, 15:] = -1
-    found = counts(truth, whole)
+    counted = counts(truth, complete)
     # 20 rows, columns 5 to 14: left side 20, top and bottom 9 more each
-    assert found["outline_truth"] == found["outline_truth_near"] == 38
-    assert found["outline_predicted"] == found["outline_predicted_near"] == 38
+    assert counted["outline_truth"] == counted["outline_truth_near"] == 38
+    assert counted["outline_predicted"] == counted["outline_predicted_near"] == 38
 
 
 @pytest.mark.parametrize("ids", [0, 4])
-def test_figures_of_empty_outlines_are_defined(ids):
+def test_metrics_of_empty_outlines_are_defined(ids):
     empty = np.zeros((6, 6), np.int32)
     pairs = [("a", np.full((6, 6), ids, np.int32) * np.eye(6, dtype=np.int32), empty)]
     summary = evaluate_pairs(pairs, conventions=Conventions(boundary=True)).summary()

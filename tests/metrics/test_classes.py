@@ -1,4 +1,4 @@
-"""Figures of each class and their mean, against panopticapi's way stated anew, and by hand."""
+"""Metrics of each class and their mean, against a rewrite of panopticapi, and by hand."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def evaluate(pairs: list[tuple]) -> dict:
 def panoptic_quality(pairs: list[tuple]) -> dict[int, tuple[float, int, int, int]]:
     """Sum of IoU, TP, FP, FN of each class, as panopticapi counts them; void is -1."""
     sums = {c: np.zeros(4) for c in (1, 2, 3)}
-    for truth, prediction, true_class, found_class in pairs:
+    for truth, prediction, true_class, predicted_class in pairs:
         true_ids = sorted(set(truth[truth > 0].tolist()))
-        found_ids = sorted(set(prediction[prediction > 0].tolist()))
-        void = {p: (prediction[truth == -1] == p).sum() for p in found_ids}
-        area = {p: (prediction == p).sum() for p in found_ids}
-        true_left, found_left = set(true_ids), set(found_ids)
+        predicted_ids = sorted(set(prediction[prediction > 0].tolist()))
+        void = {p: (prediction[truth == -1] == p).sum() for p in predicted_ids}
+        area = {p: (prediction == p).sum() for p in predicted_ids}
+        true_left, predicted_left = set(true_ids), set(predicted_ids)
         for t in true_ids:
-            for p in found_ids:
+            for p in predicted_ids:
                 both = ((truth == t) & (prediction == p)).sum()
                 iou = both / (area[p] + (truth == t).sum() - both - void[p])
-                if true_class[t - 1] == found_class[p - 1] and iou > 0.5:
+                if true_class[t - 1] == predicted_class[p - 1] and iou > 0.5:
                     sums[true_class[t - 1]] += (iou, 1, 0, 0)
                     true_left.discard(t)
-                    found_left.discard(p)
+                    predicted_left.discard(p)
         for t in true_left:
             sums[true_class[t - 1]][3] += 1
-        for p in found_left:
-            sums[found_class[p - 1]][2] += void[p] / area[p] <= 0.5
+        for p in predicted_left:
+            sums[predicted_class[p - 1]][2] += void[p] / area[p] <= 0.5
     return sums
 
 
@@ -60,11 +60,11 @@ def test_panoptic_quality_of_classes_and_their_mean_are_those_of_panopticapi(pai
     qualities = []
     for index, name in enumerate(NAMES, start=1):
         iou, tp, fp, fn = panoptic_quality(pairs)[index]
-        own = values["classes"][name]
-        assert (own["num_truth"], own["num_predicted"]) == (tp + fn, tp + fp)
+        metrics = values["classes"][name]
+        assert (metrics["num_truth"], metrics["num_predicted"]) == (tp + fn, tp + fp)
         if tp + fp + fn:
             qualities.append(iou / (tp + fp / 2 + fn / 2))
-            assert own["pq"] == pytest.approx(qualities[-1], rel=1e-12)
+            assert metrics["pq"] == pytest.approx(qualities[-1], rel=1e-12)
     if qualities:
         assert values["class_mean"]["pq"] == pytest.approx(np.mean(qualities), rel=1e-12)
 
@@ -73,17 +73,17 @@ def test_panoptic_quality_of_classes_and_their_mean_are_those_of_panopticapi(pai
 def test_pixels_of_a_class_are_those_of_the_class_maps(pairs):
     values = evaluate(pairs)
     for index, name in enumerate(NAMES, start=1):
-        both = true = found = right = pixels = 0
-        for truth, prediction, true_class, found_class in pairs:
-            seen = truth != -1
-            t = seen & (np.array([0, *true_class])[np.maximum(truth, 0)] == index)
-            p = seen & (np.array([0, *found_class])[prediction] == index)
-            both, true, found = both + (t & p).sum(), true + t.sum(), found + p.sum()
-            right, pixels = right + (seen & (t == p)).sum(), pixels + seen.sum()
-        own = values["classes"][name]
-        assert own["iou"] == (both / (true + found - both) if true + found else 1.0)
-        assert own["pixel_recall"] == (both / true if true else float(not found))
-        assert own["pixel_accuracy"] == (right / pixels if pixels else 1.0)
+        both = true = predicted = right = pixels = 0
+        for truth, prediction, true_class, predicted_class in pairs:
+            counted = truth != -1
+            t = counted & (np.array([0, *true_class])[np.maximum(truth, 0)] == index)
+            p = counted & (np.array([0, *predicted_class])[prediction] == index)
+            both, true, predicted = both + (t & p).sum(), true + t.sum(), predicted + p.sum()
+            right, pixels = right + (counted & (t == p)).sum(), pixels + counted.sum()
+        metrics = values["classes"][name]
+        assert metrics["iou"] == (both / (true + predicted - both) if true + predicted else 1.0)
+        assert metrics["pixel_recall"] == (both / true if true else float(not predicted))
+        assert metrics["pixel_accuracy"] == (right / pixels if pixels else 1.0)
 
 
 def test_an_instance_of_the_wrong_class_is_missed_and_one_too_many():

@@ -1,4 +1,4 @@
-"""COCO's figures: worked out by hand, and equal to pycocotools on masks and a results file."""
+"""COCO's metrics: worked out by hand, and equal to pycocotools on masks and a results file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ cocoeval = pytest.importorskip("pycocotools.cocoeval")
 mask = pytest.importorskip("pycocotools.mask")
 
 
-def figures(*pairs: Pair, class_names=(), **conventions) -> dict[str, float]:
+def metrics(*pairs: Pair, class_names=(), **conventions) -> dict[str, float]:
     settings = Conventions(coco=True, **conventions)
     return evaluate_pairs(pairs, conventions=settings, class_names=class_names).summary()["coco"]
 
@@ -26,15 +26,15 @@ def figures(*pairs: Pair, class_names=(), **conventions) -> dict[str, float]:
 def scene(seed: int, size: int = 120) -> tuple[np.ndarray, np.ndarray]:
     """Rectangles, and the same moved and with some left out; areas from 16 to 2500 pixels."""
     draw = np.random.default_rng(seed)
-    truth, found = np.zeros((2, size, size), np.int32)
+    truth, prediction = np.zeros((2, size, size), np.int32)
     for index in range(1, 13):
         side = draw.integers(4, 50)
         y, x = draw.integers(0, size - side, 2)
         truth[y : y + side, x : x + side] = index
         if draw.random() < 0.8:
             y, x = y + draw.integers(0, 3), x + draw.integers(0, 3)
-            found[y : y + side, x : x + side] = index
-    return truth, found
+            prediction[y : y + side, x : x + side] = index
+    return truth, prediction
 
 
 def reference(pairs: list[Pair], tmp_path) -> list[float]:
@@ -66,16 +66,16 @@ def reference(pairs: list[Pair], tmp_path) -> list[float]:
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-def test_the_figures_are_those_of_pycocotools_where_its_limit_cuts_nothing(tmp_path, ignored):
+def test_the_metrics_are_those_of_pycocotools_where_its_limit_cuts_nothing(tmp_path, ignored):
     draw = np.random.default_rng(5)
     pairs = []
     for index in range(4):
-        truth, found = scene(index)
+        truth, prediction = scene(index)
         if ignored:
             truth[60:, :40] = -1
-        pairs.append(Pair(str(index), truth, found, scores=draw.random(12)))
+        pairs.append(Pair(str(index), truth, prediction, scores=draw.random(12)))
     stats = reference(pairs, tmp_path)
-    ours = figures(*pairs)
+    ours = metrics(*pairs)
     expected = dict(zip(("ap", "ap50", "ap75", "ap_small", "ap_medium"), stats, strict=False))
     expected |= dict(zip(("ar", "ar_small", "ar_medium"), stats[8:], strict=False))
     assert {name: ours[name] for name in expected} == pytest.approx(expected, rel=1e-12)
@@ -86,15 +86,15 @@ def test_the_figures_are_those_of_pycocotools_where_its_limit_cuts_nothing(tmp_p
 
 def test_a_false_prediction_of_higher_score_halves_the_precision():
     truth = np.array([[1, 1, 0, 0, 0, 0]])
-    found = np.array([[1, 1, 0, 2, 2, 0]])
+    prediction = np.array([[1, 1, 0, 2, 2, 0]])
     # ranked: the false one (0.9), the right one (0.8): precision 1/2 at every recall
-    assert figures(Pair("a", truth, found, scores=[0.8, 0.9]))["ap"] == pytest.approx(0.5)
-    assert figures(Pair("a", truth, found, scores=[0.9, 0.8]))["ap"] == pytest.approx(1.0)
+    assert metrics(Pair("a", truth, prediction, scores=[0.8, 0.9]))["ap"] == pytest.approx(0.5)
+    assert metrics(Pair("a", truth, prediction, scores=[0.9, 0.8]))["ap"] == pytest.approx(1.0)
 
 
 def test_more_than_a_hundred_instances_are_all_counted():
     truth = np.arange(1, 401, dtype=np.int32).reshape(20, 20)
-    ours = figures(Pair("dense", truth, truth))
+    ours = metrics(Pair("dense", truth, truth))
     assert ours["max_dets"] == 400
     assert ours["ap"] == ours["ar"] == pytest.approx(1.0)
 
@@ -103,21 +103,21 @@ def test_classes_are_scored_apart_and_averaged():
     truth = np.array([[1, 1, 0, 2, 2]])
     pair = Pair("a", truth, truth, truth_class_of=[1, 2], predicted_class_of=[1, 1])
     # class 1: a right one and a false one of the same score, the right one first: 1; class 2: 0
-    assert figures(pair, class_names=("a", "b"))["ap"] == pytest.approx(0.5)
+    assert metrics(pair, class_names=("a", "b"))["ap"] == pytest.approx(0.5)
     right = pair._replace(predicted_class_of=[1, 2])
-    assert figures(right, class_names=("a", "b"))["ap"] == pytest.approx(1.0)
+    assert metrics(right, class_names=("a", "b"))["ap"] == pytest.approx(1.0)
 
 
 def test_nothing_predicted_is_0_and_nothing_to_find_is_not_defined():
     empty, one = np.zeros((3, 4), np.int32), np.eye(3, 4, dtype=np.int32)
-    assert figures(Pair("a", one, empty))["ap"] == 0.0
-    assert figures(Pair("a", empty, one))["ap"] is None
+    assert metrics(Pair("a", one, empty))["ap"] == 0.0
+    assert metrics(Pair("a", empty, one))["ap"] is None
 
 
 def test_they_are_written_and_read_back(tmp_path):
-    truth, found = scene(1)
+    truth, prediction = scene(1)
     conventions = Conventions(coco=True)
-    evaluation = evaluate_pairs([("a", truth, found)], conventions=conventions)
+    evaluation = evaluate_pairs([("a", truth, prediction)], conventions=conventions)
     evaluation.write(tmp_path)
     assert Evaluation.read(tmp_path).summary() == evaluation.summary()
     assert "max_dets predictions" in evaluation.summary()["formulas"]["coco"]
@@ -126,10 +126,10 @@ def test_they_are_written_and_read_back(tmp_path):
 def test_a_prediction_without_a_score_is_refused():
     truth = np.array([[0, 3]])
     with pytest.raises(InputError, match="^Image 'a': every id must have a score; got the id 3"):
-        figures(Pair("a", truth, truth, scores=[0.5]))
+        metrics(Pair("a", truth, truth, scores=[0.5]))
 
 
 def test_a_missing_pycocotools_is_said_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycocotools.mask", None)
     with pytest.raises(InputError, match=r"need pycocotools, .* pip install 'tfseg\[coco\]'"):
-        figures(Pair("a", np.eye(3, dtype=int), np.eye(3, dtype=int)))
+        metrics(Pair("a", np.eye(3, dtype=int), np.eye(3, dtype=int)))

@@ -1,4 +1,4 @@
-"""What is ignored and excused: ignored regions as in panopticapi, and the border of the image."""
+"""What is ignored and excused: ignored regions as in panopticapi, and the edge of the image."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def summary(truth, prediction, **conventions) -> dict:
 def panoptic_quality(truth: np.ndarray, prediction: np.ndarray) -> tuple[float, int, int, int]:
     """Sum of IoU, TP, FP and FN as panopticapi counts them; void is -1."""
     void = truth == -1
-    iou_sum, true_matched, found_matched = 0.0, set(), set()
+    iou_sum, true_matched, predicted_matched = 0.0, set(), set()
     true_ids = set(truth[truth > 0].tolist())
-    found_ids = set(prediction[prediction > 0].tolist())
+    predicted_ids = set(prediction[prediction > 0].tolist())
     for t in true_ids:
-        for p in found_ids:
+        for p in predicted_ids:
             both = ((truth == t) & (prediction == p)).sum()
             in_void = (void & (prediction == p)).sum()
             iou = both / ((truth == t).sum() + (prediction == p).sum() - both - in_void)
             if iou > 0.5:
                 iou_sum += iou
                 true_matched.add(t)
-                found_matched.add(p)
+                predicted_matched.add(p)
     fp = 0
-    for p in found_ids - found_matched:
+    for p in predicted_ids - predicted_matched:
         fp += (void & (prediction == p)).sum() / (prediction == p).sum() <= 0.5
     return iou_sum, len(true_matched), int(fp), len(true_ids - true_matched)
 
@@ -78,7 +78,7 @@ def test_pixels_of_an_excused_prediction_are_counted_as_all_others():
     assert values["pixel_accuracy"] == 3 / 4
 
 
-BORDER_TRUTH = np.array(
+EDGE_TRUTH = np.array(
     [
         [1, 1, 0, 0, 0, 0],
         [1, 1, 0, 2, 2, 0],
@@ -92,32 +92,32 @@ BORDER_TRUTH = np.array(
     ("change", "keep", "ignore"),
     [
         ({}, 1.0, 1.0),
-        ({"0:2, 0:2": 0}, 1 / 2, 1.0),  # the one at the border is missed
+        ({"0:2, 0:2": 0}, 1 / 2, 1.0),  # the one at the edge is missed
         ({"0:1, 0:2": 0}, 1.0, 1.0),  # half of it is found: IoU 1/2
-        ({"3:4, 4:6": 9}, 2 / 3, 1.0),  # one too many, at the border
+        ({"3:4, 4:6": 9}, 2 / 3, 1.0),  # one too many, at the edge
         ({"1:3, 3:5": 0}, 1 / 2, 0.0),  # the one inside is missed
-        ({"1:4, 3:5": 2}, 1.0, 1.0),  # the one inside is found, and reaches the border
+        ({"1:4, 3:5": 2}, 1.0, 1.0),  # the one inside is found, and reaches the edge
     ],
 )
-def test_instances_at_the_border_count_or_are_ignored(change, keep, ignore):
-    prediction = BORDER_TRUTH.copy()
-    for place, value in change.items():
-        rows, columns = (slice(*map(int, part.split(":"))) for part in place.split(", "))
+def test_instances_at_the_edge_count_or_are_ignored(change, keep, ignore):
+    prediction = EDGE_TRUTH.copy()
+    for window, value in change.items():
+        rows, columns = (slice(*map(int, part.split(":"))) for part in window.split(", "))
         prediction[rows, columns] = value
-    assert summary(BORDER_TRUTH, prediction)["ap50"] == pytest.approx(keep)
-    assert summary(BORDER_TRUTH, prediction, border="ignore")["ap50"] == pytest.approx(ignore)
+    assert summary(EDGE_TRUTH, prediction)["ap50"] == pytest.approx(keep)
+    assert summary(EDGE_TRUTH, prediction, edge_instances="ignore")["ap50"] == pytest.approx(ignore)
 
 
-def test_ignoring_the_border_ignores_its_pixels_too():
-    values = summary(BORDER_TRUTH, np.where(BORDER_TRUTH == 1, 0, BORDER_TRUTH), border="ignore")
+def test_ignoring_edge_instances_ignores_its_pixels_too():
+    values = summary(EDGE_TRUTH, np.where(EDGE_TRUTH == 1, 0, EDGE_TRUTH), edge_instances="ignore")
     assert (values["dice"], values["num_instances"]) == (1.0, 1)
 
 
 @given(MAPS)
 def test_a_perfect_prediction_is_perfect_whatever_is_ignored(maps):
     truth = maps[0]
-    for border in ("keep", "ignore"):
-        values = summary(truth, np.maximum(truth, 0), border=border)
+    for policy in ("keep", "ignore"):
+        values = summary(truth, np.maximum(truth, 0), edge_instances=policy)
         assert values["ap_mean"] == values["pq"] == values["dice"] == values["aji"] == 1.0
 
 
@@ -126,7 +126,7 @@ def test_what_is_predicted_in_ignored_pixels_alone_changes_nothing(maps):
     truth, prediction = maps
     free = np.where(truth == -1, 0, prediction)
     other = np.where(truth == -1, 77, free)
-    first, second = (summary(truth, each) for each in (free, other))
+    first, second = (summary(truth, ids) for ids in (free, other))
     assert first == second
 
 
@@ -139,7 +139,7 @@ def test_what_is_predicted_in_ignored_pixels_alone_changes_nothing(maps):
         ({"thresholds": (0.5, 1.5)}, r"\(0, 1\]"),
         ({"thresholds": (0.5, "x")}, "must be numbers"),
         ({"empty": 2.0}, "empty must be a number"),
-        ({"border": "ignored"}, "Did you mean 'ignore'?"),
+        ({"edge_instances": "ignored"}, "Did you mean 'ignore'?"),
         ({"boundary": 1}, "boundary must be true or false"),
     ],
 )

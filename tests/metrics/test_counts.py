@@ -10,7 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tfseg.metrics import THRESHOLDS, count_instances, count_pixels, formulas, overlaps
+from tfseg.metrics import (
+    THRESHOLDS,
+    Conventions,
+    compute_metrics,
+    count_instances,
+    count_pixels,
+    overlaps,
+)
 from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.matching import assign
 
@@ -24,14 +31,15 @@ def counts(truth, prediction, thresholds=THRESHOLDS) -> dict[str, float]:
     return count_instances(overlaps(np.array(truth), np.array(prediction)), thresholds)
 
 
-def figures_of(truth, prediction, thresholds=THRESHOLDS, **settings) -> dict[str, float]:
+def metrics_of(truth, prediction, thresholds=THRESHOLDS, empty=1.0) -> dict[str, float]:
+    conventions = Conventions(thresholds=thresholds, empty=empty)
     table = overlaps(np.array(truth), np.array(prediction))
     counted = count_pixels(table) | count_instances(table, thresholds)
-    return {name: float(v) for name, v in formulas.figures(counted, thresholds, **settings).items()}
+    return {name: float(v) for name, v in compute_metrics(counted, conventions).items()}
 
 
 def masks(ids: np.ndarray) -> list[np.ndarray]:
-    return [ids == each for each in np.unique(ids[ids > 0])]
+    return [ids == name for name in np.unique(ids[ids > 0])]
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -43,7 +51,7 @@ def test_pixels_of_a_foreground():
     # P = {1, 2, 3}, T = {0, 1, 2}: 2 pixels in both, 3 + 3 in all, 4 in one or the other, of 5
     counted = count_pixels(table)
     assert counted == {"pixels": 5, "pixels_both": 2, "pixels_truth": 3, "pixels_predicted": 3}
-    values = formulas.figures(counted | count_instances(table, THRESHOLDS), THRESHOLDS)
+    values = compute_metrics(counted | count_instances(table, THRESHOLDS))
     assert values["dice"] == 4 / 6
     assert values["iou"] == 2 / 4
     assert values["pixel_precision"] == values["pixel_recall"] == 2 / 3
@@ -66,29 +74,29 @@ def test_the_thresholds_are_the_decimal_numbers():
     ("shared", "union", "reached"), [(3, 5, 3), (11, 20, 2), (7, 10, 5), (19, 20, 10), (1, 2, 1)]
 )
 def test_an_iou_of_exactly_a_threshold_reaches_it(shared, union, reached):
-    found = counts([[1] * union], [[1] * shared + [0] * (union - shared)])
+    counted = counts([[1] * union], [[1] * shared + [0] * (union - shared)])
     # 3/5 = 0.60 is a match at 0.50, 0.55 and 0.60: three thresholds
-    assert sum(found[f"tp_{threshold_name(each)}"] for each in THRESHOLDS) == reached
+    assert sum(counted[f"tp_{threshold_name(iou)}"] for iou in THRESHOLDS) == reached
 
 
 def test_panoptic_quality_matches_only_above_one_half():
     truth, prediction = [[1, 1, 0, 2, 2]], [[1, 0, 0, 2, 2]]
-    found, values = counts(truth, prediction), figures_of(truth, prediction)
+    counted, values = counts(truth, prediction), metrics_of(truth, prediction)
     # IoU 1/2 and 1: both are TP at 0.50, but PQ has TP = 1, FP = 1, FN = 1: 1 / (1 + 1/2 + 1/2)
-    assert found["tp_0.50"] == 2
-    assert (found["num_matched"], found["iou_sum"]) == (1, 1.0)
+    assert counted["tp_0.50"] == 2
+    assert (counted["num_matched"], counted["iou_sum"]) == (1, 1.0)
     assert (values["pq"], values["sq"], values["rq"]) == (0.5, 1.0, 0.5)
 
 
-def test_figures_of_a_hand_worked_example():
-    values = figures_of([[1, 1, 1, 1, 2, 2, 2, 0, 3, 3]], [[7, 7, 7, 0, 8, 8, 8, 8, 0, 0]])
+def test_metrics_of_a_hand_worked_example():
+    values = metrics_of([[1, 1, 1, 1, 2, 2, 2, 0, 3, 3]], [[7, 7, 7, 0, 8, 8, 8, 8, 0, 0]])
     # (1, 7) = 3/4, (2, 8) = 3/4; 3 is missed: TP = 2, FP = 0, FN = 1
     # SQ = 3/4, RQ = 2 / (2 + 1/2) = 4/5, PQ = 3/5
     assert values["sq"] == 0.75
     assert values["rq"] == 0.8
     assert values["pq"] == pytest.approx(0.6, rel=1e-15)
     # AP: 2 / (2 + 0 + 1) up to 0.75, then 0 / (0 + 2 + 3)
-    assert [values[f"ap_{threshold_name(each)}"] for each in THRESHOLDS] == [2 / 3] * 6 + [0.0] * 4
+    assert [values[f"ap_{threshold_name(iou)}"] for iou in THRESHOLDS] == [2 / 3] * 6 + [0.0] * 4
     assert values["ap50"] == 2 / 3
     assert values["ap_mean"] == pytest.approx(0.4, rel=1e-15)
     assert (values["precision_0.50"], values["recall_0.50"]) == (1.0, 2 / 3)
@@ -102,27 +110,27 @@ def test_figures_of_a_hand_worked_example():
 def test_aji_counts_a_prediction_for_every_truth_that_likes_it_best_and_aji_plus_for_one():
     truth = [[1, 1, 1, 1, 2, 2, 2, 0]]
     prediction = [[5, 5, 5, 5, 5, 5, 5, 5]]
-    found = counts(truth, prediction)
+    counted = counts(truth, prediction)
     # (1, 5): 4 / 8, (2, 5): 3 / 8. AJI: (4 + 3) / (8 + 8); AJI+: 4 / (8 + 3)
-    assert (found["aji_intersection"], found["aji_union"]) == (7, 16)
-    assert (found["aji_plus_intersection"], found["aji_plus_union"]) == (4, 11)
-    values = figures_of(truth, prediction)
+    assert (counted["aji_intersection"], counted["aji_union"]) == (7, 16)
+    assert (counted["aji_plus_intersection"], counted["aji_plus_union"]) == (4, 11)
+    values = metrics_of(truth, prediction)
     assert (values["aji"], values["aji_plus"]) == (7 / 16, 4 / 11)
 
 
 def test_seg_asks_for_more_than_half_of_the_truth():
     # 5 covers 2 of 4 pixels of 1: not more than half; 6 covers 2 of 3 pixels of 2: 2 / (3 + 3 - 2)
-    found = counts([[1, 1, 1, 1, 2, 2, 2, 0]], [[5, 5, 0, 0, 6, 6, 0, 6]])
-    assert found["seg_sum"] == 0.5
+    counted = counts([[1, 1, 1, 1, 2, 2, 2, 0]], [[5, 5, 0, 0, 6, 6, 0, 6]])
+    assert counted["seg_sum"] == 0.5
 
 
 def test_splits_and_merges_are_those_above_one_tenth():
     truth = [[1] * 10 + [2] * 5 + [3] * 5 + [4] * 12]
     prediction = [[1] * 5 + [2] * 5 + [3] * 10 + [4] * 11 + [5]]
-    # 1 is split into 1 and 2 (IoU 1/2 each); 3 merges 2 and 3; of 4 the piece 5 is only 1/12
-    found = counts(truth, prediction)
-    assert (found["splits"], found["merges"]) == (1, 1)
-    assert found["count_error"] == 1
+    # 1 is split into 1 and 2 (IoU 1/2 each); 3 merges 2 and 3; of 4 the part 5 is only 1/12
+    counted = counts(truth, prediction)
+    assert (counted["splits"], counted["merges"]) == (1, 1)
+    assert counted["count_error"] == 1
 
 
 def test_the_order_of_the_ids_changes_no_digit_of_the_sum():
@@ -145,7 +153,7 @@ def test_totals_are_sums_whatever_the_order():
 
 
 @pytest.mark.parametrize(
-    ("truth", "prediction", "figure"),
+    ("truth", "prediction", "value"),
     [
         ([[0, 0]], [[0, 0]], 1.0),  # nothing to find and nothing found
         ([[-1, -1]], [[0, 4]], 1.0),  # all is ignored
@@ -154,28 +162,28 @@ def test_totals_are_sums_whatever_the_order():
     ],
 )
 @pytest.mark.parametrize("empty", [1.0, 0.0, 0.25])
-def test_figures_of_empty_maps_are_defined(truth, prediction, figure, empty):
-    values = figures_of(truth, prediction, empty=empty)
+def test_metrics_of_empty_maps_are_defined(truth, prediction, value, empty):
+    values = metrics_of(truth, prediction, empty=empty)
     accuracy = values.pop("pixel_accuracy")
-    assert set(values.values()) == {empty if figure else 0.0}
+    assert set(values.values()) == {empty if value else 0.0}
     # all right where both are empty, nothing to be right about where all is ignored, else half
-    assert accuracy == ({0: 1.0, -1: empty}[truth[0][0]] if figure else 0.5)
+    assert accuracy == ({0: 1.0, -1: empty}[truth[0][0]] if value else 0.5)
 
 
 def slow_aji(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, int]:
     """Algorithm 1 of Kumar et al. 2017."""
-    true, found = masks(truth), masks(prediction)
+    true, predicted = masks(truth), masks(prediction)
     intersection = union = 0
     used = set()
     for t in true:
-        best = max(range(len(found)), key=lambda index: iou(t, found[index]), default=None)
-        if best is None or not (t & found[best]).any():
+        best = max(range(len(predicted)), key=lambda index: iou(t, predicted[index]), default=None)
+        if best is None or not (t & predicted[best]).any():
             union += t.sum()
             continue
-        intersection += (t & found[best]).sum()
-        union += (t | found[best]).sum()
+        intersection += (t & predicted[best]).sum()
+        union += (t | predicted[best]).sum()
         used.add(best)
-    return intersection, union + sum(p.sum() for i, p in enumerate(found) if i not in used)
+    return intersection, union + sum(p.sum() for i, p in enumerate(predicted) if i not in used)
 
 
 def has_ties(truth: np.ndarray, prediction: np.ndarray) -> bool:
@@ -189,8 +197,8 @@ def has_ties(truth: np.ndarray, prediction: np.ndarray) -> bool:
 @given(MAPS)
 def test_aji_follows_the_algorithm_of_the_paper(maps):
     assume(not has_ties(*maps))  # the paper leaves open which of two equals is taken
-    found = counts(*maps)
-    assert (found["aji_intersection"], found["aji_union"]) == slow_aji(*maps)
+    counted = counts(*maps)
+    assert (counted["aji_intersection"], counted["aji_union"]) == slow_aji(*maps)
 
 
 @given(MAPS)
@@ -205,9 +213,9 @@ def test_no_other_one_to_one_choice_has_a_larger_sum_of_iou_than_that_of_aji_plu
     assert len(set(table.truth_index[chosen])) == len(set(table.predicted_index[chosen]))
     areas = sum(m.sum() for m in truth + prediction)
     shared = table.intersection[chosen].sum()
-    found = counts(*maps)
-    assert found["aji_plus_intersection"] == shared
-    assert found["aji_plus_union"] == areas - shared
+    counted = counts(*maps)
+    assert counted["aji_plus_intersection"] == shared
+    assert counted["aji_plus_union"] == areas - shared
 
 
 @given(MAPS)
@@ -216,9 +224,9 @@ def test_seg_splits_and_merges_agree_with_a_loop(maps):
     seg = sum(iou(t, p) for t in truth for p in prediction if 2 * (t & p).sum() > t.sum())
     splits = sum(sum(iou(t, p) > 0.1 for p in prediction) > 1 for t in truth)
     merges = sum(sum(iou(t, p) > 0.1 for t in truth) > 1 for p in prediction)
-    found = counts(*maps)
-    assert found["seg_sum"] == pytest.approx(seg, rel=1e-12)
-    assert (found["splits"], found["merges"]) == (splits, merges)
+    counted = counts(*maps)
+    assert counted["seg_sum"] == pytest.approx(seg, rel=1e-12)
+    assert (counted["splits"], counted["merges"]) == (splits, merges)
 
 
 @given(MAPS, st.permutations(range(1, 5)), st.permutations(range(1, 5)))
@@ -230,9 +238,9 @@ def test_new_numbers_change_no_count(maps, first, second):
 
 
 @given(MAPS)
-def test_figures_never_grow_with_the_threshold(maps):
+def test_metrics_never_grow_with_the_threshold(maps):
     thresholds = (0.1, 0.25, 0.5, 0.6, 0.9)
-    values = figures_of(*maps, thresholds)
+    values = metrics_of(*maps, thresholds)
     for name in ("ap", "f1", "precision", "recall"):
-        course = [values[f"{name}_{threshold_name(each)}"] for each in thresholds]
+        course = [values[f"{name}_{threshold_name(threshold)}"] for threshold in thresholds]
         assert course == sorted(course, reverse=True)

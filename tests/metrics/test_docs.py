@@ -1,4 +1,4 @@
-"""docs/metrics.md names every figure there is."""
+"""docs/metrics.md names every metric."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Conventions, evaluate_pairs
 
@@ -14,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*FORMULAS, *FURTHER_FORMULAS])
-def test_the_page_names_the_figure(name):
-    assert f"`{name}`" in PAGE
+def test_the_page_names_every_metric():
+    names = [*FORMULAS, *FURTHER_FORMULAS]
+    assert [name for name in names if f"`{name}`" not in PAGE] == []
 
 
-def test_every_figure_that_is_computed_has_a_formula():
+def test_every_computed_metric_has_a_formula():
     ids = np.eye(4, dtype=np.int32)
     pairs = [("a", ids, ids), ("b", ids, ids)]
     summary = evaluate_pairs(pairs, conventions=Conventions(boundary=True)).summary()

@@ -39,9 +39,9 @@ def expected(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
     return {name: summary[name] for name in metrics()}
 
 
-def assert_equal(found: dict[str, keras.metrics.Metric], wanted: dict[str, float]) -> None:
-    for name, metric in found.items():
-        # The last two are sums of floats, here in another order.
+def assert_equal(by_name: dict[str, keras.metrics.Metric], wanted: dict[str, float]) -> None:
+    for name, metric in by_name.items():
+        # The last two are sums of floats, added up in a different order.
         tolerance = {"pq": 1e-14, "ap_mean": 1e-14}.get(name, 0.0)
         assert float(metric.result()) == pytest.approx(wanted[name], rel=tolerance, abs=0.0)
 
@@ -61,56 +61,56 @@ def scenes(count: int) -> tuple[np.ndarray, np.ndarray]:
 @functools.cache
 def compiled() -> tuple[dict[str, keras.metrics.Metric], tf.types.experimental.PolymorphicFunction]:
     """Returns metrics and a function that updates all of them, traced once."""
-    found = metrics()
+    by_name = metrics()
 
     @tf.function(reduce_retracing=True)
     def update(labels: tf.Tensor, predictions: tf.Tensor) -> None:
-        for metric in found.values():
+        for metric in by_name.values():
             metric.update_state(labels, predictions)
 
-    return found, update
+    return by_name, update
 
 
-def reset(found: dict[str, keras.metrics.Metric]) -> None:
-    for metric in found.values():
+def reset(by_name: dict[str, keras.metrics.Metric]) -> None:
+    for metric in by_name.values():
         metric.reset_state()
 
 
 @given(MAPS)
 def test_they_equal_those_of_numpy(maps):
-    found, update = compiled()
-    reset(found)
+    by_name, update = compiled()
+    reset(by_name)
     update(*map(tf.constant, maps))
-    assert_equal(found, expected(*maps))
+    assert_equal(by_name, expected(*maps))
 
 
 @pytest.mark.parametrize("sizes", [[7], [4, 3], [1] * 7, [2, 5]])
 def test_batches_do_not_matter(sizes):
     labels, predictions = scenes(7)
-    found, update = compiled()
-    reset(found)
+    by_name, update = compiled()
+    reset(by_name)
     for part in np.split(np.arange(7), np.cumsum(sizes)[:-1]):
         update(*map(tf.constant, (labels[part], predictions[part])))
-    assert_equal(found, expected(labels, predictions))
+    assert_equal(by_name, expected(labels, predictions))
 
 
 def test_padding_of_weight_0_is_left_out():
     labels, predictions = scenes(6)
     weight = np.array([1, 1, 0, 1, 0, 1], np.float32)
-    found = metrics()
-    for metric in found.values():
+    by_name = metrics()
+    for metric in by_name.values():
         metric.update_state(labels[..., None], predictions[..., None], sample_weight=weight)
-    assert_equal(found, expected(labels[weight > 0], predictions[weight > 0]))
+    assert_equal(by_name, expected(labels[weight > 0], predictions[weight > 0]))
 
 
 def test_two_replicas_count_what_one_counts_even_where_one_of_them_has_nothing():
     strategy = make_strategy(("CPU:0", "CPU:1"))
     with strategy.scope():
-        found = {"dice": Dice(), "pq": PanopticQuality(), "ap50": InstanceAP()}
+        by_name = {"dice": Dice(), "pq": PanopticQuality(), "ap50": InstanceAP()}
 
     @tf.function(reduce_retracing=True)
     def step(batch: tuple[tf.Tensor, tf.Tensor]) -> None:
-        for metric in found.values():
+        for metric in by_name.values():
             metric.update_state(*batch)
 
     for count in (8, 7, 5):  # batches of 4, the last of 4, 3 and 1: 2 and 2, 2 and 1, 1 and 0
@@ -118,14 +118,14 @@ def test_two_replicas_count_what_one_counts_even_where_one_of_them_has_nothing()
         batches = tf.data.Dataset.from_tensor_slices((labels, predictions)).batch(4)
         for batch in strategy.experimental_distribute_dataset(batches):
             strategy.run(step, args=(batch,))
-        assert_equal(found, expected(labels, predictions))
-        reset(found)
-        assert all(float(metric.result()) == 1.0 for metric in found.values())
+        assert_equal(by_name, expected(labels, predictions))
+        reset(by_name)
+        assert all(float(metric.result()) == 1.0 for metric in by_name.values())
 
 
 def test_an_instance_whose_halves_are_predicted_is_one_match_at_one_half_either_way():
-    whole, halves = np.ones((1, 2, 4), np.int32), np.array([[[1, 1, 2, 2]] * 2], np.int32)
-    for maps in ((whole, halves), (halves, whole)):
+    complete, halves = np.ones((1, 2, 4), np.int32), np.array([[[1, 1, 2, 2]] * 2], np.int32)
+    for maps in ((complete, halves), (halves, complete)):
         metric = InstanceAP()
         metric.update_state(*maps)
         assert metric.counts.numpy().tolist()[2] == 1

@@ -1,4 +1,4 @@
-"""Evaluation of pairs: figures, table, files, and what is refused."""
+"""Evaluation of pairs: metrics, table, files, and what is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ MAPS = st.tuples(
     arrays(np.int32, (5, 6), elements=st.integers(0, 4)),
 )
 TRUTH = np.array([[1, 1, 1, 0, 2, 2], [1, 1, 1, 0, 2, 2], [0, 0, 0, 0, 0, 0], [3, 3, 3, 3, 0, 0]])
-FOUND = np.array([[5, 5, 5, 0, 7, 0], [5, 5, 0, 0, 0, 0], [0, 0, 0, 0, 8, 8], [9, 9, 9, 9, 9, 0]])
+PREDICTED = np.array(
+    [[5, 5, 5, 0, 7, 0], [5, 5, 0, 0, 0, 0], [0, 0, 0, 0, 8, 8], [9, 9, 9, 9, 9, 0]]
+)
 EMPTY = np.zeros((2, 3), np.uint16)
 ONE = np.array([[0, 4, 4], [0, 0, 0]], np.uint16)
 
@@ -31,14 +33,14 @@ ONE = np.array([[0, 4, 4], [0, 0, 0]], np.uint16)
 def evaluation() -> Evaluation:
     """Two images.
 
-    cells (TRUTH, FOUND)          areas    IoU
+    cells (TRUTH, PREDICTED)          areas    IoU
         1 with 5: 5 pixels        6, 5     5 / 6
         2 with 7: 1 pixel         4, 1     1 / 4
         3 with 9: 4 pixels        4, 5     4 / 5
         8 alone                   2
     blank: no truth, one prediction of 2 pixels.
     """
-    return evaluate_pairs([("cells", TRUTH, FOUND), ("blank", EMPTY, ONE)])
+    return evaluate_pairs([("cells", TRUTH, PREDICTED), ("blank", EMPTY, ONE)])
 
 
 def test_the_summary_is_that_of_summed_counts(evaluation):
@@ -60,13 +62,13 @@ def test_the_summary_is_that_of_summed_counts(evaluation):
 
 def test_the_summary_is_made_of_plain_numbers(evaluation):
     summary = evaluation.summary()
-    figures = [*(summary[name] for name in FORMULAS if name != "ap"), *summary["ap"].values()]
+    metrics = [*(summary[name] for name in FORMULAS if name != "ap"), *summary["ap"].values()]
     numbers = [value for name, value in summary.items() if name.startswith("num_")]
-    assert {type(value) for value in figures} == {float}
+    assert {type(value) for value in metrics} == {float}
     assert {type(value) for value in numbers} == {int}
 
 
-def test_each_image_has_a_row_with_its_own_figures(evaluation):
+def test_each_image_has_a_row_with_its_own_metrics(evaluation):
     table = evaluation.per_image
     assert table.columns.tolist() == [
         *("id", "num_truth", "num_predicted", "tp50", "fp50", "fn50"),
@@ -80,7 +82,7 @@ def test_each_image_has_a_row_with_its_own_figures(evaluation):
     assert blank == [0, 1, 0, 1, 0, 0.0, 0.0, 0.0, 0.0]
 
 
-def test_an_image_with_nothing_to_find_and_nothing_found_has_figures_of_one():
+def test_an_image_with_nothing_to_find_and_nothing_found_has_metrics_of_one():
     table = evaluate_pairs([("empty", EMPTY, EMPTY)]).per_image
     counted = ["num_truth", "num_predicted", "tp50", "fp50", "fn50", "splits", "merges"]
     assert table[[*counted, "count_error"]].to_numpy().tolist() == [[0] * 8]
@@ -88,10 +90,10 @@ def test_an_image_with_nothing_to_find_and_nothing_found_has_figures_of_one():
 
 
 @given(arrays(np.int32, (5, 6), elements=st.integers(0, 4)))
-def test_a_perfect_prediction_has_figures_of_one(truth):
+def test_a_perfect_prediction_has_metrics_of_one(truth):
     summary = evaluate_pairs([("a", truth, truth)]).summary()
-    figures = [summary[name] for name in FORMULAS if name != "ap"]
-    assert [*figures, *summary["ap"].values()] == [1.0] * 16
+    metrics = [summary[name] for name in FORMULAS if name != "ap"]
+    assert [*metrics, *summary["ap"].values()] == [1.0] * 16
 
 
 @given(st.lists(MAPS, min_size=1, max_size=3), st.randoms(use_true_random=False))
@@ -99,13 +101,13 @@ def test_new_numbers_and_a_new_order_change_no_digit(pairs, random):
     ids = random.sample(range(1, 2**31), 4)
     table = np.array([0, *ids, -1])  # position -1 is the ignored pixel
     named = [(str(index), *maps) for index, maps in enumerate(pairs)]
-    renamed = [(name, table[truth], table[found]) for name, truth, found in named]
+    renamed = [(name, table[truth], table[prediction]) for name, truth, prediction in named]
     random.shuffle(renamed)
     assert evaluate_pairs(renamed).summary() == evaluate_pairs(named).summary()
 
 
 @given(MAPS)
-def test_figures_lie_between_0_and_1_and_pq_is_sq_times_rq(maps):
+def test_metrics_lie_between_0_and_1_and_pq_is_sq_times_rq(maps):
     summary = evaluate_pairs([("a", *maps)]).summary()
     aps = list(summary["ap"].values())
     assert all(0 <= summary[name] <= 1 for name in FORMULAS if name != "ap")
@@ -114,10 +116,10 @@ def test_figures_lie_between_0_and_1_and_pq_is_sq_times_rq(maps):
 
 
 @given(MAPS)
-def test_exchanging_truth_and_prediction_exchanges_precision_and_recall_and_no_other_figure(maps):
-    truth, found = (np.maximum(ids, 0) for ids in maps)
-    forward = evaluate_pairs([("a", truth, found)]).summary()
-    backward = evaluate_pairs([("a", found, truth)]).summary()
+def test_exchanging_truth_and_prediction_exchanges_precision_and_recall_and_no_other_metric(maps):
+    truth, prediction = (np.maximum(ids, 0) for ids in maps)
+    forward = evaluate_pairs([("a", truth, prediction)]).summary()
+    backward = evaluate_pairs([("a", prediction, truth)]).summary()
     for name in ("dice", "iou", "pixel_accuracy", "ap", "f1", "pq", "sq", "rq", "count_error"):
         assert backward[name] == forward[name]
     exchanged = (("precision", "recall"), ("splits", "merges"), ("num_instances", "num_predicted"))
@@ -137,16 +139,16 @@ def test_pairs_are_taken_one_after_another():
     def pairs():
         nonlocal alive
         for index in range(5):
-            found = np.zeros((3, 3), np.int32).view(Ids)
+            prediction = np.zeros((3, 3), np.int32).view(Ids)
             alive += 1
-            yield str(index), np.ones((3, 3), np.int32), found
-            del found
+            yield str(index), np.ones((3, 3), np.int32), prediction
+            del prediction
             assert alive <= 1
 
     assert evaluate_pairs(pairs()).summary()["num_images"] == 5
 
 
-def test_the_text_has_the_formula_beside_each_figure(evaluation):
+def test_the_text_has_the_formula_beside_each_metric(evaluation):
     lines = evaluation.as_table().splitlines()
     assert lines[0] == "2 images, 3 instances, 5 predicted"
     values = {name: float(value) for name, value, _ in (line.split(None, 2) for line in lines[1:8])}
@@ -171,7 +173,7 @@ def test_the_files_hold_the_summary_and_the_table(evaluation, tmp_path):
     pd.testing.assert_frame_equal(read, evaluation.per_image)
 
 
-def test_what_is_read_back_has_the_same_figures(evaluation, tmp_path):
+def test_what_is_read_back_has_the_same_metrics(evaluation, tmp_path):
     evaluation.write(tmp_path)
     read = Evaluation.read(tmp_path)
     assert read.summary() == evaluation.summary()
@@ -186,7 +188,7 @@ def test_names_that_look_like_numbers_or_nothing_are_read_back_as_they_were(tmp_
 
 
 def test_conventions_and_classes_are_read_back(tmp_path):
-    conventions = Conventions(thresholds=(0.25, 0.5), empty=math.nan, border="ignore")
+    conventions = Conventions(thresholds=(0.25, 0.5), empty=math.nan, edge_instances="ignore")
     pairs = [Pair("a", ONE, ONE, [0, 0, 0, 2], [0, 0, 0, 1]), Pair("b", EMPTY, EMPTY, [], [])]
     evaluate_pairs(pairs, conventions=conventions, class_names=("cell", "dust")).write(tmp_path)
     read = Evaluation.read(tmp_path)
@@ -196,7 +198,7 @@ def test_conventions_and_classes_are_read_back(tmp_path):
 
 
 def test_a_folder_without_an_evaluation_or_with_a_damaged_one_is_refused(evaluation, tmp_path):
-    with pytest.raises(InputError, match=r"has no evaluation in it .*Name a folder that tfseg"):
+    with pytest.raises(InputError, match=r"has no evaluation .*Name a folder that tfseg"):
         Evaluation.read(tmp_path)
     evaluation.write(tmp_path)
     (tmp_path / "summary.json").write_text('{"conventions": ', encoding="utf-8")
@@ -229,16 +231,16 @@ def test_an_evaluation_cannot_be_changed(evaluation):
 @pytest.mark.parametrize(
     ("truth", "prediction", "message"),
     [
-        (TRUTH, FOUND[:3], r"one size .*; got \(4, 6\) and \(3, 6\)\."),
-        (TRUTH / 2, FOUND, r"truth must be an id map .*; got float64"),
-        (TRUTH, FOUND - 1, r"prediction must have ids from 0 .*; got -1 to 8\."),
+        (TRUTH, PREDICTED[:3], r"one size .*; got \(4, 6\) and \(3, 6\)\."),
+        (TRUTH / 2, PREDICTED, r"truth must be an id map .*; got float64"),
+        (TRUTH, PREDICTED - 1, r"prediction must have ids from 0 .*; got -1 to 8\."),
     ],
 )
 def test_maps_that_cannot_be_compared_are_refused_by_the_name_of_their_image(
     truth, prediction, message
 ):
     with pytest.raises(InputError, match=f"^Image 'second': .*{message}"):
-        evaluate_pairs([("first", TRUTH, FOUND), ("second", truth, prediction)])
+        evaluate_pairs([("first", TRUTH, PREDICTED), ("second", truth, prediction)])
 
 
 def test_numbers_are_names_too(tmp_path):
@@ -250,7 +252,7 @@ def test_numbers_are_names_too(tmp_path):
 
 def test_an_image_that_comes_twice_is_refused():
     with pytest.raises(InputError, match="Image 'a' comes twice"):
-        evaluate_pairs([("a", TRUTH, FOUND), ("a", TRUTH, FOUND)])
+        evaluate_pairs([("a", TRUTH, PREDICTED), ("a", TRUTH, PREDICTED)])
 
 
 def test_images_are_averaged_apart_from_being_summed(evaluation):
@@ -265,7 +267,7 @@ def test_images_are_averaged_apart_from_being_summed(evaluation):
 
 
 @pytest.mark.parametrize(("empty", "dice"), [(1.0, 5 / 6), (0.0, 1 / 3), (math.nan, 2 / 3)])
-def test_the_figure_of_an_image_of_nothing_is_as_chosen_and_nan_is_left_out(empty, dice):
+def test_the_metric_of_an_image_of_nothing_is_as_chosen_and_nan_is_left_out(empty, dice):
     half = np.array([[0, 4, 0], [0, 0, 0]])  # Dice 2/3 with ONE
     pairs = [("empty", EMPTY, EMPTY), ("half", ONE, half)]
     evaluation = evaluate_pairs(pairs, conventions=Conventions(empty=empty))
@@ -274,7 +276,7 @@ def test_the_figure_of_an_image_of_nothing_is_as_chosen_and_nan_is_left_out(empt
     assert evaluation.summary()["dice"] == 2 / 3  # there is something to find in the two together
 
 
-def test_a_set_of_nothing_has_figures_of_none_where_nothing_is_not_a_number():
+def test_a_set_of_nothing_has_metrics_of_none_where_nothing_is_not_a_number():
     evaluation = evaluate_pairs([("a", EMPTY, EMPTY)], conventions=Conventions(empty=math.nan))
     summary = evaluation.summary()
     assert (summary["dice"], summary["pq"], summary["pixel_accuracy"]) == (None, None, 1.0)
@@ -282,7 +284,7 @@ def test_a_set_of_nothing_has_figures_of_none_where_nothing_is_not_a_number():
     json.dumps(summary, allow_nan=False)
 
 
-def test_every_figure_of_the_summary_has_a_formula(evaluation):
+def test_every_metric_of_the_summary_has_a_formula(evaluation):
     summary = evaluation.summary()
     counted = {"num_images", "num_instances", "num_predicted", "conventions", "formulas"}
     assert set(summary) - counted == set(summary["formulas"])

@@ -1,6 +1,6 @@
 """The matching is that of StarDist, at thresholds below and above one half.
 
-StarDist's way is stated anew here from its stardist/matching.py: a dense matrix of overlaps, and a
+StarDist's method, rewritten from its stardist/matching.py: a dense matrix of overlaps, and a
 linear assignment at every threshold.
 """
 
@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment
 
-from tfseg.metrics import count_instances, formulas, match, overlaps
+from tfseg.metrics import Conventions, compute_metrics, count_instances, match, overlaps
 from tfseg.metrics.counts import threshold_name
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 0.75, 1.0)
+CONVENTIONS = Conventions(thresholds=THRESHOLDS, empty=0.0)
 MAPS = st.tuples(
     arrays(np.int32, (6, 7), elements=st.integers(0, 6)),
     arrays(np.int32, (6, 7), elements=st.integers(0, 6)),
@@ -25,9 +26,9 @@ MAPS = st.tuples(
 
 def dense_ious(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     _, true = np.unique(np.append(truth, 0), return_inverse=True)
-    _, found = np.unique(np.append(prediction, 0), return_inverse=True)
-    overlap = np.zeros((true.max() + 1, found.max() + 1), np.uint)
-    np.add.at(overlap, (true[:-1], found[:-1]), 1)
+    _, predicted = np.unique(np.append(prediction, 0), return_inverse=True)
+    overlap = np.zeros((true.max() + 1, predicted.max() + 1), np.uint)
+    np.add.at(overlap, (true[:-1], predicted[:-1]), 1)
     union = overlap.sum(0, keepdims=True) + overlap.sum(1, keepdims=True) - overlap
     iou = np.divide(overlap, union, out=np.zeros(overlap.shape), where=union > 0)
     return iou[1:, 1:]
@@ -56,17 +57,17 @@ def stardist(truth: np.ndarray, prediction: np.ndarray, threshold: float) -> dic
 
 
 @given(MAPS)
-def test_matches_and_figures_are_those_of_stardist_at_every_threshold(maps):
+def test_matches_and_metrics_are_those_of_stardist_at_every_threshold(maps):
     table = overlaps(*maps)
     counted = count_instances(table, THRESHOLDS)
     pixels = dict.fromkeys(("pixels", "pixels_both", "pixels_truth", "pixels_predicted"), 1)
-    ours = formulas.figures(counted | pixels, THRESHOLDS, empty=0.0)  # StarDist's 0 of nothing
+    ours = compute_metrics(counted | pixels, CONVENTIONS)  # StarDist's 0 of nothing
     for threshold in THRESHOLDS:
         theirs = stardist(*maps, threshold)
         name = threshold_name(threshold)
         assert counted[f"tp_{name}"] == theirs["tp"]
-        for figure in ("precision", "recall", "ap", "f1"):
-            assert ours[f"{figure}_{name}"] == theirs[figure]
+        for metric in ("precision", "recall", "ap", "f1"):
+            assert ours[f"{metric}_{name}"] == theirs[metric]
         chosen = table.iou[match(table, threshold)]
         assert chosen.sum() == pytest.approx(theirs["sum"], rel=1e-12)
     assert ours["pq"] == pytest.approx(stardist(*maps, np.nextafter(0.5, 1))["pq"], rel=1e-12)

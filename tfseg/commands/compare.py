@@ -55,13 +55,13 @@ def run(
     options = {"first": first, "second": second, **settings}
     write_json(out / "options.json", {"command": "compare", **options})
     if json:
-        rows = table.drop(columns="figure").to_dict("records")
-        figures = dict(zip(table["figure"], rows, strict=True))
-        print_json({**options, "out": out, "figures": figures})
+        rows = table.drop(columns="metric").to_dict("records")
+        metrics = dict(zip(table["metric"], rows, strict=True))
+        print_json({**options, "out": out, "metrics": metrics})
     else:
-        head = ("figure", "A", "B", "B - A", f"{confidence:.0%} interval", "", "")
+        head = ("metric", "A", "B", "B - A", f"{confidence:.0%} interval", "", "")
         shown = headline(table)
-        columns = ["figure", "first", "second", "difference", "low", "high"]
+        columns = ["metric", "first", "second", "difference", "low", "high"]
         marks = ["*" if distinct else "" for distinct in shown["distinct"]]
         rows = shown[columns].itertuples(index=False)
         print_table([head, *((*row, mark) for row, mark in zip(rows, marks, strict=True))])

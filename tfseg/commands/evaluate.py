@@ -49,8 +49,13 @@ def add_options(parser: Parser) -> None:
         type=list[float],
         help="of IoU, 0.5 among them; [0.5,0.55,...,0.95]",
     )
-    add("--border", choices=("keep", "ignore"), default="keep", help="what instances there count")
-    add("--empty", type=float, default=1.0, help="figure of nothing to find and nothing found")
+    add(
+        "--edge_instances",
+        choices=("keep", "ignore"),
+        default="keep",
+        help="instances that reach the edge of the image: count or ignore them",
+    )
+    add("--empty", type=float, default=1.0, help="metric of an image without any instance")
     add("--boundary", action="store_true", help="add boundary F and AP and Hausdorff distances")
     add("--coco", action="store_true", help="add COCO's mask AP and AR, by pycocotools")
     add("--out", metavar="DIR", type=Path, help="output folder; RUN_DIR/evaluation-SPLIT")

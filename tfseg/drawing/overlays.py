@@ -14,6 +14,7 @@ from tfseg.checks import InputError
 from tfseg.drawing.colors import color_neighbours
 from tfseg.ids import IGNORE
 from tfseg.metrics.matching import match, overlaps
+from tfseg.metrics.outline import outline_pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +78,7 @@ def overlay(
     """
     picture = display(image, limits)
     _same_size(picture, label)
-    edge = _outlines(label)
+    edge = outline_pixels(label)
     picture[edge] = color_ids(label[edge]) if color is None else color
     return picture
 
@@ -165,7 +166,7 @@ def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
     """
     picture = display(image)
     _same_size(picture, label)
-    colors, edge, inside = color_neighbours(label), _outlines(label), label > 0
+    colors, edge, inside = color_neighbours(label), outline_pixels(label), label > 0
     mixed = (1 - _FILL) * picture[inside] + _FILL * colors[inside]
     picture[inside] = mixed.round().astype(np.uint8)
     picture[edge] = colors[edge]
@@ -213,14 +214,3 @@ def _same_size(picture: np.ndarray, label: np.ndarray) -> None:
             "The image and its ids must be of one size (height, width); "
             f"got {picture.shape[:2]} and {label.shape}."
         )
-
-
-def _outlines(label: np.ndarray) -> np.ndarray:
-    """Returns `[H, W]` bool: pixels of an instance beside another one or the background."""
-    edge = np.zeros(label.shape, bool)
-    below, beside = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
-    edge[1:] |= below
-    edge[:-1] |= below
-    edge[:, 1:] |= beside
-    edge[:, :-1] |= beside
-    return edge & (label > 0)

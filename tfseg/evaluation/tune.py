@@ -17,7 +17,6 @@ from tfseg.heads import head_of, make_head
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
 from tfseg.metrics import Conventions, evaluate_pairs
-from tfseg.metrics.counts import totals
 
 METRICS = ("ap50", "pq")
 _SPLIT = "val"  # nothing is ever chosen on test, or its figures would mean nothing
@@ -147,7 +146,7 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
 
     pairs = ((name, truth, decode(maps).numpy()) for name, maps, truth in samples)
     evaluation = evaluate_pairs(pairs, conventions=_CONVENTIONS)
-    return float(evaluation.figures(totals(evaluation.images()))[metric])
+    return float(evaluation.metrics()[metric])
 
 
 def _computed(

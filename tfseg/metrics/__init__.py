@@ -1,27 +1,29 @@
-"""Figures of instance segmentation in NumPy: foreground overlap, AP, panoptic quality and others.
+"""Metrics of instance segmentation in NumPy: foreground overlap, AP, panoptic quality and others.
 
 Everything is computed from counts that add up over images, and the counts of an image from one
-sparse table of overlaps (`matching`). `counts` and `figures` state the formulas, docs/metrics.md
-has all of them with their sources. `graph` has Keras metrics of the same counts for training; it
-alone imports TensorFlow, and is not imported here.
+sparse table of overlaps (`matching`). `counts` and `formulas` state the formulas, docs/metrics.md
+has all of them with their sources. `graph` has Keras metrics of the same counts for training; only
+it imports TensorFlow, and this package does not import it.
 
-Conventions, here once:
+Conventions of the project:
     - An id map is `[H, W]`, any integer type, ids in any order and with gaps, 0 = background. A
       truth may have -1 = ignored: such a pixel counts neither in the truth nor in the prediction,
-      and a prediction that matches nothing and lies there for the most part is no error.
-    - A figure of nothing to find and nothing found is 1 (`Conventions.empty`).
+      and a prediction without a match that lies mostly on such pixels is no error.
+    - With no true and no predicted instance a metric is 1 (`Conventions.empty`).
     - AP compares IoU >= threshold (StarDist), PQ compares IoU > 0.5 (Kirillov et al.).
 """
 
 from __future__ import annotations
 
-from tfseg.metrics.bootstrap import compare, intervals
+from tfseg.metrics.bootstrap import intervals
+from tfseg.metrics.comparison import compare
 from tfseg.metrics.conventions import THRESHOLDS, Conventions
 from tfseg.metrics.counts import count_instances, count_pixels
 from tfseg.metrics.evaluation import Evaluation
-from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, figures
+from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics
 from tfseg.metrics.matching import Overlaps, match, overlaps
-from tfseg.metrics.scoring import Pair, evaluate_pairs
+from tfseg.metrics.pair import Pair
+from tfseg.metrics.scoring import evaluate_pairs
 
 __all__ = [
     "FORMULAS",
@@ -32,10 +34,10 @@ __all__ = [
     "Overlaps",
     "Pair",
     "compare",
+    "compute_metrics",
     "count_instances",
     "count_pixels",
     "evaluate_pairs",
-    "figures",
     "intervals",
     "match",
     "overlaps",

@@ -1,10 +1,10 @@
-"""Agreement of outlines: boundary F, boundary AP and Hausdorff distances.
+"""Counts of outline pixels: boundary F, boundary AP and Hausdorff distances.
 
 Source:
     Boundary F: Csurka et al. 2013, What is a good evaluation measure for semantic segmentation?;
         the tolerance of Perazzi et al. 2016 (DAVIS), 0.008 of the image's diagonal, rounded up.
     Boundary IoU: Cheng et al. 2021, Boundary IoU, equation 2; bands of 0.02 of the diagonal, at
-        least a pixel; matched by min(IoU, boundary IoU), as in its code for AP.
+        least one pixel; matched by min(IoU, boundary IoU), as in its code for AP.
     Hausdorff distance: Huttenlocher et al. 1993, Comparing Images Using the Hausdorff Distance.
 """
 
@@ -20,6 +20,7 @@ from scipy.spatial import KDTree
 from tfseg.ids import IGNORE
 from tfseg.metrics.counts import threshold_name
 from tfseg.metrics.matching import Overlaps, match, overlaps
+from tfseg.metrics.outline import outline_pixels
 
 _NEAR, _BAND = 0.008, 0.02  # of the diagonal
 
@@ -27,11 +28,11 @@ _NEAR, _BAND = 0.008, 0.02  # of the diagonal
 def count_boundaries(
     truth: np.ndarray, prediction: np.ndarray, table: Overlaps, thresholds: Sequence[float]
 ) -> dict[str, float]:
-    """Counts what agrees along the outlines of the instances in `table`.
+    """Counts outline pixels of the instances in `table`, and matches by boundary IoU.
 
     Returns:
         `outline_truth`, `outline_predicted`, pixels; `outline_truth_near` and
-        `outline_predicted_near`, those within the tolerance of an outline of the other;
+        `outline_predicted_near`, those within the tolerance of an outline of the other map;
         `boundary_tp_T`; `hausdorff_sum` and `hausdorff95_sum` over matches with IoU > 0.5, pixels.
     """
     ignored = truth == IGNORE
@@ -42,26 +43,14 @@ def count_boundaries(
     )
     banded = _with_band_iou(table, overlaps(np.where(ignored, IGNORE, true_band), predicted_band))
     return (
-        _count_outlines(_outline(truth, ignored), _outline(prediction, ignored))
-        | {f"boundary_tp_{threshold_name(each)}": len(match(banded, each)) for each in thresholds}
+        _count_outlines(outline_pixels(truth, ignored), outline_pixels(prediction, ignored))
+        | {f"boundary_tp_{threshold_name(iou)}": len(match(banded, iou)) for iou in thresholds}
         | _sum_distances(truth, prediction, table)
     )
 
 
 def _pixels(share: float, shape: tuple[int, ...]) -> int:
     return max(1, round(share * math.hypot(*shape)))
-
-
-def _outline(ids: np.ndarray, ignored: np.ndarray) -> np.ndarray:
-    """Says which pixels of instances have a neighbour (of 4) of another id; the edge is none."""
-    outline = np.zeros(ids.shape, bool)
-    for axis in (0, 1):
-        # Views: the neighbours along rows, then along columns.
-        own, seen, edge = (np.moveaxis(each, axis, 0) for each in (ids, ~ignored, outline))
-        differs = (own[1:] != own[:-1]) & seen[1:] & seen[:-1]
-        edge[1:] |= differs
-        edge[:-1] |= differs
-    return outline & (ids > 0)
 
 
 def _count_outlines(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
@@ -75,7 +64,7 @@ def _count_outlines(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
 
 
 def _near(pixels: np.ndarray, others: np.ndarray, tolerance: int) -> int:
-    """Counts the `pixels` that are at most `tolerance` away from one of the `others`."""
+    """Counts the `pixels` at a distance of at most `tolerance` from one of the `others`."""
     if not (pixels.any() and others.any()):
         return 0
     distance, _ = KDTree(np.argwhere(others)).query(
@@ -85,25 +74,27 @@ def _near(pixels: np.ndarray, others: np.ndarray, tolerance: int) -> int:
 
 
 def _band(ids: np.ndarray, ignored: np.ndarray, width: int) -> np.ndarray:
-    """Returns `ids` where another id, or what is beyond the image, is at most `width` away.
+    """Returns `ids` in the bands inside the outlines, 0 elsewhere.
 
-    The distance is that of `width` erosions by 3 x 3 pixels, as in the code of Boundary IoU.
-    Ignored pixels count as another id and are 0 in the result.
+    A pixel belongs to the band if another id or the outside of the image is at most `width` pixels
+    away, as after `width` erosions by 3 x 3 pixels in the code of Boundary IoU. Ignored pixels
+    count as another id and are 0 in the result.
     """
-    seen = np.where(ignored, IGNORE, ids)
+    labels = np.where(ignored, IGNORE, ids)
     window = {"size": 2 * width + 1, "mode": "constant", "cval": 0}
-    inside = ndimage.minimum_filter(seen, **window) == ndimage.maximum_filter(seen, **window)
+    inside = ndimage.minimum_filter(labels, **window) == ndimage.maximum_filter(labels, **window)
     return np.where(inside | ignored, 0, ids)
 
 
 def _with_band_iou(table: Overlaps, bands: Overlaps) -> Overlaps:
     """Returns `table` with the smaller of its IoU and that of the bands of each pair."""
-    found = dict(zip(_names(bands), bands.iou.tolist(), strict=True))
-    iou = np.array([found.get(pair, 0.0) for pair in _names(table)])
+    band_iou = dict(zip(_pair_ids(bands), bands.iou.tolist(), strict=True))
+    iou = np.array([band_iou.get(pair, 0.0) for pair in _pair_ids(table)])
     return table._replace(iou=np.minimum(table.iou, iou))
 
 
-def _names(table: Overlaps) -> list[tuple[int, int]]:
+def _pair_ids(table: Overlaps) -> list[tuple[int, int]]:
+    """Returns the true and the predicted id of each pair."""
     truth = table.truth_ids[table.truth_index].tolist()
     return list(zip(truth, table.predicted_ids[table.predicted_index].tolist(), strict=True))
 
@@ -115,18 +106,18 @@ def _sum_distances(truth: np.ndarray, prediction: np.ndarray, table: Overlaps) -
     for index in np.flatnonzero(table.iou > 0.5):
         true = true_points[int(table.truth_ids[table.truth_index[index]])]
         predicted = predicted_points[int(table.predicted_ids[table.predicted_index[index]])]
-        ways = KDTree(true).query(predicted)[0], KDTree(predicted).query(true)[0]
-        largest.append(max(way.max() for way in ways))
-        percentile.append(max(float(np.percentile(way, 95)) for way in ways))
+        directions = KDTree(true).query(predicted)[0], KDTree(predicted).query(true)[0]
+        largest.append(max(distances.max() for distances in directions))
+        percentile.append(max(float(np.percentile(distances, 95)) for distances in directions))
     return {"hausdorff_sum": math.fsum(largest), "hausdorff95_sum": math.fsum(percentile)}
 
 
 def _points(ids: np.ndarray) -> dict[int, np.ndarray]:
     """Returns the outline `[N, 2]` (y, x) of every instance, the edge of the image included."""
-    outline = _outline(np.pad(ids, 1), np.zeros(np.add(ids.shape, 2), bool))[1:-1, 1:-1]
-    points, own = np.argwhere(outline), ids[outline]
-    order = np.argsort(own, kind="stable")
-    names, starts = np.unique(own[order], return_index=True)
-    ends = [*starts[1:], len(own)]
+    outline = outline_pixels(np.pad(ids, 1))[1:-1, 1:-1]
+    points, id_of = np.argwhere(outline), ids[outline]
+    order = np.argsort(id_of, kind="stable")
+    names, starts = np.unique(id_of[order], return_index=True)
+    ends = [*starts[1:], len(id_of)]
     parts = (points[order[start:end]] for start, end in zip(starts, ends, strict=False))
     return dict(zip(names.tolist(), parts, strict=True))

@@ -1,4 +1,4 @@
-"""Figures of each class, where the instances have classes: only one class matches itself.
+"""Metrics of each class, where instances have classes: an instance matches only its class.
 
 Source:
     Kirillov et al. 2019, Panoptic Segmentation, section 4.1 (PQ of each class, then the mean), and
@@ -7,19 +7,18 @@ Source:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tfseg.checks import InputError
+from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import totals
-from tfseg.metrics.formulas import nested
+from tfseg.metrics.formulas import compute_metrics, nested
 from tfseg.metrics.matching import Overlaps
-
-if TYPE_CHECKING:
-    from tfseg.metrics.evaluation import Evaluation
-    from tfseg.metrics.scoring import Pair
+from tfseg.metrics.pair import Pair
 
 
 def split(table: Overlaps, pair: Pair, class_names: tuple[str, ...]) -> dict[str, Overlaps]:
@@ -38,22 +37,28 @@ def split(table: Overlaps, pair: Pair, class_names: tuple[str, ...]) -> dict[str
     }
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """Returns `classes`, the figures of each class, and `class_mean`, over those that occur."""
-    thresholds = evaluation.conventions.thresholds
-    sums = {name: totals(evaluation.images(name)) for name in evaluation.class_names}
-    values = {name: evaluation.figures(own) for name, own in sums.items()}
+def summary(images: Mapping[str, pd.DataFrame], conventions: Conventions) -> dict[str, Any]:
+    """Returns `classes`, the metrics of each class, and `class_mean`, over those that occur.
+
+    Args:
+        images: the counts of each image, a table for each class by its name.
+        conventions: with which they were counted.
+    """
+    sums = {name: totals(table) for name, table in images.items()}
+    values = {name: compute_metrics(counts, conventions) for name, counts in sums.items()}
     present = [
-        values[name] for name, own in sums.items() if own["num_truth"] + own["num_predicted"] > 0
+        values[name]
+        for name, counts in sums.items()
+        if counts["num_truth"] + counts["num_predicted"] > 0
     ]
-    numbers = ("num_truth", "num_predicted")
+    mean = pd.DataFrame(present, dtype=float).mean().to_dict()
     return {
         "classes": {
-            name: nested(values[name], thresholds)
-            | {number: sums[name][number] for number in numbers}
-            for name in evaluation.class_names
+            name: nested(values[name], conventions.thresholds)
+            | {number: counts[number] for number in ("num_truth", "num_predicted")}
+            for name, counts in sums.items()
         },
-        "class_mean": nested(pd.DataFrame(present, dtype=float).mean().to_dict(), thresholds),
+        "class_mean": nested(mean, conventions.thresholds),
     }
 
 
@@ -69,10 +74,10 @@ def _classes(
             f"the {kind} must have a class for every id; "
             f"got the id {ids.max()} and {len(class_of)} classes."
         )
-    own = class_of[ids - 1]
-    if own.size and not 1 <= own.min() <= own.max() <= len(class_names):
+    classes = class_of[ids - 1]
+    if classes.size and not 1 <= classes.min() <= classes.max() <= len(class_names):
         raise InputError(
             f"the {kind} must have classes from 1 to {len(class_names)}, one for each name; "
-            f"got {own.min()} to {own.max()}."
+            f"got {classes.min()} to {classes.max()}."
         )
-    return own
+    return classes

@@ -1,4 +1,4 @@
-"""What is counted, and what a figure of nothing is: the choices that change figures."""
+"""What is counted, and how an empty image is scored: the choices that change metrics."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from tfseg.metrics.matching import Overlaps, overlaps
 
 # Hundredths divided, not 0.5 + 0.05 i: an IoU of 12 / 20 then is exactly the threshold 0.6.
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
-BORDERS = ("keep", "ignore")
+EDGE_POLICIES = ("keep", "ignore")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conventions:
-    """The choices behind the figures; they stand in the summary.
+    """The choices that metrics depend on; the summary lists them.
 
     Attributes:
-        thresholds: of IoU, each in (0, 1], ascending; 0.5 is one of them.
-        empty: figure of nothing to find and nothing found, in [0, 1], or NaN: then such an image is
-            left out of averages.
-        border: "keep": instances at the border of the image count as all others; "ignore": a true
-            one is ignored, and a predicted one that matches none is no error.
-        boundary: also count what lies on the outlines: boundary F, boundary AP, Hausdorff distance.
-            It takes half a second for 1,000 instances on 1024 x 1024 pixels, all else 0.01 s.
+        thresholds: of IoU, in (0, 1], ascending; 0.5 is one of them.
+        empty: value of a metric where there is neither a true nor a predicted instance, in [0, 1],
+            or NaN: then such an image is left out of averages.
+        edge_instances: instances that reach the edge of the image. "keep": they count as all
+            others; "ignore": a true one is ignored, and a predicted one without a match is no
+            error.
+        boundary: also count outline pixels: boundary F, boundary AP, Hausdorff distance. It takes
+            half a second for 1,000 instances on 1024 x 1024 pixels, all other counts 0.01 s.
         coco: also COCO's mask AP and AR; needs pycocotools.
     """
 
     thresholds: tuple[float, ...] = THRESHOLDS
     empty: float = 1.0
-    border: str = "keep"
+    edge_instances: str = "keep"
     boundary: bool = False
     coco: bool = False
 
     def __post_init__(self) -> None:
         given = tuple(self.thresholds)
-        good = all(isinstance(each, int | float) and 0 < each <= 1 for each in given)
+        good = all(isinstance(iou, int | float) and 0 < iou <= 1 for iou in given)
         if not good or 0.5 not in given or list(given) != sorted(set(given)):
             raise InputError(
                 "thresholds must be numbers in (0, 1], ascending, 0.5 (for ap50) among them; "
@@ -48,38 +49,40 @@ class Conventions:
         object.__setattr__(self, "thresholds", given)
         if self.empty == self.empty:  # not NaN
             checks.in_range("empty", self.empty, low=0.0, high=1.0)
-        checks.one_of("border", self.border, BORDERS)
+        checks.one_of("edge_instances", self.edge_instances, EDGE_POLICIES)
         checks.flag("boundary", self.boundary)
         checks.flag("coco", self.coco)
 
-    def prepare(self, truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, Overlaps]:
-        """Returns the truth `[H, W]` with what the border policy ignores, and the table.
+    def apply_edge_policy(
+        self, truth: np.ndarray, prediction: np.ndarray
+    ) -> tuple[np.ndarray, Overlaps]:
+        """Returns the truth `[H, W]`, edge instances ignored if chosen so, and the table.
 
         Raises:
             InputError: the maps cannot be compared.
         """
         table = overlaps(truth, prediction)
-        if self.border == "keep":
+        if self.edge_instances == "keep":
             return truth, table
-        at_border = edge_ids(truth)
-        truth = np.where(np.isin(truth, at_border[at_border > 0]), IGNORE, truth.astype(np.int64))
+        at_edge = edge_ids(truth)
+        truth = np.where(np.isin(truth, at_edge[at_edge > 0]), IGNORE, truth.astype(np.int64))
         return truth, overlaps(truth, prediction)
 
-    def excuse(self, table: Overlaps, prediction: np.ndarray) -> Overlaps:
+    def without_void_predictions(self, table: Overlaps, prediction: np.ndarray) -> Overlaps:
         """Returns the table without predictions that are neither right nor wrong.
 
         Left out is a predicted instance without a partner of IoU > 0.5 of which more than half is
-        ignored, or which lies at the border where the border is ignored.
+        ignored, or which reaches the edge of the image where edge instances are ignored.
 
         Source:
             Kirillov et al. 2019, Panoptic Segmentation, section 4.1, "Void labels", and
             panopticapi/evaluation.py.
         """
-        excused = table.predicted_ignored > table.predicted_areas
-        if self.border == "ignore":
-            excused |= np.isin(table.predicted_ids, edge_ids(prediction))
-        excused[table.predicted_index[table.iou > 0.5]] = False
-        return table.select(np.ones(len(table.truth_ids), bool), ~excused)
+        void = table.predicted_ignored > table.predicted_areas
+        if self.edge_instances == "ignore":
+            void |= np.isin(table.predicted_ids, edge_ids(prediction))
+        void[table.predicted_index[table.iou > 0.5]] = False
+        return table.select(np.ones(len(table.truth_ids), bool), ~void)
 
 
 def edge_ids(ids: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""What is counted in one image. All of it adds up over images; figures are made of the sums.
+"""Counts of one image. They add up over images; metrics are computed from the sums.
 
-Every function returns numbers by name. A name that ends in a threshold, such as `tp_0.50`, is there
-once for each.
+Every function returns numbers by name. A name that ends in a threshold, such as `tp_0.50`, exists
+once for every threshold.
 
 Source:
     TP: Schmidt et al. 2018, Cell Detection with Star-convex Polygons, section 3, and its code,
@@ -29,13 +29,13 @@ TOUCHING = 0.1  # IoU above which an instance takes part in a split or a merge
 
 
 def threshold_name(threshold: float) -> str:
-    """Returns a threshold as it stands in names: "0.50", or all its digits where it has more."""
+    """Returns a threshold as part of a name: "0.50", or all its digits where it has more."""
     short = f"{threshold:.2f}"
     return short if float(short) == threshold else repr(threshold)
 
 
 def totals(counts: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Returns the sum of every column of numbers, the same in whatever order the rows come."""
+    """Returns the sum of every numeric column; the order of the rows changes no digit."""
     sums: dict[str, float] = {}
     for name, column in counts.items():
         values = np.asarray(column)
@@ -47,7 +47,7 @@ def totals(counts: Mapping[str, Sequence[float]]) -> dict[str, float]:
 
 
 def count_pixels(table: Overlaps) -> dict[str, int]:
-    """Counts the foreground: `pixels` in all, `pixels_both`, `pixels_truth`, `pixels_predicted`."""
+    """Counts the foreground: all `pixels`, `pixels_both`, `pixels_truth`, `pixels_predicted`."""
     return {
         "pixels": table.num_pixels,
         "pixels_both": int(table.intersection.sum()),
@@ -67,7 +67,7 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
     """
     num_truth, num_predicted = len(table.truth_ids), len(table.predicted_ids)
     matched = table.iou[table.iou > 0.5]
-    tp = {f"tp_{threshold_name(each)}": len(match(table, each)) for each in thresholds}
+    tp = {f"tp_{threshold_name(iou)}": len(match(table, iou)) for iou in thresholds}
     return {
         "num_truth": num_truth,
         "num_predicted": num_predicted,
@@ -75,7 +75,7 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
         "num_matched": len(matched),
         # Rounded once, so that renumbering the instances changes no digit.
         "iou_sum": math.fsum(matched),
-        **_count_aji("aji", table, _best_of_each_truth(table)),
+        **_count_aji("aji", table, _best_pairs(table)),
         **_count_aji(
             "aji_plus", table, assign(table.truth_index, table.predicted_index, table.iou)
         ),
@@ -86,23 +86,25 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
     }
 
 
-def _best_of_each_truth(table: Overlaps) -> np.ndarray:
-    """Returns for each true instance that has a pair the position of the one of largest IoU."""
+def _best_pairs(table: Overlaps) -> np.ndarray:
+    """Returns the position of the pair of largest IoU of each true instance that has a pair."""
     order = np.lexsort((table.intersection, table.iou, table.truth_index))
     truth = table.truth_index[order]
     return order[np.flatnonzero(np.diff(truth, append=-1))]
 
 
 def _count_aji(name: str, table: Overlaps, pairs: np.ndarray) -> dict[str, int]:
-    """Sums intersections and unions of `pairs`, and the areas of instances that have none."""
-    truth_alone = np.ones(len(table.truth_ids), bool)
-    truth_alone[table.truth_index[pairs]] = False
-    predicted_alone = np.ones(len(table.predicted_ids), bool)
-    predicted_alone[table.predicted_index[pairs]] = False
-    alone = table.truth_areas[truth_alone].sum() + table.predicted_areas[predicted_alone].sum()
+    """Sums intersections and unions of `pairs`; instances without a pair add their area."""
+    truth_unpaired = np.ones(len(table.truth_ids), bool)
+    truth_unpaired[table.truth_index[pairs]] = False
+    predicted_unpaired = np.ones(len(table.predicted_ids), bool)
+    predicted_unpaired[table.predicted_index[pairs]] = False
+    unpaired = (
+        table.truth_areas[truth_unpaired].sum() + table.predicted_areas[predicted_unpaired].sum()
+    )
     return {
         f"{name}_intersection": int(table.intersection[pairs].sum()),
-        f"{name}_union": int(table.union[pairs].sum() + alone),
+        f"{name}_union": int(table.union[pairs].sum() + unpaired),
     }
 
 

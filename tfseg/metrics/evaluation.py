@@ -1,4 +1,4 @@
-"""The figures of a set of images, as numbers, as text and in files."""
+"""The metrics of a set of images, as numbers, as text and in files."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tfseg.checks import InputError
 from tfseg.metrics import bootstrap, classes
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name, totals
-from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, figures, nested
+from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, nested
 
 SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
-ALL = ""  # in the column `class`: instances of all classes together, whatever their class
+ALL_CLASSES = ""  # in the column `class`: instances of every class together, ignoring their class
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The figures of a set of images, each counted once.
+    """The metrics of a set of images, each image counted once.
 
     Attributes:
-        counts: a row for each image, in the order they came, and one for each class in it: `id`,
-            `group`, `class` ("" = all together), and what `counts` counts.
-        conventions: behind the figures.
+        counts: a row for each image, in input order, and one for each of its classes: `id`,
+            `group`, `class` ("" = all together), and the counts of the module `counts`.
+        conventions: with which the images were counted.
         class_names: of the classes 1, 2, ...; empty without classes.
-        coco: COCO's figures, where the conventions ask for them.
+        coco: COCO's metrics, where the conventions ask for them.
     """
 
     counts: pd.DataFrame
@@ -40,26 +40,25 @@ class Evaluation:
     class_names: tuple[str, ...] = ()
     coco: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
-    def figures(self, counts: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the figures of counts: numbers, or columns with a row each."""
-        arrays = {name: np.asarray(values) for name, values in counts.items()}
-        return figures(arrays, self.conventions.thresholds, empty=self.conventions.empty)
+    def metrics(self) -> dict[str, np.ndarray]:
+        """Returns the metrics of all images together, from summed counts, by name."""
+        return compute_metrics(totals(self.images()), self.conventions)
 
-    def images(self, name: str = ALL) -> pd.DataFrame:
+    def images(self, class_name: str = ALL_CLASSES) -> pd.DataFrame:
         """Returns the counts of each image, of all instances or of those of one class."""
-        return self.counts[self.counts["class"] == name].reset_index(drop=True)
+        return self.counts[self.counts["class"] == class_name].reset_index(drop=True)
 
     def summary(self) -> dict[str, Any]:
-        """Returns the figures as plain numbers; None for those that are not defined.
+        """Returns the metrics as plain numbers; None where a metric is not defined.
 
         Those at the top are of all images together, from summed counts; `image_mean` has the means
         over images. With classes there are `classes` and `class_mean`. FORMULAS and
-        FURTHER_FORMULAS say what each is.
+        FURTHER_FORMULAS define each metric.
         """
         images, thresholds = self.images(), self.conventions.thresholds
         sums = totals(images)
         bias = (images["num_predicted"] - images["num_truth"]).mean()
-        summary = nested(self.figures(sums), thresholds) | {
+        summary = nested(self.metrics(), thresholds) | {
             "splits": sums["splits"],
             "merges": sums["merges"],
             "count_error": sums["count_error"] / len(images),
@@ -68,11 +67,12 @@ class Evaluation:
             "num_instances": sums["num_truth"],
             "num_predicted": sums["num_predicted"],
             "image_mean": nested(self._image_means(images), thresholds),
-            "intervals": bootstrap.intervals(self),
+            "intervals": bootstrap.intervals(images, self.conventions),
             "conventions": dataclasses.asdict(self.conventions),
         }
         if self.class_names:
-            summary |= classes.summary(self)
+            tables = {name: self.images(name) for name in self.class_names}
+            summary |= classes.summary(tables, self.conventions)
         if self.coco:
             summary["coco"] = self.coco
         summary["formulas"] = {
@@ -81,18 +81,19 @@ class Evaluation:
         return _plain(summary)
 
     def _image_means(self, images: pd.DataFrame) -> dict[str, float]:
-        values = {name: own[~np.isnan(own)] for name, own in self.figures(images).items()}
+        metrics = compute_metrics(images, self.conventions)
+        defined = {name: values[~np.isnan(values)] for name, values in metrics.items()}
         # Rounded once, so that the order of the images changes no digit.
         return {
-            name: math.fsum(own) / len(own) if len(own) else math.nan
-            for name, own in values.items()
+            name: math.fsum(values) / len(values) if len(values) else math.nan
+            for name, values in defined.items()
         }
 
     @property
     def per_image(self) -> pd.DataFrame:
-        """A row an image: counts of instances at IoU >= 0.50, and the figures of this image alone.
+        """A row per image: counts of instances at IoU >= 0.50, and the metrics of this image alone.
 
-        The mean of a column is not the figure of the set, which comes from summed counts.
+        The mean of a column is not the metric of the set, which comes from summed counts.
         """
         images = self.images()
         tp = images["tp_0.50"]
@@ -104,9 +105,9 @@ class Evaluation:
             "fp50": images["num_predicted"] - tp,
             "fn50": images["num_truth"] - tp,
         }
-        values = self.figures(images)
+        values = compute_metrics(images, self.conventions)
         first = ("ap50", "pq", "dice", "iou")
-        names = [threshold_name(each) for each in self.conventions.thresholds]
+        names = [threshold_name(threshold) for threshold in self.conventions.thresholds]
         rest = [
             name for name in values if name not in first and name.rpartition("_")[2] not in names
         ]
@@ -115,7 +116,7 @@ class Evaluation:
         return pd.DataFrame(counted | chosen | last)
 
     def as_table(self) -> str:
-        """Returns the headline figures as lines of text, the formula beside each."""
+        """Returns the headline metrics as lines of text, each with its formula."""
         summary = self.summary()
         by_threshold = summary["ap"]
         values = summary | {"ap": summary["ap_mean"]}
@@ -133,7 +134,7 @@ class Evaluation:
         )
 
     def write(self, folder: str | Path) -> None:
-        """Writes summary.json, per_image.csv and counts.csv, each whole or not at all.
+        """Writes summary.json, per_image.csv and counts.csv, each file atomically.
 
         Raises:
             InputError: the folder cannot be written.
@@ -149,10 +150,10 @@ class Evaluation:
 
     @classmethod
     def read(cls, folder: str | Path) -> Evaluation:
-        """Returns what `write` wrote into `folder`.
+        """Returns the evaluation that `write` wrote into `folder`.
 
         Raises:
-            InputError: there is none, or it is damaged.
+            InputError: the folder has no evaluation, or a damaged one.
         """
         folder = Path(folder)
         try:
@@ -162,16 +163,16 @@ class Evaluation:
                 conventions["empty"] = math.nan
             text = dict.fromkeys(("id", "group", "class"), str)
             counts = pd.read_csv(folder / COUNTS, dtype=text, keep_default_na=False)
-            names, own = tuple(summary["class_names"]), summary.get("coco", {})
-            return cls(counts, Conventions(**conventions), names, own)
+            class_names = tuple(summary["class_names"])
+            return cls(counts, Conventions(**conventions), class_names, summary.get("coco", {}))
         except OSError as error:
             raise InputError(
-                f"{folder} has no evaluation in it ({error.strerror}: {error.filename}). "
+                f"{folder} has no evaluation ({error.strerror}: {error.filename}). "
                 "Name a folder that tfseg evaluate wrote."
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{folder} has a damaged evaluation in it ({error}). Evaluate again."
+                f"{folder} has a damaged evaluation ({error}). Evaluate again."
             ) from error
 
 

@@ -1,14 +1,14 @@
-"""The figures that follow from counts, and their formulas.
+"""Metrics from counts, and their formulas.
 
 The counts are those of one image, of all images together, or of many resamples at once: every
-figure is computed for arrays of any one shape.
+metric is computed for arrays of any one shape.
 
-Conventions, here once:
-    - A figure of nothing to find and nothing found is `empty`, 1 unless chosen otherwise. Any other
-      quotient with a divisor of 0 is 0: the precision of no prediction where there is a truth, the
-      recall of no truth where there is a prediction, SQ without a match.
+Conventions of the project:
+    - Where there is neither a true nor a predicted instance, a metric is `Conventions.empty`, 1 by
+      default. Any other quotient with a divisor of 0 is 0: the precision without predictions, the
+      recall without true instances, SQ without a match.
     - "AP" has three meanings in use. Here it is TP / (TP + FP + FN) at a threshold: no ranking by
-      score and no limit of detections an image. COCO's is that of `coco`.
+      score and no limit of detections per image. COCO's AP is computed in `coco`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name
 
 FORMULAS = {
@@ -37,48 +38,50 @@ FURTHER_FORMULAS = {
     "precision": "TP / (TP + FP), matches with IoU >= each threshold",
     "recall": "TP / (TP + FN), matches with IoU >= each threshold",
     "f1": "2 TP / (2 TP + FP + FN), matches with IoU >= each threshold",
-    "aji": "sum of |P and T| / (sum of |P or T| + |P| of the unused), each T with its best P",
+    "aji": "sum of |P and T| / (sum of |P or T| + |P| of the unmatched), each T with its best P",
     "aji_plus": "the same, one to one, with the |T| of those without a P in the divisor",
     "seg": "mean over T of the IoU with the P that covers more than half of it, 0 without one",
-    "splits": "true instances with IoU > 0.1 with more than one predicted one, all images",
-    "merges": "predicted instances with IoU > 0.1 with more than one true one, all images",
+    "splits": "true instances with IoU > 0.1 with several predicted ones, all images",
+    "merges": "predicted instances with IoU > 0.1 with several true ones, all images",
     "count_error": "mean over images of |predicted - true instances|",
     "count_bias": "mean over images of predicted - true instances",
     "boundary_precision": "outline pixels of P near an outline of T / outline pixels of P",
     "boundary_recall": "outline pixels of T near an outline of P / outline pixels of T",
     "boundary_f": "2 precision recall / (precision + recall) of outline pixels",
-    "boundary_ap": "as ap, with min(IoU, IoU of the bands inside the outlines) for IoU",
+    "boundary_ap": "as ap, with min(IoU, IoU of the bands inside the outlines) instead of IoU",
     "hausdorff": "mean over matches (IoU > 0.5) of the Hausdorff distance of outlines, pixels",
-    "hausdorff95": "the same with the 95th percentile of distances for the largest",
-    "coco": "COCO's mask AP and AR: ranked by score, max_dets predictions an image at the most",
-    "image_mean": "mean over images of the figure of each image alone",
-    "classes": "figures of pixels and instances of one class; only one class matches itself",
+    "hausdorff95": "the same with the 95th percentile of distances instead of the largest",
+    "coco": "COCO's mask AP and AR: ranked by score, at most max_dets predictions per image",
+    "image_mean": "mean over images of the metric of each image alone",
+    "classes": "metrics of the pixels and instances of one class; only equal classes match",
     "class_mean": "mean over the classes that occur in the truth or in a prediction",
-    "intervals": "percentiles of the figure over resamples of the images, or of their groups",
+    "intervals": "percentiles of the metric over resamples of the images, or of their groups",
 }
 
 Counts = Mapping[str, np.ndarray]
 
 
-def figures(
-    counts: Counts, thresholds: Sequence[float], *, empty: float = 1.0
+def compute_metrics(
+    counts: Mapping[str, Any], conventions: Conventions | None = None
 ) -> dict[str, np.ndarray]:
-    """Returns all figures of `counts`, by name; `ap_0.50` and such at each threshold.
+    """Returns all metrics by name, with a number for each threshold, such as `ap_0.50`.
 
     Args:
-        counts: sums of what `counts` counts, arrays of one shape or numbers.
-        thresholds: of IoU.
-        empty: figure of nothing to find and nothing found.
+        counts: sums of the counts of the module `counts`, arrays of one shape or numbers.
+        conventions: with which they were counted.
     """
-    values = _pixel_figures(counts, empty) | _instance_figures(counts, thresholds, empty)
-    if "outline_truth" in counts:
-        values |= _boundary_figures(counts, thresholds, empty)
-    return values
+    conventions = conventions or Conventions()
+    thresholds, empty = conventions.thresholds, conventions.empty
+    arrays = {name: np.asarray(values) for name, values in counts.items()}
+    metrics = _pixel_metrics(arrays, empty) | _instance_metrics(arrays, thresholds, empty)
+    if "outline_truth" in arrays:
+        metrics |= _boundary_metrics(arrays, thresholds, empty)
+    return metrics
 
 
-def nested(values: Mapping[str, float], thresholds: Sequence[float]) -> dict[str, object]:
-    """Gathers `ap_0.50`, `ap_0.55`, ... into `ap` by threshold, and the others that have some."""
-    names = [threshold_name(each) for each in thresholds]
+def nested(values: Mapping[str, Any], thresholds: Sequence[float]) -> dict[str, object]:
+    """Gathers `ap_0.50`, `ap_0.55`, ... into `ap` by threshold, and so for other metrics."""
+    names = [threshold_name(threshold) for threshold in thresholds]
     tree: dict[str, Any] = {}
     for key, value in values.items():
         stem, _, last = key.rpartition("_")
@@ -89,7 +92,7 @@ def nested(values: Mapping[str, float], thresholds: Sequence[float]) -> dict[str
     return tree
 
 
-def _pixel_figures(counts: Counts, empty: float) -> dict[str, np.ndarray]:
+def _pixel_metrics(counts: Counts, empty: float) -> dict[str, np.ndarray]:
     both, truth = counts["pixels_both"], counts["pixels_truth"]
     predicted, pixels = counts["pixels_predicted"], counts["pixels"]
     share = _share(truth + predicted, empty)
@@ -103,7 +106,7 @@ def _pixel_figures(counts: Counts, empty: float) -> dict[str, np.ndarray]:
     }
 
 
-def _instance_figures(
+def _instance_metrics(
     counts: Counts, thresholds: Sequence[float], empty: float
 ) -> dict[str, np.ndarray]:
     truth, predicted = counts["num_truth"], counts["num_predicted"]
@@ -123,11 +126,11 @@ def _instance_figures(
         values[f"precision_{name}"] = share(tp, predicted)
         values[f"recall_{name}"] = share(tp, truth)
         values[f"f1_{name}"] = share(2 * tp, truth + predicted)
-    aps = [values[f"ap_{threshold_name(each)}"] for each in thresholds]
+    aps = [values[f"ap_{threshold_name(threshold)}"] for threshold in thresholds]
     return values | {"ap50": values["ap_0.50"], "ap_mean": np.mean(aps, axis=0)}
 
 
-def _boundary_figures(
+def _boundary_metrics(
     counts: Counts, thresholds: Sequence[float], empty: float
 ) -> dict[str, np.ndarray]:
     truth, predicted = counts["outline_truth"], counts["outline_predicted"]
@@ -149,12 +152,12 @@ def _boundary_figures(
     return values
 
 
-def _share(all_there_is: np.ndarray, empty: float) -> Callable[..., np.ndarray]:
-    """Returns a division: x / 0 = 0, and `empty` where there is nothing at all."""
+def _share(total: np.ndarray, empty: float) -> Callable[..., np.ndarray]:
+    """Returns a division: x / 0 = 0, and `empty` where `total` is 0."""
 
-    def share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-        part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-        quotient = np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
-        return np.where(np.equal(all_there_is, 0), empty, quotient)
+    def share(part: np.ndarray, divisor: np.ndarray) -> np.ndarray:
+        part, divisor = np.broadcast_arrays(np.asarray(part, float), np.asarray(divisor, float))
+        quotient = np.divide(part, divisor, out=np.zeros(part.shape), where=divisor != 0)
+        return np.where(np.equal(total, 0), empty, quotient)
 
     return share

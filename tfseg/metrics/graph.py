@@ -1,13 +1,13 @@
 """Keras metrics of instances and foreground: the same counts as in NumPy, inside the graph.
 
-Each keeps sums of whole numbers (and PQ a float64 sum of IoU), so that the result is that of all
-images, whatever the batches and on any number of replicas, and equals that of `evaluate_pairs` on
-the same images. What they take are id maps, so a network's outputs are decoded first:
+Each metric keeps sums of integers (and PQ a float64 sum of IoU). The result is that of all images,
+for any batches and any number of replicas, and equals that of `evaluate_pairs` on the same images.
+The metrics take id maps, so the outputs of a network are decoded first:
 
     metric.update_state(labels, head.decode(outputs).labels)
 
-The operations that count ids have no XLA kernel: leave `jit_compile` off where they run. The only
-module of `metrics` that imports TensorFlow.
+The operations that count ids have no XLA kernel: leave `jit_compile` off where they run. No other
+module of `metrics` imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Table(NamedTuple):
 
     Attributes:
         num_truth: `[]` int64.
-        num_predicted: `[]` int64, without those that are excused.
+        num_predicted: `[]` int64, without void predictions.
         truth_index: `[K]` int32.
         predicted_index: `[K]` int32.
         iou: `[K]` float64.
@@ -60,11 +60,11 @@ class _Counting(keras.metrics.Metric):
         Args:
             y_true: `[B, H, W]` or `[B, H, W, 1]` integer ids, 0 = background, -1 = ignored.
             y_pred: the same of the prediction, without -1.
-            sample_weight: `[B]`; an image of weight 0, such as padding, is left out, any other
+            sample_weight: `[B]`; an image of weight 0, such as padding, is left out; any other
                 counts once.
 
         Raises:
-            InputError: not id maps.
+            InputError: the tensors are not id maps.
         """
         self._add(_table(y_true, y_pred, sample_weight))
 
@@ -87,7 +87,7 @@ class IoU(_Counting):
         return table.pixels
 
     def result(self) -> tf.Tensor:
-        """Returns the figure, `[]` float64; 1 where there is nothing in either."""
+        """Returns the metric, `[]` float64; 1 where there is nothing in either."""
         both, truth, predicted = tf.unstack(tf.convert_to_tensor(self.counts))
         return _fraction(both, truth + predicted - both)
 
@@ -100,7 +100,7 @@ class Dice(IoU):
         super().__init__(name, dtype)
 
     def result(self) -> tf.Tensor:
-        """Returns the figure, `[]` float64; 1 where there is nothing in either."""
+        """Returns the metric, `[]` float64; 1 where there is nothing in either."""
         both, truth, predicted = tf.unstack(tf.convert_to_tensor(self.counts))
         return _fraction(2 * both, truth + predicted)
 
@@ -113,7 +113,7 @@ class InstanceAP(_Counting):
         thresholds: of IoU, in [0.5, 1]; the result is the mean over them.
 
     Raises:
-        InputError: a threshold is out of range. Below 0.5 a matching is not unique, which takes
+        InputError: a threshold is out of range. Below 0.5 a matching is not unique; use
             `evaluate_pairs`.
     """
 
@@ -124,7 +124,7 @@ class InstanceAP(_Counting):
         dtype: str | None = None,
     ) -> None:
         self.thresholds = tuple(thresholds)
-        if not self.thresholds or not all(0.5 <= each <= 1 for each in self.thresholds):
+        if not self.thresholds or not all(0.5 <= iou <= 1 for iou in self.thresholds):
             raise InputError(
                 f"thresholds must be numbers in [0.5, 1]; got {list(self.thresholds)}. "
                 "Lower ones need evaluate_pairs."
@@ -132,17 +132,17 @@ class InstanceAP(_Counting):
         super().__init__(2 + len(self.thresholds), name, dtype)
 
     def _count(self, table: _Table) -> tf.Tensor:
-        matches = [_num_matches(table, table.iou >= each) for each in self.thresholds]
+        matches = [_num_matches(table, table.iou >= iou) for iou in self.thresholds]
         return tf.stack([table.num_truth, table.num_predicted, *matches])
 
     def result(self) -> tf.Tensor:
-        """Returns the figure, `[]` float64; 1 where there is no instance at all."""
+        """Returns the metric, `[]` float64; 1 where there is no instance at all."""
         counts = tf.convert_to_tensor(self.counts)
         instances, matches = counts[0] + counts[1], counts[2:]
         return tf.reduce_mean(_fraction(matches, instances - matches))
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what makes the same metric again."""
+        """Returns the arguments that make the same metric."""
         return {**super().get_config(), "thresholds": list(self.thresholds)}
 
 
@@ -162,16 +162,16 @@ class PanopticQuality(_Counting):
         self.iou_sum.assign_add(tf.reduce_sum(tf.boolean_mask(table.iou, table.iou > 0.5)))
 
     def result(self) -> tf.Tensor:
-        """Returns the figure, `[]` float64; 1 where there is no instance at all."""
+        """Returns the metric, `[]` float64; 1 where there is no instance at all."""
         instances = tf.reduce_sum(tf.convert_to_tensor(self.counts))
         return _fraction(2 * tf.convert_to_tensor(self.iou_sum), instances)
 
 
 def count(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns scalars that are summed over batches and replicas, and then given to `figures`.
+    """Returns scalars to be summed over batches and replicas, the input of `compute_metrics`.
 
     Args:
-        y_true: as for the metrics, and so are the others.
+        y_true: `[B, H, W]` or `[B, H, W, 1]` integer ids, 0 = background, -1 = ignored.
         y_pred: `[B, H, W]` integer ids.
         sample_weight: `[B]`; an image of weight 0 is left out.
     """
@@ -188,8 +188,8 @@ def count(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor) -> dic
     }
 
 
-def figures(counts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Returns ap50, pq, dice and iou of sums of `count`, `[]` float64 each."""
+def compute_metrics(counts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns ap50, pq, dice and iou from sums of `count`, each `[]` float64."""
     instances, pixels = (
         counts[f"{kind}_truth"] + counts[f"{kind}_predicted"] for kind in ("num", "pixels")
     )
@@ -204,8 +204,8 @@ def figures(counts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 def _table(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None) -> _Table:
     labels, predictions = _id_maps("y_true", y_true), _id_maps("y_pred", y_pred)
     if sample_weight is not None:
-        there = tf.reshape(tf.cast(sample_weight, tf.float32), [-1, 1, 1]) != 0
-        labels = tf.where(there, labels, tf.constant(IGNORE, tf.int64))
+        counted = tf.reshape(tf.cast(sample_weight, tf.float32), [-1, 1, 1]) != 0
+        labels = tf.where(counted, labels, tf.constant(IGNORE, tf.int64))
     return _overlaps(labels, predictions)
 
 
@@ -222,7 +222,7 @@ def _id_maps(name: str, ids: tf.Tensor) -> tf.Tensor:
 
 
 def _overlaps(truth: tf.Tensor, prediction: tf.Tensor) -> _Table:
-    """Returns the table of maps `[B, H, W]` int64; as `matching.overlaps`, and then excused."""
+    """Returns the table of maps `[B, H, W]` int64, as `matching.overlaps`; no void predictions."""
     image, true, predicted, pixels = _pairs(truth, prediction)
     counted, nothing = true != IGNORE, tf.zeros_like(pixels)
     true_names, true_index = tf.unique(image * 2 ** (_BITS + 1) + true + 1)
@@ -245,34 +245,34 @@ def _overlaps(truth: tf.Tensor, prediction: tf.Tensor) -> _Table:
         tf.boolean_mask(true_index, kept),
         tf.boolean_mask(index, kept),
         tf.boolean_mask(iou, kept),
-        tf.stack([tf.reduce_sum(tf.where(each, pixels, nothing)) for each in foreground]),
+        tf.stack([tf.reduce_sum(tf.where(mask, pixels, nothing)) for mask in foreground]),
     )
 
 
 def _pairs(truth: tf.Tensor, prediction: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns image, true id, predicted id and pixels of each pair of ids, `[pairs]` int64."""
-    # tf.unique hashes what it is given one by one, and there are far fewer runs than pixels.
+    # tf.unique hashes its values one by one, and there are far fewer runs than pixels.
     runs = find_runs((truth + 1) * 2**_BITS + prediction)
     names, number = tf.unique(runs.value)
-    # Two ids fill an integer of 64 bits, so the image is no part of a name: every name has a place
-    # in every image, most of them empty. To name pairs of image and number took 1.1 ms of 6.2.
+    # Two ids fill an integer of 64 bits, so the image is no part of a name: every name has a sum in
+    # every image, most of them 0. Naming pairs of image and number took 1.1 ms of 6.2.
     size = tf.size(names)
     sums = tf.math.unsorted_segment_sum(
         runs.length, runs.image * size + number, tf.shape(truth)[0] * size
     )
-    place = tf.where(sums > 0)[:, 0]
-    image = place // tf.cast(size, tf.int64)
-    names = tf.gather(names, place - image * tf.cast(size, tf.int64))
+    position = tf.where(sums > 0)[:, 0]
+    image = position // tf.cast(size, tf.int64)
+    names = tf.gather(names, position - image * tf.cast(size, tf.int64))
     true, predicted = names // 2**_BITS - 1, names % 2**_BITS
-    return image, true, predicted, tf.cast(tf.gather(sums, place), tf.int64)
+    return image, true, predicted, tf.cast(tf.gather(sums, position), tf.int64)
 
 
 def _num_matches(table: _Table, chosen: tf.Tensor) -> tf.Tensor:
     """Returns the size of the largest matching in pairs of IoU >= 0.5.
 
-    Two such pairs share an instance only where its two halves are instances of the other map, each
-    with no other partner: the pairs are single edges and pairs of edges with a common end. In such
-    a graph, a forest with one match in every tree, it is the number of ends less that of edges.
+    Two such pairs share an instance only where its two halves are instances of the other map, and
+    a half has no other partner. So the pairs, as edges of a graph, form trees of one or two edges
+    with one match in every tree. The number of trees is the number of ends minus that of edges.
     """
     ends = [
         tf.size(tf.unique(tf.boolean_mask(index, chosen)).y, out_type=tf.int64)
@@ -281,7 +281,7 @@ def _num_matches(table: _Table, chosen: tf.Tensor) -> tf.Tensor:
     return ends[0] + ends[1] - tf.math.count_nonzero(chosen)
 
 
-def _fraction(part: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
-    """Returns part / whole in float64; 1 where the whole is 0."""
-    part, whole = tf.cast(part, tf.float64), tf.cast(whole, tf.float64)
-    return tf.where(whole == 0, tf.ones_like(part), tf.math.divide_no_nan(part, whole))
+def _fraction(part: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
+    """Returns part / total in float64; 1 where the total is 0."""
+    part, total = tf.cast(part, tf.float64), tf.cast(total, tf.float64)
+    return tf.where(total == 0, tf.ones_like(part), tf.math.divide_no_nan(part, total))

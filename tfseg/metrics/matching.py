@@ -16,15 +16,15 @@ from tfseg.ids import BACKGROUND, IGNORE, MAX_ID, check_ids
 class Overlaps(NamedTuple):
     """How the T true and P predicted instances of an image overlap, in K pairs that share a pixel.
 
-    Instances and pairs stand in the order of their first pixel, row by row, so that what is made of
-    the table cannot depend on how the instances are numbered.
+    Instances and pairs are in the order of their first pixel, row by row, so that results do not
+    depend on how the instances are numbered.
 
     Attributes:
         truth_ids: `[T]` int64.
         truth_areas: `[T]` int64, pixels.
         predicted_ids: `[P]` int64.
         predicted_areas: `[P]` int64, pixels that are not ignored, > 0.
-        predicted_ignored: `[P]` int64, pixels beside these that are ignored.
+        predicted_ignored: `[P]` int64, pixels that are ignored.
         truth_index: `[K]` int64 positions in `truth_ids`.
         predicted_index: `[K]` int64 positions in `predicted_ids`.
         intersection: `[K]` int64, pixels, > 0.
@@ -110,10 +110,10 @@ def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
 
 
 def match(table: Overlaps, threshold: float) -> np.ndarray:
-    """Matches one to one: as many pairs with IoU >= `threshold` as can be, with the largest IoU.
+    """Matches one to one: as many pairs with IoU >= `threshold` as possible.
 
-    Above 0.5 no instance has two such partners, so the pairs themselves are the only matching; at
-    0.5 and below it is the one of the largest sum of IoU among those with the most pairs.
+    Above 0.5 no instance has two such partners, so the pairs themselves are the only matching. At
+    0.5 and below, of the matchings with the most pairs the one with the largest sum of IoU.
 
     Args:
         table: of one image.
@@ -123,14 +123,14 @@ def match(table: Overlaps, threshold: float) -> np.ndarray:
         `[M]` int64 positions in the K pairs of `table`, ascending.
 
     Source:
-        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; its code,
-        stardist/matching.py, gives the weights.
+        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; the weights are those of its
+        code, stardist/matching.py.
     """
     (pairs,) = np.nonzero(table.iou >= threshold)
     rows, columns, ious = table.truth_index[pairs], table.predicted_index[pairs], table.iou[pairs]
     if not (_repeats(rows) or _repeats(columns)):
         return pairs
-    # All IoUs together weigh less than one pair more.
+    # All IoUs together weigh less than one additional pair.
     return pairs[assign(rows, columns, 1 + ious / (2 * len(pairs)))]
 
 
@@ -153,10 +153,10 @@ def assign(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.nda
     if not len(used):
         return np.zeros(0, np.int64)
     width = int(columns.max()) + 1
-    # The solver gives every row a column. A column of its own, that no other row can have, stands
-    # for "none"; all weights are raised by 1, since it takes a weight of 0 for no edge.
-    own = np.arange(len(used))
-    edges = (np.concatenate([row, own]), np.concatenate([columns, width + own]))
+    # The solver gives every row a column. An extra column for every row stands for "none"; all
+    # weights are raised by 1, since the solver reads a weight of 0 as no edge.
+    rank = np.arange(len(used))
+    edges = (np.concatenate([row, rank]), np.concatenate([columns, width + rank]))
     values = np.concatenate([1 + weights, np.ones(len(used))])
     graph = coo_array((values, edges), shape=(len(used), width + len(used))).tocsr()
     partner = np.empty(len(used), np.int64)
@@ -166,14 +166,14 @@ def assign(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.nda
 
 
 def _pairs(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns each pair of ids that occurs, true and predicted, and its pixels: `[pairs]` int64."""
+    """Returns the true id, predicted id and pixels of each pair that occurs: `[pairs]` int64."""
     # Ids come in runs along the rows, and there are far fewer runs to look up than pixels.
     change = (truth[1:] != truth[:-1]) | (prediction[1:] != prediction[:-1])
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, truth.size), bool), change]))
     lengths = np.diff(starts, append=truth.size)
     # The truth is raised by 1 because of -1; ids have 31 bits, so that both fit into 63.
     codes = (truth[starts].astype(np.int64) + 1 << 31) | prediction[starts].astype(np.int64)
-    run_pair, codes = pd.factorize(codes)  # in the order they come
+    run_pair, codes = pd.factorize(codes)  # in the order of their first run
     return (codes >> 31) - 1, codes & MAX_ID, _sums(run_pair, lengths, len(codes))
 
 
@@ -186,7 +186,7 @@ def _areas(ids: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 
 def _lookup(ids: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns the value of each id, 0 where it is not among the keys."""
+    """Returns the value of each id; 0 for an id that is not among the keys."""
     return pd.Series(values, index=keys).reindex(ids, fill_value=0).to_numpy()
 
 

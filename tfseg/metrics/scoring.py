@@ -1,9 +1,9 @@
-"""Scoring of pairs of id maps that come one after another."""
+"""Scoring of pairs of id maps, one pair at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,29 +12,8 @@ from tfseg.checks import InputError
 from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import count_instances, count_pixels
-from tfseg.metrics.evaluation import ALL, Evaluation
-
-
-class Pair(NamedTuple):
-    """One image to score; a tuple of the first three is as good.
-
-    Attributes:
-        id: name of the image.
-        truth: `[H, W]` integer ids, 0 = background, -1 = ignored.
-        prediction: `[H, W]` integer ids, 0 = background.
-        truth_class_of: `[N]` int, the class of id i at i - 1, from 1 on; None without classes.
-        predicted_class_of: the same of the prediction.
-        scores: `[N]` float, the score of predicted id i at i - 1; only COCO's figures use it.
-        group: images that belong together, such as those of one patient; "" = alone.
-    """
-
-    id: str
-    truth: np.ndarray
-    prediction: np.ndarray
-    truth_class_of: np.ndarray | None = None
-    predicted_class_of: np.ndarray | None = None
-    scores: np.ndarray | None = None
-    group: str = ""
+from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
+from tfseg.metrics.pair import Pair
 
 
 def evaluate_pairs(
@@ -48,25 +27,25 @@ def evaluate_pairs(
     Holds one pair at a time, and a few numbers of each image.
 
     Args:
-        pairs: (image id, truth, prediction) each, or `Pair` where there are classes or groups; both
+        pairs: (image id, truth, prediction), or `Pair` where there are classes or groups; both
             maps `[H, W]` of one size and any integer type, 0 = background, in the truth
             -1 = ignored.
-        conventions: what is counted; by default as its attributes say.
-        class_names: of the classes 1, 2, ...; then every pair has the classes of its instances.
+        conventions: what is counted; the defaults of its attributes without it.
+        class_names: of the classes 1, 2, ...; every pair then needs the classes of its instances.
 
     Raises:
-        InputError: there are no pairs, two of one id, or an image's maps cannot be compared; names
-            the image.
+        InputError: there are no pairs, two have the same id, or the maps of an image cannot be
+            compared; names the image.
     """
     conventions = conventions or Conventions()
     collector = coco.Collector(max(1, len(class_names))) if conventions.coco else None
-    seen: set[str] = set()
+    ids: set[str] = set()
     rows: list[dict[str, Any]] = []
     for pair in pairs:
         pair = Pair(*pair)
-        if pair.id in seen:
+        if pair.id in ids:
             raise InputError(f"Image {pair.id!r} comes twice. Give every image once.")
-        seen.add(pair.id)
+        ids.add(pair.id)
         try:
             rows.extend(_count(pair, conventions, tuple(class_names), collector))
         except InputError as error:
@@ -74,8 +53,8 @@ def evaluate_pairs(
         del pair  # before the next one is made
     if not rows:
         raise InputError("There are no images to evaluate; give at least one pair of id maps.")
-    own = collector.figures() if collector else {}
-    return Evaluation(pd.DataFrame(rows), conventions, tuple(class_names), own)
+    coco_metrics = collector.metrics() if collector else {}
+    return Evaluation(pd.DataFrame(rows), conventions, tuple(class_names), coco_metrics)
 
 
 def _count(
@@ -86,17 +65,17 @@ def _count(
 ) -> Iterator[dict[str, Any]]:
     """Yields the row of all instances of an image, and that of each class."""
     truth, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
-    truth, table = conventions.prepare(truth, prediction)
+    truth, table = conventions.apply_edge_policy(truth, prediction)
     if conventions.boundary:
-        # Here, since what it needs of SciPy takes 0.2 seconds to import.
+        # Imported when used: its parts of SciPy take 0.2 seconds to import.
         from tfseg.metrics.boundary import count_boundaries
     keys = {"id": str(pair.id), "group": str(pair.group)}
-    parts = {ALL: table} | classes.split(table, pair, class_names)
+    parts = {ALL_CLASSES: table} | classes.split(table, pair, class_names)
     if collector:
-        own = (pair.truth_class_of, pair.predicted_class_of) if class_names else (None, None)
-        collector.add(truth, prediction, own, pair.scores)
+        class_of = (pair.truth_class_of, pair.predicted_class_of) if class_names else (None, None)
+        collector.add(truth, prediction, class_of, pair.scores)
     for name, part in parts.items():
-        counted = conventions.excuse(part, prediction)
+        counted = conventions.without_void_predictions(part, prediction)
         row: dict[str, Any] = keys | {"class": name} | count_pixels(part)
         row |= count_instances(counted, conventions.thresholds)
         if conventions.boundary:

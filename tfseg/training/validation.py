@@ -21,7 +21,7 @@ def validate(session: Session) -> Row:
     """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the weights as they are."""
     batches = [session.validation_step(batch) for batch in session.validation_batches()]
     sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
-    figures = {"loss": sums["loss"] / sums["count"], **graph.figures(sums)}
+    figures = {"loss": sums["loss"] / sums["count"], **graph.compute_metrics(sums)}
     return {f"val_{name}": float(value) for name, value in figures.items()}
 
 

@@ -53,8 +53,8 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
         InputError: its maps cannot be compared.
     """
     true, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
-    _, table = conventions.prepare(true, prediction)
-    table = conventions.excuse(table, prediction)
+    _, table = conventions.apply_edge_policy(true, prediction)
+    table = conventions.without_void_predictions(table, prediction)
     true_kind, predicted_kind, partner_of_true, partner = _kinds(table, pair)
     truth = _rows(table.truth_ids, table.truth_areas, true, pair.truth_class_of)
     counted = pd.Series(neighbours(true).ravel()).value_counts()
