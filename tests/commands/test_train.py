@@ -152,11 +152,11 @@ def test_bench_says_how_fast_each_stage_is_and_which_one_binds(tfseg, dataset, s
     for row in result.json["stages"]:
         for speed in (row["alone"], row["cumulative"]):
             assert 0 < speed["low"] <= speed["median"] <= speed["high"]
-    assert result.json["binding"] in names
+    assert result.json["bottleneck"] in names
     assert "--" in result.json["remedy"]
     assert result.json["config"]["data"]["crop_size"] == 64
     table = tfseg("bench", dataset, *options).out.splitlines()
-    assert [line.split()[0] for line in table] == ["stage", *names, "binding:"]
+    assert [line.split()[0] for line in table] == ["stage", *names, "bottleneck:"]
 
 
 def test_export_writes_a_model_that_finds_what_predict_finds(tfseg, run_dir, files, tmp_path):

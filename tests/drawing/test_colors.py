@@ -46,7 +46,7 @@ def test_they_are_those_of_every_pair_of_pixels(label, reach):
 def test_neighbours_have_different_colors_and_an_instance_has_one(label):
     painted = color_neighbours(label)
     color = {i: np.unique(painted[label == i], axis=0) for i in np.unique(label)}
-    assert all(len(each) == 1 for each in color.values())
+    assert all(len(rows) == 1 for rows in color.values())
     assert all((color[i] == 0).all() for i in color if i <= 0)
     for one, other in neighbours(label, reach=3):
         assert not np.array_equal(color[one], color[other])

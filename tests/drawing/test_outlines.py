@@ -46,6 +46,6 @@ def test_background_and_ignored_pixels_have_none():
 @given(arrays.arrays(np.int32, (6, 7), elements=st.integers(-1, 3)))
 def test_a_path_encloses_exactly_the_pixels_of_its_id(label):
     paths = outlines(label)
-    assert set(paths) == {int(each) for each in np.unique(label) if each > 0}
-    for own, path in paths.items():
-        np.testing.assert_array_equal(filled(path, label.shape), label == own)
+    assert set(paths) == {int(name) for name in np.unique(label) if name > 0}
+    for name, path in paths.items():
+        np.testing.assert_array_equal(filled(path, label.shape), label == name)

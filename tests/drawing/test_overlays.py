@@ -184,13 +184,13 @@ def test_sizes_that_differ_and_strange_channels_are_refused():
 
 def test_the_figure_has_the_image_and_its_instances_with_their_number():
     label = np.array([[0, 5, 5, 0], [0, -1, 9, 0], [0, 0, 9, 0]])
-    figure = plot_instances(np.zeros((3, 4)), label)
-    assert [axes.get_title() for axes in figure.axes] == ["image", "instances: 2"]
-    first, second = (axes.images[0].get_array() for axes in figure.axes)
+    plot = plot_instances(np.zeros((3, 4)), label)
+    assert [axes.get_title() for axes in plot.axes] == ["image", "instances: 2"]
+    first, second = (axes.images[0].get_array() for axes in plot.axes)
     assert not first.any()
     assert np.array_equal(second, tinted(np.zeros((3, 4)), label))
-    figure = plot_instances(np.zeros((3, 4)), label, label * 0)
-    assert [axes.get_title() for axes in figure.axes] == ["image", "truth: 2", "prediction: 0"]
+    plot = plot_instances(np.zeros((3, 4)), label, label * 0)
+    assert [axes.get_title() for axes in plot.axes] == ["image", "truth: 2", "prediction: 0"]
 
 
 def test_tinted_instances_keep_the_image_and_outlines_have_the_full_color():

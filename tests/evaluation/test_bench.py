@@ -12,7 +12,7 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from tfseg.data.pipeline import stages
 from tfseg.evaluation import bench as module
-from tfseg.evaluation.bench import Speed, StageSpeed, binding_stage
+from tfseg.evaluation.bench import Speed, StageSpeed, bottleneck
 
 SMALL = RunConfig(
     data=DataConfig(crop_size=32),
@@ -23,54 +23,56 @@ INPUT = ["read", "decode", "crop", "augment", "batch", "targets"]
 
 
 def speed(name, alone, cumulative=None) -> StageSpeed:
-    return StageSpeed(name, *(each and Speed(each, each, each) for each in (alone, cumulative)))
+    return StageSpeed(
+        name, *(value and Speed(value, value, value) for value in (alone, cumulative))
+    )
 
 
 @pytest.mark.slow
 def test_every_stage_is_timed_alone_and_with_all_before_it_and_nothing_is_written(dataset):
     before = sorted(dataset.path.rglob("*"))
     report = tfseg.bench(dataset, SMALL, batches=1, repeats=2)
-    assert [each.stage for each in report.stages] == [*INPUT, "copy", "step", "predict"]
-    for each in report.stages:
-        assert 0 < each.alone.low <= each.alone.median <= each.alone.high
-        assert (each.cumulative is None) == (each.stage == "predict")
-    assert report.remedy == module.REMEDIES[report.binding]
+    assert [speed.stage for speed in report.stages] == [*INPUT, "copy", "step", "predict"]
+    for stage in report.stages:
+        assert 0 < stage.alone.low <= stage.alone.median <= stage.alone.high
+        assert (stage.cumulative is None) == (stage.stage == "predict")
+    assert report.remedy == module.REMEDIES[report.bottleneck]
     assert sorted(dataset.path.rglob("*")) == before
 
 
-def test_a_stage_that_is_made_slow_is_the_one_that_binds(dataset, monkeypatch):
+def test_a_stage_that_is_made_slow_is_the_bottleneck(dataset, monkeypatch):
     made = stages.training_stages
 
     def slowed(*arguments, **options):
-        found, delay = made(*arguments, **options), lambda: time.sleep(0.05)
-        crop = found["crop"]
+        unchanged, delay = made(*arguments, **options), lambda: time.sleep(0.05)
+        crop = unchanged["crop"]
 
         def wait(sample):
             with tf.control_dependencies([tf.numpy_function(delay, [], [])]):
                 return tf.nest.map_structure(tf.identity, sample)
 
         # one after the other, so that no number of threads hides it: 20 a second
-        return found | {"crop": lambda samples: crop(samples.map(wait))}
+        return unchanged | {"crop": lambda samples: crop(samples.map(wait))}
 
     monkeypatch.setattr(module, "training_stages", slowed)
     report = tfseg.bench(dataset, SMALL, batches=2, repeats=2, input_only=True)
-    assert report.binding == "crop"
+    assert report.bottleneck == "crop"
     assert "--data.crop_size" in report.remedy
-    speeds = {each.stage: each for each in report.stages}
+    speeds = {speed.stage: speed for speed in report.stages}
     assert speeds["crop"].alone.median < 21
     assert speeds["targets"].cumulative.median < 21 < speeds["targets"].alone.median
 
 
-def test_the_step_binds_where_the_input_is_faster_and_else_the_slowest_stage():
+def test_the_step_is_the_bottleneck_where_the_input_is_faster_and_else_the_slowest_stage():
     before = (speed("read", 900, 900), speed("decode", 90, 80), speed("targets", 300, 70))
-    assert binding_stage(before) == "decode"
+    assert bottleneck(before) == "decode"
     # the input makes 70 together: a step of 71 a second waits for it, one of 69 does not
-    assert binding_stage((*before, speed("step", 71, 50), speed("predict", 1))) == "decode"
-    assert binding_stage((*before, speed("step", 69, 50), speed("predict", 1))) == "step"
+    assert bottleneck((*before, speed("step", 71, 50), speed("predict", 1))) == "decode"
+    assert bottleneck((*before, speed("step", 69, 50), speed("predict", 1))) == "step"
 
 
 def test_a_speed_is_the_median_and_the_quartiles_of_the_repeats():
-    assert Speed.of([10.0, 50.0, 20.0, 40.0, 30.0]) == Speed(30.0, 20.0, 40.0)
+    assert Speed.from_repeats([10.0, 50.0, 20.0, 40.0, 30.0]) == Speed(30.0, 20.0, 40.0)
 
 
 def test_every_stage_has_a_remedy():

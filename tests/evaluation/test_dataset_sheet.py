@@ -28,8 +28,8 @@ def test_classes_are_counted_too(tmp_path):
 def test_histograms_are_drawn_also_of_a_single_instance(tmp_path, dataset):
     one = [(np.zeros((9, 8), np.uint8), np.eye(9, 8, dtype=np.int32))]
     small = convert_samples(one, tmp_path / "data")
-    for name, each in {"one": small, "many": dataset}.items():
-        draw_histograms(counted(each), tmp_path / f"{name}.png")
+    for name, data in {"one": small, "many": dataset}.items():
+        draw_histograms(counted(data), tmp_path / f"{name}.png")
     one, many = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("one", "many"))
     assert one.shape == many.shape == (720, 1080, 4)
     assert (one != many).any()
@@ -38,7 +38,7 @@ def test_histograms_are_drawn_also_of_a_single_instance(tmp_path, dataset):
 
 @pytest.fixture
 def squares(tmp_path):
-    """Four black images of 400 x 300 with a square of an id of its own, from 1 to 4."""
+    """Four black images of 400 x 300 with a square of a different id each, from 1 to 4."""
     samples = []
     for id in (1, 2, 3, 4):
         label = np.zeros((400, 300), np.int32)

@@ -58,7 +58,7 @@ def with_a_false_one(image: np.ndarray) -> SimpleNamespace:
     return SimpleNamespace(label=label, scores=np.array([0.6, 0.9], np.float32))
 
 
-def test_conventions_and_scores_reach_the_figures():
+def test_conventions_and_scores_reach_the_metrics():
     pytest.importorskip("pycocotools")
     conventions = Conventions(coco=True)
     summary = evaluate(

@@ -103,7 +103,7 @@ def test_limits_keep_the_brightness_that_percentiles_take_away():
     bright, dark = (np.full((3, 3), value) + np.eye(3) * 0.1 for value in (0.6, 0.2))
     label = np.zeros((3, 3), np.int32)
     np.testing.assert_array_equal(overlay(bright, label), overlay(dark, label))
-    limited = [overlay(each, label, limits=(0.0, 1.0)) for each in (bright, dark)]
+    limited = [overlay(image, label, limits=(0.0, 1.0)) for image in (bright, dark)]
     assert limited[0].min() == 153
     assert limited[1].min() == 51
 
@@ -149,8 +149,8 @@ def test_a_transform_that_cannot_take_the_image_is_refused_in_one_line():
 
 def test_the_figure_is_the_picture_pixel_by_pixel():
     config = RunConfig(data=DataConfig(crop_size=SIDE), augment=({"name": "HorizontalFlip"},))
-    figure = plot_augmentations(*sample(), config, count=2)
+    plot = plot_augmentations(*sample(), config, count=2)
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    plot.savefig(file, format="png")
     drawn = np.asarray(Image.open(file).convert("RGB"))
     assert np.array_equal(drawn, preview(*sample(), config, count=2))

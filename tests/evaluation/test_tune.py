@@ -45,30 +45,30 @@ SEMANTIC = ModelConfig(head="semantic", channels=1)
 @pytest.mark.parametrize("metric", METRICS)
 def test_it_finds_the_best_thresholds_that_were_planted(metric):
     samples = [planted(index) for index in range(3)]
-    found = search(lambda: samples, SEMANTIC, metric=metric)
-    assert found.chosen == {"foreground_threshold": 0.6, "min_area": 25}
-    assert found.start == {"foreground_threshold": 0.5, "min_area": 12}
+    tuning = search(lambda: samples, SEMANTIC, metric=metric)
+    assert tuning.chosen == {"foreground_threshold": 0.6, "min_area": 25}
+    assert tuning.start == {"foreground_threshold": 0.5, "min_area": 12}
     # Before: the first one fills 256 of 676 pixels, the second is right, the speck is too much
     before = {"ap50": 1 / (1 + 2 + 1), "pq": 1.0 / (1 + 2 / 2 + 1 / 2)}[metric]
-    assert found.before == pytest.approx(before)
-    assert found.after == 1.0
-    assert search(lambda: samples, SEMANTIC, metric=metric) == found
+    assert tuning.before == pytest.approx(before)
+    assert tuning.after == 1.0
+    assert search(lambda: samples, SEMANTIC, metric=metric) == tuning
 
 
 def test_of_equally_good_values_what_was_there_stays():
     truth = np.zeros((32, 32), np.int32)
     truth[4:20, 4:20] = 1
     sample = ("a", logit(np.where(truth > 0, 0.99, 0.01))[..., None], truth)
-    found = search(lambda: [sample], SEMANTIC, metric="pq")
-    assert found.chosen == found.start
-    assert (found.before, found.after) == (1.0, 1.0)
+    tuning = search(lambda: [sample], SEMANTIC, metric="pq")
+    assert tuning.chosen == tuning.start
+    assert (tuning.before, tuning.after) == (1.0, 1.0)
 
 
 def test_what_the_configuration_says_is_where_it_starts_and_other_options_stay():
     model = dataclasses.replace(SEMANTIC, head_options={"foreground_threshold": 0.66})
-    found = search(lambda: [planted(0)], model, metric="pq")
-    assert (found.start["foreground_threshold"], found.before) == (0.66, 0.0)
-    assert found.chosen == {"foreground_threshold": 0.6, "min_area": 25}
+    tuning = search(lambda: [planted(0)], model, metric="pq")
+    assert (tuning.start["foreground_threshold"], tuning.before) == (0.66, 0.0)
+    assert tuning.chosen == {"foreground_threshold": 0.6, "min_area": 25}
 
 
 @pytest.fixture(scope="module")
@@ -103,24 +103,26 @@ def test_prediction_evaluation_and_export_use_what_was_chosen(run_dir, dataset, 
     assert (stored["split"], stored["metric"]) == ("val", "pq")
 
     segmenter = tfseg.load(run_dir)
-    figure = tfseg.evaluate(segmenter, dataset, "val").summary()["pq"]
-    assert figure == pytest.approx(tuning.after)
+    value = tfseg.evaluate(segmenter, dataset, "val").summary()["pq"]
+    assert value == pytest.approx(tuning.after)
     assert tfseg.evaluate(plain, dataset, "val").summary()["pq"] == pytest.approx(tuning.before)
 
     image = next(iter(dataset.samples("test").as_numpy_iterator()))["image"]
-    found = segmenter.predict(image)
-    assert len(found.scores) != len(plain.predict(image).scores)
+    predicted = segmenter.predict(image)
+    assert len(predicted.scores) != len(plain.predict(image).scores)
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
-    np.testing.assert_array_equal(exported["labels"][0], found.label)
+    np.testing.assert_array_equal(exported["labels"][0], predicted.label)
     files = [tmp_path / "a.png"]
     tfseg.data.files.images.write_picture(files[0], image[..., 0].copy())
     tfseg.predict_files(segmenter, files, tmp_path / "out")
-    np.testing.assert_array_equal(read_label(tmp_path / "out" / "labels" / "a.png"), found.label)
-    assert len(pd.read_csv(tmp_path / "out" / "instances.csv")) == len(found.scores)
+    np.testing.assert_array_equal(
+        read_label(tmp_path / "out" / "labels" / "a.png"), predicted.label
+    )
+    assert len(pd.read_csv(tmp_path / "out" / "instances.csv")) == len(predicted.scores)
     np.testing.assert_array_equal(read_image(files[0]), image)
 
-    # Again, it starts anew from the configuration and ends at the same
+    # A second call starts from the configuration and has the same result
     assert tfseg.tune(run_dir, dataset, metric="pq") == tuning
 
 

@@ -1,4 +1,4 @@
-"""Measures how many images a second each stage handles, and names the one that holds up the others.
+"""Measures how many images per second each stage handles, and names the bottleneck.
 
 Each stage is timed alone, its input in memory, and together with all before it ("so far"), on the
 split train with the values of a run: the median of the repeats, and their quartiles. Nothing is
@@ -47,7 +47,7 @@ def run(
         return 0
     rows = [(each.stage, *_cells(each.alone), *_cells(each.cumulative)) for each in report.stages]
     print_table([("stage", "images/s alone", "quartiles", "so far", "quartiles"), *rows])
-    print(f"binding: {report.binding}; to make it faster, {report.remedy}")
+    print(f"bottleneck: {report.bottleneck}; to make it faster, {report.remedy}")
     return 0
 
 

@@ -103,7 +103,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
         evaluation,
         title="The demo's images that were not trained on",
         history=out / "run" / HISTORY,
-        facts=provenance.of_run(out / "run", dataset),
+        facts=provenance.run_facts(out / "run", dataset),
     )
     _draw(segmenter, sample.path() / "test", out)
     return evaluation

@@ -139,7 +139,7 @@ def _of_network(
     evaluation = evaluate(
         segmenter, dataset, options["split"], conventions=conventions, report=report
     )
-    return evaluation, provenance.of_run(options["run_dir"], dataset)
+    return evaluation, provenance.run_facts(options["run_dir"], dataset)
 
 
 def _of_files(
@@ -148,8 +148,9 @@ def _of_files(
     from tfseg.data.files.images import read_image
     from tfseg.evaluation.coco_results import results_pairs
     from tfseg.evaluation.label_folders import find_images, find_maps, folder_pairs
-    from tfseg.evaluation.report import provenance
+    from tfseg.evaluation.report.provenance import ARRAYS
     from tfseg.metrics import evaluate_pairs
+    from tfseg.version import versions
 
     predictions, labels, folder = (options[key] for key in ("predictions", "labels", "images"))
     images = find_images(folder, find_maps(labels)) if folder else {}
@@ -161,7 +162,7 @@ def _of_files(
     make = results_pairs if predictions.suffix == ".json" else folder_pairs
     pairs = make(predictions, labels, groups=options["groups"])
     evaluation = evaluate_pairs(map(seen, pairs), conventions=conventions)
-    return evaluation, {"Versions": provenance.versions(*provenance.ARRAYS)}
+    return evaluation, {"Versions": dict(versions(*ARRAYS))}
 
 
 def _default_split(dataset: Dataset) -> str:

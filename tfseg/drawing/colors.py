@@ -1,11 +1,11 @@
-"""Which instances lie beside each other, and colours of which neighbours never share one."""
+"""Neighbouring instances, and colours that differ between neighbours."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart by all kinds of colour vision; blue is brighter here, for
-# outlines on dark images, and white stands for their black.
+# The colours of Okabe and Ito, which differ for all kinds of colour vision; blue is brighter for
+# outlines on dark images, and white replaces their black.
 COLORS = np.array(
     [
         (230, 159, 0),
@@ -19,7 +19,7 @@ COLORS = np.array(
     ],
     np.uint8,
 )
-_REACH = 3  # pixels, within which instances are not to share a colour
+_REACH = 3  # pixels, within which instances do not share a colour
 
 
 def neighbours(label: np.ndarray, *, reach: int = 1) -> np.ndarray:
@@ -27,7 +27,7 @@ def neighbours(label: np.ndarray, *, reach: int = 1) -> np.ndarray:
 
     Args:
         label: `[H, W]` integer ids; ids of 0 and below are no instances.
-        reach: 1 finds those that touch by a side or a corner of a pixel.
+        reach: 1 for instances that touch by a side or a corner of a pixel.
 
     Returns:
         `[K, 2]` ids, the smaller one first, each pair once, ascending.
@@ -45,10 +45,10 @@ def neighbours(label: np.ndarray, *, reach: int = 1) -> np.ndarray:
 
 
 def color_neighbours(label: np.ndarray) -> np.ndarray:
-    """Paints ids `[H, W]` in few colours that are far apart; neighbours have different ones.
+    """Returns a picture of ids `[H, W]` in eight colours that differ between neighbours.
 
-    A neighbour is at most 3 pixels away. Only an instance whose neighbours have all the eight
-    colours shares one with some of them. Returns `[H, W, 3]` uint8, 0 where there is no instance.
+    A neighbour is at most 3 pixels away. An instance shares a colour with a neighbour only if its
+    neighbours have all eight colours. The picture is `[H, W, 3]` uint8, 0 without an instance.
     """
     ids, numbers = np.unique(np.append(np.maximum(label, 0), 0), return_inverse=True)
     numbers = numbers[:-1].reshape(label.shape)  # 0 stays 0
@@ -58,7 +58,7 @@ def color_neighbours(label: np.ndarray) -> np.ndarray:
     chosen = np.zeros(len(ids), int)
     for number in range(len(ids)):
         used = np.bincount(chosen[beside[number]], minlength=len(COLORS))
-        # From another colour on each time, so that all of them are used about as often.
+        # The search starts at another colour each time, so that all are used about equally often.
         order = np.roll(np.arange(len(COLORS)), -number)
         chosen[number] = order[np.argmin(used[order])]
     painted = COLORS[chosen[numbers]]

@@ -1,4 +1,4 @@
-"""The course of a training as a figure and as a picture."""
+"""The losses of a training as a matplotlib figure and as a picture."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SIZE, _DOTS_PER_INCH = (7.0, 4.0), 120  # inches
 def plot_curves(history: str | Path) -> Figure:
     """Plots the losses of a training over its steps.
 
-    The sum is in black, its parts are thin, the loss on the `val` split is dotted where there is
-    one. The loss axis is logarithmic: at the end of a run the changes are small.
+    The sum is in black, its parts are thin, the loss on the `val` split, if any, is dotted. The
+    loss axis is logarithmic: at the end of a run the changes are small.
 
     Args:
         history: history.csv of a run, or the folder of the run.
@@ -29,14 +29,14 @@ def plot_curves(history: str | Path) -> Figure:
         A matplotlib figure, which a notebook shows; `savefig` writes it.
 
     Raises:
-        InputError: there is no such file, or it is no history.
+        InputError: the file does not exist, or is no history.
     """
-    # Not pyplot, which keeps figures and settings for the whole process.
+    # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.figure import Figure
 
     table = _read(Path(history))
-    figure = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log")
+    plot = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
+    axes = plot.add_subplot(xlabel="step", ylabel="loss", yscale="log")
     for name in table.columns[table.columns.str.startswith("loss/")]:
         axes.plot(table["step"], table[name], label=name.removeprefix("loss/"), linewidth=1)
     axes.plot(table["step"], table["loss"], label="weighted sum", color="black")
@@ -44,11 +44,11 @@ def plot_curves(history: str | Path) -> Figure:
         scored = table.dropna(subset="val_loss")
         axes.plot(scored["step"], scored["val_loss"], "k:o", label="val", markersize=3)
     axes.legend()
-    return figure
+    return plot
 
 
 def draw_history(history: str | Path, path: str | Path) -> None:
-    """Draws what `plot_curves` plots into the PNG file `path`."""
+    """Draws the figure of `plot_curves` into the PNG file `path`."""
     plot_curves(history).savefig(path, format="png")
 
 

@@ -10,31 +10,30 @@ _START = ((0, 0), (0, 1), (1, 1), (1, 0))  # the corner of the pixel where the s
 
 
 def outlines(label: np.ndarray) -> dict[int, str]:
-    """Returns the SVG path of every instance, holes and all parts included, in pixels, by id.
+    """Returns the SVG path of every instance by id, in pixels, with holes and all parts.
 
     Args:
         label: `[H, W]` integer ids; 0 = background, and so are ids below 0.
     """
-    return {own: "".join(map(_path, found)) for own, found in rings(label).items()}
+    return {name: "".join(map(_path, corners)) for name, corners in rings(label).items()}
 
 
 def rings(label: np.ndarray) -> dict[int, list[list[tuple[int, int]]]]:
-    """Returns the closed outlines of every instance by id: corners (y, x) in pixels, in turn.
+    """Returns the closed outlines of every instance by id: corners (y, x) in pixels, in order.
 
-    The instance lies to the right of the way: outer rings run clockwise as seen in a picture, holes
-    the other way round. Pixels that touch at a corner are in one ring. The corner (0, 0) is that of
-    the first pixel, whose centre is at (0.5, 0.5).
+    Outer rings run clockwise in a picture, holes counter-clockwise. Pixels that touch at a corner
+    are in one ring. (0, 0) is the upper left corner of the first pixel, (0.5, 0.5) its centre.
 
     Args:
         label: `[H, W]` integer ids; 0 = background, and so are ids below 0.
     """
     following, width = _sides(label)
     ids = np.pad(label, 1).ravel()
-    found: dict[int, list[list[tuple[int, int]]]] = {}
+    rings_of: dict[int, list[list[tuple[int, int]]]] = {}
     while following:
         loop = _loop(following)
-        found.setdefault(int(ids[loop[0] // 4]), []).append(_corners(loop, width))
-    return found
+        rings_of.setdefault(int(ids[loop[0] // 4]), []).append(_corners(loop, width))
+    return rings_of
 
 
 def _sides(label: np.ndarray) -> tuple[dict[int, int], int]:
@@ -48,21 +47,21 @@ def _sides(label: np.ndarray) -> tuple[dict[int, int], int]:
     following: dict[int, int] = {}
     for side in range(4):
         step, out = (dy * width + dx for dy, dx in (_STEP[side], _OUT[side]))
-        here = pixels[flat[pixels] != flat[pixels + out]]
-        ahead, diagonal = here + step, here + step + out
-        turns_right = flat[ahead] != flat[here]
-        goes_on = ~turns_right & (flat[diagonal] != flat[here])
+        inside = pixels[flat[pixels] != flat[pixels + out]]
+        ahead, diagonal = inside + step, inside + step + out
+        turns_right = flat[ahead] != flat[inside]
+        continues = ~turns_right & (flat[diagonal] != flat[inside])
         after = np.where(
             turns_right,
-            4 * here + (side + 1) % 4,
-            np.where(goes_on, 4 * ahead + side, 4 * diagonal + (side - 1) % 4),
+            4 * inside + (side + 1) % 4,
+            np.where(continues, 4 * ahead + side, 4 * diagonal + (side - 1) % 4),
         )
-        following.update(zip((4 * here + side).tolist(), after.tolist(), strict=True))
+        following.update(zip((4 * inside + side).tolist(), after.tolist(), strict=True))
     return following, width
 
 
 def _loop(following: dict[int, int]) -> list[int]:
-    """Takes the sides of one closed outline out of `following`."""
+    """Removes the sides of one closed outline from `following`, and returns them in order."""
     side = next(iter(following))
     loop = []
     while side in following:

@@ -1,4 +1,4 @@
-"""Pictures of instances for people: outlines on the image, ids as colours, truth and prediction.
+"""Pictures of instances: outlines on the image, ids as colours, truth beside prediction.
 
 A picture is `[H, W, 3]` uint8, RGB.
 """
@@ -23,18 +23,18 @@ GAP = 4  # pixels between the pictures of a panel
 _UNMATCHED = (255, 255, 255)
 _IGNORED = (64, 64, 64)
 _DISPLAY_PERCENTILES = (1.0, 99.8)
-_ROWS = 1024  # computed together, as floats, which take many times the memory of a large image
-_FILL = 0.35  # of an instance's colour over the image
+_ROWS = 1024  # converted at a time: floats take many times the memory of a large image
+_FILL = 0.35  # opacity of an instance's colour over the image
 _SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure
 
 
 def _palette(size: int) -> np.ndarray:
-    """Returns `[size, 3]` uint8 colours; nearby rows are far apart in hue, or else in brightness.
+    """Returns `[size, 3]` uint8 colours; nearby rows differ clearly in hue or brightness.
 
     Source: multiples of the golden ratio (1 - phi) fill the circle of hues most evenly (Knuth, The
     Art of Computer Programming 3, section 6.4, theorem S).
     """
-    tones = ((0.75, 1.0), (0.95, 0.8), (0.45, 0.95))  # saturation, value: three in turn
+    tones = ((0.75, 1.0), (0.95, 0.8), (0.45, 0.95))  # saturation, value, in turn
     colors = [
         colorsys.hsv_to_rgb(index * 0.6180339887498949 % 1.0, *tones[index % len(tones)])
         for index in range(size)
@@ -42,12 +42,12 @@ def _palette(size: int) -> np.ndarray:
     return (np.array(colors) * 255).round().astype(np.uint8)
 
 
-# A Fibonacci number and a multiple of three: hues and tones go on evenly where the ids wrap.
+# A Fibonacci number and a multiple of three: hues and tones stay even where the ids wrap around.
 _PALETTE = _palette(987)
 
 
 def color_ids(label: np.ndarray) -> np.ndarray:
-    """Paints ids `[H, W]`: a colour that depends on the id only; nearby ids differ clearly.
+    """Returns a picture of ids `[H, W]`; a colour depends on the id only, nearby ids differ.
 
     Background is black, ignored pixels (-1) are dark grey.
     """
@@ -69,9 +69,9 @@ def overlay(
     Args:
         image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
         label: `[H, W]` integer ids, 0 = background.
-        color: RGB in [0, 255] of all outlines; None paints each in the colour of its id.
-        limits: image values that are shown black and white, such as (0, 1), so that one picture
-            can be darker than another; None takes the image's 1st and 99.8th percentile.
+        color: RGB in [0, 255] of all outlines; None for the colour of each id.
+        limits: image values shown as black and white, such as (0, 1), so that one picture can be
+            darker than another; None for the image's 1st and 99.8th percentile.
 
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
@@ -84,10 +84,10 @@ def overlay(
 
 
 def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Sets the image, its true and its predicted instances side by side, with a white gap.
+    """Returns the image, its true and its predicted instances side by side, with white gaps.
 
     A predicted instance has the colour of the true one that it matches (IoU >= 0.5). White ones are
-    the errors: missed in the truth, false in the prediction.
+    errors: missed in the truth, false in the prediction.
 
     Args:
         image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
@@ -121,9 +121,9 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
 def plot_instances(
     image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None
 ) -> Figure:
-    """Plots an image beside its instances, and beside those predicted where they are given.
+    """Plots an image, its instances and, if given, the predicted instances side by side.
 
-    Instances are outlined and tinted; neighbours have different colours, whatever their ids.
+    Instances are outlined and tinted; neighbours always have different colours.
 
     Args:
         image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
@@ -136,7 +136,7 @@ def plot_instances(
     Raises:
         InputError: the sizes differ, or the image has another number of channels.
     """
-    # Not pyplot, which keeps figures and settings for the whole process.
+    # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.figure import Figure
 
     labels = (
@@ -148,14 +148,14 @@ def plot_instances(
         pictures[f"{name}: {count}"] = tinted(image, ids)
     height, width = pictures["image"].shape[:2]
     size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
-    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
+    plot = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
     for axes, (name, picture) in zip(
-        figure.subplots(1, len(pictures)), pictures.items(), strict=True
+        plot.subplots(1, len(pictures)), pictures.items(), strict=True
     ):
         axes.imshow(picture, interpolation="nearest")
         axes.set_title(name)
         axes.axis("off")
-    return figure
+    return plot
 
 
 def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -174,20 +174,21 @@ def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
 
 
 def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> np.ndarray:
-    """Paints `ids` `[M]` of a label in the colours of `shown_as` `[M]`, all others in white."""
+    """Returns a picture of `ids` `[M]` in the colours of `shown_as` `[M]`; other ids are white."""
     order = np.argsort(ids)
     ids, shown_as = ids[order], shown_as[order]
     position = np.searchsorted(ids, label)
-    found = np.append(ids, 0)[position] == label
-    colors = color_ids(np.where(found, np.append(shown_as, 0)[position], np.minimum(label, 0)))
-    colors[(label > 0) & ~found] = _UNMATCHED
+    listed = np.append(ids, 0)[position] == label
+    colors = color_ids(np.where(listed, np.append(shown_as, 0)[position], np.minimum(label, 0)))
+    colors[(label > 0) & ~listed] = _UNMATCHED
     return colors
 
 
 def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
-    """Returns the image as a new RGB picture, dark at its 1st and bright at its 99.8th percentile.
+    """Returns the image as a new RGB picture, black at the lower and white at the upper limit.
 
-    Or at `limits`, where they are given. One pair of them for all channels keeps the colours.
+    The limits are the 1st and 99.8th percentile of all channels together, which keeps the colours,
+    unless `limits` are given.
     """
     image = np.atleast_3d(image)
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):

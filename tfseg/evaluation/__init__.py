@@ -1,1 +1,1 @@
-"""What a trained network is worth: figures on a data set, pictures, speed."""
+"""Evaluation of a trained network: metrics on a data set, pictures, speed."""

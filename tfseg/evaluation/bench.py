@@ -1,4 +1,4 @@
-"""How many images a second each stage of a run handles, and which of them holds the others up."""
+"""How many images per second each stage of a run handles, and which stage is the bottleneck."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tfseg.inference.segmenter import Segmenter
 from tfseg.training.session import Session
 
 _WARM_UP = 2  # batches: the first compiles, both fill the buffers
-_HELD = 2  # batches in memory that a stage by itself is given again and again
+_HELD = 2  # batches in memory, the repeated input of a stage that is timed alone
 COPY, STEP, PREDICT = "copy", "step", "predict"
 REMEDIES = {
     "read": "put the data set on a faster disk, or keep decoded images (--data.cache memory)",
@@ -36,32 +36,32 @@ REMEDIES = {
     STEP: "take a smaller network (--model), or more devices (--train.devices)",
 }
 
-Batches = Callable[[], Iterator[object]]  # begins anew; does a batch of its work at each step
+Batches = Callable[[], Iterator[object]]  # starts from scratch; each step does one batch
 
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Images a second over the repeats: their median, and the lower and upper quartile."""
+    """Images per second over the repeats: their median, and the lower and upper quartile."""
 
     median: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, values: list[float]) -> Speed:
-        """Sums up the repeats."""
+    def from_repeats(cls, values: list[float]) -> Speed:
+        """Returns median and quartiles of the repeats."""
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
         return cls(median, low, high)
 
 
 @dataclasses.dataclass(frozen=True)
 class StageSpeed:
-    """How fast one stage is.
+    """The speed of one stage.
 
     Attributes:
         stage: its name.
         alone: with its input in memory.
-        cumulative: together with all stages before it; None where there are none.
+        cumulative: together with all stages before it; None for a stage outside the chain.
     """
 
     stage: str
@@ -71,16 +71,16 @@ class StageSpeed:
 
 @dataclasses.dataclass(frozen=True)
 class BenchReport:
-    """What `bench` found.
+    """The result of `bench`.
 
     Attributes:
         stages: in the order of the work.
-        binding: the stage that holds the others up.
+        bottleneck: the stage that limits the speed of training.
         remedy: what makes it faster.
     """
 
     stages: tuple[StageSpeed, ...]
-    binding: str
+    bottleneck: str
     remedy: str
 
 
@@ -92,18 +92,18 @@ def bench(
     repeats: int = 5,
     input_only: bool = False,
 ) -> BenchReport:
-    """Times the stages of training and prediction, each alone and with all before it.
+    """Times the stages of training and prediction, alone and together with all stages before.
 
     Stages: "read" (stored records), "decode" (whole images and ids), "crop", "augment", "batch",
-    "targets", "copy" (from the host to the devices), "step" (forward, backward and update), and by
-    itself "predict" (whole images one at a time, with decoding to ids). They take turns, so that a
-    slow minute of the machine meets all of them.
+    "targets", "copy" (from the host to the devices), "step" (forward, backward and update), and
+    separately "predict" (full images one at a time, with decoding to ids). They are timed in turn,
+    so that a slow minute of the machine affects all of them.
 
     Args:
         dataset: its `train` split is used.
         config: of a run on it; nothing is written.
         batches: timed in each repeat, after a warm-up.
-        repeats: of every measurement.
+        repeats: number of measurements of every stage.
         input_only: leaves out copy, step and predict, so no network is built.
 
     Raises:
@@ -118,23 +118,22 @@ def bench(
     if session:
         work |= _device_work(session)
     speeds = _speeds(work, batches, repeats, config.train.batch_size)
-    found = tuple(
+    stage_speeds = tuple(
         StageSpeed(stage, speeds[stage, "alone"], speeds.get((stage, "cumulative")))
         for stage in dict.fromkeys(stage for stage, _ in work)
     )
-    binding = binding_stage(found)
-    return BenchReport(found, binding, REMEDIES[binding])
+    stage = bottleneck(stage_speeds)
+    return BenchReport(stage_speeds, stage, REMEDIES[stage])
 
 
-def binding_stage(stages: tuple[StageSpeed, ...]) -> str:
-    """Returns the stage that holds the others up.
+def bottleneck(speeds: tuple[StageSpeed, ...]) -> str:
+    """Returns the name of the stage that limits the speed of training.
 
-    It is the step, where all of the input together is faster than it; else the slowest of the
-    stages before it.
+    It is the step if all input stages together are faster; else the slowest input stage.
     """
-    by_name = {each.stage: each for each in stages if each.stage != PREDICT}
+    by_name = {speed.stage: speed for speed in speeds if speed.stage != PREDICT}
     step = by_name.pop(STEP, None)
-    slowest = min(by_name.values(), key=lambda each: each.alone.median)
+    slowest = min(by_name.values(), key=lambda speed: speed.alone.median)
     together = list(by_name.values())[-1].cumulative
     is_step = step and together and step.alone.median < together.median
     return STEP if is_step else slowest.stage
@@ -143,7 +142,7 @@ def binding_stage(stages: tuple[StageSpeed, ...]) -> str:
 def _input_work(
     before: tf.data.Dataset, stages: Mapping[str, Stage], size: int
 ) -> dict[tuple[str, str], Batches]:
-    """Returns what is timed of the stages of the pipeline."""
+    """Returns the work to time of every stage of the pipeline, alone and cumulative."""
     work: dict[tuple[str, str], Batches] = {}
     batched = False
     for name, stage in stages.items():
@@ -156,13 +155,13 @@ def _input_work(
 
 
 def _counted(dataset: tf.data.Dataset, size: int) -> Batches:
-    """Returns the work of making `size` elements at each step, which stay within TensorFlow."""
+    """Returns the work of making `size` elements per step, without copying them to NumPy."""
     made = dataset.map(lambda *_: tf.constant(0)).batch(size)
     return lambda: iter(made.prefetch(tf.data.AUTOTUNE))
 
 
 def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
-    """Returns what is timed of the network."""
+    """Returns the work to time of the network, alone and cumulative."""
     dataset, size = session.dataset, session.config.train.batch_size
     segmenter = Segmenter(session.model, session.config.model)
     (batch,) = itertools.islice(session.training_batches(), 1)
@@ -170,15 +169,15 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     held = _off_sharding(batches.take(_HELD).cache().repeat())
 
     def train(batches: Iterator[tuple]) -> Iterator[object]:
-        return (_finished(session.train_step(each)["loss"]) for each in batches)
+        return (_finished(session.train_step(batch)["loss"]) for batch in batches)
 
     def copied(batches: Iterator[tuple]) -> Iterator[object]:
-        return (_finished(_local(session, each)) for each in batches)
+        return (_finished(_local(session, batch)) for batch in batches)
 
     def predicted() -> Iterator[object]:
-        pictures = dataset.samples("train").repeat().as_numpy_iterator()
-        found = (segmenter.predict(picture["image"]) for picture in pictures)
-        return (list(itertools.islice(found, size)) for _ in itertools.repeat(None))
+        samples = dataset.samples("train").repeat().as_numpy_iterator()
+        predictions = (segmenter.predict(sample["image"]) for sample in samples)
+        return (list(itertools.islice(predictions, size)) for _ in itertools.repeat(None))
 
     return {
         (COPY, "alone"): lambda: copied(
@@ -198,13 +197,13 @@ def _off_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def _local(session: Session, batch: tuple) -> tf.Tensor:
-    """Returns one pixel of what the last device has of a batch."""
+    """Returns one pixel of the part of a batch on the last device."""
     images, *_ = batch
     return session.strategy.experimental_local_results(images)[-1][0, 0, 0, 0]
 
 
 def _finished(value: tf.Tensor) -> float:
-    """Waits for a device: it works on while Python goes ahead."""
+    """Returns the value, which waits until the device has computed it."""
     return float(value)
 
 
@@ -213,9 +212,9 @@ def _speeds(
 ) -> dict[tuple[str, str], Speed]:
     values: dict[tuple[str, str], list[float]] = {key: [] for key in work}
     for _ in range(repeats):
-        for key, begin in work.items():
-            values[key].append(batches * size / _seconds(begin(), batches))
-    return {key: Speed.of(own) for key, own in values.items()}
+        for key, start in work.items():
+            values[key].append(batches * size / _seconds(start(), batches))
+    return {key: Speed.from_repeats(speeds) for key, speeds in values.items()}
 
 
 def _seconds(work: Iterator[object], batches: int) -> float:

@@ -1,8 +1,8 @@
-"""Predictions in a COCO results file, as id maps beside labels in a folder.
+"""Predictions in a COCO results file as id maps, paired with the labels in a folder.
 
 The file holds a list of {"image_id", "segmentation", "score"}: run lengths, compressed or not, or
 polygons. An `image_id` is the name of a label map without suffix, or its number: 139 and "139" are
-000000000139.png. An id map has one instance a pixel: where masks overlap, the higher score has it.
+000000000139.png. An id map has one instance per pixel: where masks overlap, the higher score wins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tfseg.metrics.coco import tools
 def results_pairs(
     predictions: str | Path, labels: str | Path, *, groups: str | Path | None = None
 ) -> Iterator[Pair]:
-    """Returns the pairs of the label maps of a folder and the predictions of a results file.
+    """Returns pairs of the label maps in a folder and the predictions in a results file.
 
     Args:
         predictions: COCO results file; an image without an entry has no prediction.
@@ -32,8 +32,8 @@ def results_pairs(
         groups: CSV file with the columns `id` and `group`, a row for every image.
 
     Raises:
-        InputError: pycocotools is not installed, the file is no results file or names an image that
-            has no label, or as `files.folder_pairs`.
+        InputError: pycocotools is not installed, the file is no results file or names an image
+            without a label, or the labels or groups are wrong (`label_folders.folder_pairs`).
     """
     mask, true = tools("mask"), find_maps(labels)
     entries = _read(Path(predictions), true)
@@ -41,11 +41,11 @@ def results_pairs(
 
     def pair(name: str) -> Pair:
         truth = read_ids(true[name], low=IGNORE)
-        own = sorted(entries[name], key=lambda entry: -entry["score"])
+        ranked = sorted(entries[name], key=lambda entry: -entry["score"])
         painted = np.zeros(truth.shape, np.int32)
-        for number, entry in reversed(list(enumerate(own, start=1))):
+        for number, entry in reversed(list(enumerate(ranked, start=1))):
             painted[_decode(mask, entry["segmentation"], truth.shape, name)] = number
-        scores = np.array([entry["score"] for entry in own], float)
+        scores = np.array([entry["score"] for entry in ranked], float)
         return Pair(name, truth, painted, scores=scores, group=group_of.get(name, ""))
 
     return map(pair, sorted(true))
@@ -62,7 +62,7 @@ def _read(path: Path, names: dict[str, Path]) -> dict[str, list[dict[str, Any]]]
             if name is None:
                 raise InputError(
                     f"{path} must have predictions for labelled images only; there is no label "
-                    f"for the image_id {key}. Add it, or take the entries away."
+                    f"for the image_id {key}. Add it, or remove the entries."
                 )
             score = float(entry.get("score", 1.0))
             entries[name].append({"segmentation": entry["segmentation"], "score": score})
@@ -86,15 +86,15 @@ def _decode(mask: Any, segmentation: Any, shape: tuple[int, int], name: str) -> 
             segmentation = mask.merge(mask.frPyObjects(segmentation, *shape))
         elif isinstance(segmentation["counts"], list):
             segmentation = mask.frPyObjects(segmentation, *segmentation["size"])
-        found = mask.decode(segmentation).astype(bool)
-    except Exception as error:  # pycocotools raises all kinds of things on a bad one
+        pixels = mask.decode(segmentation).astype(bool)
+    except Exception as error:  # pycocotools raises many types for a bad one
         raise InputError(
             f"Image {name!r} has a segmentation that is neither run lengths nor polygons "
             f"({error}). Write the results again."
         ) from error
-    if found.shape != shape:
+    if pixels.shape != shape:
         raise InputError(
-            f"Image {name!r} has a segmentation of {found.shape} pixels for a label of {shape}. "
+            f"Image {name!r} has a segmentation of {pixels.shape} pixels for a label of {shape}. "
             "Give the results of this image at its full size."
         )
-    return found
+    return pixels

@@ -8,28 +8,28 @@ import pandas as pd
 
 from tfseg import atomic
 
-# What the picture shows, and the command prints; the table has all figures.
+# The metrics in the picture and in the output of the command; the table has all of them.
 SHOWN = (
     *("dice", "iou", "ap50", "ap_mean", "pq", "sq", "rq"),
     *("precision_0.50", "recall_0.50", "f1_0.50", "aji", "aji_plus", "seg", "boundary_f"),
 )
 _WIDTH, _ROW_HEIGHT, _DOTS_PER_INCH = 7.0, 0.3, 120  # inches
-# Blue and orange of Okabe and Ito, that all kinds of colour vision tell apart.
+# Blue and orange of Okabe and Ito, which differ for all kinds of colour vision.
 _COLORS = {1: "#0072B2", -1: "#D55E00", 0: "#777777"}
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows of SHOWN, in that order."""
-    rows = table.set_index("figure", drop=False)
+    rows = table.set_index("metric", drop=False)
     return rows.loc[[name for name in SHOWN if name in rows.index]]
 
 
 def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[str, str]) -> None:
-    """Writes comparison.csv and comparison.png, each whole or not at all.
+    """Writes comparison.csv and comparison.png, each file atomically.
 
     Args:
         table: what `metrics.compare` returns.
-        folder: made where it is not there.
+        folder: created if it does not exist.
         names: of the first and of the second evaluation.
 
     Raises:
@@ -45,30 +45,30 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
 
 
 def draw_differences(table: pd.DataFrame, path: str | Path, *, names: tuple[str, str]) -> None:
-    """Draws the differences with their intervals into the PNG file `path`, a row a figure.
+    """Draws the differences with their intervals into the PNG file `path`, a row per metric.
 
-    Blue to the right of 0 is better, orange to the left is worse, grey is not told apart from 0.
+    Blue to the right of 0 is better, orange to the left is worse, grey is no clear difference.
 
     Args:
         table: what `metrics.compare` returns, or some rows of it.
         path: of the picture.
         names: of the first and of the second evaluation.
     """
-    # Not pyplot, which keeps figures and settings for the whole process.
+    # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     table = table.dropna()
     height = 1.2 + _ROW_HEIGHT * len(table)
-    figure = Figure(figsize=(_WIDTH, height), dpi=_DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel=f"{names[1]} minus {names[0]}")
+    plot = Figure(figsize=(_WIDTH, height), dpi=_DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(plot)
+    axes = plot.add_subplot(xlabel=f"{names[1]} minus {names[0]}")
     axes.axvline(0, color="black", linewidth=0.8)
-    for row, each in enumerate(table.itertuples()):
-        sign = (each.difference > 0) - (each.difference < 0) if each.distinct else 0
-        axes.plot([each.low, each.high], [row, row], color=_COLORS[sign], linewidth=2)
-        axes.plot(each.difference, row, "o", color=_COLORS[sign], markersize=5)
-    axes.set_yticks(range(len(table)), table["figure"])
+    for position, row in enumerate(table.itertuples()):
+        sign = (row.difference > 0) - (row.difference < 0) if row.distinct else 0
+        axes.plot([row.low, row.high], [position, position], color=_COLORS[sign], linewidth=2)
+        axes.plot(row.difference, position, "o", color=_COLORS[sign], markersize=5)
+    axes.set_yticks(range(len(table)), table["metric"])
     axes.set_ylim(len(table) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
-    figure.savefig(path, format="png")
+    plot.savefig(path, format="png")

@@ -1,4 +1,4 @@
-"""What a data set looks like: histograms of what is in it, and a sheet of its images."""
+"""Overview of a data set: histograms of its content, and a sheet of its images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_ID = 24  # letters, in a caption
 
 
 def counted(dataset: Dataset) -> Counts:
-    """Reads all samples of a data set, and returns what `statistics.count` counts in them.
+    """Returns the counts of `statistics.count` over all samples of a data set.
 
     Raises:
         InputError: a shard is missing.
@@ -36,17 +36,17 @@ def counted(dataset: Dataset) -> Counts:
 
 
 def draw_histograms(counts: Counts, path: str | Path) -> None:
-    """Draws areas, instances in an image, image sizes and pixel values into the PNG file `path`.
+    """Draws areas, instances per image, image sizes and pixel values into the PNG file `path`.
 
     Areas are binned on a logarithmic axis: they span several orders of magnitude.
     """
-    # Not pyplot, which keeps figures and settings for the whole process.
+    # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
-    area, per_image, size, value = figure.subplots(2, 2).flat
+    plot = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(plot)
+    area, per_image, size, value = plot.subplots(2, 2).flat
     areas, numbers = _column(counts, "area")
     bins = np.geomspace(areas.min(), areas.max() + 1, _BINS)
     area.hist(areas, bins, weights=numbers)
@@ -55,27 +55,27 @@ def draw_histograms(counts: Counts, path: str | Path) -> None:
     per_image.hist(in_image, min(_BINS, in_image.max() + 1), weights=numbers)
     per_image.set(xlabel="instances in an image", ylabel="images")
     sizes = statistics.by(counts, "size")
-    places = [[side[axis] for side in sizes] for axis in (1, 0)]
-    size.scatter(*places, s=[10 + 200 * n / sizes.total() for n in sizes.values()], alpha=0.6)
+    width, height = ([shape[axis] for shape in sizes] for axis in (1, 0))
+    size.scatter(width, height, s=[10 + 200 * n / sizes.total() for n in sizes.values()], alpha=0.6)
     size.set(xlabel="width, pixels", ylabel="height, pixels (a dot's area: images)")
     for index, channel in enumerate(statistics.channels(counts)):
-        values, pixels = (np.array(each) for each in zip(*sorted(channel.items()), strict=True))
+        values, pixels = map(np.array, zip(*sorted(channel.items()), strict=True))
         value.hist(values, _BINS, weights=pixels, histtype="step", label=f"channel {index}")
     value.set(yscale="log", xlabel="pixel value", ylabel="pixels")
     value.legend()
-    figure.savefig(path)
+    plot.savefig(path)
 
 
 def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
-    """Draws images of every split, evenly spaced in stored order, with the outlines of their ids.
+    """Draws images of every split, evenly spaced in stored order, with outlines of their instances.
 
     Args:
-        dataset: at least its chosen records are read whole.
-        count: images of each split at most, in [1, 1000].
+        dataset: its records up to the last chosen one are read.
+        count: largest number of images of a split, in [1, 1000].
 
     Returns:
-        `[h, w, 3]` uint8; ids are above each row. Large images are made smaller by whole factors;
-        outlines are one pixel wide, and ignored pixels are darker.
+        `[h, w, 3]` uint8; image ids are above each row. Large images are reduced by integer
+        factors; outlines are one pixel wide, and ignored pixels are darker.
 
     Raises:
         InputError: a shard is missing, or a record does not decode.
@@ -98,12 +98,12 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
 
 
 def _picture(record: Record) -> np.ndarray:
-    """Returns means over square blocks of the image, with the ids at their middles."""
+    """Returns means over square blocks of the image, with the ids of the blocks' central pixels."""
     height, width = record.label.shape
     factor = min(-(-max(height, width) // _SIDE), height, width)
     height, width = height // factor, width // factor
-    whole = record.image[: height * factor, : width * factor]
-    image = measure.block_reduce(whole, (factor, factor, 1), np.mean)
+    cropped = record.image[: height * factor, : width * factor]
+    image = measure.block_reduce(cropped, (factor, factor, 1), np.mean)
     label = record.label[factor // 2 :: factor, factor // 2 :: factor][:height, :width]
     picture = overlay(image, label)
     picture[label < 0] //= 2
@@ -111,9 +111,9 @@ def _picture(record: Record) -> np.ndarray:
 
 
 def _column(counts: Counts, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the numbers that were counted, ascending, and how often each was met."""
-    found = sorted(statistics.by(counts, what).items())
-    return np.array([key[0] for key, _ in found]), np.array([number for _, number in found])
+    """Returns the counted values, ascending, and how often each occurs."""
+    items = sorted(statistics.by(counts, what).items())
+    return np.array([key[0] for key, _ in items]), np.array([number for _, number in items])
 
 
 def _shortened(id: str) -> str:

@@ -1,4 +1,4 @@
-"""The figures of a trained network on a split of a data set."""
+"""The metrics of a trained network on a split of a data set."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def evaluate(
     conventions: Conventions | None = None,
     report: Report | None = None,
 ) -> Evaluation:
-    """Predicts every image of a split at its full size, once, and scores it against its truth.
+    """Predicts every image of a split once, at its full size, and scores it against its truth.
 
     Args:
         segmenter: a trained network.
         dataset: with the images.
         split: its name.
-        conventions: what is counted; by default as its attributes say.
-        report: is given every image with its prediction and the seconds it took.
+        conventions: what is counted; the defaults of its attributes without it.
+        report: receives every image with its prediction and the seconds it took.
 
     Raises:
         InputError: there is no such split, or it is empty.
@@ -41,39 +41,40 @@ def evaluate(
 
     def pair(sample: dict[str, Any]) -> Pair:
         start = time.perf_counter()
-        found = segmenter.predict(sample["image"])
+        predicted = segmenter.predict(sample["image"])
         seconds = time.perf_counter() - start
-        own = Pair(sample["id"].decode(), sample["label"], found.label, scores=found.scores)
+        name, truth = sample["id"].decode(), sample["label"]
+        scored = Pair(name, truth, predicted.label, scores=predicted.scores)
         if class_names:
             # The classes of the truth are in the order of its ids, which may have gaps.
-            own = own._replace(
-                truth=numbered(sample["label"]),
+            scored = scored._replace(
+                truth=renumbered(truth),
                 truth_class_of=sample["class_of"],
-                predicted_class_of=found.classes,
+                predicted_class_of=predicted.classes,
             )
         if report:
-            report.add(own, sample["image"], seconds=seconds)
-        return own
+            report.add(scored, sample["image"], seconds=seconds)
+        return scored
 
     samples = dataset.samples(split).as_numpy_iterator()
     return evaluate_pairs(map(pair, samples), conventions=conventions, class_names=class_names)
 
 
-def numbered(label: np.ndarray) -> np.ndarray:
-    """Returns `label` `[H, W]` with ids from 1 without gaps, in the same order; others stay."""
+def renumbered(label: np.ndarray) -> np.ndarray:
+    """Returns `label` `[H, W]` with ids from 1 without gaps, in the same order; 0 and -1 stay."""
     ids, rank = np.unique(label, return_inverse=True)
     number = np.where(ids > 0, np.cumsum(ids > 0), ids)
     return number.astype(np.int32)[rank].reshape(label.shape)
 
 
 def _class_names(segmenter: Segmenter, dataset: Dataset) -> tuple[str, ...]:
-    """Returns the classes that are scored; none where the network knows only one."""
-    own, there = segmenter.class_names, dataset.info.class_names
-    if len(own) < 2:
+    """Returns the classes to score; none where the network has only one."""
+    known, labelled = segmenter.class_names, dataset.info.class_names
+    if len(known) < 2:
         return ()
-    if own != there:
+    if known != labelled:
         raise InputError(
-            f"The classes of {dataset.path} are {', '.join(there)}; the network was trained on "
-            f"{', '.join(own)}. Convert the data with the classes of the network, in their order."
+            f"The classes of {dataset.path} are {', '.join(labelled)}; the network was trained on "
+            f"{', '.join(known)}. Convert the data with the classes of the network, in their order."
         )
-    return own
+    return known

@@ -1,8 +1,8 @@
 """Id maps in two folders, predictions and labels of the same names, made by any tool.
 
-PNG and TIFF with one whole number a pixel, and .npy with an array `[H, W]` of integers; only .npy
-can hold -1, ignored. NAME_cp_masks and NAME_masks, as Cellpose writes them beside its images, are
-the map of NAME; where a folder has such files, its others are left alone.
+PNG and TIFF with one integer per pixel, and .npy with an array `[H, W]` of integers; only .npy
+can hold -1, ignored. NAME_cp_masks and NAME_masks, which Cellpose writes beside its images, are the
+maps of NAME; where a folder has such files, all other files are skipped.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ _ENDINGS = ("_cp_masks", "_masks")
 def folder_pairs(
     predictions: str | Path, labels: str | Path, *, groups: str | Path | None = None
 ) -> Iterator[Pair]:
-    """Returns the pairs of id maps of two folders, by name; reads one at a time.
+    """Returns pairs of the id maps of equal names in two folders; reads one pair at a time.
 
     Args:
         predictions: folder of predicted id maps.
-        labels: folder of true ones, one for each prediction and no other.
+        labels: folder of true id maps, exactly one for each prediction.
         groups: CSV file with the columns `id` and `group`, a row for every image.
 
     Raises:
-        InputError: a folder is missing or has no id map, a name is in one of the two only, or an
+        InputError: a folder is missing or has no id map, a name is only in one of the two, or an
             image has no group. While reading: a file is no id map.
     """
-    found, true = find_maps(predictions), find_maps(labels)
-    _refuse_alone("prediction", found, Path(labels), true)
-    _refuse_alone("label", true, Path(predictions), found)
+    predicted, true = find_maps(predictions), find_maps(labels)
+    _refuse_unpaired("prediction", predicted, Path(labels), true)
+    _refuse_unpaired("label", true, Path(predictions), predicted)
     group_of = read_groups(groups, true) if groups else {}
     return (
         Pair(
             name,
             read_ids(true[name], low=IGNORE),
-            read_ids(found[name], low=BACKGROUND),
+            read_ids(predicted[name], low=BACKGROUND),
             group=group_of.get(name, ""),
         )
         for name in sorted(true)
@@ -51,10 +51,10 @@ def folder_pairs(
 
 
 def find_maps(folder: str | Path) -> dict[str, Path]:
-    """Returns the files of id maps right in `folder`, by the names of their images.
+    """Returns the id map files directly in `folder`, by the names of their images.
 
     Raises:
-        InputError: no such folder, no id map in it, or two for one image.
+        InputError: the folder does not exist, has no id map, or two for one image.
     """
     folder = Path(folder)
     files = [path for path in entries(folder) if path.suffix.lower() in LABEL_SUFFIXES]
@@ -77,10 +77,10 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
 
 
 def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
-    """Returns the image files right in `folder` of the id maps of these names.
+    """Returns the image files directly in `folder` that have these names, by name.
 
     Raises:
-        InputError: no such folder, no image of a name, or two.
+        InputError: the folder does not exist, or a name has no image, or two.
     """
     images: dict[str, Path] = {}
     for path in list_images(folder):
@@ -89,11 +89,11 @@ def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
                 f"{path} and {images[path.stem].name} are both {path.stem!r}. Keep one."
             )
         images[path.stem] = path
-    alone = sorted(name for name in names if name not in images)
-    if alone:
+    missing = sorted(name for name in names if name not in images)
+    if missing:
         raise InputError(
             f"Every label must have an image of the same name in {folder}; there is none for "
-            f"{listed(alone)}. Add it, or leave the images out."
+            f"{listed(missing)}. Add it, or leave the images out."
         )
     return images
 
@@ -112,7 +112,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
             f"{path} must be a NumPy array of integers; it cannot be read ({reason}). "
-            "Save the id map alone with numpy.save."
+            "Save the id map missing with numpy.save."
         ) from error
     check_ids(str(path), ids, low=low)
     return ids
@@ -132,22 +132,21 @@ def read_groups(path: str | Path, names: Mapping[str, object]) -> dict[str, str]
         raise InputError(
             f"{path} must be a CSV file with the columns id and group; {reason}."
         ) from error
-    alone = [name for name in names if not groups.get(name)]
-    if alone:
+    missing = [name for name in names if not groups.get(name)]
+    if missing:
         raise InputError(
-            f"{path} must have a group for every image; there is none for {listed(alone)}."
+            f"{path} must have a group for every image; there is none for {listed(missing)}."
         )
     return groups
 
 
-def _refuse_alone(
-    kind: str, own: Mapping[str, Path], other_folder: Path, others: Mapping[str, Path]
+def _refuse_unpaired(
+    kind: str, maps: Mapping[str, Path], other_folder: Path, others: Mapping[str, Path]
 ) -> None:
-    alone = sorted(name for name in own if name not in others)
-    if alone:
+    unpaired = sorted(name for name in maps if name not in others)
+    if unpaired:
         other = "label" if kind == "prediction" else "prediction"
         raise InputError(
             f"Every {kind} must have a {other} of the same name in {other_folder}; there is none "
-            f"for {listed(alone)}. Add it (an id map of zeros where nothing was found), or take "
-            f"the {kind} away."
+            f"for {listed(unpaired)}. Add it (zeros for no instances), or remove the {kind}."
         )

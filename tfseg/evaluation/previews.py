@@ -1,4 +1,4 @@
-"""A picture of what a policy does: an image under several draws, and under each transform alone."""
+"""A picture of a policy: an image under several draws of it, and under every transform alone."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ Row = tuple[str, list[np.ndarray]]
 def preview(
     image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
 ) -> np.ndarray:
-    """Draws a crop of an image, `count` draws of the policy, and each transform of it alone.
+    """Draws a crop of an image, under `count` draws of the policy and of each transform alone.
 
-    The crop is cut as in training and holds an instance. A column has one seed: what a transform
-    draws alone, it draws in the policy too, where it stands there once.
+    The crop is cut as in training and contains an instance. A column has one seed: a transform that
+    occurs once in the policy draws the same random numbers alone and in the policy.
 
     Args:
         image: `[H, W, C]`, any real dtype, 1 or 3 channels; brought to [0, 1] as in training.
         label: `[H, W]` integer ids, 0 = background.
-        config: its seed, crop size and transforms count.
-        count: draws of each row, in [1, 100].
+        config: its seed, crop size and transforms are used.
+        count: draws per row, in [1, 100].
 
     Returns:
         `[h, w, 3]` uint8: outlines in the colours of the ids, ignored pixels darker.
 
     Raises:
-        InputError: a transform or its parameters are wrong, or cannot take this image.
+        InputError: a transform or its parameters are wrong, or do not fit this image.
     """
     checks.integer("count", count, low=1, high=100)
     transforms, size = from_spec(config.augment), config.data.crop_size
     seed = random.root(config.seed)
     chain, margin = stages.ending_in_crop(transforms, size)
-    place = random.for_name(seed, "crop")
-    corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=place)
+    crop_seed = random.for_name(seed, "crop")
+    corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
     pair = {"image": tf.constant(image), "label": tf.constant(label)}
     sample = normalization.normalized(pair, normalization.fixed_limits(config.model))
-    still, window = (crops.cut(sample, corner, size, margin=each) for each in (0, margin))
+    still, window = (crops.cut(sample, corner, size, margin=width) for width in (0, margin))
     rows = [("image", [outlined(still)]), ("all", draws(chain, window, seed=seed, count=count))]
     for name, transform in name_each(transforms):
         alone, _ = stages.ending_in_crop([dataclasses.replace(transform, p=1.0)], size)
@@ -67,37 +67,37 @@ def preview(
 def plot_augmentations(
     image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
 ) -> Figure:
-    """Plots what `preview` draws, pixel by pixel, as a matplotlib figure for notebooks.
+    """Plots the picture of `preview`, pixel by pixel, as a matplotlib figure for notebooks.
 
     Raises:
         InputError: as `preview`.
     """
-    # Not pyplot, which keeps figures and settings for the whole process.
+    # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.figure import Figure
 
     picture = preview(image, label, config, count=count)
     height, width = picture.shape[:2]
-    figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
-    axes = figure.add_axes((0, 0, 1, 1))  # all of the figure
+    plot = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
+    axes = plot.add_axes((0, 0, 1, 1))  # without margins
     axes.imshow(picture, interpolation="nearest")
     axes.axis("off")
-    return figure
+    return plot
 
 
 def draws(
     call: Callable[[Example, tf.Tensor], Example], example: Example, *, seed: tf.Tensor, count: int
 ) -> list[np.ndarray]:
-    """Returns pictures of what `call`, such as a chain, makes of an example with `count` seeds."""
+    """Returns pictures of the results of `call`, such as a chain, with `count` seeds."""
 
-    # In a pipeline, as in training: on the CPU, and each chain compiled without a word about it.
+    # In a pipeline, as in training: on the CPU, and compiled without a log message per chain.
     def apply(index: tf.Tensor) -> Example:
         return call(example, random.fold_in(seed, index))
 
-    return [outlined(each) for each in tf.data.Dataset.range(count).map(no_autograph(apply))]
+    return [outlined(result) for result in tf.data.Dataset.range(count).map(no_autograph(apply))]
 
 
 def outlined(example: Example) -> np.ndarray:
-    """Returns a picture of image and ids as they are: [0, 1] is black to white, unless exceeded."""
+    """Returns a picture of image and ids: [0, 1], or the range of values beyond it, as grey."""
     image, label = (np.asarray(example[name]) for name in ("image", "label"))
     exceeds = image.min() < 0 or image.max() > 1
     limits = (float(image.min()), float(image.max())) if exceeds else (0.0, 1.0)
@@ -107,7 +107,7 @@ def outlined(example: Example) -> np.ndarray:
 
 
 def described(transform: Transform) -> str:
-    """Returns the parameters that are not the default ones, such as "sigma=8.0"; `p` left out."""
+    """Returns the parameters that differ from their defaults, such as "sigma=8.0", without `p`."""
     (spec,) = to_spec([transform])
     defaults = {field.name: field.default for field in dataclasses.fields(transform)}
     return ", ".join(
@@ -118,11 +118,11 @@ def described(transform: Transform) -> str:
 
 
 def stacked(rows: Sequence[Row]) -> np.ndarray:
-    """Sets rows of pictures `[h, w, 3]` below each other, each with its text above it, on white."""
+    """Stacks rows of pictures `[h, w, 3]` on white, with the text of each row above it."""
     font, line = ImageFont.load_default(_TEXT), _TEXT + GAP
-    widths = [sum(each.shape[1] + GAP for each in pictures) - GAP for _, pictures in rows]
+    widths = [sum(picture.shape[1] + GAP for picture in pictures) - GAP for _, pictures in rows]
     widths += [round(font.getlength(text)) for text, _ in rows]
-    heights = [line + max(len(each) for each in pictures) + GAP for _, pictures in rows]
+    heights = [line + max(len(picture) for picture in pictures) + GAP for _, pictures in rows]
     canvas = Image.new("RGB", (max(widths), sum(heights)), "white")
     pen, top = ImageDraw.Draw(canvas), 0
     for (text, pictures), height in zip(rows, heights, strict=True):

@@ -19,7 +19,7 @@ from tfseg.inference.segmenter import Segmenter, load
 from tfseg.metrics import Conventions, evaluate_pairs
 
 METRICS = ("ap50", "pq")
-_SPLIT = "val"  # nothing is ever chosen on test, or its figures would mean nothing
+_SPLIT = "val"  # never test: metrics on data that thresholds were chosen on are too good
 _ROUNDS = 3  # over all options; on the embedded sample the second one changes nothing
 _CONVENTIONS = Conventions(thresholds=(0.5,))
 
@@ -31,15 +31,15 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """What was chosen.
+    """The chosen thresholds.
 
     Attributes:
-        metric: that was made as large as possible, on the split `val`.
-        start: options of the run's configuration.
-        chosen: the best ones found.
+        metric: name of the maximised metric, on the split `val`.
+        start: thresholds of the run's configuration.
+        chosen: the best thresholds.
         before: the metric with `start`.
         after: the metric with `chosen`.
-        tried: combinations that were scored.
+        tried: number of scored combinations.
     """
 
     metric: str
@@ -60,18 +60,18 @@ def tune(
 ) -> Tuning:
     """Chooses the thresholds of a run's head on `val` and stores them in thresholds.yaml.
 
-    `load` takes them from there, so that `predict`, `evaluate` and `export` all use them. What an
-    earlier call chose is forgotten, so the same run and data give the same thresholds.
+    `load` reads them from this file, so that `predict`, `evaluate` and `export` all use them. The
+    result of an earlier call is ignored, so the same run and data give the same thresholds.
 
     Args:
-        run_dir: what a trainer wrote.
+        run_dir: folder of a run.
         dataset: with a split `val`.
         metric: "ap50" or "pq", of all instances of the split together.
         checkpoint_name: "best" or "last".
-        on_progress: called with (images done, images in all) while the network sees them.
+        on_progress: called with (images done, all images) while the network predicts them.
 
     Raises:
-        InputError: there is no split `val`, no such run, or another metric.
+        InputError: there is no split `val`, no such run, or no such metric.
     """
     run_dir = Path(run_dir)
     checks.one_of("metric", metric, METRICS)
@@ -97,13 +97,13 @@ def tune(
 
 
 def search(samples: Callable[[], Iterable[Sample]], model: ModelConfig, *, metric: str) -> Tuning:
-    """Goes through the options one by one, each time to the best value, until none changes.
+    """Searches the options one by one for the best value, until none changes.
 
-    Of values that are equally good the one at work stays, or the lowest is taken.
+    Ties keep the current value, else the lowest.
 
     Args:
-        samples: returns the images anew at every call.
-        model: configuration of the network; its head's `tunable` says what there is to choose.
+        samples: returns all images at every call.
+        model: configuration of the network; the `tunable` of its head has the values to try.
         metric: "ap50" or "pq".
     """
     tunable = head_of(model).tunable
@@ -122,7 +122,7 @@ def search(samples: Callable[[], Iterable[Sample]], model: ModelConfig, *, metri
         before = chosen
         for name, values in tunable.items():
             candidates = [chosen, *(chosen | {name: value} for value in values)]
-            chosen = max(candidates, key=score)  # the first of equal ones
+            chosen = max(candidates, key=score)  # the first of ties
         if chosen == before:
             break
     return Tuning(
@@ -152,7 +152,7 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
 def _computed(
     segmenter: Segmenter, dataset: Dataset, folder: Path, on_progress: Progress | None
 ) -> Iterator[Path]:
-    """Yields a file for each image, with its maps: they take 16 bytes a pixel, images 1 to 3."""
+    """Yields a file with the maps of each image: maps take 16 bytes per pixel, images 1 to 3."""
     count = dataset.split(_SPLIT).num_images
     for index, sample in enumerate(dataset.samples(_SPLIT).as_numpy_iterator()):
         path = folder / f"{index}.npz"

@@ -5,7 +5,7 @@ sparse table of overlaps (`matching`). `counts` and `formulas` state the formula
 has all of them with their sources. `graph` has Keras metrics of the same counts for training; only
 it imports TensorFlow, and this package does not import it.
 
-Conventions of the project:
+Conventions:
     - An id map is `[H, W]`, any integer type, ids in any order and with gaps, 0 = background. A
       truth may have -1 = ignored: such a pixel counts neither in the truth nor in the prediction,
       and a prediction without a match that lies mostly on such pixels is no error.

@@ -3,7 +3,7 @@
 The counts are those of one image, of all images together, or of many resamples at once: every
 metric is computed for arrays of any one shape.
 
-Conventions of the project:
+Conventions:
     - Where there is neither a true nor a predicted instance, a metric is `Conventions.empty`, 1 by
       default. Any other quotient with a divisor of 0 is 0: the precision without predictions, the
       recall without true instances, SQ without a match.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
-import platform
 import shlex
 import subprocess
 import sys
@@ -19,7 +17,7 @@ from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
 from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.files.paths import Place, is_remote
 from tfseg.training.session import Session
-from tfseg.version import __version__
+from tfseg.version import versions
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "segmentation-models")
 
@@ -55,12 +53,11 @@ def _absolute(place: Place) -> str:
 
 
 def _start(session: Session) -> dict[str, Any]:
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     devices = [str(each) for each in session.strategy.extended.worker_devices]
     return {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
-        "versions": {"tfseg": __version__, "python": platform.python_version(), **versions},
+        "versions": versions(*_PACKAGES),
         "git_commit": _git_commit(),
         "devices": devices,
         "gpus": [

@@ -1,4 +1,4 @@
-"""Figures by size, neighbours, border, score and class, worked out by hand."""
+"""Counts by size, neighbours, position, score and class, worked out by hand."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_many_neighbours_are_one_row_and_rows_without_instances_are_left_out():
     assert table.loc["2", "split"] == 1
 
 
-def test_inside_and_at_the_border():
-    table = breakdowns.by_border(
-        truth(border=[True, False, False], kind=["missed", "found", "found"])
+def test_inside_and_at_the_edge():
+    table = breakdowns.by_position(
+        truth(at_edge=[True, False, False], kind=["missed", "found", "found"])
     )
     assert table.loc["inside", "found"] == 2
-    assert table.loc["at the border", "missed"] == 1
+    assert table.loc["at the edge", "missed"] == 1
 
 
 def predictions(scores, right) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Charts: where points lie, what the axes say, and that values without a place do no harm."""
+"""Charts: where points lie, what the axes say, and that values without a position are left out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_logarithmic_axis_has_powers_of_ten_or_their_simple_parts():
     assert charts.Axis(0.3, 4, 0, 1, log=True).ticks == pytest.approx([0.5, 1, 2])
 
 
-def test_an_axis_of_one_value_has_a_place_for_it():
+def test_an_axis_of_one_value_has_a_position_for_it():
     assert np.isfinite(charts.Axis(3, 3, 0, 1)([3])).all()
     assert np.isfinite(charts.Axis(3, 3, 0, 1, log=True)([3])).all()
 
@@ -66,21 +66,20 @@ def test_several_lines_have_a_legend_and_one_has_none():
 
 @pytest.mark.parametrize("values", [[3], [0, 0, 0], [1, 2, 2, 5], np.linspace(0, 1, 50)])
 def test_a_histogram_counts_every_value(values):
-    titles = [each.text for each in parsed(charts.histogram(values, label="x")).findall(".//title")]
+    titles = [title.text for title in parsed(charts.histogram(values, label="x")).iter("title")]
     assert sum(int(text.rpartition(" ")[2]) for text in titles) == len(values)
 
 
 def test_whole_numbers_have_a_bin_each():
-    titles = [
-        each.text for each in parsed(charts.histogram([1, 2, 2, 4], label="x")).findall(".//title")
-    ]
+    drawn = parsed(charts.histogram([1, 2, 2, 4], label="x"))
+    titles = [title.text for title in drawn.iter("title")]
     assert [text.rpartition(" ")[2] for text in titles] == ["1", "2", "0", "1"]
 
 
 def test_shares_say_their_numbers_and_leave_out_what_is_0():
     counts = pd.DataFrame({"found": [3, 0], "wrong class": [1, 2]}, ["a", "b"])
     bars = parsed(charts.shares(counts, title="row")).findall(".//div")
-    assert [each.get("aria-label") for each in bars] == ["found 3, wrong class 1", "wrong class 2"]
+    assert [bar.get("aria-label") for bar in bars] == ["found 3, wrong class 1", "wrong class 2"]
     assert [span.text for span in bars[0]] == ["75%", "25%"]
 
 

@@ -28,7 +28,7 @@ def of_lost(numbers: list[int], limit: int) -> list[str]:
     shown = Gallery(limit)
     for number in numbers:
         add(shown, str(number), SQUARES, np.where(number >= SQUARES, 0, SQUARES))
-    return [each["id"] for each in shown.entries()]
+    return [entry["id"] for entry in shown.entries()]
 
 
 def test_all_images_are_shown_the_worst_first_where_there_are_few():
@@ -48,8 +48,8 @@ def test_never_more_than_twice_the_limit_is_held():
     shown = Gallery(3)
     for number in range(40):
         add(shown, str(number), SQUARES, SQUARES)
-        assert len(shown._kept) < 6
-    assert shown.num_seen == 40
+        assert shown.num_kept < 6
+    assert shown.num_added == 40
 
 
 def only(*given, **more) -> dict:
@@ -59,7 +59,7 @@ def only(*given, **more) -> dict:
     return json.loads(json.dumps(entry))
 
 
-def test_an_entry_has_what_became_of_each_instance():
+def test_an_entry_has_the_outcome_of_each_instance():
     prediction = np.where(SQUARES == 3, 0, SQUARES)
     prediction[0, 0] = 50
     scores = np.linspace(0, 1, 50)
@@ -71,9 +71,9 @@ def test_an_entry_has_what_became_of_each_instance():
         "missed": 1,
         "false": 1,
     }
-    (missed,) = [each for each in entry["truth"] if each[0] == 3]
+    (missed,) = [item for item in entry["truth"] if item[0] == 3]
     assert missed == [3, KINDS.index("missed"), 0.0, 64, "M24 0h8v8h-8z", [24, 0, 8, 8]]
-    (false,) = [each for each in entry["predicted"] if each[0] == 50]
+    (false,) = [item for item in entry["predicted"] if item[0] == 50]
     assert false[-1] == 1.0
     assert entry["source"] == ""
 

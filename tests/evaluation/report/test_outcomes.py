@@ -1,4 +1,4 @@
-"""What became of instances, on maps small enough to write down."""
+"""Outcomes of instances, on maps small enough to write down."""
 
 from __future__ import annotations
 
@@ -25,90 +25,90 @@ def kinds(table) -> dict[int, str]:
     return dict(zip(table["id"], table["kind"], strict=True))
 
 
-def became(truth, prediction, **conventions):
-    found = outcomes(Pair("a", truth, prediction), Conventions(**conventions))
-    return kinds(found.truth), kinds(found.predicted)
+def outcomes_of(truth, prediction, **conventions):
+    tables = outcomes(Pair("a", truth, prediction), Conventions(**conventions))
+    return kinds(tables.truth), kinds(tables.predicted)
 
 
 def test_found_missed_and_false():
-    truth, predicted = became(rows("1111..22"), rows("333.4..."))
+    truth, predicted = outcomes_of(rows("1111..22"), rows("333.4..."))
     assert truth == {1: "found", 2: "missed"}  # IoU 3 / 4
     assert predicted == {3: "found", 4: "false"}
 
 
 def test_a_true_instance_in_two_parts_is_split():
-    truth, predicted = became(rows("11111111"), rows("222..333"))  # IoU 3 / 8 each
+    truth, predicted = outcomes_of(rows("11111111"), rows("222..333"))  # IoU 3 / 8 each
     assert truth == {1: "split"}
     assert predicted == {2: "split", 3: "split"}
 
 
 def test_a_split_of_which_one_part_is_large_enough_is_found_and_the_rest_split():
-    truth, predicted = became(rows("1111111111"), rows("2222222333"))  # IoU 0.7 and 0.3
+    truth, predicted = outcomes_of(rows("1111111111"), rows("2222222333"))  # IoU 0.7 and 0.3
     assert truth == {1: "found"}
     assert predicted == {2: "found", 3: "split"}
 
 
 def test_two_true_instances_under_one_prediction_are_merged():
-    truth, predicted = became(rows("111..222"), rows("33333333"))  # IoU 3 / 8 each
+    truth, predicted = outcomes_of(rows("111..222"), rows("33333333"))  # IoU 3 / 8 each
     assert truth == {1: "merged", 2: "merged"}
     assert predicted == {3: "merged"}
 
 
 def test_what_is_both_split_and_merged_is_split():
     # 1 has IoU 2 / 5 with 4 and 3 / 12 with 5, which has 4 / 10 with 2
-    truth, predicted = became(rows("111112222..."), rows("445555555555"))
+    truth, predicted = outcomes_of(rows("111112222..."), rows("445555555555"))
     assert truth == {1: "split", 2: "merged"}
     assert predicted == {4: "split", 5: "split"}
 
 
 def test_a_partner_of_another_class_is_the_wrong_class():
     pair = Pair("a", rows("11.22"), rows("33.44"), np.array([1, 2]), np.array([9, 9, 1, 1]))
-    found = outcomes(pair, Conventions())
-    assert kinds(found.truth) == {1: "found", 2: "wrong class"}
-    assert kinds(found.predicted) == {3: "found", 4: "wrong class"}
-    assert found.truth["partner_class"].tolist() == [1, 1]
-    assert found.truth["partner"].tolist() == [3, 4]
+    tables = outcomes(pair, Conventions())
+    assert kinds(tables.truth) == {1: "found", 2: "wrong class"}
+    assert kinds(tables.predicted) == {3: "found", 4: "wrong class"}
+    assert tables.truth["partner_class"].tolist() == [1, 1]
+    assert tables.truth["partner"].tolist() == [3, 4]
 
 
-def test_area_box_neighbours_border_iou_and_score():
+def test_area_box_neighbours_edge_iou_and_score():
     truth = rows("......", ".11...", ".112..", "....3.", "......")
     prediction = rows("......", ".77...", ".7....", "......", "......")
     pair = Pair("a", truth, prediction, scores=np.array([0, 0, 0, 0, 0, 0, 0.25]))
-    found = outcomes(pair, Conventions())
-    one = found.truth.set_index("id").loc[1]
+    tables = outcomes(pair, Conventions())
+    one = tables.truth.set_index("id").loc[1]
     assert (one["area"], one["top"], one["left"], one["bottom"], one["right"]) == (4, 1, 1, 3, 3)
     assert one["iou"] == 0.75
     # 2 touches 1 by a side and 3 by a corner
-    assert found.truth.set_index("id")["neighbours"].to_dict() == {1: 1, 2: 2, 3: 1}
-    assert not found.truth["border"].any()
-    assert found.predicted["score"].tolist() == [0.25]
+    assert tables.truth.set_index("id")["neighbours"].to_dict() == {1: 1, 2: 2, 3: 1}
+    assert not tables.truth["at_edge"].any()
+    assert tables.predicted["score"].tolist() == [0.25]
     cut = outcomes(Pair("a", truth[1:], prediction[1:]), Conventions())
-    assert cut.truth["border"].tolist() == [True, False, False]
+    assert cut.truth["at_edge"].tolist() == [True, False, False]
 
 
 def test_the_iou_is_the_largest_of_all_overlaps():
-    found = outcomes(Pair("a", rows("11111111"), rows("22333.44")), Conventions())
-    assert found.truth["iou"].tolist() == [3 / 8]
-    assert found.predicted["iou"].tolist() == [2 / 8, 3 / 8, 2 / 8]
+    tables = outcomes(Pair("a", rows("11111111"), rows("22333.44")), Conventions())
+    assert tables.truth["iou"].tolist() == [3 / 8]
+    assert tables.predicted["iou"].tolist() == [2 / 8, 3 / 8, 2 / 8]
 
 
 def test_ids_far_apart_take_no_memory():
     truth = np.where(rows("11.22") == 2, 2**31 - 1, rows("11.22"))
-    assert became(truth, truth)[0] == {1: "found", 2**31 - 1: "found"}
+    assert outcomes_of(truth, truth)[0] == {1: "found", 2**31 - 1: "found"}
 
 
 def test_ignored_instances_have_no_row():
-    assert became(rows("ii.11"), rows("22.33")) == ({1: "found"}, {3: "found"})
+    assert outcomes_of(rows("ii.11"), rows("22.33")) == ({1: "found"}, {3: "found"})
     truth, prediction = rows("11....", "...22.", "......"), rows("3.....", "...44.", "......")
-    assert became(truth, prediction, border="ignore") == ({2: "found"}, {4: "found"})
+    assert outcomes_of(truth, prediction, edge_instances="ignore") == ({2: "found"}, {4: "found"})
 
 
 def test_empty_maps_have_empty_tables_with_all_columns():
     empty = np.zeros((3, 4), np.int32)
-    found = outcomes(Pair("a", empty, empty), Conventions())
-    assert len(found.truth) == len(found.predicted) == 0
-    assert {"neighbours", "border", "partner_class", "kind", "top"} <= set(found.truth)
-    assert {"score", "kind", "top"} <= set(found.predicted)
+    tables = outcomes(Pair("a", empty, empty), Conventions())
+    assert len(tables.truth) == len(tables.predicted) == 0
+    assert {"neighbours", "at_edge", "partner_class", "kind", "top"} <= set(tables.truth)
+    assert {"score", "kind", "top"} <= set(tables.predicted)
 
 
 def test_maps_of_two_sizes_are_refused():
@@ -125,11 +125,11 @@ def test_found_are_the_true_positives_and_splits_and_merges_only_what_the_counts
     truth, prediction
 ):
     row = evaluate_pairs([("a", truth, prediction)]).counts.iloc[0]
-    found = outcomes(Pair("a", truth, prediction), Conventions())
-    for table, number in ((found.truth, row["num_truth"]), (found.predicted, row["num_predicted"])):
+    tables = outcomes(Pair("a", truth, prediction), Conventions())
+    for table, name in zip(tables, ("num_truth", "num_predicted"), strict=True):
         assert (table["kind"] == "found").sum() == row["tp_0.50"]
-        assert len(table) == number
+        assert len(table) == row[name]
     if not row["splits"]:
-        assert not (found.truth["kind"] == "split").any()
+        assert not (tables.truth["kind"] == "split").any()
     if not row["merges"]:
-        assert not (found.truth["kind"] == "merged").any()
+        assert not (tables.truth["kind"] == "merged").any()

@@ -26,11 +26,11 @@ def written(folder, pairs, *, images=None, seconds=None, class_names=(), **more)
     conventions = Conventions()
     report = Report(conventions)
     for index, pair in enumerate(pairs):
-        own = seconds[index] if seconds else None
-        report.add(pair, images[index] if images else None, seconds=own)
+        duration = seconds[index] if seconds else None
+        report.add(pair, images[index] if images else None, seconds=duration)
     evaluation = evaluate_pairs(pairs, conventions=conventions, class_names=class_names)
     path = report.write(folder / "report.html", evaluation, **{"title": "Squares"} | more)
-    assert [each.name for each in path.parent.glob("report*")] == ["report.html"]
+    assert [file.name for file in path.parent.glob("report*")] == ["report.html"]
     return path.read_text(encoding="utf-8")
 
 
@@ -50,13 +50,13 @@ def lost(number: int, **more) -> Pair:
 
 def test_only_sections_with_data_are_there(tmp_path):
     text = written(tmp_path, [lost(1), lost(4)])
-    assert titles(text) == [ALWAYS[0], "Errors by size, neighbours and border", *ALWAYS[1:]]
+    assert titles(text) == [ALWAYS[0], "Errors by size, neighbours and position", *ALWAYS[1:]]
     assert "mean brightness" not in text
 
 
 def test_scores_classes_history_seconds_and_images_have_their_sections(tmp_path):
     classes = np.tile([1, 2], 6)
-    own = {
+    columns = {
         "truth_class_of": classes,
         "predicted_class_of": classes,
         "scores": np.linspace(0, 1, 12),
@@ -65,7 +65,7 @@ def test_scores_classes_history_seconds_and_images_have_their_sections(tmp_path)
     pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0]}).to_csv(history, index=False)
     text = written(
         tmp_path,
-        [lost(1, **own), lost(4, **own)],
+        [lost(1, **columns), lost(4, **columns)],
         images=[IMAGE, IMAGE],
         seconds=[3.0, 0.25],
         class_names=("cat", "d<g"),
@@ -74,17 +74,17 @@ def test_scores_classes_history_seconds_and_images_have_their_sections(tmp_path)
     )
     wanted = {"Classes", "Scores", "Learning curves", "Speed"}
     assert set(titles(text)) >= wanted
-    assert "<strong>4 images a second</strong>" in text  # without the first
+    assert "<strong>4 images per second</strong>" in text  # without the first
     assert "mean brightness" in text
     assert '<th scope="row">split</th><td>test</td>' in text
     assert "a: &lt;b&gt;" in text
     assert "d<g" not in text
 
 
-def test_the_figures_are_those_of_the_evaluation(tmp_path):
+def test_the_metrics_are_those_of_the_evaluation(tmp_path):
     text = written(tmp_path, [lost(1), lost(4)])
     # 10 + 7 of 22
-    assert "17 are found, 5 missed; 0 predicted ones are false." in text
+    assert "17 found, 5 missed; 0 false predictions." in text
     assert "<strong>0.773</strong><span>ap50</span>" in text
 
 
@@ -134,7 +134,7 @@ def test_wrong_input_is_refused_with_the_name_of_the_image(tmp_path):
         Report().write(tmp_path / "report.html", evaluate_pairs([lost(1)]), title="")
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_path_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     report = Report()
     report.add(lost(1))

@@ -20,7 +20,7 @@ if CHROMIUM is None:
 api = pytest.importorskip("playwright.sync_api", reason="there is no playwright: pip install it")
 
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
-FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{each}" for each in QUIET)]
+FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
 NAMES = ["<b>bold</b> & 'é'", "image 1", "image 2", "image 3"]
 SQUARES = np.kron(np.arange(12).reshape(3, 4), np.ones((8, 8), np.int32))  # ids 1 to 11
 
@@ -29,14 +29,14 @@ def pairs() -> Iterator[tuple[Pair, np.ndarray]]:
     """Image k lacks k squares, and the fewer it lacks the more of the others are wrong."""
     classes = np.tile([1, 2], 6)
     for index, name in enumerate(NAMES):
-        found = np.where(index >= SQUARES, 0, SQUARES)
-        found[16:, :16] = 8  # 8 and 9 are merged
-        found[11:13, 8:16], found[13:16, 8:16] = 0, 31  # 5 is split
-        found[8, 0] = 30
+        prediction = np.where(index >= SQUARES, 0, SQUARES)
+        prediction[16:, :16] = 8  # 8 and 9 are merged
+        prediction[11:13, 8:16], prediction[13:16, 8:16] = 0, 31  # 5 is split
+        prediction[8, 0] = 30
         scores = np.linspace(0.1, 0.95, 31)
         image = np.where(SQUARES > 2, 200, 20).astype(np.uint8)[..., None]
         predicted = np.concatenate([classes, np.ones(19, int)])
-        yield Pair(name, SQUARES, found, classes, predicted, scores), image
+        yield Pair(name, SQUARES, prediction, classes, predicted, scores), image
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps = np.arange(1, 9)
     history = pd.DataFrame({"step": steps, "loss": 2.0 / steps, "loss/center": 1.0 / steps})
     history.to_csv(folder / "history.csv", index=False)
-    seen = list(pairs())
-    for pair, image in seen:
+    shown = list(pairs())
+    for pair, image in shown:
         made.add(pair, image, seconds=0.2)
-    evaluation = evaluate_pairs([pair for pair, _ in seen], class_names=("cat", "dog"))
+    evaluation = evaluate_pairs([pair for pair, _ in shown], class_names=("cat", "dog"))
     more = {"title": "Squares", "history": folder / "history.csv"}
     return made.write(folder / "report.html", evaluation, **more)
 
@@ -67,17 +67,17 @@ def browser():
 def page(browser, report, request):
     """The report, opened at the size and in the colours asked for; nothing may go wrong in it."""
     width, scheme = getattr(request, "param", (1280, "light"))
-    own = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    own.set_default_timeout(10_000)
-    said, asked = [], []
-    own.on("console", lambda message: said.append(message.text))
-    own.on("pageerror", lambda error: said.append(str(error)))
-    own.on("request", lambda request: asked.append(request.url))
-    own.goto(report.as_uri())
-    own.wait_for_selector("#cards .card")
-    yield own
-    own.close()
-    assert said == []
+    tab = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    tab.set_default_timeout(10_000)
+    messages, asked = [], []
+    tab.on("console", lambda message: messages.append(message.text))
+    tab.on("pageerror", lambda error: messages.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(report.as_uri())
+    tab.wait_for_selector("#cards .card")
+    yield tab
+    tab.close()
+    assert messages == []
     assert [url for url in asked if not url.startswith("data:")][1:] == []  # but the page itself
 
 
@@ -168,7 +168,7 @@ def test_the_slider_has_truth_left_and_prediction_right(page):
 
 def test_an_error_of_the_list_is_shown_close(page):
     page.locator("#cards .card").first.click()
-    page.locator("#found button").first.click()
+    page.locator("#errors button").first.click()
     width = float(page.locator("#view svg").get_attribute("viewBox").split()[2])
     assert width == pytest.approx(8 * 1.8 + 16)
     assert page.locator("#view rect.target").count() == 1
@@ -193,11 +193,11 @@ def test_it_fits_a_phone_and_is_readable_in_both_colour_schemes(page):
     assert page.locator("dialog").bounding_box()["width"] <= width
     page.keyboard.press("Escape")
     colors = "(e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor])"
-    for place in ("p", "small", "a", "#cards .card span:nth-of-type(2)", ".chart text"):
-        script = f"{colors}(document.querySelector({json.dumps('main ' + place)}))"
-        if place == ".chart text":
+    for selector in ("p", "small", "a", "#cards .card span:nth-of-type(2)", ".chart text"):
+        script = f"{colors}(document.querySelector({json.dumps('main ' + selector)}))"
+        if selector == ".chart text":
             script = script.replace(".color", ".fill")
-        assert contrast(*map(rgb, page.evaluate(script))) >= 4.5, place
+        assert contrast(*map(rgb, page.evaluate(script))) >= 4.5, selector
 
 
 def rgb(text: str) -> list[float]:

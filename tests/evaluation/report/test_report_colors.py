@@ -53,10 +53,10 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("vision", VISIONS)
 def test_kinds_are_told_apart(vision):
-    seen = {kind: lab(np.clip(VISIONS[vision] @ linear(kind), 0, 1)) for kind in KINDS}
+    colors = {kind: lab(np.clip(VISIONS[vision] @ linear(kind), 0, 1)) for kind in KINDS}
     for one, other in itertools.combinations(KINDS, 2):
         # 2 is about the least difference that is seen side by side
-        assert np.linalg.norm(seen[one] - seen[other]) >= 37, (one, other)
+        assert np.linalg.norm(colors[one] - colors[other]) >= 37, (one, other)
 
 
 @pytest.mark.parametrize("kind", KINDS)

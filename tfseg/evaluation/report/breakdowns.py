@@ -1,6 +1,6 @@
-"""Figures of the instances of all images, broken down: by score, size, neighbours, border, class.
+"""Counts of the instances of all images by score, size, neighbours, position and class.
 
-All take the tables of `outcomes.Outcomes`, those of several images below each other.
+The functions take the tables of `outcomes.Outcomes`, concatenated over images.
 """
 
 from __future__ import annotations
@@ -13,45 +13,45 @@ import pandas as pd
 from tfseg.evaluation.report.outcomes import KINDS
 
 SIZE_BINS, SCORE_BINS = 6, 10
-MOST_NEIGHBOURS = 4  # as many or more are one row
-NONE = "none"  # of the other map
+MOST_NEIGHBOURS = 4  # this number and more are one row
+NONE = "none"  # no partner in the other map
 
 
 def by_size(truth: pd.DataFrame) -> pd.DataFrame:
-    """Counts kinds of true instances in bins of equally many, by the diameter of equal area."""
+    """Counts kinds of true instances by diameter, that of a disc of equal area, in quantiles."""
     diameter = 2 * np.sqrt(truth["area"] / np.pi)
     edges = np.unique(np.quantile(diameter, np.linspace(0, 1, SIZE_BINS + 1)).round(1))
     if len(edges) < 2:
         edges = np.array([edges[0], edges[0] + 0.1])
     index = np.clip(np.searchsorted(edges, diameter, side="right") - 1, 0, len(edges) - 2)
     names = [f"{low:.1f} to {high:.1f}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    return _counted(truth, [names[each] for each in index], names)
+    return _counted(truth, [names[number] for number in index], names)
 
 
 def by_neighbours(truth: pd.DataFrame) -> pd.DataFrame:
-    """Counts kinds of true instances by the number of others that they touch."""
+    """Counts kinds of true instances by the number of touching true instances."""
     names = [str(number) for number in range(MOST_NEIGHBOURS)] + [f"{MOST_NEIGHBOURS} or more"]
     index = truth["neighbours"].clip(upper=MOST_NEIGHBOURS)
-    return _counted(truth, [names[each] for each in index], names)
+    return _counted(truth, [names[number] for number in index], names)
 
 
-def by_border(truth: pd.DataFrame) -> pd.DataFrame:
-    """Counts kinds of true instances inside the image and at its border."""
-    names = ["inside", "at the border"]
-    return _counted(truth, [names[int(each)] for each in truth["border"]], names)
+def by_position(truth: pd.DataFrame) -> pd.DataFrame:
+    """Counts kinds of true instances inside the image and at its edge."""
+    names = ["inside", "at the edge"]
+    return _counted(truth, [names[int(at_edge)] for at_edge in truth["at_edge"]], names)
 
 
 def _counted(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """Returns a row for each name that occurs, a column for each kind."""
+    """Returns counts, with a row for every name that occurs and a column for every kind."""
     counts = pd.crosstab(np.asarray(row_of, object), truth["kind"].to_numpy())
     present = [name for name in names if name in counts.index]
     return counts.reindex(index=present, columns=list(KINDS), fill_value=0)
 
 
 def by_score(predicted: pd.DataFrame, num_truth: int) -> pd.DataFrame:
-    """Returns `score`, `precision`, `recall` if only what has at least this score is kept.
+    """Returns `precision` and `recall` of the predictions with at least each `score`.
 
-    Nothing is matched anew: a prediction is right if it is found, or of the wrong class only.
+    The matching stays as it is: a prediction is right if it has a partner, of any class.
     """
     scored = predicted.dropna(subset="score").sort_values("score", ascending=False, kind="stable")
     right = np.cumsum(_is_right(scored))
@@ -63,15 +63,15 @@ def by_score(predicted: pd.DataFrame, num_truth: int) -> pd.DataFrame:
             "recall": right / max(1, num_truth),
         }
     )
-    return table.drop_duplicates("score", keep="last", ignore_index=True)  # equal scores go as one
+    return table.drop_duplicates("score", keep="last", ignore_index=True)  # equal scores: one row
 
 
 def calibration(predicted: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """Returns for bins of scores in [0, 1] what share of the predictions is right, and the error.
+    """Returns the share of right predictions in bins of scores, and the calibration error.
 
     Returns:
-        A table with `low`, `high`, `count`, `score` (mean) and `right` (share) of each bin that has
-        any, and the expected calibration error, the mean of |right - score| over predictions.
+        A table with `low`, `high`, `count`, `score` (mean) and `right` (share) of each bin with
+        predictions, and the expected calibration error, the mean of |right - score|.
 
     Source:
         Guo et al. 2017, On Calibration of Modern Neural Networks, equations 2, 3 and 5.
@@ -79,12 +79,12 @@ def calibration(predicted: pd.DataFrame) -> tuple[pd.DataFrame, float]:
     scored = predicted.dropna(subset="score")
     edges = np.arange(SCORE_BINS + 1) / SCORE_BINS
     index = np.clip(np.searchsorted(edges, scored["score"], side="right") - 1, 0, SCORE_BINS - 1)
-    own = pd.DataFrame({"score": scored["score"].to_numpy(), "right": _is_right(scored)})
-    bins = own.groupby(index)
+    table = pd.DataFrame({"score": scored["score"].to_numpy(), "right": _is_right(scored)})
+    bins = table.groupby(index)
     table = bins.mean().assign(count=bins.size())
     table = table.assign(low=edges[table.index], high=edges[table.index + 1])
     gap = (table["right"] - table["score"]).abs()
-    return table.reset_index(drop=True), float((gap * table["count"]).sum() / max(1, len(own)))
+    return table.reset_index(drop=True), float((gap * table["count"]).sum() / max(1, len(scored)))
 
 
 def _is_right(predicted: pd.DataFrame) -> np.ndarray:
@@ -96,16 +96,16 @@ def confusion(
 ) -> pd.DataFrame:
     """Counts instances by true class (rows) and class of the partner (columns).
 
-    The last column has the true ones without a partner, the last row the predicted ones.
+    The last column counts true instances without a partner, the last row predicted ones.
 
     Args:
-        truth: as in `Outcomes`.
-        predicted: as in `Outcomes`.
+        truth: table of `Outcomes`.
+        predicted: table of `Outcomes`.
         class_names: of the classes 1, 2, ...
     """
     names = [*class_names, NONE]
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (truth["class"].to_numpy() - 1, truth["partner_class"].to_numpy() - 1), 1)
-    alone = predicted.loc[predicted["partner"] == 0, "class"].to_numpy()
-    np.add.at(counts, (len(class_names), alone - 1), 1)
+    false = predicted.loc[predicted["partner"] == 0, "class"].to_numpy()
+    np.add.at(counts, (len(class_names), false - 1), 1)
     return pd.DataFrame(counts, names, names)

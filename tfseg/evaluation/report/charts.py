@@ -1,7 +1,6 @@
-"""Charts as text for a page: SVG and HTML whose colours and dashes are the page's own.
+"""Charts as SVG and HTML text; the style sheet of the page sets colours and dashes.
 
-Every chart has a sentence for those who do not see it. Series differ in dashes too, not in colour
-alone.
+Every chart has a description for screen readers. Series differ in dashes as well as in colour.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ import pandas as pd
 
 _WIDTH, _HEIGHT = 360, 230  # units of the drawing, about pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 40  # margins
-_POINTS = 400  # of one line: more than that is finer than a pixel
+_POINTS = 400  # of one line; more would be finer than a pixel
 
 
 class Axis:
-    """One axis of a chart: from values to positions, and the values that are written on it."""
+    """One axis of a chart: the positions of values, and the values of its ticks."""
 
     def __init__(
         self, low: float, high: float, start: float, end: float, *, log: bool = False
@@ -41,7 +40,7 @@ class Axis:
 def _round_values(low: float, high: float) -> list[float]:
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(each * power for each in (1, 2, 5, 10) if each * power >= rough * 0.999)
+    step = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= rough * 0.999)
     return [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
@@ -63,12 +62,12 @@ def lines(
     """Draws lines.
 
     Args:
-        series: x and y of each, by name; points that are not finite are left out.
+        series: x and y of every line, by name; non-finite points are left out.
         labels: of the x axis and of the y axis.
         limits: low and high of x, low and high of y.
         log: the y axis is logarithmic.
-        diagonal: draw a thin line from corner to corner.
-        dots: mark the points; each then says its values.
+        diagonal: draws a thin line from corner to corner.
+        dots: marks the points; their tooltips have the values.
     """
     x_axis = Axis(*limits[0], _LEFT, _WIDTH - _RIGHT)
     y_axis = Axis(*limits[1], _HEIGHT - _BOTTOM, _TOP, log=log)
@@ -84,23 +83,23 @@ def lines(
             if len(keep)
             else keep
         )
-        places = list(zip(x_axis(x[keep]), y_axis(y[keep]), strict=True))
-        points = " ".join(f"{left:.1f},{top:.1f}" for left, top in places)
+        positions = list(zip(x_axis(x[keep]), y_axis(y[keep]), strict=True))
+        points = " ".join(f"{left:.1f},{top:.1f}" for left, top in positions)
         parts.append(f'<polyline class="line s{number % 6}" points="{points}"/>')
         if dots:
             parts += [
                 f'<circle class="dot s{number % 6}" cx="{left:.1f}" cy="{top:.1f}" r="3.5">'
                 f"<title>{html.escape(name)}: {x[i]:.4g}, {y[i]:.4g}</title></circle>"
-                for i, (left, top) in zip(keep, places, strict=True)
+                for i, (left, top) in zip(keep, positions, strict=True)
             ]
     text = f"{labels[1]} against {labels[0]}: {', '.join(series)}"
     return _svg(parts, text) + (_legend(list(series)) if len(series) > 1 else "")
 
 
 def histogram(values: Sequence[float], *, label: str, bins: int = 20) -> str:
-    """Draws how often values occur, in bins of equal width; `label` names the values."""
+    """Draws the distribution of values in bins of equal width; `label` names the values."""
     numbers = np.asarray(values, float)
-    if np.all(numbers == np.rint(numbers)) and np.ptp(numbers) < bins:  # a bin each whole number
+    if np.all(numbers == np.rint(numbers)) and np.ptp(numbers) < bins:  # a bin per integer
         edges = np.arange(numbers.min() - 0.5, numbers.max() + 1)
     else:
         edges = np.histogram_bin_edges(numbers, bins)
@@ -125,7 +124,7 @@ def histogram(values: Sequence[float], *, label: str, bins: int = 20) -> str:
 
 
 def _frame(x_axis: Axis, y_axis: Axis, labels: tuple[str, str]) -> str:
-    """Returns grid, ticks and names of both axes."""
+    """Returns grid, ticks and labels of both axes."""
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     parts = []
     for value, x in zip(x_axis.ticks, x_axis(x_axis.ticks), strict=True):
@@ -137,8 +136,8 @@ def _frame(x_axis: Axis, y_axis: Axis, labels: tuple[str, str]) -> str:
     x, y = (_LEFT + right) / 2, (_TOP + bottom) / 2
     names = [html.escape(name) for name in labels]
     parts.append(f'<text x="{x}" y="{_HEIGHT - 6}" text-anchor="middle">{names[0]}</text>')
-    turn = f'transform="translate(11 {y}) rotate(-90)"'
-    parts.append(f'<text {turn} text-anchor="middle">{names[1]}</text>')
+    rotation = f'transform="translate(11 {y}) rotate(-90)"'
+    parts.append(f'<text {rotation} text-anchor="middle">{names[1]}</text>')
     return "".join(parts)
 
 
@@ -160,10 +159,10 @@ def _legend(names: Sequence[str]) -> str:
 
 
 def shares(counts: pd.DataFrame, *, title: str) -> str:
-    """Draws a bar a row: what share of the row each column (a kind of outcome) has.
+    """Draws a bar per row, divided into the shares of the columns (kinds of outcome).
 
     Args:
-        counts: a column each kind; those that are 0 everywhere are not drawn.
+        counts: a column per kind; counts of 0 are not drawn.
         title: of the rows.
     """
     rows = []
@@ -175,23 +174,23 @@ def shares(counts: pd.DataFrame, *, title: str) -> str:
             for kind, number in row.items()
             if number
         )
-        said = ", ".join(f"{kind} {number}" for kind, number in row.items() if number)
+        text = ", ".join(f"{kind} {number}" for kind, number in row.items() if number)
         rows.append(
             f'<tr><th scope="row">{html.escape(str(name))}</th><td class="number">{total}</td>'
-            f'<td class="wide"><div class="stack" role="img" aria-label="{said}">{spans}</div></td>'
+            f'<td class="wide"><div class="stack" role="img" aria-label="{text}">{spans}</div></td>'
             "</tr>"
         )
-    head = f"<tr><th>{html.escape(title)}</th><th>number</th><th>what became of them</th></tr>"
+    head = f"<tr><th>{html.escape(title)}</th><th>number</th><th>outcome</th></tr>"
     return f'<table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _percent(number: int, total: int) -> str:
     share = number / total
-    return f"{share:.0%}" if share >= 0.12 else ""  # what is narrower has no room for it
+    return f"{share:.0%}" if share >= 0.12 else ""  # a narrower bar has no room for text
 
 
 def bars(values: pd.Series, *, title: str, label: str) -> str:
-    """Draws a bar a row, for values in [0, 1]."""
+    """Draws a bar per row, for values in [0, 1]."""
     rows = "".join(
         f'<tr><th scope="row">{html.escape(str(name))}</th><td class="number">{value:.3f}</td>'
         f'<td class="wide"><div class="bar"><span style="width:{100 * value:.1f}%"></span></div>'
@@ -203,7 +202,7 @@ def bars(values: pd.Series, *, title: str, label: str) -> str:
 
 
 def matrix(counts: pd.DataFrame, *, corner: str) -> str:
-    """Draws a table of counts, each cell as dark as its share of its row."""
+    """Draws a table of counts; the shade of a cell is its share of the row."""
     head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in counts.columns)
     rows = []
     for name, row in counts.iterrows():

@@ -1,8 +1,8 @@
-"""The images that a report shows: chosen while they go by, small, with the outlines of instances.
+"""The images in a report: chosen during the evaluation, small, with outlines of instances.
 
-Of more than `limit` images a third each is shown: the worst, the best, and those nearest to the
-median. Worst and best are exact; the median is that of the images so far whenever some are left
-out, so that no more than twice `limit` are ever held.
+If there are more than `limit` images, a third of the shown ones are the worst, a third the best and
+a third those nearest to the median. Worst and best are exact; the median is that of the images so
+far whenever some are dropped, so that fewer than twice `limit` are held in memory.
 """
 
 from __future__ import annotations
@@ -25,22 +25,25 @@ from tfseg.drawing.overlays import display
 from tfseg.evaluation.report.outcomes import KINDS, Outcomes
 from tfseg.metrics import Pair
 
-SIDE = 512  # pixels, the most that a picture has
-BUDGET = 9_000_000  # characters of all pictures in the page, which stays below 10 MB with them
-_PICTURE_BYTES, _QUALITIES = 40_000, (85, 70, 50, 30, 15)  # of JPEG, the first that is small enough
+SIDE = 512  # pixels, the longest side of a picture
+BUDGET = 9_000_000  # characters of all images in the page, which stays below 10 MB with them
+_PICTURE_BYTES, _QUALITIES = (
+    40_000,
+    (85, 70, 50, 30, 15),
+)  # of JPEG; the first that fits
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """One image as it is kept: small already, not yet drawn.
+    """One image of the gallery: already small, not yet drawn.
 
     Attributes:
         id: of the image.
         score: AP at IoU >= 0.50 of this image.
-        size: its own height and width, pixels.
-        picture: JPEG bytes; b"" without the image.
+        size: height and width of the image, pixels.
+        picture: JPEG bytes; b"" without an image file.
         labels: the true and the predicted ids, `[h, w]` int32, compressed.
-        found: what became of the instances.
+        outcomes: of the instances.
         scale: height and width of the picture / those of the image.
     """
 
@@ -49,43 +52,48 @@ class Shown:
     size: tuple[int, int]
     picture: bytes
     labels: tuple[bytes, bytes]
-    found: Outcomes
+    outcomes: Outcomes
     scale: tuple[float, float]
 
 
 class Gallery:
-    """The images to show, of all those that `add` is given."""
+    """Chooses the images to show among all that `add` receives."""
 
     def __init__(self, limit: int = 100) -> None:
         self.limit = limit
-        self.num_seen = 0
+        self.num_added = 0
         self._kept: list[Shown] = []
 
-    def add(self, pair: Pair, image: np.ndarray | None, found: Outcomes) -> None:
-        """Takes one image in; may leave out another."""
-        self.num_seen += 1
-        self._kept.append(shown(pair, image, found))
+    @property
+    def num_kept(self) -> int:
+        """Number of images held in memory."""
+        return len(self._kept)
+
+    def add(self, pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> None:
+        """Adds one image; may drop another."""
+        self.num_added += 1
+        self._kept.append(shown(pair, image, outcomes))
         if len(self._kept) >= 2 * self.limit:
             self._kept = chosen(self._kept, self.limit)
 
     def entries(self) -> list[dict[str, Any]]:
-        """Returns what the page needs of each image, the worst first, within the budget."""
-        entries = [entry(each) for each in chosen(self._kept, self.limit)]
-        sizes = [len(packed(each)) for each in entries]
-        while sum(sizes) > BUDGET:  # from the middle, which says the least
+        """Returns the entry of each shown image, the worst first, within the budget."""
+        entries = [entry(image) for image in chosen(self._kept, self.limit)]
+        sizes = [len(packed(content)) for content in entries]
+        while sum(sizes) > BUDGET:  # the middle is the least informative
             del entries[len(entries) // 2], sizes[len(sizes) // 2]
         return entries
 
 
 def packed(data: Mapping[str, Any]) -> str:
-    """Returns plain values as JSON, compressed (outlines to a quarter), in letters and digits."""
+    """Returns plain values as JSON, compressed (outlines to a quarter) and base64-encoded."""
     text = json.dumps(data, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def chosen(images: list[Shown], limit: int) -> list[Shown]:
     """Returns at most `limit` images, by score: the worst, those at the median, the best."""
-    ordered = sorted(images, key=lambda each: (each.score, each.id))
+    ordered = sorted(images, key=lambda image: (image.score, image.id))
     if len(ordered) <= limit:
         return ordered
     ends, middle = limit // 3, limit - 2 * (limit // 3)
@@ -94,7 +102,7 @@ def chosen(images: list[Shown], limit: int) -> list[Shown]:
     return ordered[:ends] + ordered[start : start + middle] + ordered[rest]
 
 
-def shown(pair: Pair, image: np.ndarray | None, found: Outcomes) -> Shown:
+def shown(pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> Shown:
     """Returns a small copy of an image and of its ids."""
     size = np.shape(pair.truth)
     small = [max(1, round(side * min(1.0, SIDE / max(size)))) for side in size]
@@ -104,15 +112,15 @@ def shown(pair: Pair, image: np.ndarray | None, found: Outcomes) -> Shown:
         zlib.compress(np.asarray(label)[grid].astype(np.int32).tobytes(), 1)
         for label in (pair.truth, pair.prediction)
     )
-    right = int((found.truth["partner"] > 0).sum())
-    everything = len(found.truth) + len(found.predicted) - right
+    right = int((outcomes.truth["partner"] > 0).sum())
+    num_distinct = len(outcomes.truth) + len(outcomes.predicted) - right
     return Shown(
         id=str(pair.id),
-        score=right / everything if everything else 1.0,
+        score=right / num_distinct if num_distinct else 1.0,
         size=size,
         picture=b"" if image is None else _jpeg(display(image), small),
         labels=(truth, prediction),
-        found=found,
+        outcomes=outcomes,
         scale=(small[0] / size[0], small[1] / size[1]),
     )
 
@@ -132,7 +140,7 @@ def _jpeg(picture: np.ndarray, size: list[int]) -> bytes:
 def entry(image: Shown) -> dict[str, Any]:
     """Returns an image as plain values for the page.
 
-    An instance is [id, index of its kind, IoU, area, path, box], and of a prediction the score; a
+    An instance is [id, index of its kind, IoU, area, path, box], for a prediction also the score; a
     box is [x, y, width, height] in the picture.
     """
     height, width = (
@@ -142,9 +150,9 @@ def entry(image: Shown) -> dict[str, Any]:
         _instances(
             table, np.frombuffer(zlib.decompress(data), np.int32).reshape(height, width), image
         )
-        for table, data in zip(image.found, image.labels, strict=True)
+        for table, data in zip(image.outcomes, image.labels, strict=True)
     ]
-    counts = pd.concat([table["kind"] for table in image.found]).value_counts()
+    counts = pd.concat([table["kind"] for table in image.outcomes]).value_counts()
     return {
         "id": image.id,
         "score": round(image.score, 4),
@@ -153,23 +161,23 @@ def entry(image: Shown) -> dict[str, Any]:
         "source": _data_uri(image.picture),
         "truth": sides[0],
         "predicted": sides[1],
-        "num": [len(table) for table in image.found],
+        "num": [len(table) for table in image.outcomes],
         "kinds": [int(counts.get(kind, 0)) for kind in KINDS],
     }
 
 
 def _instances(table: pd.DataFrame, label: np.ndarray, image: Shown) -> list[list[Any]]:
     paths, (down, across) = outlines(label), image.scale
-    rows = []
-    for each in table.itertuples():
-        box = [each.left * across, each.top * down]
-        box += [(each.right - each.left) * across, (each.bottom - each.top) * down]
-        row = [int(each.id), KINDS.index(each.kind), round(each.iou, 2), int(each.area)]
-        row += [paths.get(int(each.id), ""), [round(side, 1) for side in box]]
-        if hasattr(each, "score") and each.score == each.score:  # not NaN
-            row.append(round(float(each.score), 3))
-        rows.append(row)
-    return rows
+    instances = []
+    for row in table.itertuples():
+        box = [row.left * across, row.top * down]
+        box += [(row.right - row.left) * across, (row.bottom - row.top) * down]
+        values = [int(row.id), KINDS.index(row.kind), round(row.iou, 2), int(row.area)]
+        values += [paths.get(int(row.id), ""), [round(side, 1) for side in box]]
+        if hasattr(row, "score") and row.score == row.score:  # not NaN
+            values.append(round(float(row.score), 3))
+        instances.append(values)
+    return instances
 
 
 def _data_uri(picture: bytes) -> str:

@@ -1,14 +1,14 @@
-"""What became of every true and every predicted instance of an image: found, missed, split, ...
+"""The outcome of every true and every predicted instance of an image: found, missed, split, ...
 
-Conventions, here once:
+Conventions:
     - "found" has a partner with IoU >= 0.50, one to one: exactly the true positives of ap50. All
       other true instances are errors, "missed", "split" or "merged"; all other predicted ones are
       "false", "split" or "merged".
-    - A true instance with IoU > 0.1 with more than one predicted one, and these, are "split"; a
-      predicted instance with IoU > 0.1 with more than one true one, and these, are "merged"
-      (`metrics.counts`: Caicedo et al. 2019). What is both is "split".
+    - A true instance with IoU > 0.1 with several predicted ones, and these, are "split"; a
+      predicted instance with IoU > 0.1 with several true ones, and these, are "merged"
+      (`metrics.counts`: Caicedo et al. 2019). An instance that is both is "split".
     - With classes, "wrong class" has a partner, but of another class.
-    - What the conventions excuse or ignore has no row.
+    - Ignored instances and void predictions have no row.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from tfseg.metrics.counts import TOUCHING
 
 KINDS = ("found", "missed", "false", "split", "merged", "wrong class")
 ERRORS = KINDS[1:]
-THRESHOLD = 0.5  # of IoU, from which two instances are one
+THRESHOLD = 0.5  # IoU from which two instances match
 
 
 class Outcomes(NamedTuple):
-    """The instances of one image, a row each.
+    """The instances of one image, a row per instance.
 
-    Both tables have `id`; `kind`, one of KINDS; `partner`, the id of the other map that it is, or
-    0; `iou`, the largest with any instance of the other map; `area`, pixels; `class`, from 1 on, or
-    0; and the box `top`, `left`, `bottom`, `right`, pixels, ends not included.
+    Both tables have `id`; `kind`, one of KINDS; `partner`, the matching id of the other map, or 0;
+    `iou`, the largest with any instance of the other map; `area`, pixels; `class`, from 1 on, or 0;
+    and the box `top`, `left`, `bottom`, `right`, pixels, ends not included.
 
     Attributes:
-        truth: has also `neighbours`, true instances that it touches by a side or corner of a pixel;
-            `border`, whether it reaches the edge of the image; and `partner_class`.
-        predicted: has also `score`, NaN where there is none.
+        truth: has also `neighbours`, the number of true instances touching it by a side or corner
+            of a pixel; `at_edge`, whether it reaches the edge of the image; and `partner_class`.
+        predicted: has also `score`, NaN without one.
     """
 
     truth: pd.DataFrame
@@ -47,7 +47,7 @@ class Outcomes(NamedTuple):
 
 
 def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
-    """Returns what became of the instances of `pair`.
+    """Returns the outcomes of the instances of `pair`.
 
     Raises:
         InputError: its maps cannot be compared.
@@ -63,7 +63,7 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
         partner=partner_of_true,
         iou=_largest(table.truth_index, table.iou, len(table.truth_ids)),
         neighbours=counted.reindex(truth["id"], fill_value=0).to_numpy(),
-        border=np.isin(truth["id"], edge_ids(true)),
+        at_edge=np.isin(truth["id"], edge_ids(true)),
     )
     predicted = _rows(
         table.predicted_ids, table.predicted_areas, prediction, pair.predicted_class_of
@@ -72,30 +72,30 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
         kind=predicted_kind,
         partner=partner,
         iou=_largest(table.predicted_index, table.iou, len(table.predicted_ids)),
-        score=np.nan if pair.scores is None else _of(pair.scores, table.predicted_ids),
+        score=np.nan if pair.scores is None else _at_ids(pair.scores, table.predicted_ids),
     )
     class_of = predicted.set_index("id")["class"]
-    own = class_of.reindex(truth["partner"], fill_value=0).to_numpy()
-    return Outcomes(truth.assign(partner_class=own), predicted)
+    partner_class = class_of.reindex(truth["partner"], fill_value=0).to_numpy()
+    return Outcomes(truth.assign(partner_class=partner_class), predicted)
 
 
 def _kinds(table: Overlaps, pair: Pair) -> tuple[np.ndarray, ...]:
     """Returns the kinds of true and predicted instances, and the ids of their partners."""
     sizes = (len(table.truth_ids), len(table.predicted_ids))
     index = (table.truth_index, table.predicted_index)
-    taking_part = table.iou > TOUCHING
+    overlapping = table.iou > TOUCHING
     repeated = [
-        np.bincount(own[taking_part], minlength=size) > 1
-        for own, size in zip(index, sizes, strict=True)
+        np.bincount(positions[overlapping], minlength=size) > 1
+        for positions, size in zip(index, sizes, strict=True)
     ]
-    split = taking_part & repeated[0][index[0]]
-    merged = taking_part & repeated[1][index[1]]
+    split = overlapping & repeated[0][index[0]]
+    merged = overlapping & repeated[1][index[1]]
     pairs = match(table, THRESHOLD)
-    wrong = _of_another_class(table, pairs, pair)
+    wrong = _differ_in_class(table, pairs, pair)
     ids = (table.truth_ids, table.predicted_ids)
     kinds, partners = [], []
-    for side, alone in enumerate(("missed", "false")):
-        kind = np.full(sizes[side], alone, object)
+    for side, unmatched in enumerate(("missed", "false")):
+        kind = np.full(sizes[side], unmatched, object)
         kind[index[side][merged]] = "merged"
         kind[index[side][split]] = "split"
         kind[index[side][pairs]] = np.where(wrong, "wrong class", "found")
@@ -106,22 +106,23 @@ def _kinds(table: Overlaps, pair: Pair) -> tuple[np.ndarray, ...]:
     return (*kinds, *partners)
 
 
-def _of_another_class(table: Overlaps, pairs: np.ndarray, pair: Pair) -> np.ndarray:
+def _differ_in_class(table: Overlaps, pairs: np.ndarray, pair: Pair) -> np.ndarray:
     if pair.truth_class_of is None or pair.predicted_class_of is None:
         return np.zeros(len(pairs), bool)
-    true = _of(pair.truth_class_of, table.truth_ids[table.truth_index[pairs]])
-    return true != _of(pair.predicted_class_of, table.predicted_ids[table.predicted_index[pairs]])
+    true = _at_ids(pair.truth_class_of, table.truth_ids[table.truth_index[pairs]])
+    predicted = _at_ids(pair.predicted_class_of, table.predicted_ids[table.predicted_index[pairs]])
+    return true != predicted
 
 
 def _rows(
     ids: np.ndarray, areas: np.ndarray, label: np.ndarray, class_of: np.ndarray | None
 ) -> pd.DataFrame:
     boxes = _boxes(label).reindex(ids)
-    own = 0 if class_of is None else _of(class_of, ids)
-    return boxes.assign(**{"id": ids, "area": areas, "class": own}).reset_index(drop=True)
+    classes = 0 if class_of is None else _at_ids(class_of, ids)
+    return boxes.assign(**{"id": ids, "area": areas, "class": classes}).reset_index(drop=True)
 
 
-def _of(values: np.ndarray, ids: np.ndarray) -> np.ndarray:
+def _at_ids(values: np.ndarray, ids: np.ndarray) -> np.ndarray:
     return np.asarray(values)[ids - 1]
 
 
@@ -134,8 +135,8 @@ def _largest(index: np.ndarray, iou: np.ndarray, size: int) -> np.ndarray:
 def _boxes(label: np.ndarray) -> pd.DataFrame:
     """Returns the box of each id of `label` `[H, W]`."""
     numbers, ids = pd.factorize(np.ravel(label))  # ids may be far apart
-    found = ndimage.find_objects(numbers.reshape(np.shape(label)) + 1)
-    rows = [(y.start, x.start, y.stop, x.stop) for y, x in found]
+    windows = ndimage.find_objects(numbers.reshape(np.shape(label)) + 1)
+    rows = [(y.start, x.start, y.stop, x.stop) for y, x in windows]
     return pd.DataFrame(
         np.array(rows, np.int64).reshape(-1, 4), ids, ["top", "left", "bottom", "right"]
     )

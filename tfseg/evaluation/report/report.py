@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file that opens offline, figures and pictures in it."""
+"""The report of an evaluation: one HTML file with metrics and pictures that opens offline."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PAGE = Path(__file__).parent / "page"
 
 
 class Report:
-    """Gathers what a report shows, image by image, while they are evaluated.
+    """Gathers the content of a report, image by image, during an evaluation.
 
     Args:
         conventions: of the evaluation.
-        limit: of the images that the gallery shows; figures and charts have all.
+        limit: largest number of images in the gallery; metrics and charts use all.
     """
 
     def __init__(self, conventions: Conventions | None = None, *, limit: int = 100) -> None:
@@ -38,12 +38,12 @@ class Report:
     def add(
         self, pair: Pair, image: np.ndarray | None = None, *, seconds: float | None = None
     ) -> None:
-        """Takes one image in.
+        """Adds one image.
 
         Args:
-            pair: as it is evaluated.
-            image: `[H, W, C]`, any real dtype, 1, 3 or 4 channels; None where there is no file.
-            seconds: that its prediction took.
+            pair: the same that is evaluated.
+            image: `[H, W, C]`, any real dtype, 1, 3 or 4 channels; None without an image file.
+            seconds: duration of its prediction.
 
         Raises:
             InputError: the maps cannot be compared or have no pixels, or the image has another
@@ -57,16 +57,17 @@ class Report:
                 f"got {image.shape[:2]}. Give the image that was labelled."
             )
         try:
-            found = outcomes(pair, self._conventions)
+            tables = outcomes(pair, self._conventions)
         except InputError as error:
             raise InputError(f"Image {pair.id!r}: {error}") from None
-        self._gallery.add(pair, image, found)
-        for tables, table in zip(self._tables, found, strict=True):
-            tables.append(table)
+        self._gallery.add(pair, image, tables)
+        for gathered, table in zip(self._tables, tables, strict=True):
+            gathered.append(table)
         height, width = np.shape(pair.truth)
         brightness = np.nan if image is None else _brightness(image)
-        own = {"height": height, "width": width, "brightness": brightness}
-        self._images.append(own | {"seconds": np.nan if seconds is None else seconds})
+        size = {"height": height, "width": width}
+        seconds = np.nan if seconds is None else seconds
+        self._images.append(size | {"brightness": brightness, "seconds": seconds})
 
     def write(
         self,
@@ -77,13 +78,13 @@ class Report:
         history: str | Path | None = None,
         facts: Mapping[str, Mapping[str, object] | str] | None = None,
     ) -> Path:
-        """Writes the report whole or not at all, and returns its path.
+        """Writes the report atomically, and returns its path.
 
         Args:
             path: of the file.
             evaluation: of the images that were added.
             title: of the page.
-            history: history.csv of the training; a file that is not there is left out.
+            history: history.csv of the training; left out if the file does not exist.
             facts: tables of names and values, or texts, by their titles.
 
         Raises:
@@ -110,9 +111,9 @@ class Report:
         return path
 
     def _data(self) -> dict[str, object]:
-        """Returns what the gallery needs."""
+        """Returns the content of the gallery."""
         entries = self._gallery.entries()
-        return {"kinds": KINDS, "images": entries, "num_images": self._gallery.num_seen}
+        return {"kinds": KINDS, "images": entries, "num_images": self._gallery.num_added}
 
 
 def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object]) -> str:
@@ -127,7 +128,7 @@ def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object
         style=texts["css"],
         script=texts["js"],
         first=_section(*first),
-        rest="".join(_section(*each) for each in rest),
+        rest="".join(_section(*part) for part in rest),
         data=packed(data),
     )
 

@@ -1,4 +1,4 @@
-"""The sections of a report, each from what there is; one without its data is left out."""
+"""The sections of a report; a section without data is left out."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tfseg.evaluation.report import breakdowns, charts
 from tfseg.evaluation.report.outcomes import ERRORS
 from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation
 
-WORDS = {
-    "dice": "How well the area that belongs to any instance is found; whose it is does not matter.",
-    "iou": "The same, more strictly: what is wrong counts in full.",
-    "ap50": "Share of right instances among all that are true or predicted, an instance being right"
-    " if it overlaps a true one by half of both together.",
-    "ap": "The same averaged over stricter and stricter overlaps.",
-    "pq": "How many instances are right (rq) and how well their shapes fit (sq), in one number.",
-    "sq": "How well the shapes of the right instances fit.",
-    "rq": "How many instances are right.",
+EXPLANATIONS = {
+    "dice": "How well the foreground is found, ignoring which instance a pixel belongs to.",
+    "iou": "The same, but stricter: a wrong pixel counts fully.",
+    "ap50": "Share of correct instances among all true and predicted ones; correct is an instance"
+    " with an IoU of at least 0.50.",
+    "ap": "The same, averaged over increasing IoU thresholds.",
+    "pq": "How many instances are correct (rq) and how well their shapes fit (sq), in one number.",
+    "sq": "How well the shapes of the correct instances fit.",
+    "rq": "How many instances are correct.",
     "splits": "True instances that were predicted in several parts.",
     "merges": "Predicted instances that cover several true ones.",
-    "count_error": "How far off the number of instances in an image is.",
+    "count_error": "Mean error of the number of instances per image.",
 }
 _TILES = ("ap50", "pq", "dice", "count_error")
 _LIMITS = (0.0, 1.0)
@@ -33,14 +33,14 @@ _LIMITS = (0.0, 1.0)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Content:
-    """Everything that a report is made of, but its pictures.
+    """The content of a report, except for its pictures.
 
     Attributes:
-        evaluation: with the figures.
-        summary: its summary, which takes a while to make.
-        truth: the instances of all images, as in `outcomes.Outcomes`.
-        predicted: those predicted.
-        images: `brightness` and `seconds` of each image, NaN where not known, `height`, `width`.
+        evaluation: of the images in the report.
+        summary: of the evaluation, which takes a while to compute.
+        truth: the true instances of all images, as in `outcomes.Outcomes`.
+        predicted: the predicted ones.
+        images: `brightness` and `seconds` of each image, NaN if unknown, `height`, `width`.
         history: of the training; None without one.
         facts: tables of names and values, or texts, by their titles.
     """
@@ -58,7 +58,7 @@ def sections(content: Content) -> list[tuple[str, str]]:
     """Returns the title and the HTML of every section that has data."""
     makers: dict[str, Callable[[Content], str]] = {
         "Summary": summary,
-        "Errors by size, neighbours and border": errors,
+        "Errors by size, neighbours and position": errors,
         "AP by IoU threshold": thresholds,
         "Classes": classes,
         "Scores": scores,
@@ -72,20 +72,20 @@ def sections(content: Content) -> list[tuple[str, str]]:
 
 
 def summary(content: Content) -> str:
-    """Returns the headline figures with their words, intervals and formulas."""
+    """Returns the headline metrics with explanations, intervals and formulas."""
     values, kinds = content.summary, content.truth["kind"].value_counts()
     false = int((content.predicted["kind"] == "false").sum())
     parts = [f"{number} {kind}" for kind, number in kinds.items() if kind != "found"]
     sentence = (
         f"{values['num_images']} images with {values['num_instances']} true instances, "
-        f"{values['num_predicted']} predicted. {kinds.get('found', 0)} are found"
-        f"{''.join(f', {part}' for part in parts)}; {false} predicted ones are false."
+        f"{values['num_predicted']} predicted. {kinds.get('found', 0)} found"
+        f"{''.join(f', {part}' for part in parts)}; {false} false predictions."
     )
     tiles = "".join(
         f"<li><strong>{_number(values[name])}</strong><span>{name}</span></li>" for name in _TILES
     )
     rows = []
-    for name in WORDS:
+    for name in EXPLANATIONS:
         mean = "ap_mean" if name == "ap" else name
         interval = values["intervals"].get(mean)
         between = " to ".join(map(_number, interval)) if interval else ""
@@ -93,27 +93,27 @@ def summary(content: Content) -> str:
         rows.append(
             f'<tr><th scope="row">{name}</th><td class="number">{_number(values[mean])}</td>'
             f'<td class="number">{between}</td>'
-            f"<td>{WORDS[name]}<br><small>{html.escape(formula)}</small></td></tr>"
+            f"<td>{EXPLANATIONS[name]}<br><small>{html.escape(formula)}</small></td></tr>"
         )
-    head = "<tr><th>figure</th><th>value</th><th>95 % interval</th><th>what it says</th></tr>"
+    head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>meaning</th></tr>"
     return (
         f'<p>{sentence}</p><ul class="tiles">{tiles}</ul>'
-        f'<div class="scroll"><table class="figures"><thead>{head}</thead>'
+        f'<div class="scroll"><table class="metrics"><thead>{head}</thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         "<p><small>P: predicted, T: true; TP, FP, FN: instances matched, only predicted, "
-        "missed. Intervals: percentiles over resamples of the images, or of their groups; so far "
-        "the figures would move with other images of the same kind.</small></p>"
+        "missed. Intervals: percentiles over resamples of the images, or of their groups; how much "
+        "the metrics would vary with other images of the same kind.</small></p>"
     )
 
 
 def errors(content: Content) -> str:
-    """Returns what became of the true instances, by what they are like."""
+    """Returns the outcomes of the true instances by size, neighbours and position."""
     if content.truth.empty:
         return ""
     tables = {
         "diameter, pixels": breakdowns.by_size(content.truth),
         "neighbours touched": breakdowns.by_neighbours(content.truth),
-        "place in the image": breakdowns.by_border(content.truth),
+        "position in the image": breakdowns.by_position(content.truth),
     }
     used = {kind for table in tables.values() for kind in table.columns[table.sum() > 0]}
     keys = "".join(
@@ -123,11 +123,11 @@ def errors(content: Content) -> str:
     )
     drawn = "".join(charts.shares(table, title=title) for title, table in tables.items())
     return (
-        "<p>What became of the true instances. Found: IoU of at least 0.50 with a prediction, even "
-        "if another one overlaps it too. Split or merged: IoU above 0.1 with several, or together "
-        "with others with one. The "
-        "diameter is that of a disc of the same area; each row of it has about as many "
-        f'instances.</p><ul class="legend">{keys}</ul>{drawn}'
+        "<p>Outcomes of the true instances. Found: IoU of at least 0.50 with a prediction, even if "
+        "another one overlaps it too. Split: IoU above 0.1 with several predictions. Merged: IoU "
+        "above 0.1 with the same prediction as another true instance. The diameter is that of a "
+        "disc of the same area; each of its rows has about the same number of instances."
+        f'</p><ul class="legend">{keys}</ul>{drawn}'
     )
 
 
@@ -143,13 +143,13 @@ def thresholds(content: Content) -> str:
     labels = ("IoU threshold", "share")
     chart = charts.lines(series, labels=labels, limits=limits, dots=True)
     return (
-        "<p>A line that falls early has right instances of rough shape; one that is low from the "
-        f"start misses instances.</p>{_figure(chart)}"
+        "<p>A line that falls early: instances are found, but their shapes are imprecise. A line "
+        f"that is low from the start: instances are missed.</p>{_figure(chart)}"
     )
 
 
 def classes(content: Content) -> str:
-    """Returns PQ of each class and what was taken for what."""
+    """Returns PQ of each class and the confusion of classes."""
     names = content.evaluation.class_names
     if not names:
         return ""
@@ -162,13 +162,13 @@ def classes(content: Content) -> str:
     return (
         charts.bars(values.sort_values(), title="class", label="PQ, the lowest first")
         + "<p>True classes in rows, predicted ones in columns: instances matched with IoU of at "
-        "least 0.50, whatever their class. <em>none</em>: missed or false.</p>"
+        "least 0.50, ignoring their class. <em>none</em>: missed or false.</p>"
         + charts.matrix(counts, corner="true / predicted")
     )
 
 
 def scores(content: Content) -> str:
-    """Returns precision and recall by score, and how far scores can be taken at their word."""
+    """Returns precision and recall by score, and the calibration of scores."""
     curve = breakdowns.by_score(content.predicted, len(content.truth))
     if curve.empty:
         return ""
@@ -176,25 +176,26 @@ def scores(content: Content) -> str:
     low, high = curve["score"].min(), curve["score"].max()
     by_score = charts.lines(
         {name: (curve["score"], values) for name, values in ends.items()},
-        labels=("least score kept", "share"),
+        labels=("lowest score kept", "share"),
         limits=((low, high), _LIMITS),
     )
     pairs = {"precision": (curve["recall"], curve["precision"])}
     against = charts.lines(pairs, labels=("recall", "precision"), limits=(_LIMITS, _LIMITS))
     bins, error = breakdowns.calibration(content.predicted)
     reliability = charts.lines(
-        {"right": (bins["score"], bins["right"])},
-        labels=("mean score", "share that is right"),
+        {"correct": (bins["score"], bins["right"])},
+        labels=("mean score", "share of correct predictions"),
         limits=(_LIMITS, _LIMITS),
         diagonal=True,
         dots=True,
     )
     return (
-        "<p>If only predictions of at least some score are kept. Right: IoU of at least 0.50 with a"
-        f" true instance.</p>{_figure(by_score)}{_figure(against)}"
-        f"<p>Calibration: on the thin line a score is the share of such predictions that are right;"
-        " below it scores promise too much. Expected calibration error: "
-        f"<strong>{error:.3f}</strong> (mean of |share right - score| over the predictions, in "
+        "<p>Precision and recall if only predictions with at least a given score are kept. A "
+        "prediction is correct if its IoU with a true instance is at least 0.50."
+        f"</p>{_figure(by_score)}{_figure(against)}"
+        "<p>Calibration: on the thin line a score equals the share of correct predictions; below "
+        f"it scores are too high. Expected calibration error: <strong>{error:.3f}</strong> (mean "
+        "of |share of correct predictions - score| over the predictions, in "
         f"{breakdowns.SCORE_BINS} bins).</p>{_figure(reliability)}"
     )
 
@@ -207,37 +208,37 @@ def learning(content: Content) -> str:
     names = {"loss": "weighted sum", "val_loss": "val"}
     names |= {name: name.removeprefix("loss/") for name in table if name.startswith("loss/")}
     series = {text: (table["step"], table[name]) for name, text in names.items() if name in table}
-    seen = np.concatenate([np.asarray(values, float) for _, values in series.values()])
-    seen = seen[np.isfinite(seen) & (seen > 0)]
-    if not seen.size:
+    losses = np.concatenate([np.asarray(values, float) for _, values in series.values()])
+    losses = losses[np.isfinite(losses) & (losses > 0)]
+    if not losses.size:
         return ""
-    limits = ((table["step"].min(), table["step"].max()), (seen.min(), seen.max()))
+    limits = ((table["step"].min(), table["step"].max()), (losses.min(), losses.max()))
     return _figure(charts.lines(series, labels=("step", "loss"), limits=limits, log=True))
 
 
 def speed(content: Content) -> str:
-    """Returns how many images a second the network predicts."""
+    """Returns how many images per second the network predicts."""
     seconds = content.images["seconds"].dropna()
     if seconds.empty:
         return ""
     rest = seconds[1:] if len(seconds) > 1 else seconds
     pixels = (content.images["height"] * content.images["width"]).loc[rest.index].sum()
     return (
-        f"<p><strong>{len(rest) / rest.sum():.3g} images a second</strong>, "
-        f"{pixels / rest.sum() / 1e6:.3g} million pixels a second: whole images one at a time, from"
-        f" the array of the image to ids, without reading files. The first image took "
-        f"{seconds.iloc[0]:.2f} seconds, since the graph is built for it; it is counted only where "
-        "there is no other.</p>"
+        f"<p><strong>{len(rest) / rest.sum():.3g} images per second</strong>, "
+        f"{pixels / rest.sum() / 1e6:.3g} million pixels per second: full images one at a time, "
+        "from the array of the image to ids, without reading files. The first image took "
+        f"{seconds.iloc[0]:.2f} seconds, because the graph is built for it; it is left out unless "
+        "it is the only one.</p>"
     )
 
 
 def data(content: Content) -> str:
-    """Returns what the images and their true instances are like."""
+    """Returns distributions over the images and their true instances."""
     images, truth = content.images, content.truth
     counted = content.evaluation.images()["num_truth"]
     sizes = images[["height", "width"]]
     low, high = (" x ".join(map(str, part)) for part in (sizes.min(), sizes.max()))
-    drawn = [charts.histogram(counted, label="true instances in an image")]
+    drawn = [charts.histogram(counted, label="true instances per image")]
     if not truth.empty:
         diameter = 2 * np.sqrt(truth["area"] / np.pi)
         drawn.insert(0, charts.histogram(diameter, label="diameter of true instances, pixels"))
@@ -247,17 +248,17 @@ def data(content: Content) -> str:
     size = low if low == high else f"{low} to {high}"
     return (
         f"<p>{len(images)} images of {size} pixels (height x width). Brightness is a share of the "
-        "largest value that the type of the image has; of floats, the value itself.</p>"
+        "largest value of the image's data type; for floats it is the value itself.</p>"
         f"{''.join(map(_figure, drawn))}<h3>Examples with their true instances</h3>"
         '<div id="examples" class="cards"></div>'
     )
 
 
 def configuration(content: Content) -> str:
-    """Returns the facts: what was run, with which settings and versions."""
-    chosen = {"Conventions": dict(content.summary["conventions"])}
+    """Returns the provenance: what was run, with which settings and versions."""
+    conventions = {"Conventions": dict(content.summary["conventions"])}
     parts = []
-    for title, fact in (chosen | dict(content.facts)).items():
+    for title, fact in (conventions | dict(content.facts)).items():
         body = f"<pre>{html.escape(fact)}</pre>" if isinstance(fact, str) else _rows(fact.items())
         parts.append(f"<h3>{html.escape(title)}</h3>{body}")
     return "".join(parts)

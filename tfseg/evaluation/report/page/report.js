@@ -1,5 +1,5 @@
 "use strict";
-// The gallery and the viewer of one image. An instance is an array, as gallery.py writes it.
+// The gallery and the viewer of one image. An instance is an array, written by gallery.py.
 const ID = 0, KIND = 1, IOU = 2, AREA = 3, PATH = 4, BOX = 5, SCORE = 6;
 const PAGE = 48; // cards added at a time
 let data, byId, median; // filled by start
@@ -23,15 +23,15 @@ function picture(image) {
   return element("image", { href: image.source, width, height });
 }
 
-// A dark line below the outlines, which makes them visible on bright images too.
+// A dark line below the outlines makes them visible on bright images too.
 function halo(instances) {
-  return element("path", { d: instances.map((each) => each[PATH]).join(""), class: "outline halo" });
+  return element("path", { d: instances.map((instance) => instance[PATH]).join(""), class: "outline halo" });
 }
 
-// One path for each kind: a page has many thousand instances.
+// One path per kind: a page has many thousand instances.
 function merged(instances, side) {
   const paths = new Map();
-  for (const each of instances) paths.set(each[KIND], (paths.get(each[KIND]) || "") + each[PATH]);
+  for (const instance of instances) paths.set(instance[KIND], (paths.get(instance[KIND]) || "") + instance[PATH]);
   const drawn = [...paths].map(([kind, d]) => element("path", { d, class: `outline ${side} o-${className(kind)}` }));
   return [halo(instances), ...drawn];
 }
@@ -60,7 +60,7 @@ function card(item) {
     element("span", {}, image.id), element("span", {}, text));
 }
 
-/* ---- the grid: what is shown, in which order ---- */
+/* ---- the grid of images or errors ---- */
 const errorsOf = (image) => image.kinds.slice(1).reduce((sum, count) => sum + count, 0);
 const SORTS = {
   images: {
@@ -74,13 +74,13 @@ const SORTS = {
   errors: {
     "largest first": (a, b) => b.instance[AREA] - a.instance[AREA],
     "smallest first": (a, b) => a.instance[AREA] - b.instance[AREA],
-    "least IoU first": (a, b) => a.instance[IOU] - b.instance[IOU],
-    "greatest IoU first": (a, b) => b.instance[IOU] - a.instance[IOU],
+    "lowest IoU first": (a, b) => a.instance[IOU] - b.instance[IOU],
+    "highest IoU first": (a, b) => b.instance[IOU] - a.instance[IOU],
     "highest score first": (a, b) => (b.instance[SCORE] ?? -1) - (a.instance[SCORE] ?? -1),
     "name": (a, b) => a.image.id.localeCompare(b.image.id),
   },
 };
-const chosen = { kind: 0, sort: "", name: "", limit: PAGE }; // kind 0: whole images
+const chosen = { kind: 0, sort: "", name: "", limit: PAGE }; // kind 0: images
 
 function instancesOf(image, kind) {
   return ["truth", "predicted"].flatMap((side) =>
@@ -89,8 +89,8 @@ function instancesOf(image, kind) {
 
 function items() {
   const images = data.images.filter((image) => image.id.toLowerCase().includes(chosen.name.toLowerCase()));
-  const found = chosen.kind ? images.flatMap((image) => instancesOf(image, chosen.kind)) : images.map((image) => ({ image }));
-  return found.sort(SORTS[chosen.kind ? "errors" : "images"][chosen.sort]);
+  const shown = chosen.kind ? images.flatMap((image) => instancesOf(image, chosen.kind)) : images.map((image) => ({ image }));
+  return shown.sort(SORTS[chosen.kind ? "errors" : "images"][chosen.sort]);
 }
 
 let listed = []; // ids of the images in the order of the grid, for next and previous
@@ -134,8 +134,8 @@ function setUpGrid() {
   $("more").addEventListener("click", () => { chosen.limit += PAGE; render(); });
   const shown = data.images.length, all = data.num_images;
   $("shown").textContent = shown < all
-    ? `${shown} of ${all} images: the worst, the best and some in between; the errors here are theirs. Choose one to look closer.`
-    : "All images. Choose one to look closer. Sorted by AP at IoU 0.50 of each image.";
+    ? `${shown} of ${all} images: the worst, the best and some in between; only their errors are shown. Click an image to enlarge it.`
+    : "All images, sorted by their AP at IoU 0.50. Click an image to enlarge it.";
   offerSorts();
   render();
 }
@@ -154,9 +154,9 @@ function described(instance, side) {
 function outlinesOf(side, clip) {
   const group = element("g", clip ? { "clip-path": `url(#${clip})` } : {}, halo(view.image[side]));
   // Errors on top: neighbours share the sides of their pixels.
-  for (const each of [...view.image[side]].sort((a, b) => isError(a) - isError(b))) {
-    const kind = `outline ${side === "truth" ? "true" : "predicted"} o-${className(each[KIND])}`;
-    group.append(element("path", { d: each[PATH], class: kind }, element("title", {}, described(each, side))));
+  for (const instance of [...view.image[side]].sort((a, b) => isError(a) - isError(b))) {
+    const kind = `outline ${side === "truth" ? "true" : "predicted"} o-${className(instance[KIND])}`;
+    group.append(element("path", { d: instance[PATH], class: kind }, element("title", {}, described(instance, side))));
   }
   return group;
 }
@@ -180,25 +180,25 @@ function draw() {
   }
   $("view").replaceChildren(svg);
   layerInputs.forEach((input, index) => { input.checked = index === layer; });
-  place();
+  applyView();
 }
 
-const place = () => $("view").firstChild.setAttribute("viewBox", view.box.join(" "));
+const applyView = () => $("view").firstChild.setAttribute("viewBox", view.box.join(" "));
 
 function zoom(factor, x = view.box[0] + view.box[2] / 2, y = view.box[1] + view.box[3] / 2) {
   const [left, top, width, height] = view.box;
   const limited = Math.min(Math.max(width / factor, 8), view.image.picture[0] * 2) / width;
   view.box = [x - (x - left) * limited, y - (y - top) * limited, width * limited, height * limited];
-  place();
+  applyView();
 }
 
 function move(across, down) {
   view.box[0] += across * view.box[2];
   view.box[1] += down * view.box[3];
-  place();
+  applyView();
 }
 
-function whole() { view.box = [0, 0, ...view.image.picture]; place(); }
+function fit() { view.box = [0, 0, ...view.image.picture]; applyView(); }
 
 function open(image, side, instance) {
   Object.assign(view, { image, target: instance || null });
@@ -206,7 +206,7 @@ function open(image, side, instance) {
   $("viewer-title").textContent = image.id;
   $("facts").textContent = `AP50 ${number(image.score)}; ${image.num[0]} true, ${image.num[1]} predicted; ${image.size[1]} x ${image.size[0]} pixels (width x height).`;
   const errors = data.kinds.flatMap((_, kind) => (kind ? instancesOf(image, kind) : []));
-  $("found").replaceChildren(...errors.map((item) => {
+  $("errors").replaceChildren(...errors.map((item) => {
     const button = element("button", { type: "button", title: described(item.instance, item.side) },
       element("span", { class: `key k-${className(item.instance[KIND])}` }),
       `${data.kinds[item.instance[KIND]]} ${item.side === "truth" ? "true" : "predicted"} ${item.instance[ID]}`);
@@ -228,20 +228,20 @@ function step(by) {
   if (image) location.hash = link(image);
 }
 
-// The address names what is open, so that it can be passed on, and "back" works.
+// The address has the open image, so that it can be shared, and "back" works.
 function route() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const image = byId.get(wanted.get("image"));
   if (!image) { if ($("viewer").open) $("viewer").close(); return; }
-  const side = ["truth", "predicted"].find((each) => wanted.has(each));
-  open(image, side, side && image[side].find((each) => String(each[ID]) === wanted.get(side)));
+  const side = ["truth", "predicted"].find((name) => wanted.has(name));
+  open(image, side, side && image[side].find((candidate) => String(candidate[ID]) === wanted.get(side)));
 }
 
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const onRange = event.target.type === "range", onButton = event.target.tagName === "BUTTON";
   const acts = {
-    "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), "0": whole,
+    "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), "0": fit,
     "n": () => step(1), "p": () => step(-1),
     " ": () => { view.layer = view.layer === 0 ? 1 : 0; draw(); },
     ArrowLeft: () => move(-0.15, 0), ArrowRight: () => move(0.15, 0), ArrowUp: () => move(0, -0.15), ArrowDown: () => move(0, 0.15),
@@ -262,12 +262,12 @@ function inPicture(event) {
 function setUpViewer() {
   $("in").addEventListener("click", () => zoom(1.5));
   $("out").addEventListener("click", () => zoom(1 / 1.5));
-  $("reset").addEventListener("click", whole);
+  $("reset").addEventListener("click", fit);
   $("previous").addEventListener("click", () => step(-1));
   $("next").addEventListener("click", () => step(1));
   $("close").addEventListener("click", () => $("viewer").close());
   $("wipe").addEventListener("input", () => { view.layer = 4; draw(); });
-  // An address that is no place on the page: it does not scroll.
+  // No element has this id, so the page does not scroll.
   $("viewer").addEventListener("close", () => { if (location.hash.startsWith("#image=")) location.hash = "#closed"; });
   $("viewer").addEventListener("keydown", pressed);
   $("view").addEventListener("wheel", (event) => {
@@ -284,7 +284,7 @@ function setUpViewer() {
     const { x, y } = inPicture(event);
     view.box[0] += held.x - x;
     view.box[1] += held.y - y;
-    place();
+    applyView();
   });
   window.addEventListener("hashchange", route);
 }
@@ -294,7 +294,7 @@ function showExamples() {
   const ordered = [...data.images].sort((a, b) => a.id.localeCompare(b.id)).slice(0, 6);
   $("examples").append(...ordered.map((image) => element("a", { class: "card", href: link(image) },
     element("svg", { viewBox: [0, 0, ...image.picture].join(" "), "aria-hidden": "true" }, picture(image),
-      halo(image.truth), element("path", { d: image.truth.map((each) => each[PATH]).join(""), class: "outline o-found" })),
+      halo(image.truth), element("path", { d: image.truth.map((item) => item[PATH]).join(""), class: "outline o-found" })),
     element("span", {}, image.id), element("span", {}, `${image.num[0]} true instances`))));
 }
 
