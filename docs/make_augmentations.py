@@ -34,7 +34,7 @@ from tfseg.augment.compose import Choice
 from tfseg.data.files.images import read_image, read_label
 from tfseg.data.pipeline.normalization import normalized
 from tfseg.drawing.overlays import GAP
-from tfseg.evaluation.previews import draws, outlined
+from tfseg.evaluation.previews import draw_outlines, draw_samples
 
 HERE = Path(__file__).parent
 OWN = HERE / "own_transform.md"  # the end of the page
@@ -223,7 +223,10 @@ def draw(name: str, path: Path) -> None:
     is_drawn = getattr(kinds()[name], "sample", None) is not augment.Transform.sample
     is_drawn |= issubclass(kinds()[name], Choice)
     count = DRAWS if is_drawn else 1
-    pictures = [outlined(before), *draws(call, before, seed=random.root(2), count=count)]
+    pictures = [
+        draw_outlines(before),
+        *draw_samples(call, before, seed=random.root(2), count=count),
+    ]
     height = max(map(len, pictures))
     pads = [[(0, height - len(each)), (0, GAP), (0, 0)] for each in pictures]
     padded = [np.pad(*each, constant_values=255) for each in zip(pictures, pads, strict=True)]

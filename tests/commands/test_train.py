@@ -143,7 +143,7 @@ def test_several_data_sets_are_trained_on_in_the_shares_asked_for(tfseg, dataset
     assert "data.weights are for several data sets" in refused.err
 
 
-def test_bench_says_how_fast_each_stage_is_and_which_one_binds(tfseg, dataset, small):
+def test_bench_has_the_speed_of_each_stage_and_the_bottleneck(tfseg, dataset, small):
     options = ("--batches=1", "--repeats=2", "--input_only", *small)
     result = tfseg("bench", dataset, "--json", *options)
     assert result.code == 0

@@ -72,7 +72,7 @@ def test_the_step_is_the_bottleneck_where_the_input_is_faster_and_else_the_slowe
 
 
 def test_a_speed_is_the_median_and_the_quartiles_of_the_repeats():
-    assert Speed.from_repeats([10.0, 50.0, 20.0, 40.0, 30.0]) == Speed(30.0, 20.0, 40.0)
+    assert Speed.of([10.0, 50.0, 20.0, 40.0, 30.0]) == Speed(30.0, 20.0, 40.0)
 
 
 def test_every_stage_has_a_remedy():

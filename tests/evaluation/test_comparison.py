@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.evaluation.comparison import draw_differences, headline, write_comparison
+from tfseg.evaluation.comparison import draw_differences, headline_rows, write_comparison
 
 TABLE = pd.DataFrame(
     {
@@ -39,7 +39,7 @@ def test_better_worse_and_neither_have_colours_of_their_own(tmp_path):
 
 
 def test_the_headline_metrics_come_in_their_order():
-    assert headline(TABLE)["metric"].tolist() == ["dice", "pq", "aji", "seg"]
+    assert headline_rows(TABLE)["metric"].tolist() == ["dice", "pq", "aji", "seg"]
 
 
 def test_table_and_picture_are_written_and_nothing_else(tmp_path):

@@ -10,18 +10,18 @@ import tfseg
 from tfseg import InputError, convert_samples
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.drawing.overlays import color_ids
-from tfseg.evaluation.dataset_sheet import contact_sheet, counted, draw_histograms
+from tfseg.evaluation.dataset_sheet import contact_sheet, count_samples, draw_histograms
 
 
 def test_what_is_counted_in_the_records_is_what_the_conversion_counted(dataset):
-    assert Statistics.of(counted(dataset), num_classes=1) == dataset.info.statistics
+    assert Statistics.of(count_samples(dataset), num_classes=1) == dataset.info.statistics
 
 
 def test_classes_are_counted_too(tmp_path):
     label = np.array([[1, 1, 0, 7], [0, 0, -1, 7]], np.int32)
     samples = [{"image": np.eye(2, 4, dtype=np.uint8), "label": label, "class_of": [2, 1]}]
     dataset = convert_samples(samples, tmp_path / "data", class_names=("cell", "dog"))
-    assert Statistics.of(counted(dataset), num_classes=2) == dataset.info.statistics
+    assert Statistics.of(count_samples(dataset), num_classes=2) == dataset.info.statistics
     assert dataset.info.statistics.class_instances == (1, 1)
 
 
@@ -29,7 +29,7 @@ def test_histograms_are_drawn_also_of_a_single_instance(tmp_path, dataset):
     one = [(np.zeros((9, 8), np.uint8), np.eye(9, 8, dtype=np.int32))]
     small = convert_samples(one, tmp_path / "data")
     for name, data in {"one": small, "many": dataset}.items():
-        draw_histograms(counted(data), tmp_path / f"{name}.png")
+        draw_histograms(count_samples(data), tmp_path / f"{name}.png")
     one, many = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("one", "many"))
     assert one.shape == many.shape == (720, 1080, 4)
     assert (one != many).any()

@@ -13,12 +13,12 @@ from tfseg.augment import CenterCrop, Chain, HorizontalFlip, Rotate
 from tfseg.config import DataConfig
 from tfseg.drawing.overlays import GAP, overlay
 from tfseg.evaluation.previews import (
-    described,
-    draws,
-    outlined,
+    draw_outlines,
+    draw_samples,
+    parameter_text,
     plot_augmentations,
     preview,
-    stacked,
+    stack_rows,
 )
 
 SIDE, LINE = 32, 16  # of the crop; of a caption, pixels
@@ -88,14 +88,14 @@ def test_values_are_shown_as_they_are_and_ignored_pixels_at_half():
     image = np.full((4, 4, 1), 0.2, np.float32)
     label = np.zeros((4, 4), np.int32)
     label[:, 2:] = -1
-    picture = outlined({"image": image, "label": label})
+    picture = draw_outlines({"image": image, "label": label})
     assert (picture[:, :2] == 51).all()  # 0.2 * 255, though it is the image's only value
     assert (picture[:, 2:] == 25).all()
 
 
 def test_values_beyond_the_range_are_shown_between_their_own_limits():
     image = np.array([[[-2.0], [0.0], [2.0]]], np.float32)
-    picture = outlined({"image": image, "label": np.zeros((1, 3), np.int32)})
+    picture = draw_outlines({"image": image, "label": np.zeros((1, 3), np.int32)})
     assert picture[0, :, 0].tolist() == [0, 128, 255]
 
 
@@ -112,15 +112,15 @@ def test_draws_are_those_of_the_chain_itself():
     image, label = sample()
     chain, root = Chain([Rotate(p=1.0), CenterCrop(height=20, width=20)]), random.root(3)
     example = {"image": image / np.float32(255), "label": label}
-    pictures = draws(chain, example, seed=root, count=2)
+    pictures = draw_samples(chain, example, seed=root, count=2)
     for index, picture in enumerate(pictures):
         moved = chain(example, random.fold_in(root, index))
-        np.testing.assert_array_equal(picture, outlined(moved))
+        np.testing.assert_array_equal(picture, draw_outlines(moved))
 
 
 def test_rows_of_other_sizes_keep_their_places_and_captions_fit():
     small, large = np.zeros((10, 10, 3), np.uint8), np.zeros((20, 30, 3), np.uint8)
-    picture = stacked([("a", [small, large]), ("a rather long caption", [small])])
+    picture = stack_rows([("a", [small, large]), ("a rather long caption", [small])])
     assert picture.shape[0] == 20 + 10 + 2 * (LINE + GAP)
     assert picture.shape[1] > 100  # the caption's
     assert (picture[LINE : LINE + 10, :10] == 0).all()
@@ -133,7 +133,7 @@ def test_rows_of_other_sizes_keep_their_places_and_captions_fit():
     [(Rotate(), ""), (Rotate(limit=(0.0, 5.0), p=1.0), "limit=[0.0, 5.0]"), (HorizontalFlip(), "")],
 )
 def test_a_caption_names_what_is_not_the_default(transform, text):
-    assert described(transform) == text
+    assert parameter_text(transform) == text
 
 
 @pytest.mark.parametrize("count", [0, 101, 1.5])

@@ -90,12 +90,12 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files.images import write_picture
     from tfseg.data.pipeline.replay import replay as see
-    from tfseg.evaluation.previews import outlined
+    from tfseg.evaluation.previews import draw_outlines
 
     config = read(run / CONFIG if run.is_dir() else run)
     seen = see(Dataset.open(dataset), config, sample_id, epoch)
     seen.write(out)
-    write_picture(out / "overlay.png", outlined({"image": seen.image, "label": seen.label}))
+    write_picture(out / "overlay.png", draw_outlines({"image": seen.image, "label": seen.label}))
     print_json(seen.draw())
     return 0
 

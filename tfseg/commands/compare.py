@@ -45,7 +45,7 @@ def run(
     json: bool,
 ) -> int:
     """Compares, writes the results and prints the differences."""
-    from tfseg.evaluation.comparison import headline, write_comparison
+    from tfseg.evaluation.comparison import headline_rows, write_comparison
     from tfseg.metrics import Evaluation, compare
 
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
@@ -60,7 +60,7 @@ def run(
         print_json({**options, "out": out, "metrics": metrics})
     else:
         head = ("metric", "A", "B", "B - A", f"{confidence:.0%} interval", "", "")
-        shown = headline(table)
+        shown = headline_rows(table)
         columns = ["metric", "first", "second", "difference", "low", "high"]
         marks = ["*" if distinct else "" for distinct in shown["distinct"]]
         rows = shown[columns].itertuples(index=False)

@@ -51,12 +51,12 @@ def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
 
 def _draw(dataset: Dataset, out: Path, count: int) -> None:
     from tfseg.data.files.images import write_picture
-    from tfseg.evaluation.dataset_sheet import contact_sheet, counted, draw_histograms
+    from tfseg.evaluation.dataset_sheet import contact_sheet, count_samples, draw_histograms
 
     sheet = contact_sheet(dataset, count=count)
     out.mkdir(parents=True, exist_ok=True)
     write_picture(out / "images.png", sheet)
-    draw_histograms(counted(dataset), out / "histograms.png")
+    draw_histograms(count_samples(dataset), out / "histograms.png")
 
 
 def _print(info: DatasetInfo) -> None:

@@ -48,7 +48,7 @@ class Speed:
     high: float
 
     @classmethod
-    def from_repeats(cls, values: list[float]) -> Speed:
+    def of(cls, values: list[float]) -> Speed:
         """Returns median and quartiles of the repeats."""
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
         return cls(median, low, high)
@@ -214,7 +214,7 @@ def _speeds(
     for _ in range(repeats):
         for key, start in work.items():
             values[key].append(batches * size / _seconds(start(), batches))
-    return {key: Speed.from_repeats(speeds) for key, speeds in values.items()}
+    return {key: Speed.of(speeds) for key, speeds in values.items()}
 
 
 def _seconds(work: Iterator[object], batches: int) -> float:

@@ -18,7 +18,7 @@ _WIDTH, _ROW_HEIGHT, _DOTS_PER_INCH = 7.0, 0.3, 120  # inches
 _COLORS = {1: "#0072B2", -1: "#D55E00", 0: "#777777"}
 
 
-def headline(table: pd.DataFrame) -> pd.DataFrame:
+def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows of SHOWN, in that order."""
     rows = table.set_index("metric", drop=False)
     return rows.loc[[name for name in SHOWN if name in rows.index]]
@@ -41,7 +41,7 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
         with atomic.replacing(folder / "comparison.csv") as path:
             table.to_csv(path, index=False)
         with atomic.replacing(folder / "comparison.png") as path:
-            draw_differences(headline(table), path, names=names)
+            draw_differences(headline_rows(table), path, names=names)
 
 
 def draw_differences(table: pd.DataFrame, path: str | Path, *, names: tuple[str, str]) -> None:

@@ -14,7 +14,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.records import Record, parse
 from tfseg.data.dataset.statistics import Counts
 from tfseg.drawing.overlays import overlay
-from tfseg.evaluation.previews import Row, stacked
+from tfseg.evaluation.previews import Row, stack_rows
 
 _SIZE, _DOTS_PER_INCH, _BINS = (9.0, 6.0), 120, 50  # inches
 _SIDE = 192  # pixels, the longer side of a picture on the sheet, at most
@@ -22,7 +22,7 @@ _COLUMNS = 6
 _LONGEST_ID = 24  # letters, in a caption
 
 
-def counted(dataset: Dataset) -> Counts:
+def count_samples(dataset: Dataset) -> Counts:
     """Returns the counts of `statistics.count` over all samples of a data set.
 
     Raises:
@@ -94,7 +94,7 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
             row = records[start : start + _COLUMNS]
             ids = ", ".join(_shortened(record.id) for record in row)
             rows.append((f"{split}: {ids}", [_picture(record) for record in row]))
-    return stacked(rows)
+    return stack_rows(rows)
 
 
 def _picture(record: Record) -> np.ndarray:

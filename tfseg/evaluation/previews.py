@@ -56,12 +56,15 @@ def preview(
     pair = {"image": tf.constant(image), "label": tf.constant(label)}
     sample = normalization.normalized(pair, normalization.fixed_limits(config.model))
     still, window = (crops.cut(sample, corner, size, margin=width) for width in (0, margin))
-    rows = [("image", [outlined(still)]), ("all", draws(chain, window, seed=seed, count=count))]
+    rows = [
+        ("image", [draw_outlines(still)]),
+        ("all", draw_samples(chain, window, seed=seed, count=count)),
+    ]
     for name, transform in name_each(transforms):
         alone, _ = stages.ending_in_crop([dataclasses.replace(transform, p=1.0)], size)
-        pictures = draws(alone, window, seed=seed, count=count)
-        rows.append((f"{name}  {described(transform)}", pictures))
-    return stacked(rows)
+        pictures = draw_samples(alone, window, seed=seed, count=count)
+        rows.append((f"{name}  {parameter_text(transform)}", pictures))
+    return stack_rows(rows)
 
 
 def plot_augmentations(
@@ -84,7 +87,7 @@ def plot_augmentations(
     return plot
 
 
-def draws(
+def draw_samples(
     call: Callable[[Example, tf.Tensor], Example], example: Example, *, seed: tf.Tensor, count: int
 ) -> list[np.ndarray]:
     """Returns pictures of the results of `call`, such as a chain, with `count` seeds."""
@@ -93,10 +96,12 @@ def draws(
     def apply(index: tf.Tensor) -> Example:
         return call(example, random.fold_in(seed, index))
 
-    return [outlined(result) for result in tf.data.Dataset.range(count).map(no_autograph(apply))]
+    return [
+        draw_outlines(result) for result in tf.data.Dataset.range(count).map(no_autograph(apply))
+    ]
 
 
-def outlined(example: Example) -> np.ndarray:
+def draw_outlines(example: Example) -> np.ndarray:
     """Returns a picture of image and ids: [0, 1], or the range of values beyond it, as grey."""
     image, label = (np.asarray(example[name]) for name in ("image", "label"))
     exceeds = image.min() < 0 or image.max() > 1
@@ -106,7 +111,7 @@ def outlined(example: Example) -> np.ndarray:
     return picture
 
 
-def described(transform: Transform) -> str:
+def parameter_text(transform: Transform) -> str:
     """Returns the parameters that differ from their defaults, such as "sigma=8.0", without `p`."""
     (spec,) = to_spec([transform])
     defaults = {field.name: field.default for field in dataclasses.fields(transform)}
@@ -117,7 +122,7 @@ def described(transform: Transform) -> str:
     )
 
 
-def stacked(rows: Sequence[Row]) -> np.ndarray:
+def stack_rows(rows: Sequence[Row]) -> np.ndarray:
     """Stacks rows of pictures `[h, w, 3]` on white, with the text of each row above it."""
     font, line = ImageFont.load_default(_TEXT), _TEXT + GAP
     widths = [sum(picture.shape[1] + GAP for picture in pictures) - GAP for _, pictures in rows]

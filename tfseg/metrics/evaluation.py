@@ -40,13 +40,18 @@ class Evaluation:
     class_names: tuple[str, ...] = ()
     coco: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
-    def metrics(self) -> dict[str, np.ndarray]:
-        """Returns the metrics of all images together, from summed counts, by name."""
-        return compute_metrics(totals(self.images()), self.conventions)
+    def metrics(self, counts: Mapping[str, Any] | None = None) -> dict[str, np.ndarray]:
+        """Returns metrics by name: numbers, or columns with a value per row of `counts`.
 
-    def images(self, class_name: str = ALL_CLASSES) -> pd.DataFrame:
+        Args:
+            counts: such as `images` returns, or sums of them; by default those of all images.
+        """
+        counts = totals(self.images()) if counts is None else counts
+        return compute_metrics(counts, self.conventions)
+
+    def images(self, name: str = ALL_CLASSES) -> pd.DataFrame:
         """Returns the counts of each image, of all instances or of those of one class."""
-        return self.counts[self.counts["class"] == class_name].reset_index(drop=True)
+        return self.counts[self.counts["class"] == name].reset_index(drop=True)
 
     def summary(self) -> dict[str, Any]:
         """Returns the metrics as plain numbers; None where a metric is not defined.
@@ -58,7 +63,7 @@ class Evaluation:
         images, thresholds = self.images(), self.conventions.thresholds
         sums = totals(images)
         bias = (images["num_predicted"] - images["num_truth"]).mean()
-        summary = nested(self.metrics(), thresholds) | {
+        summary = nested(self.metrics(sums), thresholds) | {
             "splits": sums["splits"],
             "merges": sums["merges"],
             "count_error": sums["count_error"] / len(images),
@@ -81,7 +86,7 @@ class Evaluation:
         return _plain(summary)
 
     def _image_means(self, images: pd.DataFrame) -> dict[str, float]:
-        metrics = compute_metrics(images, self.conventions)
+        metrics = self.metrics(images)
         defined = {name: values[~np.isnan(values)] for name, values in metrics.items()}
         # Rounded once, so that the order of the images changes no digit.
         return {
@@ -105,7 +110,7 @@ class Evaluation:
             "fp50": images["num_predicted"] - tp,
             "fn50": images["num_truth"] - tp,
         }
-        values = compute_metrics(images, self.conventions)
+        values = self.metrics(images)
         first = ("ap50", "pq", "dice", "iou")
         names = [threshold_name(threshold) for threshold in self.conventions.thresholds]
         rest = [

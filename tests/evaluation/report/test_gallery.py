@@ -101,7 +101,7 @@ def test_an_image_of_noise_is_kept_small_too():
 
 
 def test_what_does_not_fit_is_left_out_from_the_middle(monkeypatch):
-    size = len(gallery.packed(only("5", SQUARES, SQUARES)))
+    size = len(gallery.pack(only("5", SQUARES, SQUARES)))
     monkeypatch.setattr(gallery, "BUDGET", 4 * size)
     names = of_lost(list(range(7)), limit=10)
     assert 3 <= len(names) <= 5

@@ -27,14 +27,12 @@ from tfseg.metrics import Pair
 
 SIDE = 512  # pixels, the longest side of a picture
 BUDGET = 9_000_000  # characters of all images in the page, which stays below 10 MB with them
-_PICTURE_BYTES, _QUALITIES = (
-    40_000,
-    (85, 70, 50, 30, 15),
-)  # of JPEG; the first that fits
+_PICTURE_BYTES = 40_000
+_QUALITIES = (85, 70, 50, 30, 15)  # of JPEG; the first that fits into _PICTURE_BYTES is used
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class GalleryImage:
     """One image of the gallery: already small, not yet drawn.
 
     Attributes:
@@ -62,7 +60,7 @@ class Gallery:
     def __init__(self, limit: int = 100) -> None:
         self.limit = limit
         self.num_added = 0
-        self._kept: list[Shown] = []
+        self._kept: list[GalleryImage] = []
 
     @property
     def num_kept(self) -> int:
@@ -72,26 +70,26 @@ class Gallery:
     def add(self, pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> None:
         """Adds one image; may drop another."""
         self.num_added += 1
-        self._kept.append(shown(pair, image, outcomes))
+        self._kept.append(shrink(pair, image, outcomes))
         if len(self._kept) >= 2 * self.limit:
-            self._kept = chosen(self._kept, self.limit)
+            self._kept = choose(self._kept, self.limit)
 
     def entries(self) -> list[dict[str, Any]]:
         """Returns the entry of each shown image, the worst first, within the budget."""
-        entries = [entry(image) for image in chosen(self._kept, self.limit)]
-        sizes = [len(packed(content)) for content in entries]
+        entries = [page_entry(image) for image in choose(self._kept, self.limit)]
+        sizes = [len(pack(content)) for content in entries]
         while sum(sizes) > BUDGET:  # the middle is the least informative
             del entries[len(entries) // 2], sizes[len(sizes) // 2]
         return entries
 
 
-def packed(data: Mapping[str, Any]) -> str:
+def pack(data: Mapping[str, Any]) -> str:
     """Returns plain values as JSON, compressed (outlines to a quarter) and base64-encoded."""
     text = json.dumps(data, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def chosen(images: list[Shown], limit: int) -> list[Shown]:
+def choose(images: list[GalleryImage], limit: int) -> list[GalleryImage]:
     """Returns at most `limit` images, by score: the worst, those at the median, the best."""
     ordered = sorted(images, key=lambda image: (image.score, image.id))
     if len(ordered) <= limit:
@@ -102,7 +100,7 @@ def chosen(images: list[Shown], limit: int) -> list[Shown]:
     return ordered[:ends] + ordered[start : start + middle] + ordered[rest]
 
 
-def shown(pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> Shown:
+def shrink(pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> GalleryImage:
     """Returns a small copy of an image and of its ids."""
     size = np.shape(pair.truth)
     small = [max(1, round(side * min(1.0, SIDE / max(size)))) for side in size]
@@ -114,7 +112,7 @@ def shown(pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> Shown:
     )
     right = int((outcomes.truth["partner"] > 0).sum())
     num_distinct = len(outcomes.truth) + len(outcomes.predicted) - right
-    return Shown(
+    return GalleryImage(
         id=str(pair.id),
         score=right / num_distinct if num_distinct else 1.0,
         size=size,
@@ -137,7 +135,7 @@ def _jpeg(picture: np.ndarray, size: list[int]) -> bytes:
     return file.getvalue()
 
 
-def entry(image: Shown) -> dict[str, Any]:
+def page_entry(image: GalleryImage) -> dict[str, Any]:
     """Returns an image as plain values for the page.
 
     An instance is [id, index of its kind, IoU, area, path, box], for a prediction also the score; a
@@ -166,7 +164,7 @@ def entry(image: Shown) -> dict[str, Any]:
     }
 
 
-def _instances(table: pd.DataFrame, label: np.ndarray, image: Shown) -> list[list[Any]]:
+def _instances(table: pd.DataFrame, label: np.ndarray, image: GalleryImage) -> list[list[Any]]:
     paths, (down, across) = outlines(label), image.scale
     instances = []
     for row in table.itertuples():

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tfseg import atomic
 from tfseg.checks import InputError
-from tfseg.evaluation.report.gallery import Gallery, packed
+from tfseg.evaluation.report.gallery import Gallery, pack
 from tfseg.evaluation.report.outcomes import KINDS, outcomes
 from tfseg.evaluation.report.sections import Content, sections
 from tfseg.metrics import Conventions, Evaluation, Pair
@@ -129,7 +129,7 @@ def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object
         script=texts["js"],
         first=_section(*first),
         rest="".join(_section(*part) for part in rest),
-        data=packed(data),
+        data=pack(data),
     )
 
 
