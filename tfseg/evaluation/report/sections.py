@@ -25,7 +25,7 @@ EXPLANATIONS = {
     "rq": "How many instances are correct.",
     "splits": "True instances that were predicted in several parts.",
     "merges": "Predicted instances that cover several true ones.",
-    "count_error": "Mean error of the number of instances per image.",
+    "count_error": "Mean absolute error of the number of instances per image.",
 }
 _TILES = ("ap50", "pq", "dice", "count_error")
 _LIMITS = (0.0, 1.0)
