@@ -58,11 +58,13 @@ def test_every_value_has_its_dotted_name():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"trian": {}}, "Unknown configuration name trian; .* Did you mean 'train'?"),
+        ({"trian": {}}, r"Unknown configuration name trian\. Did you mean 'train'\?"),
         (
             {"train": {"batch_sise": 4}},
-            "Unknown configuration name train.batch_sise; .*Did you mean 'batch_size'?",
+            r"Unknown configuration name train.batch_sise\. Did you mean 'train.batch_size'\?",
         ),
+        ({"batch_size": 4}, r"name batch_size\. Did you mean 'train.batch_size'\?"),
+        ({"resume": True}, r"name resume\. Known: seed, data, augment, model, train\."),
         ({"train": 3}, "train must map names to values; got 3."),
         ([1], r"The configuration must map names to values; got \[1\]."),
         ({"data": {"crop_size": 31}}, "crop_size must be a whole number in"),

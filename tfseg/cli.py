@@ -40,7 +40,7 @@ REMEDIES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfseg` with `arguments`, by default those of the process; returns the exit code."""
     try:
-        command, values = _parse(sys.argv[1:] if arguments is None else arguments)
+        command, values = parse(sys.argv[1:] if arguments is None else arguments)
         if getattr(command, "uses_tensorflow", _always)(values):
             _load_tensorflow()
         with warnings.catch_warnings():
@@ -59,6 +59,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         note(str(interrupt) or "interrupted")
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
+    """Returns the subcommand's module and the arguments of its `run`."""
+    if not arguments:
+        raise InputError(f"name a command: {', '.join(COMMANDS)}. See tfseg --help.")
+    parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
+    subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
+    modules = {name: _module(name) for name in COMMANDS}
+    for name, module in modules.items():
+        purpose = (module.__doc__ or "").partition("\n")[0]
+        subparser = options.Parser(description=module.__doc__)
+        # From the top down: a command may have actions of its own below it.
+        subcommands.add_subcommand(name, subparser, help=purpose)
+        module.add_options(subparser)
+        options.name(subparser, f"tfseg {name}")
+    namespace = parser.parse_args(list(arguments)).as_dict()
+    name = namespace["command"]
+    return modules[name], options.resolved(namespace[name])
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"tfseg.commands.{command.replace('-', '_')}")
 
 
 def _always(values: dict[str, object]) -> bool:
@@ -99,26 +122,3 @@ def _refuse(message: str) -> int:
 
 def _one_line(message: str) -> str:
     return " ".join(message.split())
-
-
-def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"tfseg.commands.{command.replace('-', '_')}")
-
-
-def _parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
-    """Returns the subcommand's module and the arguments of its `run`."""
-    if not arguments:
-        raise InputError(f"name a command: {', '.join(COMMANDS)}. See tfseg --help.")
-    parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
-    subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
-    modules = {name: _module(name) for name in COMMANDS}
-    for name, module in modules.items():
-        purpose = (module.__doc__ or "").partition("\n")[0]
-        subparser = options.Parser(description=module.__doc__)
-        # From the top down: a command may have actions of its own below it.
-        subcommands.add_subcommand(name, subparser, help=purpose)
-        module.add_options(subparser)
-        options.name(subparser, f"tfseg {name}")
-    namespace = parser.parse_args(list(arguments)).as_dict()
-    name = namespace["command"]
-    return modules[name], options.resolved(namespace[name])

@@ -139,7 +139,7 @@ def test_an_action_has_help_with_purpose_example_and_a_line_for_every_option(act
     assert all(len(line) <= 100 for line in text.splitlines())
     assert not re.search(r"^  (--\S+)( [A-Z\[{]\S*)?\n(  --|\n|$)", text, re.MULTILINE)
     (example,) = re.findall(r"^Example: tfseg (.*)$", text, re.MULTILINE)
-    module, values = cli._parse(shlex.split(example))
+    module, values = cli.parse(shlex.split(example))
     assert (module.__name__, values["action"]) == ("tfseg.commands.augment", action)
 
 

@@ -74,7 +74,7 @@ def test_the_pages_that_train_predict_and_deploy_work_one_after_the_other(tmp_pa
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_valid(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    module, _ = cli._parse(shlex.split(command))
+    module, _ = cli.parse(shlex.split(command))
     assert module.__name__.startswith("tfseg.commands.")
 
 

@@ -27,7 +27,7 @@ def test_there_are_two_scripts_of_at_most_15_lines_and_a_line_for_most_commands(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_valid(command):
-    module, _ = cli._parse(shlex.split(command))
+    module, _ = cli.parse(shlex.split(command))
     assert module.__name__.startswith("tfseg.commands.")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +13,7 @@ import jsonargparse
 import yaml
 
 from tfseg import config
-from tfseg.checks import InputError, mapping, nearest
+from tfseg.checks import InputError, nearest
 from tfseg.run_files import CONFIG
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
@@ -93,7 +92,7 @@ class ConfigFile(jsonargparse.ActionConfigFile):
             value = str(Path(value) / CONFIG)
         try:
             values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
-            _check_names(values)
+            config.check_names(values)
             super().__call__(parser, namespace, value, *rest)
         except (OSError, UnicodeDecodeError, InputError, yaml.YAMLError) as error:
             raise InputError(f"--config {value}: {_reason(error)}") from error
@@ -105,36 +104,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         return f"not YAML, line {error.problem_mark.line + 1}: {error.problem}."
     return str(error)
-
-
-def _check_names(values: Any) -> None:
-    if not isinstance(values, Mapping):
-        raise InputError("it must map names to values, such as 'train: {steps: 360}'.")
-    known = dict(_names(config.RunConfig))
-    for path, value in _walk(values, known):
-        if path not in known:
-            raise InputError(f"unknown name {path!r}.{nearest(path, known)}")
-        if known[path]:
-            mapping(path, value)
-
-
-def _names(kind: type, prefix: str = "") -> Iterator[tuple[str, bool]]:
-    """Yields the dotted names of a dataclass, and whether each one holds further names."""
-    for name, type_ in typing.get_type_hints(kind).items():
-        is_group = dataclasses.is_dataclass(type_)
-        yield prefix + name, is_group
-        if is_group:
-            yield from _names(type_, f"{prefix}{name}.")
-
-
-def _walk(
-    values: Mapping[str, Any], known: Mapping[str, bool], prefix: str = ""
-) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        path = f"{prefix}{name}"
-        yield path, value
-        if known.get(path) and isinstance(value, Mapping):
-            yield from _walk(value, known, f"{path}.")
 
 
 def name(parser: Parser, prog: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +18,69 @@ PRESETS = ("small", "base", "large")
 
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Returns plain dicts, lists and scalars, ready for YAML or JSON."""
+    return _plain(dataclasses.asdict(config))
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, tuple | list) else value
 
-    return plain(dataclasses.asdict(config))
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def flat(config: RunConfig) -> dict[str, Any]:
     """Returns every value by its dotted name, such as "train.steps"."""
-    values: dict[str, Any] = {}
-    for name, value in to_dict(config).items():
-        group = value if isinstance(value, dict) else {"": value}
-        values |= {f"{name}.{key}".rstrip("."): item for key, item in group.items()}
-    return values
+    return dict(_items(config, ""))
 
 
-def from_dict(values: Mapping[str, Any], kind: type = RunConfig, path: str = "") -> Any:
-    """Builds a `kind` from plain values; the reverse of `to_dict`.
+def _items(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(group):
+        value = getattr(group, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _items(value, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", _plain(value)
+
+
+def from_dict(values: Mapping[str, Any]) -> RunConfig:
+    """Builds a configuration from plain values; the reverse of `to_dict`.
 
     Raises:
         InputError: an unknown name, or a value its class refuses.
     """
-    checks.mapping(path.rstrip(".") or "The configuration", values)
+    check_names(values)
+    return _build(values, RunConfig)
+
+
+def check_names(values: Mapping[str, Any], kind: type = RunConfig, prefix: str = "") -> None:
+    """Checks the names of plain values, but not the values.
+
+    Args:
+        values: any part of a configuration.
+        kind: the class with these fields.
+        prefix: of the dotted names, such as "train.".
+
+    Raises:
+        InputError: an unknown name, or a value where names belong.
+    """
+    checks.mapping(prefix.rstrip(".") or "The configuration", values)
     types = typing.get_type_hints(kind)
-    arguments = {}
     for name, value in values.items():
+        path = f"{prefix}{name}"
         if name not in types:
-            raise checks.InputError(
-                f"Unknown configuration name {path}{name}; there are {', '.join(types)}."
-                f"{checks.nearest(name, types)}"
-            )
+            known = [f"{prefix}{field}" for field in types]
+            hint = checks.nearest(path, [*known, *flat(RunConfig())])
+            hint = hint or f" Known: {', '.join(known)}."
+            raise checks.InputError(f"Unknown configuration name {path}.{hint}")
         if dataclasses.is_dataclass(types[name]):
-            value = from_dict(value, types[name], f"{path}{name}.")
-        arguments[name] = frozen(value)
+            check_names(value, types[name], f"{path}.")
+
+
+def _build(values: Mapping[str, Any], kind: Any) -> Any:
+    types = typing.get_type_hints(kind)
+    arguments = {
+        name: _build(value, types[name]) if dataclasses.is_dataclass(types[name]) else frozen(value)
+        for name, value in values.items()
+    }
     return kind(**arguments)
 
 
