@@ -109,7 +109,7 @@ def test_predict_resumes_with_the_same_options_only(tfseg, run_dir, files, tmp_p
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--tile=100", "tile must be a multiple of 128, or 0 for whole images; got 100. Take 128"),
+        ("--tile=100", "tile must be a multiple of 128, or 0 for no tiles; got 100. Use 128"),
         ("--min_area=-1", "min_area must be a whole number in"),
         ("--format=geojsn", "geojson"),
     ],

@@ -1,4 +1,4 @@
-"""A segmenter that finds something, without a training."""
+"""A segmenter that predicts instances without a training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfseg.networks.build import build_model
 
 @pytest.fixture(scope="session")
 def segmenter() -> tfseg.Segmenter:
-    """Untrained, with a bias that makes object pixels and centres of what its noise favours."""
+    """An untrained network; its bias turns noise into object pixels and centres."""
     config = ModelConfig(
         architecture="Unet",
         decoder_filters=(16, 16, 8, 8, 8),
@@ -33,7 +33,7 @@ def segmenter() -> tfseg.Segmenter:
 
 @pytest.fixture(scope="session")
 def near_sighted() -> Callable[..., tfseg.Segmenter]:
-    """Returns a function from (tile, tta) to a segmenter whose network sees a few pixels."""
+    """A function from (tile, tta) to a segmenter with a receptive field of a few pixels."""
     config = ModelConfig(architecture="Compact", filters=(8, 8), channels=1)
     model = build_model(config, seed=2)
     layer = model.get_layer("compact").get_layer("center_offset")
@@ -44,6 +44,6 @@ def near_sighted() -> Callable[..., tfseg.Segmenter]:
 
 @pytest.fixture(scope="session")
 def image(sample) -> np.ndarray:
-    """A grey picture `[120, 100, 1]` uint8, no side a multiple of the network's stride."""
+    """A grey image `[120, 100, 1]` uint8; no side is a multiple of the network's stride."""
     path = sorted((sample / "test" / "images").iterdir())[0]
     return read_image(path)[:120, :100]

@@ -1,4 +1,4 @@
-"""COCO files: what pycocotools reads from them is what was found."""
+"""COCO files: pycocotools reads exactly the predicted instances from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from tfseg.inference.coco import annotation_file, image_ids, results
-from tfseg.inference.instance_table import instance_table
+from tfseg.inference.instances import instance_table
 from tfseg.run_lengths import decompress
 
 SCORES = np.linspace(0.9, 0.1, 5).astype(np.float32)
@@ -24,14 +24,14 @@ CLASSES = np.array([1, 2, 1, 2, 2], np.int32)
 
 
 def entries(label: np.ndarray, image_id: int | str = 7) -> list[dict]:
-    """Returns the entries as a reader of the file gets them."""
+    """Returns the entries as they are read from the file."""
     return json.loads(json.dumps(results(label, instance_table(label, SCORES, CLASSES), image_id)))
 
 
 def test_an_entry_worked_out_by_hand():
     label = np.array([[0, 1, 1], [0, 1, 0]], np.int32)
     (entry,) = entries(label)
-    # down the columns: 2 pixels outside, 3 inside, 1 outside
+    # column by column: 2 pixels outside, 3 inside, 1 outside
     assert decompress(entry["segmentation"]["counts"]).tolist() == [2, 3, 1]
     assert entry["segmentation"]["size"] == [2, 3]
     assert (entry["bbox"], entry["area"], entry["score"]) == ([1, 0, 2, 2], 3, 0.9)
@@ -40,8 +40,8 @@ def test_an_entry_worked_out_by_hand():
 
 @given(arrays(np.int32, (6, 7), elements=st.integers(0, 5)))
 def test_pycocotools_decodes_exactly_the_pixels_and_writes_the_same_string(label):
-    for entry, own in zip(entries(label), np.unique(label[label > 0]), strict=True):
-        mask = label == own
+    for entry, id in zip(entries(label), np.unique(label[label > 0]), strict=True):
+        mask = label == id
         np.testing.assert_array_equal(tools.decode(entry["segmentation"]), mask)
         expected = tools.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
         assert entry["segmentation"]["counts"] == expected.decode()
@@ -54,15 +54,15 @@ def test_pycocotools_scores_the_results_against_the_annotations(names, tmp_path)
     label = np.zeros((40, 50), np.int32)
     label[3:20, 5:30], label[25:38, 10:48], label[22, 0] = 1, 2, 3
     ids = image_ids(names)
-    found = [entry for name in names for entry in entries(label, ids[name])]
+    predicted = [entry for name in names for entry in entries(label, ids[name])]
     images = [{"id": ids[name], "file_name": name, "height": 40, "width": 50} for name in names]
     (tmp_path / "truth.json").write_text(
-        json.dumps(annotation_file(images, found, class_names=("cell", "dust")))
+        json.dumps(annotation_file(images, predicted, class_names=("cell", "dust")))
     )
-    (tmp_path / "found.json").write_text(json.dumps(found))
+    (tmp_path / "predicted.json").write_text(json.dumps(predicted))
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(tmp_path / "truth.json")
-        evaluator = COCOeval(truth, truth.loadRes(str(tmp_path / "found.json")), "segm")
+        evaluator = COCOeval(truth, truth.loadRes(str(tmp_path / "predicted.json")), "segm")
         evaluator.evaluate()
         evaluator.accumulate()
         evaluator.summarize()
@@ -71,7 +71,7 @@ def test_pycocotools_scores_the_results_against_the_annotations(names, tmp_path)
     np.testing.assert_array_equal(truth.annToMask(truth.anns[2]), label == 2)
 
 
-def test_an_image_id_is_the_number_where_all_names_are_different_numbers():
+def test_an_image_id_is_the_number_when_all_names_are_different_numbers():
     assert image_ids(["0012.png", "7.tif"]) == {"0012.png": 12, "7.tif": 7}
     assert image_ids(["a.png", "7.png"]) == {"a.png": "a", "7.png": "7"}
     assert image_ids(["7.png", "07.png"]) == {"7.png": "7", "07.png": "07"}

@@ -1,4 +1,4 @@
-"""The exported SavedModel gives what `predict` gives, and spares what is there."""
+"""The exported SavedModel predicts the same as `predict`; export overwrites no other files."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ def test_a_process_without_tfseg_finds_the_same_instances(segmenter, exported, i
 @pytest.mark.parametrize("height", [64, 77])
 def test_both_signatures_take_any_size(segmenter, exported, image, signature, dtype, height):
     function = tf.saved_model.load(str(exported)).signatures[signature]
-    found = function(images=tf.cast(image[None, :height], dtype))
+    predicted = function(images=tf.cast(image[None, :height], dtype))
     expected = segmenter.predict(image[:height])
-    np.testing.assert_array_equal(found["labels"][0], expected.label)
-    np.testing.assert_allclose(found["scores"][0], expected.scores, rtol=1e-4)
+    np.testing.assert_array_equal(predicted["labels"][0], expected.label)
+    np.testing.assert_allclose(predicted["scores"][0], expected.scores, rtol=1e-4)
 
 
-def test_what_goes_in_and_comes_out_is_written_inside(exported):
+def test_inputs_and_outputs_are_described_in_the_model(exported):
     content = json.loads(tf.saved_model.load(str(exported)).metadata().numpy())
     assert content["tfseg_version"] == tfseg.__version__
     assert (content["channels"], content["class_names"]) == (1, ["nucleus"])
     assert set(content["units"]) == {"images", "labels", "scores", "classes"}
     assert content["head"] == "center_offset"
-    # Those that `tune` may have chosen, and all others
+    # The options that `tune` may have chosen, and all others
     expected = dataclasses.asdict(tfseg.make_head("center_offset", min_area=5))
     assert content["head_options"] == expected
 
@@ -76,16 +76,16 @@ def test_the_command_of_tensorflow_runs_it(segmenter, exported, image, tmp_path)
     np.testing.assert_array_equal(np.load(tmp_path / "classes.npy")[0], expected.classes)
 
 
-def test_a_folder_with_other_files_is_spared(segmenter, tmp_path):
+def test_a_folder_with_other_files_is_refused(segmenter, tmp_path):
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    with pytest.raises(InputError, match="has other files in it and no SavedModel"):
+    with pytest.raises(InputError, match="contains other files and no SavedModel"):
         tfseg.export(segmenter, tmp_path, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_an_earlier_model_is_replaced_only_when_asked(segmenter, exported):
     (exported / "mark.txt").write_text("old", encoding="utf-8")
-    with pytest.raises(InputError, match=r"has a SavedModel in it. .*--overwrite"):
+    with pytest.raises(InputError, match=r"contains a SavedModel\. .*--overwrite"):
         tfseg.export(segmenter, exported)
     assert (exported / "mark.txt").exists()
     tfseg.export(segmenter, exported, overwrite=True)

@@ -1,4 +1,4 @@
-"""GeoJSON: every polygon encloses what it should, with its holes inside it."""
+"""GeoJSON: polygons enclose exactly the pixels of their instance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.measure import grid_points_in_poly
 
 from tfseg.inference.geojson import feature_collection
-from tfseg.inference.instance_table import instance_table
+from tfseg.inference.instances import instance_table
 
 SCORES = np.array([0.25, 0.5, 0.75], np.float32)
 CLASSES = np.array([2, 1, 2], np.int32)
@@ -25,16 +25,16 @@ def features(label: np.ndarray) -> list[dict]:
     return json.loads(json.dumps(collection))["features"]
 
 
-def test_of_several_classes_a_feature_names_its_own():
+def test_a_feature_names_its_class_when_there_are_several():
     label = np.array([[1, 0, 2], [1, 0, 3]], np.int32)
     table = instance_table(label, SCORES, CLASSES)
     collection = feature_collection(label, table, ("cell", "dust"))
-    found = [each["properties"]["classification"] for each in collection["features"]]
-    assert found == [{"name": "dust"}, {"name": "cell"}, {"name": "dust"}]
+    names = [feature["properties"]["classification"] for feature in collection["features"]]
+    assert names == [{"name": "dust"}, {"name": "cell"}, {"name": "dust"}]
 
 
-def filled(ring: list[list[int]], shape: tuple[int, int]) -> np.ndarray:
-    """Returns the pixels whose centre is inside, by scikit-image."""
+def pixels_inside(ring: list[list[int]], shape: tuple[int, int]) -> np.ndarray:
+    """Returns which pixels have their centre inside, according to scikit-image."""
     assert ring[0] == ring[-1]
     corners = np.array(ring)[:, ::-1]
     return grid_points_in_poly(shape, corners - 0.5)
@@ -58,25 +58,24 @@ def test_a_feature_worked_out_by_hand():
 @example(np.tile(RING, (1, 2)))
 @example(np.kron(np.eye(3, dtype=np.int32), np.ones((2, 2), np.int32)))
 def test_the_polygons_of_an_instance_are_its_pixels(label):
-    found = features(label)
-    assert [int(each["properties"]["name"]) for each in found] == np.unique(
-        label[label > 0]
-    ).tolist()
-    for feature in found:
+    all_features = features(label)
+    ids = [int(feature["properties"]["name"]) for feature in all_features]
+    assert ids == np.unique(label[label > 0]).tolist()
+    for feature in all_features:
         geometry = feature["geometry"]
         several = geometry["type"] == "MultiPolygon"
         total = np.zeros(label.shape, int)
         for outer, *holes in geometry["coordinates"] if several else [geometry["coordinates"]]:
-            part = filled(outer, label.shape).astype(int)
+            part = pixels_inside(outer, label.shape).astype(int)
             for hole in holes:
-                inside = filled(hole, label.shape)
-                assert (part[inside] == 1).all()  # in this very part, and in no other hole
+                inside = pixels_inside(hole, label.shape)
+                assert (part[inside] == 1).all()  # in this part, and in no other hole
                 part -= inside
             total += part
         np.testing.assert_array_equal(total, label == int(feature["properties"]["name"]))
 
 
-def test_the_part_in_a_hole_is_a_part_of_its_own():
+def test_a_part_inside_a_hole_is_a_separate_polygon():
     (feature,) = features(RINGS)
     assert feature["geometry"]["type"] == "MultiPolygon"
     assert sorted(len(part) for part in feature["geometry"]["coordinates"]) == [1, 2]

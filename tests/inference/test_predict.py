@@ -1,4 +1,4 @@
-"""Prediction of files: what is written for each, and what becomes of those that fail."""
+"""Prediction of files: the results of every file, and files that fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tfseg.inference.cleanup import Cleanup
 
 @pytest.fixture
 def files(image, tmp_path) -> Path:
-    """Three pictures of different kinds, and a file that is none."""
+    """Three images of different types."""
     folder = tmp_path / "files"
     folder.mkdir()
     grey = image[..., 0]
@@ -34,22 +34,22 @@ def files(image, tmp_path) -> Path:
 
 
 def test_every_file_gets_ids_an_overlay_and_rows(segmenter, files, tmp_path):
-    seen = []
+    calls = []
     out = tmp_path / "out"
     report = tfseg.predict_files(
-        segmenter, [files], out, on_progress=lambda done, total: seen.append((done, total))
+        segmenter, [files], out, on_progress=lambda done, total: calls.append((done, total))
     )
     assert [path.name for path in report.done] == ["colour.png", "deep.tif", "grey.png"]
-    assert (report.skipped, seen) == ([], [(1, 3), (2, 3), (3, 3)])
+    assert (report.skipped, calls) == ([], [(1, 3), (2, 3), (3, 3)])
     table = pd.read_csv(out / "instances.csv")
     assert len(table) == report.num_instances
     for path in report.done:
         label = read_label(out / "labels" / f"{path.stem}.png")
-        found = segmenter.predict(read_image(path))
-        np.testing.assert_array_equal(label, found.label)
+        predicted = segmenter.predict(read_image(path))
+        np.testing.assert_array_equal(label, predicted.label)
         rows = table[table["image"] == path.name]
         assert rows["id"].tolist() == list(range(1, label.max() + 1))
-        np.testing.assert_allclose(rows["score"], found.scores, rtol=1e-4)
+        np.testing.assert_allclose(rows["score"], predicted.scores, rtol=1e-4)
         areas = np.bincount(label.ravel(), minlength=label.max() + 1)[1:]
         assert rows["area"].tolist() == areas.tolist()
         overlay = np.asarray(Image.open(out / "overlays" / f"{path.stem}.png"))
@@ -61,25 +61,25 @@ FILES = {"labels": ".png", "overlays": ".png", "tables": ".csv", "geojson": ".ge
 
 
 @pytest.mark.parametrize("missing", FILES)
-def test_what_is_not_whole_is_done_again_and_the_rest_kept(segmenter, files, tmp_path, missing):
+def test_incomplete_results_are_predicted_again(segmenter, files, tmp_path, missing):
     out = tmp_path / "out"
     formats = ["geojson", "coco_results"]
     tfseg.predict_files(segmenter, [files], out, formats=formats)
     content = {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
     stamps = {path: path.stat().st_mtime_ns for path in content}
     (out / missing / f"deep{FILES[missing]}").unlink()
-    seen = []
+    calls = []
     report = tfseg.predict_files(
         segmenter,
         [files],
         out,
         formats=formats,
         resume=True,
-        on_progress=lambda *progress: seen.append(progress),
+        on_progress=lambda *progress: calls.append(progress),
     )
     assert [path.name for path in report.done] == ["deep.tif"]
     assert [path.name for path in report.kept] == ["colour.png", "grey.png"]
-    assert seen == [(3, 3)]
+    assert calls == [(3, 3)]
     assert {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()} == content
     for path, stamp in stamps.items():
         if path.stem in ("grey", "colour"):
@@ -94,7 +94,7 @@ def test_without_resume_everything_is_done_again(segmenter, files, tmp_path):
 
 
 @pytest.mark.parametrize("last", ["write_label", "write_picture"])
-def test_a_prediction_that_is_cut_off_leaves_no_id_map_of_what_is_not_whole(
+def test_an_interrupted_prediction_leaves_no_id_map_of_incomplete_results(
     segmenter, files, tmp_path, monkeypatch, last
 ):
     out = tmp_path / "out"
@@ -112,7 +112,7 @@ def test_a_prediction_that_is_cut_off_leaves_no_id_map_of_what_is_not_whole(
     assert len(report.done) == 3
 
 
-def test_the_formats_hold_the_instances_of_the_table(segmenter, files, tmp_path):
+def test_all_formats_contain_the_instances_of_the_table(segmenter, files, tmp_path):
     (files / "cut.png").write_bytes(b"no picture")
     out = tmp_path / "out"
     formats = ("coco", "coco_results", "geojson")
@@ -120,17 +120,18 @@ def test_the_formats_hold_the_instances_of_the_table(segmenter, files, tmp_path)
     table = pd.read_csv(out / "instances.csv")
     assert report.num_instances == len(table) > 3
     results = json.loads((out / "coco_results.json").read_text())
-    assert [each["image_id"] for each in results] == [Path(name).stem for name in table["image"]]
-    np.testing.assert_allclose([each["score"] for each in results], table["score"], atol=1e-6)
+    assert [entry["image_id"] for entry in results] == [Path(name).stem for name in table["image"]]
+    np.testing.assert_allclose([entry["score"] for entry in results], table["score"], atol=1e-6)
     truth = json.loads((out / "coco.json").read_text())
-    assert [each["file_name"] for each in truth["images"]] == ["colour.png", "deep.tif", "grey.png"]
-    assert [(each["height"], each["width"]) for each in truth["images"]][0] == (50, 100)
-    assert [each["segmentation"] for each in truth["annotations"]] == [
-        each["segmentation"] for each in results
+    names = [entry["file_name"] for entry in truth["images"]]
+    assert names == ["colour.png", "deep.tif", "grey.png"]
+    assert (truth["images"][0]["height"], truth["images"][0]["width"]) == (50, 100)
+    assert [entry["segmentation"] for entry in truth["annotations"]] == [
+        entry["segmentation"] for entry in results
     ]
     for path in report.done:
         features = json.loads((out / "geojson" / f"{path.stem}.geojson").read_text())["features"]
-        names = [int(each["properties"]["name"]) for each in features]
+        names = [int(entry["properties"]["name"]) for entry in features]
         assert names == table["id"][table["image"] == path.name].tolist()
 
 
@@ -142,16 +143,16 @@ def test_the_results_are_read_back_by_the_evaluation_of_files(segmenter, files, 
         assert len(np.unique(pair.prediction)) == len(np.unique(pair.truth))
 
 
-def test_cleaned_ids_are_what_is_written(segmenter, image, files, tmp_path):
+def test_cleaned_ids_are_written(segmenter, image, files, tmp_path):
     path = files / "grey.png"
-    found = segmenter.predict(image)
-    assert len(found.scores) > 3
-    largest = int(np.bincount(found.label.ravel())[1:].max())
+    predicted = segmenter.predict(image)
+    assert len(predicted.scores) > 3
+    largest = int(np.bincount(predicted.label.ravel())[1:].max())
     cleanup = Cleanup(min_area=largest)
     report = tfseg.predict_files(segmenter, [path], tmp_path / "out", cleanup=cleanup)
     label = read_label(tmp_path / "out" / "labels" / "grey.png")
-    np.testing.assert_array_equal(label, cleanup.apply(found).label)
-    assert label.max() == report.num_instances < len(found.scores)
+    np.testing.assert_array_equal(label, cleanup.apply(predicted).label)
+    assert label.max() == report.num_instances < len(predicted.scores)
     assert (pd.read_csv(tmp_path / "out" / "instances.csv")["area"] == largest).all()
 
 
@@ -181,7 +182,7 @@ def test_a_table_without_instances_has_its_columns(segmenter, tmp_path):
 
 
 def test_no_images_at_all_are_refused(segmenter, tmp_path):
-    with pytest.raises(InputError, match="There are no images to predict; name files or folders"):
+    with pytest.raises(InputError, match="There are no images to predict. Give image files or"):
         tfseg.predict_files(segmenter, [], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -218,7 +219,7 @@ def test_a_large_picture_with_a_damaged_tile_is_skipped(near_sighted, image, tmp
     np.testing.assert_array_equal(label, segmenter.predict(large[..., None]).label)
 
 
-def test_the_overlay_of_a_large_picture_is_thin_and_reads_no_more_of_it(
+def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(
     near_sighted, image, tmp_path, monkeypatch
 ):
     large = np.tile(image[..., 0], (2, 2))  # 240 x 200
@@ -227,12 +228,12 @@ def test_the_overlay_of_a_large_picture_is_thin_and_reads_no_more_of_it(
     monkeypatch.setattr(result_folder, "_OVERLAY_SIDE", 100)
     windows, read = [], tiff_windows.Pieces.__getitem__
 
-    def noted(self, window):
-        found = read(self, window)
-        windows.append(found.shape)
-        return found
+    def counted(self, window):
+        pixels = read(self, window)
+        windows.append(pixels.shape)
+        return pixels
 
-    monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", noted)
+    monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", counted)
     tfseg.predict_files(near_sighted(tile=128), [tmp_path / "large.tif"], tmp_path / "out")
     label = read_label(tmp_path / "out" / "labels" / "large.png")
     assert label.shape == large.shape and label.max() > 0

@@ -1,4 +1,4 @@
-"""Any image in, ids out; and the loading of a run."""
+"""Prediction of any image, and loading a run."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def assert_same(one: tfseg.Instances, other: tfseg.Instances) -> None:
 
 
 def test_ids_have_the_size_of_the_image_no_gaps_and_a_score_each(segmenter, image):
-    found = segmenter.predict(image)
-    count = len(found.scores)
+    predicted = segmenter.predict(image)
+    count = len(predicted.scores)
     assert count > 3  # or the tests below compare nothing
-    assert found.label.shape == image.shape[:2]
-    assert found.label.dtype == np.int32
-    assert np.unique(found.label[found.label > 0]).tolist() == list(range(1, count + 1))
-    assert ((found.scores > 0) & (found.scores <= 1)).all()
+    assert predicted.label.shape == image.shape[:2]
+    assert predicted.label.dtype == np.int32
+    assert np.unique(predicted.label[predicted.label > 0]).tolist() == list(range(1, count + 1))
+    assert ((predicted.scores > 0) & (predicted.scores <= 1)).all()
 
 
 def test_depth_and_exposure_of_the_file_do_not_matter(segmenter, image):
-    found = segmenter.predict(image)
-    assert_same(segmenter.predict(image.astype(np.uint16) * 257), found)
-    assert_same(segmenter.predict(image.astype(np.float32) / 255), found)
-    assert_same(segmenter.predict(image.astype(np.float32) * 3 - 17), found)
+    predicted = segmenter.predict(image)
+    assert_same(segmenter.predict(image.astype(np.uint16) * 257), predicted)
+    assert_same(segmenter.predict(image.astype(np.float32) / 255), predicted)
+    assert_same(segmenter.predict(image.astype(np.float32) * 3 - 17), predicted)
 
 
 def test_grey_in_rgb_and_rgba_is_grey(segmenter, image):
-    found = segmenter.predict(image)
+    predicted = segmenter.predict(image)
     rgb = np.repeat(image, 3, axis=-1)
     opaque = np.full_like(image, 255)
-    assert_same(segmenter.predict(rgb), found)
-    assert_same(segmenter.predict(np.concatenate([rgb, opaque], axis=-1)), found)
+    assert_same(segmenter.predict(rgb), predicted)
+    assert_same(segmenter.predict(np.concatenate([rgb, opaque], axis=-1)), predicted)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (33, 32), (200, 31)])

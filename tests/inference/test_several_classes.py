@@ -1,4 +1,4 @@
-"""Several classes all the way: records, crops, training, figures, files and the export."""
+"""Several classes from end to end: records, crops, training, metrics, files and export."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ SIZE = 64
 
 
 def picture(seed: int) -> dict[str, object]:
-    """Returns a sample of bars whose grey value is that of their class; ids far apart."""
+    """Returns a sample of bars with the grey value of their class; ids far apart."""
     rng = np.random.default_rng(seed)
     label = np.zeros((SIZE, SIZE + 16), np.int32)
     ids = rng.choice(2**31 - 2, 9, replace=False) + 1
-    for place, own in enumerate(ids):
-        top, left = 21 * (place // 3), 26 * (place % 3)
-        label[top + 2 : top + 18, left + 2 : left + rng.integers(12, 24)] = own
-    class_of = {int(own): int(rng.integers(1, 4)) for own in ids}
+    for position, id in enumerate(ids):
+        top, left = 21 * (position // 3), 26 * (position % 3)
+        label[top + 2 : top + 18, left + 2 : left + rng.integers(12, 24)] = id
+    class_of = {int(id): int(rng.integers(1, 4)) for id in ids}
     gray = np.zeros(label.shape, np.uint8)
-    for own, number in class_of.items():
-        gray[label == own] = VALUES[number]
+    for id, number in class_of.items():
+        gray[label == id] = VALUES[number]
     return {"image": gray, "label": label, "class_of": class_of, "id": str(seed)}
 
 
@@ -56,8 +56,8 @@ CONFIG = RunConfig(
 
 
 def classes_of_pixels(images: np.ndarray) -> np.ndarray:
-    """Returns the class of every pixel that is as bright as one, 0 where there is none."""
-    # Percentiles take the brightest class to 1, and every picture has one of those.
+    """Returns the class of every pixel by its brightness, 0 for background."""
+    # Percentiles map the brightest class to 1, and every picture has one of its bars.
     return np.argmin(np.abs(images[..., 0, None] - VALUES / VALUES.max()), axis=-1)
 
 
@@ -66,13 +66,13 @@ def test_crops_warps_and_pasting_keep_the_class_of_every_pixel(dataset, copy_pas
     config = dataclasses.replace(CONFIG, data=DataConfig(crop_size=SIZE, copy_paste=copy_paste))
     batches = tfseg.training_batches(dataset, config, head_of(config.model))
     for images, targets in batches.take(4).as_numpy_iterator():
-        found = targets["class"][..., 0] + 1
+        predicted = targets["class"][..., 0] + 1
         inside = targets["foreground"][..., 0] == 1
         expected = classes_of_pixels(images)
         assert inside.mean() > 0.2
-        np.testing.assert_array_equal(found[inside], expected[inside])
-        assert (found[~inside] == 0).all()
-        assert set(np.unique(found[inside])) == {1, 2, 3}
+        np.testing.assert_array_equal(predicted[inside], expected[inside])
+        assert (predicted[~inside] == 0).all()
+        assert set(np.unique(predicted[inside])) == {1, 2, 3}
 
 
 def test_validation_sees_the_classes_too(dataset):
@@ -85,14 +85,14 @@ def test_validation_sees_the_classes_too(dataset):
 
 
 def test_a_replay_has_the_ids_of_the_record(dataset):
-    seen = tfseg.replay(dataset, CONFIG, "3", epoch=0)
+    replayed = tfseg.replay(dataset, CONFIG, "3", epoch=0)
     ids = set(np.unique(picture(3)["label"]).tolist())
-    assert set(np.unique(seen.label).tolist()) - {-1} <= ids
+    assert set(np.unique(replayed.label).tolist()) - {-1} <= ids
 
 
 @pytest.fixture(scope="module")
 def near_sighted() -> Callable[..., tfseg.Segmenter]:
-    """Returns a function from a tile to a segmenter, untrained, that sees a few pixels."""
+    """A function from a tile to an untrained segmenter with a small receptive field."""
     model = build_model(CONFIG.model, seed=2)
     layer = model.get_layer("compact").get_layer("center_offset")
     kernel, bias = layer.get_weights()
@@ -109,7 +109,7 @@ def test_a_run_learns_the_classes_and_is_scored_by_them(dataset, tmp_path):
     summary = tfseg.evaluate(segmenter, dataset, "test").summary()
     assert set(summary["classes"]) == set(NAMES)
     assert summary["num_instances"] == 27
-    # Grey values tell the classes apart; without them a third of what is found would be right
+    # Classes differ by grey value; by chance a third of the predictions would be right
     assert summary["ap50"] > 0.5
     assert summary["class_mean"]["ap50"] > 0.8 * summary["ap50"]
 
@@ -118,30 +118,30 @@ def test_files_tiles_and_the_export_have_the_same_classes(near_sighted, tmp_path
     image = picture(21)["image"][..., None]
     large = np.tile(image, (3, 3, 1))
     segmenter = near_sighted()
-    found = segmenter.predict(image)
-    assert len(set(found.classes.tolist())) > 1
+    predicted = segmenter.predict(image)
+    assert len(set(predicted.classes.tolist())) > 1
 
     write_picture(tmp_path / "a.png", image[..., 0].copy())
     tfseg.predict_files(segmenter, [tmp_path / "a.png"], tmp_path / "out", formats=["coco"])
     table = pd.read_csv(tmp_path / "out" / "instances.csv")
-    assert table["class_id"].tolist() == found.classes.tolist()
+    assert table["class_id"].tolist() == predicted.classes.tolist()
     content = json.loads((tmp_path / "out" / "coco.json").read_text())
-    assert [each["name"] for each in content["categories"]] == list(NAMES)
-    assert [each["category_id"] for each in content["annotations"]] == found.classes.tolist()
+    assert [entry["name"] for entry in content["categories"]] == list(NAMES)
+    assert [entry["category_id"] for entry in content["annotations"]] == predicted.classes.tolist()
 
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
-    np.testing.assert_array_equal(exported["labels"][0], found.label)
-    np.testing.assert_array_equal(exported["classes"][0], found.classes)
+    np.testing.assert_array_equal(exported["labels"][0], predicted.label)
+    np.testing.assert_array_equal(exported["classes"][0], predicted.classes)
 
-    whole, tiled = segmenter.predict(large), near_sighted(tile=128).predict(large)
-    assert class_map(tiled).shape == class_map(whole).shape
-    # Maps of tiles differ by rounding, and what a network of random weights points at by a pixel.
-    assert (class_map(tiled) == class_map(whole)).mean() > 0.97
+    untiled, tiled = segmenter.predict(large), near_sighted(tile=128).predict(large)
+    assert class_map(tiled).shape == class_map(untiled).shape
+    # Maps of tiles differ by rounding, which moves the offsets of random weights by a pixel.
+    assert (class_map(tiled) == class_map(untiled)).mean() > 0.97
 
 
-def class_map(found: tfseg.Instances) -> np.ndarray:
-    return np.concatenate([[0], found.classes])[found.label]
+def class_map(predicted: tfseg.Instances) -> np.ndarray:
+    return np.concatenate([[0], predicted.classes])[predicted.label]
 
 
 def test_a_data_set_with_other_classes_is_refused(near_sighted, dataset, tmp_path):
@@ -153,7 +153,7 @@ def test_a_data_set_with_other_classes_is_refused(near_sighted, dataset, tmp_pat
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
 
 
-def test_one_name_takes_all_instances_for_the_same(dataset):
+def test_one_class_name_merges_all_classes(dataset):
     config = dataclasses.replace(CONFIG, model=ModelConfig(class_names=("thing",)))
     batches = tfseg.training_batches(dataset, config, head_of(config.model))
     _, targets = next(iter(batches))

@@ -1,4 +1,4 @@
-"""Tiles give what the whole image gives, wherever the cuts go through objects."""
+"""Tiles give the result of the untiled image, wherever they cut through objects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfseg.inference import tiles
 from tfseg.inference.instances import Instances
 
 SIZE = 128
-LONGEST = SIZE // 4  # objects up to here are the same
+LONGEST = SIZE // 4  # objects up to this length are the same
 SHAPE = (330, 290)
 
 
@@ -32,11 +32,13 @@ def discs(shape: tuple[int, int], seed: int, shift: tuple[int, int] = (0, 0)) ->
 
 
 def perfect(label: np.ndarray) -> np.ndarray:
-    """Returns the maps `[H, W, 4]` of a network without a fault."""
-    made = CenterOffset().targets(tf.constant(label[None]))
-    shares = tf.clip_by_value(tf.concat([made["foreground"], made["center"]], -1), 1e-6, 1 - 1e-6)
+    """Returns the maps `[H, W, 4]` of a perfect network."""
+    targets = CenterOffset().targets(tf.constant(label[None]))
+    shares = tf.clip_by_value(
+        tf.concat([targets["foreground"], targets["center"]], -1), 1e-6, 1 - 1e-6
+    )
     logits = tf.math.log(shares / (1 - shares))
-    return tf.concat([logits, made["offset"][..., :2]], -1)[0].numpy()
+    return tf.concat([logits, targets["offset"][..., :2]], -1)[0].numpy()
 
 
 def decode(maps: np.ndarray) -> Instances:
@@ -46,8 +48,8 @@ def decode(maps: np.ndarray) -> Instances:
     return Instances(decoded.labels[0].numpy(), scores, np.ones(len(scores), np.int32))
 
 
-def seen_in_tiles(maps: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-    """Returns the maps of a tile, with nonsense as far from its cuts as a network may see."""
+def maps_of_tile(maps: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Returns the maps of a tile, with wrong values within the receptive field of its cuts."""
     tile, reach = maps[rows, columns].copy(), tiles.reach(SIZE)
     for axis, cut in ((0, rows), (1, columns)):
         turned = np.moveaxis(tile, axis, 0)  # a view
@@ -60,13 +62,13 @@ def seen_in_tiles(maps: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
 
 def predict(maps: np.ndarray) -> Instances:
     def network(rows: slice, columns: slice) -> np.ndarray:
-        return seen_in_tiles(maps, rows, columns)
+        return maps_of_tile(maps, rows, columns)
 
     return tiles.predict_tiles(network, decode, maps.shape, size=SIZE)
 
 
 def assert_same_instances(one: Instances, other: Instances) -> None:
-    """Ids may differ, but nothing else: every id of one is exactly one of the other."""
+    """Checks that the instances are the same; only their ids may differ."""
     pairs = np.unique(np.stack([one.label.ravel(), other.label.ravel()]), axis=1)
     assert pairs.shape[1] == len(one.scores) + 1 == len(other.scores) + 1
     assert (pairs[:, 0] == 0).all()
@@ -76,7 +78,7 @@ def assert_same_instances(one: Instances, other: Instances) -> None:
 
 
 def assert_same_but(pixels: int, one: Instances, other: Instances) -> None:
-    """Every id of one is one of the other, with at most so many pixels elsewhere in all."""
+    """Checks that the instances are the same but for at most so many pixels in total."""
     keys = one.label.astype(np.int64) * (other.label.max() + 1) + other.label
     pairs, counts = np.unique(keys, return_counts=True)
     order = np.argsort(-counts)
@@ -90,9 +92,9 @@ def assert_same_but(pixels: int, one: Instances, other: Instances) -> None:
 @pytest.mark.parametrize("shift", [(0, 0), (7, 1), (16, 24), (-29, 50), (-64, -77)])
 def test_cuts_through_objects_at_any_offset_neither_split_nor_double_them(shift):
     maps = perfect(discs(SHAPE, seed=3, shift=shift))
-    whole = decode(maps)
-    assert len(whole.scores) > 60
-    assert_same_instances(predict(maps), whole)
+    untiled = decode(maps)
+    assert len(untiled.scores) > 60
+    assert_same_instances(predict(maps), untiled)
 
 
 @pytest.mark.parametrize("shape", [(20, 300), (300, 20), (128, 129), (129, 128), (225, 224)])
@@ -107,35 +109,35 @@ def test_an_object_longer_than_a_window_is_still_one():
     maps = perfect(label)
     maps[..., 1] = np.where(np.indices(label.shape)[1] % 40 == 0, maps[..., 0], -9)  # many centres
     maps[..., 2:] = 0.0
-    # Every stretch of the bar between two centres is an object; the tiles agree on all of them
+    # Every segment of the bar between two centres is an object; the tiles agree on all of them
     assert_same_instances(predict(maps), decode(maps))
 
 
-def test_a_window_that_sees_only_a_part_of_an_object_joins_it_to_the_rest():
+def test_a_window_with_only_a_part_of_an_object_joins_it_to_the_rest():
     def all_of_it(maps: np.ndarray) -> Instances:
         label = (maps[..., 0] > 0).astype(np.int32)
         return Instances(label, np.ones(1, np.float32), np.full(1, 2, np.int32))
 
     maps = np.full((600, 600, 1), -1, np.float32)
     maps[20:580, 100:500] = 1
-    found = tiles.predict_tiles(lambda *span: maps[span], all_of_it, (600, 600, 1), size=SIZE)
-    np.testing.assert_array_equal(found.label, maps[..., 0] > 0)
-    assert found.scores.tolist() == [1.0]
-    assert found.classes.tolist() == [2]
+    tiled = tiles.predict_tiles(lambda *span: maps[span], all_of_it, (600, 600, 1), size=SIZE)
+    np.testing.assert_array_equal(tiled.label, maps[..., 0] > 0)
+    assert tiled.scores.tolist() == [1.0]
+    assert tiled.classes.tolist() == [2]
 
 
 @pytest.mark.parametrize(("length", "size"), [(128, 128), (129, 128), (1000, 256), (5, 128)])
 def test_the_weights_of_all_tiles_add_up_to_one(length, size):
     total = np.zeros(length)
-    for start, end in tiles._spans(length, size):
+    for start, end in tiles.tile_spans(length, size):
         assert start % 32 == 0  # the grid of the network's stride
-        total[start:end] += tiles._weights(start, end, length, size)
+        total[start:end] += tiles.blend_weights(start, end, length, size)
     np.testing.assert_allclose(total, 1, rtol=1e-6)
 
 
-def test_a_tile_counts_for_nothing_as_far_from_a_cut_as_the_network_may_see():
-    (start, end), *_ = tiles._spans(1000, 256)[1:]
-    weights = tiles._weights(start, end, 1000, 256)
+def test_the_weight_is_zero_within_the_receptive_field_of_a_cut():
+    (start, end), *_ = tiles.tile_spans(1000, 256)[1:]
+    weights = tiles.blend_weights(start, end, 1000, 256)
     reach = tiles.reach(256)
     assert (weights[:reach] == 0).all()
     assert (weights[-reach:] == 0).all()
@@ -144,19 +146,19 @@ def test_a_tile_counts_for_nothing_as_far_from_a_cut_as_the_network_may_see():
 
 
 @pytest.mark.parametrize("tta", [False, True])
-def test_a_network_finds_the_same_in_tiles(near_sighted, sample, tta):
+def test_a_network_predicts_the_same_in_tiles(near_sighted, sample, tta):
     path = sorted((sample / "test" / "images").iterdir())[0]
     image = read_image(path)
     image = np.tile(image, (3, 3, 1))[:384, :640]
-    # A tile's own percentiles would be others than those of the image
+    # The percentiles of a tile would differ from those of the image
     image[:, 320:] //= 8
-    whole = near_sighted(tta=tta).predict(image)
-    found = near_sighted(tta=tta, tile=256).predict(image)
-    assert len(found.scores) == len(whole.scores) > 1000
-    assert_same_but(10, found, whole)  # pixels half-way between two centres, to the last bit
+    untiled = near_sighted(tta=tta).predict(image)
+    tiled = near_sighted(tta=tta, tile=256).predict(image)
+    assert len(tiled.scores) == len(untiled.scores) > 1000
+    assert_same_but(10, tiled, untiled)  # pixels half-way between two centres, up to rounding
 
 
-def test_an_image_that_fits_a_tile_is_seen_whole(near_sighted, image):
+def test_an_image_that_fits_a_tile_is_not_tiled(near_sighted, image):
     segmenter = near_sighted(tile=128)
     np.testing.assert_array_equal(
         segmenter.predict(image).label, near_sighted().predict(image).label
@@ -166,7 +168,7 @@ def test_an_image_that_fits_a_tile_is_seen_whole(near_sighted, image):
 
 @pytest.mark.parametrize("tile", [100, 129])
 def test_another_size_of_tiles_is_refused_with_the_next_one(near_sighted, tile):
-    with pytest.raises(InputError, match=rf"a multiple of 128.* got {tile}. Take (128|256)"):
+    with pytest.raises(InputError, match=rf"a multiple of 128.* got {tile}. Use (128|256)"):
         near_sighted(tile=tile)
 
 
@@ -185,11 +187,11 @@ def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
 
     monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", counted)
     segmenter = near_sighted(tile=128)
-    found = segmenter.predict(tiff_windows.open_image(tmp_path / "large.tif"))
+    tiled = segmenter.predict(tiff_windows.open_image(tmp_path / "large.tif"))
     expected = segmenter.predict(image)
-    np.testing.assert_array_equal(found.label, expected.label)
-    np.testing.assert_array_equal(found.scores, expected.scores)
-    assert len(found.scores) > 100
+    np.testing.assert_array_equal(tiled.label, expected.label)
+    np.testing.assert_array_equal(tiled.scores, expected.scores)
+    assert len(tiled.scores) > 100
     first, *tiles_read = [window.shape[:2] for window in windows]
     assert first[0] * first[1] <= 256 * 256 < image.size
     assert max(map(max, tiles_read)) == 128

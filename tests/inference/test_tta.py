@@ -1,4 +1,4 @@
-"""The mean over flips and turns: maps come back where they belong, vectors turned."""
+"""Test-time augmentation: maps are transformed back, vectors are rotated back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfseg.inference.tta import averaged
 
 
 def gradient(images: tf.Tensor) -> dict[str, tf.Tensor]:
-    """An equivariant network: the image, and its central differences as a vector (y, x)."""
+    """Acts as an equivariant network: the image and its central differences as vectors (y, x)."""
     padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
     y = padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]
     x = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]
@@ -25,27 +25,27 @@ def images() -> tf.Tensor:
 
 def test_the_mean_of_an_equivariant_network_is_the_network_itself(images):
     expected = gradient(images)
-    found = averaged(gradient, images, vectors={"vector"})
-    assert found.keys() == expected.keys()
+    mean = averaged(gradient, images, vectors={"vector"})
+    assert mean.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, atol=1e-6)
+        np.testing.assert_allclose(mean[name], values, atol=1e-6)
 
 
 def test_without_turning_them_back_vectors_would_cancel(images):
-    found = averaged(gradient, images, vectors=())
-    assert np.abs(found["vector"]).max() < np.abs(gradient(images)["vector"]).max() / 2
+    mean = averaged(gradient, images, vectors=())
+    assert np.abs(mean["vector"]).max() < np.abs(gradient(images)["vector"]).max() / 2
 
 
 def test_every_symmetry_counts_once(images):
-    """A network that adds its row number: the mean adds the mean of both ways along both axes."""
+    """Checks a network that adds the row number: the mean covers both directions of both axes."""
 
     def numbered(images: tf.Tensor) -> dict[str, tf.Tensor]:
         rows = tf.range(tf.shape(images)[1], dtype=tf.float32)
         return {"values": images + rows[None, :, None, None]}
 
-    found = averaged(numbered, images, vectors=())["values"]
-    # rows run from 0 to 6 or from 6 to 0 where the image is not transposed, to 4 where it is
-    np.testing.assert_allclose(found - images, np.full((2, 7, 5, 1), (3 + 2) / 2), atol=1e-6)
+    mean = averaged(numbered, images, vectors=())["values"]
+    # rows run from 0 to 6 or from 6 to 0, or to 4 if the image is transposed
+    np.testing.assert_allclose(mean - images, np.full((2, 7, 5, 1), (3 + 2) / 2), atol=1e-6)
 
 
 def test_the_heads_name_vectors_of_two_channels_among_their_outputs():
@@ -58,11 +58,11 @@ def test_a_segmenter_that_averages_gives_a_turned_image_the_turned_instances(nea
     segmenter = near_sighted(tta=True)
     image = np.random.default_rng(1).integers(0, 255, (8, 6, 1)).repeat(8, 0).repeat(16, 1)
     image = image.astype(np.uint8)[:64, :96]  # multiples of 32: nothing is padded
-    found = segmenter.predict(image)
+    upright = segmenter.predict(image)
     turned = segmenter.predict(np.rot90(image).copy())
-    assert len(found.scores) > 3
-    foreground = np.rot90(found.label > 0)
-    # Of two peaks as near, the first in reading order has a pixel, which a turn changes; it may
-    # decide whether an instance is large enough to stay.
+    assert len(upright.scores) > 3
+    foreground = np.rot90(upright.label > 0)
+    # A pixel between two equally near peaks goes to the first in reading order, which a rotation
+    # changes; that may decide whether an instance is large enough to stay.
     assert (foreground == (turned.label > 0)).mean() > 0.995
-    assert not np.array_equal(near_sighted().predict(image).label > 0, found.label > 0)
+    assert not np.array_equal(near_sighted().predict(image).label > 0, upright.label > 0)

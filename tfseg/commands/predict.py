@@ -48,7 +48,7 @@ def add_options(parser: Parser) -> None:
     add("--resume", action="store_true", help="leave images alone whose results are all in DIR")
     add("--one_piece", action="store_true", help="keep the largest piece of every instance")
     add("--fill_holes", action="store_true", help="fill holes of instances")
-    add("--drop_border", action="store_true", help="drop instances at the border of their image")
+    add("--drop_edge", action="store_true", help="drop instances that touch the edge of the image")
     add("--min_area", metavar="PIXELS", type=int, default=0, help="drop smaller instances")
 
 

@@ -1,4 +1,4 @@
-"""Instances as COCO's results and annotations, in compressed run lengths.
+"""Instances as COCO results and annotations, with masks as compressed run lengths.
 
 Source: https://cocodataset.org, "Results Format" and "Data Format".
 """
@@ -16,9 +16,10 @@ from tfseg.run_lengths import compress, encode
 
 
 def image_ids(names: Iterable[str]) -> Mapping[str, int | str]:
-    """Returns the `image_id` of every file name: its number where all have one, as COCO's do.
+    """Returns the `image_id` of every file name.
 
-    Otherwise the names without suffix: what tells images apart in another file is then their name.
+    It is the number in the name when all names are numbers, as in COCO, else the name without
+    suffix, by which the image can be identified in other files.
     """
     stems = {name: Path(name).stem for name in names}
     numbers = {name: int(stem) for name, stem in stems.items() if stem.isdecimal()}
@@ -26,7 +27,7 @@ def image_ids(names: Iterable[str]) -> Mapping[str, int | str]:
 
 
 def results(label: np.ndarray, table: pd.DataFrame, image_id: int | str) -> list[dict[str, Any]]:
-    """Returns an entry of a results file for every row of `table` (see `instance_table`)."""
+    """Returns one entry of a results file per row of `table` (see `instance_table`)."""
     return [
         {
             "image_id": image_id,
@@ -46,8 +47,8 @@ def annotation_file(
     """Returns an annotation file.
 
     Args:
-        images: id, file_name, height and width of each.
-        entries: what `results` returns, of all images.
+        images: id, file_name, height and width of each image.
+        entries: what `results` returns for all images.
         class_names: of the classes 1, 2, ...
     """
     return {

@@ -1,4 +1,4 @@
-"""One folder to deploy: a SavedModel from any image to instance ids."""
+"""Export for deployment: a SavedModel that maps images to instance ids."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _FILE = "saved_model.pb"  # what makes a folder a SavedModel
 def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = False) -> Path:
     """Writes a SavedModel that runs without tfseg.
 
-    It takes images `[B, H, W, C]`, uint8 or float32, of any size, and returns "labels" `[B, H, W]`
-    int32, "scores" `[B, N]` float32 and "classes" `[B, N]` int32, what `Segmenter.predict` returns:
-    `tf.saved_model.load(folder)(images)`. Signatures: "serving_default" (uint8) and "float".
+    `tf.saved_model.load(folder)(images)` takes images `[B, H, W, C]` of any size, uint8 or float32,
+    and returns "labels" `[B, H, W]` int32, "scores" `[B, N]` float32 and "classes" `[B, N]` int32,
+    the same as `Segmenter.predict`. Signatures: "serving_default" (uint8) and "float".
     `tf.saved_model.load(folder).metadata()` is JSON: classes, units, thresholds and version.
 
     Args:
         segmenter: a trained network.
         destination: folder of the SavedModel, new or empty.
-        overwrite: replaces a SavedModel that is there, once the new one is whole.
+        overwrite: replace an existing SavedModel, once the new one is complete.
 
     Raises:
-        InputError: the folder is taken, or cannot be written.
+        InputError: the folder is not empty, or cannot be written.
     """
     destination = Path(destination)
     _check_free(destination, overwrite=overwrite)
@@ -54,16 +54,16 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
     if not destination.exists():
         return
     if not destination.is_dir():
-        raise checks.InputError(f"{destination} must be a folder; it is a file. Choose another.")
+        raise checks.InputError(f"{destination} must be a folder; it is a file. Choose a folder.")
     names = {path.name for path in destination.iterdir()}
     if not names:
         return
     if _FILE not in names:
         raise checks.InputError(
-            f"{destination} has other files in it and no SavedModel. Choose another folder."
+            f"{destination} contains other files and no SavedModel. Choose another folder."
         )
     if not overwrite:
         raise checks.InputError(
-            f"{destination} has a SavedModel in it. Choose another folder, or replace it with "
+            f"{destination} contains a SavedModel. Choose another folder, or replace it with "
             "--overwrite (overwrite=True)."
         )

@@ -1,4 +1,4 @@
-"""Polygons of instances as GeoJSON, as QuPath imports them.
+"""Polygons of instances as GeoJSON that QuPath imports.
 
 Source: RFC 7946; the properties are those of the files that QuPath exports.
 """
@@ -19,16 +19,16 @@ Ring = list[tuple[int, int]]
 def feature_collection(
     label: np.ndarray, table: pd.DataFrame, class_names: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Returns a feature for every instance, with its id as name and its score as measurement.
+    """Returns one feature per instance, with its id as name and its score as measurement.
 
-    Of several classes, the name of its own is its classification.
+    If there are several classes, its class is its classification.
 
-    Coordinates are (x, y) in pixels; (0, 0) is the corner of the image, and the polygons run along
-    the sides of the pixels, so that they enclose exactly the instance, holes left out.
+    Coordinates are (x, y) in pixels; (0, 0) is the corner of the image. The polygons follow the
+    sides of the pixels, so they enclose exactly the instance, without its holes.
 
     Args:
         label: `[H, W]` int32 ids, 0 = background.
-        table: with the columns `id`, `score` and `class_id`, a row for every instance.
+        table: columns `id`, `score` and `class_id`, one row per instance.
         class_names: of the classes 1, 2, ...
     """
     rings_of = rings(label)
@@ -37,33 +37,33 @@ def feature_collection(
         "features": [
             {
                 "type": "Feature",
-                "geometry": _geometry(rings_of[own]),
+                "geometry": _geometry(rings_of[id]),
                 "properties": {
                     "objectType": "detection",
-                    "name": str(own),
+                    "name": str(id),
                     "measurements": {"score": round(score, 6)},
-                    **_classification(own_class, class_names),
+                    **_classification(class_id, class_names),
                 },
             }
-            for own, score, own_class in zip(
+            for id, score, class_id in zip(
                 *(table[name].tolist() for name in ("id", "score", "class_id")), strict=True
             )
         ],
     }
 
 
-def _classification(own: int, class_names: Sequence[str]) -> dict[str, Any]:
-    return {"classification": {"name": class_names[own - 1]}} if len(class_names) > 1 else {}
+def _classification(class_id: int, class_names: Sequence[str]) -> dict[str, Any]:
+    return {"classification": {"name": class_names[class_id - 1]}} if len(class_names) > 1 else {}
 
 
-def _geometry(own: list[Ring]) -> dict[str, Any]:
-    outer = [ring for ring in own if _signed_area(ring) > 0]
+def _geometry(instance_rings: list[Ring]) -> dict[str, Any]:
+    outer = [ring for ring in instance_rings if _signed_area(ring) > 0]
     polygons = [[_coordinates(ring)] for ring in outer]
-    for hole in own:
+    for hole in instance_rings:
         if _signed_area(hole) < 0:
-            holders = [index for index, ring in enumerate(outer) if _encloses(ring, hole)]
-            # A part in the hole of another part may have holes too: the smallest one holds it.
-            smallest = min(holders, key=lambda index: _signed_area(outer[index]))
+            enclosing = [index for index, ring in enumerate(outer) if _encloses(ring, hole)]
+            # A part inside the hole of another part may have a hole: the smallest ring encloses it.
+            smallest = min(enclosing, key=lambda index: _signed_area(outer[index]))
             polygons[smallest].append(_coordinates(hole))
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
@@ -75,15 +75,15 @@ def _coordinates(ring: Ring) -> list[list[int]]:
 
 
 def _signed_area(ring: Ring) -> float:
-    """Returns the area, pixels; below 0 for a hole."""
+    """Returns the area in pixels; negative for a hole."""
     y, x = np.array(ring, np.float64).T
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
 
 
 def _encloses(outer: Ring, hole: Ring) -> bool:
-    """Says whether `hole` lies inside `outer`: whether the pixel in its first corner does."""
+    """Returns whether `hole` lies inside `outer`, by the pixel in its first corner."""
     (first, left), (second, right) = hole[0], hole[1]
-    # The pixel to the left of the way is in the hole: it is half a pixel off the first side.
+    # The pixel on the left when walking along the first side is in the hole, half a pixel away.
     along = (np.sign(second - first), np.sign(right - left))
     y, x = (first + (along[0] - along[1]) / 2, left + (along[1] + along[0]) / 2)
     corners = np.array([*outer, outer[0]])

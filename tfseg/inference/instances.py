@@ -1,19 +1,76 @@
-"""What a prediction is."""
+"""Predicted instances of an image: an id map with scores and classes, and a table of them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+
+from tfseg.checks import InputError
+
+_ROWS = 1024  # processed at once: coordinates of pixels take five times the memory of their ids
 
 
 class Instances(NamedTuple):
     """Instances of one image.
 
-    `label` `[H, W]` int32, ids 1 to N; `scores` `[N]` float32 in [0, 1] and `classes` `[N]` int32,
-    from 1 on, of id k at k - 1.
+    `label` `[H, W]` int32 has the ids 1 to N, 0 = background. `scores` `[N]` float32 in [0, 1] and
+    `classes` `[N]` int32 from 1 on: id k is at index k - 1.
     """
 
     label: np.ndarray
     scores: np.ndarray
     classes: np.ndarray
+
+
+def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
+    """Returns a table with one row per instance of an image.
+
+    Args:
+        label: `[H, W]` int32 ids 1 to N, 0 = background.
+        scores: `[N]` float32 in [0, 1]; `scores[i]` is that of id i + 1.
+        classes: `[N]` int from 1 on; `classes[i]` is that of id i + 1.
+
+    Returns:
+        Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on
+        integers; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the last two one
+        past the instance (`label[top:bottom, left:right]` contains it); `score`; `class_id`.
+        Ascending ids; an id without pixels has no row.
+
+    Raises:
+        InputError: an id has no score.
+    """
+    count = len(scores)
+    highest = label.max(initial=0)
+    if highest > count:
+        raise InputError(f"Every id must have a score; got the id {highest} and {count} scores.")
+    size = count + 1
+    area = np.zeros(size, np.int64)
+    sums = np.zeros((2, size))
+    top_left, bottom_right = np.full((2, size), max(label.shape)), np.zeros((2, size), np.int64)
+    for top in range(0, len(label), _ROWS):
+        rows = label[top : top + _ROWS]
+        y, x = np.nonzero(rows > 0)
+        ids = rows[y, x]
+        area += np.bincount(ids, minlength=size)
+        for axis, position in enumerate((y + top, x)):
+            sums[axis] += np.bincount(ids, weights=position, minlength=size)
+            np.minimum.at(top_left[axis], ids, position)
+            np.maximum.at(bottom_right[axis], ids, position + 1)
+    present = np.flatnonzero(area)
+    centroid_y, centroid_x = sums[:, present] / area[present]
+    return pd.DataFrame(
+        {
+            "id": present,
+            "area": area[present],
+            "centroid_y": centroid_y,
+            "centroid_x": centroid_x,
+            "box_top": top_left[0, present],
+            "box_left": top_left[1, present],
+            "box_bottom": bottom_right[0, present],
+            "box_right": bottom_right[1, present],
+            "score": np.asarray(scores)[present - 1],
+            "class_id": np.asarray(classes)[present - 1],
+        }
+    )

@@ -1,4 +1,4 @@
-"""What a network takes and gives, in words and numbers, to travel with it."""
+"""Metadata of a network, stored with it: inputs, outputs, units, thresholds."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from tfseg.version import __version__
 _UNITS = {
     "labels": "[B, H, W] int32, pixels: ids from 1, 0 = background",
     "scores": "[B, N] float32 in [0, 1], of id k at k - 1; 0 where the image has no id k",
-    "classes": "[B, N] int32, numbers of class_names from 1, of id k at k - 1; 0 alike",
+    "classes": "[B, N] int32, classes from 1, of id k at k - 1; 0 where the image has no id k",
 }
 
 
 def describe(model: ModelConfig) -> dict[str, Any]:
     """Returns the description of a network, ready for JSON.
 
-    Keys: tfseg_version; channels, of the images; class_names, class 1 first; units, of everything
-    that goes in and comes out; head, and head_options, its thresholds among them; architecture and
-    backbone.
+    Keys: tfseg_version; channels of the images; class_names, class 1 first; units of inputs and
+    outputs; head; head_options, including its thresholds; architecture; backbone.
     """
     head = make_head(model.head, loss=model.loss, **model.head_options)
     return {
@@ -40,6 +39,6 @@ def describe(model: ModelConfig) -> dict[str, Any]:
 def _exposure(model: ModelConfig) -> str:
     limits = fixed_limits(model)
     if not limits:
-        return "any exposure: every image is normalised by its own percentiles"
+        return "any exposure: every image is normalised by its percentiles"
     low, high = limits
-    return f"values between {low:g} and {high:g}, in the unit of the images trained on"
+    return f"values between {low:g} and {high:g}, in the unit of the training images"

@@ -1,4 +1,4 @@
-"""Prediction of image files into a folder."""
+"""Predicts image files and writes the results into a folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tfseg.ordered_map import ordered
 
 @dataclasses.dataclass(frozen=True)
 class PredictReport:
-    """What became of the files.
+    """Which files were predicted.
 
     Attributes:
-        done: predicted now.
-        kept: those whose results were there already, with `resume`.
-        skipped: that could not be read, with the reason for each.
+        done: files predicted in this call.
+        kept: files that already had results, with `resume`.
+        skipped: files that could not be read, each with the reason.
         num_instances: in all images that are done or kept.
     """
 
@@ -46,31 +46,31 @@ def predict_files(
     resume: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PredictReport:
-    """Writes ids, an overlay and table rows for every image.
+    """Writes an id map, an overlay and a table of instances for every image.
 
-    `out` gets labels/NAME.png (16-bit ids; 32-bit NAME.tif where they do not fit),
-    overlays/NAME.png, tables/NAME.csv with a row an instance, and instances.csv with the rows of
-    all images. A file that cannot be read is skipped and reported, the others are done. The next
-    file is read and the last one written while the network works.
+    `out` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535 ids),
+    overlays/NAME.png, tables/NAME.csv with one row per instance, and instances.csv with the rows of
+    all images. A file that cannot be read is skipped and reported. The next file is read and the
+    previous one written while the network works.
 
     Args:
         segmenter: a trained network.
         paths: image files, or folders of them.
-        out: made where it is missing; files of the same name are replaced.
+        out: created if missing; files of the same name are replaced.
         formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
             coco.json and coco_results.json, annotations and results of all images.
-        cleanup: of the ids found; None leaves them as they are.
-        resume: leaves images alone whose results are all there.
-        on_progress: called with (files done, files in all).
+        cleanup: of the predicted ids; None changes nothing.
+        resume: skip images that have all their results.
+        on_progress: called with (files done, number of files).
 
     Raises:
-        InputError: no images, two of one name, an unknown format, or `out` cannot be written.
+        InputError: no images, two of the same name, an unknown format, or `out` is not writable.
     """
     files, folder = image_files(paths), ResultFolder(Path(out), formats, segmenter.class_names)
 
     def predict(image: np.ndarray | Pieces) -> Instances:
-        found = segmenter.predict(image)
-        return cleanup.apply(found) if cleanup else found
+        instances = segmenter.predict(image)
+        return cleanup.apply(instances) if cleanup else instances
 
     with atomic.writing(out, "Choose another folder with --out."):
         folder.prepare()
@@ -93,7 +93,7 @@ def predict_files(
 def _work(
     predict: Callable[[np.ndarray | Pieces], Instances], files: Iterable[Path], folder: ResultFolder
 ) -> Iterator[tuple[Path, str]]:
-    """Yields every file once its results are written, or with the reason why it has none."""
+    """Yields every file when its results are written, or with the reason why it was skipped."""
 
     def read(path: Path) -> tuple[Path, np.ndarray | Pieces | str]:
         try:
@@ -101,11 +101,11 @@ def _work(
         except checks.InputError as error:
             return path, str(error)
 
-    def found() -> Iterator[tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]]:
+    def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]]:
         for path, image in ordered(read, files, threads=1):
             try:
                 yield path, image if isinstance(image, str) else (image, predict(image))
-            except checks.InputError as error:  # a piece that is damaged
+            except checks.InputError as error:  # a damaged tile of the file
                 yield path, str(error)
 
     def write(item: tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]) -> tuple[Path, str]:
@@ -115,25 +115,27 @@ def _work(
         folder.write(path, *result)
         return path, ""
 
-    # The network runs where the items of `ordered` are drawn: in this thread, beside the other two.
-    return ordered(write, found(), threads=1)
+    # The network runs in this thread, which draws the items; two others read and write.
+    return ordered(write, predictions(), threads=1)
 
 
 def image_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Returns the image files named, and those right in the folders named.
+    """Returns the given image files, and those directly in the given folders.
 
     Raises:
-        InputError: none, or two whose results would have one name.
+        InputError: no files, or two with the same name.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         files += list_images(path) if path.is_dir() else [path]
     if not files:
-        raise checks.InputError("There are no images to predict; name files or folders of them.")
+        raise checks.InputError(
+            "There are no images to predict. Give image files or folders of them."
+        )
     twice = [stem for stem, count in Counter(path.stem for path in files).items() if count > 1]
     if twice:
         raise checks.InputError(
-            f"Two images are called {twice[0]}, so their results would overwrite each other; "
-            "predict them into different folders."
+            f"Two images are called {twice[0]}, so their results would overwrite each other. "
+            "Predict them into different folders."
         )
     return files

@@ -1,4 +1,4 @@
-"""What prediction leaves in a folder: files of every image, and files of all of them."""
+"""The folder with the results of a prediction: files per image, and files for all images."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from tfseg.data.files.tiff_windows import Pieces
 from tfseg.drawing.overlays import overlay
 from tfseg.inference import coco
 from tfseg.inference.geojson import feature_collection
-from tfseg.inference.instance_table import instance_table
-from tfseg.inference.instances import Instances
+from tfseg.inference.instances import Instances, instance_table
 
 FORMATS = ("coco", "coco_results", "geojson")
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
-_OVERLAY_SIDE = 4096  # pixels; of 10,000 x 10,000 pixels the whole overlay takes a gigabyte to draw
+_OVERLAY_SIDE = 4096  # pixels; drawing a full overlay of 10,000 x 10,000 pixels takes a gigabyte
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +31,8 @@ class ResultFolder:
 
     Attributes:
         path: the folder.
-        formats: written besides ids, overlays and tables: any of `FORMATS`.
-        class_names: of what the instances are.
+        formats: additional files besides ids, overlays and tables: any of `FORMATS`.
+        class_names: of the classes 1, 2, ...
 
     Raises:
         InputError: an unknown format.
@@ -45,32 +44,32 @@ class ResultFolder:
 
     def __post_init__(self) -> None:
         """Checks the formats."""
-        for each in self.formats:
-            checks.one_of("format", each, FORMATS)
+        for name in self.formats:
+            checks.one_of("format", name, FORMATS)
 
     def prepare(self) -> None:
-        """Makes the folders."""
+        """Creates the folders."""
         for folder in ("labels", *self._suffixes()):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     def forget(self, image: Path) -> None:
-        """Takes the id map of an earlier prediction away: what is left of it counts as undone."""
+        """Removes the id map of an earlier prediction: the image no longer counts as done."""
         for path in self._labels(image):
             path.unlink(missing_ok=True)
 
     def is_done(self, image: Path) -> bool:
-        """Says whether all files of `image` are there; its id map is the last one written."""
+        """Returns whether all files of `image` exist; its id map is written last."""
         has_label = any(path.is_file() for path in self._labels(image))
         return has_label and all(path.is_file() for path in self._others(image).values())
 
     def write(self, image: Path, pixels: np.ndarray | Pieces, instances: Instances) -> None:
-        """Writes the files of one image, each of them whole.
+        """Writes the files of one image, each atomically.
 
         Args:
-            image: its file; the results have its name.
-            pixels: `[H, W, C]`. With a side above 4,096, the overlay is of every second pixel, or
-                third, and so on.
-            instances: found in it.
+            image: its file; the results are named after it.
+            pixels: `[H, W, C]`. With a side above 4,096, the overlay shows every second pixel, or
+                every third, and so on.
+            instances: predicted for it.
         """
         label = instances.label
         step = math.ceil(max(label.shape) / _OVERLAY_SIDE)
@@ -86,7 +85,7 @@ class ResultFolder:
         write_label(self._label(image, ""), label)
 
     def finish(self, images: Sequence[Path]) -> int:
-        """Writes the files of all `images`, whose own ones are there; returns their instances."""
+        """Writes the files for all `images`, which are done; returns the number of instances."""
         tables = [self._others(image)["tables"] for image in images]
         header = ",".join(_empty_table().columns) + "\n"
         texts = (path.read_text(encoding="utf-8").split("\n", 1)[1] for path in tables)
@@ -105,7 +104,7 @@ class ResultFolder:
         ids = coco.image_ids(image.name for image in images)
         entries, described = [], []
         for image in images:
-            (path,) = (each for each in self._labels(image) if each.is_file())
+            (path,) = (file for file in self._labels(image) if file.is_file())
             label, table = read_label(path), pd.read_csv(self._others(image)["tables"])
             entries += coco.results(label, table, ids[image.name])
             height, width = label.shape
@@ -125,7 +124,7 @@ class ResultFolder:
         return self.path / "labels" / f"{image.stem}{suffix}"
 
     def _others(self, image: Path) -> dict[str, Path]:
-        """Returns the files of an image besides its id map, by what they are."""
+        """Returns the files of an image besides its id map, by their kind."""
         suffixes = self._suffixes()
         return {kind: self.path / kind / (image.stem + end) for kind, end in suffixes.items()}
 

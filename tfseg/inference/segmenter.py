@@ -1,4 +1,4 @@
-"""A trained network with everything around it: any image in, instance ids out, in one graph."""
+"""A trained network with its pre- and postprocessing: images to instance ids in one graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tfseg.run_files import CHECKPOINTS, CONFIG
 
 
 class Segmenter(tf.Module):
-    """Normalisation, network, decoding: what `predict` runs is what `export` saves."""
+    """Normalisation, network and decoding; `export` saves exactly what `predict` runs."""
 
     def __init__(
         self,
@@ -38,17 +38,17 @@ class Segmenter(tf.Module):
         tile: int = 0,
         tta: bool = False,
     ) -> None:
-        """Puts the parts together.
+        """Joins network, normalisation and head.
 
         Args:
             model: made by `build_model`.
-            model_config: what it was made from.
-            tile: `predict` sees images with a longer side in tiles of so many rows and columns, a
-                multiple of 128; 0 = never.
-            tta: average the maps over the eight flips and turns of an image.
+            model_config: its configuration.
+            tile: `predict` splits larger images into tiles of this side, a multiple of 128; 0 =
+                never.
+            tta: average the maps over the eight flips and rotations of an image.
 
         Raises:
-            InputError: `tile` is no such number, or the limits are those of a data set.
+            InputError: `tile` is not such a number, or the limits are those of a data set.
         """
         super().__init__()
         self._fixed_limits = fixed_limits(model_config)
@@ -56,12 +56,12 @@ class Segmenter(tf.Module):
         if tile % tiles.MULTIPLE:
             rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
             raise checks.InputError(
-                f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for whole images; got {tile}. "
-                f"Take {rounded}."
+                f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for no tiles; got {tile}. "
+                f"Use {rounded}."
             )
-        # Saved with the graph are TensorFlow's variables, not Keras's around them, which only
-        # Python's loader would restore: saved_model_cli and TensorFlow Serving found no weights.
-        self.weights = [each.value for each in model.variables]
+        # The graph is saved with TensorFlow's variables. Keras variables are restored by Python's
+        # loader only: saved_model_cli and TensorFlow Serving would find no weights.
+        self.weights = [variable.value for variable in model.variables]
         self._network = functools.partial(model, training=False)
         self.model_config = model_config
         self.channels = model_config.channels
@@ -80,8 +80,8 @@ class Segmenter(tf.Module):
         """Finds the instances of a batch.
 
         Args:
-            images: `[B, H, W, C]`, any real dtype, any size. Without `ModelConfig.limits` any
-                exposure: every image is normalised by its own percentiles.
+            images: `[B, H, W, C]`, any real dtype, any size, and any exposure: every image is
+                normalised by its percentiles unless `ModelConfig.limits` fixes the range.
 
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
@@ -96,13 +96,13 @@ class Segmenter(tf.Module):
 
     @tf.function(input_signature=[], autograph=False)
     def metadata(self) -> tf.Tensor:
-        """Returns what goes in and comes out, thresholds and version: `[]` string, JSON."""
+        """Returns inputs, outputs, thresholds and version as JSON: `[]` string."""
         return tf.constant(json.dumps(describe(self.model_config)))
 
     def predict(self, image: np.ndarray | Pieces) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype.
 
-        Of what `open_image` returns, no more is read at a time than a tile.
+        An image that `open_image` returned is read tile by tile.
         """
         if max(image.shape[:2]) > self.tile > 0:
             return self._predict_tiles(image)
@@ -110,7 +110,7 @@ class Segmenter(tf.Module):
         return _first(self(tf.constant(batch)))
 
     def maps(self, image: np.ndarray) -> np.ndarray:
-        """Returns what `predict` decodes of a whole image: `[H, W, channels of all outputs]`."""
+        """Returns the maps that `predict` decodes, untiled: `[H, W, channels of all outputs]`."""
         pixels = to_channels(image, self.channels)
         tile = tf.constant(pixels, tf.float32)
         return self._maps_of_tiles()(tile, self._limits(image)).numpy()
@@ -137,14 +137,14 @@ class Segmenter(tf.Module):
         return tiles.predict_tiles(network, decode, (height, width, num_maps), size=self.tile)
 
     def _limits(self, image: np.ndarray | Pieces) -> tf.Tensor:
-        """Returns the values that become 0 and 1 in all of an image, or tiles would differ."""
+        """Returns the values of the image that become 0 and 1, the same for all of its tiles."""
         if self._fixed_limits:  # and nothing of the file is read
             return tf.constant(self._fixed_limits, tf.float32)
         down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
         return normalize.limits(to_channels(image[down, across], self.channels))
 
     def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
-        # One trace for tiles of every size: those at the end of a row or column are smaller.
+        # One trace for all sizes of tiles: those at the end of a row or column are smaller.
         return self._tile_maps.get_concrete_function(
             tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
         )
@@ -157,7 +157,7 @@ class Segmenter(tf.Module):
 
     @tf.function(autograph=False)
     def _decode(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the instances of what `_tile_maps` returns, as a batch of one."""
+        """Decodes the result of `_tile_maps` as a batch of one image."""
         return self._instances(self._head.parted(maps[None]))
 
     def _instances(self, maps: Maps) -> dict[str, tf.Tensor]:
@@ -167,7 +167,7 @@ class Segmenter(tf.Module):
 
 
 def _classes(decoded: Decoded) -> tf.Tensor:
-    """Returns the classes of instances; all are of the first where the head knows no others."""
+    """Returns the classes of the instances; all 1 if the head predicts no classes."""
     if decoded.classes is not None:
         return decoded.classes
     counts = tf.reduce_max(decoded.labels, axis=(1, 2))
@@ -189,15 +189,15 @@ def load(
     """Returns the trained network of a run directory.
 
     Args:
-        run_dir: what a trainer wrote.
+        run_dir: written by a trainer.
         checkpoint_name: "best" or "last".
         tile: as for `Segmenter`.
         tta: as for `Segmenter`.
-        tuned: with the thresholds that `tune` chose, where it did.
+        tuned: use the thresholds that `tune` chose, if it was run.
 
     Raises:
-        InputError: `tile` is no multiple of 128, no such run, no checkpoint in it, or one of
-            another architecture.
+        InputError: `tile` is not a multiple of 128, the run or the checkpoint does not exist, or
+            the checkpoint has another architecture.
     """
     run_dir = Path(run_dir)
     checks.one_of("checkpoint", checkpoint_name, ("best", "last"))

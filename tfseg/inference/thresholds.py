@@ -1,4 +1,4 @@
-"""What was chosen for a run after its training: a small file beside its weights."""
+"""Thresholds that were tuned after the training: a small file in the folder of the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfseg.run_files import THRESHOLDS
 
 
 def write(run_dir: Path, options: dict[str, float], **facts: Any) -> Path:
-    """Writes the `options` of the head that were chosen, and how, into a run directory."""
+    """Writes the tuned `options` of the head, and `facts` of the tuning, into a run directory."""
     path = run_dir / THRESHOLDS
     text = yaml.safe_dump({**facts, "head_options": options}, sort_keys=False)
     atomic.write_text(path, text)
@@ -22,10 +22,10 @@ def write(run_dir: Path, options: dict[str, float], **facts: Any) -> Path:
 
 
 def read(run_dir: Path, model: ModelConfig) -> dict[str, Any]:
-    """Returns the options that were chosen for the run; none where there is no such file.
+    """Returns the tuned options of the run; empty when it was not tuned.
 
     Raises:
-        InputError: the file is damaged, or of another head.
+        InputError: the file is damaged, or belongs to another head.
     """
     path = run_dir / THRESHOLDS
     if not path.is_file():
@@ -36,6 +36,6 @@ def read(run_dir: Path, model: ModelConfig) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise checks.InputError(
-            f"{path} cannot be used ({reason}); remove it, or choose again: tfseg tune."
+            f"{path} cannot be used ({reason}). Remove it, or run tfseg tune again."
         ) from error
     return frozen(options)

@@ -1,8 +1,8 @@
 """Large images: maps tile by tile, blended where tiles overlap, decoded window by window.
 
-Memory holds the maps of a row of tiles, never those of the image. Equal to the whole image's result
-wherever the network sees no further than `reach` and instances are no longer than a quarter of a
-tile: such an instance is whole in every window that has a part of it in its core.
+Memory holds the maps of one row of tiles, never of the image. The result equals that of the untiled
+image if the receptive field of the network is at most `reach` and instances are at most a quarter
+of a tile long: then every window with a part of an instance in its core contains all of it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from tfseg.inference.instances import Instances
 from tfseg.inference.joining import Joined
 
-MULTIPLE = 128  # of a tile's side: then tiles start at multiples of the networks' stride, 32
-_OVERLAP = 4  # a tile shares this part of its side with the next
-_FADE = 8  # part of the overlap in which one tile fades into the next; the rest is margin
+MULTIPLE = 128  # of a tile's side, so that tiles start at multiples of the networks' stride, 32
+_OVERLAP = 4  # neighbouring tiles overlap by 1 / _OVERLAP of their side
+_FADE = 8  # tiles are blended in 1 / _FADE of the overlap; the rest is margin
 
 Network = Callable[[slice, slice], np.ndarray]
 Decode = Callable[[np.ndarray], Instances]
@@ -25,11 +25,11 @@ Decode = Callable[[np.ndarray], Instances]
 def predict_tiles(
     network: Network, decode: Decode, shape: tuple[int, int, int], *, size: int
 ) -> Instances:
-    """Finds the instances of an image that is seen a tile at a time.
+    """Finds the instances of an image, tile by tile.
 
     Args:
-        network: maps `[h, w, channels]` float32 of the given rows and columns of the image.
-        decode: the instances of such maps, of any size.
+        network: returns maps `[h, w, channels]` float32 of the given rows and columns of the image.
+        decode: returns the instances of such maps, of any size.
         shape: height and width of the image, channels of the maps.
         size: rows and columns of a tile, a multiple of `MULTIPLE`.
     """
@@ -46,20 +46,20 @@ def predict_tiles(
 
 
 def reach(size: int) -> int:
-    """Returns how far a network may see, pixels, so that tiles of `size` change nothing."""
+    """Returns the largest receptive field, pixels, with which tiles of `size` change nothing."""
     overlap = size // _OVERLAP
     return (overlap - overlap // _FADE) // 2
 
 
-def _spans(length: int, size: int) -> list[tuple[int, int]]:
+def tile_spans(length: int, size: int) -> list[tuple[int, int]]:
     """Returns start and end of overlapping tiles along one axis."""
     overlap = size // _OVERLAP
     starts = range(0, max(1, length - overlap), size - overlap)
     return [(start, min(start + size, length)) for start in starts]
 
 
-def _weights(start: int, end: int, length: int, size: int) -> np.ndarray:
-    """Returns the weight of each row of a tile; those of all tiles add up to 1 everywhere."""
+def blend_weights(start: int, end: int, length: int, size: int) -> np.ndarray:
+    """Returns the weight of each row of a tile; the weights of all tiles add up to 1."""
     overlap = size // _OVERLAP
     fade = overlap // _FADE
     rising = np.clip((np.arange(overlap) - reach(size) + 0.5) / fade, 0, 1).astype(np.float32)
@@ -75,12 +75,12 @@ def _bands(network: Network, shape: tuple[int, int, int], size: int) -> Iterator
     """Yields the blended maps from top to bottom, `[rows, W, channels]` at a time."""
     height, width, channels = shape
     carried = np.zeros((0, width, channels), np.float32)
-    for top, bottom in _spans(height, size):
+    for top, bottom in tile_spans(height, size):
         band = np.zeros((bottom - top, width, channels), np.float32)
-        for left, right in _spans(width, size):
+        for left, right in tile_spans(width, size):
             maps = network(slice(top, bottom), slice(left, right))
             weights = np.outer(
-                _weights(top, bottom, height, size), _weights(left, right, width, size)
+                blend_weights(top, bottom, height, size), blend_weights(left, right, width, size)
             )
             band[:, left:right] += weights[..., None] * maps
         band[: len(carried)] += carried
@@ -90,7 +90,7 @@ def _bands(network: Network, shape: tuple[int, int, int], size: int) -> Iterator
 
 
 def _with_context(bands: Iterator[np.ndarray], context: int) -> Iterator[tuple[np.ndarray, slice]]:
-    """Yields bands with up to `context` rows more on both sides, and which rows are their core."""
+    """Yields bands with up to `context` extra rows on both sides, and the rows of their core."""
     held, above = next(bands), 0
     for band in bands:
         held = np.concatenate([held, band])

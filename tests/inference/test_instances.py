@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.measure import regionprops_table
 
 from tfseg.checks import InputError
-from tfseg.inference.instance_table import instance_table
+from tfseg.inference.instances import instance_table
 
 COLUMNS = [
     *("id", "area", "centroid_y", "centroid_x"),
