@@ -56,7 +56,7 @@ def test_every_value_has_its_dotted_name():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"trian": {}}, r"Unknown configuration name trian\. Did you mean 'train'\?"),
         (
@@ -97,8 +97,8 @@ def test_every_value_has_its_dotted_name():
     ],
     ids=str,
 )
-def test_a_wrong_value_is_refused_with_name_rule_and_value(values, said):
-    with pytest.raises(InputError, match=said):
+def test_a_wrong_value_is_refused_with_name_rule_and_value(values, message):
+    with pytest.raises(InputError, match=message):
         config.from_dict(values)
 
 

@@ -1,8 +1,8 @@
-"""The command `tfseg`: joins the subcommands and turns what goes wrong into one line.
+"""The command `tfseg`: runs a subcommand and prints errors as one line.
 
-Exit codes: what the subcommand returns, 1 where another process of a training is gone, 2 for bad
-use or bad input, 130 for Ctrl-C, and 143 for SIGTERM in a training. Nothing here or in the option
-parsing imports TensorFlow, so that `tfseg --help` answers at once.
+Exit codes: that of the subcommand; 1 if another process of a training is lost; 2 for wrong options
+or input; 130 for Ctrl-C; 143 for SIGTERM during training. Neither this module nor the parsing of
+options imports TensorFlow, so that `tfseg --help` is fast.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ DESCRIPTION = """Instance segmentation: from a folder of images to a trained, ev
 
 Example: tfseg demo --out tfseg-demo
 """
-# What the operating system refuses, and what helps; any other OSError keeps its traceback.
+# Errors of the operating system with a remedy; any other OSError keeps its traceback.
 REMEDIES = {
-    errno.EACCES: "Check its permissions or choose another place.",
-    errno.EPERM: "Check its permissions or choose another place.",
-    errno.EROFS: "Choose a place that can be written to.",
-    errno.ENOSPC: "Free some space or choose another place.",
-    errno.EDQUOT: "Free some space or choose another place.",
-    errno.ENOTDIR: "A part of the path is a file; choose another place.",
+    errno.EACCES: "Check the permissions or choose another path.",
+    errno.EPERM: "Check the permissions or choose another path.",
+    errno.EROFS: "Choose a path that is writable.",
+    errno.ENOSPC: "Free some space or choose another path.",
+    errno.EDQUOT: "Free some space or choose another path.",
+    errno.ENOTDIR: "A part of the path is a file. Choose another path.",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `tfseg` with `arguments`, by default those of the process; returns the exit code."""
+    """Runs `tfseg` with `arguments`, by default those of the process, and returns the exit code."""
     try:
         command, values = parse(sys.argv[1:] if arguments is None else arguments)
         if getattr(command, "uses_tensorflow", _always)(values):
@@ -54,15 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in REMEDIES:
             raise
-        place = f"{error.filename}: " if error.filename else ""
-        return _refuse(f"{place}{error.strerror}. {REMEDIES[error.errno]}")
+        path = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{path}{error.strerror}. {REMEDIES[error.errno]}")
     except KeyboardInterrupt as interrupt:
         note(str(interrupt) or "interrupted")
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
-    """Returns the subcommand's module and the arguments of its `run`."""
+    """Returns the module of the subcommand and the arguments of its `run`."""
     if not arguments:
         raise InputError(f"name a command: {', '.join(COMMANDS)}. See tfseg --help.")
     parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
@@ -71,7 +71,7 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
     for name, module in modules.items():
         purpose = (module.__doc__ or "").partition("\n")[0]
         subparser = options.Parser(description=module.__doc__)
-        # From the top down: a command may have actions of its own below it.
+        # Parents first: `add_options` may add actions below the command.
         subcommands.add_subcommand(name, subparser, help=purpose)
         module.add_options(subparser)
         options.name(subparser, f"tfseg {name}")
@@ -89,10 +89,10 @@ def _always(values: dict[str, object]) -> bool:
 
 
 def _load_tensorflow() -> None:
-    """Imports TensorFlow without its start-up notes, unless the user has set a level for them.
+    """Imports TensorFlow without its start-up messages, unless the user has set their level.
 
-    Some are written before the level is read, straight to the process's standard error: also the
-    one about CUDA, which comes with the first look for a GPU.
+    Some messages are written to standard error before the level is read, such as the one about CUDA
+    when GPUs are listed for the first time.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
@@ -111,7 +111,7 @@ def _load_tensorflow() -> None:
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    """Shows a warning without the place in the code that gave it."""
+    """Prints a warning without its position in the code."""
     note(f"warning: {_one_line(str(message))}")
 
 

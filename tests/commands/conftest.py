@@ -24,7 +24,7 @@ SMALL = (
 
 
 class Result(NamedTuple):
-    """What a command left: its exit code and its two streams."""
+    """The exit code of a command and its two streams."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
     @property
     def json(self) -> dict:
-        """The one line on standard output, as an object."""
+        """The single line on standard output, as an object."""
         (line,) = self.out.splitlines()
         return json.loads(line)
 
@@ -44,7 +44,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tfseg(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Returns a function that runs the command in this process."""
+    """A function that runs the command in this process."""
 
     def run(*arguments: object) -> Result:
         capsys.readouterr()

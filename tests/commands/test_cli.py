@@ -22,7 +22,7 @@ HEAVY = {"tensorflow", "keras", "numpy", "pandas", "scipy", "skimage", "matplotl
 
 
 def one_line(result):
-    """Returns what follows "tfseg: error: " on the only line of standard error."""
+    """Returns the message on the only line of standard error, without "tfseg: error: "."""
     assert (result.code, result.out) == (2, "")
     (line,) = result.err.splitlines()
     assert line.startswith("tfseg: error: ")
@@ -77,7 +77,7 @@ def test_every_command_has_help_with_purpose_example_and_a_line_for_every_option
     assert text.startswith(f"usage: tfseg {name} [options]")
     assert f"Example: tfseg {name} " in text
     assert all(len(line) <= 100 for line in text.splitlines())
-    # An option without help is one line that the next option follows.
+    # An option without help is a line that is followed by the next option.
     assert not re.search(r"^  (--\S+)( [A-Z\[{]\S*)?\n(  --|\n|$)", text, re.MULTILINE)
 
 
@@ -107,7 +107,7 @@ def test_no_command_at_all_lists_the_commands(tfseg):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["predct"], "Did you mean 'predict'?"),
         (["convert", "a", "b", "--val_fracton", "0.1"], "Did you mean '--val_fraction'?"),
@@ -125,12 +125,12 @@ def test_no_command_at_all_lists_the_commands(tfseg):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments, said):
-    assert said in one_line(tfseg(*arguments))
+def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments, message):
+    assert message in one_line(tfseg(*arguments))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("trian: {steps: 4}", "name trian. Did you mean 'train'?"),
         ("train: {batch_sise: 4}", "train.batch_sise. Did you mean 'train.batch_size'?"),
@@ -142,15 +142,15 @@ def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments
         ("train: [", "not YAML, line 1:"),
     ],
 )
-def test_a_bad_configuration_file_is_named_with_what_is_wrong(tfseg, tmp_path, text, said):
+def test_a_bad_configuration_file_is_named_with_what_is_wrong(tfseg, tmp_path, text, message):
     path = tmp_path / "run.yaml"
     path.write_text(text, encoding="utf-8")
     line = one_line(tfseg("train", "data", "run", "--config", path))
     assert line.startswith(f"--config {path}: ")
-    assert said in line
+    assert message in line
 
 
-def test_a_configuration_file_that_is_not_there_is_named(tfseg, tmp_path):
+def test_a_missing_configuration_file_is_named(tfseg, tmp_path):
     line = one_line(tfseg("bench", "data", "--config", tmp_path / "no.yaml"))
     assert line == f"--config {tmp_path / 'no.yaml'}: No such file or directory. Check the path."
 
@@ -171,7 +171,7 @@ def test_options_override_the_configuration_file_and_the_rest_keeps_its_default(
     )
 
 
-def test_a_preset_stands_for_its_file_where_no_file_is_called_so(tmp_path, monkeypatch):
+def test_a_preset_stands_for_its_file_unless_a_file_has_its_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["train", "data", "run", "--config", "large", "--model.dropout", "0.1"]
     _, values = cli.parse(arguments)
@@ -203,16 +203,16 @@ def test_bad_input_is_one_line_even_where_its_message_has_more(tfseg, monkeypatc
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-def test_a_disk_that_refuses_is_one_line_with_the_place_and_a_remedy(tfseg, monkeypatch, number):
+def test_a_disk_that_refuses_is_one_line_with_the_path_and_a_remedy(tfseg, monkeypatch, number):
     error = OSError(number, os.strerror(number), "/some/file")
     monkeypatch.setattr(check, "run", raising(error))
     line = one_line(tfseg("check", "data"))
     assert line.startswith(f"/some/file: {os.strerror(number)}. ")
-    assert line.endswith(("place.", "written to."))
+    assert line.endswith(("path.", "writable."))
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_warning_is_one_line_without_the_place_in_the_code(tfseg, monkeypatch):
+def test_a_warning_is_one_line_without_its_position_in_the_code(tfseg, monkeypatch):
     def run(**_):
         warnings.warn("first\nsecond", stacklevel=1)
         return 0

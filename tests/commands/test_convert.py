@@ -21,7 +21,7 @@ def test_convert_prints_the_splits_with_their_counts(tfseg, files, tmp_path):
     assert re.search(r"convert 8/8  \d+\.\d images/s  0:00 left", result.err)
 
 
-def test_convert_prints_classes_and_what_was_decided(tfseg, tmp_path):
+def test_convert_prints_classes_and_overlaps(tfseg, tmp_path):
     ring = [0, 0, 2, 0, 2, 4, 0, 4]  # 8 pixels
     content = {
         "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
@@ -36,8 +36,8 @@ def test_convert_prints_classes_and_what_was_decided(tfseg, tmp_path):
     result = tfseg("convert", tmp_path / "files", tmp_path / "data", "--overlap=first")
     assert result.code == 0
     assert "classes: cell, dog\n" in result.out
-    assert "tfseg: pixels that several instances claim (first): 8\n" in result.err
-    assert "outside of the image, or too small): 1\n" in result.err
+    assert "tfseg: pixels of overlapping instances (first): 8\n" in result.err
+    assert "outside the image, or too small): 1\n" in result.err
     refused = tfseg("convert", tmp_path / "files", tmp_path / "other", "--overlap=error")
     assert (refused.code, len(refused.err.splitlines())) == (2, 1)
     assert not (tmp_path / "other").exists()
@@ -82,7 +82,7 @@ def test_convert_stores_images_as_asked_and_options_of_beam_need_beam(tfseg, fil
     refused = tfseg("convert", files, tmp_path / "other", "--store=gif")
     assert (refused.code, "got 'gif'" in refused.err) == (2, True)
     refused = tfseg("convert", files, tmp_path / "other", "--beam_options=--runner=DirectRunner")
-    assert (refused.code, "--beam_options are of --runner beam" in refused.err) == (2, True)
+    assert (refused.code, "--beam_options need --runner beam" in refused.err) == (2, True)
     assert not (tmp_path / "other").exists()
 
 
@@ -94,7 +94,7 @@ def test_convert_skips_when_asked_names_the_list_and_exits_with_1(tfseg, files, 
     assert result.code == 1
     assert result.out.splitlines()[1].split() == ["train", "7", "14", "1"]
     listed = tmp_path / "data" / "skipped.csv"
-    assert f"tfseg: images that could not be used, see {listed}: 1\n" in result.err
+    assert f"tfseg: skipped images, listed in {listed}: 1\n" in result.err
     assert listed.read_text().splitlines()[1].startswith('images/03.png,"images/03.png ')
 
 

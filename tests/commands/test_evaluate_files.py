@@ -1,4 +1,4 @@
-"""tfseg evaluate on id maps of any tool, and tfseg compare: without TensorFlow."""
+"""tfseg evaluate on id maps of any tool, and tfseg compare, both without TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ SQUARES = np.kron(np.arange(12).reshape(3, 4), np.ones((8, 8), int)).astype(np.u
 
 
 def write(folder: Path, *, lost: int, count: int = 4) -> Path:
-    """Maps of 11 squares; in each, as many of the first as `lost` are missing."""
+    """Writes maps of 11 squares, without the first `lost` of them, or one more."""
     folder.mkdir()
     for index in range(count):
-        found = np.where(lost + index % 2 >= SQUARES, 0, SQUARES)
-        Image.fromarray(found.astype(np.uint16)).save(folder / f"{index}.png")
+        predicted = np.where(lost + index % 2 >= SQUARES, 0, SQUARES)
+        Image.fromarray(predicted.astype(np.uint16)).save(folder / f"{index}.png")
     return folder
 
 
 @pytest.fixture
 def maps(tmp_path) -> dict[str, Path]:
-    """Labels, a good prediction and a bad one."""
+    """Folders with labels, a good prediction and a bad one."""
     lost = {"good": 1, "bad": 5}
-    found = {name: write(tmp_path / name, lost=number) for name, number in lost.items()}
+    predicted = {name: write(tmp_path / name, lost=number) for name, number in lost.items()}
     labels = tmp_path / "labels"
     labels.mkdir()
     for index in range(4):
         Image.fromarray(SQUARES).save(labels / f"{index}.png")
-    return found | {"labels": labels}
+    return predicted | {"labels": labels}
 
 
 def arguments(maps: dict[str, Path], name: str, *more: object) -> list[object]:
@@ -101,10 +101,10 @@ def test_two_images_of_one_name_and_one_of_another_size_are_refused(tfseg, maps,
 
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
 def test_no_tensorflow_is_loaded(tfseg, maps, tmp_path, command):
-    given = arguments(maps, "good", "--out", tmp_path / "first")
+    options = arguments(maps, "good", "--out", tmp_path / "first")
     if command == "compare":
-        assert tfseg(*given).code == 0
-        given = ["compare", tmp_path / "first", tmp_path / "first"]
+        assert tfseg(*options).code == 0
+        options = ["compare", tmp_path / "first", tmp_path / "first"]
     code = (
         "import sys\n"
         "from tfseg.cli import main\n"
@@ -113,14 +113,17 @@ def test_no_tensorflow_is_loaded(tfseg, maps, tmp_path, command):
         "assert not loaded, loaded\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code, *map(str, given)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *map(str, options)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert "results: " in result.stdout
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         ["run"],
         ["--predictions", "a"],
@@ -133,10 +136,10 @@ def test_no_tensorflow_is_loaded(tfseg, maps, tmp_path, command):
     ],
     ids=" ".join,
 )
-def test_half_of_what_is_needed_or_both_is_refused(tfseg, given):
-    result = tfseg("evaluate", *given)
+def test_incomplete_and_contradictory_arguments_are_refused(tfseg, options):
+    result = tfseg("evaluate", *options)
     assert (result.code, result.out) == (2, "")
-    assert "name RUN_DIR and DATA, or --predictions and --labels" in result.err
+    assert "give either RUN_DIR and DATA, or --predictions and --labels" in result.err
 
 
 def test_maps_of_different_sizes_are_one_line_with_the_image(tfseg, maps):

@@ -8,16 +8,19 @@ import shutil
 from PIL import Image
 
 
-def test_info_prints_what_is_in_the_data_set(tfseg, dataset):
+def test_info_prints_the_content_of_the_data_set(tfseg, dataset):
     result = tfseg("info", dataset)
     assert result.code == 0
     rows = [line.split() for line in result.out.splitlines()]
     options = "overlap smaller_wins, components False, val_fraction 0.25, seed 0, shard_size 256, "
     assert f"\noptions: {options}store png\n" in result.out
-    # squares of 16 x 16 and 20 x 20 pixels, that neither touch each other nor the border
+    # squares of 16 x 16 and 20 x 20 pixels, which touch neither each other nor the edge
     assert ["train", "6", "12", "1", "64"] in rows
     assert ["object", "8", "16"] in rows
-    assert "touching another instance: 0.0%, at the border: 0.0%\nsizes: 8 of 64x80\n" in result.out
+    assert (
+        "touching another instance: 0.0%, at the edge of the image: 0.0%\nsizes: 8 of 64x80\n"
+        in result.out
+    )
     (area,) = [row for row in rows if row[:2] == ["area,", "pixels"]]
     assert area[2:] == ["328", "72", "256", "256", "256", "256", "400", "400", "400"]
     (channel,) = [row for row in rows if row[:1] == ["channel"]]
@@ -25,7 +28,7 @@ def test_info_prints_what_is_in_the_data_set(tfseg, dataset):
     assert channel[2:] == ["43.06", "60.16", "20", "20", "20", "20", "20", "200", "200"]
 
 
-def test_info_as_json_has_all_that_dataset_json_says(tfseg, dataset):
+def test_info_as_json_has_the_content_of_dataset_json(tfseg, dataset):
     result = tfseg("info", dataset, "--json")
     content = json.loads((dataset / "dataset.json").read_text())
     assert result.code == 0
@@ -43,7 +46,7 @@ def test_info_draws_histograms_and_a_sheet_of_images(tfseg, dataset, tmp_path):
     assert result.code == 0
     assert result.out.endswith(f"pictures: {tmp_path / 'new' / 'info'}\n")
     sizes = {path.name: size(path) for path in (tmp_path / "new" / "info").iterdir()}
-    # two pictures of 80 x 64 in a row, below their ids, for each of two splits
+    # a row of two pictures of 80 x 64 below their ids, for both splits
     assert sizes == {"histograms.png": (1080, 720), "images.png": (164, 2 * (16 + 64 + 4))}
 
 
@@ -56,7 +59,7 @@ def test_info_of_an_older_data_set_says_that_it_has_no_statistics(tfseg, dataset
     assert result.code == 0
     assert "train" in result.out
     assert "area" not in result.out
-    assert "without statistics; convert again for them" in result.err
+    assert "has no statistics, because an older version wrote it; convert it again" in result.err
 
 
 def test_info_of_something_else_is_bad_input_and_draws_nothing(tfseg, dataset, tmp_path):

@@ -48,9 +48,7 @@ def test_a_note_goes_to_standard_error(capsys):
     assert capsys.readouterr() == ("", "tfseg: warning: something\n")
 
 
-def test_progress_elsewhere_than_on_a_terminal_is_a_line_now_and_then_and_the_last(
-    capsys, monkeypatch
-):
+def test_progress_without_a_terminal_is_a_line_every_few_seconds_and_the_last(capsys, monkeypatch):
     clock = iter([0.0, 1.0, 11.0, 11.0, 12.0, 13.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with progress.progress("train") as report:
@@ -71,13 +69,13 @@ def test_progress_on_a_terminal_is_a_bar_on_standard_error(capsys, monkeypatch):
     assert "4/4" in err
 
 
-def test_the_speed_is_that_since_the_beginning_and_the_rest_takes_as_long_an_image(monkeypatch):
+def test_the_speed_is_the_mean_since_the_start_and_gives_the_remaining_time(monkeypatch):
     clock = iter([100.0, 104.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    told = []
-    progress.with_speed(lambda *report: told.append(report))(10, 200)
+    reports = []
+    progress.with_speed(lambda *report: reports.append(report))(10, 200)
     # 10 images in 4 s are 2.5 a second, so the other 190 take 76 s
-    assert told == [(10, 200, "2.5 images/s  1:16 left")]
+    assert reports == [(10, 200, "2.5 images/s  1:16 left")]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

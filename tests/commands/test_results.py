@@ -60,7 +60,7 @@ def test_evaluate_refuses_an_unknown_split_with_those_there_are(tfseg, run_dir, 
 
 
 def counts(result) -> dict[str, int]:
-    """Returns the table that predict printed, without its instances."""
+    """Returns the table that predict printed, without the number of instances."""
     rows = [line.split() for line in result.out.splitlines()[:-1]]
     return {name: int(count) for name, count in rows if name != "instances"}
 

@@ -7,23 +7,23 @@ import shutil
 import yaml
 
 
-def test_tune_prints_and_stores_what_it_chose_and_the_report_says_so(
+def test_tune_prints_and_stores_its_thresholds_and_the_report_lists_them(
     tfseg, run_dir, dataset, tmp_path
 ):
-    own = tmp_path / "run"
-    shutil.copytree(run_dir, own)
-    result = tfseg("tune", own, dataset, "--metric=pq")
+    run = tmp_path / "run"
+    shutil.copytree(run_dir, run)
+    result = tfseg("tune", run, dataset, "--metric=pq")
     assert result.code == 0
     rows = [line.split() for line in result.out.splitlines()]
     assert rows[0] == ["option", "before", "chosen"]
-    assert rows[-1] == ["thresholds:", str(own / "thresholds.yaml")]
-    stored = yaml.safe_load((own / "thresholds.yaml").read_text(encoding="utf-8"))
+    assert rows[-1] == ["thresholds:", str(run / "thresholds.yaml")]
+    stored = yaml.safe_load((run / "thresholds.yaml").read_text(encoding="utf-8"))
     assert [row[0] for row in rows[1:-2]] == list(stored["head_options"])
     assert stored["after"] >= stored["before"]
 
-    result = tfseg("evaluate", own, dataset, "--split=val", "--json")
+    result = tfseg("evaluate", run, dataset, "--split=val", "--json")
     assert abs(result.json["pq"] - stored["after"]) < 1e-6
-    report = (own / "evaluation-val" / "report.html").read_text(encoding="utf-8")
+    report = (run / "evaluation-val" / "report.html").read_text(encoding="utf-8")
     assert "Thresholds" in report
     assert not (run_dir / "thresholds.yaml").exists()
 

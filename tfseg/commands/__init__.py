@@ -1,10 +1,10 @@
-"""One file a subcommand: its options, one call into the library, one table printed.
+"""One module per subcommand: its options, one call into the library, one printed table.
 
-Each module (its name has _ where the command has -) has the help as its docstring; `add_options`
-declares what it takes and `run` takes it as keyword arguments and returns the exit code. Libraries
-are imported inside `run`. A command with actions below it declares them with `dest="action"`, and
-`run` is told which one. A command that can do without TensorFlow has a function `uses_tensorflow`
-of these arguments.
+The docstring of a module is the help of its command (- in the command is _ in the module).
+`add_options` declares the options; `run` takes their values as keyword arguments and returns the
+exit code. Libraries are imported inside `run`. A command with actions declares them with
+`dest="action"`, and `run` gets the name of the action. A command that does not always need
+TensorFlow has a function `uses_tensorflow` of the values.
 """
 
 from __future__ import annotations

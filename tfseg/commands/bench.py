@@ -1,8 +1,8 @@
 """Measures how many images per second each stage handles, and names the bottleneck.
 
-Each stage is timed alone, its input in memory, and together with all before it ("so far"), on the
-split train with the values of a run: the median of the repeats, and their quartiles. Nothing is
-written.
+Every stage is timed alone, with its input in memory, and together with all stages before it ("so
+far"), on the split train with the configuration of a run. Prints the median of the repeats and
+their quartiles. Nothing is written.
 
 Example: tfseg bench nuclei --train.batch_size 16 --data.crop_size 256
 """
@@ -25,9 +25,9 @@ def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
-    add("--batches", type=int, default=5, help="batches of a repeat, after a warm-up")
-    add("--repeats", type=int, default=5, help="of every measurement")
-    add("--input_only", action="store_true", help="leave out the network: copy, step and predict")
+    add("--batches", type=int, default=5, help="batches per repeat, after a warm-up")
+    add("--repeats", type=int, default=5, help="repeats of every measurement")
+    add("--input_only", action="store_true", help="measure only the input, not the network")
     add_json(parser)
     add_run_config(parser)
 
@@ -35,7 +35,7 @@ def add_options(parser: Parser) -> None:
 def run(
     *, dataset: Path, batches: int, repeats: int, input_only: bool, json: bool, config: RunConfig
 ) -> int:
-    """Times the stages and prints a row for each."""
+    """Times the stages and prints one row per stage."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.evaluation.bench import bench
 
@@ -45,7 +45,7 @@ def run(
     if json:
         print_json({"dataset": dataset, **dataclasses.asdict(report), "config": to_dict(config)})
         return 0
-    rows = [(each.stage, *_cells(each.alone), *_cells(each.cumulative)) for each in report.stages]
+    rows = [(row.stage, *_cells(row.alone), *_cells(row.cumulative)) for row in report.stages]
     print_table([("stage", "images/s alone", "quartiles", "so far", "quartiles"), *rows])
     print(f"bottleneck: {report.bottleneck}; to make it faster, {report.remedy}")
     return 0

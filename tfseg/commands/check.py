@@ -1,6 +1,6 @@
-"""Looks for what is wrong with a data set: damaged files, bad ids, copies, doubtful annotations.
+"""Checks a data set: damaged files, invalid ids, duplicates, suspicious annotations.
 
-Exit code 1 where there is an error; warnings alone leave it 0.
+The exit code is 1 if there are errors, and 0 if there are only warnings.
 
 Example: tfseg check nuclei
 """
@@ -20,7 +20,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="look only whether the files are there and have their checksums",
+        help="check only that the files exist and match their checksums",
     )
     add_json(parser)
 

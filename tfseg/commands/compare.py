@@ -1,8 +1,8 @@
-"""Compares two evaluations of the same images: differences with their intervals.
+"""Compares two evaluations of the same images: differences with confidence intervals.
 
-A and B are folders that evaluate wrote. The images, or their groups where they have some, are drawn
-with replacement, both alike; an interval without 0 in it is marked with *. DIR gets comparison.csv,
-comparison.png and options.json.
+A and B are folders written by evaluate. The intervals are bootstrapped: the images, or their groups
+if there are any, are resampled in the same way for A and B. An interval that does not contain 0 is
+marked with *. DIR gets comparison.csv, comparison.png and options.json.
 
 Example: tfseg compare runs/first/evaluation-test runs/second/evaluation-test
 """
@@ -20,17 +20,22 @@ from tfseg.commands.output import print_json, print_table, write_json
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
-    add("first", metavar="A", type=Path, help="folder of an evaluation, compared with")
-    add("second", metavar="B", type=Path, help="folder of another evaluation, compared")
-    add("--out", metavar="DIR", type=Path, help="output folder; B/comparison")
-    add("--confidence", type=float, default=0.95, help="of the intervals, in (0, 1)")
-    add("--resamples", type=int, default=1000, help="how often the images are drawn")
-    add("--seed", type=int, default=0, help="of the draws")
+    add("first", metavar="A", type=Path, help="folder of the first evaluation")
+    add("second", metavar="B", type=Path, help="folder of the second evaluation")
+    add("--out", metavar="DIR", type=Path, help="output folder (default: B/comparison)")
+    add(
+        "--confidence",
+        type=float,
+        default=0.95,
+        help="confidence level of the intervals, in (0, 1)",
+    )
+    add("--resamples", type=int, default=1000, help="number of bootstrap samples")
+    add("--seed", type=int, default=0, help="seed of the bootstrap")
     add_json(parser)
 
 
 def uses_tensorflow(values: Mapping[str, object]) -> bool:
-    """It never does."""
+    """Returns False: comparing needs no TensorFlow."""
     return False
 
 
@@ -65,6 +70,6 @@ def run(
         marks = ["*" if distinct else "" for distinct in shown["distinct"]]
         rows = shown[columns].itertuples(index=False)
         print_table([head, *((*row, mark) for row, mark in zip(rows, marks, strict=True))])
-        print("*: the interval has no 0 in it")
+        print("*: the interval does not contain 0")
         print(f"results: {out}")
     return 0

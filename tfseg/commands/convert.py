@@ -1,9 +1,9 @@
 """Turns a folder of images and instance annotations into a data set of sharded records.
 
-SOURCE is a folder in one of the usual layouts: label maps, one mask for each instance, Cellpose,
-COCO instances and panoptic, Cityscapes, Pascal VOC, LabelMe, YOLO or semantic masks; each is shown
-in docs/formats.md. DEST gets TFRecord files and dataset.json. After a run that was killed, the same
-command goes on from the files that it had finished. Exit code 1 where images were skipped.
+SOURCE is a folder in one of the usual layouts: label maps, one mask per instance, Cellpose, COCO
+instances and panoptic, Cityscapes, Pascal VOC, LabelMe, YOLO or semantic masks; docs/formats.md
+shows them. DEST gets TFRecord files and dataset.json. An interrupted conversion is resumed by the
+same command and keeps the files that are finished. The exit code is 1 if images were skipped.
 
 Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 """
@@ -42,78 +42,83 @@ def add_options(parser: Parser) -> None:
         "destination",
         metavar="DEST",
         type=Path,
-        help="folder of the data set, made here; or gs://...",
+        help="folder of the data set, which is created; or gs://...",
     )
     add(
         "--format",
         choices=FORMATS,
         metavar="FORMAT",
-        help=f"layout of SOURCE, found out where it is not given: {', '.join(FORMATS)}",
+        help=f"layout of SOURCE, detected if not given: {', '.join(FORMATS)}",
     )
     add(
         "--overlap",
         choices=OVERLAPS,
         default="smaller_wins",
-        help="whose a pixel is that several instances claim",
+        help="which instance gets an overlapping pixel",
     )
-    add("--masks", metavar="PATTERN", help="of instance_masks, such as 'masks/{name}_*.png'")
+    add(
+        "--masks",
+        metavar="PATTERN",
+        help="file pattern of instance_masks, such as 'masks/{name}_*.png'",
+    )
     add(
         "--components",
         action="store_true",
-        help="of semantic: every connected part of a class is an instance",
+        help="for semantic: every connected component of a class becomes an instance",
     )
     add(
         "--val_fraction",
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="share of the training images set aside as the split val, in [0, 1)",
+        help="fraction of the training images that becomes the split val, in [0, 1)",
     )
-    add("--seed", type=int, default=0, help="of the choice of images set aside")
+    add("--seed", type=int, default=0, help="seed of the choice of the split val")
     add(
         "--groups",
         metavar="EXPRESSION|FILE.csv",
-        help="what stays in one split: a regular expression that finds the group in the id, or a "
-        "table with the columns id and group",
+        help="images of a group stay in one split: a regular expression that matches the group in "
+        "the id, or a table with the columns id and group",
     )
     add(
         "--split_table",
         metavar="FILE.csv",
         type=Path,
-        help="table with the columns id and split, of every image",
+        help="table with the columns id and split, one row per image",
     )
     add(
         "--store",
         metavar="FORMAT",
         default="png",
-        help="how images are stored: png, raw (fast to read, large), jpeg:95 or another quality "
-        "(small, changes pixels), or original (the PNG and JPEG files as they are)",
+        help="how images are stored: png, raw (large, fast to read), jpeg:95 or another quality "
+        "(small, changes pixels), or original (keeps the PNG and JPEG files)",
     )
-    add("--shard_size", type=int, default=256, metavar="IMAGES", help="images in one file")
+    add("--shard_size", type=int, default=256, metavar="IMAGES", help="images per file")
     add(
         "--class_name",
         metavar="NAME",
-        help="what the instances are, where the format knows no classes; else object",
+        help="name of the class if the format has no classes (default: object)",
     )
     add(
         "--on_error",
         choices=("fail", "skip"),
         default="fail",
-        help="what to do with an image that cannot be used; skip names it in DEST/skipped.csv",
+        help="what to do with an invalid image; skip lists it in DEST/skipped.csv",
     )
     add(
         "--runner",
         choices=("local", "beam"),
         default="local",
-        help="beam makes the files with Apache Beam (extra beam), on as many machines as it has",
+        help="beam writes the files with Apache Beam (extra beam), on many machines",
     )
     add(
         "--beam_options",
         metavar="OPTIONS",
         default="",
-        help="of beam, such as '--runner=FlinkRunner --flink_master=host:8081'; else it runs here",
+        help="options of beam, such as '--runner=FlinkRunner --flink_master=host:8081'; without "
+        "them it runs on this machine",
     )
-    add("--overwrite", action="store_true", help="replace a data set that is at DEST")
+    add("--overwrite", action="store_true", help="replace an existing data set at DEST")
 
 
 def run(
@@ -127,12 +132,12 @@ def run(
     beam_options: str,
     **options: Any,
 ) -> int:
-    """Converts, and prints the splits with their counts; 1 where images were skipped."""
+    """Converts, and prints the splits with their counts; returns 1 if images were skipped."""
     from tfseg.data.conversion.convert import convert
     from tfseg.data.conversion.formats.base import Reading
 
     if beam_options and runner != "beam":
-        raise InputError("--beam_options are of --runner beam. Give both, or neither.")
+        raise InputError("--beam_options need --runner beam. Give both, or neither.")
     options["beam_options"] = shlex.split(beam_options) if runner == "beam" else None
     reading = Reading(overlap=overlap, masks=masks, components=components)
     try:
@@ -140,7 +145,9 @@ def run(
             options["on_progress"] = with_speed(report)
             dataset = convert(source, destination, reading=reading, **options)
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt("interrupted; the same command goes on from here") from interrupt
+        raise KeyboardInterrupt(
+            "interrupted; the same command resumes the conversion"
+        ) from interrupt
     info = dataset.info
     print_table(
         [("split", "images", "instances", "shards")]
@@ -149,16 +156,13 @@ def run(
     if len(info.class_names) > 1:
         print(f"classes: {', '.join(info.class_names)}")
     if info.overlap_pixels:
-        note(f"pixels that several instances claim ({overlap}): {info.overlap_pixels}")
+        note(f"pixels of overlapping instances ({overlap}): {info.overlap_pixels}")
     if info.hidden_instances:
         note(
-            "instances without a pixel (covered by others, outside of the image, or too small): "
+            "instances without pixels (covered by others, outside the image, or too small): "
             f"{info.hidden_instances}"
         )
     print(f"data set: {dataset.path}")
     if info.skipped_images:
-        note(
-            f"images that could not be used, see {dataset.path / 'skipped.csv'}: "
-            f"{info.skipped_images}"
-        )
+        note(f"skipped images, listed in {dataset.path / 'skipped.csv'}: {info.skipped_images}")
     return 1 if info.skipped_images else 0

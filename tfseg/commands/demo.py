@@ -1,8 +1,8 @@
-"""Does everything once on the embedded sample: convert, train, evaluate, predict, draw.
+"""Runs every step on the embedded sample: convert, train, evaluate, predict, draw.
 
 Takes some minutes on two CPU cores. DIR gets data/, run/, evaluation/, predicted/ and pictures/:
-the 12 images that were not trained on, each beside its true and its predicted instances.
-evaluation/report.html shows all of it in a browser.
+the 12 test images, each next to its true and its predicted instances. Open evaluation/report.html
+in a browser to see all results.
 
 Example: tfseg demo --out tfseg-demo
 """
@@ -35,13 +35,18 @@ def add_options(parser: Parser) -> None:
     add = parser.add_argument
     steps = RunConfig().train.steps
     add("--out", metavar="DIR", type=Path, default=Path("tfseg-demo"), help="output folder")
-    add("--steps", type=int, default=steps, help="optimizer steps; fewer are faster and worse")
-    add("--overwrite", action="store_true", help="replace an earlier demo in DIR")
+    add(
+        "--steps",
+        type=int,
+        default=steps,
+        help="optimizer steps; fewer are faster and less accurate",
+    )
+    add("--overwrite", action="store_true", help="replace an existing demo in DIR")
     add_json(parser)
 
 
 def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
-    """Runs the demo, and prints the figures and where the pictures lie."""
+    """Runs the demo; prints the metrics and the paths of pictures and report."""
     from tfseg.evaluation.report.report import REPORT
 
     start = time.monotonic()
@@ -53,11 +58,11 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     pictures = out / "pictures"
     report = out / "evaluation" / REPORT
     if json:
-        places = {"pictures": pictures, "report": report}
-        print_json({**evaluation.summary(), "seconds": seconds, **places})
+        paths = {"pictures": pictures, "report": report}
+        print_json({**evaluation.summary(), "seconds": seconds, **paths})
     else:
-        print(f"not trained on: {evaluation.as_table()}")
-        print(f"{seconds:.0f} seconds in all")
+        print(f"test images: {evaluation.as_table()}")
+        print(f"total time: {seconds:.0f} seconds")
         print(f"pictures (input | truth | prediction): {pictures}")
         print(f"report: {report}")
     return 0
@@ -71,14 +76,14 @@ def _config(steps: int) -> RunConfig:
 
 
 def _prepare(out: Path, *, overwrite: bool) -> None:
-    """Makes the folder; clears it only where a demo made it."""
+    """Creates the folder; clears it only if a demo wrote it."""
     if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder.")
+        raise InputError(f"--out {out} is a file. Name a folder.")
     if out.exists() and any(out.iterdir()):
         if read_json(out / OPTIONS).get("command") != "demo":
-            raise InputError(f"--out {out} has other files in it; name an empty or new folder.")
+            raise InputError(f"--out {out} contains other files. Name an empty or new folder.")
         if not overwrite:
-            raise InputError(f"--out {out} has a demo in it; add --overwrite to replace it.")
+            raise InputError(f"--out {out} contains a demo. Add --overwrite to replace it.")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
 
@@ -101,7 +106,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
     page.write(
         out / "evaluation" / REPORT,
         evaluation,
-        title="The demo's images that were not trained on",
+        title="Test images of the demo",
         history=out / "run" / HISTORY,
         facts=provenance.run_facts(out / "run", dataset),
     )
@@ -110,7 +115,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
 
 
 def _draw(segmenter: Segmenter, source: Path, out: Path) -> None:
-    """Predicts the images of `source`, and sets each beside its truth and its prediction."""
+    """Predicts the images of `source`, and draws each next to its truth and its prediction."""
     from tfseg.data.files.images import list_images, read_image, read_label, write_picture
     from tfseg.drawing.overlays import panel
     from tfseg.inference.predict import predict_files

@@ -1,10 +1,10 @@
-"""Scores predicted instances: Dice, IoU, AP, PQ and others, of a network or from files.
+"""Scores predicted instances with Dice, IoU, AP, PQ and other metrics.
 
-Either RUN_DIR and DATA, a trained network and a split of a data set; or --predictions and
---labels, two folders of id maps (PNG, TIFF, npy) of the same names, made by any tool, or a COCO
-results file and a folder. Every image counts once, and the figures come from summed counts. DIR
-gets summary.json with all of them and their formulas, per_image.csv, counts.csv, options.json, and
-report.html: charts and pictures of every kind of error, one file that opens in any browser.
+Give RUN_DIR and DATA to score a trained network on a split of a data set; or --predictions and
+--labels to score files: two folders with id maps (PNG, TIFF, npy) of the same names, made by any
+tool, or a COCO results file and a folder. Metrics are computed from counts summed over all images.
+DIR gets summary.json with all metrics and their formulas, per_image.csv, counts.csv, options.json,
+and report.html: charts, and images with every type of error, in one file for any browser.
 
 Example: tfseg evaluate runs/first nuclei --split test
 """
@@ -32,22 +32,36 @@ def add_options(parser: Parser) -> None:
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, nargs="?", help="folder of a run, made by train")
     add("dataset", metavar="DATA", type=Path, nargs="?", help="data set made by convert")
-    add("--split", metavar="NAME", help="split to score; test, val or train, the first there is")
+    add(
+        "--split",
+        metavar="NAME",
+        help="split to score (default: the first of test, val and train that exists)",
+    )
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to score")
-    add("--predictions", metavar="DIR", type=Path, help="predicted id maps, or a COCO results.json")
-    add("--labels", metavar="DIR", type=Path, help="folder of true id maps of the same names")
-    add("--images", metavar="DIR", type=Path, help="image files of these names, for the report")
+    add(
+        "--predictions",
+        metavar="DIR",
+        type=Path,
+        help="folder of predicted id maps, or a COCO results.json",
+    )
+    add("--labels", metavar="DIR", type=Path, help="folder of true id maps with the same names")
+    add(
+        "--images",
+        metavar="DIR",
+        type=Path,
+        help="folder of images with the same names, for the report",
+    )
     add(
         "--groups",
         metavar="FILE",
         type=Path,
-        help="CSV file with the columns id and group; intervals are then over groups",
+        help="CSV file with the columns id and group; intervals are then computed over groups",
     )
     add(
         "--thresholds",
         metavar="LIST",
         type=list[float],
-        help="of IoU, 0.5 among them; [0.5,0.55,...,0.95]",
+        help="IoU thresholds, including 0.5 (default: [0.5,0.55,...,0.95])",
     )
     add(
         "--edge_instances",
@@ -56,14 +70,18 @@ def add_options(parser: Parser) -> None:
         help="instances that reach the edge of the image: count or ignore them",
     )
     add("--empty", type=float, default=1.0, help="metric of an image without any instance")
-    add("--boundary", action="store_true", help="add boundary F and AP and Hausdorff distances")
-    add("--coco", action="store_true", help="add COCO's mask AP and AR, by pycocotools")
-    add("--out", metavar="DIR", type=Path, help="output folder; RUN_DIR/evaluation-SPLIT")
+    add(
+        "--boundary",
+        action="store_true",
+        help="add boundary F, boundary AP and Hausdorff distances",
+    )
+    add("--coco", action="store_true", help="add COCO mask AP and AR, computed by pycocotools")
+    add("--out", metavar="DIR", type=Path, help="output folder (default: RUN_DIR/evaluation-SPLIT)")
     add_json(parser)
 
 
 def uses_tensorflow(values: Mapping[str, object]) -> bool:
-    """Only where a network predicts."""
+    """Returns whether a network predicts."""
     return values["predictions"] is None and values["labels"] is None
 
 
@@ -81,7 +99,7 @@ def run(
     json: bool,
     **conventions: Any,
 ) -> int:
-    """Evaluates, writes the results and prints the figures."""
+    """Evaluates, writes the results and prints the metrics."""
     from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.metrics import Conventions
 
@@ -102,7 +120,7 @@ def run(
         out = out or predictions.with_name(f"{predictions.stem}-evaluation")
     else:
         raise InputError(
-            "name RUN_DIR and DATA, or --predictions and --labels, and nothing of the other two. "
+            "give either RUN_DIR and DATA, or --predictions and --labels, but not both. "
             "See tfseg evaluate --help."
         )
     evaluation.write(out)
@@ -155,13 +173,13 @@ def _of_files(
     predictions, labels, folder = (options[key] for key in ("predictions", "labels", "images"))
     images = find_images(folder, find_maps(labels)) if folder else {}
 
-    def seen(pair: Pair) -> Pair:
+    def reported(pair: Pair) -> Pair:
         report.add(pair, read_image(images[pair.id]) if images else None)
         return pair
 
     make = results_pairs if predictions.suffix == ".json" else folder_pairs
     pairs = make(predictions, labels, groups=options["groups"])
-    evaluation = evaluate_pairs(map(seen, pairs), conventions=conventions)
+    evaluation = evaluate_pairs(map(reported, pairs), conventions=conventions)
     return evaluation, {"Versions": dict(versions(*ARRAYS))}
 
 
@@ -171,5 +189,5 @@ def _default_split(dataset: Dataset) -> str:
         if name in present:
             return name
     name = next(iter(present))
-    note(f"warning: no split test or val; scoring {name}, which the network was trained on")
+    note(f"warning: no split test or val; scoring {name}, on which the network was trained")
     return name

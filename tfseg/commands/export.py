@@ -14,13 +14,13 @@ def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
-    add("destination", metavar="DEST", type=Path, help="folder of the SavedModel, made here")
+    add("destination", metavar="DEST", type=Path, help="folder of the SavedModel, which is created")
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to export")
-    add("--overwrite", action="store_true", help="replace a SavedModel that is at DEST")
+    add("--overwrite", action="store_true", help="replace an existing SavedModel at DEST")
 
 
 def run(*, run_dir: Path, destination: Path, checkpoint: str, overwrite: bool) -> int:
-    """Exports, and prints where the model lies."""
+    """Exports, and prints the path of the model."""
     from tfseg.inference.export import export
     from tfseg.inference.segmenter import load
 

@@ -1,7 +1,7 @@
-"""Shows what is in a data set: counts, sizes, areas and pixel values; draws it when asked.
+"""Describes a data set: counts, sizes, areas and pixel values.
 
-With --out, histograms.png and images.png are written there: what is in it, and images of every
-split with the outlines of their instances.
+With --out, writes histograms.png, and images.png with images of every split and the outlines of
+their instances.
 
 Example: tfseg info nuclei --out nuclei-info
 """
@@ -24,13 +24,13 @@ def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
-    add("--out", metavar="FOLDER", type=Path, help="folder of the pictures, made here")
-    add("--count", type=int, default=24, metavar="IMAGES", help="drawn of each split, at most")
+    add("--out", metavar="FOLDER", type=Path, help="folder of the pictures, which is created")
+    add("--count", type=int, default=24, metavar="IMAGES", help="images to draw per split, at most")
     add_json(parser)
 
 
 def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
-    """Prints what dataset.json says, and draws."""
+    """Prints the content of dataset.json, and draws."""
     from tfseg.data.dataset.dataset import Dataset
 
     opened = Dataset.open(dataset)
@@ -41,7 +41,7 @@ def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
         return 0
     _print(opened.info)
     if opened.info.statistics is None:
-        note("a data set of an older version, without statistics; convert again for them")
+        note("this data set has no statistics, because an older version wrote it; convert it again")
     else:
         _print_statistics(opened.info.statistics, opened.info.class_names)
     if out is not None:
@@ -61,19 +61,19 @@ def _draw(dataset: Dataset, out: Path, count: int) -> None:
 
 def _print(info: DatasetInfo) -> None:
     print_table(
-        [("split", "images", "instances", "shards", "least side")]
+        [("split", "images", "instances", "shards", "shortest side")]
         + [
-            (name, each.num_images, each.num_instances, len(each.shards), each.min_side)
-            for name, each in info.splits.items()
+            (name, split.num_images, split.num_instances, len(split.shards), split.min_side)
+            for name, split in info.splits.items()
         ]
     )
     print(f"images: {info.channels} channels, {info.dtype}, from {info.source_format}")
     if info.options:
         print("options: " + ", ".join(f"{name} {value}" for name, value in info.options.items()))
     for text, number in {
-        "images that could not be used": info.skipped_images,
-        "pixels that several instances claimed": info.overlap_pixels,
-        "instances without a pixel": info.hidden_instances,
+        "skipped images": info.skipped_images,
+        "pixels of overlapping instances": info.overlap_pixels,
+        "instances without pixels": info.hidden_instances,
     }.items():
         if number:
             print(f"{text}: {number}")
@@ -82,7 +82,7 @@ def _print(info: DatasetInfo) -> None:
 def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> None:
     print(
         f"touching another instance: {statistics.touching_share:.1%}, "
-        f"at the border: {statistics.border_share:.1%}"
+        f"at the edge of the image: {statistics.border_share:.1%}"
     )
     print("sizes: " + ", ".join(f"{n} of {size}" for size, n in statistics.sizes.items()))
     classes = (class_names, statistics.class_images, statistics.class_instances)
@@ -90,11 +90,11 @@ def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> N
     print_table([("class", "images", "instances"), *zip(*classes, strict=True)])
     named = {
         "area, pixels": statistics.area,
-        "instances in an image": statistics.instances_per_image,
-        **{f"channel {index}": each for index, each in enumerate(statistics.channels)},
+        "instances per image": statistics.instances_per_image,
+        **{f"channel {index}": row for index, row in enumerate(statistics.channels)},
     }
     print()
     print_table(
         [("", "mean", "std", *(f"{share} %" for share in statistics.area.percentiles))]
-        + [(name, each.mean, each.std, *each.percentiles.values()) for name, each in named.items()]
+        + [(name, row.mean, row.std, *row.percentiles.values()) for name, row in named.items()]
     )

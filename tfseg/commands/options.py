@@ -1,4 +1,4 @@
-"""Parsing of options: jsonargparse, with errors of one line that name the nearest valid option."""
+"""Parses options with jsonargparse; errors are one line and suggest the nearest valid option."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfseg.run_files import CONFIG
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
 LIST = "a list, such as [a,b]"
 TYPES = {"int": "an integer", "float": "a number", "tuple": LIST, "list": LIST}
-# What jsonargparse and argparse say, where this module says it better.
+# Messages of jsonargparse and argparse that this module replaces by clearer ones.
 WRONG_TYPE = re.compile(r'Parser key "(\S+)":\s+Expected a <class \'(\w+)\'>. Got value: (.*)')
 REQUIRED = re.compile(r"the following arguments are required: ([\w.]+)\.(.*)")
 NO_ACTION = re.compile(r'expected "(\w+)\.action" to be one of {(.*)}, but it was not provided')
@@ -28,14 +28,14 @@ UNKNOWN_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHelpFormatter):
-    """Keeps the lines of the description; adds its default to every option that has one."""
+    """Keeps the line breaks of the description; adds the default to every option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         if not action.option_strings:
             return action.help or ""
         default = action.default
-        has_default = not (default is None or default is False or default == argparse.SUPPRESS)
-        shown = " (default: %(default)s)" if has_default else ""
+        is_empty = default is None or default is False or default in ("", [], argparse.SUPPRESS)
+        shown = "" if is_empty else " (default: %(default)s)"
         return f"{action.help or ''}{' (required)' if action.required else shown}"
 
 
@@ -48,7 +48,7 @@ class Parser(jsonargparse.ArgumentParser):
         )
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raises the error with the nearest option there is.
+        """Raises the error with the nearest valid option.
 
         Raises:
             InputError: always.
@@ -72,10 +72,10 @@ class Parser(jsonargparse.ArgumentParser):
 
 
 class ConfigFile(jsonargparse.ActionConfigFile):
-    """Reads `--config FILE`: any part of a RunConfig, as YAML; options after it win.
+    """Reads `--config FILE`: any part of a RunConfig as YAML; options after it override it.
 
-    The folder of a run, `--from RUN`, stands for the file in it, and the name of a preset for its
-    file, where no file here is called so.
+    The folder of a run, `--from RUN`, stands for the file in it. The name of a preset stands for
+    its file unless a file of that name exists.
     """
 
     def __call__(
@@ -107,7 +107,7 @@ def _reason(error: Exception) -> str:
 
 
 def name(parser: Parser, prog: str) -> None:
-    """Gives `parser` its name, and a usage line that leaves the options to the list below it."""
+    """Sets the name of `parser`, and a short usage line: the options are listed below it."""
     positionals = [
         f"{action.metavar}{'...' if action.nargs == '+' else ''}"
         for action in parser._actions
@@ -123,12 +123,12 @@ def add_run_config(parser: Parser) -> None:
         "--from",
         action=ConfigFile,
         metavar="FILE",
-        help="YAML file with any part of the values below; or the folder of a run, which repeats "
-        "it; or small, base, large, a network; options override it",
+        help="YAML file with any part of the values below; or the folder of a run, to repeat it; "
+        "or small, base or large, a network; options override it",
     )
     parser.add_class_arguments(config.RunConfig, None)
     for action in parser._actions:
-        # jsonargparse offers a file for each group too; one --config is enough.
+        # jsonargparse also adds one --config per group; the one for all groups is enough.
         if action.dest in RUN_OPTIONS and action.metavar == "CONFIG":
             action.help = argparse.SUPPRESS
 
@@ -141,12 +141,12 @@ def add_json(parser: Parser) -> None:
 
 
 def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Gathers the values of a RunConfig, where there are some, into the argument `config`.
+    """Replaces the values of a RunConfig, if there are any, by one argument `config`.
 
-    Those of an action stand beside its name, as if they were the command's own.
+    The values of an action are returned next to its name, like those of a command.
 
     Raises:
-        InputError: a value that RunConfig refuses.
+        InputError: RunConfig refuses a value.
     """
     if "action" in values:
         return {"action": values["action"], **resolved(values[values["action"]])}

@@ -1,4 +1,4 @@
-"""Results on standard output, as a table or as one JSON object; notes on standard error."""
+"""Prints results on standard output, as a table or one JSON object; notes on standard error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfseg import atomic
 
 
 def note(message: str) -> None:
-    """Says something on the way, on standard error."""
+    """Prints a message on standard error."""
     print(f"tfseg: {message}", file=sys.stderr)
 
 
 def print_json(values: Mapping[str, Any]) -> None:
-    """Prints one JSON object; numbers that are not finite become null."""
+    """Prints one JSON object; non-finite numbers become null."""
     print(json.dumps(plain(values), allow_nan=False))
 
 
@@ -29,7 +29,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Returns the object in a file that `write_json` wrote; an empty one where there is none."""
+    """Returns the object in a file that `write_json` wrote; empty if there is no such file."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Returns dicts, lists, strings and finite numbers, or None, for what JSON cannot say."""
+    """Returns dicts, lists, strings and numbers that JSON can store; None for non-finite ones."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -51,7 +51,7 @@ def plain(value: Any) -> Any:
 
 
 def print_table(rows: Iterable[Sequence[Any]]) -> None:
-    """Prints rows of cells in aligned columns: numbers to the right, the rest to the left."""
+    """Prints rows of cells in columns: numbers aligned to the right, texts to the left."""
     rows = [list(row) for row in rows]
     texts = [[_text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]

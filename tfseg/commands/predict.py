@@ -1,10 +1,10 @@
-"""Finds the instances in images of any size: id maps, overlays and one table.
+"""Predicts the instances of images of any size: id maps, overlays and tables.
 
-Images with a side longer than a tile are seen tile by tile; instances at the cuts are whole. DIR
-gets labels/ (16-bit PNG, 32-bit TIFF beyond 65535 instances), overlays/, tables/, instances.csv
-(id, area, centroid, box, score, class) and options.json; --format adds geojson/, polygons as QuPath
-imports them, coco.json and coco_results.json. A file that cannot be read is reported and skipped;
-the exit code is then 1.
+Images larger than a tile are predicted tile by tile; instances across tiles are joined. DIR gets
+labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/,
+instances.csv (id, area, centroid, box, score, class) and options.json. --format adds geojson/ with
+polygons for QuPath, coco.json and coco_results.json. A file that cannot be read is reported and
+skipped, and the exit code is then 1.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
 """
@@ -28,34 +28,44 @@ def add_options(parser: Parser) -> None:
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
     add("images", metavar="IMAGES", type=Path, nargs="+", help="image files, or folders of them")
-    add("--out", metavar="DIR", type=Path, required=True, help="output folder, made here")
+    add("--out", metavar="DIR", type=Path, required=True, help="output folder, which is created")
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to use")
     add(
         "--tile",
         metavar="SIZE",
         type=int,
         default=1024,
-        help="side of the tiles of larger images, a multiple of 128; 0 = every image whole",
+        help="side of the tiles of large images, a multiple of 128; 0 = no tiles",
     )
-    add("--tta", action="store_true", help="average over 8 flips and turns: 8 times the work")
+    add(
+        "--tta",
+        action="store_true",
+        help="average over 8 flips and rotations, which takes 8 times as long",
+    )
     add(
         "--format",
         choices=("coco", "coco_results", "geojson"),
         nargs="+",
         default=[],
-        help="write these too: coco, coco_results, geojson",
+        help="additional files: coco, coco_results, geojson",
     )
-    add("--resume", action="store_true", help="leave images alone whose results are all in DIR")
-    add("--one_piece", action="store_true", help="keep the largest piece of every instance")
-    add("--fill_holes", action="store_true", help="fill holes of instances")
+    add("--resume", action="store_true", help="skip images that have all their results in DIR")
+    add(
+        "--one_piece",
+        action="store_true",
+        help="keep only the largest connected component of each instance",
+    )
+    add("--fill_holes", action="store_true", help="fill the holes of instances")
     add("--drop_edge", action="store_true", help="drop instances that touch the edge of the image")
-    add("--min_area", metavar="PIXELS", type=int, default=0, help="drop smaller instances")
+    add(
+        "--min_area", metavar="PIXELS", type=int, default=0, help="drop instances with fewer pixels"
+    )
 
 
 def run(
     *, run_dir: Path, images: Sequence[Path], out: Path, format: list[str], resume: bool, **how: Any
 ) -> int:
-    """Predicts, and prints what was done and what was skipped."""
+    """Predicts, and prints how many files were done and skipped."""
     from tfseg.inference.cleanup import Cleanup
     from tfseg.inference.predict import image_files, predict_files
     from tfseg.inference.segmenter import load
@@ -86,15 +96,15 @@ def run(
 
 
 def _prepare(out: Path, how: dict[str, Any], others: dict[str, Any], *, resume: bool) -> None:
-    """Writes down at the start how results are made, so that a killed prediction can go on."""
+    """Writes the options before the results, so that an interrupted prediction can be resumed."""
     path = out / "options.json"
     before = read_json(path)
     differing = [name for name in how if name in before and before[name] != how[name]]
     if resume and differing:
         name = differing[0]
         raise InputError(
-            f"--resume goes on with the options of {path}: {name} was {before[name]}; got "
-            f"{how[name]}. Give the same one, or leave --resume out to predict all images again."
+            f"--resume needs the options of {path}: {name} was {before[name]}; got {how[name]}. "
+            "Give the same value, or leave --resume out to predict all images again."
         )
     with atomic.writing(out, "Choose another folder with --out."):
         out.mkdir(parents=True, exist_ok=True)

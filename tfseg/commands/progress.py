@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on standard error: a bar on a terminal, else a line every few seconds."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from collections.abc import Callable, Iterator
 SECONDS_BETWEEN_LINES = 10.0
 
 Report = Callable[..., None]
-"""`report(done, total, text="")`: how far the work is, and what to say about it."""
+"""`report(done, total, text="")`: shows how much of the work is done, and a text."""
 
 
 @contextlib.contextmanager
 def progress(title: str) -> Iterator[Report]:
-    """Yields the function to call with the progress of the work called `title`."""
+    """Yields the function that reports the progress of the work called `title`."""
     with _bar(title) if sys.stderr.isatty() else _lines(title) as report:
         yield report
 
 
 def with_speed(report: Report) -> Report:
-    """Returns a report that says how many images a second were done, and the time left."""
+    """Returns a report that adds images per second and the remaining time."""
     start = time.monotonic()
 
-    def told(done: int, total: int) -> None:
+    def report_with_speed(done: int, total: int) -> None:
         speed = done / max(time.monotonic() - start, 1e-3)
         minutes, seconds = divmod(round((total - done) / speed), 60)
         report(done, total, f"{speed:.1f} images/s  {minutes}:{seconds:02d} left")
 
-    return told
+    return report_with_speed
 
 
 @contextlib.contextmanager
@@ -56,12 +56,12 @@ def _bar(title: str) -> Iterator[Report]:
 
 @contextlib.contextmanager
 def _lines(title: str) -> Iterator[Report]:
-    said = time.monotonic()
+    printed = time.monotonic()
 
     def report(done: int, total: int, text: str = "") -> None:
-        nonlocal said
-        if done == total or time.monotonic() - said >= SECONDS_BETWEEN_LINES:
-            said = time.monotonic()
+        nonlocal printed
+        if done == total or time.monotonic() - printed >= SECONDS_BETWEEN_LINES:
+            printed = time.monotonic()
             print(f"{title} {done}/{total}  {text}".rstrip(), file=sys.stderr, flush=True)
 
     yield report

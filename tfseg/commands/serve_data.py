@@ -1,7 +1,7 @@
-"""Makes training batches for runs elsewhere, on all cores of this machine, until it is stopped.
+"""Makes training batches for training on other machines, on all cores, until it is stopped.
 
-The data set must be at the same path here as where training runs. Whoever reaches the port and the
-next one can run TensorFlow graphs on this machine: use it in a trusted network alone.
+The data set must have the same path on this machine as on the training machine. Anybody who can
+reach the port, or the next one, can run TensorFlow graphs here: use it only in a trusted network.
 
 Example: tfseg serve-data --host worker7 --port 5050
 """
@@ -21,9 +21,14 @@ def add_options(parser: Parser) -> None:
         "--host",
         default="localhost",
         metavar="NAME",
-        help="name or address under which training reaches this machine",
+        help="name or address of this machine for the training machine",
     )
-    add("--port", type=int, default=5050, help="the next one is used, too; 0 takes any two")
+    add(
+        "--port",
+        type=int,
+        default=5050,
+        help="port; the next one is used as well; 0 = any two free ports",
+    )
 
 
 def run(*, host: str, port: int) -> int:

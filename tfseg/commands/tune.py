@@ -1,8 +1,8 @@
 """Chooses the decoding thresholds of a trained network on the split val, never on test.
 
-RUN_DIR gets thresholds.yaml, which predict, evaluate and export use from then on; without that file
-they use the thresholds of config.yaml. The network sees every image once, and its head's options
-are then chosen one after the other, as long as the figure gets better.
+RUN_DIR gets thresholds.yaml, which predict, evaluate and export then use instead of the thresholds
+in config.yaml. Every image is predicted once; then the options of the head are chosen one after the
+other, as long as the metric improves.
 
 Example: tfseg tune runs/first nuclei --metric pq
 """
@@ -22,13 +22,13 @@ def add_options(parser: Parser) -> None:
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
     add("dataset", metavar="DATA", type=Path, help="data set made by convert, with a split val")
-    add("--metric", choices=("ap50", "pq"), default="ap50", help="figure to make largest")
+    add("--metric", choices=("ap50", "pq"), default="ap50", help="metric to maximise")
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to use")
     add_json(parser)
 
 
 def run(*, run_dir: Path, dataset: Path, metric: str, checkpoint: str, json: bool) -> int:
-    """Chooses, and prints what was chosen."""
+    """Chooses the thresholds and prints them."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.evaluation.tune import tune
     from tfseg.run_files import THRESHOLDS
