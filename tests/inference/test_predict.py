@@ -225,7 +225,7 @@ def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(
     large = np.tile(image[..., 0], (2, 2))  # 240 x 200
     tifffile.imwrite(tmp_path / "large.tif", large, tile=(64, 64))
     monkeypatch.setattr(tiff_windows, "LARGE", 0)
-    monkeypatch.setattr(result_folder, "_OVERLAY_SIDE", 100)
+    monkeypatch.setattr(result_folder, "OVERLAY_SIDE", 100)
     windows, read = [], tiff_windows.Pieces.__getitem__
 
     def counted(self, window):

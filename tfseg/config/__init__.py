@@ -1,7 +1,7 @@
-"""What a run is: plain values, checked when they are made, written beside every result.
+"""The configuration of a run: plain values, checked when created, stored with every result.
 
-Sizes are in pixels, ranges are `(low, high)`, steps are optimizer steps. A configuration file holds
-the same names as these classes, and an unknown name is refused with the nearest valid one.
+Sizes are in pixels, ranges are `(low, high)`, steps are optimizer steps. A configuration file uses
+the names of these classes; for an unknown name, the error suggests the nearest valid one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Configurations as plain values, and as files of them."""
+"""Converts configurations to plain values and back, and reads and writes them as YAML."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def from_dict(values: Mapping[str, Any]) -> RunConfig:
     """Builds a configuration from plain values; the reverse of `to_dict`.
 
     Raises:
-        InputError: an unknown name, or a value its class refuses.
+        InputError: an unknown name, or an invalid value.
     """
     check_names(values)
     return _build(values, RunConfig)

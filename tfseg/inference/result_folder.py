@@ -22,7 +22,7 @@ from tfseg.inference.instances import Instances, instance_table
 
 FORMATS = ("coco", "coco_results", "geojson")
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
-_OVERLAY_SIDE = 4096  # pixels; drawing a full overlay of 10,000 x 10,000 pixels takes a gigabyte
+OVERLAY_SIDE = 4096  # pixels; drawing a full overlay of 10,000 x 10,000 pixels takes a gigabyte
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ResultFolder:
             instances: predicted for it.
         """
         label = instances.label
-        step = math.ceil(max(label.shape) / _OVERLAY_SIDE)
+        step = math.ceil(max(label.shape) / OVERLAY_SIDE)
         thin = (slice(None, None, step), slice(None, None, step))
         table = instance_table(*instances)
         table.insert(0, "image", image.name)
