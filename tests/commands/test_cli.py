@@ -197,7 +197,7 @@ def raising(error):
     return run
 
 
-def test_bad_input_is_one_line_even_where_its_message_has_more(tfseg, monkeypatch):
+def test_bad_input_is_one_line_even_if_its_message_has_more(tfseg, monkeypatch):
     monkeypatch.setattr(check, "run", raising(InputError("first\nsecond")))
     assert one_line(tfseg("check", "data")) == "first second"
 

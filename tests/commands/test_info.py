@@ -50,7 +50,7 @@ def test_info_draws_histograms_and_a_sheet_of_images(tfseg, dataset, tmp_path):
     assert sizes == {"histograms.png": (1080, 720), "images.png": (164, 2 * (16 + 64 + 4))}
 
 
-def test_info_of_an_older_data_set_says_that_it_has_no_statistics(tfseg, dataset, tmp_path):
+def test_info_of_an_older_data_set_prints_a_note_about_its_statistics(tfseg, dataset, tmp_path):
     shutil.copytree(dataset, tmp_path / "data")
     content = json.loads((dataset / "dataset.json").read_text())
     del content["statistics"], content["skipped_images"]
