@@ -103,7 +103,7 @@ def test_predict_resumes_with_the_same_options_only(tfseg, run_dir, files, tmp_p
     assert counts(result) == {"done": 1, "skipped": 0, "kept": 7}
     result = tfseg(*command, "--min_area=4", "--resume")
     assert (result.code, result.out) == (2, "")
-    assert "min_area was 3; got 4. Give the same one, or leave --resume out" in result.err
+    assert "min_area was 3; got 4. Give the same value, or leave --resume out" in result.err
 
 
 @pytest.mark.parametrize(
