@@ -14,6 +14,7 @@ import yaml
 
 from tfseg import config
 from tfseg.checks import InputError, nearest
+from tfseg.config.values import check_names
 from tfseg.run_files import CONFIG
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
@@ -92,7 +93,7 @@ class ConfigFile(jsonargparse.ActionConfigFile):
             value = str(Path(value) / CONFIG)
         try:
             values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
-            config.check_names(values)
+            check_names(values)
             super().__call__(parser, namespace, value, *rest)
         except (OSError, UnicodeDecodeError, InputError, yaml.YAMLError) as error:
             raise InputError(f"--config {value}: {_reason(error)}") from error

@@ -26,17 +26,7 @@ from tfseg.config.train import (
     STRATEGIES,
     TrainConfig,
 )
-from tfseg.config.values import (
-    PRESETS,
-    check_names,
-    flat,
-    from_dict,
-    frozen,
-    preset,
-    read,
-    to_dict,
-    write,
-)
+from tfseg.config.values import PRESETS, flat, from_dict, frozen, preset, read, to_dict, write
 
 __all__ = [
     "ARCHITECTURES",
@@ -58,7 +48,6 @@ __all__ = [
     "SCHEDULES",
     "STRATEGIES",
     "TrainConfig",
-    "check_names",
     "flat",
     "from_dict",
     "frozen",
