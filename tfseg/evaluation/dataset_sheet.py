@@ -28,10 +28,10 @@ def count_samples(dataset: Dataset) -> Counts:
     Raises:
         InputError: a shard is missing.
     """
-    counts: Counts = Counter()
+    counts = Counts()
     for split in dataset.info.splits:
         for sample in dataset.samples(split).as_numpy_iterator():
-            counts.update(statistics.count(sample["image"], sample["label"], sample["class_of"]))
+            counts += statistics.count(sample["image"], sample["label"], sample["class_of"])
     return counts
 
 
@@ -47,18 +47,18 @@ def draw_histograms(counts: Counts, path: str | Path) -> None:
     plot = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(plot)
     area, per_image, size, value = plot.subplots(2, 2).flat
-    areas, numbers = _column(counts, "area")
+    areas, numbers = _column(counts.areas)
     bins = np.geomspace(areas.min(), areas.max() + 1, _BINS)
     area.hist(areas, bins, weights=numbers)
     area.set(xscale="log", xlabel="area of an instance, pixels", ylabel="instances")
-    in_image, numbers = _column(counts, "per_image")
+    in_image, numbers = _column(counts.instances_per_image)
     per_image.hist(in_image, min(_BINS, in_image.max() + 1), weights=numbers)
     per_image.set(xlabel="instances in an image", ylabel="images")
-    sizes = statistics.by(counts, "size")
+    sizes = counts.sizes
     width, height = ([shape[axis] for shape in sizes] for axis in (1, 0))
     size.scatter(width, height, s=[10 + 200 * n / sizes.total() for n in sizes.values()], alpha=0.6)
     size.set(xlabel="width, pixels", ylabel="height, pixels (a dot's area: images)")
-    for index, channel in enumerate(statistics.channels(counts)):
+    for index, channel in enumerate(counts.channels()):
         values, pixels = map(np.array, zip(*sorted(channel.items()), strict=True))
         value.hist(values, _BINS, weights=pixels, histtype="step", label=f"channel {index}")
     value.set(yscale="log", xlabel="pixel value", ylabel="pixels")
@@ -110,10 +110,10 @@ def _picture(record: Record) -> np.ndarray:
     return picture
 
 
-def _column(counts: Counts, what: str) -> tuple[np.ndarray, np.ndarray]:
+def _column(counter: Counter[int]) -> tuple[np.ndarray, np.ndarray]:
     """Returns the counted values, ascending, and how often each occurs."""
-    items = sorted(statistics.by(counts, what).items())
-    return np.array([key[0] for key, _ in items]), np.array([number for _, number in items])
+    values = sorted(counter)
+    return np.array(values), np.array([counter[value] for value in values])
 
 
 def _shortened(id: str) -> str:

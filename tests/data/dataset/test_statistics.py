@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg import Dataset, convert, convert_samples
-from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics, by, count
+from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics, count
 
 LABEL = np.array(
     [
@@ -29,7 +29,7 @@ def test_the_statistics_of_a_small_label_are_those_counted_by_hand():
     image = np.zeros((5, 6, 1), np.uint8)
     image[0, :3, 0] = 10, 20, 30
     counts = count(image, LABEL, np.array([2, 1, 2, 2, 2, 2]))
-    counts.update(count(np.full((2, 3, 1), 255, np.uint8), np.zeros((2, 3), np.int32), None))
+    counts += count(np.full((2, 3, 1), 255, np.uint8), np.zeros((2, 3), np.int32), None)
     found = Statistics.of(counts, num_classes=3)
     assert found.sizes == {"2x3": 1, "5x6": 1}
     assert (found.class_images, found.class_instances) == ((1, 1, 0), (1, 5, 0))
@@ -63,8 +63,8 @@ def test_touching_and_cut_instances_are_those_found_pixel_by_pixel(label):
             if inside and id > 0 and label[i, j] > 0 and label[i, j] != id:
                 touching.add(id)
     counts = count(np.zeros((*label.shape, 1), np.uint8), label, None)
-    assert (counts["touching",], counts["border",]) == (len(touching), len(cut))
-    assert by(counts, "area").total() == np.unique(label[label > 0]).size
+    assert (counts.touching, counts.at_border) == (len(touching), len(cut))
+    assert counts.num_instances == np.unique(label[label > 0]).size
 
 
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=300))

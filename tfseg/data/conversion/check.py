@@ -78,7 +78,7 @@ def check(path: str | Place, *, quick: bool = False) -> list[Finding]:
     for name, split in splits.items():
         findings += _check_split(dataset, name, split, seen)
     if not _has_errors(findings):
-        findings += _check_statistics(dataset.info, seen.counts)
+        findings += _check_statistics(dataset.info, sum(seen.counts.values(), Counts()))
     return [*findings, *_check_ids(seen), *_check_groups(seen), *_check_duplicates(seen)]
 
 
@@ -95,30 +95,28 @@ class _Checked(NamedTuple):
 class _Seen:
     """What the records had.
 
-    Numbers of samples by split and id, places by digest, splits by group, and counts.
+    Numbers of samples by split and id, places by digest, splits by group, and counts by split.
     """
 
     ids: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
     images: dict[bytes, list[tuple[str, str]]] = dataclasses.field(default_factory=dict)
     groups: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    counts: Counts = dataclasses.field(default_factory=Counter)
+    counts: dict[str, Counts] = dataclasses.field(default_factory=dict)
 
 
 def _check_split(dataset: Dataset, name: str, split: SplitInfo, seen: _Seen) -> list[Finding]:
     findings: list[Finding] = []
-    of_split: Counts = Counter()
+    seen.counts[name] = Counts()
     for shard in split.shards:
-        findings += _check_shard(dataset, name, shard, seen, of_split)
+        findings += _check_shard(dataset, name, shard, seen)
     stated = {what: getattr(split, what) for what in ("num_images", "num_instances", "min_side")}
     found = {what: sum(getattr(shard, what) for shard in split.shards) for what in _NUMBERS}
     if not _has_errors(findings):
-        sides = map(min, statistics.by(of_split, "size"))
-        found["min_side"] = min(sides, default=split.min_side)
+        found["min_side"] = min(map(min, seen.counts[name].sizes), default=split.min_side)
     for what, number in found.items():
         if number != stated[what]:
             message = f"{what} of the split {name} is {stated[what]}, but its shards have {number}."
             findings.append(Finding("error", INFO_FILE, message, _AGAIN))
-    seen.counts.update(of_split)
     return findings
 
 
@@ -129,9 +127,7 @@ def _check_file(path: Place, shard: ShardInfo) -> Iterator[Finding]:
         yield Finding("error", shard.name, "The file was changed: its SHA-256 differs.", _AGAIN)
 
 
-def _check_shard(
-    dataset: Dataset, split: str, shard: ShardInfo, seen: _Seen, of_split: Counts
-) -> Iterator[Finding]:
+def _check_shard(dataset: Dataset, split: str, shard: ShardInfo, seen: _Seen) -> Iterator[Finding]:
     path = dataset.path / shard.name
     yield from _check_file(path, shard)
     if not path.is_file():
@@ -142,7 +138,7 @@ def _check_shard(
     for checked in ordered(lambda pair: _check_record(dataset.info, split, shard, *pair), numbered):
         num_images += 1
         num_instances += checked.num_instances
-        of_split.update(checked.counts)
+        seen.counts[split] += checked.counts
         if checked.id is not None:
             seen.ids[split, checked.id] += 1
             if checked.group:
@@ -175,12 +171,12 @@ def _check_record(
         record = parse(serialized)
     except InputError as error:
         place = f"{shard.name}, record {index}"
-        return _Checked([Finding("error", place, str(error), _AGAIN)], None, 0, Counter(), None)
+        return _Checked([Finding("error", place, str(error), _AGAIN)], None, 0, Counts(), None)
     place, image, label = f"{split}/{record.id}", record.image, record.label
     findings = [
         Finding("error", place, each, _AGAIN) for each in sample_faults.errors(info, record)
     ]
-    counts: Counts = Counter()
+    counts = Counts()
     if not findings:
         findings = [Finding("warning", place, *each) for each in sample_faults.doubts(record)]
         counts = statistics.count(image, label, record.class_of)
@@ -194,7 +190,7 @@ def _check_record(
 def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
     if info.statistics is None:
         return
-    if not statistics.by(counts, "area"):  # convert refuses that
+    if not counts.num_instances:  # convert refuses that
         message = f"There are no instances at all, but statistics in {INFO_FILE}."
         yield Finding("error", INFO_FILE, message, _AGAIN)
         return

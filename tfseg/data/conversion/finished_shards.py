@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,7 +82,7 @@ def write(shard: Place, note: Note, key: str) -> None:
     content = {
         "key": key,
         "sha256": note.sha256,
-        "counts": [[*entry, number] for entry, number in note.counts.items()],
+        "counts": note.counts.to_content(),
         "skipped": note.skipped,
     }
     beside(shard, NOTE_SUFFIX).write_text(json.dumps(content), encoding="utf-8")
@@ -103,9 +102,8 @@ def _notes(folder: Place, key: str) -> Iterator[tuple[str, Note]]:
         except (OSError, ValueError):  # cut short, or without its shard
             continue
         if current:
-            counts = Counter({tuple(entry): number for *entry, number in content["counts"]})
             skipped = [Skipped(*each) for each in content["skipped"]]
-            yield name, Note(content["sha256"], counts, skipped)
+            yield name, Note(content["sha256"], Counts.from_content(content["counts"]), skipped)
 
 
 def _noted(folder: Place) -> list[str]:

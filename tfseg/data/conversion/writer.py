@@ -110,10 +110,11 @@ def encode(
     picture = image_codec.encode(image, store, original=original, name=name)
     if picture.format == "jpeg":  # what is counted and found again is what is read
         image = image_codec.decode(picture, image.shape[:2])
-    counts = statistics.count(image, sample.label, sample.class_of)
-    counts["image_format", picture.format] = 1
-    counts["overlap_pixels",] = sample.overlap_pixels
-    counts["hidden_instances",] = sample.hidden_instances
+    counts = statistics.count(image, sample.label, sample.class_of) + Counts(
+        image_formats=Counter([picture.format]),
+        overlap_pixels=sample.overlap_pixels,
+        hidden_instances=sample.hidden_instances,
+    )
     return Encoded(
         records.encode(id, image, sample.label, sample.class_of, picture=picture), counts
     )
@@ -175,7 +176,7 @@ def write_shard(
     Raises:
         InputError: a sample or place that cannot be used.
     """
-    counts: Counts = Counter()
+    counts = Counts()
     skipped: list[Skipped] = []
     with writing(destination):
         writer = tf.io.TFRecordWriter(str(path))
@@ -186,7 +187,7 @@ def write_shard(
             else:
                 with writing(destination):
                     writer.write(sample.record)
-                counts.update(sample.counts)
+                counts += sample.counts
     finally:
         with writing(destination):
             writer.close()
@@ -213,7 +214,7 @@ class _Writer:
         self.shard_size, self.on_progress, self.done = shard_size, on_progress, 0
         self.total = sum(map(len, contents.splits.values()))
         self.look_for_finished()
-        self.counts: Counts = Counter()
+        self.counts = Counts()
         self.skipped: list[Skipped] = []
 
     def look_for_finished(self) -> None:
@@ -230,7 +231,7 @@ class _Writer:
         parts = self._parts(split)
         to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
         encoded = ordered(self.contents.encode, to_do)
-        of_split: Counts = Counter()
+        counts = Counts()
         shards: list[ShardInfo] = []
         skipped: list[Skipped] = []
         with contextlib.closing(encoded):
@@ -238,17 +239,16 @@ class _Writer:
                 note = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
                 if name in self.finished:
                     self._count_done(len(part))
-                of_split.update(note.counts)
+                counts += note.counts
                 skipped += note.skipped
-                shards.append(ShardInfo(name, *_numbers(note.counts), note.sha256))
-        sides = [min(size) for size in statistics.by(of_split, "size")]
-        if not sides:
+                shards.append(ShardInfo(name, *_totals(note.counts), note.sha256))
+        if not counts.num_images:
             raise InputError(
                 f"No image of the split {split} can be used. The first: {skipped[0].reason}"
             )
-        self.counts.update(of_split)
+        self.counts += counts
         self.skipped += skipped
-        return SplitInfo(tuple(shards), *_numbers(of_split), min(sides))
+        return SplitInfo(tuple(shards), *_totals(counts), min(map(min, counts.sizes)))
 
     def _parts(self, split: str) -> Parts:
         """Returns the shards of a split, which have nearly the same number of images."""
@@ -262,7 +262,8 @@ class _Writer:
 
     def finish(self, splits: dict[str, SplitInfo]) -> None:
         """Writes skipped.csv, where there is something to say, and dataset.json."""
-        channels, bits = statistics.image_type(self.counts)
+        counts = self.counts
+        channels, bits = counts.image_type
         names, options = self.contents.class_names, self.contents.options.items()
         info = DatasetInfo(
             tfseg_version=__version__,
@@ -270,13 +271,11 @@ class _Writer:
             channels=channels,
             dtype=f"uint{bits}",
             class_names=names,
-            overlap_pixels=self.counts["overlap_pixels",],
-            hidden_instances=self.counts["hidden_instances",],
+            overlap_pixels=counts.overlap_pixels,
+            hidden_instances=counts.hidden_instances,
             skipped_images=len(self.skipped),
-            statistics=Statistics.of(self.counts, num_classes=len(names)),
-            image_formats=tuple(
-                format for format in IMAGE_FORMATS if self.counts["image_format", format]
-            ),
+            statistics=Statistics.of(counts, num_classes=len(names)),
+            image_formats=tuple(format for format in IMAGE_FORMATS if counts.image_formats[format]),
             options={name: value for name, value in options if value is not None},
             splits=splits,
         )
@@ -303,6 +302,5 @@ class _Writer:
             self.on_progress(self.done, self.total)
 
 
-def _numbers(counts: Counts) -> tuple[int, int]:
-    """Returns how many images and how many instances were counted."""
-    return statistics.by(counts, "size").total(), statistics.by(counts, "area").total()
+def _totals(counts: Counts) -> tuple[int, int]:
+    return counts.num_images, counts.num_instances

@@ -1,19 +1,7 @@
 """What is in a data set, in numbers: counted image by image, summed up in dataset.json.
 
 Everything is counted exactly, in whole numbers, so the result does not depend on the order of the
-images. A count is kept by a key, whose first entry says what is counted:
-
-| key                                   | counts |
-|---------------------------------------|--------|
-| size, height, width                   | images of that size |
-| per_image, number                     | images with that number of instances |
-| class_images, class                   | images with an instance of that class |
-| class, class                          | instances of that class |
-| area, pixels                          | instances of that area |
-| touching / border                     | instances beside another one / at the border |
-| overlap_pixels / hidden_instances     | as in `DatasetInfo` |
-| image_format, name                    | images stored in that format |
-| value, channels, bits, channel, value | pixels with that value in that channel of such images |
+images.
 """
 
 from __future__ import annotations
@@ -28,15 +16,101 @@ import numpy as np
 
 from tfseg.data.dataset.records import instance_areas
 
-Key = tuple[Any, ...]
-Counts = Counter[Key]
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
 _MOST_SIZES = 20  # a data set of photographs can have a size for each image
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What is counted in images; the counts of two sets of images add up to those of both.
+
+    Attributes:
+        sizes: images by (height, width).
+        image_formats: images by the format they are stored in.
+        instances_per_image: images by their number of instances.
+        class_images: images with an instance of a class, by class.
+        class_instances: instances by class.
+        areas: instances by area in pixels.
+        touching: instances beside another one.
+        at_border: instances at the border of their image.
+        overlap_pixels: as in `DatasetInfo`.
+        hidden_instances: as in `DatasetInfo`.
+        pixels: pixels by (channels and bits of their image, channel, value).
+    """
+
+    sizes: Counter[tuple[int, int]] = dataclasses.field(default_factory=Counter)
+    image_formats: Counter[str] = dataclasses.field(default_factory=Counter)
+    instances_per_image: Counter[int] = dataclasses.field(default_factory=Counter)
+    class_images: Counter[int] = dataclasses.field(default_factory=Counter)
+    class_instances: Counter[int] = dataclasses.field(default_factory=Counter)
+    areas: Counter[int] = dataclasses.field(default_factory=Counter)
+    touching: int = 0
+    at_border: int = 0
+    overlap_pixels: int = 0
+    hidden_instances: int = 0
+    pixels: Counter[tuple[int, int, int, int]] = dataclasses.field(default_factory=Counter)
+
+    def __add__(self, other: Counts) -> Counts:
+        added: dict[str, Any] = {
+            name: _added(number, getattr(other, name)) for name, number in vars(self).items()
+        }
+        return Counts(**added)
+
+    @property
+    def num_images(self) -> int:
+        """How many images were counted."""
+        return self.sizes.total()
+
+    @property
+    def num_instances(self) -> int:
+        """How many instances were counted."""
+        return self.areas.total()
+
+    @property
+    def image_type(self) -> tuple[int, int]:
+        """The most channels, 1 or 3, and bits, 8 or 16, of all images."""
+        return max(key[0] for key in self.pixels), max(key[1] for key in self.pixels)
+
+    def channels(self) -> list[Counter[int]]:
+        """Returns the values of each channel of the data set: grey in all three, 8 bits as 16."""
+        num_channels, most_bits = self.image_type
+        histograms: list[Counter[int]] = [Counter() for _ in range(num_channels)]
+        for (image_channels, bits, channel, value), number in self.pixels.items():
+            full = value * 257 if bits < most_bits else value
+            for index in range(num_channels) if image_channels == 1 else [channel]:
+                histograms[index][full] += number
+        return histograms
+
+    def to_content(self) -> dict[str, Any]:
+        """Returns values for a JSON file: a counter as a list of [key, number]."""
+        return {
+            name: list(number.items()) if isinstance(number, Counter) else number
+            for name, number in vars(self).items()
+        }
+
+    @classmethod
+    def from_content(cls, content: dict[str, Any]) -> Counts:
+        """Makes counts of what `to_content` returned and JSON has read again."""
+        return cls(**{name: _number(value) for name, value in content.items()})
+
+
+def _added(one: Any, other: Any) -> Any:
+    if isinstance(one, int):
+        return one + other
+    added = Counter(one)
+    added.update(other)  # the operator + takes several times as long
+    return added
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, int):
+        return value
+    return Counter({tuple(key) if isinstance(key, list) else key: number for key, number in value})
+
+
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """Of whole numbers.
+    """Mean, spread and percentiles of whole numbers.
 
     Attributes:
         mean: of all.
@@ -57,17 +131,17 @@ class Distribution:
         first = sum(number * counts[number] for number in numbers)
         second = sum(number * number * counts[number] for number in numbers)
         below = np.cumsum([counts[number] for number in numbers])
-        places = [np.searchsorted(below, max(share * total / 100, 1)) for share in PERCENTILES]
+        ranks = [np.searchsorted(below, max(share * total / 100, 1)) for share in PERCENTILES]
         return cls(
             first / total,
             math.sqrt((total * second - first * first) / (total * total)),
-            {str(share): numbers[i] for share, i in zip(PERCENTILES, places, strict=True)},
+            {str(share): numbers[i] for share, i in zip(PERCENTILES, ranks, strict=True)},
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """Of all splits together.
+    """What is in all splits together.
 
     Attributes:
         sizes: images by "HEIGHTxWIDTH", the most frequent first; of more than 20 sizes the others
@@ -94,29 +168,31 @@ class Statistics:
     @classmethod
     def of(cls, counts: Counts, *, num_classes: int) -> Statistics:
         """Sums up the counts of all images; at least one instance."""
-        areas = by(counts, "area")
-        classes, of_images = by(counts, "class"), by(counts, "class_images")
-        order = range(1, num_classes + 1)
-        num_instances = areas.total()
+        classes = range(1, num_classes + 1)
         return cls(
-            _sizes(by(counts, "size")),
-            tuple(of_images[each,] for each in order),
-            tuple(classes[each,] for each in order),
-            tuple(map(Distribution.of, channels(counts))),
-            Distribution.of(_numbers(areas)),
-            Distribution.of(_numbers(by(counts, "per_image"))),
-            counts["touching",] / num_instances,
-            counts["border",] / num_instances,
+            sizes=_most_frequent(counts.sizes),
+            class_images=tuple(counts.class_images[index] for index in classes),
+            class_instances=tuple(counts.class_instances[index] for index in classes),
+            channels=tuple(map(Distribution.of, counts.channels())),
+            area=Distribution.of(counts.areas),
+            instances_per_image=Distribution.of(counts.instances_per_image),
+            touching_share=counts.touching / counts.num_instances,
+            border_share=counts.at_border / counts.num_instances,
         )
 
     @classmethod
     def from_content(cls, content: dict[str, Any]) -> Statistics:
-        """Takes what dataset.json says; entries of a later version are left out."""
-        own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
-        distributions = {name: _distribution(own[name]) for name in ("area", "instances_per_image")}
-        tuples = {name: tuple(own[name]) for name in ("class_images", "class_instances")}
-        channels = tuple(map(_distribution, own["channels"]))
-        return cls(**own | distributions | tuples | {"channels": channels})
+        """Takes the entries of dataset.json; those of a later version are left out."""
+        return cls(
+            sizes=content["sizes"],
+            class_images=tuple(content["class_images"]),
+            class_instances=tuple(content["class_instances"]),
+            channels=tuple(map(_distribution, content["channels"])),
+            area=_distribution(content["area"]),
+            instances_per_image=_distribution(content["instances_per_image"]),
+            touching_share=content["touching_share"],
+            border_share=content["border_share"],
+        )
 
 
 def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> Counts:
@@ -128,63 +204,41 @@ def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> 
         class_of: `[N]` int, the class of each id above 0 in the order of the ids; None: all are of
             class 1.
     """
-    ids, areas = (each.tolist() for each in instance_areas(label))
-    classes = Counter([1] * len(ids) if class_of is None else class_of.tolist())
-    counts: Counts = Counter({("size", *label.shape): 1, ("per_image", len(ids)): 1})
-    counts.update({("class_images", each): 1 for each in classes})
-    counts.update({("class", each): number for each, number in classes.items()})
-    counts.update(Counter(("area", area) for area in areas))
-    counts["touching",] = _number_of_ids(_touching(label))
-    counts["border",] = _number_of_ids([label[0], label[-1], label[:, 0], label[:, -1]])
-    kind = (image.shape[-1], image.dtype.itemsize * 8)
-    for channel in range(image.shape[-1]):
+    areas = instance_areas(label)[1].tolist()
+    classes = Counter([1] * len(areas) if class_of is None else class_of.tolist())
+    num_channels, bits = image.shape[-1], image.dtype.itemsize * 8
+    pixels = {}
+    for channel in range(num_channels):
         histogram = np.bincount(image[..., channel].ravel())
         values = np.flatnonzero(histogram)
         for value, number in zip(values.tolist(), histogram[values].tolist(), strict=True):
-            counts["value", *kind, channel, value] = number
-    return counts
+            pixels[num_channels, bits, channel, value] = number
+    return Counts(
+        sizes=Counter([label.shape]),
+        instances_per_image=Counter([len(areas)]),
+        class_images=Counter(classes.keys()),
+        class_instances=classes,
+        areas=Counter(areas),
+        touching=_number_of_ids(_touching(label)),
+        at_border=_number_of_ids([label[0], label[-1], label[:, 0], label[:, -1]]),
+        pixels=Counter(pixels),
+    )
 
 
-def by(counts: Counts, what: str) -> Counter[Key]:
-    """Returns the counts of one kind, by the rest of their keys."""
-    return Counter({key[1:]: number for key, number in counts.items() if key[0] == what})
-
-
-def image_type(counts: Counts) -> tuple[int, int]:
-    """Returns the most channels, 1 or 3, and bits, 8 or 16, of all images."""
-    kinds = {key[:2] for key in by(counts, "value")}
-    return max(kind[0] for kind in kinds), max(kind[1] for kind in kinds)
-
-
-def channels(counts: Counts) -> list[Counter[int]]:
-    """Returns the values of each channel of the data set: grey in all three, 8 bits as 16."""
-    num_channels, most_bits = image_type(counts)
-    found: list[Counter[int]] = [Counter() for _ in range(num_channels)]
-    for (own, bits, channel, value), number in by(counts, "value").items():
-        full = value * 257 if bits < most_bits else value
-        for index in range(num_channels) if own == 1 else [channel]:
-            found[index][full] += number
-    return found
-
-
-def _sizes(sizes: Counter[Key]) -> dict[str, int]:
+def _most_frequent(sizes: Counter[tuple[int, int]]) -> dict[str, int]:
     ordered = sorted(sizes.items(), key=lambda size: (-size[1], size[0]))
     shown = {f"{height}x{width}": number for (height, width), number in ordered[:_MOST_SIZES]}
     others = sum(number for _, number in ordered[_MOST_SIZES:])
     return shown | ({"other": others} if others else {})
 
 
-def _numbers(counts: Counter[Key]) -> Counter[int]:
-    return Counter({int(number): times for (number,), times in counts.items()})
-
-
 def _touching(label: np.ndarray) -> list[np.ndarray]:
     """Returns the ids beside another id, in four arrays."""
-    found = []
+    ids = []
     for one, other in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1])):
         pairs = (one != other) & (one > 0) & (other > 0)
-        found += [one[pairs], other[pairs]]
-    return found
+        ids += [one[pairs], other[pairs]]
+    return ids
 
 
 def _number_of_ids(parts: Sequence[np.ndarray]) -> int:
