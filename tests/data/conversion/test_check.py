@@ -15,7 +15,7 @@ import tensorflow as tf
 import tfseg
 from tfseg import Finding, check, convert
 from tfseg.data.dataset.dataset import INFO_FILE, file_sha256
-from tfseg.data.dataset.records import encode, parse, with_origin
+from tfseg.data.dataset.records import encode, parse
 
 AGAIN = "Convert the data again."
 NUM_IMAGES = {"train": 3, "val": 1}
@@ -330,7 +330,7 @@ def test_one_group_in_two_splits_is_an_error(write, tmp_path):
     files = write(tmp_path / "files", ["train/a1", "train/b1", "val/c1", "val/d1"])
     data = convert(files, tmp_path / "data", groups=r"^\w").path
     assert check(data) == []
-    rewrite(data, [with_origin(each, group="c") for each in stored(data)[:1]], num_instances=2)
+    rewrite(data, [changed(stored(data)[0], group=b"c")], num_instances=2)
     message = "The splits train and val have images of this group."
     assert check(data) == [Finding("error", "group c", message, "Keep it in one split.")]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg.checks import InputError
-from tfseg.data.dataset.records import decode, encode, instance_areas, parse, with_origin
+from tfseg.data.dataset.records import decode, encode, instance_areas, parse
 
 
 @st.composite
@@ -114,14 +114,14 @@ def test_records_of_one_class_are_as_they_were_before_there_were_classes():
 
 
 def test_a_record_can_have_a_group_and_the_checksum_of_its_file():
-    serialized = encode("a", np.zeros((1, 4, 1), np.uint8), np.array([[0, 1, 5, 9]], np.int32))
-    assert with_origin(serialized) == serialized
-    known = with_origin(serialized, group="patient é", source_sha256="ab")
+    image, label = np.zeros((1, 4, 1), np.uint8), np.array([[0, 1, 5, 9]], np.int32)
+    serialized = encode("a", image, label)
+    known = encode("a", image, label, group="patient é", source_sha256="ab")
     features = tf.train.Example.FromString(known).features.feature
     assert features["source_sha256"].bytes_list.value[0] == b"ab"
     assert (parse(known).group, parse(serialized).group) == ("patient é", "")
     assert parse(known).id == "a"
-    assert with_origin(serialized, group="patient é", source_sha256="ab") == known
+    assert encode("a", image, label, group="patient é", source_sha256="ab") == known
 
 
 @pytest.mark.parametrize("serialized", [b"", b"garbage", tf.train.Example().SerializeToString()])

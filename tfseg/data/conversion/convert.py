@@ -19,6 +19,7 @@ from tfseg.data.conversion.formats import FORMATS, detect
 from tfseg.data.conversion.formats.base import Item, Reading
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
+from tfseg.data.dataset.records import serialize
 from tfseg.data.files.images import load
 from tfseg.data.files.paths import Place, place
 from tfseg.version import __version__
@@ -135,8 +136,11 @@ def convert(
 
 def _encode(item: Item, *, layout: str, reading: Reading, store: str) -> writer.Encoded:
     sample, original = FORMATS[layout].read(item, reading), load(item.image)
-    encoded = writer.encode(item.id, sample, name=item.image, store=store, original=original)
-    return encoded.of(item.group, hashlib.sha256(original).hexdigest())
+    entries, counts = writer.encode(
+        item.id, sample, name=item.image, store=store, original=original
+    )
+    sha256 = hashlib.sha256(original).hexdigest()
+    return writer.Encoded(serialize(entries, group=item.group, source_sha256=sha256), counts)
 
 
 def _encode_or_skip(item: Item, *, source: Path, **options: Any) -> writer.Encoded | Skipped:

@@ -19,7 +19,8 @@ from tfseg.data.conversion.atomic_folder import check_destination, writing
 from tfseg.data.conversion.formats.base import SPLITS, Item, Sample
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
-from tfseg.data.dataset.records import instance_ids
+from tfseg.data.dataset.records import Features, instance_ids, serialize
+from tfseg.data.dataset.statistics import Counts
 from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import Place, is_remote, place
 from tfseg.ids import IGNORE, MAX_ID
@@ -141,10 +142,13 @@ def _stored(
 
 
 def _load(item: Item, file: IO[bytes]) -> writer.Encoded:
-    return pickle.loads(os.pread(file.fileno(), *item.annotations)).of(item.group)
+    entries, counts = pickle.loads(os.pread(file.fileno(), *item.annotations))
+    return writer.Encoded(serialize(entries, group=item.group), counts)
 
 
-def _encode(index: int, sample: Any, num_classes: int, store: str) -> tuple[str, writer.Encoded]:
+def _encode(
+    index: int, sample: Any, num_classes: int, store: str
+) -> tuple[str, tuple[Features, Counts]]:
     entries = sample if isinstance(sample, Mapping) else None
     if isinstance(sample, tuple) and len(sample) == 2:
         entries = dict(zip(("image", "label"), sample, strict=True))

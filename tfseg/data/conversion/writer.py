@@ -55,11 +55,6 @@ class Encoded:
     record: bytes
     counts: Counts
 
-    def of(self, group: str | None, source_sha256: str | None = None) -> Encoded:
-        """Returns it with what is known of where it comes from."""
-        record = records.with_origin(self.record, group=group, source_sha256=source_sha256)
-        return dataclasses.replace(self, record=record)
-
 
 class Contents(NamedTuple):
     """What a data set shall have in it.
@@ -85,15 +80,15 @@ class Contents(NamedTuple):
 
 def encode(
     id: str, sample: Sample, *, name: object, store: str = "png", original: bytes = b""
-) -> Encoded:
-    """Makes a record of a sample.
+) -> tuple[records.Features, Counts]:
+    """Returns the entries of a sample's record, see `records.features`, and what it counts.
 
     Args:
         id: of the sample.
         sample: as a format reads it.
         name: of its image, for errors.
-        store: how the image is stored, as of `image_codec.encode`.
-        original: alike.
+        store: how the image is stored, see `image_codec.encode`.
+        original: the image's file, see `image_codec.encode`.
 
     Raises:
         InputError: float pixels, or pixels that cannot be stored so.
@@ -115,9 +110,7 @@ def encode(
         overlap_pixels=sample.overlap_pixels,
         hidden_instances=sample.hidden_instances,
     )
-    return Encoded(
-        records.encode(id, image, sample.label, sample.class_of, picture=picture), counts
-    )
+    return records.features(id, image, sample.label, sample.class_of, picture=picture), counts
 
 
 def write_dataset(

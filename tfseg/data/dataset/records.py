@@ -42,6 +42,9 @@ _FEATURES = {
 }
 
 
+Features = dict[str, bytes | int | list[int]]
+
+
 class Record(NamedTuple):
     """A record as it is stored.
 
@@ -75,6 +78,8 @@ def encode(
     class_of: Sequence[int] | np.ndarray | None = None,
     *,
     picture: Picture | None = None,
+    group: str | None = None,
+    source_sha256: str | None = None,
 ) -> bytes:
     """Makes a record; the same sample gives the same bytes.
 
@@ -84,6 +89,25 @@ def encode(
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]`, class of each id above 0 in their order, from 1 on; None: all of class 1.
         picture: the image as it is stored; None: as PNG.
+        group: what must stay in one split; None: no groups.
+        source_sha256: checksum of the image's file; None: no file.
+
+    Raises:
+        InputError: arrays of another form.
+    """
+    entries = features(id, image, label, class_of, picture=picture)
+    return serialize(entries, group=group, source_sha256=source_sha256)
+
+
+def features(
+    id: str,
+    image: np.ndarray,
+    label: np.ndarray,
+    class_of: Sequence[int] | np.ndarray | None = None,
+    *,
+    picture: Picture | None = None,
+) -> Features:
+    """Returns the entries of a record, compressed, but for its group and checksum; as `encode`.
 
     Raises:
         InputError: arrays of another form.
@@ -107,34 +131,30 @@ def encode(
     height, width = label.shape
     num_instances = count_instances(label)
     picture = picture or image_codec.encode(image)
-    features = {
-        "id": _bytes(id.encode()),
-        "image": _bytes(picture.data),
-        "label": _bytes(image_codec.png(_words(label), _LABEL_LEVEL)),
-        "height": _integer(height),
-        "width": _integer(width),
-        "num_instances": _integer(num_instances),
+    entries: Features = {
+        "id": id.encode(),
+        "image": picture.data,
+        "label": image_codec.png(_words(label), _LABEL_LEVEL),
+        "height": height,
+        "width": width,
+        "num_instances": num_instances,
     }
     if picture.format != "png":
-        features["image_format"] = _bytes(picture.format.encode())
+        entries["image_format"] = picture.format.encode()
     classes = None if class_of is None else _checked(id, np.asarray(class_of), num_instances)
     if classes is not None and (classes != 1).any():
-        features["class_of"] = tf.train.Feature(int64_list=tf.train.Int64List(value=classes))
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return example.SerializeToString(deterministic=True)
+        entries["class_of"] = classes.tolist()
+    return entries
 
 
-def with_origin(
-    serialized: bytes, *, group: str | None = None, source_sha256: str | None = None
+def serialize(
+    entries: Features, *, group: str | None = None, source_sha256: str | None = None
 ) -> bytes:
-    """Returns a record with its group and the checksum of its image's file, if they are given."""
-    texts = (("group", group), ("source_sha256", source_sha256))
-    given = {name: text for name, text in texts if text is not None}
-    if not given:
-        return serialized
-    example = tf.train.Example.FromString(serialized)
-    for name, text in given.items():
-        example.features.feature[name].CopyFrom(_bytes(text.encode()))
+    """Makes a record of `features`, with the group and the checksum of `encode`."""
+    origin = {"group": group, "source_sha256": source_sha256}
+    texts = {name: text.encode() for name, text in origin.items() if text is not None}
+    feature = {name: _feature(value) for name, value in (entries | texts).items()}
+    example = tf.train.Example(features=tf.train.Features(feature=feature))
     return example.SerializeToString(deterministic=True)
 
 
@@ -253,9 +273,8 @@ def _words(label: np.ndarray) -> np.ndarray:
     return np.stack([low, (label // _WORD % _WORD).astype(np.uint16)], axis=-1)
 
 
-def _bytes(value: bytes) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _integer(value: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+def _feature(value: bytes | int | list[int]) -> tf.train.Feature:
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    integers = value if isinstance(value, list) else [value]
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=integers))
