@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import Item
-from tfseg.data.conversion.splits import arrange
+from tfseg.data.conversion.splits import assign_splits
 
 
 def items(ids):
@@ -32,8 +32,8 @@ PATIENTS = [f"p{patient}_s{slide}" for patient in range(20) for slide in range(4
 def test_images_and_groups_added_later_move_no_other_and_no_group_is_parted(seed, added, fraction):
     more = sorted({*PATIENTS, *(f"p{patient}_s{patient % 9}" for patient in added)})
     options = {"val_fraction": fraction, "seed": seed, "groups": r"^(p\d+)_"}
-    few = ids(arrange({"train": items(PATIENTS)}, **options))
-    many = ids(arrange({"train": items(more)}, **options))
+    few = ids(assign_splits({"train": items(PATIENTS)}, **options))
+    many = ids(assign_splits({"train": items(more)}, **options))
     for split in ("train", "val"):
         assert set(few[split]) == set(many[split]) & set(PATIENTS)
     groups = {split: {id.split("_")[0] for id in part} for split, part in many.items()}
@@ -42,7 +42,7 @@ def test_images_and_groups_added_later_move_no_other_and_no_group_is_parted(seed
 
 
 def test_without_groups_the_images_of_a_patient_do_part():
-    parted = ids(arrange({"train": items(PATIENTS)}, val_fraction=0.5))
+    parted = ids(assign_splits({"train": items(PATIENTS)}, val_fraction=0.5))
     groups = {split: {id.split("_")[0] for id in part} for split, part in parted.items()}
     assert groups["train"] & groups["val"]
 
@@ -51,7 +51,7 @@ def test_a_function_an_expression_and_a_table_give_the_same_groups(tmp_path):
     rows = [f"{id},{id.split('_')[0]}" for id in PATIENTS]
     (tmp_path / "g.csv").write_text("id,group\n" + "\n".join(rows), encoding="utf-8-sig")
     made = [
-        ids(arrange({"train": items(PATIENTS)}, val_fraction=0.4, groups=groups))
+        ids(assign_splits({"train": items(PATIENTS)}, val_fraction=0.4, groups=groups))
         for groups in (
             lambda id: id.split("_")[0],
             r"^(p\d+)_",
@@ -69,14 +69,14 @@ def test_a_group_in_two_given_splits_is_refused():
     with pytest.raises(
         InputError, match=r"Group 'b' must be in one split; it is in train and in te"
     ):
-        arrange(splits, groups="^(.)_")
-    assert arrange(splits) == splits
+        assign_splits(splits, groups="^(.)_")
+    assert assign_splits(splits) == splits
 
 
 def test_a_table_says_the_split_of_every_image(tmp_path):
     table = tmp_path / "splits.csv"
     table.write_text('split,id,note\ntest,b,x\nvalid,"a, ä",y\ntrain,c,\n', encoding="utf-8")
-    parted = arrange({"train": items(["a, ä", "b", "c"])}, table=table)
+    parted = assign_splits({"train": items(["a, ä", "b", "c"])}, table=table)
     assert ids(parted) == {"train": ["c"], "val": ["a, ä"], "test": ["b"]}
     assert list(parted) == ["train", "val", "test"]
 
@@ -97,7 +97,7 @@ TABLES = {
 def test_a_table_that_does_not_fit_the_images_is_refused(tmp_path, text):
     (tmp_path / "s.csv").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=TABLES[text]):
-        arrange({"train": items(["a", "b"])}, table=tmp_path / "s.csv")
+        assign_splits({"train": items(["a", "b"])}, table=tmp_path / "s.csv")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_table_that_does_not_fit_the_images_is_refused(tmp_path, text):
 )
 def test_groups_that_cannot_be_told_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        arrange({"train": items(["a", "b"])}, **options)
+        assign_splits({"train": items(["a", "b"])}, **options)
 
 
 def test_a_table_needs_a_source_without_splits(tmp_path):
@@ -120,4 +120,4 @@ def test_a_table_needs_a_source_without_splits(tmp_path):
     with pytest.raises(
         InputError, match=r"needs a source without splits; got the splits train, va"
     ):
-        arrange({"train": items("a"), "val": items("b")}, table=tmp_path / "s.csv")
+        assign_splits({"train": items("a"), "val": items("b")}, table=tmp_path / "s.csv")

@@ -92,7 +92,7 @@ def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
         InputError: cannot be written there, or another run is writing there.
     """
     if is_remote(destination):
-        with _in_place(destination, resumable=resumable):
+        with _remote_folder(destination, resumable=resumable):
             yield destination
         return
     final = Path(os.path.realpath(destination))
@@ -124,7 +124,7 @@ def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def _in_place(folder: Place, *, resumable: bool) -> Iterator[None]:
+def _remote_folder(folder: Place, *, resumable: bool) -> Iterator[None]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:

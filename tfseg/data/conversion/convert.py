@@ -89,16 +89,16 @@ def convert(
     check_store(store)
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
-    found = FORMATS[layout].find(source, reading)
-    if found.class_names and class_name is not None:
+    index = FORMATS[layout].find(source, reading)
+    if index.class_names and class_name is not None:
         raise InputError(
-            f"class_name is for formats without classes; {source} has {len(found.class_names)}: "
-            f"{', '.join(found.class_names[:3])}. Leave class_name out."
+            f"class_name is for formats without classes; {source} has {len(index.class_names)}: "
+            f"{', '.join(index.class_names[:3])}. Leave class_name out."
         )
-    arranged = splits.arrange(
-        found.splits, val_fraction=val_fraction, seed=seed, groups=groups, table=split_table
+    arranged = splits.assign_splits(
+        index.splits, val_fraction=val_fraction, seed=seed, groups=groups, table=split_table
     )
-    class_names = found.class_names or (class_name or "object",)
+    class_names = index.class_names or (class_name or "object",)
     ids = {name: [(item.id, item.group) for item in items] for name, items in arranged.items()}
     encode = _encode if on_error == "fail" else functools.partial(_encode_or_skip, source=source)
     contents = writer.Contents(
@@ -111,8 +111,8 @@ def convert(
         | {
             "val_fraction": val_fraction,
             "seed": seed,
-            "groups": splits.named(groups),
-            "split_table": splits.named(split_table),
+            "groups": splits.description(groups),
+            "split_table": splits.description(split_table),
             "shard_size": shard_size,
             "store": store,
         },
@@ -126,7 +126,7 @@ def convert(
         shard_size=shard_size,
         overwrite=overwrite,
         on_progress=on_progress,
-        elsewhere=(
+        write_shards=(
             None
             if beam_options is None
             else functools.partial(beam.write_shards, options=beam_options)
@@ -134,7 +134,7 @@ def convert(
     )
 
 
-def _encode(item: Item, *, layout: str, reading: Reading, store: str) -> writer.Encoded:
+def _encode(item: Item[Any], *, layout: str, reading: Reading, store: str) -> writer.Encoded:
     sample, original = FORMATS[layout].read(item, reading), load(item.image)
     entries, counts = writer.encode(
         item.id, sample, name=item.image, store=store, original=original
@@ -143,7 +143,7 @@ def _encode(item: Item, *, layout: str, reading: Reading, store: str) -> writer.
     return writer.Encoded(serialize(entries, group=item.group, source_sha256=sha256), counts)
 
 
-def _encode_or_skip(item: Item, *, source: Path, **options: Any) -> writer.Encoded | Skipped:
+def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.Encoded | Skipped:
     try:
         return _encode(item, **options)
     except InputError as error:

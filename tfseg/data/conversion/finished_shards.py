@@ -26,7 +26,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class Note(NamedTuple):
+class FinishedShard(NamedTuple):
     """What is known of a finished shard.
 
     Attributes:
@@ -62,7 +62,7 @@ def key(source: Path, *options: Any) -> str:
     return digest.hexdigest()
 
 
-def finished(folder: Place, key: str | None) -> dict[str, Note]:
+def finished(folder: Place, key: str | None) -> dict[str, FinishedShard]:
     """Returns the notes of the finished shards by the shards' names, and removes all other files.
 
     Args:
@@ -77,15 +77,15 @@ def finished(folder: Place, key: str | None) -> dict[str, Note]:
     return notes
 
 
-def write(shard: Place, note: Note, key: str) -> None:
-    """Writes the note of a shard that is on the disk; half-written it cannot be read."""
+def write(path: Place, shard: FinishedShard, key: str) -> None:
+    """Writes the note of the shard at `path`, which is on the disk; half a note cannot be read."""
     content = {
         "key": key,
-        "sha256": note.sha256,
-        "counts": note.counts.to_content(),
-        "skipped": note.skipped,
+        "sha256": shard.sha256,
+        "counts": shard.counts.to_content(),
+        "skipped": shard.skipped,
     }
-    beside(shard, NOTE_SUFFIX).write_text(json.dumps(content), encoding="utf-8")
+    beside(path, NOTE_SUFFIX).write_text(json.dumps(content), encoding="utf-8")
 
 
 def forget(folder: Place) -> None:
@@ -94,7 +94,7 @@ def forget(folder: Place) -> None:
         (folder / f"{name}{NOTE_SUFFIX}").unlink()
 
 
-def _notes(folder: Place, key: str) -> Iterator[tuple[str, Note]]:
+def _notes(folder: Place, key: str) -> Iterator[tuple[str, FinishedShard]]:
     for name in _noted(folder):
         try:
             content = json.loads((folder / f"{name}{NOTE_SUFFIX}").read_text(encoding="utf-8"))
@@ -103,7 +103,10 @@ def _notes(folder: Place, key: str) -> Iterator[tuple[str, Note]]:
             continue
         if current:
             skipped = [Skipped(*each) for each in content["skipped"]]
-            yield name, Note(content["sha256"], Counts.from_content(content["counts"]), skipped)
+            yield (
+                name,
+                FinishedShard(content["sha256"], Counts.from_content(content["counts"]), skipped),
+            )
 
 
 def _noted(folder: Place) -> list[str]:

@@ -8,7 +8,7 @@ import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,13 @@ from tfseg.ids import IGNORE, MAX_ID
 from tfseg.ordered_map import ordered
 
 Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
+
+
+class _Stored(NamedTuple):
+    """Which bytes of the temporary file hold a sample."""
+
+    length: int
+    offset: int
 
 
 def convert_samples(
@@ -87,10 +94,10 @@ def convert_samples(
         }
         if not all(items.values()):
             raise InputError("Every split must have samples; one has none. Leave it out.")
-        arranged = splits.arrange(items, val_fraction=val_fraction, seed=seed, groups=groups)
+        arranged = splits.assign_splits(items, val_fraction=val_fraction, seed=seed, groups=groups)
         return writer.write_dataset(
             writer.Contents(
-                name="The source",
+                source_name="The source",
                 splits=arranged,
                 encode=lambda item: _load(item, file),
                 source_format="python",
@@ -98,7 +105,7 @@ def convert_samples(
                 options={
                     "val_fraction": val_fraction,
                     "seed": seed,
-                    "groups": splits.named(groups),
+                    "groups": splits.description(groups),
                     "shard_size": shard_size,
                     "store": store,
                 },
@@ -124,7 +131,7 @@ def _spool(destination: Place) -> IO[bytes]:
 
 def _stored(
     samples: Samples, file: IO[bytes], destination: Place, num_classes: int, store: str
-) -> Iterator[Item]:
+) -> Iterator[Item[_Stored]]:
     """Writes the records of the samples into `file`, and yields where each is."""
     iterator = samples.as_numpy_iterator() if hasattr(samples, "as_numpy_iterator") else samples
     ids: set[str] = set()
@@ -135,13 +142,13 @@ def _stored(
                 raise InputError(f"The id of a sample must be unique in its split; {id!r} is not.")
             ids.add(id)
             stored = pickle.dumps(sample)
-            place = (len(stored), file.tell())
+            position = _Stored(len(stored), file.tell())
             with writing(destination):
                 file.write(stored)
-            yield Item(id, Path(id), place)
+            yield Item(id, Path(id), position)
 
 
-def _load(item: Item, file: IO[bytes]) -> writer.Encoded:
+def _load(item: Item[_Stored], file: IO[bytes]) -> writer.Encoded:
     entries, counts = pickle.loads(os.pread(file.fileno(), *item.annotations))
     return writer.Encoded(serialize(entries, group=item.group), counts)
 

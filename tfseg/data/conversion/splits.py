@@ -9,18 +9,18 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tfseg import checks
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Item
+from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Item, Splits
 from tfseg.data.conversion.formats.parsing import read_text
 from tfseg.data.dataset.dataset import file_sha256
 
 Groups = str | Path | Callable[[str], str]
-Splits = dict[str, list[Item]]
 
 
-def arrange(
+def assign_splits(
     splits: Splits,
     *,
     val_fraction: float = 0.0,
@@ -59,7 +59,7 @@ def arrange(
     }
 
 
-def named(choice: Groups | None) -> str | None:
+def description(choice: Groups | None) -> str | None:
     """Returns what groups, or a table, are called where paths must not matter."""
     if choice is None:
         return None
@@ -78,8 +78,8 @@ def _set_aside(
             f"val_fraction needs a source with images to train on and no split val; got the splits "
             f"{', '.join(splits)}. Leave val_fraction out."
         )
-    kept: list[Item] = []
-    moved: list[Item] = []
+    kept: list[Item[Any]] = []
+    moved: list[Item[Any]] = []
     for item in splits["train"]:
         key = item.id if group_of is None else group_of[item.id]
         (moved if _share(key, seed) < fraction else kept).append(item)

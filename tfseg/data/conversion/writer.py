@@ -24,7 +24,7 @@ from tfseg.data.conversion.atomic_folder import (
     sync,
     writing,
 )
-from tfseg.data.conversion.finished_shards import Note, Skipped
+from tfseg.data.conversion.finished_shards import FinishedShard, Skipped
 from tfseg.data.conversion.formats.base import Sample
 from tfseg.data.dataset import image_codec, records, statistics
 from tfseg.data.dataset.dataset import (
@@ -60,7 +60,7 @@ class Contents(NamedTuple):
     """What a data set shall have in it.
 
     Attributes:
-        name: of the source, for errors.
+        source_name: for errors.
         splits: what each sample is made of, by split.
         encode: makes a sample of that, or says why it cannot; called from several threads.
         source_format: as in `DatasetInfo`.
@@ -69,7 +69,7 @@ class Contents(NamedTuple):
         key: tells whether a killed run wrote the same; None where that cannot be known.
     """
 
-    name: object
+    source_name: object
     splits: Mapping[str, Sequence[Source]]
     encode: Callable[[Source], Encoded | Skipped]
     source_format: str
@@ -120,7 +120,7 @@ def write_dataset(
     shard_size: int,
     overwrite: bool,
     on_progress: Progress | None = None,
-    elsewhere: Callable[[Contents, Place, Parts], None] | None = None,
+    write_shards: Callable[[Contents, Place, Parts], None] | None = None,
 ) -> Dataset:
     """Writes a data set, which is there whole or not at all.
 
@@ -130,8 +130,8 @@ def write_dataset(
         shard_size: most images in one file.
         overwrite: replaces a data set at `destination`.
         on_progress: called with (images done, images in all).
-        elsewhere: called with the folder and what each shard that is missing in it is made of, to
-            put these there by `write_shard`.
+        write_shards: called with the folder and the samples of each shard that is missing in it;
+            writes these shards by `write_shard`. None: they are written here.
 
     Raises:
         InputError: a sample or place that cannot be used, or no instances at all.
@@ -140,20 +140,21 @@ def write_dataset(
     for name in contents.class_names:
         if not name.strip() or name != name.encode("utf-8", "ignore").decode():
             raise InputError(
-                f"{contents.name} must have a name in UTF-8 for each class; got {name!r}. Name it."
+                f"{contents.source_name} must have a name in UTF-8 for each class; got "
+                f"{name!r}. Name it."
             )
     check_destination(destination, overwrite=overwrite)
     with staged(destination, resumable=contents.key is not None) as folder:
         check_destination(destination, overwrite=overwrite)  # again: another run may have ended
         with writing(destination):
             writer = _Writer(folder, destination, contents, shard_size, on_progress)
-        if elsewhere:
-            elsewhere(contents, folder, writer.missing())
+        if write_shards:
+            write_shards(contents, folder, writer.missing())
             writer.look_for_finished()
         splits = {name: writer.write(name) for name in contents.splits}
         if not sum(info.num_instances for info in splits.values()):
             raise InputError(
-                f"{contents.name} has no instances: every label is 0 everywhere. Check the "
+                f"{contents.source_name} has no instances: every label is 0 everywhere. Check the "
                 "annotations."
             )
         with writing(destination):
@@ -163,7 +164,7 @@ def write_dataset(
 
 def write_shard(
     contents: Contents, path: Place, samples: Iterable[Encoded | Skipped], *, destination: Place
-) -> Note:
+) -> FinishedShard:
     """Writes a shard and its note.
 
     Raises:
@@ -186,10 +187,10 @@ def write_shard(
             writer.close()
     with writing(destination):
         sync(path)
-        note = Note(file_sha256(path), counts, skipped)
+        finished = FinishedShard(file_sha256(path), counts, skipped)
         if contents.key is not None:
-            finished_shards.write(path, note, contents.key)
-    return note
+            finished_shards.write(path, finished, contents.key)
+    return finished
 
 
 class _Writer:
@@ -211,7 +212,7 @@ class _Writer:
         self.skipped: list[Skipped] = []
 
     def look_for_finished(self) -> None:
-        """Takes note of the shards that are in the folder, and removes all else."""
+        """Takes finished of the shards that are in the folder, and removes all else."""
         self.finished = finished_shards.finished(self.folder, self.contents.key)
 
     def missing(self) -> Parts:
@@ -229,12 +230,12 @@ class _Writer:
         skipped: list[Skipped] = []
         with contextlib.closing(encoded):
             for name, part in parts.items():
-                note = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
+                finished = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
                 if name in self.finished:
                     self._count_done(len(part))
-                counts += note.counts
-                skipped += note.skipped
-                shards.append(ShardInfo(name, *_totals(note.counts), note.sha256))
+                counts += finished.counts
+                skipped += finished.skipped
+                shards.append(ShardInfo(name, *_totals(finished.counts), finished.sha256))
         if not counts.num_images:
             raise InputError(
                 f"No image of the split {split} can be used. The first: {skipped[0].reason}"
@@ -280,7 +281,7 @@ class _Writer:
         sync(self.folder / INFO_FILE)
         finished_shards.forget(self.folder)
 
-    def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> Note:
+    def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> FinishedShard:
         def counted() -> Iterator[Encoded | Skipped]:
             for sample in samples:
                 yield sample

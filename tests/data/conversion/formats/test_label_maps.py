@@ -39,7 +39,7 @@ def test_the_suffixes_of_image_and_label_may_differ(tmp_path, write):
     write(tmp_path, ["a"], label=np.full((2, 3), 65536))
     (tmp_path / "images" / "a.png").rename(tmp_path / "images" / "a.JPG")
     (item,) = label_maps.find(tmp_path, Reading()).splits["train"]
-    assert (item.image.name, item.annotations[0].name) == ("a.JPG", "a.tif")
+    assert (item.image.name, item.annotations.name) == ("a.JPG", "a.tif")
 
 
 def test_the_folders_train_val_and_test_are_the_splits_and_others_are_no_data(tmp_path, write):
@@ -67,7 +67,7 @@ def test_an_image_and_its_ids_are_read_as_they_are_stored(tmp_path, write):
 @pytest.mark.parametrize("size", [(20, 23), (24, 20), (21, 24)])
 def test_a_label_of_another_size_than_its_image_is_refused(tmp_path, write, size):
     (item,) = label_maps.find(write(tmp_path, ["a"]), Reading()).splits["train"]
-    item.annotations[0].write_bytes(imagecodecs.png_encode(np.zeros(size, np.uint8)))
+    item.annotations.write_bytes(imagecodecs.png_encode(np.zeros(size, np.uint8)))
     rule = r"labels\S+a\.png must have the size of its image \S+images\S+a\.png; got {} x {} pixels"
     with pytest.raises(InputError, match=rule.format(*size) + r".* 20 x 24\. Give the"):
         label_maps.read(item, Reading())
@@ -95,7 +95,7 @@ LABELS = {
 def test_a_label_that_holds_no_ids_is_refused(tmp_path, write, kind):
     data, message = LABELS[kind]
     (item,) = label_maps.find(write(tmp_path, ["a"]), Reading()).splits["train"]
-    item.annotations[0].write_bytes(data)
+    item.annotations.write_bytes(data)
     with pytest.raises(InputError, match=rf"labels\S+{message}"):
         label_maps.read(item, Reading())
 
@@ -111,7 +111,7 @@ def test_a_label_with_numbers_that_are_no_ids_is_refused(tmp_path, write, value,
     (item,) = label_maps.find(write(tmp_path, ["a"]), Reading()).splits["train"]
     tifffile.imwrite(tmp_path / "labels" / "a.tif", np.full((20, 24), value))
     with pytest.raises(InputError, match=rf"a\.tif {message}"):
-        label_maps.read(Item("a", item.image, (tmp_path / "labels" / "a.tif",)), Reading())
+        label_maps.read(Item("a", item.image, tmp_path / "labels" / "a.tif"), Reading())
 
 
 def test_ids_of_8_16_and_32_bits_are_read_from_png_tiff_and_npy(tmp_path, write):
@@ -168,7 +168,7 @@ def test_an_array_that_is_no_map_of_ids_is_refused(tmp_path, write, array, messa
     (item,) = label_maps.find(write(tmp_path, ["a"]), Reading()).splits["train"]
     np.save(tmp_path / "labels" / "a.npy", array)
     with pytest.raises(InputError, match=message):
-        label_maps.read(Item("a", item.image, (tmp_path / "labels" / "a.npy",)), Reading())
+        label_maps.read(Item("a", item.image, tmp_path / "labels" / "a.npy"), Reading())
 
 
 def add_text(folder):

@@ -20,7 +20,7 @@ from pycocotools import mask as pycoco
 
 from tfseg import InputError, Reading
 from tfseg.data.conversion.formats import FORMATS
-from tfseg.data.conversion.formats.base import Found, Sample
+from tfseg.data.conversion.formats.base import Sample, SourceIndex
 
 RING = [0, 0, 2, 0, 2, 4, 0, 4]
 RUNS = pycoco.encode(np.eye(4, 6, dtype=np.uint8, order="F"))["counts"].decode()
@@ -102,7 +102,7 @@ def changed(document: Any, path: tuple, value: Any, *, drop: bool) -> Any:
     return document
 
 
-def read(name: str, document: Any, source: Path) -> list[tuple[Sample, Found]]:
+def read(name: str, document: Any, source: Path) -> list[tuple[Sample, SourceIndex]]:
     """Writes a document with its images, and reads them."""
     colours = np.zeros((4, 6, 3), np.uint8)
     colours[:, :2, 0] = 1  # for COCO panoptic: the segment 1

@@ -75,7 +75,7 @@ def test_the_places_and_names_of_the_copies_of_camvid_are_found(tmp_path, png, i
     write_masks(png, tmp_path, "codes.txt", images=images, masks=masks)
     assert detect(tmp_path) == "semantic"
     (item,) = semantic.find(tmp_path, Reading()).splits["train"]
-    assert (item.image, item.annotations[0]) == (tmp_path / images, tmp_path / masks)
+    assert (item.image, item.annotations.file) == (tmp_path / images, tmp_path / masks)
 
 
 def test_every_split_has_its_folder_of_masks(tmp_path, png):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from tfseg.data.files.images import entries, list_images
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
 OVERLAPS = ("smaller_wins", "first", "error")
+Annotations = TypeVar("Annotations")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,15 +42,19 @@ class Reading:
 
 
 @dataclasses.dataclass(frozen=True)
-class Item:
-    """One image and what annotates it, as `read` of its format takes it.
+class Item(Generic[Annotations]):
+    """One image of a source.
 
-    `id` is unique in its split; `group` is what must stay in one split.
+    Attributes:
+        id: unique in its split.
+        image: its file.
+        annotations: what `read` of the format needs beside it; each format has a type for that.
+        group: what must stay in one split; None without groups.
     """
 
     id: str
     image: Path
-    annotations: tuple[Any, ...]
+    annotations: Annotations
     group: str | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +62,10 @@ class Item:
             raise InputError(f"{str(self.image)!r} must have a name in UTF-8. Rename it.")
 
 
-class Found(NamedTuple):
+Splits = dict[str, list[Item[Any]]]
+
+
+class SourceIndex(NamedTuple):
     """What a source has.
 
     Attributes:
@@ -65,7 +73,7 @@ class Found(NamedTuple):
         class_names: class 1 is the first; empty where the format knows no classes.
     """
 
-    splits: dict[str, list[Item]]
+    splits: Splits
     class_names: tuple[str, ...] = ()
 
 
@@ -96,10 +104,10 @@ class Format(Protocol):
     def matches(self, source: Path) -> bool:
         """Says whether `source` looks like this layout, whole or not."""
 
-    def find(self, source: Path, reading: Reading) -> Found:
+    def find(self, source: Path, reading: Reading) -> SourceIndex:
         """Returns the items of each split; decodes no image."""
 
-    def read(self, item: Item, reading: Reading) -> Sample:
+    def read(self, item: Item[Any], reading: Reading) -> Sample:
         """Reads one item."""
 
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import (
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     by_partner,
     by_stem,
     refuse_mixed,
@@ -68,7 +68,7 @@ def matches(source: Path) -> bool:
     )
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
@@ -76,16 +76,16 @@ def find(source: Path, reading: Reading) -> Found:
             other files.
     """
     refuse_mixed(source)
-    return Found({split: _items(folder) for split, folder in split_folders(source).items()})
+    return SourceIndex({split: _items(folder) for split, folder in split_folders(source).items()})
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[Path], reading: Reading) -> Sample:
     """Reads an image and its ids.
 
     Raises:
         InputError: one cannot be read, or their sizes differ.
     """
-    (path,) = item.annotations
+    path = item.annotations
     image = read_image(item.image)
     label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path)
     same_size(item.image, image, path, label)
@@ -99,7 +99,7 @@ def _base(path: Path) -> str | None:
     return path.stem[: -len(ending)] if ending and path.suffix.lower() in suffixes else None
 
 
-def _items(folder: Path) -> list[Item]:
+def _items(folder: Path) -> list[Item[Path]]:
     labels: dict[str, Path] = {}
     pictures = []
     for path in entries(folder):
@@ -117,7 +117,7 @@ def _items(folder: Path) -> list[Item]:
     refuse_unmatched("file of ids", labels, "an image", images, folder)
     if not images:
         raise InputError(f"{folder} has no images. Expected: {LAYOUT}.")
-    return [Item(name, images[name], (labels[name],)) for name in sorted(images)]
+    return [Item(name, images[name], labels[name]) for name in sorted(images)]
 
 
 class _Unpickler(pickle.Unpickler):

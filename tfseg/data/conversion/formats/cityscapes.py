@@ -18,10 +18,10 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import (
     SPLITS,
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     refuse_unmatched,
 )
 from tfseg.data.conversion.formats.painting import renumbered
@@ -53,7 +53,7 @@ def matches(source: Path) -> bool:
     return (source / "gtFine").is_dir()
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id, which is CITY/X.
 
     Raises:
@@ -65,16 +65,16 @@ def find(source: Path, reading: Reading) -> Found:
     given = [split for split in SPLITS if (source / "gtFine" / split).is_dir()]
     if not given:
         raise InputError(f"{source / 'gtFine'} has no folder of a split. Expected: {LAYOUT}.")
-    return Found({split: _items(source, split) for split in given}, tuple(_CLASSES.values()))
+    return SourceIndex({split: _items(source, split) for split in given}, tuple(_CLASSES.values()))
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[Path], reading: Reading) -> Sample:
     """Reads an image and its ids, which become 1, 2, ... in their order.
 
     Raises:
         InputError: one cannot be read, their sizes differ, or a label is unknown.
     """
-    (path,) = item.annotations
+    path = item.annotations
     image, stored = read_image(item.image), read_label(path)
     same_size(item.image, image, path, stored)
     present = np.unique(stored)
@@ -95,14 +95,14 @@ def read(item: Item, reading: Reading) -> Sample:
     return Sample(image, renumbered(stored, present, ids), np.array(class_of, np.int64))
 
 
-def _items(source: Path, split: str) -> list[Item]:
+def _items(source: Path, split: str) -> list[Item[Path]]:
     images = _files(source / "leftImg8bit" / split, _IMAGE)
     ids = _files(source / "gtFine" / split, _IDS)
     refuse_unmatched("image", images, "ids", ids, source / "gtFine" / split)
     refuse_unmatched("file of ids", ids, "an image", images, source / "leftImg8bit" / split)
     if not images:
         raise InputError(f"{source / 'gtFine' / split} is empty. Expected: {LAYOUT}.")
-    return [Item(name, images[name], (ids[name],)) for name in sorted(images)]
+    return [Item(name, images[name], ids[name]) for name in sorted(images)]
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import Found, Item, Reading, Sample
+from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex
 from tfseg.data.conversion.formats.coco_files import by_split, image_folders, instance_files
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import (
@@ -58,12 +58,20 @@ class Shape(NamedTuple):
     place: str
 
 
+class _Annotations(NamedTuple):
+    """The shapes of an image, its (height, width), and the JSON file that has them."""
+
+    file: Path
+    size: tuple[int, int]
+    shapes: list[Shape]
+
+
 def matches(source: Path) -> bool:
     """Says whether there is a JSON file where this layout has them."""
     return bool(instance_files(source))
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, in the order of their ids.
 
     Raises:
@@ -82,20 +90,20 @@ def find(source: Path, reading: Reading) -> Found:
     for split, path in files.items():
         indices = {id: names.index(name) + 1 for id, name in categories[split].items()}
         splits[split] = _items(source, path, contents.pop(split), indices)
-    return Found(splits, tuple(names))
+    return SourceIndex(splits, tuple(names))
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[_Annotations], reading: Reading) -> Sample:
     """Reads an image and paints its instances.
 
     Raises:
         InputError: the image cannot be read, has another size than the JSON file says, or run
             lengths do not fit it.
     """
-    path, height, width, *shapes = item.annotations
+    path, size, shapes = item.annotations
     image = read_image(item.image)
-    stated_size(item.image, image, path, (height, width))
-    regions = ((_region(shape, (height, width)), shape.class_index) for shape in shapes)
+    stated_size(item.image, image, path, size)
+    regions = ((_region(shape, size), shape.class_index) for shape in shapes)
     return paint(image, regions, overlap=reading.overlap, name=item.image)
 
 
@@ -128,7 +136,9 @@ def _counts(values: list) -> np.ndarray:
     return np.array(values, np.int64)
 
 
-def _items(source: Path, path: Path, content: Any, indices: dict[int, int]) -> list[Item]:
+def _items(
+    source: Path, path: Path, content: Any, indices: dict[int, int]
+) -> list[Item[_Annotations]]:
     shapes: dict[int, list[Shape]] = {}
     for record in entry(content, "annotations", list, place=path):
         image_id, shape = _shape(record, path, indices)
@@ -167,14 +177,16 @@ def _refuse_repeated(path: Path, images: list) -> None:
 
 def _item(
     record: Any, path: Path, folders: list[Path], shapes: dict[int, list[Shape]]
-) -> Item | None:
+) -> Item[_Annotations] | None:
     """Returns an item, whose shapes it takes out of `shapes`, or None where there is no image."""
     place = f"An image in {path}"
     name = inside(entry(record, "file_name", str, place=place), place=place)
-    size = [entry(record, key, int, place=f"{name} in {path}") for key in ("height", "width")]
-    own = shapes.pop(record["id"], [])
+    height, width = (
+        entry(record, key, int, place=f"{name} in {path}") for key in ("height", "width")
+    )
+    annotations = _Annotations(path, (height, width), shapes.pop(record["id"], []))
     image = first_file(name, folders)
-    return Item(name.with_suffix("").as_posix(), image, (path, *size, *own)) if image else None
+    return Item(name.with_suffix("").as_posix(), image, annotations) if image else None
 
 
 def _shape(record: Any, path: Path, indices: dict[int, int]) -> tuple[int, Shape]:

@@ -13,12 +13,12 @@ https://cocodataset.org/#format-data.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import Found, Item, Reading, Sample
+from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex, Splits
 from tfseg.data.conversion.formats.coco_files import by_split, image_folders, panoptic_files
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
@@ -31,12 +31,19 @@ LAYOUT = (
 )
 
 
+class _Segments(NamedTuple):
+    """The PNG file of an image, and the class of each segment, as of `_classes`."""
+
+    file: Path
+    classes: dict[int, int]
+
+
 def matches(source: Path) -> bool:
     """Says whether there is a JSON file with its folder of PNG files."""
     return bool(panoptic_files(source))
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, in the order of their ids.
 
     Raises:
@@ -46,7 +53,7 @@ def find(source: Path, reading: Reading) -> Found:
     files = by_split(source, panoptic_files(source))
     if not files:
         raise InputError(f"{source} has no JSON file of COCO panoptic. Expected: {LAYOUT}.")
-    splits: dict[str, list[Item]] = {}
+    splits: Splits = {}
     names: dict[int, str | None] = {}
     for split, path in files.items():
         content = read_json(path)
@@ -55,10 +62,10 @@ def find(source: Path, reading: Reading) -> Found:
         if things != names:
             raise InputError(f"{path} must have the categories of the other files. Export again.")
         splits[split] = _items(source, path, content, things)
-    return Found(splits, tuple(name for name in names.values() if name is not None))
+    return SourceIndex(splits, tuple(name for name in names.values() if name is not None))
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[_Segments], reading: Reading) -> Sample:
     """Reads an image and its segments, whose ids become 1, 2, ... in the order of the file.
 
     Raises:
@@ -104,7 +111,9 @@ def _things(path: Path, categories: list) -> dict[int, str | None]:
     return {id: names[id] for id in sorted(names)}
 
 
-def _items(source: Path, path: Path, content: Any, things: dict[int, str | None]) -> list[Item]:
+def _items(
+    source: Path, path: Path, content: Any, things: dict[int, str | None]
+) -> list[Item[_Segments]]:
     place, images, items = f"An entry in {path}", {}, {}
     for record in entry(content, "images", list, place=path):
         images[entry(record, "id", int, place=place)] = entry(record, "file_name", str, place=place)
@@ -124,8 +133,8 @@ def _items(source: Path, path: Path, content: Any, things: dict[int, str | None]
         missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
         classes = _classes(path, entry(record, "segments_info", list, place=place), indices)
         name = image_name.with_suffix("").as_posix()
-        if image:
-            items[name] = Item(name, image, (segments, classes))
+        if image and segments:
+            items[name] = Item(name, image, _Segments(segments, classes))
     if missing:
         raise InputError(
             f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "

@@ -22,10 +22,10 @@ import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import (
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     files_by_stem,
     refuse_mixed,
     refuse_unmatched,
@@ -40,6 +40,7 @@ LAYOUT = (
     "in train/, val/ and test/; masks of other names with --masks 'masks/{name}_*.png'"
 )
 _KINDS = ("images", "masks")
+_Item = Item[tuple[Path, ...]]
 
 
 def matches(source: Path) -> bool:
@@ -50,7 +51,7 @@ def matches(source: Path) -> bool:
     )
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
@@ -60,10 +61,10 @@ def find(source: Path, reading: Reading) -> Found:
     folders = split_folders(source)
     beside = [path for path in entries(source) if path not in folders.values()]
     refuse_mixed(source, [path.name for path in beside if (path / "masks").is_dir()] + [*_KINDS])
-    return Found({split: _items(folder, reading) for split, folder in folders.items()})
+    return SourceIndex({split: _items(folder, reading) for split, folder in folders.items()})
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: _Item, reading: Reading) -> Sample:
     """Reads an image and its masks.
 
     Raises:
@@ -90,7 +91,7 @@ def _is_flat(parent: Path) -> bool:
     )
 
 
-def _items(parent: Path, reading: Reading) -> list[Item]:
+def _items(parent: Path, reading: Reading) -> list[_Item]:
     if reading.masks is not None:
         return _by_pattern(parent, reading.masks)
     if _is_flat(parent):
@@ -101,7 +102,7 @@ def _items(parent: Path, reading: Reading) -> list[Item]:
     return items
 
 
-def _item(folder: Path) -> Item:
+def _item(folder: Path) -> _Item:
     for kind in _KINDS:
         if not (folder / kind).is_dir():
             raise InputError(f"{folder} has no folder {kind!r}. Expected: {LAYOUT}.")
@@ -114,7 +115,7 @@ def _item(folder: Path) -> Item:
     return Item(folder.name, images[0], _masks(folder / "masks"))
 
 
-def _by_folder(parent: Path) -> list[Item]:
+def _by_folder(parent: Path) -> list[_Item]:
     images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
     folders = {path.name: path for path in entries(parent / "masks")}
     refuse_unmatched("image", images, "a folder of masks", folders, parent / "masks")
@@ -126,7 +127,7 @@ def _masks(folder: Path) -> tuple[Path, ...]:
     return tuple(files_by_stem(folder, MASK_SUFFIXES).values())
 
 
-def _by_pattern(parent: Path, pattern: str) -> list[Item]:
+def _by_pattern(parent: Path, pattern: str) -> list[_Item]:
     """Gives each mask to the image whose name it has; of several such names to the longest."""
     images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
     masks: dict[str | None, list[Path]] = {name: [] for name in images}

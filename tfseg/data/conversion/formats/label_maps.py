@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import (
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     files_by_stem,
     refuse_mixed,
     refuse_unmatched,
@@ -41,7 +41,7 @@ def matches(source: Path) -> bool:
     return table_file(source) is None and any(_has_maps(folder) for folder in folders)
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
@@ -49,16 +49,16 @@ def find(source: Path, reading: Reading) -> Found:
             both images/ and train/ in `source`.
     """
     refuse_mixed(source, (*_KINDS, "masks"))
-    return Found({split: _items(folder) for split, folder in split_folders(source).items()})
+    return SourceIndex({split: _items(folder) for split, folder in split_folders(source).items()})
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[Path], reading: Reading) -> Sample:
     """Reads an image and its label map.
 
     Raises:
         InputError: one cannot be read, or their sizes differ.
     """
-    (path,) = item.annotations
+    path = item.annotations
     image, label = read_image(item.image), read_label(path)
     same_size(item.image, image, path, label)
     return Sample(image, label)
@@ -81,7 +81,7 @@ def _labels(folder: Path) -> Path:
     return masks if masks.is_dir() and not labels.is_dir() else labels
 
 
-def _items(folder: Path) -> list[Item]:
+def _items(folder: Path) -> list[Item[Path]]:
     for kind in (folder / "images", _labels(folder)):
         if not kind.is_dir():
             raise InputError(f"{folder} has no folder {kind.name!r}. Expected: {LAYOUT}.")
@@ -91,4 +91,4 @@ def _items(folder: Path) -> list[Item]:
     refuse_unmatched("label", labels, "an image", images, folder / "images")
     if not images:
         raise InputError(f"{folder / 'images'} is empty. Put the images there. Expected: {LAYOUT}.")
-    return [Item(name, images[name], (labels[name],)) for name in sorted(images)]
+    return [Item(name, images[name], labels[name]) for name in sorted(images)]

@@ -17,10 +17,10 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import (
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     by_stem,
     refuse_mixed,
     refuse_unmatched,
@@ -46,13 +46,18 @@ class _Shape(NamedTuple):
     mask: np.ndarray | None
 
 
+class _Annotations(NamedTuple):
+    file: Path
+    class_names: list[str]  # of the source
+
+
 def matches(source: Path) -> bool:
     """Says whether there are JSON files of the names of images."""
     folders = split_folders(source).values()
     return any(_files(folder, (".json",)).keys() & _files(folder).keys() for folder in folders)
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, by id.
 
     Raises:
@@ -77,13 +82,16 @@ def find(source: Path, reading: Reading) -> Found:
     if not names:
         raise InputError(f"{source} has no shape with a label. Annotate the images first.")
     splits = {
-        split: [Item(stem, images[stem], (annotations[stem], names)) for stem in sorted(images)]
+        split: [
+            Item(stem, images[stem], _Annotations(annotations[stem], names))
+            for stem in sorted(images)
+        ]
         for split, (images, annotations) in files.items()
     }
-    return Found(splits, tuple(names))
+    return SourceIndex(splits, tuple(names))
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[_Annotations], reading: Reading) -> Sample:
     """Reads an image and paints its shapes.
 
     Raises:

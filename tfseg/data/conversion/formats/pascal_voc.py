@@ -14,11 +14,12 @@ http://host.robots.ox.ac.uk/pascal/VOC/voc2012/segexamples/index.html.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import SPLITS, Found, Item, Reading, Sample, by_stem
+from tfseg.data.conversion.formats.base import SPLITS, Item, Reading, Sample, SourceIndex, by_stem
 from tfseg.data.conversion.formats.parsing import read_text
 from tfseg.data.files.images import entries, read_image, read_label, same_size
 from tfseg.ids import IGNORE
@@ -37,12 +38,18 @@ _FOLDERS = ("JPEGImages", "SegmentationObject", "SegmentationClass")
 _VOID = 255
 
 
+class _Maps(NamedTuple):
+    objects: Path
+    classes: Path
+    num_classes: int
+
+
 def matches(source: Path) -> bool:
     """Says whether there is a folder SegmentationObject."""
     return (source / "SegmentationObject").is_dir()
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
@@ -67,13 +74,13 @@ def find(source: Path, reading: Reading) -> Found:
             what = f"there is no {listed(missing)}" if missing else "there are none"
             raise InputError(f"{source} must have the files of {split}; {what}. Add them.")
         splits[split] = [
-            Item(stem, images[stem], (objects[stem], classes[stem], len(class_names)))
+            Item(stem, images[stem], _Maps(objects[stem], classes[stem], len(class_names)))
             for stem in sorted(set(stems))
         ]
-    return Found(splits, class_names)
+    return SourceIndex(splits, class_names)
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[_Maps], reading: Reading) -> Sample:
     """Reads an image, its objects and their classes.
 
     Raises:

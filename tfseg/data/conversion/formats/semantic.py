@@ -13,6 +13,7 @@ index 255 is ignored where the table does not have it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from skimage import measure
@@ -21,10 +22,10 @@ from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import (
     SPLIT_NAMES,
     SPLITS,
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     by_partner,
     files_by_stem,
     refuse_mixed,
@@ -51,12 +52,17 @@ _ENDINGS = ("_L", "_P", "_mask", "_label")
 _UNLISTED = 255
 
 
+class _Mask(NamedTuple):
+    file: Path
+    table: ClassTable
+
+
 def matches(source: Path) -> bool:
     """Says whether there is a table of classes, and a folder of masks."""
     return table_file(source) is not None and bool(_folders(source))
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
@@ -70,13 +76,13 @@ def find(source: Path, reading: Reading) -> Found:
     if alone := [split for split in split_folders(source) if split not in folders]:
         raise InputError(f"{source} has no masks of {', '.join(alone)}. Expected: {LAYOUT}.")
     table = read_table(path)
-    return Found(
+    return SourceIndex(
         {split: _items(*folders[split], table) for split in SPLITS if split in folders},
         table.names,
     )
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[_Mask], reading: Reading) -> Sample:
     """Reads an image and its mask.
 
     Raises:
@@ -113,7 +119,7 @@ def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
     }
 
 
-def _items(images: Path, masks: Path, table: ClassTable) -> list[Item]:
+def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
     pictures = files_by_stem(images, IMAGE_SUFFIXES)
     files = files_by_stem(masks, MASK_SUFFIXES)
     named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
@@ -121,7 +127,7 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item]:
     refuse_unmatched("mask", named, "an image", pictures, images)
     if not pictures:
         raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
-    return [Item(name, pictures[name], (named[name], table)) for name in sorted(pictures)]
+    return [Item(name, pictures[name], _Mask(named[name], table)) for name in sorted(pictures)]
 
 
 def _colours(path: Path) -> np.ndarray:

@@ -11,17 +11,17 @@ Source: https://docs.ultralytics.com/datasets/segment.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import (
-    Found,
     Item,
     Reading,
     Sample,
+    SourceIndex,
     by_stem,
     files_by_stem,
     refuse_mixed,
@@ -40,6 +40,11 @@ LAYOUT = (
 _FARTHEST = 2.0  # of the sides of the image: beyond, the coordinates are not shares
 
 
+class _Polygons(NamedTuple):
+    file: Path | None
+    num_classes: int
+
+
 def matches(source: Path) -> bool:
     """Says whether there is a folder of texts where this layout has its labels."""
     return any(
@@ -50,7 +55,7 @@ def matches(source: Path) -> bool:
     )
 
 
-def find(source: Path, reading: Reading) -> Found:
+def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
@@ -71,12 +76,13 @@ def find(source: Path, reading: Reading) -> Found:
         if not images:
             raise InputError(f"{image_folder} is empty. Expected: {LAYOUT}.")
         splits[split] = [
-            Item(name, images[name], (labels.get(name), len(names))) for name in sorted(images)
+            Item(name, images[name], _Polygons(labels.get(name), len(names)))
+            for name in sorted(images)
         ]
-    return Found(splits, names)
+    return SourceIndex(splits, names)
 
 
-def read(item: Item, reading: Reading) -> Sample:
+def read(item: Item[_Polygons], reading: Reading) -> Sample:
     """Reads an image and paints its polygons.
 
     Raises:
