@@ -18,25 +18,13 @@ from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
 from tfseg.commands.progress import progress, with_speed
-
-FORMATS = (
-    "cellpose",
-    "cityscapes",
-    "coco",
-    "coco_panoptic",
-    "instance_masks",
-    "label_maps",
-    "labelme",
-    "pascal_voc",
-    "semantic",
-    "yolo",
-)
-OVERLAPS = ("smaller_wins", "first", "error")
+from tfseg.data.conversion.formats import NAMES, OVERLAPS
 
 
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
+    names = sorted(NAMES)
     add("source", metavar="SOURCE", type=Path, help="folder with the images and annotations")
     add(
         "destination",
@@ -46,9 +34,9 @@ def add_options(parser: Parser) -> None:
     )
     add(
         "--format",
-        choices=FORMATS,
+        choices=names,
         metavar="FORMAT",
-        help=f"layout of SOURCE, detected if not given: {', '.join(FORMATS)}",
+        help=f"layout of SOURCE, detected if not given: {', '.join(names)}",
     )
     add(
         "--overlap",

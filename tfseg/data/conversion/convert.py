@@ -15,8 +15,8 @@ from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data.conversion import beam, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
-from tfseg.data.conversion.formats import FORMATS, detect
 from tfseg.data.conversion.formats.base import Item, Reading
+from tfseg.data.conversion.formats.detection import FORMATS, detect
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import serialize

@@ -11,8 +11,9 @@ import pytest
 import tifffile
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import cellpose, detect
+from tfseg.data.conversion.formats import cellpose
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 LABEL = np.array([[0, 7, 7], [300, 0, 300]], np.uint16)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import cityscapes, detect
+from tfseg.data.conversion.formats import cityscapes
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 # road; person 0 and 1; a group of persons; void (unlabeled, static); a caravan; car 0; bicycle 12
 IDS = np.array([[7, 24000, 24001, 24, 0, 4, 29000, 26000, 33012, 26000]], np.uint16)

@@ -10,8 +10,9 @@ import pytest
 from pycocotools import mask as pycoco
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import coco, detect
+from tfseg.data.conversion.formats import coco
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 CATEGORIES = [{"id": 90, "name": "car"}, {"id": 3, "name": "cell"}]
 LEFT = [0, 0, 2, 0, 2, 4, 0, 4]  # columns 0 and 1 of 4 rows

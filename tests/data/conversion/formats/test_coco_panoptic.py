@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import coco_panoptic, detect
+from tfseg.data.conversion.formats import coco_panoptic
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 CATEGORIES = [
     {"id": 200, "name": "rug", "isthing": 0},

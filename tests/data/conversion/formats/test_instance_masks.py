@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import detect, instance_masks
+from tfseg.data.conversion.formats import instance_masks
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 
 def write_masks(folder: Path, *masks: np.ndarray, size: tuple[int, int] = (4, 5)) -> Path:

@@ -12,8 +12,9 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import detect, label_maps
+from tfseg.data.conversion.formats import label_maps
 from tfseg.data.conversion.formats.base import Item, Reading
+from tfseg.data.conversion.formats.detection import detect
 
 
 def names(source):
@@ -29,7 +30,7 @@ def test_every_image_is_found_with_its_label_in_the_order_of_the_names(tmp_path,
     assert detect(tmp_path) == "label_maps"
     assert label_maps.find(tmp_path, Reading()).splits == {
         "train": [
-            Item(name, tmp_path / f"images/{name}.png", (tmp_path / f"labels/{name}.png",))
+            Item(name, tmp_path / f"images/{name}.png", tmp_path / f"labels/{name}.png")
             for name in ("a", "a.2", "b")
         ]
     }

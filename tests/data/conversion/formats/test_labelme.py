@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import detect, labelme
+from tfseg.data.conversion.formats import labelme
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 LEFT = [[0, 0], [2, 0], [2, 4], [0, 4]]  # columns 0 and 1 of 4 rows
 

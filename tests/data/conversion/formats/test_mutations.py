@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as pycoco
 
 from tfseg import InputError, Reading
-from tfseg.data.conversion.formats import FORMATS
 from tfseg.data.conversion.formats.base import Sample, SourceIndex
+from tfseg.data.conversion.formats.detection import FORMATS
 
 RING = [0, 0, 2, 0, 2, 4, 0, 4]
 RUNS = pycoco.encode(np.eye(4, 6, dtype=np.uint8, order="F"))["counts"].decode()

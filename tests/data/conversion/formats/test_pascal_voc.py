@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import detect, pascal_voc
+from tfseg.data.conversion.formats import pascal_voc
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 OBJECTS = np.array([[0, 1, 1, 255, 2, 2, 2, 0]], np.uint8)
 CLASSES = np.array([[0, 15, 15, 255, 3, 7, 3, 255]], np.uint8)

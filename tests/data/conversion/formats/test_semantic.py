@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import detect, semantic
+from tfseg.data.conversion.formats import semantic
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 INDICES = np.array([[0, 1, 1, 2], [1, 0, 3, 2], [0, 0, 0, 255]], np.uint8)
 COLOURS = {0: (0, 0, 0), 1: (64, 0, 128), 2: (0, 0, 192), 3: (64, 64, 0), 255: (9, 9, 9)}

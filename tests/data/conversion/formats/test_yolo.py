@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import detect, yolo
+from tfseg.data.conversion.formats import yolo
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.detection import detect
 
 LEFT = "0 0 0.5 0 0.5 1 0 1"  # the left half
 

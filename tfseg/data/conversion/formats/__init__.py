@@ -1,51 +1,18 @@
-"""The layouts of files that `convert` reads: one module a format, listed in `FORMATS`."""
+"""The layouts of files that `convert` reads: one module for each of `NAMES`.
 
-from __future__ import annotations
+Only names are declared in this file, so that `tfseg convert --help` imports nothing else.
+"""
 
-from pathlib import Path
-
-from tfseg.checks import InputError
-from tfseg.data.conversion.formats import (
-    cellpose,
-    cityscapes,
-    coco,
-    coco_panoptic,
-    instance_masks,
-    label_maps,
-    labelme,
-    pascal_voc,
-    semantic,
-    yolo,
+NAMES = (
+    "label_maps",
+    "cellpose",
+    "instance_masks",
+    "coco",
+    "coco_panoptic",
+    "cityscapes",
+    "pascal_voc",
+    "labelme",
+    "yolo",
+    "semantic",
 )
-from tfseg.data.conversion.formats.base import Format
-from tfseg.data.files.images import entries
-
-FORMATS: dict[str, Format] = {
-    "label_maps": label_maps,
-    "cellpose": cellpose,
-    "instance_masks": instance_masks,
-    "coco": coco,
-    "coco_panoptic": coco_panoptic,
-    "cityscapes": cityscapes,
-    "pascal_voc": pascal_voc,
-    "labelme": labelme,
-    "yolo": yolo,
-    "semantic": semantic,
-}
-
-
-def detect(source: Path) -> str:
-    """Returns the name of the format of the files in the folder `source`.
-
-    Raises:
-        InputError: no such folder, an empty one, or not one of the formats.
-    """
-    expected = "; ".join(f"{name} ({module.LAYOUT})" for name, module in FORMATS.items())
-    if not entries(source):
-        raise InputError(f"{source} is empty. Expected one of these: {expected}.")
-    names = [name for name, module in FORMATS.items() if module.matches(source)]
-    if not names:
-        raise InputError(f"{source} has none of the layouts that tfseg reads: {expected}.")
-    if len(names) > 1:
-        raise InputError(f"{source} could be {' or '.join(names)}. Say which with --format.")
-    return names[0]
+OVERLAPS = ("smaller_wins", "first", "error")

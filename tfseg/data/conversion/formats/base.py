@@ -11,11 +11,11 @@ import numpy as np
 
 from tfseg import checks
 from tfseg.checks import InputError, listed
+from tfseg.data.conversion.formats import OVERLAPS
 from tfseg.data.files.images import entries, list_images
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
-OVERLAPS = ("smaller_wins", "first", "error")
 Annotations = TypeVar("Annotations")
 
 
