@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from sources import RING
 
 from tfseg import InputError, convert
 from tfseg.data.files.images import read_image, read_label
-
-RING = [0, 0, 2, 0, 2, 4, 0, 4]
 
 
 def huge_png() -> bytes:

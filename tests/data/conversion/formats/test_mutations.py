@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as pycoco
+from sources import RING
 
 from tfseg import InputError, Reading
 from tfseg.data.conversion.formats.base import Sample, SourceIndex
 from tfseg.data.conversion.formats.detection import FORMATS
 
-RING = [0, 0, 2, 0, 2, 4, 0, 4]
 RUNS = pycoco.encode(np.eye(4, 6, dtype=np.uint8, order="F"))["counts"].decode()
 MASK = base64.b64encode(imagecodecs.png_encode(np.ones((1, 1), np.uint8))).decode()
 DOCUMENTS = {
@@ -78,22 +78,22 @@ ANYTHING = st.sampled_from(
 )
 
 
-def places(value: Any, path: tuple = ()) -> Iterator[tuple]:
-    """Yields the way to every value in a document."""
+def paths(value: Any, path: tuple = ()) -> Iterator[tuple]:
+    """Yields the path of every value in a document."""
     yield path
     items = enumerate(value) if isinstance(value, list) else getattr(value, "items", tuple)()
     for key, part in items:
-        yield from places(part, (*path, key))
+        yield from paths(part, (*path, key))
 
 
 def changed(document: Any, path: tuple, value: Any, *, drop: bool) -> Any:
-    """Returns the document with another value at a place, or without the place."""
+    """Returns the document with another value at a path, or without it."""
     if not path:
         return value
     document = copy.deepcopy(document)
-    *way, last = path
+    *parents, last = path
     holder = document
-    for key in way:
+    for key in parents:
         holder = holder[key]
     if drop:
         del holder[last]
@@ -111,8 +111,8 @@ def read(name: str, document: Any, source: Path) -> list[tuple[Sample, SourceInd
         (source / image).parent.mkdir(exist_ok=True)
         (source / image).write_bytes(imagecodecs.png_encode(colours))
     (source / file).write_text(json.dumps(document), encoding="utf-8")
-    found = FORMATS[name].find(source, Reading())
-    return [(FORMATS[name].read(item, Reading()), found) for item in found.splits["train"]]
+    index = FORMATS[name].find(source, Reading())
+    return [(FORMATS[name].read(item, Reading()), index) for item in index.splits["train"]]
 
 
 FILES = {
@@ -134,10 +134,10 @@ def test_the_documents_themselves_are_read(tmp_path, name):
 def test_a_document_with_anything_anywhere_is_read_or_refused(name, data):
     document = DOCUMENTS[name]
     for _ in range(data.draw(st.integers(1, 2))):
-        path = data.draw(st.sampled_from(list(places(document))))
+        path = data.draw(st.sampled_from(list(paths(document))))
         document = changed(document, path, data.draw(ANYTHING), drop=data.draw(st.booleans()))
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(InputError):
-        for sample, found in read(name, document, Path(folder)):
+        for sample, index in read(name, document, Path(folder)):
             assert sample.label.shape == (4, 6)
-            assert set(sample.class_of.tolist()) <= set(range(1, len(found.class_names) + 1))
+            assert set(sample.class_of.tolist()) <= set(range(1, len(index.class_names) + 1))
             assert len(sample.class_of) == len(np.unique(sample.label[sample.label > 0]))
