@@ -136,7 +136,7 @@ def test_a_second_run_is_refused_while_the_first_one_writes_and_changes_nothing(
         with pytest.raises(InputError, match=message), staged(tmp_path / "new" / "data"):
             pytest.fail("the work must not begin")
         (tmp_path / "new" / "data.replaced").write_bytes(b"mine")
-        with pytest.raises(InputError, match="something else is there"):
+        with pytest.raises(InputError, match="it has other files"):
             staged(tmp_path / "new" / "data").__enter__()
         (tmp_path / "new" / "data.replaced").unlink()
         assert contents(tmp_path) == before
@@ -172,7 +172,7 @@ def test_what_somebody_else_put_beside_the_destination_is_kept_and_refused_at_on
     else:
         fill(tmp_path / f"data{suffix}", OLD | {"notes.txt": b"mine"})
     before = contents(tmp_path)
-    message = rf"data\{suffix} must be free while .* something else is there\. Move it away"
+    message = rf"data\{suffix} must be free while .* it has other files\. Move it away"
     with pytest.raises(InputError, match=message), staged(tmp_path / "data"):
         pytest.fail("the work must not begin")
     assert contents(tmp_path) == before
@@ -269,7 +269,7 @@ def test_a_data_set_without_one_of_its_shards_can_be_replaced(copied):
 
 def test_a_folder_with_files_of_others_is_never_replaced(copied):
     fill(copied, {"notes.txt": b"", "train-00001-of-00001.tfrecord": b"", "zoo": b""})
-    message = r"data has files of others beside the data set: notes\.txt\. Move them away, or choo"
+    message = r"data has other files beside the data set: notes\.txt\. Move them away, or choo"
     with pytest.raises(InputError, match=message):
         check_destination(copied, overwrite=True)
     (copied / "notes.txt").unlink()
@@ -286,7 +286,7 @@ def test_a_folder_with_files_of_others_is_never_replaced(copied):
     ],
 )
 def test_a_folder_that_is_no_data_set_is_never_replaced(tmp_path, files, reason):
-    message = rf"Only a data set of tfseg .*; \S+data is none \(.*{reason}.*\)\. Choose another"
+    message = rf"Only a data set of tfseg .*; \S+data is not one \(.*{reason}.*\)\. Choose another"
     with pytest.raises(InputError, match=message):
         check_destination(fill(tmp_path / "data", files), overwrite=True)
 

@@ -24,7 +24,7 @@ def beam():
     return pytest.importorskip("apache_beam", reason="needs the extra beam, which is not installed")
 
 
-# Of Beam's own; the pipeline runs in this process.
+# Warnings of Beam; the pipeline runs in this process.
 pytestmark = pytest.mark.filterwarnings("ignore")
 DIRECT = ["--runner=DirectRunner"]
 
@@ -34,17 +34,17 @@ def test_the_bytes_are_those_of_a_conversion_without_beam(beam, write, contents,
     files = write(tmp_path / "files", NAMES)
     options = {"shard_size": 2, "store": store, "groups": "."}
     expected = contents(convert(files, tmp_path / "one", **options).path)
-    told = []
+    progress = []
     dataset = convert(
         files,
         tmp_path / "two",
         beam_options=DIRECT,
-        on_progress=lambda *numbers: told.append(numbers),
+        on_progress=lambda *numbers: progress.append(numbers),
         **options,
     )
     assert contents(dataset.path) == expected
-    assert told[-1] == (9, 9)
-    assert len(told) == 5  # of shards: all were found finished
+    assert progress[-1] == (9, 9)
+    assert len(progress) == 5  # of shards: all were found finished
 
 
 def test_an_image_that_cannot_be_used_is_named_or_skipped(beam, write, contents, tmp_path):

@@ -247,7 +247,7 @@ def test_grey_images_of_8_bits_fit_into_any_data_set(data):
 
 def test_an_image_without_instances_is_a_warning(data):
     rewrite(data, [record([0, 0, 0], id="é")], num_instances=0)
-    remedy = "Check that nothing is to be seen in it."
+    remedy = "Check that the image shows no objects."
     assert check(data) == [Finding("warning", "train/é", "The image has no instances.", remedy)]
 
 
@@ -259,27 +259,28 @@ def test_ignored_pixels_are_no_instance_and_may_be_in_pieces(data):
     assert finding.message == "The image has no instances."
 
 
-def test_instances_in_several_pieces_are_a_warning(data):
-    # 5 is in two pieces, 7 in three; 6 touches itself over a corner and 9 is one piece
+def test_instances_of_several_components_are_a_warning(data):
+    # 5 has two components, 7 three; 6 touches itself over a corner and 9 is connected
     rows = [[5, 0, 5, 7], [6, 0, 0, 0], [0, 6, 0, 7], [7, 9, 9, 0]]
     rewrite(data, [record(*rows)], num_instances=4)
-    remedy = "Give each piece an id of its own if they are separate objects."
-    message = "Several pieces in 2 of 4 instances: 5, 7."
+    remedy = "Give each component another id if they are separate objects."
+    message = "Several connected components in 2 of 4 instances: 5, 7."
     assert check(data) == [Finding("warning", "train/x", message, remedy)]
 
 
-def test_of_many_instances_in_pieces_five_are_named(data):
+def test_of_many_instances_that_are_not_connected_five_are_named(data):
     ids = [*range(1, 8)]
     rewrite(data, [record(ids, [0] * 7, ids)], num_instances=7)
     (finding,) = check(data)
-    assert finding.message == "Several pieces in 7 of 7 instances: 1, 2, 3, 4, 5 and more."
+    message = "Several connected components in 7 of 7 instances: 1, 2, 3, 4, 5 and more."
+    assert finding.message == message
 
 
-def test_two_touching_instances_are_no_pieces_of_one(data):
+def test_two_touching_instances_are_not_one_component(data):
     rewrite(data, [record([1, 1, 2, 2], [1, 2, 2, 1])], num_instances=2)
-    # the last pixel of 1 touches 2 alone: it is a second piece, and 2 is whole
+    # the last pixel of 1 touches only 2: it is a second component, and 2 is connected
     (finding,) = check(data)
-    assert finding.message == "Several pieces in 1 of 2 instances: 1."
+    assert finding.message == "Several connected components in 1 of 2 instances: 1."
 
 
 def flipped_bits(path: Path, *, count: int, seed: int) -> Iterator[int]:
@@ -362,7 +363,10 @@ def test_statistics_of_no_instances_at_all_are_an_error(data):
 
 def test_instances_of_a_single_pixel_are_a_warning(data):
     rewrite(data, [record([5, 5, 0, 0], [0, 0, 8, 0], [2, 0, 0, -1])], num_instances=3)
-    message, remedy = "A single pixel in 2 of 3 instances: 2, 8.", "Take them out if they are slips"
+    message, remedy = (
+        "A single pixel in 2 of 3 instances: 2, 8.",
+        "Remove them if they are annotation mistakes",
+    )
     (finding,) = check(data)
     assert (finding.level, finding.place, finding.message) == ("warning", "train/x", message)
     assert finding.remedy.startswith(remedy)
@@ -381,11 +385,11 @@ INVERTED = {  # the label, and the share that an instance covers, if it is suspe
 def test_an_instance_over_most_of_the_image_and_at_all_borders_may_be_its_background(data, case):
     rows, message = INVERTED[case]
     rewrite(data, [record(*rows)], num_instances=1)
-    found = [each for each in check(data) if "inverted" in each.message]
-    assert bool(found) == (message is not None)
-    if found:
-        assert found[0].message.startswith(message)
-        assert (found[0].level, found[0].remedy) == (
+    findings = [finding for finding in check(data) if "inverted" in finding.message]
+    assert bool(findings) == (message is not None)
+    if findings:
+        assert findings[0].message.startswith(message)
+        assert (findings[0].level, findings[0].remedy) == (
             "warning",
             "Make sure that the background is 0.",
         )
@@ -426,8 +430,8 @@ ODD = {
 def test_images_of_extreme_brightness_or_aspect_are_a_warning(data, case):
     image, message = ODD[case]
     rewrite(data, [picture(image)], num_instances=1)
-    found = [each for each in check(data) if "instances" not in each.message]
-    assert [(each.level, each.place, each.message) for each in found] == (
+    findings = [finding for finding in check(data) if "instances" not in finding.message]
+    assert [(finding.level, finding.place, finding.message) for finding in findings] == (
         [("warning", "train/x", message)] if message else []
     )
 
@@ -435,7 +439,7 @@ def test_images_of_extreme_brightness_or_aspect_are_a_warning(data, case):
 def test_white_has_16_bits_in_a_data_set_of_16_bits(data):
     rewrite(data, [picture(bright(0.995, 65535, "uint16"))], num_instances=1)
     edit_info(data, lambda info: info.update(dtype="uint16"))
-    assert [each.message for each in check(data)] == [
+    assert [finding.message for finding in check(data)] == [
         "99.5% of the pixel values of the image are 65535."
     ]
 

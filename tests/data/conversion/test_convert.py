@@ -178,14 +178,14 @@ def test_images_added_later_move_no_other_to_val_and_the_seed_chooses_others(tmp
     assert ids(other, "val") != ids(many, "val")
 
 
-def test_progress_is_told_after_every_image_of_all_splits(tmp_path, write):
-    told = []
+def test_progress_is_reported_after_every_image_of_all_splits(tmp_path, write):
+    progress = []
     convert(
         write(tmp_path / "files", ["train/a", "train/b", "val/c"]),
         tmp_path / "data",
-        on_progress=lambda done, total: told.append((done, total)),
+        on_progress=lambda done, total: progress.append((done, total)),
     )
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
 
 
 # The peak of the process after a conversion of 20 images, and after one of 120.

@@ -141,7 +141,7 @@ def test_a_destination_in_use_is_replaced_only_when_asked_and_only_a_data_set(
     before = contents(tmp_path)
     with pytest.raises(InputError, match=r"data must be new or empty; it has 2 entries\. .*--over"):
         convert(tmp_path / "files", first.path)
-    with pytest.raises(InputError, match=r"files is none \(.*no dataset\.json.*Choose another"):
+    with pytest.raises(InputError, match=r"files is not one \(.*no dataset\.json.*Choose another"):
         convert(tmp_path / "files", tmp_path / "files", overwrite=True)
     assert contents(tmp_path) == before
     assert convert(tmp_path / "files", first.path, overwrite=True).split("train").num_images == 2

@@ -1,4 +1,4 @@
-"""Conversions that are killed at any moment, and gone on with."""
+"""Conversions that are killed at any moment, and resumed."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def killer() -> Callable[..., Killer]:
         return started[-1]
 
     yield start
-    for each in started:
-        each.process.stdin.close()
-        each.process.wait()
-        each.process.stdout.close()
+    for killer in started:
+        killer.process.stdin.close()
+        killer.process.wait()
+        killer.process.stdout.close()
 
 
 def moments(killer: Killer, reset: Callable[[], None], *, number: int) -> list[dict[str, object]]:
@@ -125,23 +125,23 @@ def test_killed_at_any_moment_nothing_half_is_whole_and_the_next_run_ends_the_sa
     for moment in moments(process, reset, number=number):
         reset()
         code, _ = process.run(**moment)
-        found = contents(data) if data.exists() else {}
+        left = contents(data) if data.exists() else {}
         if code == 0:
-            assert found == expected
+            assert left == expected
             if "last" in moment:  # it has fewer operations: all have been tried
                 break
             continue
         killed += 1
         assert code == -9
-        # Between the two renames neither is at its place, and both are whole beside it.
-        assert found in ({}, before, expected), moment
-        if not found:
+        # Between the two renames neither has its final name, and both are complete.
+        assert left in ({}, before, expected), moment
+        if not left:
             with pytest.raises(InputError, match=r"no such folder|no dataset\.json"):
                 tfseg.Dataset.open(data)
-        if old or found != expected:
+        if old or left != expected:
             assert process.run()[0] == 0, moment
         assert contents(data) == expected, moment
-        if old or found != expected:
+        if old or left != expected:
             assert os.listdir(data.parent) == ["data"], moment
     assert killed > 20
 
@@ -172,9 +172,9 @@ def test_the_next_run_keeps_the_finished_shards_and_counts_them_as_done(tmp_path
     again = interrupted(files, data, done=10)  # within val
     assert len(again) == 5
     assert kept.items() <= again.items()
-    told = []
-    convert(files, data, shard_size=2, on_progress=lambda *numbers: told.append(numbers))
-    assert told == [(2, 11), (4, 11), (6, 11), (8, 11), (9, 11), (10, 11), (11, 11)]
+    progress = []
+    convert(files, data, shard_size=2, on_progress=lambda *numbers: progress.append(numbers))
+    assert progress == [(2, 11), (4, 11), (6, 11), (8, 11), (9, 11), (10, 11), (11, 11)]
     assert times(data, again) == again
     assert contents(data) == expected
 
@@ -218,9 +218,11 @@ def test_of_another_source_or_with_other_options_nothing_is_kept(tmp_path, write
     (files / "labels").symlink_to(tmp_path / "elsewhere")
     interrupted(files, data, done=8)
     options = CHANGES[change](files)
-    told = []
-    convert(files, data, shard_size=2, on_progress=lambda *done: told.append(done[0]), **options)
-    assert told == [*range(1, told[-1] + 1)]
+    progress = []
+    convert(
+        files, data, shard_size=2, on_progress=lambda *done: progress.append(done[0]), **options
+    )
+    assert progress == [*range(1, progress[-1] + 1)]
     expected = convert(files, tmp_path / "expected", shard_size=2, **options)
     assert contents(data) == contents(expected.path)
 

@@ -41,7 +41,7 @@ def test_what_cannot_be_used_is_left_out_named_and_counted(tmp_path, write):
     assert info.skipped_images == 3
     assert {name: split.num_images for name, split in info.splits.items()} == {"train": 3, "val": 1}
     assert (info.splits["train"].num_instances, info.statistics.sizes) == (6, {"20x24": 4})
-    stored = [each["id"].decode() for each in dataset.samples("train").as_numpy_iterator()]
+    stored = [sample["id"].decode() for sample in dataset.samples("train").as_numpy_iterator()]
     assert stored == ["a", "d", "e"]
     assert tfseg.check(dataset.path) == []
 
@@ -57,7 +57,7 @@ def test_without_the_option_the_first_one_ends_the_conversion(tmp_path, write):
 
 def test_without_an_error_there_is_no_list_and_the_bytes_are_the_same(tmp_path, write, contents):
     files = write(tmp_path / "files", list("abc"))
-    one, two = (convert(files, tmp_path / each, on_error=each).path for each in ("skip", "fail"))
+    one, two = (convert(files, tmp_path / name, on_error=name).path for name in ("skip", "fail"))
     assert contents(one) == contents(two)
     assert Dataset.open(one).info.skipped_images == 0
 

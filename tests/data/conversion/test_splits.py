@@ -83,7 +83,7 @@ def test_a_table_says_the_split_of_every_image(tmp_path):
 
 TABLES = {
     "id,split\na,train\n": r"s\.csv must have every image; b are missing\. Add them",
-    "id,split\na,train\nb,val\nc,val\n": r"s\.csv has c, of which there is no image\. Correct",
+    "id,split\na,train\nb,val\nc,val\n": r"s\.csv has ids without an image: c\. Correct",
     "id,split\na,train\nb,dev\n": r"A split in \S+s\.csv must be one of test, train, val; got 'd",
     "id,split\na,train\nb\n": r"must give every id one split; 'b' has none or two",
     "id,split\na,train\na,val\nb,val\n": r"must give every id one split; 'a' has none or two",

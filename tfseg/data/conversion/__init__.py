@@ -1,1 +1,1 @@
-"""From annotated images to a data set, and the check of one."""
+"""Converting annotated images into a data set, and checking a data set."""

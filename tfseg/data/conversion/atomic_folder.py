@@ -1,4 +1,4 @@
-"""Writing a data set so that it is there whole or not at all."""
+"""Writing a data set completely or not at all: in a staging directory, renamed at the end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LOCK_FILE = "lock"
 
 
 def check_destination(destination: Place, *, overwrite: bool) -> None:
-    """Refuses a place that is taken.
+    """Checks that a data set can be written to `destination`.
 
     Raises:
-        InputError: a file, a folder with something in it, or with `overwrite` a folder with
-            anything but a data set in it, or one of another machine.
+        InputError: a file, a folder that is not empty, or with `overwrite` a folder with anything
+            but a data set in it, or a remote folder.
     """
     if is_remote(destination):
         _check_remote(destination, overwrite=overwrite)
@@ -48,13 +48,14 @@ def check_destination(destination: Place, *, overwrite: bool) -> None:
         splits = DatasetInfo.read(destination).splits.values()
     except InputError as error:
         raise InputError(
-            f"Only a data set of tfseg can be overwritten; {destination} is none "
+            f"Only a data set of tfseg can be overwritten; {destination} is not one "
             f"({str(error).rstrip('.')}). Choose another folder."
         ) from error
-    own = {INFO_FILE, SKIPPED_FILE} | {shard.name for split in splits for shard in split.shards}
-    if present - own:
+    others = present - {INFO_FILE, SKIPPED_FILE}
+    others -= {shard.name for split in splits for shard in split.shards}
+    if others:
         raise InputError(
-            f"{destination} has files of others beside the data set: {min(present - own)}. "
+            f"{destination} has other files beside the data set: {min(others)}. "
             "Move them away, or choose another folder."
         )
 
@@ -62,8 +63,8 @@ def check_destination(destination: Place, *, overwrite: bool) -> None:
 def _check_remote(destination: Place, *, overwrite: bool) -> None:
     if overwrite:
         raise InputError(
-            f"{destination} cannot be overwritten: only on this machine a data set can step aside "
-            "until another one is whole. Remove it first, or choose another place."
+            f"{destination} cannot be overwritten: a data set can be replaced in one step only on "
+            "this machine. Remove it first, or choose another folder."
         )
     with writing(destination):
         names = {path.name for path in destination.iterdir()} if destination.exists() else set()
@@ -76,20 +77,20 @@ def _check_remote(destination: Place, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
-    """Gives a folder to write into, which becomes `destination` when the block ends well.
+    """Yields a staging directory, which becomes `destination` when the block ends without an error.
 
-    The folder is the sibling DESTINATION.partial, locked while the block runs. What a killed run
-    left in it is still there. When the block raises, whatever it is, the folder is removed and
+    The staging directory is the sibling DESTINATION.partial, locked while the block runs. It keeps
+    the files that a killed run has left. When the block raises any error, it is removed and
     `destination` stays as it was. A data set at `destination` is replaced only when the new one is
-    on the disk. On another machine the folder is `destination` itself, without a lock; there it is
-    no data set before it has its dataset.json.
+    on the disk. A remote `destination` is written directly and without a lock: it is not a data set
+    before it has its dataset.json.
 
     Args:
-        destination: of the data set.
-        resumable: Ctrl-C leaves the folder as a killed run does, so that the next run goes on.
+        destination: folder of the data set.
+        resumable: keeps the staging directory at Ctrl-C, so that the next run resumes.
 
     Raises:
-        InputError: cannot be written there, or another run is writing there.
+        InputError: `destination` cannot be written, or another run is writing it.
     """
     if is_remote(destination):
         with _remote_folder(destination, resumable=resumable):
@@ -100,7 +101,7 @@ def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
     missing = [parent for parent in final.parents if not os.path.exists(parent)]
     try:
         with writing(destination):
-            _refuse_foreign(_aside(final))  # now: once `final` is in place it would be too late
+            _refuse_foreign(_aside(final))  # now: after the renaming it would be too late
             _refuse_foreign(partial)
             partial.mkdir(parents=True, exist_ok=True)
         with _locked(partial / LOCK_FILE, destination):
@@ -118,7 +119,7 @@ def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
                 raise
     except BaseException:
         for parent in missing:
-            with contextlib.suppress(OSError):  # it has something in it
+            with contextlib.suppress(OSError):  # it is not empty
                 parent.rmdir()
         raise
 
@@ -132,17 +133,17 @@ def _remote_folder(folder: Place, *, resumable: bool) -> Iterator[None]:
     except BaseException as error:
         if not (resumable and isinstance(error, KeyboardInterrupt)):
             with contextlib.suppress(OSError):
-                for path in folder.iterdir():  # nothing else was there
+                for path in folder.iterdir():  # it was empty before
                     path.unlink()
         raise
 
 
 @contextlib.contextmanager
 def _locked(file: Path, destination: Path) -> Iterator[None]:
-    """Holds the lock of a folder, which ends with the process, however that ends.
+    """Holds the lock of a folder; the system releases it when the process ends in any way.
 
     Raises:
-        InputError: another run holds it, or held it until now: then the folder is no more.
+        InputError: another run is writing there, or just finished and removed the folder.
     """
     with contextlib.ExitStack() as stack:
         with writing(destination):
@@ -173,33 +174,33 @@ def writing(destination: Place) -> Iterator[None]:
 
 
 def sync(path: Place) -> None:
-    """Waits until a file or folder is on the disk; a file elsewhere is whole once it is closed."""
+    """Waits until a file or folder is on the disk; a remote file is complete once it is closed."""
     if not is_remote(path):
         atomic.sync(path)
 
 
 def _remove_leftover(folder: Path) -> None:
-    """Removes what a killed run left, and refuses to remove anything else."""
+    """Removes the files of a killed run, and refuses to remove any other file."""
     _refuse_foreign(folder)
     if folder.exists():
         shutil.rmtree(folder)
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Refuses a place where there is anything but what a killed run may have left."""
+    """Checks that `folder` does not exist or has only files of a killed run."""
     if not os.path.lexists(folder):
         return
     if not (folder.is_dir() and all(_is_ours(path.name) for path in folder.iterdir())):
         raise InputError(
-            f"{folder} must be free while the data set is written; something else is there. "
+            f"{folder} must be free while the data set is written; it has other files. "
             "Move it away, or choose another destination."
         )
 
 
 def _is_ours(name: str) -> bool:
-    """Says whether a killed run may have left a file of this name."""
-    own = (INFO_FILE, SKIPPED_FILE, LOCK_FILE)
-    return name in own or name.removesuffix(NOTE_SUFFIX).endswith(SHARD_SUFFIX)
+    """Returns whether a conversion writes files with this name."""
+    names = (INFO_FILE, SKIPPED_FILE, LOCK_FILE)
+    return name in names or name.removesuffix(NOTE_SUFFIX).endswith(SHARD_SUFFIX)
 
 
 def _aside(final: Path) -> Path:
@@ -207,7 +208,7 @@ def _aside(final: Path) -> Path:
 
 
 def _replace(final: Path, partial: Path) -> None:
-    """Renames `partial` to `final`; an old data set steps aside first and is removed last."""
+    """Renames `partial` to `final`; an old data set is renamed first and removed last."""
     aside = _aside(final)
     if final.exists() and any(final.iterdir()):
         _remove_leftover(aside)

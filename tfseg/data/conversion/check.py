@@ -1,4 +1,4 @@
-"""Looking for what is wrong with a data set on disk."""
+"""Checking a data set on disk for errors and for what looks like a mistake."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NUMBERS = ("num_images", "num_instances")
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something wrong: an "error" makes the data set unfit, a "warning" may be meant.
+    """A problem of a data set: an "error" makes it unusable, a "warning" may be intended.
 
     Attributes:
         level: "error" or "warning".
@@ -43,27 +43,28 @@ class Finding:
     """
 
     level: Literal["error", "warning"]
-    place: str
+    place: str  # words: allow
     message: str
     remedy: str
 
 
 def check(path: str | Place, *, quick: bool = False) -> list[Finding]:
-    """Reads a whole data set and returns what is wrong with it, in stored order.
+    """Reads a whole data set and returns its errors and warnings, in stored order.
 
-    Errors: a shard is missing, was changed or cannot be read; a record does not decode, has another
-    type or size than it says, an id outside [0, 2147483647] or a class that there is not; counts,
-    least sides or statistics differ from dataset.json; an id of a sample twice in a split; the same
-    image or group in two splits. Warnings: an image without instances, very long, of one colour or
-    nearly all black or white; the same image twice in a split; an instance in several pieces, of a
-    single pixel, or so large that the label may be inverted; one id in two splits.
+    Errors: a shard is missing, was changed or cannot be read; a record cannot be decoded, its type
+    or size differs from what is stored beside it, or it has an id outside [0, 2147483647] or an
+    unknown class; counts, smallest sides or statistics differ from dataset.json; two samples of a
+    split have one id; the same image or group is in two splits. Warnings: an image without
+    instances, very long, of one colour or nearly all black or white; the same image twice in a
+    split; an instance of several connected components, of a single pixel, or so large that the
+    label may be inverted; one id in two splits.
 
     Args:
-        path: of the data set.
-        quick: looks at the files alone: are they there, and do they have their checksums?
+        path: folder of the data set.
+        quick: only checks that the files exist and have their checksums.
 
     Raises:
-        InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
+        InputError: not a data set, one of a newer tfseg, or a damaged dataset.json.
     """
     dataset = Dataset.open(path)
     splits = dataset.info.splits
@@ -74,12 +75,12 @@ def check(path: str | Place, *, quick: bool = False) -> list[Finding]:
             for shard in split.shards
             for finding in _check_file(dataset.path / shard.name, shard)
         ]
-    seen, findings = _Seen(), []
+    totals, findings = _Totals(), []
     for name, split in splits.items():
-        findings += _check_split(dataset, name, split, seen)
+        findings += _check_split(dataset, name, split, totals)
     if not _has_errors(findings):
-        findings += _check_statistics(dataset.info, sum(seen.counts.values(), Counts()))
-    return [*findings, *_check_ids(seen), *_check_groups(seen), *_check_duplicates(seen)]
+        findings += _check_statistics(dataset.info, sum(totals.counts.values(), Counts()))
+    return [*findings, *_check_ids(totals), *_check_groups(totals), *_check_duplicates(totals)]
 
 
 class _Checked(NamedTuple):
@@ -92,10 +93,14 @@ class _Checked(NamedTuple):
 
 
 @dataclasses.dataclass
-class _Seen:
-    """What the records had.
+class _Totals:
+    """What is known of all records so far.
 
-    Numbers of samples by split and id, places by digest, splits by group, and counts by split.
+    Attributes:
+        ids: number of samples by (split, id).
+        images: the (split, id) of each sample, by the digest of its image.
+        groups: the split of each sample, by its group.
+        counts: counts by split.
     """
 
     ids: Counter[tuple[str, str]] = dataclasses.field(default_factory=Counter)
@@ -104,16 +109,16 @@ class _Seen:
     counts: dict[str, Counts] = dataclasses.field(default_factory=dict)
 
 
-def _check_split(dataset: Dataset, name: str, split: SplitInfo, seen: _Seen) -> list[Finding]:
+def _check_split(dataset: Dataset, name: str, split: SplitInfo, totals: _Totals) -> list[Finding]:
     findings: list[Finding] = []
-    seen.counts[name] = Counts()
+    totals.counts[name] = Counts()
     for shard in split.shards:
-        findings += _check_shard(dataset, name, shard, seen)
+        findings += _check_shard(dataset, name, shard, totals)
     stated = {what: getattr(split, what) for what in ("num_images", "num_instances", "min_side")}
-    found = {what: sum(getattr(shard, what) for shard in split.shards) for what in _NUMBERS}
+    actual = {what: sum(getattr(shard, what) for shard in split.shards) for what in _NUMBERS}
     if not _has_errors(findings):
-        found["min_side"] = min(map(min, seen.counts[name].sizes), default=split.min_side)
-    for what, number in found.items():
+        actual["min_side"] = min(map(min, totals.counts[name].sizes), default=split.min_side)
+    for what, number in actual.items():
         if number != stated[what]:
             message = f"{what} of the split {name} is {stated[what]}, but its shards have {number}."
             findings.append(Finding("error", INFO_FILE, message, _AGAIN))
@@ -127,7 +132,9 @@ def _check_file(path: Place, shard: ShardInfo) -> Iterator[Finding]:
         yield Finding("error", shard.name, "The file was changed: its SHA-256 differs.", _AGAIN)
 
 
-def _check_shard(dataset: Dataset, split: str, shard: ShardInfo, seen: _Seen) -> Iterator[Finding]:
+def _check_shard(
+    dataset: Dataset, split: str, shard: ShardInfo, totals: _Totals
+) -> Iterator[Finding]:
     path = dataset.path / shard.name
     yield from _check_file(path, shard)
     if not path.is_file():
@@ -138,27 +145,27 @@ def _check_shard(dataset: Dataset, split: str, shard: ShardInfo, seen: _Seen) ->
     for checked in ordered(lambda pair: _check_record(dataset.info, split, shard, *pair), numbered):
         num_images += 1
         num_instances += checked.num_instances
-        seen.counts[split] += checked.counts
+        totals.counts[split] += checked.counts
         if checked.id is not None:
-            seen.ids[split, checked.id] += 1
+            totals.ids[split, checked.id] += 1
             if checked.group:
-                seen.groups.setdefault(checked.group, []).append(split)
+                totals.groups.setdefault(checked.group, []).append(split)
             if checked.digest is not None:
-                seen.images.setdefault(checked.digest, []).append((split, checked.id))
+                totals.images.setdefault(checked.digest, []).append((split, checked.id))
         yield from checked.findings
     yield from unreadable
-    for what, found in zip(_NUMBERS, (num_images, num_instances), strict=True):
-        if found != getattr(shard, what):
-            message = f"{what} is {found}, but {INFO_FILE} says {getattr(shard, what)}."
+    for what, number in zip(_NUMBERS, (num_images, num_instances), strict=True):
+        if number != getattr(shard, what):
+            message = f"{what} is {number}, but {INFO_FILE} says {getattr(shard, what)}."
             yield Finding("error", shard.name, message, _AGAIN)
 
 
 def _read(path: Place, unreadable: list[Finding]) -> Iterator[bytes]:
-    """Yields the records of a shard; where they stop being readable, notes that and ends."""
+    """Yields the records of a shard; ends at the first that is unreadable, with a finding."""
     try:
         yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     except tf.errors.OpError as error:
-        # TensorFlow sets the names of its functions and operations around the reason.
+        # TensorFlow puts names of functions and operations around the reason.
         reason = re.sub(r"^\{\{.*\}\} | \[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
         message = f"Cannot be read to the end: {reason}."
         unreadable.append(Finding("error", path.name, message, _AGAIN))
@@ -170,18 +177,18 @@ def _check_record(
     try:
         record = parse(serialized)
     except InputError as error:
-        place = f"{shard.name}, record {index}"
-        return _Checked([Finding("error", place, str(error), _AGAIN)], None, 0, Counts(), None)
-    place, image, label = f"{split}/{record.id}", record.image, record.label
+        position = f"{shard.name}, record {index}"
+        return _Checked([Finding("error", position, str(error), _AGAIN)], None, 0, Counts(), None)
+    name, image, label = f"{split}/{record.id}", record.image, record.label
     findings = [
-        Finding("error", place, each, _AGAIN) for each in sample_faults.errors(info, record)
+        Finding("error", name, message, _AGAIN) for message in sample_faults.errors(info, record)
     ]
     counts = Counts()
     if not findings:
-        findings = [Finding("warning", place, *each) for each in sample_faults.doubts(record)]
+        findings = [Finding("warning", name, *doubt) for doubt in sample_faults.doubts(record)]
         counts = statistics.count(image, label, record.class_of)
     digest = None
-    if not sample_faults.is_constant(image):  # two images of one colour are no copies
+    if not sample_faults.is_constant(image):  # two images of one colour are not duplicates
         what = f"{image.shape} {image.dtype}".encode()
         digest = hashlib.sha256(what + image.tobytes()).digest()
     return _Checked(findings, record.id, count_instances(label), counts, digest, record.group)
@@ -190,21 +197,21 @@ def _check_record(
 def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
     if info.statistics is None:
         return
-    if not counts.num_instances:  # convert refuses that
+    if not counts.num_instances:  # convert refuses such a data set
         message = f"There are no instances at all, but statistics in {INFO_FILE}."
         yield Finding("error", INFO_FILE, message, _AGAIN)
         return
-    found = dataclasses.asdict(Statistics.of(counts, num_classes=len(info.class_names)))
+    actual = dataclasses.asdict(Statistics.of(counts, num_classes=len(info.class_names)))
     stated = dataclasses.asdict(info.statistics)
-    for name in found:
-        if found[name] != stated[name]:
+    for name in actual:
+        if actual[name] != stated[name]:
             message = f"statistics.{name} is not that of the records."
             yield Finding("error", INFO_FILE, message, _AGAIN)
 
 
-def _check_ids(seen: _Seen) -> Iterator[Finding]:
+def _check_ids(totals: _Totals) -> Iterator[Finding]:
     splits_of: dict[str, list[str]] = {}
-    for (split, id), times in seen.ids.items():
+    for (split, id), times in totals.ids.items():
         splits_of.setdefault(id, []).append(split)
         if times > 1:
             message = f"{times} samples have this id."
@@ -216,22 +223,22 @@ def _check_ids(seen: _Seen) -> Iterator[Finding]:
             yield Finding("warning", f"{names[0]}/{id}", message, remedy)
 
 
-def _check_groups(seen: _Seen) -> Iterator[Finding]:
-    for group, splits in seen.groups.items():
+def _check_groups(totals: _Totals) -> Iterator[Finding]:
+    for group, splits in totals.groups.items():
         if len(names := list(dict.fromkeys(splits))) > 1:
             message = f"The splits {' and '.join(names)} have images of this group."
             yield Finding("error", f"group {group}", message, "Keep it in one split.")
 
 
-def _check_duplicates(seen: _Seen) -> Iterator[Finding]:
-    for first, *others in seen.images.values():
-        parted = any(split != first[0] for split, _ in others)
+def _check_duplicates(totals: _Totals) -> Iterator[Finding]:
+    for first, *others in totals.images.values():
+        in_two_splits = any(split != first[0] for split, _ in others)
         if others:
             yield Finding(
-                "error" if parted else "warning",
+                "error" if in_two_splits else "warning",
                 "/".join(first),
                 f"The same image as {listed(['/'.join(other) for other in others])}.",
-                "Keep it in one split." if parted else "Keep one of them.",
+                "Keep it in one split." if in_two_splits else "Keep one of them.",
             )
 
 

@@ -1,4 +1,4 @@
-"""From image files with instance annotations to a data set of sharded records."""
+"""Converting image files with instance annotations into a data set of sharded records."""
 
 from __future__ import annotations
 
@@ -47,38 +47,38 @@ def convert(
 ) -> Dataset:
     """Converts a folder of images with instances into a data set.
 
-    The result is there whole or not at all, and the same files give the same bytes. After a run
-    that was killed or interrupted, the same call goes on from the shards that it had finished.
+    The data set is written completely or not at all, and the same files give the same bytes. After
+    a run that was killed or interrupted, the same call resumes: it keeps the finished shards.
 
     Args:
         source: folder in one of the layouts of `tfseg.data.conversion.formats`.
-        destination: folder of the data set; new or empty. It may be gs://bucket/folder and the
-            like.
-        format: name of the layout; found out where it is not given.
-        reading: what to make of overlaps, and other choices of a format.
-        val_fraction: share of the images of `train` that go to `val`, in [0, 1). Whether an image
-            goes depends on its id, or its group, and `seed` alone, so images added later move no
-            other.
-        seed: of that choice.
-        groups: what must stay in one split, such as the images of one patient: a function from the
-            id to the group, a regular expression whose first group (or whole match) in the id is
-            it, or a .csv file with the columns id and group.
+        destination: folder of the data set; new or empty. It may be remote, such as
+            gs://bucket/folder.
+        format: name of the layout; None: it is detected.
+        reading: how overlaps are resolved, and other options of a format.
+        val_fraction: fraction of the images of `train` that is moved to `val`, in [0, 1). Whether
+            an image is moved depends only on its id, or its group, and `seed`: images added later
+            change nothing for the others.
+        seed: seed of this choice.
+        groups: images that must stay in one split, such as those of one patient: a function from
+            the id to the group, a regular expression that finds the group in the id (its first
+            group, or else the whole match), or a .csv file with the columns id and group.
         split_table: a .csv file with the columns id and split, for a source without splits.
-        shard_size: most images in one file, from 1 on.
-        class_name: what the instances are, where the format knows no classes; else "object".
+        shard_size: largest number of images in one file, from 1 on.
+        class_name: name of the only class if the format has no classes; by default "object".
         store: how images are stored: "png", "raw" (fast to read, large), "jpeg:95" or another
-            quality (small, changes pixels), or "original", the files themselves where they are PNG
-            or JPEG of which TensorFlow reads the same pixels, else PNG.
-        overwrite: replaces a data set at `destination`, once the new one is whole.
-        on_error: what to do with an image that cannot be used: "fail", or "skip", which names it in
+            quality (small, changes pixels), or "original": PNG and JPEG files are copied if
+            TensorFlow reads the same pixels, and others become PNG.
+        overwrite: replaces a data set at `destination`, once the new one is complete.
+        on_error: what to do with an image that cannot be used: "fail", or "skip", which lists it in
             skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
-        on_progress: called with (images done, images in all).
-        beam_options: of a pipeline of Apache Beam, such as ["--runner=FlinkRunner"], which then
-            makes the shards: the same bytes, on as many machines as it has. They must see `source`
-            and `destination` at the same paths. None: all is done here.
+        on_progress: called with (images done, images in total).
+        beam_options: options of an Apache Beam pipeline, such as ["--runner=FlinkRunner"], which
+            then writes the same shards on many machines. They need `source` and `destination` at
+            the same paths. None: everything runs in this process.
 
     Raises:
-        InputError: a file, option or place that cannot be used; names it, the rule and the remedy.
+        InputError: a file, option or path that cannot be used; names it, the rule and the remedy.
     """
     source, destination = Path(source), place(destination)
     if class_name is not None and not class_name.strip():
@@ -147,7 +147,7 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
     try:
         return _encode(item, **options)
     except InputError as error:
-        # Below the source: the data set must not depend on where that lies.
+        # Relative paths: the data set must not depend on the path of the source.
         start_of_path = rf"(?<![^\s'\"(]){re.escape(f'{source}{os.sep}')}"
         reason = re.sub(start_of_path, "", str(error))
         return Skipped(os.path.relpath(item.image, source), reason)

@@ -1,7 +1,7 @@
-"""Going on with a conversion that was killed: which shards are finished, and from what.
+"""Resumable conversion: which shards a killed run has finished, and from which source.
 
-Beside every finished shard lies a note, SHARD.note, until the data set is whole. A note counts only
-if it can be read, was made of the same source and the same options, and the shard has its checksum.
+Beside every finished shard lies a note, SHARD.note, until the data set is complete. A note is valid
+if it can be read, has the key of the same source and options, and the shard has its checksum.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from tfseg.data.files.paths import Place, beside
 
 
 class Skipped(NamedTuple):
-    """An image that could not be used: its file, below the source, and why."""
+    """An image that could not be used: its path relative to the source, and the reason."""
 
     file: str
     reason: str
 
 
 class FinishedShard(NamedTuple):
-    """What is known of a finished shard.
+    """The content of a note.
 
     Attributes:
-        sha256: of the shard, in hex digits.
-        counts: of its images, as `statistics.count` makes them.
+        sha256: checksum of the shard, in hex digits.
+        counts: counts of its images.
         skipped: the images that were left out of it.
     """
 
@@ -43,15 +43,15 @@ class FinishedShard(NamedTuple):
 def key(source: Path, *options: Any) -> str:
     """Returns a digest of all files below `source`, by name, size and time, and of `options`.
 
-    Folders behind links are looked into; each folder once, so that a link to a parent ends.
+    Links to folders are followed, but no folder is read twice: a link may lead to a parent.
     """
-    digest, seen = hashlib.sha256(repr(options).encode("utf-8", "surrogatepass")), set()
+    digest, visited = hashlib.sha256(repr(options).encode("utf-8", "surrogatepass")), set()
     for folder, folders, names in os.walk(source, followlinks=True):
         status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         folders.sort()
         for name in sorted(names):
             path = os.path.join(folder, name)
@@ -63,11 +63,11 @@ def key(source: Path, *options: Any) -> str:
 
 
 def finished(folder: Place, key: str | None) -> dict[str, FinishedShard]:
-    """Returns the notes of the finished shards by the shards' names, and removes all other files.
+    """Returns the finished shards by name, and removes all other files.
 
     Args:
-        folder: what a killed run left, or an empty one.
-        key: of the run to come; None: nothing can be used.
+        folder: staging directory, empty or left by a killed run.
+        key: key of this run; None: the run cannot be resumed, and all files are removed.
     """
     notes = dict(_notes(folder, key)) if key is not None else {}
     kept = {LOCK_FILE} | {name + suffix for name in notes for suffix in ("", NOTE_SUFFIX)}
@@ -78,7 +78,7 @@ def finished(folder: Place, key: str | None) -> dict[str, FinishedShard]:
 
 
 def write(path: Place, shard: FinishedShard, key: str) -> None:
-    """Writes the note of the shard at `path`, which is on the disk; half a note cannot be read."""
+    """Writes the note of the shard at `path`, which is on the disk; half a note is not JSON."""
     content = {
         "key": key,
         "sha256": shard.sha256,
@@ -89,7 +89,7 @@ def write(path: Place, shard: FinishedShard, key: str) -> None:
 
 
 def forget(folder: Place) -> None:
-    """Removes the notes, once the data set is whole."""
+    """Removes the notes, once the data set is complete."""
     for name in _noted(folder):
         (folder / f"{name}{NOTE_SUFFIX}").unlink()
 
@@ -102,14 +102,12 @@ def _notes(folder: Place, key: str) -> Iterator[tuple[str, FinishedShard]]:
         except (OSError, ValueError):  # cut short, or without its shard
             continue
         if current:
-            skipped = [Skipped(*each) for each in content["skipped"]]
-            yield (
-                name,
-                FinishedShard(content["sha256"], Counts.from_content(content["counts"]), skipped),
-            )
+            counts = Counts.from_content(content["counts"])
+            skipped = [Skipped(*row) for row in content["skipped"]]
+            yield name, FinishedShard(content["sha256"], counts, skipped)
 
 
 def _noted(folder: Place) -> list[str]:
-    """Returns the names of the shards that have notes."""
+    """Returns the names of the shards with notes."""
     names = [path.name for path in folder.iterdir()]
     return [name.removesuffix(NOTE_SUFFIX) for name in names if name.endswith(NOTE_SUFFIX)]

@@ -1,4 +1,4 @@
-"""From samples in memory, or made one after the other in Python, to a data set."""
+"""Converting samples from Python, in memory or made one after the other, into a data set."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
 
 
 class _Stored(NamedTuple):
-    """Which bytes of the temporary file hold a sample."""
+    """The bytes of a sample in the temporary file."""
 
     length: int
     offset: int
@@ -50,8 +50,8 @@ def convert_samples(
 ) -> Dataset:
     """Converts samples from Python into a data set.
 
-    The samples are taken once and one after the other, so they need not fit in memory. The result
-    is there whole or not at all, and the same samples give the same bytes.
+    The samples are taken once and one after the other, so they need not fit in memory. The data set
+    is written completely or not at all, and the same samples give the same bytes.
 
     Args:
         samples: any iterable, such as a list, a generator or a `tf.data.Dataset` (of TensorFlow
@@ -61,20 +61,19 @@ def convert_samples(
             - image: `[H, W]` or `[H, W, C]` uint8 or uint16, C = 1, 3 or 4;
             - label: `[H, W]` or `[H, W, 1]` integer ids, 0 = background, -1 = ignored;
             - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
-              ids; without it all are of class 1;
+              ids; without it all have class 1;
             - id: a text or a number, unique in its split; without it the position.
-        destination: as of `convert`.
-        class_names: what the instances are; class 1 is the first.
-        val_fraction: as of `convert`.
-        seed: as of `convert`.
-        groups: as of `convert`.
-        shard_size: most images in one file, from 1 on.
-        store: as of `convert`; there is no "original".
-        overwrite: replaces a data set at `destination`, once the new one is whole.
+        destination: as for `convert`.
+        class_names: what the instances are; the first is class 1.
+        val_fraction: as for `convert`.
+        seed: as for `convert`.
+        groups: as for `convert`.
+        shard_size: largest number of images in one file, from 1 on.
+        store: as for `convert`, but not "original".
+        overwrite: replaces a data set at `destination`, once the new one is complete.
 
     Raises:
-        InputError: a sample, option or place that cannot be used; names it, the rule and the
-            remedy.
+        InputError: a sample, option or path that cannot be used; names it, the rule and the remedy.
     """
     destination = place(destination)
     if not class_names or not all(isinstance(name, str) for name in class_names):
@@ -117,9 +116,9 @@ def convert_samples(
 
 
 def _spool(destination: Place) -> IO[bytes]:
-    """Returns a file without a name, on the disk of `destination` if that is on this machine.
+    """Opens a temporary file, on the disk of `destination` if that is on this machine.
 
-    How the samples are split and how many there are is known only when all have been taken.
+    The splits and shards of the samples are known only when all have been taken.
     """
     folder = None
     if not is_remote(destination):
@@ -132,7 +131,7 @@ def _spool(destination: Place) -> IO[bytes]:
 def _stored(
     samples: Samples, file: IO[bytes], destination: Place, num_classes: int, store: str
 ) -> Iterator[Item[_Stored]]:
-    """Writes the records of the samples into `file`, and yields where each is."""
+    """Writes the encoded samples into `file`, and yields an item for each."""
     iterator = samples.as_numpy_iterator() if hasattr(samples, "as_numpy_iterator") else samples
     ids: set[str] = set()
     encoded = ordered(lambda pair: _encode(*pair, num_classes, store), enumerate(iterator))

@@ -1,4 +1,4 @@
-"""What can be wrong with one sample, by itself."""
+"""Errors and doubts about a single sample."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Doubt(NamedTuple):
 
 
 def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
-    """Says what makes a record unfit: types, sizes, ids and classes that cannot be."""
+    """Yields the errors of a record: types, sizes, ids and classes that do not fit the data set."""
     image, label = record.image, record.label
     if image.shape[-1] not in (1, info.channels):
         yield f"The image has {image.shape[-1]} channels in a data set with {info.channels}."
@@ -55,20 +55,20 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
 
 
 def doubts(record: Record) -> Iterator[Doubt]:
-    """Says what may be wrong with a record without errors."""
+    """Yields what may be wrong with a record without errors."""
     yield from _of_image(record.image)
     yield from _of_label(record.label)
 
 
 def is_constant(image: np.ndarray) -> bool:
-    """Says whether all pixels of an image `[H, W, C]` are equal."""
+    """Returns whether all pixels of an image `[H, W, C]` are equal."""
     return bool((image == image[0, 0]).all())
 
 
 def _of_image(image: np.ndarray) -> Iterator[Doubt]:
     height, width = image.shape[:2]
     if max(height, width) > MAX_ASPECT * min(height, width):
-        remedy = "Check that it is a whole image, or cut it into pieces."
+        remedy = "Check that it is one image, or cut it into tiles."
         yield Doubt(f"The image is very long: {height} x {width} pixels.", remedy)
     remedy = "Check the exposure of the image, and how it was saved."
     if is_constant(image):
@@ -84,17 +84,17 @@ def _of_label(label: np.ndarray) -> Iterator[Doubt]:
     ids, areas = np.unique(label, return_counts=True)
     ids, areas = ids[ids > 0], areas[ids > 0]
     if not ids.size:
-        yield Doubt("The image has no instances.", "Check that nothing is to be seen in it.")
+        yield Doubt("The image has no instances.", "Check that the image shows no objects.")
         return
-    broken = _in_pieces(label)
+    broken = _not_connected(label)
     if broken.size:
         yield Doubt(
-            f"Several pieces in {_listed(broken, ids)}.",
-            "Give each piece an id of its own if they are separate objects.",
+            f"Several connected components in {_listed(broken, ids)}.",
+            "Give each component another id if they are separate objects.",
         )
     tiny = ids[areas == 1]
     if tiny.size:
-        remedy = "Take them out if they are slips of the annotation."
+        remedy = "Remove them if they are annotation mistakes."
         yield Doubt(f"A single pixel in {_listed(tiny, ids)}.", remedy)
     borders = (label[0], label[-1], label[:, 0], label[:, -1])
     for id, area in zip(ids.tolist(), areas.tolist(), strict=True):
@@ -106,12 +106,12 @@ def _of_label(label: np.ndarray) -> Iterator[Doubt]:
             )
 
 
-def _in_pieces(label: np.ndarray) -> np.ndarray:
-    """Returns the ids above 0 that have several connected parts."""
+def _not_connected(label: np.ndarray) -> np.ndarray:
+    """Returns the ids above 0 that have several connected components."""
     components = measure.label(label, background=0, connectivity=2)
     first = np.unique(components, return_index=True)[1]
-    ids, pieces = np.unique(label.flat[first], return_counts=True)
-    return ids[(pieces > 1) & (ids > 0)]
+    ids, numbers = np.unique(label.flat[first], return_counts=True)
+    return ids[(numbers > 1) & (ids > 0)]
 
 
 def _listed(some: np.ndarray, all: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Which image is in which split: a table, or a share set aside by a hash; groups stay together."""
+"""Assigning images to splits: by a table, or a fraction chosen by a hash; groups stay together."""
 
 from __future__ import annotations
 
@@ -28,20 +28,22 @@ def assign_splits(
     groups: Groups | None = None,
     table: str | Path | None = None,
 ) -> Splits:
-    """Returns the items, with their groups, in the splits that they shall be in, each in order.
+    """Returns the items, with their groups, in their final splits and in the same order.
 
     Args:
-        splits: as the source has them.
-        val_fraction: share of `train` that goes to `val`, in [0, 1). Whether an image goes depends
-            on its id, or its group, and `seed` alone, so images added later move no other.
-        seed: of that choice.
-        groups: what must not be parted, such as the images of one patient: a function from the id
-            to the group, a regular expression whose first group (or whole match) in the id is it,
-            or a .csv file with the columns id and group.
-        table: a .csv file with the columns id and split, of every image of a source without splits.
+        splits: the splits of the source.
+        val_fraction: fraction of `train` that is moved to `val`, in [0, 1). Whether an image is
+            moved depends only on its id, or its group, and `seed`: images added later change
+            nothing for the others.
+        seed: seed of this choice.
+        groups: images that must stay in one split, such as those of one patient: a function from
+            the id to the group, a regular expression that finds the group in the id (its first
+            group, or else the whole match), or a .csv file with the columns id and group.
+        table: a .csv file with the columns id and split, with every image of a source that has no
+            splits.
 
     Raises:
-        InputError: an argument that does not fit the source, or a group in two splits.
+        InputError: an argument does not fit the source, or a group is in two splits.
     """
     checks.in_range("val_fraction", val_fraction, low=0, high=1)
     checks.integer("seed", seed, low=0)
@@ -60,7 +62,7 @@ def assign_splits(
 
 
 def description(choice: Groups | None) -> str | None:
-    """Returns what groups, or a table, are called where paths must not matter."""
+    """Returns groups or a table as a text that does not depend on paths, for dataset.json."""
     if choice is None:
         return None
     if callable(choice):
@@ -72,7 +74,7 @@ def description(choice: Groups | None) -> str | None:
 def _set_aside(
     splits: Splits, fraction: float, seed: int, group_of: dict[str, str] | None
 ) -> Splits:
-    """Moves a share of the split train to val."""
+    """Moves a fraction of the split train to val."""
     if "val" in splits or "train" not in splits:
         raise InputError(
             f"val_fraction needs a source with images to train on and no split val; got the splits "
@@ -93,7 +95,7 @@ def _set_aside(
 
 
 def _share(key: str, seed: int) -> float:
-    """Returns the place of an image or group in [0, 1)."""
+    """Returns a hash of an image or group in [0, 1)."""
     digest = hashlib.sha256(f"{key}/{seed}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
@@ -110,9 +112,7 @@ def _by_table(splits: Splits, table: Path) -> Splits:
     ids = {item.id for item in splits["train"]}
     _refuse_others(table, ids, given)
     if unknown := [id for id in given if id not in ids]:
-        raise InputError(
-            f"{table} has {listed(unknown)}, of which there is no image. Correct the table."
-        )
+        raise InputError(f"{table} has ids without an image: {listed(unknown)}. Correct the table.")
     parted: Splits = {}
     for item in splits["train"]:
         parted.setdefault(SPLIT_NAMES[given[item.id]], []).append(item)
@@ -137,13 +137,13 @@ def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
         ) from error
     part = min(pattern.groups, 1)  # 0 is the whole match
     matches = ((id, pattern.search(id)) for id in ids)
-    found = {id: match[part] for id, match in matches if match and match[part] is not None}
-    if alone := [id for id in ids if id not in found]:
+    group_of = {id: match[part] for id, match in matches if match and match[part] is not None}
+    if alone := [id for id in ids if id not in group_of]:
         raise InputError(
             f"groups must match every id; {str(groups)!r} matches none of {listed(alone)}. "
             "Correct the expression."
         )
-    return found
+    return group_of
 
 
 def _refuse_parted(splits: Splits, group_of: dict[str, str]) -> None:
@@ -159,7 +159,7 @@ def _refuse_parted(splits: Splits, group_of: dict[str, str]) -> None:
 
 
 def _read_table(path: Path, column: str) -> dict[str, str]:
-    """Returns a column of a .csv file by the column id."""
+    """Returns a column of a .csv file, by the column id."""
     rows = csv.DictReader(io.StringIO(read_text(path)), strict=True)
     try:
         if not {"id", column} <= set(rows.fieldnames or ()):

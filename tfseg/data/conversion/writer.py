@@ -1,4 +1,4 @@
-"""Writing encoded samples as the shards of a data set, and dataset.json last."""
+"""Writing the shards of a data set from encoded samples, and dataset.json last."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ Parts = dict[str, Sequence[Source]]
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """A record, and what is counted in it."""
+    """A record, and the counts of its sample."""
 
     record: bytes
     counts: Counts
 
 
 class Contents(NamedTuple):
-    """What a data set shall have in it.
+    """What is written into a data set.
 
     Attributes:
-        source_name: for errors.
-        splits: what each sample is made of, by split.
-        encode: makes a sample of that, or says why it cannot; called from several threads.
+        source_name: name of the source, for errors.
+        splits: the sources of the samples of each split, such as items of a format.
+        encode: makes a record from the source of a sample, or skips it; runs in several threads.
         source_format: as in `DatasetInfo`.
-        class_names: alike.
-        options: alike; those that are None are left out.
-        key: tells whether a killed run wrote the same; None where that cannot be known.
+        class_names: as in `DatasetInfo`.
+        options: as in `DatasetInfo`; options that are None are left out.
+        key: equal for two runs that write the same data set; None if the run cannot be resumed.
     """
 
     source_name: object
@@ -81,17 +81,20 @@ class Contents(NamedTuple):
 def encode(
     id: str, sample: Sample, *, name: object, store: str = "png", original: bytes = b""
 ) -> tuple[records.Features, Counts]:
-    """Returns the entries of a sample's record, see `records.features`, and what it counts.
+    """Encodes a sample.
 
     Args:
-        id: of the sample.
-        sample: as a format reads it.
-        name: of its image, for errors.
+        id: id of the sample.
+        sample: what a format has read.
+        name: name of the image, for errors.
         store: how the image is stored, see `image_codec.encode`.
-        original: the image's file, see `image_codec.encode`.
+        original: bytes of the image file, see `image_codec.encode`.
+
+    Returns:
+        The entries of its record, see `records.features`, and its counts.
 
     Raises:
-        InputError: float pixels, or pixels that cannot be stored so.
+        InputError: float pixels, or pixels that `store` cannot hold.
     """
     if sample.image.dtype == np.float32:
         raise InputError(
@@ -99,11 +102,11 @@ def encode(
             "or PNG, scaled to 0..65535."
         )
     image = to_channels(sample.image, 3 if sample.image.shape[-1] >= 3 else 1)
-    # Channel by channel is faster, and a coloured image is known by its first two.
-    if all((image[..., 0] == image[..., each]).all() for each in range(1, image.shape[-1])):
+    # Comparing channel by channel is faster, and for most coloured images the first two differ.
+    if all((image[..., 0] == image[..., channel]).all() for channel in range(1, image.shape[-1])):
         image = image[..., :1]
     picture = image_codec.encode(image, store, original=original, name=name)
-    if picture.format == "jpeg":  # what is counted and found again is what is read
+    if picture.format == "jpeg":  # count the pixels that will be read
         image = image_codec.decode(picture, image.shape[:2])
     counts = statistics.count(image, sample.label, sample.class_of) + Counts(
         image_formats=Counter([picture.format]),
@@ -122,19 +125,19 @@ def write_dataset(
     on_progress: Progress | None = None,
     write_shards: Callable[[Contents, Place, Parts], None] | None = None,
 ) -> Dataset:
-    """Writes a data set, which is there whole or not at all.
+    """Writes a data set completely or not at all.
 
     Args:
-        contents: of it.
+        contents: what is written.
         destination: folder, new or empty.
-        shard_size: most images in one file.
+        shard_size: largest number of images in one file.
         overwrite: replaces a data set at `destination`.
-        on_progress: called with (images done, images in all).
-        write_shards: called with the folder and the samples of each shard that is missing in it;
-            writes these shards by `write_shard`. None: they are written here.
+        on_progress: called with (images done, images in total).
+        write_shards: called with the folder and the sources of the samples of each missing shard;
+            writes these shards by `write_shard`. None: they are written in this process.
 
     Raises:
-        InputError: a sample or place that cannot be used, or no instances at all.
+        InputError: a sample or path that cannot be used, or no instances at all.
     """
     checks.integer("shard_size", shard_size, low=1)
     for name in contents.class_names:
@@ -168,7 +171,7 @@ def write_shard(
     """Writes a shard and its note.
 
     Raises:
-        InputError: a sample or place that cannot be used.
+        InputError: a sample or path that cannot be used.
     """
     counts = Counts()
     skipped: list[Skipped] = []
@@ -187,14 +190,14 @@ def write_shard(
             writer.close()
     with writing(destination):
         sync(path)
-        finished = FinishedShard(file_sha256(path), counts, skipped)
+        shard = FinishedShard(file_sha256(path), counts, skipped)
         if contents.key is not None:
-            finished_shards.write(path, finished, contents.key)
-    return finished
+            finished_shards.write(path, shard, contents.key)
+    return shard
 
 
 class _Writer:
-    """Writes shards into `folder`, but those that a killed run finished, and sums them up."""
+    """Writes the shards that a killed run has not finished, and adds up the counts of all."""
 
     def __init__(
         self,
@@ -212,11 +215,11 @@ class _Writer:
         self.skipped: list[Skipped] = []
 
     def look_for_finished(self) -> None:
-        """Takes finished of the shards that are in the folder, and removes all else."""
+        """Reads which shards in the folder are finished, and removes all other files."""
         self.finished = finished_shards.finished(self.folder, self.contents.key)
 
     def missing(self) -> Parts:
-        """Returns what the shards that are not finished are made of, by their names."""
+        """Returns the sources of the samples of each shard that is not finished, by its name."""
         parts = {n: p for split in self.contents.splits for n, p in self._parts(split).items()}
         return {name: part for name, part in parts.items() if name not in self.finished}
 
@@ -230,22 +233,24 @@ class _Writer:
         skipped: list[Skipped] = []
         with contextlib.closing(encoded):
             for name, part in parts.items():
-                finished = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
+                shard = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
                 if name in self.finished:
                     self._count_done(len(part))
-                counts += finished.counts
-                skipped += finished.skipped
-                shards.append(ShardInfo(name, *_totals(finished.counts), finished.sha256))
+                done = shard.counts
+                counts += done
+                skipped += shard.skipped
+                shards.append(ShardInfo(name, done.num_images, done.num_instances, shard.sha256))
         if not counts.num_images:
             raise InputError(
                 f"No image of the split {split} can be used. The first: {skipped[0].reason}"
             )
         self.counts += counts
         self.skipped += skipped
-        return SplitInfo(tuple(shards), *_totals(counts), min(map(min, counts.sizes)))
+        min_side = min(map(min, counts.sizes))
+        return SplitInfo(tuple(shards), counts.num_images, counts.num_instances, min_side)
 
     def _parts(self, split: str) -> Parts:
-        """Returns the shards of a split, which have nearly the same number of images."""
+        """Divides a split into shards with nearly the same number of images."""
         items = self.contents.splits[split]
         count = math.ceil(len(items) / self.shard_size)
         stops = [len(items) * index // count for index in range(count + 1)]
@@ -255,7 +260,7 @@ class _Writer:
         }
 
     def finish(self, splits: dict[str, SplitInfo]) -> None:
-        """Writes skipped.csv, where there is something to say, and dataset.json."""
+        """Writes skipped.csv, if images were skipped, and dataset.json."""
         counts = self.counts
         channels, bits = counts.image_type
         names, options = self.contents.class_names, self.contents.options.items()
@@ -282,19 +287,14 @@ class _Writer:
         finished_shards.forget(self.folder)
 
     def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> FinishedShard:
-        def counted() -> Iterator[Encoded | Skipped]:
+        def taken() -> Iterator[Encoded | Skipped]:
             for sample in samples:
                 yield sample
-                self._count_done(1)  # when the next one is asked for: this one is written
+                self._count_done(1)  # after the yield: the sample is written
 
-        path = self.folder / name
-        return write_shard(self.contents, path, counted(), destination=self.destination)
+        return write_shard(self.contents, self.folder / name, taken(), destination=self.destination)
 
     def _count_done(self, number: int) -> None:
         self.done += number
         if self.on_progress:
             self.on_progress(self.done, self.total)
-
-
-def _totals(counts: Counts) -> tuple[int, int]:
-    return counts.num_images, counts.num_instances

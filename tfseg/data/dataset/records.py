@@ -88,12 +88,12 @@ def encode(
         image: `[H, W, C]` uint8 or uint16 with C = 1 or 3.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]`, class of each id above 0 in their order, from 1 on; None: all of class 1.
-        picture: the image as it is stored; None: as PNG.
-        group: what must stay in one split; None: no groups.
-        source_sha256: checksum of the image's file; None: no file.
+        picture: the encoded image; None: it is encoded as PNG.
+        group: group of the image; None without groups.
+        source_sha256: checksum of the image file; None without a file.
 
     Raises:
-        InputError: arrays of another form.
+        InputError: arrays of another shape or type.
     """
     entries = features(id, image, label, class_of, picture=picture)
     return serialize(entries, group=group, source_sha256=source_sha256)
@@ -107,10 +107,10 @@ def features(
     *,
     picture: Picture | None = None,
 ) -> Features:
-    """Returns the entries of a record, compressed, but for its group and checksum; as `encode`.
+    """Returns the compressed entries of a record without group and checksum; see `encode`.
 
     Raises:
-        InputError: arrays of another form.
+        InputError: arrays of another shape or type.
     """
     kind = image.dtype in (np.uint8, np.uint16)
     if image.ndim != 3 or image.shape[-1] not in (1, 3) or not kind:
@@ -150,7 +150,7 @@ def features(
 def serialize(
     entries: Features, *, group: str | None = None, source_sha256: str | None = None
 ) -> bytes:
-    """Makes a record of `features`, with the group and the checksum of `encode`."""
+    """Makes a record from the entries of `features`; group and checksum are those of `encode`."""
     origin = {"group": group, "source_sha256": source_sha256}
     texts = {name: text.encode() for name, text in origin.items() if text is not None}
     feature = {name: _feature(value) for name, value in (entries | texts).items()}

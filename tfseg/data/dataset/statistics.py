@@ -1,7 +1,6 @@
-"""What is in a data set, in numbers: counted image by image, summed up in dataset.json.
+"""Statistics of a data set: counts of every image, added up and summarised in dataset.json.
 
-Everything is counted exactly, in whole numbers, so the result does not depend on the order of the
-images.
+All counts are integers and exact, so the result does not depend on the order of the images.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ _MOST_SIZES = 20  # a data set of photographs can have a size for each image
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Counts:
-    """What is counted in images; the counts of two sets of images add up to those of both.
+    """Counts of one or more images; counts of several images are added with `+`.
 
     Attributes:
-        sizes: images by (height, width).
-        image_formats: images by the format they are stored in.
-        instances_per_image: images by their number of instances.
-        class_images: images with an instance of a class, by class.
-        class_instances: instances by class.
-        areas: instances by area in pixels.
-        touching: instances beside another one.
-        at_border: instances at the border of their image.
+        sizes: number of images by (height, width).
+        image_formats: number of images by the format in which they are stored.
+        instances_per_image: number of images by their number of instances.
+        class_images: number of images with an instance of a class, by class.
+        class_instances: number of instances by class.
+        areas: number of instances by area in pixels.
+        touching: number of instances beside another one.
+        at_border: number of instances at the border of their image.
         overlap_pixels: as in `DatasetInfo`.
         hidden_instances: as in `DatasetInfo`.
-        pixels: pixels by (channels and bits of their image, channel, value).
+        pixels: number of pixels by (channels of the image, its bits, channel, value).
     """
 
     sizes: Counter[tuple[int, int]] = dataclasses.field(default_factory=Counter)
@@ -58,21 +57,24 @@ class Counts:
 
     @property
     def num_images(self) -> int:
-        """How many images were counted."""
+        """Number of images."""
         return self.sizes.total()
 
     @property
     def num_instances(self) -> int:
-        """How many instances were counted."""
+        """Number of instances."""
         return self.areas.total()
 
     @property
     def image_type(self) -> tuple[int, int]:
-        """The most channels, 1 or 3, and bits, 8 or 16, of all images."""
+        """Largest number of channels, 1 or 3, and of bits, 8 or 16, of all images."""
         return max(key[0] for key in self.pixels), max(key[1] for key in self.pixels)
 
     def channels(self) -> list[Counter[int]]:
-        """Returns the values of each channel of the data set: grey in all three, 8 bits as 16."""
+        """Returns how often each value occurs in each channel of the data set.
+
+        As in `records.decode`, grey images have all channels, and 8 bits become 16.
+        """
         num_channels, most_bits = self.image_type
         histograms: list[Counter[int]] = [Counter() for _ in range(num_channels)]
         for (image_channels, bits, channel, value), number in self.pixels.items():
@@ -82,7 +84,7 @@ class Counts:
         return histograms
 
     def to_content(self) -> dict[str, Any]:
-        """Returns values for a JSON file: a counter as a list of [key, number]."""
+        """Returns plain values for a JSON file; a counter becomes a list of [key, number]."""
         return {
             name: list(number.items()) if isinstance(number, Counter) else number
             for name, number in vars(self).items()
@@ -90,7 +92,7 @@ class Counts:
 
     @classmethod
     def from_content(cls, content: dict[str, Any]) -> Counts:
-        """Makes counts of what `to_content` returned and JSON has read again."""
+        """Makes counts from the values of `to_content`, read from a JSON file."""
         return cls(**{name: _number(value) for name, value in content.items()})
 
 
@@ -110,13 +112,13 @@ def _number(value: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """Mean, spread and percentiles of whole numbers.
+    """Mean, standard deviation and percentiles of integers.
 
     Attributes:
-        mean: of all.
-        std: of all, the square root of the mean squared distance from the mean.
-        percentiles: by "0", "1", "25", "50", "75", "99" and "100", the least number that this share
-            of all, in percent, does not exceed.
+        mean: arithmetic mean.
+        std: square root of the mean squared distance from the mean.
+        percentiles: the smallest number that at least this percentage of all does not exceed, by
+            "0", "1", "25", "50", "75", "99" and "100".
     """
 
     mean: float
@@ -125,7 +127,7 @@ class Distribution:
 
     @classmethod
     def of(cls, counts: Counter[int]) -> Distribution:
-        """Sums up numbers, counted; at least one."""
+        """Computes the distribution of at least one number, from how often each occurs."""
         numbers = sorted(counts)
         total = sum(counts.values())
         first = sum(number * counts[number] for number in numbers)
@@ -141,19 +143,20 @@ class Distribution:
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """What is in all splits together.
+    """Statistics of all splits together.
 
     Attributes:
-        sizes: images by "HEIGHTxWIDTH", the most frequent first; of more than 20 sizes the others
-            are together under "other".
-        class_images: images with an instance of each class, in the order of the class names.
-        class_instances: instances of each class.
-        channels: pixel values of each channel, as `Dataset.samples` gives them.
+        sizes: number of images by "HEIGHTxWIDTH", the most frequent first; after the first 20, the
+            others are added up under "other".
+        class_images: number of images with an instance of each class, in the order of the class
+            names.
+        class_instances: number of instances of each class.
+        channels: pixel values of each channel, as `Dataset.samples` yields them.
         area: pixels of an instance.
-        instances_per_image: number of instances.
-        touching_share: of the instances that have a pixel right above, below or beside one of
-            another instance, in [0, 1].
-        border_share: of the instances that have a pixel at the border of the image, in [0, 1].
+        instances_per_image: number of instances in an image.
+        touching_share: fraction of the instances that touch another one with a side of a pixel, in
+            [0, 1].
+        border_share: fraction of the instances with a pixel at the border of the image, in [0, 1].
     """
 
     sizes: dict[str, int]
@@ -167,7 +170,7 @@ class Statistics:
 
     @classmethod
     def of(cls, counts: Counts, *, num_classes: int) -> Statistics:
-        """Sums up the counts of all images; at least one instance."""
+        """Computes the statistics from the counts of all images, with at least one instance."""
         classes = range(1, num_classes + 1)
         return cls(
             sizes=_most_frequent(counts.sizes),
@@ -196,13 +199,12 @@ class Statistics:
 
 
 def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> Counts:
-    """Counts what is in one image.
+    """Counts the pixels and instances of one image.
 
     Args:
         image: `[H, W, C]` uint8 or uint16.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
-        class_of: `[N]` int, the class of each id above 0 in the order of the ids; None: all are of
-            class 1.
+        class_of: `[N]` int, class of each id above 0 in the order of the ids; None: class 1.
     """
     areas = instance_areas(label)[1].tolist()
     classes = Counter([1] * len(areas) if class_of is None else class_of.tolist())
@@ -233,7 +235,7 @@ def _most_frequent(sizes: Counter[tuple[int, int]]) -> dict[str, int]:
 
 
 def _touching(label: np.ndarray) -> list[np.ndarray]:
-    """Returns the ids beside another id, in four arrays."""
+    """Returns the ids of the pixels beside another id, in four arrays."""
     ids = []
     for one, other in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1])):
         pairs = (one != other) & (one > 0) & (other > 0)

@@ -65,8 +65,8 @@ def test_the_folders_train_and_test_are_the_splits(tmp_path):
     for name in ("train/b", "train/a", "test/c"):
         write_image(tmp_path / f"{name}.png")
         write_ids(tmp_path / f"{name}_masks.png")
-    found = cellpose.find(tmp_path, Reading()).splits
-    assert {split: [item.id for item in items] for split, items in found.items()} == {
+    splits = cellpose.find(tmp_path, Reading()).splits
+    assert {split: [item.id for item in items] for split, items in splits.items()} == {
         "train": ["a", "b"],
         "test": ["c"],
     }

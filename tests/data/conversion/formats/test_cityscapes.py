@@ -28,16 +28,16 @@ def test_instances_get_ids_and_classes_and_void_and_groups_are_ignored(tmp_path,
     write_frame(png, tmp_path)
     write_frame(png, tmp_path, "val", "ulm", "ulm_0")
     assert detect(tmp_path) == "cityscapes"
-    found = cityscapes.find(tmp_path, Reading())
-    assert {split: [item.id for item in items] for split, items in found.splits.items()} == {
+    index = cityscapes.find(tmp_path, Reading())
+    assert {split: [item.id for item in items] for split, items in index.splits.items()} == {
         "train": ["aachen/aachen_000000_000019"],
         "val": ["ulm/ulm_0"],
     }
-    sample = cityscapes.read(found.splits["train"][0], Reading())
+    sample = cityscapes.read(index.splits["train"][0], Reading())
     assert sample.image.shape == (1, 10, 3)
     # in ascending order of the numbers: 24000, 24001, 26000, 33012
     assert sample.label.tolist() == [[0, 1, 2, -1, -1, -1, -1, 3, 4, 3]]
-    names = [found.class_names[index - 1] for index in sample.class_of]
+    names = [index.class_names[number - 1] for number in sample.class_of]
     assert names == ["person", "person", "car", "bicycle"]
 
 

@@ -66,12 +66,12 @@ def test_the_layout_of_the_published_data_is_found(tmp_path):
     for other in ("captions_train2017", "person_keypoints_val2017", "panoptic_val2017"):
         (files / f"{other}.json").write_text("{}")
     assert detect(tmp_path) == "coco"
-    found = coco.find(tmp_path, Reading())
-    assert list(found.splits) == ["train", "val"]
-    assert [item.id for item in found.splits["train"]] == ["a", "b"]
-    assert found.splits["val"][0].image == tmp_path / "val2017" / "c.jpg"
-    assert found.class_names == ("cell", "car")  # in the order of the ids 3 and 90
-    first, second = (coco.read(item, Reading()) for item in found.splits["train"])
+    index = coco.find(tmp_path, Reading())
+    assert list(index.splits) == ["train", "val"]
+    assert [item.id for item in index.splits["train"]] == ["a", "b"]
+    assert index.splits["val"][0].image == tmp_path / "val2017" / "c.jpg"
+    assert index.class_names == ("cell", "car")  # in the order of the ids 3 and 90
+    first, second = (coco.read(item, Reading()) for item in index.splits["train"])
     assert first.label.tolist() == [[1, 1, 0, 0, 0, 0]] * 4
     assert not second.label.any()
 
@@ -91,9 +91,9 @@ def test_other_usual_places_are_found(tmp_path, file, folder, split):
     source = tmp_path / "train"  # the name of the source says nothing about the split
     write_coco(source / file, [annotation([LEFT])], folder=source / folder)
     assert detect(source) == "coco"
-    found = coco.find(source, Reading())
-    assert list(found.splits) == [split]
-    assert found.splits[split][0].image == source / folder / "a.jpg"
+    index = coco.find(source, Reading())
+    assert list(index.splits) == [split]
+    assert index.splits[split][0].image == source / folder / "a.jpg"
 
 
 def test_two_parts_are_one_instance_and_a_hole_is_left_out(tmp_path):
@@ -156,9 +156,9 @@ def test_categories_of_one_name_are_one_class_whatever_their_ids_in_the_files(tm
     ):
         made = annotation([LEFT], category_id=used)
         write_coco(tmp_path / split / "a.json", [made], names=("b.png",), categories=categories)
-    found = coco.find(tmp_path, Reading())
-    assert found.class_names == ("cell", "car")
-    for items in found.splits.values():
+    index = coco.find(tmp_path, Reading())
+    assert index.class_names == ("cell", "car")
+    for items in index.splits.values():
         assert coco.read(items[0], Reading()).class_of.tolist() == [1]
 
 
@@ -280,7 +280,7 @@ def test_a_file_that_is_no_json_is_refused(tmp_path, data, message):
     [
         ({"size": [4, 6], "counts": [3, 4]}, r"runs of 7 pixels for 4 x 6"),
         ({"size": [4, 6], "counts": [100_000**2]}, None),
-        ({"size": [6, 4], "counts": [24]}, r"counts and the size \[4, 6\] must be there"),
+        ({"size": [6, 4], "counts": [24]}, r"counts and the size \[4, 6\] are needed"),
         ({"size": [4, 6], "counts": "~~"}, r"not a run length string"),
         ({"size": [4, 6], "counts": "é"}, r"ascii"),
         ({"size": [4, 6], "counts": 24}, r"counts and the size"),

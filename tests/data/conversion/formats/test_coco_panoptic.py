@@ -44,13 +44,13 @@ def test_things_are_instances_void_and_crowds_ignored_and_the_rest_background(tm
     write_panoptic(png, files / "panoptic_train2017.json", folder=tmp_path / "train2017")
     write_panoptic(png, files / "panoptic_val2017.json", folder=tmp_path / "val2017", name="b")
     assert detect(tmp_path) == "coco_panoptic"
-    found = coco_panoptic.find(tmp_path, Reading())
-    assert found.class_names == ("person", "dog")  # in the order of the ids 1 and 18
-    assert {split: [item.id for item in items] for split, items in found.splits.items()} == {
+    index = coco_panoptic.find(tmp_path, Reading())
+    assert index.class_names == ("person", "dog")  # in the order of the ids 1 and 18
+    assert {split: [item.id for item in items] for split, items in index.splits.items()} == {
         "train": ["a"],
         "val": ["b"],
     }
-    sample = coco_panoptic.read(found.splits["train"][0], Reading())
+    sample = coco_panoptic.read(index.splits["train"][0], Reading())
     # numbered as in the file: 300 is 1, 5 is 2
     assert sample.label.tolist() == [[-1, 2, 2, 1, 0, -1]]
     assert sample.class_of.tolist() == [2, 1]

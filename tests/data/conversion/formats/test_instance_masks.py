@@ -106,12 +106,12 @@ def test_images_are_found_by_folder_in_the_splits_and_files_beside_them_are_no_d
     (tmp_path / "train" / "solution.csv").write_bytes(b"")
     (tmp_path / "train" / ".cache").mkdir()
     assert detect(tmp_path) == "instance_masks"
-    found = instance_masks.find(tmp_path, Reading()).splits
-    assert {split: [item.id for item in items] for split, items in found.items()} == {
+    splits = instance_masks.find(tmp_path, Reading()).splits
+    assert {split: [item.id for item in items] for split, items in splits.items()} == {
         "train": ["a", "b"],
         "val": ["c"],
     }
-    assert found["val"][0].image == tmp_path / "val" / "c" / "images" / "image.png"
+    assert splits["val"][0].image == tmp_path / "val" / "c" / "images" / "image.png"
 
 
 def write_flat(parent, **masks):
@@ -147,7 +147,7 @@ def test_masks_are_found_by_a_pattern_and_belong_to_the_longest_name(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("masks/*.png", r"pattern within the source with \{name\} in it"),
+        ("masks/*.png", r"pattern within the source that has \{name\}"),
         ("*/{name}_*.png", r"and no \* before"),
         ("../{name}_*.png", r"pattern within the source"),
         ("/etc/{name}_*.png", r"pattern within the source"),
@@ -210,8 +210,8 @@ def add_jpeg(folder):
 REFUSED = {
     drop_masks: r"cell has no folder 'masks'\. Expected: ID/images/ID\.png and ID/masks/\*\.png",
     drop_images: r"cell has no folder 'images'\. Expected: ID/images/ID\.png",
-    drop_image: r"images must hold one image; got 0\. Give each image a folder of its own",
-    add_image: r"images must hold one image; got 2\. Give each image a folder of its own",
+    drop_image: r"images must hold one image; got 0\. Make a folder for each image",
+    add_image: r"images must hold one image; got 2\. Make a folder for each image",
     add_text: r"notes\.txt must be a file that ends in \.png, \.tif, \.tiff\. Convert it",
     add_jpeg: r"0\.jpg must be a file that ends in \.png, \.tif, \.tiff\. Convert it",
 }

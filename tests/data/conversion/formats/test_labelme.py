@@ -36,29 +36,29 @@ def write_labelme(png, path, shapes, **changes):
 
 
 def read_one(source, **choices):
-    found = labelme.find(source, Reading())
-    return found.class_names, labelme.read(found.splits["train"][0], Reading(**choices))
+    index = labelme.find(source, Reading())
+    return index.class_names, labelme.read(index.splits["train"][0], Reading(**choices))
 
 
 def test_images_are_found_beside_their_files_wherever_these_say_they_are(tmp_path, png):
     for name in ("train/b c", "train/ä", "val/c"):
         write_labelme(png, tmp_path / f"{name}.json", [shape(LEFT)])
     assert detect(tmp_path) == "labelme"
-    found = labelme.find(tmp_path, Reading())
-    assert found.class_names == ("cell",)
-    assert {split: [item.id for item in items] for split, items in found.splits.items()} == {
+    index = labelme.find(tmp_path, Reading())
+    assert index.class_names == ("cell",)
+    assert {split: [item.id for item in items] for split, items in index.splits.items()} == {
         "train": ["b c", "ä"],
         "val": ["c"],
     }
-    assert found.splits["val"][0].image == tmp_path / "val" / "c.png"
+    assert index.splits["val"][0].image == tmp_path / "val" / "c.png"
 
 
 def test_labels_are_classes_in_alphabetical_order_over_all_files(tmp_path, png):
     write_labelme(png, tmp_path / "a.json", [shape(LEFT, "dog")])
     write_labelme(png, tmp_path / "b.json", [shape(LEFT, "cat"), shape([[3, 0], [6, 0], [6, 4]])])
-    found = labelme.find(tmp_path, Reading())
-    assert found.class_names == ("cat", "cell", "dog")
-    samples = [labelme.read(item, Reading()) for item in found.splits["train"]]
+    index = labelme.find(tmp_path, Reading())
+    assert index.class_names == ("cat", "cell", "dog")
+    samples = [labelme.read(item, Reading()) for item in index.splits["train"]]
     assert [sample.class_of.tolist() for sample in samples] == [[3], [1, 2]]
 
 
@@ -131,7 +131,7 @@ WRONG = {
     "a corner of text": ({"shapes": [shape([*LEFT, "x"])]}, r"coordinates that are numbers"),
     "a mask of text": (
         {"shapes": [shape(LEFT[:2], shape_type="mask", mask="é")]},
-        r"Shape 1 of \S+a\.json has a mask that is no base64",
+        r"Shape 1 of \S+a\.json has a mask that is not base64",
     ),
     "a mask of other bytes": (
         {"shapes": [shape(LEFT[:2], shape_type="mask", mask="AAAA")]},

@@ -31,12 +31,12 @@ def test_objects_and_classes_are_the_indices_of_the_palettes_and_void_is_ignored
 ):
     write_image(png, palette_png, tmp_path, "a")
     assert detect(tmp_path) == "pascal_voc"
-    found = pascal_voc.find(tmp_path, Reading())
-    sample = pascal_voc.read(found.splits["train"][0], Reading())
+    index = pascal_voc.find(tmp_path, Reading())
+    sample = pascal_voc.read(index.splits["train"][0], Reading())
     assert sample.label.tolist() == [[0, 1, 1, -1, 2, 2, 2, -1]]
     # object 2 has two pixels of bird and one of car
-    names = [found.class_names[index - 1] for index in sample.class_of]
-    assert (names, len(found.class_names)) == (["person", "bird"], 20)
+    names = [index.class_names[number - 1] for number in sample.class_of]
+    assert (names, len(index.class_names)) == (["person", "bird"], 20)
 
 
 def test_the_lists_say_the_splits_and_other_images_are_no_data(tmp_path, png, palette_png):
@@ -57,9 +57,9 @@ def test_the_lists_say_the_splits_and_other_images_are_no_data(tmp_path, png, pa
 def test_own_classes_are_read_from_class_names_txt(tmp_path, png, palette_png):
     write_image(png, palette_png, tmp_path, "a", classes=np.minimum(CLASSES, 1))
     (tmp_path / "class_names.txt").write_text("_background_\nblood cell\n", encoding="utf-8")
-    found = pascal_voc.find(tmp_path, Reading())
-    assert found.class_names == ("blood cell",)
-    assert pascal_voc.read(found.splits["train"][0], Reading()).class_of.tolist() == [1, 1]
+    index = pascal_voc.find(tmp_path, Reading())
+    assert index.class_names == ("blood cell",)
+    assert pascal_voc.read(index.splits["train"][0], Reading()).class_of.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def write_masks(png, source, table, *, images="images/a.png", masks="labels/a.pn
 
 
 def read_one(source, **choices):
-    found = semantic.find(source, Reading(**choices))
-    return found.class_names, semantic.read(found.splits["train"][0], Reading(**choices))
+    index = semantic.find(source, Reading(**choices))
+    return index.class_names, semantic.read(index.splits["train"][0], Reading(**choices))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -83,8 +83,8 @@ def test_every_split_has_its_folder_of_masks(tmp_path, png):
     for split in ("train", "val"):
         write_masks(png, tmp_path, "codes.txt", images=f"{split}/{split}.png",
                     masks=f"{split}_labels/{split}_L.png")  # fmt: skip
-    found = semantic.find(tmp_path, Reading())
-    assert {split: [item.id for item in items] for split, items in found.splits.items()} == {
+    index = semantic.find(tmp_path, Reading())
+    assert {split: [item.id for item in items] for split, items in index.splits.items()} == {
         "train": ["train"],
         "val": ["val"],
     }

@@ -16,7 +16,7 @@ from tfseg.data.conversion.formats import shapes
 from tfseg.data.conversion.formats.shapes import circle, polygon
 
 
-def whole(region, shape):
+def as_map(region, shape):
     """Returns the pixels of a region as a map of the whole image, and checks that it lies in it."""
     mask = np.zeros(shape, int)
     mask[region.y : region.y + region.mask.shape[0], region.x : region.x + region.mask.shape[1]] = (
@@ -27,7 +27,7 @@ def whole(region, shape):
 
 
 def filled(*rings, shape=(6, 8)):
-    return whole(polygon([np.array(ring, float) for ring in rings], shape), shape)
+    return as_map(polygon([np.array(ring, float) for ring in rings], shape), shape)
 
 
 def square(low, high):
@@ -106,9 +106,9 @@ def test_pycocotools_differs_only_where_the_centre_is_half_a_pixel_from_the_outl
     rng = np.random.default_rng(seed)
     angles = np.sort(rng.uniform(0, 2 * np.pi, 12))
     ring = 20 + rng.uniform(6, 18, 12)[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
-    own = filled(ring, shape=(40, 40))
+    mask = filled(ring, shape=(40, 40))
     theirs = coco.decode(coco.frPyObjects([ring.ravel().tolist()], 40, 40))[..., 0]
-    centres = np.argwhere(own != theirs)[:, ::-1] + 0.5
+    centres = np.argwhere(mask != theirs)[:, ::-1] + 0.5
     # half a pixel to the side and half a pixel down are 0.71 pixels; its grid adds a tenth
     assert distances(ring, centres).max(initial=0) < 0.81
 

@@ -35,9 +35,9 @@ def test_both_orders_of_the_folders_are_found(tmp_path, png, order):
         write_image(png, *folders, f"1 {LEFT}\n", name="a b é")
     write_yaml(tmp_path)
     assert detect(tmp_path) == "yolo"
-    found = yolo.find(tmp_path, Reading())
-    assert (list(found.splits), found.class_names) == (["train", "val"], ("cell", "dog"))
-    for items in found.splits.values():
+    index = yolo.find(tmp_path, Reading())
+    assert (list(index.splits), index.class_names) == (["train", "val"], ("cell", "dog"))
+    for items in index.splits.values():
         sample = yolo.read(items[0], Reading())
         assert (items[0].id, sample.class_of.tolist()) == ("a b é", [2])
         assert sample.label.tolist() == [[1, 1, 1, 0, 0, 0]] * 4

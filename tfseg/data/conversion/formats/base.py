@@ -1,4 +1,4 @@
-"""What every source format offers: `matches`, `find` and `read` over `Item`s."""
+"""What every source format has: the functions `matches`, `find` and `read`."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Annotations = TypeVar("Annotations")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What to make of files that leave a choice.
+    """Options for reading files of a format.
 
     Attributes:
-        overlap: whose a pixel is that several instances claim: "smaller_wins" (of equal ones the
-            first), "first", or "error", which refuses it.
-        masks: where the masks of an image lie, as a pattern with {name} and *, such as
-            "masks/{name}_*.png"; of `instance_masks` alone.
-        components: every connected part of a class is an instance, else all of a class in an image
-            is one; of `semantic` alone.
+        overlap: which instance gets an overlapping pixel: "smaller_wins" (the first of two equally
+            large ones), "first", or "error", which refuses the image.
+        masks: pattern of the mask files of an image, with {name} and *, such as
+            "masks/{name}_*.png"; only for `instance_masks`.
+        components: every connected component of a class is an instance; otherwise all pixels of a
+            class in an image are one instance. Only for `semantic`.
     """
 
     overlap: str = "smaller_wins"
@@ -47,9 +47,9 @@ class Item(Generic[Annotations]):
 
     Attributes:
         id: unique in its split.
-        image: its file.
-        annotations: what `read` of the format needs beside it; each format has a type for that.
-        group: what must stay in one split; None without groups.
+        image: image file.
+        annotations: what `read` needs beside the image file; every format has a type for it.
+        group: images of one group stay in one split; None without groups.
     """
 
     id: str
@@ -66,10 +66,10 @@ Splits = dict[str, list[Item[Any]]]
 
 
 class SourceIndex(NamedTuple):
-    """What a source has.
+    """The images and classes of a source.
 
     Attributes:
-        splits: the items of each split, by id.
+        splits: the items of each split, in the order of their ids.
         class_names: class 1 is the first; empty where the format knows no classes.
     """
 
@@ -78,15 +78,16 @@ class SourceIndex(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One image, read.
+    """The pixels and instance ids of one image.
 
     Attributes:
         image: `[H, W, C]` uint8, uint16 or float32, C = 1, 3 or 4.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
-        class_of: `[N]` int64, the class of each id above 0 that has a pixel, in ascending order of
-            the ids, from 1 on; None where all are of class 1.
-        overlap_pixels: pixels that several instances claimed.
-        hidden_instances: instances without a pixel: covered by others, outside, or too small.
+        class_of: `[N]` int64, from 1 on: the class of each id above 0 in `label`, in the order of
+            the ids; None if all instances have class 1.
+        overlap_pixels: number of pixels that belong to several instances.
+        hidden_instances: number of instances without a pixel: covered by others, outside of the
+            image, or too small.
     """
 
     image: np.ndarray
@@ -102,22 +103,22 @@ class Format(Protocol):
     LAYOUT: str
 
     def matches(self, source: Path) -> bool:
-        """Says whether `source` looks like this layout, whole or not."""
+        """Returns whether `source` looks like this layout, even if files are missing."""
 
     def find(self, source: Path, reading: Reading) -> SourceIndex:
-        """Returns the items of each split; decodes no image."""
+        """Returns the images of each split; decodes no image."""
 
     def read(self, item: Item[Any], reading: Reading) -> Sample:
         """Reads one item."""
 
 
 def split_folders(source: Path) -> dict[str, Path]:
-    """Returns the folders of the splits that `source` has, or `source` itself as train.
+    """Returns the folder of each split in `source`, or `source` itself as train.
 
-    A folder valid or validation is the split val.
+    A folder named valid or validation is the split val.
 
     Raises:
-        InputError: no such folder, or two folders of one split.
+        InputError: `source` is not a folder, or has two folders for one split.
     """
     given: dict[str, Path] = {}
     for path in entries(source):
@@ -131,11 +132,11 @@ def split_folders(source: Path) -> dict[str, Path]:
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Returns the files right in `folder` by their names without suffix.
+    """Returns the files directly in `folder`, by their names without suffix.
 
     Raises:
-        InputError: anything but files with one of the `suffixes` (hidden ones aside), or two of one
-            stem.
+        InputError: the folder has anything but files with one of the `suffixes` (hidden files
+            aside), or two files with one stem.
     """
     for path in entries(folder):
         if not path.is_file() or path.suffix.lower() not in suffixes:
@@ -150,7 +151,7 @@ def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
     """Returns files by their names without suffix.
 
     Raises:
-        InputError: two of one stem.
+        InputError: two files have one stem.
     """
     files: dict[str, Path] = {}
     for path in paths:
@@ -165,16 +166,16 @@ def by_stem(paths: Sequence[Path]) -> dict[str, Path]:
 def by_partner(
     files: Mapping[str, Path], partners: Mapping[str, Any], endings: Sequence[str], *, what: str
 ) -> dict[str, Path]:
-    """Returns files by the names of their partners, which some have with one of `endings` behind.
+    """Returns files by the names of their partners; a file may have one of `endings` added.
 
     Args:
-        files: by their names without suffix.
-        partners: by theirs; a file of such a name keeps it.
-        endings: that are taken off the others.
-        what: two files of one partner are, for errors.
+        files: files by their names without suffix.
+        partners: partners by name; a file with exactly the name of a partner belongs to it.
+        endings: removed from the names of the other files.
+        what: description of two files of one partner, for errors.
 
     Raises:
-        InputError: two of one partner.
+        InputError: two files belong to one partner.
     """
     named: dict[str, Path] = {}
     for stem, path in files.items():
@@ -187,30 +188,38 @@ def by_partner(
 
 
 def refuse_unmatched(
-    kind: str, own: Mapping[str, Path], other: str, others: Mapping[str, Any], place: Path
+    kind: str, files: Mapping[str, Path], other: str, partners: Mapping[str, Any], folder: Path
 ) -> None:
-    """Refuses files of one kind without a partner of the other kind.
+    """Checks that every file has a partner of the same name.
+
+    Args:
+        kind: what a file is, for errors.
+        files: files by name.
+        other: what a partner is, with its article, for errors.
+        partners: partners by name.
+        folder: folder of the partners, for errors.
 
     Raises:
-        InputError: some have none; names the first few.
+        InputError: some files have no partner; names the first few.
     """
-    alone = [path for name, path in own.items() if name not in others]
+    alone = [path for name, path in files.items() if name not in partners]
     if alone:
         raise InputError(
-            f"Every {kind} must have {other} of the same name in {place}; there is none "
+            f"Every {kind} must have {other} of the same name in {folder}; there is none "
             f"for {listed(alone)}. Add it, or take the {kind} away."
         )
 
 
 def refuse_mixed(source: Path, kinds: Sequence[str] = ()) -> None:
-    """Refuses files beside split folders, which would be left out.
+    """Checks that there are no files beside split folders: they would be left out.
 
     Args:
         source: folder that may have split folders.
-        kinds: folders of files, such as images; without them the images right in `source`.
+        kinds: names of folders with files, such as images; if empty, image files directly in
+            `source` are looked for.
 
     Raises:
-        InputError: it has both.
+        InputError: `source` has both.
     """
     folders = split_folders(source)
     if source in folders.values():

@@ -1,11 +1,11 @@
-"""Images with their ids beside them: X.tif and X_masks.tif, X_cp_masks.png or X_seg.npy.
+"""Images with files of ids beside them: X.tif and X_masks.tif, X_cp_masks.png or X_seg.npy.
 
-The names of Cellpose's data and results; the image may also be called X_img.tif. Other files that
-Cellpose writes (outlines, flows, regions of interest) are no part of the data. The files lie right
-in the source, or in its folders train, val and test, which are then the splits.
+These are the names of Cellpose's data and results; the image may also be called X_img.tif. Other
+files that Cellpose writes (outlines, flows, regions of interest) are left out. The files lie
+directly in the source, or in its folders train, val and test, which are then the splits.
 
-X_seg.npy holds a Python pickle, which could run any code. Only arrays, numbers, texts and
-containers are taken from it.
+X_seg.npy holds a Python pickle, which could run any code: only arrays, numbers, texts and
+containers are loaded from it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tfseg.data.files.images import (
 )
 
 LAYOUT = (
-    "NAME.png and NAME_masks.png, NAME_cp_masks.png or NAME_seg.npy, right in it or in train/, "
+    "NAME.png and NAME_masks.png, NAME_cp_masks.png or NAME_seg.npy, directly in it or in train/, "
     "val/ and test/"
 )
 _ENDINGS = ("_cp_masks", "_masks", "_seg")
@@ -60,7 +60,7 @@ _ALLOWED = {
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a file of ids where this layout has them."""
+    """Returns whether there is a file of ids with a name of this layout."""
     return any(
         _base(path) is not None
         for folder in split_folders(source).values()
@@ -72,7 +72,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: an image without ids or the other way round, two files of ids of one image, or
+        InputError: an image without ids, ids without an image, two files of ids for one image, or
             other files.
     """
     refuse_mixed(source)
@@ -83,7 +83,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     """Reads an image and its ids.
 
     Raises:
-        InputError: one cannot be read, or their sizes differ.
+        InputError: a file cannot be read, or the sizes differ.
     """
     path = item.annotations
     image = read_image(item.image)
@@ -122,10 +122,10 @@ def _items(folder: Path) -> list[Item[Path]]:
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Returns what NumPy's arrays are made with.
+        """Returns a class or function that NumPy arrays are made with.
 
         Raises:
-            UnpicklingError: anything else.
+            UnpicklingError: any other name.
         """
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
@@ -133,7 +133,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _read_seg(path: Path) -> np.ndarray:
-    """Reads the ids of Cellpose's X_seg.npy, as `read_label` does those of a picture."""
+    """Reads the ids of Cellpose's X_seg.npy, as `read_label` reads those of an image file."""
     file = io.BytesIO(load(path))
     try:
         np.lib.format.read_magic(file)

@@ -1,9 +1,9 @@
 """Cityscapes: leftImg8bit/SPLIT/CITY/X_leftImg8bit.png, gtFine/SPLIT/CITY/X_gtFine_instanceIds.png.
 
-A pixel holds 1000 times its label and the number of the instance, or the label alone. The eight
-classes that the benchmark scores by instance become classes. Groups of them that were not
-told apart, what the benchmark leaves out (caravans, trailers) and void are ignored; other labels
-(road, sky) are background.
+A pixel holds 1000 * label + number of the instance, or only the label. The eight classes that the
+benchmark scores by instance become classes. Groups of their objects that were annotated as one
+area, what the benchmark leaves out (caravans, trailers) and void are ignored; other labels (road,
+sky) are background.
 
 Source: Cordts et al., The Cityscapes Dataset, https://arxiv.org/abs/1604.01685, and the table of
 labels in https://github.com/mcordts/cityscapesScripts (helpers/labels.py).
@@ -30,7 +30,7 @@ from tfseg.ids import IGNORE
 
 LAYOUT = (
     "leftImg8bit/train/CITY/X_leftImg8bit.png and gtFine/train/CITY/X_gtFine_instanceIds.png, "
-    "alike with val/ and test/"
+    "and the same for val/ and test/"
 )
 _IMAGE, _IDS = "_leftImg8bit.png", "_gtFine_instanceIds.png"
 _CLASSES = {
@@ -49,7 +49,7 @@ _INDEX = {label: index for index, label in enumerate(_CLASSES, start=1)}
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a folder gtFine."""
+    """Returns whether there is a folder gtFine."""
     return (source / "gtFine").is_dir()
 
 
@@ -57,7 +57,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id, which is CITY/X.
 
     Raises:
-        InputError: a folder is missing, or an image without ids or the other way round.
+        InputError: a folder is missing, an image without ids, or ids without an image.
     """
     for kind in ("leftImg8bit", "gtFine"):
         if not (source / kind).is_dir():
@@ -69,10 +69,10 @@ def find(source: Path, reading: Reading) -> SourceIndex:
 
 
 def read(item: Item[Path], reading: Reading) -> Sample:
-    """Reads an image and its ids, which become 1, 2, ... in their order.
+    """Reads an image and its ids, which become 1, 2, ... in ascending order.
 
     Raises:
-        InputError: one cannot be read, their sizes differ, or a label is unknown.
+        InputError: a file cannot be read, the sizes differ, or a label is unknown.
     """
     path = item.annotations
     image, stored = read_image(item.image), read_label(path)
@@ -106,7 +106,7 @@ def _items(source: Path, split: str) -> list[Item[Path]]:
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:
-    """Returns the files of an ending in the cities below a folder, by CITY/X."""
+    """Returns the files with an ending in the folders of cities, by CITY/X."""
     return {
         f"{city.name}/{path.name.removesuffix(ending)}": path
         for city in entries(folder)

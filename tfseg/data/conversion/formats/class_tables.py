@@ -1,10 +1,10 @@
-"""Tables of the classes of semantic masks, in files of their usual names.
+"""Class tables of semantic masks, in files with the usual names.
 
 - class_dict.csv or classes.csv: columns name and r, g, b, or name and index.
 - label_colors.txt: lines "r g b name", as in CamVid.
 - codes.txt: one name a line; the first has the index 0.
 
-A class called background (or bg, _background_) is background. One called void, unlabeled,
+A class named background (or bg, _background_) is background. A class named void, unlabeled,
 unlabelled, ignore or __ignore__ is ignored.
 """
 
@@ -29,10 +29,10 @@ class ClassTable(NamedTuple):
     """Classes and the values of their pixels.
 
     Attributes:
-        names: of the classes; class 1 is the first.
+        names: class names; the first is class 1.
         class_of: class of each value: from 1 on, 0 = background, -1 = ignored. A colour has the
             value 65536 red + 256 green + blue.
-        colours: whether the values are colours, else indices.
+        colours: whether the values are colours; otherwise they are indices.
     """
 
     names: tuple[str, ...]
@@ -41,7 +41,7 @@ class ClassTable(NamedTuple):
 
 
 def table_file(source: Path) -> Path | None:
-    """Returns the file of the table in `source`, where there is one."""
+    """Returns the file of the table in `source`, or None."""
     return next((source / name for name in FILES if (source / name).is_file()), None)
 
 
@@ -49,7 +49,7 @@ def read_table(path: Path) -> ClassTable:
     """Reads a table.
 
     Raises:
-        InputError: a line of another form, a value twice, or no class of objects.
+        InputError: a malformed line, a value that occurs twice, or only background and void.
     """
     names: list[str] = []
     class_of: dict[int, int] = {}
@@ -58,8 +58,8 @@ def read_table(path: Path) -> ClassTable:
         value = _value(values)
         if value is None or value in class_of or not name.strip():
             raise InputError(
-                f"{path} must give each class a name, and a colour or an index from 0 to 255 of "
-                f"its own; class {number} has {name!r} and {values}. Correct it."
+                f"{path} must give each class a name, and a unique colour or index from 0 to 255; "
+                f"class {number} has {name!r} and {values}. Correct it."
             )
         class_of[value] = _role(name, names)
         lengths.add(len(values))
@@ -80,7 +80,7 @@ def _value(texts: list[str]) -> int | None:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yields the name of each class, and its colour or index as texts."""
+    """Yields the name of each class with its colour or index, as texts."""
     text = read_text(path)
     if path.suffix == ".csv":
         for row in csv.DictReader(io.StringIO(text)):
@@ -97,12 +97,12 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _cells(row: dict) -> Iterator[tuple[str | None, str | None]]:
-    """Yields the cells of a line that have a column."""
+    """Yields the cells of a line that have a header."""
     return ((key, value) for key, value in row.items() if not isinstance(value, list))
 
 
 def _role(name: str, names: list[str]) -> int:
-    """Returns the class of a name, which is added to `names` where it is one."""
+    """Returns the class of a name; adds the name to `names` if it is a class of objects."""
     plain = name.strip().lower()
     if plain in _BACKGROUND:
         return 0

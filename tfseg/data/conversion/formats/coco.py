@@ -1,16 +1,16 @@
 """COCO instances: JSON files with images, annotations and categories, and the images.
 
-The JSON files lie in annotations/ (of those named instances_*.json only these, where there are
-any), right in the source, or in its folders train, val and test. Such a word in the name of the
-file or of its folder says the split; a single file without one is train. The images lie beside the
-file, in images/, or in folders named after the split or the file.
+The JSON files lie in annotations/ (if any is named instances_*.json, only those are read), directly
+in the source, or in its folders train, val and test. The name of the file or of its folder has the
+split; a single file without a split is train. The images lie beside the file, in images/, or in
+folders named after the split or the file.
 
-- A list of polygons is one instance in several parts. A ring within another one, running the other
+- A list of polygons is one instance in several parts. A ring inside another one, running the other
   way round, is a hole. Run lengths may be compressed or not.
-- What lies beyond the border of the image is cut off; the instance stays.
+- An instance that reaches beyond the image is cut off at its border.
 - A crowd is ignored where no instance is.
-- Categories become classes in the order of their ids, which may have gaps; those of one name are
-  one class. Boxes, areas and keypoints are not used.
+- Categories become classes in the order of their ids, which may have gaps; categories of one name
+  are one class. Boxes, areas and keypoints are not used.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Shape(NamedTuple):
 
     Attributes:
         outline: rings `[N, 2]` as (x, y), or run lengths: (counts `[N]`, or their text, size).
-        class_index: from 1 on, or `IGNORE`.
-        place: of the annotation, for errors.
+        class_index: class from 1 on, or `IGNORE`.
+        context: which annotation it is, for errors.
     """
 
     outline: Any
     class_index: int
-    place: str
+    context: str
 
 
 class _Annotations(NamedTuple):
@@ -67,7 +67,7 @@ class _Annotations(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a JSON file where this layout has them."""
+    """Returns whether there is a JSON file in a folder of this layout."""
     return bool(instance_files(source))
 
 
@@ -75,8 +75,8 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, in the order of their ids.
 
     Raises:
-        InputError: a file of another shape, an image that is missing or outside of the source, or
-            two files of one split.
+        InputError: a malformed file, an image that is missing or outside of the source, or two
+            files for one split.
     """
     files = by_split(source, instance_files(source))
     if not files:
@@ -97,8 +97,8 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
     """Reads an image and paints its instances.
 
     Raises:
-        InputError: the image cannot be read, has another size than the JSON file says, or run
-            lengths do not fit it.
+        InputError: the image cannot be read, its size differs from the JSON file, or run lengths
+            do not fit it.
     """
     path, size, shapes = item.annotations
     image = read_image(item.image)
@@ -110,24 +110,25 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
 def _categories(path: Path, content: Any) -> dict[int, str]:
     """Returns the names of the categories, in the order of their ids."""
     names = {}
-    for record in entry(content, "categories", list, place=path):
-        place = f"A category in {path}"
-        names[entry(record, "id", int, place=place)] = entry(record, "name", str, place=place)
+    for record in entry(content, "categories", list, context=path):
+        context = f"A category in {path}"
+        id = entry(record, "id", int, context=context)
+        names[id] = entry(record, "name", str, context=context)
     return {id: names[id] for id in sorted(names)}
 
 
 def _pack(record: dict) -> dict:
-    """Keeps of an object what is used: numbers as arrays take a quarter of the memory."""
+    """Keeps the entries that are used; numbers become arrays: a quarter of the memory."""
     if isinstance(record.get("counts"), list):
         record["counts"] = _counts(record["counts"])
     if "segmentation" not in record:
         return record
-    place = f"annotation {shortened(record.get('id'))}"
+    context = f"annotation {shortened(record.get('id'))}"
     outline = record["segmentation"]
     if isinstance(outline, list):
-        outline = tuple(ring(part, place=place) for part in outline)
+        outline = tuple(ring(part, context=context) for part in outline)
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
-    return kept | {"outline": outline, "place": place}
+    return kept | {"outline": outline, "context": context}
 
 
 def _counts(values: list) -> np.ndarray:
@@ -140,11 +141,11 @@ def _items(
     source: Path, path: Path, content: Any, indices: dict[int, int]
 ) -> list[Item[_Annotations]]:
     shapes: dict[int, list[Shape]] = {}
-    for record in entry(content, "annotations", list, place=path):
+    for record in entry(content, "annotations", list, context=path):
         image_id, shape = _shape(record, path, indices)
         shapes.setdefault(image_id, []).append(shape)
     folders, items, missing = image_folders(source, path), {}, []
-    images = entry(content, "images", list, place=path)
+    images = entry(content, "images", list, context=path)
     _refuse_repeated(path, images)
     for record in images:
         item = _item(record, path, folders, shapes)
@@ -170,7 +171,7 @@ def _items(
 
 
 def _refuse_repeated(path: Path, images: list) -> None:
-    ids = [entry(record, "id", int, place=f"An image in {path}") for record in images]
+    ids = [entry(record, "id", int, context=f"An image in {path}") for record in images]
     if repeated := [id for id, times in Counter(ids).items() if times > 1]:
         raise InputError(f"{path} has several images of the id {listed(repeated)}. Keep one.")
 
@@ -178,11 +179,11 @@ def _refuse_repeated(path: Path, images: list) -> None:
 def _item(
     record: Any, path: Path, folders: list[Path], shapes: dict[int, list[Shape]]
 ) -> Item[_Annotations] | None:
-    """Returns an item, whose shapes it takes out of `shapes`, or None where there is no image."""
-    place = f"An image in {path}"
-    name = inside(entry(record, "file_name", str, place=place), place=place)
+    """Returns an item, or None if its image is missing; takes its shapes out of `shapes`."""
+    context = f"An image in {path}"
+    name = inside(entry(record, "file_name", str, context=context), context=context)
     height, width = (
-        entry(record, key, int, place=f"{name} in {path}") for key in ("height", "width")
+        entry(record, key, int, context=f"{name} in {path}") for key in ("height", "width")
     )
     annotations = _Annotations(path, (height, width), shapes.pop(record["id"], []))
     image = first_file(name, folders)
@@ -190,21 +191,23 @@ def _item(
 
 
 def _shape(record: Any, path: Path, indices: dict[int, int]) -> tuple[int, Shape]:
-    place = f"{path}, {record['place']}" if isinstance(record, dict) and "place" in record else path
+    context = str(path)
+    if isinstance(record, dict) and "context" in record:
+        context = f"{path}, {record['context']}"
     if not isinstance(record, dict) or not record.get("outline"):
         raise InputError(
-            f"{place} must have annotations with a segmentation; got {shortened(record)}. Draw "
+            f"{context} must have annotations with a segmentation; got {shortened(record)}. Draw "
             "its outline, or take it out."
         )
-    image_id = entry(record, "image_id", int, place=place)
-    category = entry(record, "category_id", int, place=place)
+    image_id = entry(record, "image_id", int, context=context)
+    category = entry(record, "category_id", int, context=context)
     if category not in indices:
         raise InputError(
-            f"{place} must have one of the categories {listed(list(indices))}; got {category}. Add "
-            "the category."
+            f"{context} must have one of the categories {listed(list(indices))}; got {category}. "
+            "Add the category."
         )
-    crowd = entry(record, "iscrowd", int, place=place, default=0)
-    return image_id, Shape(record["outline"], IGNORE if crowd else indices[category], str(place))
+    crowd = entry(record, "iscrowd", int, context=context, default=0)
+    return image_id, Shape(record["outline"], IGNORE if crowd else indices[category], context)
 
 
 def _region(shape: Shape, size: tuple[int, int]) -> Region:
@@ -213,10 +216,10 @@ def _region(shape: Shape, size: tuple[int, int]) -> Region:
     counts = shape.outline.get("counts") if isinstance(shape.outline, dict) else None
     try:
         if not isinstance(counts, str | np.ndarray) or shape.outline.get("size") != list(size):
-            raise ValueError(f"counts and the size {list(size)} must be there")
+            raise ValueError(f"counts and the size {list(size)} are needed")
         counts = decompress(counts) if isinstance(counts, str) else counts
         return Region(decode(counts, size))
     except ValueError as error:
         raise InputError(
-            f"{shape.place} has run lengths that do not fit its image ({error}). Export it again."
+            f"{shape.context} has run lengths that do not fit its image ({error}). Export it again."
         ) from error

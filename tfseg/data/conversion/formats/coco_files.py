@@ -1,4 +1,4 @@
-"""Where the JSON files of COCO lie, which split each is, and where its images are."""
+"""Which JSON files of COCO a source has, for which split, and in which folders their images are."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _SPLIT = re.compile(r"(?<![a-z])(train|valid|validation|val|test)(?![a-z])", re.
 
 
 def instance_files(source: Path) -> list[Path]:
-    """Returns the JSON files of instances: of annotations/ only instances_*.json, if there are."""
-    found = [path for path in _json_files(source) if not _has_maps(path) and not _of_image(path)]
-    named = [path for path in found if path.stem.startswith("instances_")]
+    """Returns the JSON files of instances; from annotations/ only instances_*.json, if any."""
+    files = [path for path in _json_files(source) if not _has_maps(path) and not _of_image(path)]
+    named = [path for path in files if path.stem.startswith("instances_")]
     annotations = source / "annotations"
-    return [path for path in found if path.parent != annotations or path in named or not named]
+    return [path for path in files if path.parent != annotations or path in named or not named]
 
 
 def panoptic_files(source: Path) -> list[Path]:
-    """Returns the JSON files that have a folder of PNG files of their name."""
+    """Returns the JSON files beside a folder of their name with PNG files."""
     return [path for path in _json_files(source) if _has_maps(path)]
 
 
 def by_split(source: Path, paths: list[Path]) -> dict[str, Path]:
-    """Returns the files by their splits, in the order of these.
+    """Returns the file of each split, in the order of `SPLITS`.
 
     Raises:
-        InputError: two files of one split.
+        InputError: two files for one split.
     """
     files: dict[str, Path] = {}
     for path in paths:
@@ -41,23 +41,23 @@ def by_split(source: Path, paths: list[Path]) -> dict[str, Path]:
 
 
 def image_folders(source: Path, path: Path) -> list[Path]:
-    """Returns the folders in which the images of a JSON file may lie."""
+    """Returns the folders that may have the images of a JSON file."""
     stem = re.sub(r"^(instances|panoptic)_", "", path.stem)
     names = {
         stem,
         *(name for name, split in SPLIT_NAMES.items() if split == _split_of(path, source)),
     }
-    places = [path.parent, *(source / name for name in sorted(names)), source]
-    places += [source / "images" / name for name in sorted(names)]
-    folders = [folder for place in places for folder in (place, place / "images")]
+    parents = [path.parent, *(source / name for name in sorted(names)), source]
+    parents += [source / "images" / name for name in sorted(names)]
+    folders = [folder for parent in parents for folder in (parent, parent / "images")]
     return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
 
 
 def _split_of(path: Path, source: Path) -> str:
-    """Returns the split that the name of a file, or else of its folder, says; train without."""
+    """Returns the split in the name of a file, or else of its folder; train if there is none."""
     for name in (path.stem, path.parent.relative_to(source).name):
-        if found := _SPLIT.search(name):
-            return SPLIT_NAMES[found[1].lower()]
+        if match := _SPLIT.search(name):
+            return SPLIT_NAMES[match[1].lower()]
     return "train"
 
 
@@ -74,13 +74,13 @@ def _json_files(source: Path) -> list[Path]:
 
 
 def _of_image(path: Path) -> bool:
-    """Says whether a JSON file has an image of its name, or is one of COCO panoptic."""
+    """Returns whether a JSON file belongs to one image by its name, or is of COCO panoptic."""
     folders = (path.parent, path.parent.parent / "images")
     images = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
     return path.stem.startswith("panoptic_") or any(image.is_file() for image in images)
 
 
 def _has_maps(path: Path) -> bool:
-    """Says whether a file has a folder of its name with PNG files, as one of COCO panoptic has."""
+    """Returns whether a file lies beside a folder of its name with PNG files, as COCO panoptic."""
     folder = path.with_suffix("")
     return folder.is_dir() and any(file.suffix == ".png" for file in entries(folder))

@@ -1,10 +1,10 @@
 """COCO panoptic: panoptic_*.json, a folder of PNG files of the same name, and the images.
 
-A PNG holds the segment of each pixel as red + 256 green + 65536 blue, 0 where it is void. Segments
-of things become instances; void and crowds are ignored; other segments are background.
+A PNG holds the segment of each pixel as red + 256 green + 65536 blue; 0 is void. Segments of things
+become instances; void and crowds are ignored; other segments are background.
 
-The files lie in annotations/, right in the source, or in its folders train, val and test, as those
-of `coco`.
+The files lie in annotations/, directly in the source, or in its folders train, val and test, as for
+`coco`.
 
 Source: Kirillov et al., Panoptic Segmentation, https://arxiv.org/abs/1801.00868, and
 https://cocodataset.org/#format-data.
@@ -32,14 +32,14 @@ LAYOUT = (
 
 
 class _Segments(NamedTuple):
-    """The PNG file of an image, and the class of each segment, as of `_classes`."""
+    """The PNG file of an image, and the class of each of its segments, see `_classes`."""
 
     file: Path
     classes: dict[int, int]
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a JSON file with its folder of PNG files."""
+    """Returns whether there is a JSON file with a folder of PNG files."""
     return bool(panoptic_files(source))
 
 
@@ -47,8 +47,8 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, in the order of their ids.
 
     Raises:
-        InputError: a file of another shape, a file that is missing or outside of the source, two
-            files of one split, or other categories in one of them.
+        InputError: a malformed file, a file that is missing or outside of the source, two files for
+            one split, or files with different categories.
     """
     files = by_split(source, panoptic_files(source))
     if not files:
@@ -57,7 +57,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     names: dict[int, str | None] = {}
     for split, path in files.items():
         content = read_json(path)
-        things = _things(path, entry(content, "categories", list, place=path))
+        things = _things(path, entry(content, "categories", list, context=path))
         names = names or things
         if things != names:
             raise InputError(f"{path} must have the categories of the other files. Export again.")
@@ -66,10 +66,10 @@ def find(source: Path, reading: Reading) -> SourceIndex:
 
 
 def read(item: Item[_Segments], reading: Reading) -> Sample:
-    """Reads an image and its segments, whose ids become 1, 2, ... in the order of the file.
+    """Reads an image and its segments, which get the ids 1, 2, ... in the order of the file.
 
     Raises:
-        InputError: one cannot be read, their sizes differ, or a segment is not in the JSON file.
+        InputError: a file cannot be read, the sizes differ, or a segment is not in the JSON file.
     """
     path, classes = item.annotations
     image, colours = read_image(item.image), read_image(path)
@@ -99,13 +99,13 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
 
 
 def _things(path: Path, categories: list) -> dict[int, str | None]:
-    """Returns the name of each category by id; None of those that are no things."""
+    """Returns the name of each category by id; None if it is not a thing."""
     names: dict[int, str | None] = {}
-    place = f"A category in {path}"
+    context = f"A category in {path}"
     for record in categories:
-        name = entry(record, "name", str, place=place)
-        is_thing = entry(record, "isthing", int, place=place, default=1)
-        names[entry(record, "id", int, place=place)] = name if is_thing else None
+        name = entry(record, "name", str, context=context)
+        is_thing = entry(record, "isthing", int, context=context, default=1)
+        names[entry(record, "id", int, context=context)] = name if is_thing else None
     if not any(names.values()):
         raise InputError(f"{path} must have a category of things; got none. Export them too.")
     return {id: names[id] for id in sorted(names)}
@@ -114,24 +114,26 @@ def _things(path: Path, categories: list) -> dict[int, str | None]:
 def _items(
     source: Path, path: Path, content: Any, things: dict[int, str | None]
 ) -> list[Item[_Segments]]:
-    place, images, items = f"An entry in {path}", {}, {}
-    for record in entry(content, "images", list, place=path):
-        images[entry(record, "id", int, place=place)] = entry(record, "file_name", str, place=place)
+    context, images, items = f"An entry in {path}", {}, {}
+    for record in entry(content, "images", list, context=path):
+        images[entry(record, "id", int, context=context)] = entry(
+            record, "file_name", str, context=context
+        )
     numbers = [id for id, name in things.items() if name is not None]
     indices = {id: numbers.index(id) + 1 if id in numbers else 0 for id in things}
     folders, missing = image_folders(source, path), []
-    for record in entry(content, "annotations", list, place=path):
-        id = entry(record, "image_id", int, place=place)
+    for record in entry(content, "annotations", list, context=path):
+        id = entry(record, "image_id", int, context=context)
         if id not in images:
             raise InputError(f"{path} has segments of the image {id}, which it does not list.")
-        image_name = inside(images[id], place=path)
-        map_name = inside(entry(record, "file_name", str, place=place), place=path)
+        image_name = inside(images[id], context=path)
+        map_name = inside(entry(record, "file_name", str, context=context), context=path)
         image, segments = (
             first_file(image_name, folders),
             first_file(map_name, [path.with_suffix("")]),
         )
         missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
-        classes = _classes(path, entry(record, "segments_info", list, place=place), indices)
+        classes = _classes(path, entry(record, "segments_info", list, context=context), indices)
         name = image_name.with_suffix("").as_posix()
         if image and segments:
             items[name] = Item(name, image, _Segments(segments, classes))
@@ -149,13 +151,13 @@ def _items(
 
 
 def _classes(path: Path, segments: list, indices: dict[int, int]) -> dict[int, int]:
-    """Returns the class of each segment: from 1 on of things, 0 of others, `IGNORE` of crowds."""
-    place, classes = f"A segment in {path}", {}
+    """Returns the class of each segment: things from 1 on, others 0, crowds `IGNORE`."""
+    context, classes = f"A segment in {path}", {}
     for record in segments:
-        category = entry(record, "category_id", int, place=place)
+        category = entry(record, "category_id", int, context=context)
         if category not in indices:
-            raise InputError(f"{place} must have a category of the file; got {category}. Add it.")
-        crowd = entry(record, "iscrowd", int, place=place, default=0)
+            raise InputError(f"{context} must have a category of the file; got {category}. Add it.")
+        crowd = entry(record, "iscrowd", int, context=context, default=0)
         index = indices[category]
-        classes[entry(record, "id", int, place=place)] = IGNORE if crowd and index else index
+        classes[entry(record, "id", int, context=context)] = IGNORE if crowd and index else index
     return classes

@@ -1,14 +1,15 @@
-"""One mask an instance. Every pixel of a mask that is not black belongs to the instance.
+"""One mask file for each instance: all pixels that are not black belong to the instance.
 
-Three layouts, right in the source or in its folders train, val and test, which are then the splits:
+Three layouts, directly in the source or in its folders train, val and test, which are then the
+splits:
 
-- ID/images/IMAGE.png and ID/masks/*.png, of the 2018 Data Science Bowl. An empty folder masks is an
-  image without instances.
+- ID/images/IMAGE.png and ID/masks/*.png, of the 2018 Data Science Bowl. If the folder masks is
+  empty, the image has no instances.
 - images/NAME.png and masks/NAME/*.png.
-- images/NAME.png and the masks that `Reading.masks` says, such as "masks/{name}_*.png". An image
-  that has none is one without instances.
+- images/NAME.png and the masks that match `Reading.masks`, such as "masks/{name}_*.png". An image
+  without a mask has no instances.
 
-Ids are given from 1 on in the order of the mask file names.
+The ids are 1, 2, ... in the order of the names of the mask files.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ from tfseg.data.conversion.formats.shapes import Region
 from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_image, same_size
 
 LAYOUT = (
-    "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, right in it or "
-    "in train/, val/ and test/; masks of other names with --masks 'masks/{name}_*.png'"
+    "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, directly in it "
+    "or in train/, val/ and test/; masks of other names with --masks 'masks/{name}_*.png'"
 )
 _KINDS = ("images", "masks")
 _Item = Item[tuple[Path, ...]]
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a folder ID/masks or masks/NAME where this layout has them."""
+    """Returns whether there is a folder ID/masks or masks/NAME of this layout."""
     return any(
         _is_flat(parent) or any((folder / "masks").is_dir() for folder in entries(parent))
         for parent in split_folders(source).values()
@@ -55,8 +56,8 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: no folder ID, one without masks or without exactly one image, an image or masks
-            alone, or folders ID beside train/ in `source`.
+        InputError: no folder ID, one without masks or without exactly one image, an image without
+            masks, masks without an image, or folders ID beside train/ in `source`.
     """
     folders = split_folders(source)
     beside = [path for path in entries(source) if path not in folders.values()]
@@ -68,7 +69,7 @@ def read(item: _Item, reading: Reading) -> Sample:
     """Reads an image and its masks.
 
     Raises:
-        InputError: one cannot be read, or their sizes differ.
+        InputError: a file cannot be read, or the sizes differ.
     """
     image = read_image(item.image)
     regions = ((_region(item.image, image, path), 1) for path in item.annotations)
@@ -78,11 +79,11 @@ def read(item: _Item, reading: Reading) -> Sample:
 def _region(image_path: Path, image: np.ndarray, path: Path) -> Region:
     mask = read_image(path)
     same_size(image_path, image, path, mask)
-    return Region(np.any(mask[..., :3], axis=-1))  # an alpha says nothing about the instance
+    return Region(np.any(mask[..., :3], axis=-1))  # without an alpha channel
 
 
 def _is_flat(parent: Path) -> bool:
-    """Says whether masks/ has folders of the names of the images."""
+    """Returns whether masks/ has a folder for each image."""
     masks = parent / "masks"
     return (
         (parent / "images").is_dir()
@@ -109,8 +110,8 @@ def _item(folder: Path) -> _Item:
     images = list(files_by_stem(folder / "images", IMAGE_SUFFIXES).values())
     if len(images) != 1:
         raise InputError(
-            f"{folder / 'images'} must hold one image; got {len(images)}. Give each image a folder "
-            "of its own."
+            f"{folder / 'images'} must hold one image; got {len(images)}. Make a folder for each "
+            "image."
         )
     return Item(folder.name, images[0], _masks(folder / "masks"))
 
@@ -128,7 +129,7 @@ def _masks(folder: Path) -> tuple[Path, ...]:
 
 
 def _by_pattern(parent: Path, pattern: str) -> list[_Item]:
-    """Gives each mask to the image whose name it has; of several such names to the longest."""
+    """Assigns each mask to the image with its name; of several names the longest is taken."""
     images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
     masks: dict[str | None, list[Path]] = {name: [] for name in images}
     for path in _matching(parent, pattern):
@@ -152,7 +153,7 @@ def _matching(parent: Path, pattern: str) -> Iterator[Path]:
     before, name, _ = pattern.partition("{name}")
     if not name or "*" in before or ".." in pattern or pattern.startswith("/"):
         raise InputError(
-            "masks must be a pattern within the source with {name} in it, and no * before; got "
+            "masks must be a pattern within the source that has {name}, and no * before it; got "
             f"{pattern!r}. Write it like masks/{{name}}_*.png."
         )
     for path in sorted(parent.glob(pattern.replace("{name}", "*"))):
@@ -165,7 +166,7 @@ def _matching(parent: Path, pattern: str) -> Iterator[Path]:
 
 
 def _owner(path: str, pattern: str, names: Mapping[str, Path]) -> str | None:
-    """Returns the longest of the names that `path` has at {name} in the pattern."""
+    """Returns the longest of the names that `path` can have at {name} in the pattern."""
     start = pattern.index("{name}")
     for end in range(len(path), start, -1):
         name = path[start:end]

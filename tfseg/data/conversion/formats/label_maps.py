@@ -1,9 +1,9 @@
-"""Images and label maps of the same names: images/NAME.png and labels/NAME.png.
+"""Images and label maps with the same names: images/NAME.png and labels/NAME.png.
 
-A label map is a PNG, TIFF or npy file with one instance id a pixel, 0 = background. Its folder may
-also be called masks, as in the data of StarDist. The two folders lie right in the source, or in its
-folders train, val and test, which are then the splits. Other folders beside those three are no part
-of the data.
+A label map is a PNG, TIFF or npy file with the instance id of each pixel, 0 = background. Its
+folder may also be called masks, as in the data of StarDist. The two folders lie directly in the
+source, or in its folders train, val and test, which are then the splits. Other folders are left
+out.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from tfseg.data.files.images import (
     same_size,
 )
 
-LAYOUT = "images/NAME.png and labels/NAME.png, right in it or in train/, val/ and test/"
+LAYOUT = "images/NAME.png and labels/NAME.png, directly in it or in train/, val/ and test/"
 _KINDS = ("images", "labels")
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a folder of label maps where this layout has it."""
+    """Returns whether there is a folder of label maps of this layout."""
     folders = {source, *split_folders(source).values()}
     return table_file(source) is None and any(_has_maps(folder) for folder in folders)
 
@@ -45,8 +45,8 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: a folder is missing or empty, an image without label or the other way round, or
-            both images/ and train/ in `source`.
+        InputError: a folder is missing or empty, an image without a label, a label without an
+            image, or both images/ and train/ in `source`.
     """
     refuse_mixed(source, (*_KINDS, "masks"))
     return SourceIndex({split: _items(folder) for split, folder in split_folders(source).items()})
@@ -56,7 +56,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     """Reads an image and its label map.
 
     Raises:
-        InputError: one cannot be read, or their sizes differ.
+        InputError: a file cannot be read, or the sizes differ.
     """
     path = item.annotations
     image, label = read_image(item.image), read_label(path)
@@ -65,7 +65,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
 
 
 def _has_maps(folder: Path) -> bool:
-    """Says whether there are files of ids, of the names of the images where they are in masks/."""
+    """Returns whether there are label maps; in masks/ they must have the names of the images."""
     labels, images = _labels(folder), folder / "images"
     if not labels.is_dir():
         return False

@@ -1,9 +1,11 @@
 """LabelMe: NAME.json beside NAME.jpg.
 
-The files lie right in the source, or in its folders train, val and test, which are then the splits.
-Polygons, rectangles, circles and masks are instances; those of one group_id and label are parts of
-one. Labels become classes in alphabetical order; "__ignore__" is ignored where no instance is, and
-"_background_" is left out. The image is found by its name; that in the JSON file is not followed.
+The files lie directly in the source, or in its folders train, val and test, which are then the
+splits.
+Polygons, rectangles, circles and masks are instances; shapes with the same group_id and label are
+parts of one instance. Labels become classes in alphabetical order; "__ignore__" is ignored where no
+instance is, and "_background_" is left out. The image has the name of the JSON file; the path in
+the JSON file is not followed.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ from tfseg.data.files.decoding import decode_numbers
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image, stated_size
 from tfseg.ids import IGNORE
 
-LAYOUT = "NAME.json and NAME.jpg beside it, right in it or in train/, val/ and test/"
+LAYOUT = "NAME.json and NAME.jpg beside it, directly in it or in train/, val/ and test/"
 _IGNORED, _BACKGROUND = "__ignore__", "_background_"
 
 
 class _Shape(NamedTuple):
-    """An outline `[N, 2]` with its label; where there is a mask, it lies in the outline's box."""
+    """An outline `[N, 2]` with its label; a mask, if any, lies in the box of the outline."""
 
     label: str
     group: int | str | None
@@ -48,11 +50,11 @@ class _Shape(NamedTuple):
 
 class _Annotations(NamedTuple):
     file: Path
-    class_names: list[str]  # of the source
+    class_names: list[str]  # of the whole source
 
 
 def matches(source: Path) -> bool:
-    """Says whether there are JSON files of the names of images."""
+    """Returns whether there are JSON files with the names of images."""
     folders = split_folders(source).values()
     return any(_files(folder, (".json",)).keys() & _files(folder).keys() for folder in folders)
 
@@ -61,7 +63,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, by id.
 
     Raises:
-        InputError: a file of another shape, or an image without JSON file or the other way round.
+        InputError: a malformed file, an image without a JSON file, or a JSON file without an image.
     """
     refuse_mixed(source)
     files = {}
@@ -95,7 +97,7 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
     """Reads an image and paints its shapes.
 
     Raises:
-        InputError: one cannot be read, or their sizes differ.
+        InputError: a file cannot be read, or the sizes differ.
     """
     path, names = item.annotations
     image, content = read_image(item.image), read_json(path)
@@ -118,54 +120,55 @@ def _files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str, 
 
 
 def _stated(path: Path, content: Any, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Returns the height and width that the JSON file says, else those of the image."""
+    """Returns the height and width in the JSON file, or else those of the image."""
     height, width = (
-        entry(content, key, int, place=path, default=None) for key in ("imageHeight", "imageWidth")
+        entry(content, key, int, context=path, default=None)
+        for key in ("imageHeight", "imageWidth")
     )
     return height or shape[0], width or shape[1]
 
 
 def _shapes(path: Path, content: Any) -> list[_Shape]:
     shapes = []
-    for number, record in enumerate(entry(content, "shapes", list, place=path), start=1):
-        place = f"Shape {number} of {path}"
-        label = entry(record, "label", str, place=place)
+    for number, record in enumerate(entry(content, "shapes", list, context=path), start=1):
+        context = f"Shape {number} of {path}"
+        label = entry(record, "label", str, context=context)
         group = record.get("group_id")
         if not isinstance(group, int | str | None):
-            raise InputError(f"{place} must have a number as group_id; got {shortened(group)}.")
-        kind = entry(record, "shape_type", str, place=place, default="polygon")
-        points = entry(record, "points", list, place=place)
-        mask = _mask(record, place) if kind == "mask" else None
-        shapes.append(_Shape(label, group, _outline(kind, points, place), mask))
+            raise InputError(f"{context} must have a number as group_id; got {shortened(group)}.")
+        kind = entry(record, "shape_type", str, context=context, default="polygon")
+        points = entry(record, "points", list, context=context)
+        mask = _mask(record, context) if kind == "mask" else None
+        shapes.append(_Shape(label, group, _outline(kind, points, context), mask))
     return shapes
 
 
-def _outline(kind: str, points: list, place: str) -> np.ndarray:
-    """Returns the outline of a shape; of a mask the box of its first and last pixel."""
+def _outline(kind: str, points: list, context: str) -> np.ndarray:
+    """Returns the outline of a shape; for a mask, the box of its first and last pixel."""
     if kind == "polygon" or (kind == "rectangle" and len(points) == 4):
-        return ring(points, place=place)
+        return ring(points, context=context)
     if kind not in ("rectangle", "circle", "mask"):
         raise InputError(
-            f"{place} must be a polygon, rectangle, circle or mask; a {shortened(kind)} has no "
+            f"{context} must be a polygon, rectangle, circle or mask; a {shortened(kind)} has no "
             "area. Draw it again, or take it out."
         )
     if len(points) != 2:
-        raise InputError(f"{place} must have two points; got {len(points)}. Draw it again.")
-    first, second, _ = ring([*points, points[0]], place=place)
+        raise InputError(f"{context} must have two points; got {len(points)}. Draw it again.")
+    first, second, _ = ring([*points, points[0]], context=context)
     if kind == "circle":
         return circle(first, float(np.linalg.norm(second - first)))
     return np.array([first, (second[0], first[1]), second, (first[0], second[1])])
 
 
-def _mask(record: dict, place: str) -> np.ndarray:
-    text = entry(record, "mask", str, place=place)
+def _mask(record: dict, context: str) -> np.ndarray:
+    text = entry(record, "mask", str, context=context)
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError as error:
         raise InputError(
-            f"{place} has a mask that is no base64 ({error}). Save it again."
+            f"{context} has a mask that is not base64 ({error}). Save it again."
         ) from error
-    mask = decode_numbers(Path(place), data)
+    mask = decode_numbers(Path(context), data)
     return np.any(mask.reshape(*mask.shape[:2], -1), axis=-1)
 
 

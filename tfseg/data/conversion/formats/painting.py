@@ -1,4 +1,4 @@
-"""Instances that may overlap, as one map of ids."""
+"""Painting instances that may overlap into one id map."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _BLOCK = 2**22  # pixels looked up at once
 def paint(
     image: np.ndarray, regions: Iterable[tuple[Region, int]], *, overlap: str, name: Path
 ) -> Sample:
-    """Gives the instances ids from 1 on, in their order, and each pixel at most one of them.
+    """Paints instances with the ids 1, 2, ... in their order; a pixel gets at most one id.
 
     The regions are taken one at a time and need not all be in memory.
 
     Args:
         image: `[H, W, C]`.
-        regions: each with its class from 1 on, or with `IGNORE`: a region that is ignored where no
-            instance is. A region lies inside the image.
+        regions: regions inside the image, each with its class from 1 on, or with `IGNORE`: then its
+            pixels outside of all instances are ignored.
         overlap: as in `Reading`.
-        name: of the image, for errors.
+        name: image file, for errors.
 
     Raises:
-        InputError: two instances claim a pixel and `overlap` is "error".
+        InputError: two instances overlap and `overlap` is "error".
     """
     label = np.zeros(image.shape[:2], np.int32)
     ignored, contested = np.zeros((2, *label.shape), bool)
@@ -66,12 +66,15 @@ def paint(
 
 
 def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """Returns for each of the `values` `[H, W]` the one of `ids` `[N]` that belongs to it, int32.
+    """Replaces values by ids.
 
     Args:
-        values: whole numbers.
-        present: `[N]`, those that occur, ascending.
-        ids: `[N]`, of each of them.
+        values: `[H, W]` integers.
+        present: `[N]`, the values that occur, ascending.
+        ids: `[N]`, the id of each of them.
+
+    Returns:
+        `[H, W]` int32.
     """
     made = np.empty(values.shape, np.int32)
     for rows in _blocks(values):
@@ -80,7 +83,7 @@ def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.n
 
 
 def _larger(owners: np.ndarray, is_larger: np.ndarray) -> np.ndarray:
-    """Returns which pixels `[h, w]` belong to one of the larger instances."""
+    """Returns `[h, w]` bool: which pixels belong to one of the larger instances."""
     made = np.empty(owners.shape, bool)
     for rows in _blocks(owners):
         made[rows] = is_larger[owners[rows]]
@@ -88,7 +91,7 @@ def _larger(owners: np.ndarray, is_larger: np.ndarray) -> np.ndarray:
 
 
 def _blocks(array: np.ndarray) -> Iterator[slice]:
-    """Yields the rows in portions: NumPy makes 64-bit numbers of the indices of a table."""
+    """Yields blocks of rows: an array used as an index is converted to 64 bits by NumPy."""
     height, width = array.shape
     step = max(1, _BLOCK // max(1, width))
     return (slice(start, start + step) for start in range(0, height, step))

@@ -1,7 +1,7 @@
-"""Annotation files that are text: reading them, and taking from them what must be there.
+"""Reading annotation files that are text, and checking their entries.
 
-They come from anywhere. A value of another kind is an `InputError` that names its place, and the
-file names in them lead nowhere but into the source.
+The files are not trusted: an entry of the wrong type is an `InputError` that says where it is, and
+a file name in them cannot lead out of the source.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
     """Returns the text of a file in UTF-8.
 
     Raises:
-        InputError: it cannot be read, or has another encoding.
+        InputError: the file cannot be read, or has another encoding.
     """
     try:
         return load(path).decode("utf-8-sig")
@@ -35,14 +35,14 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path, pack: Callable[[dict], Any] | None = None) -> Any:
-    """Returns what a JSON file holds.
+    """Returns the content of a JSON file.
 
     Args:
-        path: of the file.
-        pack: what to put in the place of each object, so that a large file takes less memory.
+        path: the file.
+        pack: replaces every object, so that a large file takes less memory.
 
     Raises:
-        InputError: it cannot be read, is no JSON, or `pack` refuses something in it.
+        InputError: the file cannot be read, is not JSON, or `pack` refuses an object.
     """
     text = read_text(path)
     try:
@@ -54,66 +54,66 @@ def read_json(path: Path, pack: Callable[[dict], Any] | None = None) -> Any:
         raise InputError(f"{path} is not JSON ({reason}). Export it again.") from error
 
 
-def entry(record: Any, key: str, kind: type, *, place: object, default: Any = _MISSING) -> Any:
+def entry(record: Any, key: str, kind: type, *, context: object, default: Any = _MISSING) -> Any:
     """Returns the entry `key` of an object in a JSON file.
 
     Args:
         record: the object.
-        key: of the entry.
+        key: name of the entry.
         kind: dict, list, str or int.
-        place: of the object, for errors.
-        default: where there is none; without it there must be one.
+        context: what the object is and where, for errors.
+        default: returned if the entry is missing; without a default it is required.
 
     Raises:
-        InputError: no object, no such entry, or one of another kind.
+        InputError: not an object, or the entry is missing or of another type.
     """
     if not isinstance(record, dict):
-        raise InputError(f"{place} must be an object; got {shortened(record)}. Export it again.")
+        raise InputError(f"{context} must be an object; got {shortened(record)}. Export it again.")
     value = record.get(key, default)
     if value is default and value is not _MISSING:
         return value
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         got = "none" if value is _MISSING else shortened(value)
         raise InputError(
-            f"{place} must have the entry {key!r}, {_KINDS[kind]}; got {got}. Export it again."
+            f"{context} must have the entry {key!r}, {_KINDS[kind]}; got {got}. Export it again."
         )
     return value
 
 
-def ring(values: Any, *, place: object) -> np.ndarray:
+def ring(values: Any, *, context: object) -> np.ndarray:
     """Returns the corners `[N, 2]` float64 of an outline given as numbers x, y, x, y, ...
 
     Raises:
-        InputError: fewer than three corners, or what is no number or not near any image.
+        InputError: fewer than three corners, or coordinates that are not numbers or too large.
     """
     try:
         numbers = np.array(values, dtype=np.float64).ravel()
     except (TypeError, ValueError, OverflowError):
         numbers = np.array([np.nan])
-    if not (np.abs(numbers) <= _FARTHEST).all():  # neither is NaN
+    if not (np.abs(numbers) <= _FARTHEST).all():  # false for NaN too
         raise InputError(
-            f"{place} must have coordinates that are numbers up to {_FARTHEST:g} pixels; got "
+            f"{context} must have coordinates that are numbers up to {_FARTHEST:g} pixels; got "
             f"{shortened(values)}. Draw it again, or take it out."
         )
     if len(numbers) < 6 or len(numbers) % 2:
         raise InputError(
-            f"{place} must have at least three corners x, y; got {len(numbers)} numbers. Draw it "
+            f"{context} must have at least three corners x, y; got {len(numbers)} numbers. Draw it "
             "again, or take it out."
         )
     return numbers.reshape(-1, 2)
 
 
-def inside(name: str, *, place: object) -> PurePosixPath:
-    """Returns the relative path `name`, which may have been written on any system.
+def inside(name: str, *, context: object) -> PurePosixPath:
+    """Returns the relative path `name`, which may have been written on Windows.
 
     Raises:
-        InputError: it leads out of the folder it is relative to.
+        InputError: the path leads out of the folder that it is relative to.
     """
     path = PurePosixPath(name.replace("\\", "/"))
     drive = path.parts and path.parts[0].endswith(":")
     if not path.parts or path.is_absolute() or drive or ".." in path.parts or "\0" in name:
         raise InputError(
-            f"{place} must name a file within the folder of the images; got {name!r}. Make it "
+            f"{context} must name a file within the folder of the images; got {name!r}. Make it "
             "relative, without '..'."
         )
     return path
@@ -125,6 +125,6 @@ def first_file(name: PurePosixPath, folders: Iterable[Path]) -> Path | None:
 
 
 def shortened(value: Any) -> str:
-    """Returns a value as a text that fits in a message."""
+    """Returns a value as a short text for a message."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

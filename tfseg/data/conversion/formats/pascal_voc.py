@@ -1,11 +1,11 @@
 """Pascal VOC: JPEGImages/X.jpg, SegmentationObject/X.png and SegmentationClass/X.png.
 
-The numbers of the pixels (not the colours of the palette) are the object and its class; 255 is void
-and ignored. The splits are the lists train.txt, val.txt and test.txt in ImageSets/Segmentation/;
-without them all images that have objects are train. Classes are those of class_names.txt, one name
-a line with the background first, or else the 20 of VOC.
+The pixel indices (not the colours of the palette) are the object and its class; 255 is void and
+ignored. The splits are the lists train.txt, val.txt and test.txt in ImageSets/Segmentation/;
+without them all images that have objects are train. The classes are the lines of class_names.txt,
+the background first, or else the 20 of VOC.
 
-An object has the class of most of its pixels that have one.
+An object gets the most frequent class of its pixels; pixels without a class do not count.
 
 Source: Everingham et al., The Pascal Visual Object Classes Challenge,
 http://host.robots.ox.ac.uk/pascal/VOC/voc2012/segexamples/index.html.
@@ -45,7 +45,7 @@ class _Maps(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a folder SegmentationObject."""
+    """Returns whether there is a folder SegmentationObject."""
     return (source / "SegmentationObject").is_dir()
 
 
@@ -53,7 +53,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: a folder or a file that a list names is missing, or no images at all.
+        InputError: a folder or a file in a list is missing, or there are no images.
     """
     for kind in _FOLDERS:
         if not (source / kind).is_dir():
@@ -84,7 +84,7 @@ def read(item: Item[_Maps], reading: Reading) -> Sample:
     """Reads an image, its objects and their classes.
 
     Raises:
-        InputError: one cannot be read, their sizes differ, or an object has no class.
+        InputError: a file cannot be read, the sizes differ, or an object has no class.
     """
     object_path, class_path, num_classes = item.annotations
     image, label, classes = read_image(item.image), read_label(object_path), read_label(class_path)

@@ -1,13 +1,13 @@
 """Semantic masks: a class for each pixel, as a colour or an index, and a table of the classes.
 
-images/NAME.png and labels/NAME.png or masks/NAME.png, right in the source or in its folders train,
-val and test; or train/ and train_labels/ (trainannot/), alike with val and test, as copies of
-CamVid have them. A mask may also be called NAME_L, NAME_P, NAME_mask or NAME_label. The table lies
-in the source; `class_tables` says which files are one.
+images/NAME.png and labels/NAME.png or masks/NAME.png, directly in the source or in its folders
+train, val and test; or train/ and train_labels/ (trainannot/), and the same for val and test, as in
+copies of CamVid. A mask may also be called NAME_L, NAME_P, NAME_mask or NAME_label. The table of
+classes lies in the source, see `class_tables`.
 
-All pixels of a class in an image are one instance, whose id is the class. With
-`Reading.components`, every part of a class whose pixels touch, at a side or a corner, is one. The
-index 255 is ignored where the table does not have it.
+All pixels of a class in an image are one instance, and its id is the class. With
+`Reading.components`, every connected component of a class (8 neighbours) is an instance. The index
+255 is ignored if it is not in the table.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tfseg.data.files.images import (
 from tfseg.ids import IGNORE
 
 LAYOUT = (
-    f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, right in it or in train/, "
+    f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, directly in it or in train/, "
     "val/ and test/, or train/NAME.png and train_labels/NAME.png"
 )
 _ENDINGS = ("_L", "_P", "_mask", "_label")
@@ -58,7 +58,7 @@ class _Mask(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a table of classes, and a folder of masks."""
+    """Returns whether there is a table of classes and a folder of masks."""
     return table_file(source) is not None and bool(_folders(source))
 
 
@@ -66,7 +66,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: no table, one of another form, or an image without mask or the other way round.
+        InputError: no table, a malformed one, an image without a mask, or a mask without an image.
     """
     path, folders = table_file(source), _folders(source)
     if path is None or not folders:
@@ -86,7 +86,7 @@ def read(item: Item[_Mask], reading: Reading) -> Sample:
     """Reads an image and its mask.
 
     Raises:
-        InputError: one cannot be read, their sizes differ, or a value is not in the table.
+        InputError: a file cannot be read, the sizes differ, or a value is not in the table.
     """
     path, table = item.annotations
     image = read_image(item.image)
@@ -150,7 +150,7 @@ def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
             shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"
             raise InputError(
                 f"{path} must have the values of the table of classes; {count} pixels have "
-                f"{shown}. Add it to the table, as void where it is none."
+                f"{shown}. Add it to the table, as void if it is not a class."
             )
     ids = np.array([known[value] for value in present.tolist()], np.int32)
     return renumbered(values, present, ids)

@@ -1,7 +1,7 @@
 """Ultralytics YOLO segmentation: images/NAME.jpg and labels/NAME.txt, and data.yaml with the names.
 
-Each line is the number of the class, from 0 on, and the corners x y of one polygon as shares of
-width and height. An image without a file, or with an empty one, has no instances, as in
+Each line is the index of the class, from 0 on, and the corners x y of one polygon as fractions of
+width and height. An image without a text file, or with an empty one, has no instances, as in
 Ultralytics. The splits are folders in images/ and labels/, or folders with images/ and labels/ in
 them; the paths in data.yaml are not followed.
 
@@ -35,9 +35,9 @@ from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image
 
 LAYOUT = (
     "data.yaml, images/train/NAME.jpg and labels/train/NAME.txt, or train/images/ and "
-    "train/labels/; alike with val/ and test/"
+    "train/labels/; and the same for val/ and test/"
 )
-_FARTHEST = 2.0  # of the sides of the image: beyond, the coordinates are not shares
+_FARTHEST = 2.0  # times the sides of the image: larger coordinates must be pixels
 
 
 class _Polygons(NamedTuple):
@@ -46,7 +46,7 @@ class _Polygons(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Says whether there is a folder of texts where this layout has its labels."""
+    """Returns whether there are text files in a folder of labels of this layout."""
     return any(
         path.suffix == ".txt"
         for _, labels in _folders(source).values()
@@ -59,7 +59,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Returns the items of each split, by id.
 
     Raises:
-        InputError: a folder or data.yaml is missing, or a text without an image.
+        InputError: a folder or data.yaml is missing, or a text file has no image.
     """
     names = _class_names(source)
     for folder in (source / "images", source / "labels"):
@@ -86,7 +86,7 @@ def read(item: Item[_Polygons], reading: Reading) -> Sample:
     """Reads an image and paints its polygons.
 
     Raises:
-        InputError: the image cannot be read, or a line holds no polygon of a known class.
+        InputError: the image cannot be read, or a line is not a polygon of a known class.
     """
     path, num_classes = item.annotations
     image = read_image(item.image)
@@ -113,23 +113,23 @@ def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
     return {split: (folder / "images", folder / "labels") for split, folder in folders}
 
 
-def _polygon(line: str, num_classes: int, place: str) -> tuple[int, np.ndarray]:
+def _polygon(line: str, num_classes: int, context: str) -> tuple[int, np.ndarray]:
     """Returns the class, from 1 on, and the corners `[N, 2]` of a line."""
     first, *values = line.split()
     if not first.isdecimal() or len(first) > 9 or int(first) >= num_classes:
         raise InputError(
-            f"{place} must begin with a class from 0 to {num_classes - 1}; got "
+            f"{context} must begin with a class from 0 to {num_classes - 1}; got "
             f"{shortened(first)}. Correct it, or data.yaml."
         )
     if len(values) == 4:
         raise InputError(
-            f"{place} must have a polygon; it has the box of an object. Give the labels of a "
+            f"{context} must have a polygon; it has the box of an object. Give the labels of a "
             "segmentation."
         )
-    corners = ring(values, place=place)
+    corners = ring(values, context=context)
     if np.abs(corners).max() > _FARTHEST:
         raise InputError(
-            f"{place} must have coordinates that are shares of width and height, in [0, 1]; got "
+            f"{context} must have coordinates that are shares of width and height, in [0, 1]; got "
             f"{np.abs(corners).max():g}. Divide them by the size of the image."
         )
     return int(first) + 1, corners
