@@ -1,4 +1,4 @@
-"""Writing a data set so that it is there whole or not at all, on real files."""
+"""Writing a data set completely or not at all, on real files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_nothing_stays_when_the_block_raises_and_its_error_is_passed_on(tmp_path
     assert contents(tmp_path) == {}
 
 
-def test_an_old_data_set_is_there_until_the_new_one_is_whole(tmp_path, contents):
+def test_an_old_data_set_is_kept_until_the_new_one_is_complete(tmp_path, contents):
     destination = fill(tmp_path / "data", OLD)
     with staged(destination) as folder:
         fill(folder, NEW)
@@ -189,7 +189,7 @@ def test_a_link_to_a_folder_stays_a_link_and_its_target_is_replaced(tmp_path, co
     assert os.listdir(tmp_path / "disk") == ["target"]
 
 
-def test_a_place_below_a_file_is_refused(tmp_path, contents):
+def test_a_destination_below_a_file_is_refused(tmp_path, contents):
     fill(tmp_path, {"file": b"mine"})
     destination = tmp_path / "file" / "deep" / "data"
     check_destination(destination, overwrite=False)
@@ -206,7 +206,7 @@ def test_a_name_too_long_for_the_disk_is_refused(tmp_path, contents):
     assert contents(tmp_path) == {}
 
 
-def test_a_place_where_one_may_not_write_is_refused(tmp_path, contents, monkeypatch):
+def test_a_destination_without_write_permission_is_refused(tmp_path, contents, monkeypatch):
     tmp_path.chmod(0o555)
     monkeypatch.chdir(tmp_path)
     message = r"new/data cannot be written: Permission denied\. Free some space, or choose"
@@ -250,7 +250,7 @@ def copied(dataset: tfseg.Dataset, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_new_or_empty_place_is_accepted(tmp_path, overwrite):
+def test_a_new_or_empty_destination_is_accepted(tmp_path, overwrite):
     check_destination(tmp_path / "new", overwrite=overwrite)
     check_destination(tmp_path, overwrite=overwrite)
 
@@ -267,7 +267,7 @@ def test_a_data_set_without_one_of_its_shards_can_be_replaced(copied):
     check_destination(copied, overwrite=True)
 
 
-def test_a_folder_with_files_of_others_is_never_replaced(copied):
+def test_a_folder_with_other_files_is_never_replaced(copied):
     fill(copied, {"notes.txt": b"", "train-00001-of-00001.tfrecord": b"", "zoo": b""})
     message = r"data has other files beside the data set: notes\.txt\. Move them away, or choo"
     with pytest.raises(InputError, match=message):
@@ -285,7 +285,7 @@ def test_a_folder_with_files_of_others_is_never_replaced(copied):
         ({"dataset.json": b"{}"}, r"dataset\.json is damaged"),
     ],
 )
-def test_a_folder_that_is_no_data_set_is_never_replaced(tmp_path, files, reason):
+def test_a_folder_that_is_not_a_data_set_is_never_replaced(tmp_path, files, reason):
     message = rf"Only a data set of tfseg .*; \S+data is not one \(.*{reason}.*\)\. Choose another"
     with pytest.raises(InputError, match=message):
         check_destination(fill(tmp_path / "data", files), overwrite=True)

@@ -1,4 +1,4 @@
-"""Conversion with Apache Beam: the bytes of one without it."""
+"""Conversion with Apache Beam gives the same bytes as without it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_image_that_cannot_be_used_is_named_or_skipped(beam, write, contents,
 
 
 @pytest.mark.slow
-def test_workers_in_processes_of_their_own_give_the_same_bytes(beam, write, contents, tmp_path):
+def test_workers_in_other_processes_give_the_same_bytes(beam, write, contents, tmp_path):
     files = write(tmp_path / "files", NAMES)
     expected = contents(convert(files, tmp_path / "one", shard_size=2).path)
     options = [*DIRECT, "--direct_num_workers=2", "--direct_running_mode=multi_processing"]

@@ -1,4 +1,4 @@
-"""Every fault that `check` looks for, put into a sound data set on disk."""
+"""Every fault that `check` looks for, put into a correct data set on disk."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_sound_data_set_has_no_findings(data, dataset):
     assert check(str(dataset.path)) == []
 
 
-def test_what_is_no_data_set_is_bad_input_not_a_finding(tmp_path):
+def test_a_folder_without_a_data_set_is_bad_input_not_a_finding(tmp_path):
     with pytest.raises(tfseg.InputError, match="no such folder"):
         check(tmp_path / "no")
 
@@ -251,7 +251,7 @@ def test_an_image_without_instances_is_a_warning(data):
     assert check(data) == [Finding("warning", "train/é", "The image has no instances.", remedy)]
 
 
-def test_ignored_pixels_are_no_instance_and_may_be_in_pieces(data):
+def test_ignored_pixels_are_no_instance_and_need_not_be_connected(data):
     rewrite(data, [record([-1, 0, -1], [0, 5, 5])], num_instances=1)
     assert check(data) == []
     rewrite(data, [record([-1, 0, -1])], num_instances=0)
@@ -284,7 +284,7 @@ def test_two_touching_instances_are_not_one_component(data):
 
 
 def flipped_bits(path: Path, *, count: int, seed: int) -> Iterator[int]:
-    """Yields which bit of a file is the other way round now; gives the sound file back at last."""
+    """Yields the bit of a file that is flipped; restores the file at the end."""
     sound = path.read_bytes()
     for bit in np.random.default_rng(seed).choice(8 * len(sound), count, replace=False).tolist():
         damaged = bytearray(sound)

@@ -1,4 +1,4 @@
-"""Conversion of bad input, to bad places and killed: the data set is there whole or not at all."""
+"""Conversion of bad input, to bad folders and killed: the data set is complete or not written."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ SPOILED = {
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "over an old one"])
 @pytest.mark.parametrize("kind", SPOILED)
-def test_a_bad_source_is_refused_and_leaves_the_place_as_it_was(
+def test_a_bad_source_is_refused_and_leaves_the_destination_as_it_was(
     tmp_path, write, contents, kind, old
 ):
     spoil, message = SPOILED[kind]
@@ -153,7 +153,7 @@ def test_a_destination_in_use_is_replaced_only_when_asked_and_only_a_data_set(
     [(6, r"\S+train-00000-of-00001\.tfrecord; File too large"), (1, "File too large")],
     ids=["shard", "dataset.json"],
 )
-def test_a_full_disk_is_refused_and_leaves_the_place_as_it_was(
+def test_a_full_disk_is_refused_and_leaves_the_destination_as_it_was(
     tmp_path, write, contents, shard_size, reason, old
 ):
     # A record of these takes 700 bytes, and dataset.json more than 200 bytes for each shard.

@@ -22,7 +22,7 @@ from tfseg.data.files.images import read_label, write_label
 NAMES = [f"{index}" for index in range(8)]
 
 # One process imports everything once and forks a child for each conversion, which is killed before
-# its n-th operation on a file below the place of the data set, or after some seconds.
+# its n-th operation on a file below the parent of the data set, or after some seconds.
 KILLER = """
 import json, os, signal, sys, time
 from tfseg.data.conversion.convert import convert
@@ -107,7 +107,7 @@ def moments(killer: Killer, reset: Callable[[], None], *, number: int) -> list[d
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "over an old one"])
 @pytest.mark.parametrize("number", [6, pytest.param(50, marks=pytest.mark.slow)])
-def test_killed_at_any_moment_nothing_half_is_whole_and_the_next_run_ends_the_same(
+def test_killed_at_any_moment_no_incomplete_data_set_is_used_and_the_next_run_ends_the_same(
     tmp_path, write, contents, killer, old, number
 ):
     files, data = write(tmp_path / "files", NAMES[:4]), tmp_path / "place" / "data"
@@ -212,7 +212,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_of_another_source_or_with_other_options_nothing_is_kept(tmp_path, write, contents, change):
+def test_with_another_source_or_other_options_nothing_is_kept(tmp_path, write, contents, change):
     files, data = write(tmp_path / "files", NAMES), tmp_path / "data"
     (files / "labels").rename(tmp_path / "elsewhere")
     (files / "labels").symlink_to(tmp_path / "elsewhere")
@@ -263,7 +263,7 @@ def test_a_finished_shard_that_was_damaged_is_written_again_alone(
     assert contents(data) == contents(convert(files, tmp_path / "new", shard_size=2).path)
 
 
-def test_of_two_conversions_to_one_place_the_second_is_refused(tmp_path, write, contents):
+def test_of_two_conversions_to_one_folder_the_second_is_refused(tmp_path, write, contents):
     files, data = write(tmp_path / "files", NAMES), tmp_path / "data"
     refused = []
 
@@ -303,7 +303,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(
     tmp_path, write, contents, monkeypatch, threads
 ):
     files = write(tmp_path / "files", NAMES)
-    for index, name in enumerate(NAMES):  # images of many kinds, so that there is much to sum up
+    for index, name in enumerate(NAMES):  # images of many kinds, so that many counts are added up
         dtype = np.uint16 if index % 2 else np.uint8
         image = np.random.default_rng(index).integers(0, 256, (20, 24, 3)).astype(dtype) * (
             1 + index % 2

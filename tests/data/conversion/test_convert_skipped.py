@@ -1,4 +1,4 @@
-"""Images that cannot be used, left out when asked."""
+"""Images that cannot be used are left out with on_error="skip"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples from Python: the data set that is made of them, and what is refused."""
+"""Samples from Python: their data set, and what is refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OPTIONS = {"val_fraction": 0.4, "seed": 1, "shard_size": 3, "groups": r"\d$"}
 
 
 def described(dataset: tfseg.Dataset) -> tuple[dict, list[tf.train.Example]]:
-    """Returns what is in a data set, but for what is known of the files it comes from."""
+    """Returns the content of a data set without what is known of its source files."""
     info = json.loads((dataset.path / "dataset.json").read_text(encoding="utf-8"))
     del info["source_format"]
     assert info.pop("options").items() >= OPTIONS.items()
@@ -170,7 +170,9 @@ def test_a_sample_of_another_form_is_refused_and_nothing_is_written(tmp_path, sa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_of_the_iterable_is_its_own_and_a_taken_place_is_refused_before(tmp_path):
+def test_an_error_of_the_iterable_is_not_changed_and_a_taken_destination_is_refused_before(
+    tmp_path,
+):
     def broken():
         yield image(0), LABEL
         raise OSError("the microscope is off")

@@ -110,7 +110,7 @@ def test_a_table_that_does_not_fit_the_images_is_refused(tmp_path, text):
         ({"groups": "a|b", "val_fraction": 1e-9}, r"val_fraction must leave images in train and i"),
     ],
 )
-def test_groups_that_cannot_be_told_are_refused(options, message):
+def test_groups_that_cannot_be_used_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         assign_splits({"train": items(["a", "b"])}, **options)
 

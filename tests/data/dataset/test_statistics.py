@@ -30,19 +30,22 @@ def test_the_statistics_of_a_small_label_are_those_counted_by_hand():
     image[0, :3, 0] = 10, 20, 30
     counts = count(image, LABEL, np.array([2, 1, 2, 2, 2, 2]))
     counts += count(np.full((2, 3, 1), 255, np.uint8), np.zeros((2, 3), np.int32), None)
-    found = Statistics.of(counts, num_classes=3)
-    assert found.sizes == {"2x3": 1, "5x6": 1}
-    assert (found.class_images, found.class_instances) == ((1, 1, 0), (1, 5, 0))
+    statistics = Statistics.of(counts, num_classes=3)
+    assert statistics.sizes == {"2x3": 1, "5x6": 1}
+    assert (statistics.class_images, statistics.class_instances) == ((1, 1, 0), (1, 5, 0))
     # 1 and 2 touch; 2 and 3 over a corner only, and 4 touches ignored pixels only. At the border
     # are 1, 4 and 7; of the six areas, one is 3 and the others are 1.
-    assert (found.touching_share, found.border_share) == (2 / 6, 3 / 6)
-    assert (found.area.mean, found.area.std**2) == (8 / 6, pytest.approx(14 / 6 - (8 / 6) ** 2))
-    assert list(found.area.percentiles) == ["0", "1", "25", "50", "75", "99", "100"]
-    assert list(found.area.percentiles.values()) == [1, 1, 1, 1, 1, 3, 3]
-    assert found.instances_per_image.percentiles["50"] == 0
-    assert found.instances_per_image.mean == 3
+    assert (statistics.touching_share, statistics.border_share) == (2 / 6, 3 / 6)
+    assert (statistics.area.mean, statistics.area.std**2) == (
+        8 / 6,
+        pytest.approx(14 / 6 - (8 / 6) ** 2),
+    )
+    assert list(statistics.area.percentiles) == ["0", "1", "25", "50", "75", "99", "100"]
+    assert list(statistics.area.percentiles.values()) == [1, 1, 1, 1, 1, 3, 3]
+    assert statistics.instances_per_image.percentiles["50"] == 0
+    assert statistics.instances_per_image.mean == 3
     # 36 pixels: 27 of 0, 10, 20, 30 and six of 255
-    (channel,) = found.channels
+    (channel,) = statistics.channels
     assert channel.mean == (60 + 6 * 255) / 36
     assert channel.percentiles == {"0": 0, "1": 0, "25": 0, "50": 0, "75": 0, "99": 255, "100": 255}
 
@@ -69,15 +72,15 @@ def test_touching_and_cut_instances_are_those_found_pixel_by_pixel(label):
 
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=300))
 def test_a_distribution_agrees_with_numpy(numbers):
-    found = Distribution.of(Counter(numbers))
-    assert found.mean == pytest.approx(np.mean(numbers), rel=1e-12)
-    assert found.std == pytest.approx(np.std(numbers), rel=1e-9, abs=1e-9)
+    distribution = Distribution.of(Counter(numbers))
+    assert distribution.mean == pytest.approx(np.mean(numbers), rel=1e-12)
+    assert distribution.std == pytest.approx(np.std(numbers), rel=1e-9, abs=1e-9)
     for share in PERCENTILES:
         # The least number for which the share of those up to it is not below.
         enough = [
             n for n in sorted(numbers) if 100 * sum(m <= n for m in numbers) >= share * len(numbers)
         ]
-        assert found.percentiles[str(share)] == enough[0]
+        assert distribution.percentiles[str(share)] == enough[0]
 
 
 def test_pixel_values_are_those_of_the_samples_as_they_are_read(tmp_path):
@@ -90,18 +93,18 @@ def test_pixel_values_are_those_of_the_samples_as_they_are_read(tmp_path):
         draw.integers(0, 65536, (7, 7), np.uint16),
     ]
     dataset = convert_samples([(image, label) for image in images], tmp_path / "data")
-    stored = np.stack([each["image"] for each in dataset.samples("train").as_numpy_iterator()])
-    found = dataset.info.statistics
-    assert len(found.channels) == 3
-    for index, channel in enumerate(found.channels):
+    stored = np.stack([sample["image"] for sample in dataset.samples("train").as_numpy_iterator()])
+    statistics = dataset.info.statistics
+    assert len(statistics.channels) == 3
+    for index, channel in enumerate(statistics.channels):
         values = stored[..., index].astype(np.float64)
         assert channel.mean == pytest.approx(values.mean(), rel=1e-12)
         assert channel.std == pytest.approx(values.std(), rel=1e-12)
         assert list(channel.percentiles.values()) == [
             np.percentile(values, share, method="inverted_cdf") for share in PERCENTILES
         ]
-    assert found.sizes == {"7x7": 4}
-    assert (found.area.mean, found.touching_share, found.border_share) == (9, 0, 0)
+    assert statistics.sizes == {"7x7": 4}
+    assert (statistics.area.mean, statistics.touching_share, statistics.border_share) == (9, 0, 0)
 
 
 def test_of_many_sizes_the_most_frequent_are_named(tmp_path):
@@ -118,7 +121,11 @@ def test_of_many_sizes_the_most_frequent_are_named(tmp_path):
 def test_the_statistics_are_of_all_splits_and_read_again(tmp_path, write):
     write(tmp_path / "files", ["train/a", "val/b"])
     dataset = convert(tmp_path / "files", tmp_path / "data")
-    found = Dataset.open(dataset.path).info.statistics
-    assert found == dataset.info.statistics
-    assert (found.sizes, found.class_images, found.class_instances) == ({"20x24": 2}, (2,), (4,))
-    assert found.area.mean == 50  # 36 and 64 pixels
+    statistics = Dataset.open(dataset.path).info.statistics
+    assert statistics == dataset.info.statistics
+    assert (statistics.sizes, statistics.class_images, statistics.class_instances) == (
+        {"20x24": 2},
+        (2,),
+        (4,),
+    )
+    assert statistics.area.mean == 50  # 36 and 64 pixels

@@ -1,4 +1,4 @@
-"""Writing small files of images and ids."""
+"""Fixtures that write small files of images and ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images with their ids beside them: what is found, read and refused."""
+"""Images with files of ids beside them: what is found, read and refused."""
 
 from __future__ import annotations
 

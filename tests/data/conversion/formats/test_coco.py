@@ -87,7 +87,7 @@ def test_the_layout_of_the_published_data_is_found(tmp_path):
         ("my test.json", ".", "test"),
     ],
 )
-def test_other_usual_places_are_found(tmp_path, file, folder, split):
+def test_other_usual_folders_are_found(tmp_path, file, folder, split):
     source = tmp_path / "train"  # the name of the source says nothing about the split
     write_coco(source / file, [annotation([LEFT])], folder=source / folder)
     assert detect(source) == "coco"

@@ -1,4 +1,4 @@
-"""Every format: recognised by itself, told from the others, and converted to the end."""
+"""Every format: detected, distinguished from the others, and converted."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_class_name_is_only_for_formats_without_classes(tmp_path, png, name):
             convert(tmp_path / "files", tmp_path / "data", class_name="nucleus")
 
 
-# A sound PNG of a few bytes whose header says 100,000 x 100,000 pixels.
+# A valid PNG of a few bytes with 100,000 x 100,000 pixels in its header.
 HUGE = imagecodecs.png_encode(np.zeros((1, 1), np.uint8))
 HUGE = HUGE[:16] + struct.pack(">II", 100_000, 100_000) + HUGE[24:29]
 HUGE += (

@@ -1,4 +1,4 @@
-"""Files made to do harm: one clear error each, nothing written, little memory."""
+"""Malicious files: one clear error for each, nothing written, little memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tfseg.data.files.images import read_image, read_label
 
 
 def huge_png() -> bytes:
-    """Returns a sound PNG file of a few bytes, whose header says 100,000 x 100,000 pixels."""
+    """Returns a valid PNG file of a few bytes with 100,000 x 100,000 pixels in its header."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (

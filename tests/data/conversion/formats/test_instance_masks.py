@@ -1,4 +1,4 @@
-"""One folder an image, one mask an instance: what is found, read and refused."""
+"""One folder for each image, one mask for each instance: what is found, read and refused."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_an_empty_folder_of_masks_is_an_image_without_instances(tmp_path):
     assert sample.overlap_pixels == 0
 
 
-def test_images_are_found_by_folder_in_the_splits_and_files_beside_them_are_no_data(tmp_path):
+def test_images_are_found_by_folder_in_the_splits_and_files_beside_them_are_left_out(tmp_path):
     for name in ("train/b", "train/a", "val/c"):
         write_masks(tmp_path / name, mask("#####"), size=(1, 5))
     (tmp_path / "train" / "solution.csv").write_bytes(b"")

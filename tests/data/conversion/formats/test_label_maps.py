@@ -1,4 +1,4 @@
-"""Images and label maps of the same names: what is found, read and refused."""
+"""Images and label maps with the same names: what is found, read and refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_suffixes_of_image_and_label_may_differ(tmp_path, write):
     assert (item.image.name, item.annotations.name) == ("a.JPG", "a.tif")
 
 
-def test_the_folders_train_val_and_test_are_the_splits_and_others_are_no_data(tmp_path, write):
+def test_the_folders_train_val_and_test_are_the_splits_and_others_are_left_out(tmp_path, write):
     write(tmp_path, ["test/a", "train/b", "other/c", "val/b"])
     assert detect(tmp_path) == "label_maps"
     assert names(tmp_path) == {"train": ["b"], "val": ["b"], "test": ["a"]}

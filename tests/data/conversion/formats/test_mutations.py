@@ -1,4 +1,4 @@
-"""JSON files with anything in any place are read, or refused as input: never another error."""
+"""JSON files with any value anywhere are read, or refused as input: never another error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instances that may overlap: who gets the pixel, and what is counted."""
+"""Instances that may overlap: which instance gets the pixel, and what is counted."""
 
 from __future__ import annotations
 

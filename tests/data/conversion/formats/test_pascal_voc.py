@@ -39,7 +39,7 @@ def test_objects_and_classes_are_the_indices_of_the_palettes_and_void_is_ignored
     assert (names, len(index.class_names)) == (["person", "bird"], 20)
 
 
-def test_the_lists_say_the_splits_and_other_images_are_no_data(tmp_path, png, palette_png):
+def test_the_lists_have_the_splits_and_other_images_are_left_out(tmp_path, png, palette_png):
     for name in "abc":
         write_image(png, palette_png, tmp_path, name)
     png(tmp_path / "JPEGImages" / "detection_only.jpg", np.zeros((1, 8), np.uint8))
@@ -54,7 +54,7 @@ def test_the_lists_say_the_splits_and_other_images_are_no_data(tmp_path, png, pa
     }
 
 
-def test_own_classes_are_read_from_class_names_txt(tmp_path, png, palette_png):
+def test_the_classes_are_read_from_class_names_txt(tmp_path, png, palette_png):
     write_image(png, palette_png, tmp_path, "a", classes=np.minimum(CLASSES, 1))
     (tmp_path / "class_names.txt").write_text("_background_\nblood cell\n", encoding="utf-8")
     index = pascal_voc.find(tmp_path, Reading())

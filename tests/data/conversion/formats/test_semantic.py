@@ -72,7 +72,7 @@ def test_parts_that_touch_at_a_side_or_a_corner_are_one_instance_when_asked(tmp_
         ("train/a.png", "trainannot/a.png"),
     ],
 )
-def test_the_places_and_names_of_the_copies_of_camvid_are_found(tmp_path, png, images, masks):
+def test_the_folders_and_names_of_the_copies_of_camvid_are_found(tmp_path, png, images, masks):
     write_masks(png, tmp_path, "codes.txt", images=images, masks=masks)
     assert detect(tmp_path) == "semantic"
     (item,) = semantic.find(tmp_path, Reading()).splits["train"]
