@@ -70,7 +70,7 @@ class SourceIndex(NamedTuple):
 
     Attributes:
         splits: the items of each split, in the order of their ids.
-        class_names: class 1 is the first; empty where the format knows no classes.
+        class_names: the first is class 1; empty if the format has no classes.
     """
 
     splits: Splits
