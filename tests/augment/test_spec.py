@@ -8,7 +8,16 @@ import pytest
 import yaml
 
 from tfseg import augment, config
-from tfseg.augment import GaussNoise, HorizontalFlip, RandomGamma, ShiftScaleRotate, from_spec
+from tfseg.augment import (
+    CopyPaste,
+    GaussNoise,
+    HorizontalFlip,
+    RandomGamma,
+    Sampling,
+    ShiftScaleRotate,
+    from_spec,
+)
+from tfseg.augment.spec import plan
 from tfseg.checks import InputError
 
 
@@ -80,6 +89,53 @@ def test_a_wrong_entry_is_refused_with_the_nearest_name(entry, message):
 def test_one_entry_without_a_list_is_refused():
     with pytest.raises(InputError, match=r"^augment must be a list of .*; got 'name'"):
         from_spec({"name": "HorizontalFlip"})
+
+
+def test_a_plan_has_the_transforms_of_one_image_copy_paste_and_the_sampling():
+    assert plan(["light"]) == (from_spec(["light"]), None, Sampling())
+    sampling = {"name": "Sampling", "border": "constant", "border_value": 0.5, "fill": 0}
+    paste = {"name": "CopyPaste", "p": 0.25, "share": [0.0, 1.0]}
+    flip = {"name": "HorizontalFlip"}
+    expected = (
+        [HorizontalFlip()],
+        CopyPaste(p=0.25, share=(0.0, 1.0)),
+        Sampling(border="constant", border_value=0.5, fill=0),
+    )
+    for entries in ([sampling, flip, paste], [flip, sampling, paste], [flip, paste, sampling]):
+        assert plan(entries) == expected
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (
+            [{"name": "CopyPaste"}, {"name": "VerticalFlip"}],
+            r"^CopyPaste must be the last .*; got \{'name': 'VerticalFlip'\} after it\. Put",
+        ),
+        ([{"name": "CopyPaste"}, "light"], r"^CopyPaste must be the last .*; got 'light' after"),
+        ([{"name": "CopyPaste"}] * 2, r"^augment must have one CopyPaste at most; got"),
+        ([{"name": "Sampling"}] * 2, r"^augment must have one Sampling at most; got"),
+        ([{"name": "CopyPaste", "num_classes": 2}], r"must be one of p, share; got 'num_classes'"),
+        ([{"name": "CopyPaste", "p": 2}], r"^CopyPaste\.p must be a number in \[0, 1\]; got 2"),
+        ([{"name": "Sampling", "dtype": "float16"}], r"^A parameter of Sampling must be one of"),
+        ([{"name": "Sampling", "border": "mirror"}], r"^Sampling\.border must be one of"),
+        ([{"name": "CopyPast"}], r"got 'CopyPast'\. Did you mean 'CopyPaste'\?"),
+        ([{"name": []}], r"^augment\.name must be one of Affine, .*; got \[\]"),
+        (
+            [{"name": "OneOf", "transforms": [{"name": "CopyPaste"}]}],
+            r"^CopyPaste must be an entry of augment in a configuration, outside of OneOf",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(entries, message):
+    with pytest.raises(InputError, match=message):
+        plan(entries)
+
+
+def test_what_acts_on_more_than_one_image_is_no_transform_of_a_chain():
+    for name in ("CopyPaste", "Sampling"):
+        with pytest.raises(InputError, match=f"^{name} must be an entry of augment in a config"):
+            from_spec([{"name": name}])
 
 
 def test_transforms_cannot_be_changed_and_take_no_parameters_by_position():

@@ -84,6 +84,17 @@ def test_without_transforms_there_is_the_image_and_nothing_changes_it():
     np.testing.assert_array_equal(cell(picture, 0, 0), cell(picture, 1, 0))
 
 
+def test_what_lies_beyond_the_image_is_shown_as_training_sees_it():
+    config = RunConfig(
+        data=DataConfig(crop_size=64),
+        augment=({"name": "Sampling", "border": "constant", "border_value": 0.2, "fill": 0},),
+    )
+    picture = preview(*sample(), config, count=1)
+    # The image of 48 x 40 pixels lies in the middle; 0.2 x 255 = 51, and nothing is ignored.
+    for top in (LINE, 2 * LINE + 64 + GAP):
+        assert (picture[top : top + 64, :12] == 51).all()
+
+
 def test_values_are_shown_as_they_are_and_ignored_pixels_at_half():
     image = np.full((4, 4, 1), 0.2, np.float32)
     label = np.zeros((4, 4), np.int32)

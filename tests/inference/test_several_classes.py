@@ -47,9 +47,10 @@ def dataset(tmp_path_factory) -> tfseg.Dataset:
     )
 
 
+FLIPS = ({"name": "HorizontalFlip"}, {"name": "RandomRotate90"})
 CONFIG = RunConfig(
-    data=DataConfig(crop_size=SIZE, copy_paste=0.5),
-    augment=({"name": "HorizontalFlip"}, {"name": "RandomRotate90"}),
+    data=DataConfig(crop_size=SIZE),
+    augment=(*FLIPS, {"name": "CopyPaste"}),
     model=ModelConfig(filters=(8, 16), channels=1, class_names=NAMES),
     train=TrainConfig(steps=150, batch_size=4, warmup_steps=5, learning_rate=2e-2),
 )
@@ -61,9 +62,9 @@ def classes_of_pixels(images: np.ndarray) -> np.ndarray:
     return np.argmin(np.abs(images[..., 0, None] - VALUES / VALUES.max()), axis=-1)
 
 
-@pytest.mark.parametrize("copy_paste", [0.0, 1.0])
-def test_crops_warps_and_pasting_keep_the_class_of_every_pixel(dataset, copy_paste):
-    config = dataclasses.replace(CONFIG, data=DataConfig(crop_size=SIZE, copy_paste=copy_paste))
+@pytest.mark.parametrize("paste", [(), ({"name": "CopyPaste", "p": 1.0},)])
+def test_crops_warps_and_pasting_keep_the_class_of_every_pixel(dataset, paste):
+    config = dataclasses.replace(CONFIG, augment=(*FLIPS, *paste))
     batches = tfseg.training_batches(dataset, config, head_of(config.model))
     for images, targets in batches.take(4).as_numpy_iterator():
         predicted = targets["class"][..., 0] + 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfseg import checks
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.base import Transform
 from tfseg.augment.blur import GaussianBlur, Sharpen
+from tfseg.augment.chain import Sampling
 from tfseg.augment.color import HueSaturationValue, ToGray
 from tfseg.augment.compose import Choice, OneOf, SomeOf
 from tfseg.augment.distortion import (
@@ -19,13 +20,14 @@ from tfseg.augment.distortion import (
     Perspective,
 )
 from tfseg.augment.dropout import CoarseDropout
+from tfseg.augment.mix import CopyPaste
 from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast, RandomGamma
 from tfseg.augment.policies import POLICIES
 from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.config import frozen
 
-# The one list of all transforms by name: what a configuration may hold.
+# The one list of all transforms of a single image by name: what a configuration may hold.
 TRANSFORMS: dict[str, type[Transform]] = {
     kind.__name__: kind
     for kind in (
@@ -39,6 +41,53 @@ TRANSFORMS: dict[str, type[Transform]] = {
         *(OneOf, SomeOf),
     )
 }
+# What else it may hold, once, with the parameters that it may set: see `plan`.
+_OTHERS: dict[str, tuple[type, tuple[str, ...]]] = {
+    "CopyPaste": (CopyPaste, ("p", "share")),
+    "Sampling": (Sampling, ("interpolation", "border", "border_value", "fill")),
+}
+
+
+class Plan(NamedTuple):
+    """What `augment` in a configuration stands for.
+
+    Attributes:
+        transforms: of one image, in the order in which they act.
+        copy_paste: acts on the batch after them; None without that entry.
+        sampling: how they read the image, and what it has beyond its border, in crops too.
+    """
+
+    transforms: list[Transform]
+    copy_paste: CopyPaste | None
+    sampling: Sampling
+
+
+def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
+    """Builds what `augment` in a configuration stands for.
+
+    Its entries are those of `from_spec`, {"name": "CopyPaste", "p": ..., "share": ...} as the last
+    transform, and {"name": "Sampling", "border": ..., "fill": ...} in any position.
+
+    Raises:
+        InputError: as `from_spec`; one of the two entries is given twice, or CopyPaste is not last.
+    """
+    transforms: list[Mapping[str, Any] | str] = []
+    others: dict[str, Any] = {}
+    for entry in spec:
+        name = str(entry.get("name")) if isinstance(entry, Mapping) else ""
+        if name in others:
+            raise checks.InputError(f"augment must have one {name} at most; got {entry!r} too.")
+        if isinstance(entry, Mapping) and name in _OTHERS:
+            others[name] = _build(entry, *_OTHERS[name])
+        elif "CopyPaste" in others:
+            raise checks.InputError(
+                "CopyPaste must be the last transform of augment, because it acts on batches; got "
+                f"{entry!r} after it. Put CopyPaste at the end."
+            )
+        else:
+            transforms.append(entry)
+    sampling = others.get("Sampling", Sampling())
+    return Plan(from_spec(transforms), others.get("CopyPaste"), sampling)
 
 
 def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
@@ -73,25 +122,31 @@ def _build_all(entry: Mapping[str, Any] | str) -> tuple[Transform, ...]:
             f'augment must be a list of {{"name": ...}} and of the policies {", ".join(POLICIES)}; '
             f"got {entry!r}.{hint}"
         )
-    return (_build(entry),)
-
-
-def _build(entry: Mapping[str, Any]) -> Transform:
     name = entry["name"]
-    checks.one_of("augment.name", name, TRANSFORMS)
+    checks.one_of("augment.name", name, [*TRANSFORMS, *_OTHERS])
+    if name in _OTHERS:
+        raise checks.InputError(
+            f"{name} must be an entry of augment in a configuration, outside of OneOf and SomeOf; "
+            "it is not a transform of a single image."
+        )
     kind = TRANSFORMS[name]
-    parameters = {parameter.name: parameter for parameter in dataclasses.fields(kind)}
-    arguments: dict[str, Any] = {}
+    return (_build(entry, kind, [parameter.name for parameter in dataclasses.fields(kind)]),)
+
+
+def _build(entry: Mapping[str, Any], kind: type, names: Iterable[str]) -> Any:
+    """Returns a `kind` with the parameters of an entry, which must be among `names`."""
+    name, arguments = entry["name"], {}
     for key, value in entry.items():
         if key == "name":
             continue
-        checks.one_of(f"A parameter of {name}", key, parameters)
+        checks.one_of(f"A parameter of {name}", key, names)
         parts = issubclass(kind, Choice) and key == "transforms" and isinstance(value, list | tuple)
         arguments[key] = tuple(from_spec(value)) if parts else frozen(value)
     missing = [
-        key
-        for key, parameter in parameters.items()
-        if parameter.default is dataclasses.MISSING and key not in arguments
+        parameter.name
+        for parameter in dataclasses.fields(kind)
+        if parameter.default is parameter.default_factory is dataclasses.MISSING
+        and parameter.name not in arguments
     ]
     if missing:
         raise checks.InputError(f"{name} needs {', '.join(missing)}; got {dict(entry)!r}.")

@@ -23,8 +23,6 @@ class DataConfig:
             any. The rest is as `foreground_share` says.
         min_visibility: an instance that the border of the crop cuts is ignored in training, with
             less than this share of its pixels left; 0 keeps all of them.
-        copy_paste: probability that an image gets instances of another one of its batch, in [0, 1]
-            (see `augment.CopyPaste`).
         service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the
             training batches, the same ones in the same order; none makes them here.
         on_corrupt: what a damaged record does: fail, or skip, which takes the next whole one in its
@@ -42,7 +40,6 @@ class DataConfig:
     foreground_share: float = 0.5
     instance_share: float = 0.0
     min_visibility: float = 0.0
-    copy_paste: float = 0.0
     on_corrupt: str = "fail"
     service: tuple[str, ...] = ()
     weights: tuple[int, ...] = ()
@@ -54,7 +51,6 @@ class DataConfig:
         checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
         checks.in_range("data.instance_share", self.instance_share, low=0.0, high=1.0)
         checks.in_range("data.min_visibility", self.min_visibility, low=0.0, high=1.0)
-        checks.in_range("data.copy_paste", self.copy_paste, low=0.0, high=1.0)
         checks.one_of("data.on_corrupt", self.on_corrupt, ("fail", "skip"))
         checks.sequence("data.service", self.service, "[grpc://localhost:5050]")
         for server in self.service:

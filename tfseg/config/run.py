@@ -29,7 +29,9 @@ class RunConfig:
         seed: of the initial weights, the order of the samples and every augmentation.
         data: how samples are read.
         augment: transforms in the order in which they act, each {"name": ..., parameters}, or the
-            name of a ready list: light, natural, nuclei or satellite.
+            name of a ready list: light, natural, nuclei or satellite. CopyPaste must be last.
+            {"name": "Sampling", "border": ..., "fill": ...} sets what crops and transforms read
+            beyond an image, and the id of such pixels.
         model: which network is built.
         train: how it is trained.
     """

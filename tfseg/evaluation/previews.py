@@ -11,9 +11,10 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from tfseg import checks, random
-from tfseg.augment import Transform, from_spec, to_spec
+from tfseg.augment import Transform, to_spec
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import name_each
+from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.pipeline import crops, normalization, stages
@@ -48,20 +49,24 @@ def preview(
         InputError: a transform or its parameters are wrong, or do not fit this image.
     """
     checks.integer("count", count, low=1, high=100)
-    transforms, size = from_spec(config.augment), config.data.crop_size
+    transforms, _, sampling = plan(config.augment)
+    size = config.data.crop_size
     seed = random.root(config.seed)
-    chain, margin = stages.ending_in_crop(transforms, size)
+    chain, margin = stages.ending_in_crop(transforms, size, sampling)
     crop_seed = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
     pair = {"image": tf.constant(image), "label": tf.constant(label)}
     sample = normalization.normalized(pair, normalization.fixed_limits(config.model))
-    still, window = (crops.cut(sample, corner, size, margin=width) for width in (0, margin))
+    still, window = (
+        crops.cut(sample, corner, size, margin=width, sampling=sampling) for width in (0, margin)
+    )
     rows = [
         ("image", [draw_outlines(still)]),
         ("all", draw_samples(chain, window, seed=seed, count=count)),
     ]
     for name, transform in name_each(transforms):
-        alone, _ = stages.ending_in_crop([dataclasses.replace(transform, p=1.0)], size)
+        always = dataclasses.replace(transform, p=1.0)
+        alone, _ = stages.ending_in_crop([always], size, sampling)
         pictures = draw_samples(alone, window, seed=seed, count=count)
         rows.append((f"{name}  {parameter_text(transform)}", pictures))
     return stack_rows(rows)

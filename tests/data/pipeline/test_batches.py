@@ -30,10 +30,10 @@ class Ids(CenterOffset):
         return {"ids": labels}
 
 
-def configured(*, batch_size=2, augment=(), seed=0, copy_paste=0.0) -> RunConfig:
+def configured(*, batch_size=2, augment=(), seed=0) -> RunConfig:
     return RunConfig(
         seed=seed,
-        data=DataConfig(crop_size=32, copy_paste=copy_paste),
+        data=DataConfig(crop_size=32),
         augment=augment,
         train=TrainConfig(batch_size=batch_size),
     )
@@ -71,14 +71,15 @@ def order(dataset, *, first, count, seed=0):
 
 def test_instances_are_pasted_from_one_image_of_a_batch_upon_another(ten):
     images, ids = samples(ten, 8, augment=MOVE)
-    pasted_images, pasted = samples(ten, 8, augment=MOVE, copy_paste=1.0)
+    augment = (*MOVE, {"name": "CopyPaste", "p": 1.0})
+    pasted_images, pasted = samples(ten, 8, augment=augment)
     changed = pasted != ids
     # A share of 0.1 to 0.5 of one or two instances each: in eight images some are pasted.
     assert changed.any()
     for own, before, other in zip(pasted, ids, changed, strict=True):
         assert (own[other] > before.max()).all()
     np.testing.assert_array_equal(pasted_images[~changed], images[~changed])
-    again_images, again = samples(ten, 4, first_step=2, augment=MOVE, copy_paste=1.0)
+    again_images, again = samples(ten, 4, first_step=2, augment=augment)
     np.testing.assert_array_equal(again, pasted[4:])
     np.testing.assert_array_equal(again_images, pasted_images[4:])
 
@@ -166,6 +167,32 @@ def test_an_augmented_crop_is_cut_from_a_larger_window_moved_as_one(ten):
         expected = normalized(sample["image"])[:, ::-1]
         np.testing.assert_allclose(image[6:26, 4:28], expected, rtol=0, atol=1e-6)
         assert (label == IGNORE).sum() == 32 * 32 - 20 * 24
+
+
+def test_the_share_of_copy_paste_is_that_of_its_entry(ten):
+    _, ids = samples(ten, 8)
+    for share in (0.0, 1.0):
+        paste = {"name": "CopyPaste", "p": 1.0, "share": (share, share)}
+        _, pasted = samples(ten, 8, augment=(paste,))
+        # All instances or none: both of a batch are at the same pixels, so all of them are covered.
+        np.testing.assert_array_equal(pasted != ids, (ids > 0) & (share == 1.0))
+
+
+def test_crops_and_transforms_share_what_lies_beyond_an_image(ten):
+    black = {"name": "Sampling", "border": "constant", "border_value": 0.25, "fill": 0}
+    turn = {"name": "Rotate", "limit": (45.0, 45.0), "p": 1.0}
+    for augment in ((black,), (turn, black), (black, turn)):
+        images, ids = samples(ten, 10, augment=augment)
+        # 20 x 24 pixels in the middle of 32 x 32: the corner is far beyond the image.
+        assert (images[:, 0, 0] == 0.25).all()
+        assert (ids[:, 0, 0] == 0).all()
+        assert (ids != IGNORE).all()
+    validated = validation_batches(ten, configured(augment=(black,)), Ids(), split="train")
+    for images, targets, _ in validated.as_numpy_iterator():
+        beyond = np.ones((32, 32), bool)
+        beyond[6:26, 4:28] = False
+        assert (images[:, beyond] == 0.25).all()
+        assert (targets["ids"][:, beyond] == 0).all()
 
 
 def test_batches_have_a_static_shape(ten):

@@ -9,8 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseg import random
+from tfseg.augment import Sampling
 from tfseg.data.pipeline import crops
 from tfseg.ids import IGNORE
+
+# The names of NumPy for the borders.
+MODES = {
+    "constant": "constant",
+    "nearest": "edge",
+    "reflect": "symmetric",
+    "reflect_101": "reflect",
+    "wrap": "wrap",
+}
 
 
 def corners(
@@ -91,10 +101,11 @@ def test_an_image_smaller_than_the_crop_has_one_corner():
     width=st.integers(1, 9),
     size=st.integers(1, 12),
     margin=st.integers(0, 4),
+    border=st.sampled_from(sorted(MODES)),
     data=st.data(),
 )
-def test_a_crop_is_cut_from_the_mirrored_image_and_from_ids_with_nothing_around(
-    height, width, size, margin, data
+def test_a_crop_is_cut_from_the_padded_image_and_from_ids_surrounded_by_the_fill(
+    height, width, size, margin, border, data
 ):
     rng = np.random.default_rng(height * 10 + width)
     image = rng.random((height, width, 2)).astype(np.float32)
@@ -102,7 +113,8 @@ def test_a_crop_is_cut_from_the_mirrored_image_and_from_ids_with_nothing_around(
     room = max(height - size, 0), max(width - size, 0)
     corner = [data.draw(st.integers(0, limit)) for limit in room]
     sample = {"image": tf.constant(image), "label": tf.constant(label)}
-    window = crops.cut(sample, tf.constant(corner), size, margin=margin)
+    sampling = Sampling(border=border, border_value=0.25, fill=data.draw(st.sampled_from([-1, 0])))
+    window = crops.cut(sample, tf.constant(corner), size, margin=margin, sampling=sampling)
 
     around = 30
     side = size + 2 * margin
@@ -111,10 +123,52 @@ def test_a_crop_is_cut_from_the_mirrored_image_and_from_ids_with_nothing_around(
         for axis in (0, 1)
     )
     place = slice(top, top + side), slice(left, left + side)
-    mirrored = np.pad(image, ((around, around), (around, around), (0, 0)), mode="reflect")
-    ids = np.pad(label, around, constant_values=IGNORE)
-    np.testing.assert_array_equal(window["image"], mirrored[place])
+    value = {"constant_values": 0.25} if border == "constant" else {}
+    padding = ((around, around), (around, around), (0, 0))
+    padded = np.pad(image, padding, mode=MODES[border], **value)
+    ids = np.pad(label, around, constant_values=sampling.fill)
+    np.testing.assert_array_equal(window["image"], padded[place])
     np.testing.assert_array_equal(window["label"], ids[place])
+
+
+@pytest.mark.parametrize(
+    ("border", "before", "after"),
+    [
+        ("constant", [128, 128, 128], [128, 128]),
+        ("nearest", [10, 10, 10], [40, 40]),
+        ("reflect", [40, 20, 10], [40, 20]),
+        ("reflect_101", [20, 40, 20], [20, 10]),
+        ("wrap", [10, 20, 40], [10, 20]),
+    ],
+)
+def test_what_lies_beyond_a_row_of_three_pixels_follows_the_border(border, before, after):
+    sample = {
+        "image": tf.constant([[[10], [20], [40]]], tf.uint8),
+        "label": tf.constant([[7, 0, 7]]),
+    }
+    window = crops.cut(
+        sample,
+        tf.constant([0, 0]),
+        8,  # 3 columns in the middle of 8: 2 are before them and 3 after, and a margin of 1
+        margin=1,
+        sampling=Sampling(border=border, border_value=0.5, fill=0),
+        scale=lambda image: tf.cast(image, tf.float32) / 256.0,
+    )
+    expected = [*before, 10, 20, 40, *after]
+    # 8 rows around one: 3 before it and 4 after, and a margin of 1
+    assert (window["image"][4, :8, 0] * 256).numpy().tolist() == expected
+    outside = expected if border != "constant" else [128] * 8
+    assert (window["image"][0, :8, 0] * 256).numpy().tolist() == outside
+    label = np.zeros((10, 10), np.int32)
+    label[4, [3, 5]] = 7
+    np.testing.assert_array_equal(window["label"], label)
+
+
+def test_a_crop_of_a_default_chain_is_mirrored_and_ignored_beyond_the_image():
+    sample = {"image": tf.constant([[[10], [20], [40]]]), "label": tf.constant([[7, 0, 7]])}
+    window = crops.cut(sample, tf.constant([0, 0]), 5, margin=0, sampling=Sampling())
+    assert window["image"][0, :, 0].numpy().tolist() == [20, 10, 20, 40, 20]
+    assert window["label"][2].numpy().tolist() == [IGNORE, 7, 0, 7, IGNORE]
 
 
 def test_a_crop_has_an_instance_in_its_middle_and_small_ones_as_often_as_large_ones():

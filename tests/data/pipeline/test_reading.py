@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import warnings
 
@@ -93,16 +94,21 @@ def test_the_batches_of_two_hosts_side_by_side_are_those_of_one(ten):
 
 
 @pytest.mark.parametrize(
-    ("options", "host", "message"),
+    ("host", "message"),
     [
-        ({}, {"host": 0, "num_hosts": 3}, "multiple of the 3 hosts; got 4"),
-        ({}, {"host": 2, "num_hosts": 2}, r"host must be a whole number in \[0, 1\]"),
-        ({"copy_paste": 0.5}, {"host": 0, "num_hosts": 2}, "copy_paste .* Set it to 0"),
+        ({"host": 0, "num_hosts": 3}, "multiple of the 3 hosts; got 4"),
+        ({"host": 2, "num_hosts": 2}, r"host must be a whole number in \[0, 1\]"),
     ],
 )
-def test_hosts_that_cannot_share_a_batch_are_refused(ten, options, host, message):
+def test_hosts_that_cannot_share_a_batch_are_refused(ten, host, message):
     with pytest.raises(InputError, match=message):
-        training_batches(ten, configured(**options), CenterOffset(), **host)
+        training_batches(ten, configured(), CenterOffset(), **host)
+
+
+def test_copy_paste_is_refused_with_several_hosts(ten):
+    config = dataclasses.replace(configured(), augment=({"name": "CopyPaste"},))
+    with pytest.raises(InputError, match=r"got 2 hosts\. Take CopyPaste out of augment\.$"):
+        training_batches(ten, config, CenterOffset(), host=0, num_hosts=2)
 
 
 def test_a_flipped_bit_in_any_payload_is_an_error_that_names_shard_record_and_sample(copy):

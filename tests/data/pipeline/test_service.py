@@ -27,7 +27,10 @@ from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.reading import clear_errors
 from tfseg.heads import CenterOffset
 
-AUGMENT = ({"name": "ShiftScaleRotate", "p": 1.0}, {"name": "GaussNoise", "p": 1.0})
+AUGMENT = (
+    *({"name": "ShiftScaleRotate", "p": 1.0}, {"name": "GaussNoise", "p": 1.0}),
+    {"name": "CopyPaste"},
+)
 
 
 @contextlib.contextmanager
@@ -56,7 +59,7 @@ def two() -> Iterator[tuple[str, ...]]:
 def configured(*addresses: str, augment=AUGMENT) -> RunConfig:
     return RunConfig(
         seed=4,
-        data=DataConfig(crop_size=32, copy_paste=0.5, service=addresses),
+        data=DataConfig(crop_size=32, service=addresses),
         augment=augment,
         train=TrainConfig(batch_size=2),
     )
@@ -89,7 +92,7 @@ def test_batches_are_those_of_a_training_without_servers_bit_for_bit(
 @pytest.mark.slow
 def test_a_host_gets_its_part_of_every_batch(dataset, two):
     config, head = configured(*two), CenterOffset()
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, copy_paste=0.0))
+    config = dataclasses.replace(config, augment=AUGMENT[:-1])  # without CopyPaste
     local = dataclasses.replace(config, data=dataclasses.replace(config.data, service=()))
     options = {"host": 1, "num_hosts": 2}
     expected = taken(training_batches(dataset, local, head, **options), 4)

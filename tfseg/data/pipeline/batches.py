@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment import Chain, Sampling, Transform
+from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
@@ -55,10 +56,10 @@ def training_batches(
             that turns out to be damaged later is an error of TensorFlow: see
             `reading.clear_errors`.
     """
-    if num_hosts > 1 and config.data.copy_paste:
+    if num_hosts > 1 and plan(config.augment).copy_paste:
         raise checks.InputError(
-            "data.copy_paste takes instances from the whole batch, of which each host has a part; "
-            f"got {config.data.copy_paste:g} with {num_hosts} hosts. Set it to 0."
+            "CopyPaste needs the global batch, and each host makes only a part of it; got "
+            f"{num_hosts} hosts. Take CopyPaste out of augment."
         )
     batch_size = config.train.batch_size
     stream = places(dataset, config, first=first_step * batch_size)
@@ -115,13 +116,14 @@ def validation_views(
     """
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
-    limits = fixed_limits(config.model, dataset)
+    limits, sampling = fixed_limits(config.model, dataset), plan(config.augment).sampling
 
     def prepare(record: tf.Tensor) -> Example:
         example = dataset.decode(record)
         corner = crops.middle(example["label"], size)
         example = with_classes(example, len(config.model.class_names))
-        window = crops.cut(normalized(example, limits), corner, size, margin=0)
+        sample = normalized(example, limits)
+        window = crops.cut(sample, corner, size, margin=0, sampling=sampling)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
     count = dataset.split(split).num_images

@@ -12,8 +12,8 @@ import tensorflow as tf
 import tifffile
 
 from tfseg import checks
-from tfseg.augment import from_spec
 from tfseg.augment.compose import name_each
+from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
@@ -67,7 +67,7 @@ class Replay:
 def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> Replay:
     """Returns the crop of a sample that a training with `config` sees in an epoch, bit for bit.
 
-    What `data.copy_paste` brings from another image of the batch is not in it.
+    What CopyPaste takes from another image of the batch is not in it.
 
     Args:
         dataset: its `train` split is used.
@@ -95,7 +95,7 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     params = {
         # Without the crop in the middle, with which every training ends.
         name: {key: value.tolist() for key, value in seen["params"][name].items()}
-        for name, _ in name_each(from_spec(config.augment))
+        for name, _ in name_each(plan(config.augment).transforms)
     }
     corner = tuple(seen["corner"].tolist())
     return Replay(sample_id, epoch, corner, params, seen["image"], seen["label"])

@@ -6,14 +6,15 @@ A stage is a function from dataset to dataset. Training runs all of them one aft
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tfseg import random
-from tfseg.augment import Chain, CopyPaste, Transform, from_spec
-from tfseg.augment.sizes import CenterCrop
+from tfseg.augment import CenterCrop, Chain, Sampling, Transform
+from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
@@ -42,15 +43,16 @@ def training_stages(
     of_sample = sample_functions(dataset, config)
     read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
     size = config.train.batch_size // num_hosts
+    paste = plan(config.augment).copy_paste
+    if paste:
+        paste = dataclasses.replace(paste, num_classes=max(1, len(config.model.class_names)))
 
     def augment(example: Example) -> Example:
         seen = of_sample["augment"](example)
         return {name: seen[name] for name in ("image", "label", "seed")}
 
     def finish(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor]:
-        if config.data.copy_paste:
-            num_classes = max(1, len(config.model.class_names))
-            paste = CopyPaste(p=config.data.copy_paste, num_classes=num_classes)
+        if paste:
             batch = paste(batch, batch["seed"])
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label
@@ -81,7 +83,8 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
     size, seed = config.data.crop_size, random.root(config.seed)
     num_classes, fixed = len(config.model.class_names), fixed_limits(config.model, dataset)
     least = config.data.min_visibility
-    chain, margin = ending_in_crop(from_spec(config.augment), size)
+    transforms, _, sampling = plan(config.augment)
+    chain, margin = ending_in_crop(transforms, size, sampling)
 
     def decoded(example: Example) -> Example:
         sample = with_classes(dataset.decode(example["record"]), num_classes)
@@ -99,10 +102,16 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
         )
         # The range is that of the whole image, and only the crop is brought to it.
         limits = normalize.limits_of(sample["image"], fixed)
-        window = crops.cut(sample, corner, size, margin=margin)
-        image = normalize.scale(window["image"], limits)
-        found = {"image": image, "label": window["label"], "seed": own, "corner": corner}
-        return found | ({"whole": visibility.areas(sample["label"])} if least else {})
+        window = crops.cut(
+            sample,
+            corner,
+            size,
+            margin=margin,
+            sampling=sampling,
+            scale=lambda image: normalize.scale(image, limits),
+        )
+        window |= {"seed": own, "corner": corner}
+        return window | ({"whole": visibility.areas(sample["label"])} if least else {})
 
     def augment(window: Example) -> Example:
         params = chain.sample(window["seed"])
@@ -123,13 +132,16 @@ def with_classes(sample: Example, num_classes: int) -> Example:
     return sample | {"label": label}
 
 
-def ending_in_crop(transforms: Sequence[Transform], size: int) -> tuple[Chain, int]:
+def ending_in_crop(
+    transforms: Sequence[Transform], size: int, sampling: Sampling
+) -> tuple[Chain, int]:
     """Returns `transforms` with the crop that ends them, and the margin that its window needs.
 
     What a turn brings into the corners of the crop is there, in the margin around it.
     """
     margin = int(size * _MARGIN) if transforms else 0
-    return Chain([*transforms, CenterCrop(height=size, width=size)]), margin
+    crop = CenterCrop(height=size, width=size)
+    return Chain([*transforms, crop], sampling=sampling), margin
 
 
 def _each(function: Callable[[Example], Any]) -> Stage:
