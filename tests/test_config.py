@@ -78,7 +78,7 @@ def test_every_value_has_its_dotted_name():
         ({"data": {"service": ["grpc://a:0"]}}, r"must be grpc://HOST:PORT; got 'grpc://a:0'"),
         (
             {"data": {"service": ["grpc://a:1"], "on_corrupt": "skip"}},
-            "data.on_corrupt skip counts damaged records where training runs",
+            "data.on_corrupt must be fail with data.service",
         ),
         ({"model": {"architecture": "Unett"}}, "model.architecture .* Did you mean 'Unet'?"),
         ({"model": {"head": "centre_offset"}}, "model.head .* Did you mean 'center_offset'?"),

@@ -1,7 +1,7 @@
-"""What people are told when something they gave is wrong: name, rule, value received, remedy.
+"""Checks of values from users, and their error messages: name, rule, value received, remedy.
 
-The only place that phrases such errors. The command line prints an `InputError` as one line and
-exits with 2; any other exception is a defect of tfseg and keeps its traceback.
+The command line prints an `InputError` as one line and exits with 2; any other exception is a
+defect of tfseg and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _SHOWN = 3  # names in one message
 
 
 class InputError(ValueError):
-    """A value, file or option from outside that cannot be used as it is."""
+    """A value, file or option of the user that cannot be used."""
 
 
 def listed(names: Sequence[object]) -> str:
-    """Returns the first few names, and how many more there are."""
+    """Returns the first few names, and the number of the others."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(str(name) for name in names[:_SHOWN]) + more
 

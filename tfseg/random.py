@@ -1,10 +1,10 @@
-"""Stateless random numbers: a draw is a function of its seed and of nothing else.
+"""Stateless random numbers: a draw depends on its seed alone.
 
-A seed is `[2]` int32. It is made from (seed, epoch, sample id) and then folded with the name of
-what draws, so no draw depends on its neighbours, on the batch or on the number of threads. The only
-module that draws, and always with one named algorithm, because the automatic choice differs between
-devices. It calls the operations themselves: `tf.random.stateless_uniform` and
-`stateless_fold_in` wrap each in some 50 others, and an image has a hundred draws.
+A seed is `[2]` int32. It is made from (seed, epoch, sample id) and then folded with a name for each
+use, so no draw depends on other draws, on the batch or on the number of threads. All draws happen
+in this module and with the same named algorithm, because the automatic choice differs between
+devices. It calls the raw operations: `tf.random.stateless_uniform` and `stateless_fold_in` wrap
+each of them in some 50 others, and an image has a hundred draws.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHILD = 2**63 + 1
 
 
 def root(seed: int) -> tf.Tensor:
-    """Returns the seed `[2]` int32 from which a whole run is drawn."""
+    """Returns the seed `[2]` int32 from which a run draws everything."""
     return tf.constant([seed, 0], tf.int32)
 
 
@@ -73,7 +73,7 @@ def integer(seed: tf.Tensor, low: tf.Tensor | int, high: tf.Tensor | int) -> tf.
 
 
 def permutation(seed: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
-    """Draws an order of 0, ..., count - 1, `[count]` int32."""
+    """Draws a permutation of 0, ..., count - 1, `[count]` int32."""
     return tf.argsort(uniform(seed, 0.0, 1.0, tf.stack([count])), stable=True)
 
 

@@ -26,9 +26,16 @@ def by_colorsys(pixel: np.ndarray, hue: float, saturation: float, value: float) 
     return np.array(colorsys.hsv_to_rgb((h + hue) % 1, s, min(max(v + value, 0), 1)), float)
 
 
-@pytest.mark.parametrize("hue", [0.0, 0.1, -0.37, 0.5, 1.0, -1.0])
 @pytest.mark.parametrize(
-    ("saturation", "value"), [(0.0, 0.2), (0.3, 0.0), (-0.4, -0.3), (1.0, 1.0), (-1.0, -1.0)]
+    ("hue", "saturation", "value"),
+    [
+        (0.1, 0.0, 0.0),
+        (-0.37, 0.3, 0.0),  # below 0, so the circle is closed
+        (1.0, 0.0, 0.2),  # a full turn
+        (-1.0, -0.4, -0.3),
+        (0.5, 1.0, 1.0),  # clipped at 1
+        (0.0, -1.0, -1.0),  # clipped at 0
+    ],
 )
 def test_shifts_are_those_of_the_standard_library(hue, saturation, value):
     expected = np.apply_along_axis(by_colorsys, -1, PALETTE, hue, saturation, value)

@@ -1,4 +1,4 @@
-"""Augmentation as graph operations: image and instance ids through one field and one resample."""
+"""Augmentation as graph operations: image and instance ids share one field and one resample."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Transforms that turn, scale, shift and shear; the size stays.
+"""Transforms that rotate, scale, shift and shear; the size stays.
 
 Names and meaning follow albumentations 2.0.8, and so do the matrices: the centre is at
 ((H - 1) / 2, (W - 1) / 2) and positive degrees turn counter-clockwise as displayed. Interpolation,
-border and fill are those of the chain's `Sampling`. What would change the size, as `fit_output` and
-`crop_border` do, is left out, because shapes are static.
+border and fill are those of the chain's `Sampling`. Options that would change the size, such as
+`fit_output` and `crop_border`, are left out, because shapes are static.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Rotate(AffineMove):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RandomScale(AffineMove):
-    """Enlarges the content about the centre, alike in height and width.
+    """Enlarges the content about the centre, by the same factor in height and width.
 
-    The size of the picture stays, where albumentations lets it grow and shrink with the content:
-    shapes are static. What is drawn below 1 shows the border around the content.
+    The size of the picture stays, because shapes are static; in albumentations it grows and shrinks
+    with the content. Below a factor of 1 the border shows around the content.
 
     Args:
         scale_limit: added to 1 to give the enlargement; in [-0.99, 100].
@@ -79,8 +79,8 @@ class RandomScale(AffineMove):
 class ShiftScaleRotate(AffineMove):
     """Turns and enlarges about the centre, then shifts.
 
-    Differs from albumentations in that height and width are enlarged alike and that shifts are not
-    cut to whole pixels.
+    Unlike in albumentations, height and width are enlarged by the same factor, and shifts are not
+    rounded to whole pixels.
 
     Args:
         shift_limit: share of the height and of the width, in [-1, 1], drawn for each.
@@ -116,7 +116,7 @@ class ShiftScaleRotate(AffineMove):
         }
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Turns, enlarges, shifts; pull-back, so what acts last stands at the right."""
+        """Turns, enlarges, shifts; pull-back, so the last to act is the rightmost."""
         return matrices.product(
             matrices.rotate(params["radians"], size),
             matrices.scale(params["scale"], params["scale"], size),
@@ -126,20 +126,20 @@ class ShiftScaleRotate(AffineMove):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Affine(AffineMove):
-    """Enlarges, turns and shears about the centre, then shifts; by itself it changes nothing.
+    """Enlarges, turns and shears about the centre, then shifts; by default it changes nothing.
 
-    A range for both axes is (low, high), drawn for each of them by itself; one for each axis is
-    ((low, high), (low, high)), of y and x. Shifts are not cut to whole pixels, as albumentations
-    does, which has `translate_px` and `balanced_scale` besides.
+    A range for both axes is (low, high), drawn separately for each; one range per axis is
+    ((low, high), (low, high)), for y and x. Unlike in albumentations, shifts are not rounded to
+    whole pixels, and there is no `translate_px` and no `balanced_scale`.
 
     Args:
         scale: enlargement, in [0.01, 100].
         translate_percent: share of the height and of the width, in [-1, 1]; 1 is all of it, not one
             percent.
         rotate: degrees in [-360, 360], counter-clockwise.
-        shear: degrees in [-44, 44], because 45 on both axes makes a line of the picture; along y,
-            positive moves the right side up; along x, the lower side to the left.
-        keep_ratio: height is enlarged as much as width, by what is drawn for x.
+        shear: degrees in [-44, 44], because 45 on both axes turns the picture into a line; along
+            y, positive moves the right side up; along x, the lower side to the left.
+        keep_ratio: height is enlarged by the same factor as width, the one drawn for x.
         p: probability in [0, 1].
     """
 
@@ -176,7 +176,7 @@ class Affine(AffineMove):
         }
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Enlarges, turns, shears, shifts; pull-back, so what acts last stands at the right."""
+        """Enlarges, turns, shears, shifts; pull-back, so the last to act is the rightmost."""
         return matrices.product(
             matrices.scale(params["scale_y"], params["scale_x"], size),
             matrices.rotate(params["radians"], size),
@@ -186,9 +186,9 @@ class Affine(AffineMove):
 
 
 def _per_axis(limits: Any) -> tuple[Range, Range]:
-    """Returns a `PerAxis`, which nobody has checked yet, as two ranges."""
+    """Returns a `PerAxis` that has not been checked yet as two ranges."""
     pair = isinstance(limits, tuple | list) and len(limits) == 2
-    if pair and all(isinstance(each, tuple | list) for each in limits):
+    if pair and all(isinstance(limit, tuple | list) for limit in limits):
         return limits[0], limits[1]
     return limits, limits
 

@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from tfseg import checks
-from tfseg.augment import albumentations_values as written
 from tfseg.augment.affine import Affine
+from tfseg.augment.albumentations_values import (
+    ACCEPTED,
+    ANY,
+    NUMBERS,
+    REQUIRED_VALUES,
+    SEQUENCES,
+    integer,
+    share,
+    single,
+    values_of,
+)
 from tfseg.augment.base import Transform
 from tfseg.augment.chain import Chain, Sampling
 from tfseg.augment.compose import SomeOf
@@ -19,20 +29,19 @@ from tfseg.augment.symmetries import D4
 from tfseg.config import frozen
 
 _CLASS = "__class_fullname__"
-# NoOp is a move that moves nothing, and a sequence is a choice of all its parts.
-_KINDS = (
-    TRANSFORMS | {"NoOp": Affine, "SquareSymmetry": D4} | dict.fromkeys(written.SEQUENCES, SomeOf)
-)
+# NoOp is an affine transform that changes nothing, and a sequence is a choice of all its parts.
+_KINDS = TRANSFORMS | {"NoOp": Affine, "SquareSymmetry": D4} | dict.fromkeys(SEQUENCES, SomeOf)
 
 
 def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Chain:
     """Converts a pipeline of albumentations 2.0 to a chain; its `transforms` suit `to_spec`.
 
     Border, fill and interpolation, which albumentations has in every transform, must agree and
-    become the chain's `sampling`. Where a transform is defined otherwise than in albumentations,
-    its docstring says so. As in every chain, changes of values act after all moves, and ids beyond
-    the border are never mirrored: unless the border is constant, they become `IGNORE`. What a
-    pipeline says about boxes and key points is not read, because here they follow from the ids.
+    become the chain's `sampling`, and additional targets its `others`. The docstrings of transforms
+    describe differences to albumentations. As in every chain, pixel-level transforms act after all
+    geometric ones, and ids beyond the border are never mirrored: unless the border is constant,
+    they become `IGNORE`. Settings of boxes and key points are ignored, because both follow from the
+    ids.
 
     Args:
         pipeline: `A.Compose(...)`, its `to_dict()`, that as JSON, or the path of a file with it, as
@@ -41,8 +50,8 @@ def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Cha
             8 bits, 1 for floats. `fill` and `Normalize` refer to it.
 
     Raises:
-        InputError: transforms or parameters have no equal here. All are named, such as
-            "Compose.OneOf[1].Perspective[0].keep_size", with [k] for place k in the list.
+        InputError: transforms or parameters have no equivalent in tfseg. All are named, such as
+            "Compose.OneOf[1].Perspective[0].keep_size", with [k] for position k in the list.
     """
     checks.in_range("max_pixel_value", max_pixel_value, low=1e-6)
     conversion = _Conversion(max_pixel_value)
@@ -67,7 +76,7 @@ class _Conversion:
     def __init__(self, max_pixel_value: float) -> None:
         self.max_pixel_value = max_pixel_value
         self.problems: list[str] = []
-        self._settings: dict[str, dict[Any, list[str]]] = {}  # name -> value -> where
+        self._settings: dict[str, dict[Any, list[str]]] = {}  # name -> value -> paths
         self._others: dict[str, str] = {}
 
     def listed(self, entries: list[tuple[str, Any]], parent: str) -> list[Transform]:
@@ -77,29 +86,29 @@ class _Conversion:
             name, transform = _name(entry), self._converted(entry, path)
             if transform is None:
                 continue
-            if parent in written.SEQUENCES and transform == Affine(p=transform.p):
+            if parent in SEQUENCES and transform == Affine(p=transform.p):
                 continue  # the identity
             if (
-                parent in written.SEQUENCES
-                and name in written.SEQUENCES
+                parent in SEQUENCES
+                and name in SEQUENCES
                 and isinstance(transform, SomeOf)
                 and transform.p == 1
             ):
                 transforms += transform.transforms
             elif parent == "OneOf" and name == "SomeOf" and transform.p < 1:
-                # It alone draws with its own p even after it has been chosen.
+                # SomeOf still draws with its p after it has been chosen.
                 transforms.append(SomeOf(transforms=(transform,), p=transform.p))
             else:
                 transforms.append(transform)
         return transforms
 
     def sampling(self) -> Sampling | None:
-        """Returns what all transforms agree on."""
+        """Returns the settings that all transforms agree on."""
         agreed = {}
-        for key, found in self._settings.items():
-            agreed[key] = next(iter(found))
-            if len(found) > 1:
-                got = ", ".join(f"{value!r} in {' and '.join(at)}" for value, at in found.items())
+        for key, paths in self._settings.items():
+            agreed[key] = next(iter(paths))
+            if len(paths) > 1:
+                got = ", ".join(f"{value!r} in {' and '.join(at)}" for value, at in paths.items())
                 self.problems.append(f"{key} must be the same in all transforms; got {got}")
         arguments: dict[str, Any] = {"others": self._others}
         if "interpolation" in agreed:
@@ -107,8 +116,8 @@ class _Conversion:
         if "border_mode" in agreed:
             arguments["border"] = agreed["border_mode"]
         if "fill" in agreed:
-            arguments["border_value"] = written.share(agreed["fill"], self.max_pixel_value)
-            arguments["fill"] = written.integer(agreed["fill_mask"])
+            arguments["border_value"] = share(agreed["fill"], self.max_pixel_value)
+            arguments["fill"] = integer(agreed["fill_mask"])
         return self._built(Sampling, arguments, "Sampling")
 
     def _converted(self, entry: Mapping[str, Any], path: str) -> Transform | None:
@@ -122,18 +131,18 @@ class _Conversion:
             return None
         if arguments.get("transforms") == ():
             return self._built(Affine, {"p": arguments["p"]}, path)
-        if name in written.SEQUENCES:
+        if name in SEQUENCES:
             arguments["n"] = (len(arguments["transforms"]),) * 2
         return self._built(_KINDS[name], arguments, path)
 
     def _arguments(self, entry: Mapping[str, Any], path: str) -> dict[str, Any] | None:
         name = _name(entry)
-        fields = (each.name for each in dataclasses.fields(_KINDS[name]))
-        known = tuple(written.OWN.get(name) or fields)
-        fixed = written.FIXED.get(name, {})
+        fields = (field.name for field in dataclasses.fields(_KINDS[name]))
+        known = tuple(ACCEPTED.get(name) or fields)
+        required = REQUIRED_VALUES.get(name, {})
         try:
-            values = written.values(name, entry, self.max_pixel_value)
-            missing = tuple(key for key in (*known, *fixed) if key not in values)
+            values = values_of(name, entry, self.max_pixel_value)
+            missing = tuple(key for key in (*known, *required) if key not in values)
         except (LookupError, TypeError):
             values, missing = {}, known
         if missing:
@@ -143,10 +152,10 @@ class _Conversion:
             )
             return None
         for key, value in values.items():
-            must = fixed.get(key, written.ANY)
-            if key not in (_CLASS, *known, *fixed):
+            must = required.get(key, ANY)
+            if key not in (_CLASS, *known, *required):
                 self.problems.append(f"{path}.{key} is unknown; got {value!r}")
-            elif must is not written.ANY and value != must:
+            elif must is not ANY and value != must:
                 self.problems.append(f"{path}.{key} must be {must!r}; got {value!r}")
         self._settle(values, path)
         if "transforms" in known:
@@ -161,36 +170,36 @@ class _Conversion:
         return tuple(self.listed(entries, _name(entry)))
 
     def _settle(self, values: Mapping[str, Any], path: str) -> None:
-        """Notes what belongs to `Sampling`."""
+        """Notes the settings that belong to `Sampling`."""
         for name, kind in (values.get("additional_targets") or {}).items():
             self._others[name] = "nearest"
-            if kind != "mask":  # of a second image, values would be changed too
+            if kind != "mask":  # the values of a second image would be changed too
                 self.problems.append(
                     f"{path}.additional_targets[{name!r}] must be 'mask'; got {kind!r}"
                 )
         if not values.get("pad_if_needed", True):
-            return  # a crop that never meets the border
-        for key, names in written.NUMBERS.items():
+            return  # a crop that never reaches the border
+        for key, names in NUMBERS.items():
             if key in values and values[key] not in list(names):
                 known = ", ".join(f"{value} ({name})" for value, name in names.items())
                 self.problems.append(f"{path}.{key} must be one of {known}; got {values[key]!r}")
             elif key in values:
                 self._note(key, names[values[key]], path)
         if values.get("border_mode") == 0:
-            self._note("fill", written.single(values["fill"]), path)
-            self._note("fill_mask", written.single(values["fill_mask"]), path)
+            self._note("fill", single(values["fill"]), path)
+            self._note("fill_mask", single(values["fill_mask"]), path)
 
     def _note(self, key: str, value: Any, path: str) -> None:
         self._settings.setdefault(key, {}).setdefault(value, []).append(path)
 
     def _built(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
-        """Returns a `kind`, or None if it refuses an argument; each is tried by itself."""
+        """Returns a `kind`, or None if it refuses an argument; arguments are tried one by one."""
         needed = [
             field.name
             for field in dataclasses.fields(kind)
             if field.default is field.default_factory is dataclasses.MISSING
         ]
-        faults: dict[str, None] = {}  # each once, in their order
+        faults: dict[str, None] = {}  # a set in its order
         for name in arguments:
             try:
                 kind(**{key: arguments[key] for key in {*needed, name}})

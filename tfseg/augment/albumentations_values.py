@@ -1,4 +1,4 @@
-"""What albumentations 2.0.8 writes of a transform, put into the parameters that it has here."""
+"""Parameters of transforms as albumentations 2.0.8 writes them, converted to those of tfseg."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 SEQUENCES = ("Compose", "Sequential")
-# Of what is written under another name than that of the transform it becomes.
-OWN = {"NoOp": ("p",)} | dict.fromkeys(SEQUENCES, ("p", "transforms"))
+# Parameters of the classes that have another name in tfseg.
+ACCEPTED = {"NoOp": ("p",)} | dict.fromkeys(SEQUENCES, ("p", "transforms"))
 ANY = object()
 
 _MOVED = dict.fromkeys(("interpolation", "mask_interpolation"), ANY)
@@ -16,9 +16,9 @@ _BENT = _MOVED | _BORDERED | {"keypoint_remapping_method": ANY}
 _TURNED = _MOVED | _BORDERED | {"rotate_method": ANY}  # of boxes
 _RESIZED = _MOVED | {"area_for_downscale": None}
 _PADDED = {"padding": ANY, "pad_height_divisor": None, "pad_width_divisor": None}
-# Parameters that are written and have no equal here, with the value that they must have: `ANY`
-# where they say nothing about image and ids, or are read in another way.
-FIXED: dict[str, dict[str, Any]] = {
+# Parameters without an equivalent in tfseg, with the value that they must have: `ANY` where they do
+# not concern image and ids, or are converted separately.
+REQUIRED_VALUES: dict[str, dict[str, Any]] = {
     "Affine": _TURNED | {"balanced_scale": False, "fit_output": False, "translate_px": None},
     "CenterCrop": _BORDERED | {"pad_if_needed": ANY, "pad_position": "center"},
     "Compose": dict.fromkeys(
@@ -37,13 +37,13 @@ FIXED: dict[str, dict[str, Any]] = {
     "RandomScale": _RESIZED,
     "Resize": _RESIZED,
     "Rotate": _TURNED | {"crop_border": False},
-    # The last two are of the method "gaussian".
+    # The last two belong to the method "gaussian".
     "Sharpen": {"method": "kernel", "kernel_size": ANY, "sigma": ANY},
     "ShiftScaleRotate": _TURNED,
     "SomeOf": {"replace": False},
     "ToGray": {"method": "weighted_average", "num_output_channels": 3},
 }
-# The numbers that OpenCV has for them.
+# The numbers of OpenCV for borders and interpolations.
 NUMBERS = {
     "border_mode": dict(enumerate(("constant", "nearest", "reflect", "wrap", "reflect_101"))),
     "interpolation": {0: "nearest", 1: "bilinear", 2: "bicubic", 5: "bilinear", 6: "nearest"},
@@ -51,30 +51,30 @@ NUMBERS = {
 }
 
 
-def values(name: str, entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, Any]:
-    """Returns `entry`, tuples for lists, with the parameters that transform `name` has here.
+def values_of(name: str, entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, Any]:
+    """Returns `entry`, with tuples for lists, with the parameters of transform `name` in tfseg.
 
     Raises:
         LookupError: a parameter is missing.
         TypeError: one has another type.
     """
-    if name not in _OTHERWISE:
+    if name not in _CONVERSIONS:
         return dict(entry)
-    return {**entry, **_OTHERWISE[name](entry, max_pixel_value)}
+    return {**entry, **_CONVERSIONS[name](entry, max_pixel_value)}
 
 
 def single(value: Any) -> Any:
-    """Returns the number where all channels have the same."""
+    """Returns the number that all channels have, and anything else unchanged."""
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def share(value: Any, max_pixel_value: float) -> Any:
-    """Returns a number in image values, and anything else as it is."""
+    """Returns a number in image values, and anything else unchanged."""
     return value / max_pixel_value if isinstance(value, int | float) else value
 
 
 def integer(value: Any) -> Any:
-    """Returns an id as an int, and anything else as it is."""
+    """Returns an id as an int, and anything else unchanged."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -94,13 +94,13 @@ def _shift_scale_rotate(entry: Mapping[str, Any], _: float) -> dict[str, Any]:
         "shift_limit": y,
         "shift_limit_y": None,
         "shift_limit_x": None if x == y else x,
-        # It is written as 1 + limit - 1, such as -0.09999999999999998.
+        # Written as 1 + limit - 1, such as -0.09999999999999998.
         "scale_limit": tuple(round(limit, 12) for limit in entry["scale_limit"]),
     }
 
 
 def _coarse_dropout(entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, Any]:
-    # The height decides whether both are pixels.
+    # The height decides whether both are in pixels.
     number = int if entry["hole_height_range"][1] >= 1 else float
     return {
         "hole_height_range": tuple(map(number, entry["hole_height_range"])),
@@ -116,14 +116,14 @@ def _normalize(entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, An
         name: entry[name] if isinstance(entry[name], tuple) else (entry[name],)
         for name in ("mean", "std")
     }
-    return {name: tuple(number * largest for number in own) for name, own in numbers.items()}
+    return {name: tuple(value * largest for value in values) for name, values in numbers.items()}
 
 
 def _some_of(entry: Mapping[str, Any], _: float) -> dict[str, Any]:
     return {"n": (entry["n"], entry["n"])}
 
 
-_OTHERWISE: dict[str, Callable[[Mapping[str, Any], float], dict[str, Any]]] = {
+_CONVERSIONS: dict[str, Callable[[Mapping[str, Any], float], dict[str, Any]]] = {
     "Affine": _affine,
     "CoarseDropout": _coarse_dropout,
     "Normalize": _normalize,

@@ -1,8 +1,8 @@
-"""What a transform is: a frozen dataclass that draws for one image and acts on it.
+"""What a transform is: a frozen dataclass that draws random numbers for one image and acts on it.
 
-`sample` runs outside XLA, on one image's seed. `matrix` and `edit` (geometry) and `change` (pixel
-values) run inside XLA on one image and never draw. `p` is handled once, in `chain`: it draws the
-coin "on", and where the coin says no, nothing of the transform is computed.
+`sample` runs outside XLA, on the seed of one image. `matrix` and `edit` (geometric transforms) and
+`change` (pixel-level transforms) run inside XLA on one image and never draw. `p` is handled once,
+in `chain`: it draws whether the transform is "on", and a transform that is off is not computed.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ class Transform(abc.ABC):  # noqa: B024 - the kinds below are abstract
         checks.flag(f"{type(self).__name__}.{name}", getattr(self, name))
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws for one image: seed `[2]` int32 -> tensors of static shape; here nothing."""
+        """Draws for one image: seed `[2]` int32 -> tensors of static shape; by default nothing."""
         del seed
         return {}
 
 
 class Geometric(Transform):
-    """A transform that moves content: it edits the coordinate field that image and ids share."""
+    """A geometric transform: it edits the coordinate field that image and ids share."""
 
     def output_size(self, size: Size) -> Size:
-        """Returns (h, w) of what comes out where (H, W) goes in; here the same."""
+        """Returns (h, w) of the result for an image of `size` (H, W); by default the same."""
         return size
 
     @abc.abstractmethod
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
-        """Composes `field`, in coordinates of the result, with this move of a source of `size`."""
+        """Composes `field`, in coordinates of the result, with the transform of a `size` (H, W)."""
 
 
 class AffineMove(Geometric):
-    """A move that is a matrix. Neighbours in a chain are multiplied before any pixel is touched."""
+    """A geometric transform that is a matrix; neighbours in a chain are multiplied into one."""
 
     @abc.abstractmethod
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
@@ -75,10 +75,10 @@ class AffineMove(Geometric):
 
 
 class Pixel(Transform):
-    """A transform that changes values in place.
+    """A pixel-level transform: it changes values and moves nothing.
 
     Attributes:
-        value_range: the chain clips what `change` gives to it.
+        value_range: to which the chain clips the result of `change`.
     """
 
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -88,6 +88,6 @@ class Pixel(Transform):
         """Changes `image` `[H, W, C]` float32 in [0, 1] -> the same shape."""
 
     def change_label(self, label: tf.Tensor, params: Params) -> tf.Tensor:
-        """Changes `label` `[H, W]` int32 along with the image; here not at all."""
+        """Changes `label` `[H, W]` int32 along with the image; by default not at all."""
         del params
         return label

@@ -15,11 +15,11 @@ _SIGMA = 100.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GaussianBlur(Pixel):
-    """Blurs with a normal curve, cut off and brought to the sum 1.
+    """Blurs with a truncated Gaussian of sum 1.
 
     Args:
-        blur_limit: width of the filter in pixels, each 0 or odd, in [0, 701]. Drawn among all whole
-            numbers between; even ones are taken one larger, and 0 as 2 int(3.5 sigma) + 1.
+        blur_limit: width of the filter in pixels, each 0 or odd, in [0, 701]. Drawn from all whole
+            numbers in between; even ones count as one larger, and 0 as 2 int(3.5 sigma) + 1.
         sigma_limit: standard deviation in pixels, in [0, 100]; 0 changes nothing.
         p: probability in [0, 1].
     """
@@ -56,11 +56,11 @@ class GaussianBlur(Pixel):
 class Sharpen(Pixel):
     """Mixes the image with its Laplacian; the "kernel" method of albumentations.
 
-    Its other method, "gaussian", is left out: it subtracts what `GaussianBlur` makes.
+    Its other method, "gaussian", which subtracts a Gaussian blur, is left out.
 
     Args:
         alpha: share of the sharpened image in the result, in [0, 1].
-        lightness: what the sharpened image multiplies plain areas by, in [0, 100].
+        lightness: factor of the sharpened image where the image is constant, in [0, 100].
         p: probability in [0, 1].
     """
 

@@ -28,12 +28,12 @@ class Sampling:
 
     Attributes:
         interpolation: of the image: bilinear, bicubic or nearest. Ids are always nearest.
-        border: what the image has beyond its border: constant, nearest, reflect, reflect_101, wrap.
-        border_value: of the border "constant", in image values.
-        fill: id of what lies beyond the border; `IGNORE` or 0.
-        others: further entries that move along, by name, each with its interpolation: a second
-            image, a weight map (bilinear), a semantic map, an ignore mask (nearest, with `fill`).
-        dtype: of the resulting image: float32, float16 or bfloat16.
+        border: what an image has beyond its border: constant, nearest, reflect, reflect_101, wrap.
+        border_value: value of the border "constant", in [0, 1].
+        fill: id of pixels beyond the border: `IGNORE`, or 0 for background.
+        others: interpolation of further entries that are transformed like the image, by name, such
+            as a weight map (bilinear) or an ignore mask (nearest, with `fill`).
+        dtype: of the resulting image: float32, float16 or bfloat16, for models in half precision.
     """
 
     interpolation: str = "bilinear"
@@ -56,14 +56,14 @@ class Sampling:
 
 
 class Chain:
-    """Transforms in the order in which the content passes through them.
+    """Applies transforms to image and ids, in their order.
 
-    Geometric ones are composed into a single coordinate field, from which the image and the ids are
-    read once; then the pixel transforms act, in their order. What one transform moves out of the
-    picture and a later one brings back is still there.
+    Geometric transforms are composed into a single coordinate field, from which the image and the
+    ids are read once; then the pixel-level transforms act, in their order. Content that one
+    transform moves out of the picture is not lost if a later one brings it back.
 
-    Every transform is a branch of the compiled function, taken or not image by image: what the coin
-    leaves out costs nothing, and XLA does not fuse one transform into the inner loop of the next:
+    Every transform is a branch of the compiled function, taken or not for each image: a transform
+    that is off costs nothing, and XLA does not fuse one transform into the inner loop of the next:
     a turn, a blur and noise took 51 ms as one expression and 19 ms as branches (512 x 512 x 3).
 
     Example:
@@ -77,9 +77,9 @@ class Chain:
         compose.check_transforms("A chain", transforms)
         self.transforms = tuple(transforms)
         self.sampling = sampling or Sampling()
-        leaves = [(name, each) for name, each in compose.name_each(self.transforms) if each.p > 0]
-        self._geometric = [(name, each) for name, each in leaves if isinstance(each, Geometric)]
-        self._pixel = [(name, each) for name, each in leaves if isinstance(each, Pixel)]
+        named = [pair for pair in compose.name_each(self.transforms) if pair[1].p > 0]
+        self._geometric = [(name, move) for name, move in named if isinstance(move, Geometric)]
+        self._pixel = [(name, change) for name, change in named if isinstance(change, Pixel)]
         _check_order(self._pixel)
         self._compiled = tf.function(self._apply, jit_compile=True, autograph=False)
         self._sample_batch = tf.function(self._sample_each, autograph=False, reduce_retracing=True)
@@ -93,25 +93,25 @@ class Chain:
     def sample(self, seed: tf.Tensor) -> dict[str, Params]:
         """Draws for one image: seed `[2]` int32 -> parameters by transform, as "GaussNoise/1".
 
-        The seed of a transform depends on its own name and count only, so adding another transform
-        leaves its draws as they were.
+        The seed of a transform depends only on its name and its number among those of that name, so
+        adding another kind of transform does not change its draws.
         """
         return compose.draw(self.transforms, seed)
 
     def apply(self, example: Mapping[str, tf.Tensor], params: dict[str, Params]) -> Example:
-        """Moves and changes one image, or a batch with a further axis in front of everything.
+        """Transforms one image, or a batch, with `[B, ...]` for all entries and parameters.
 
         Args:
             example: "image" `[H, W, C]`, uint8, uint16 or floats in [0, 1]; "label" `[H, W]`
-                integer instance ids; what `Sampling.others` names, `[H, W]` or `[H, W, C]`; other
-                entries pass through.
+                integer instance ids; the entries of `Sampling.others`, `[H, W]` or `[H, W, C]`; all
+                others stay unchanged.
             params: what `sample` drew.
 
         Returns:
             The same entries: image `[h, w, C]` float in [0, 1], label `[h, w]` int32.
 
         Raises:
-            InputError: shapes or dtypes are not as said, or H, W or C is not static.
+            InputError: other shapes or dtypes, or H, W or C is not static.
         """
         names = ("image", "label", *self.sampling.others)
         missing = [name for name in names if name not in example]
@@ -120,15 +120,15 @@ class Chain:
                 f"The example must have {', '.join(names)}; {missing[0]!r} is missing among "
                 f"{', '.join(map(repr, example))}."
             )
-        own = {name: tf.convert_to_tensor(example[name]) for name in names}
-        _check(own)
-        return {**example, **self._compiled(own, params)}
+        entries = {name: tf.convert_to_tensor(example[name]) for name in names}
+        _check(entries)
+        return {**example, **self._compiled(entries, params)}
 
     def output_size(self, size: Size) -> Size:
-        """Returns (h, w) of what comes out where (H, W) goes in.
+        """Returns (h, w) of the result for an image of `size` (H, W).
 
         Raises:
-            InputError: a transform changes the size, but not of every image.
+            InputError: a transform changes the size of some images only.
         """
         return self._sizes(size)[-1]
 
@@ -153,61 +153,65 @@ class Chain:
         label = example["label"]
         if label.shape.rank == 2:
             return self._one(example, params)
-        # Image by image: each takes its own branches, and no bit depends on the size of the batch.
+        # Image by image: branches differ, and no bit may depend on the size of the batch.
         size = self.output_size(tuple(label.shape[1:]))
         signature = {
             name: tf.TensorSpec([*size, *value.shape[3:]], self._dtype(name, value))
             for name, value in example.items()
         }
         return tf.map_fn(
-            lambda each: self._one(*each), (example, params), fn_output_signature=signature
+            lambda arguments: self._one(*arguments),
+            (example, params),
+            fn_output_signature=signature,
         )
 
     def _one(self, example: Example, params: dict[str, Params]) -> Example:
         moved = self._moved(example, params)
-        seen = moved["image"], moved["label"]
+        pair = moved["image"], moved["label"]
         for name, transform in self._pixel:
-            seen = _when(params[name]["on"], _change, (transform, params[name], *seen), seen)
-        return moved | {"image": tf.cast(seen[0], self.sampling.dtype), "label": seen[1]}
+            pair = _when(params[name]["on"], _change, (transform, params[name], *pair), pair)
+        return moved | {"image": tf.cast(pair[0], self.sampling.dtype), "label": pair[1]}
 
     def _moved(self, example: Example, params: dict[str, Params]) -> Example:
         sizes = self._sizes(tuple(example["label"].shape))
-        still = {name: self._still(name, value) for name, value in example.items()}
+        unmoved = {name: self._unmoved(name, value) for name, value in example.items()}
         if len(set(sizes)) > 1:
             return self._resampled(example, params, sizes)
         if not self._geometric:
-            return still
+            return unmoved
         on = tf.reduce_any([params[name]["on"] for name, _ in self._geometric])
-        return _when(on, self._resampled, (example, params, sizes), still)
+        return _when(on, self._resampled, (example, params, sizes), unmoved)
 
     def _resampled(self, example: Example, params: dict[str, Params], sizes: list[Size]) -> Example:
         field = self._field(params, sizes)
         return {name: self._read(name, value, field) for name, value in example.items()}
 
     def _field(self, params: dict[str, Params], sizes: list[Size]) -> Field:
-        """Composes all moves. A field is pull-back, so the last one is met first."""
+        """Composes the geometric transforms. A field is pull-back, so the last one comes first."""
         field, pending = fields.grid(sizes[-1]), None
         for (name, transform), size in reversed(list(zip(self._geometric, sizes, strict=False))):
-            own = params[name]
+            drawn = params[name]
             if isinstance(transform, AffineMove):
-                matrix = tf.where(own["on"], transform.matrix(own, size=size), matrices.identity())
+                matrix = transform.matrix(drawn, size=size)
+                matrix = tf.where(drawn["on"], matrix, matrices.identity())
                 pending = matrix if pending is None else matrices.product(matrix, pending)
                 continue
             if pending is not None:
                 field, pending = fields.affine(field, pending), None
-            field = Field(*_when(own["on"], _edit, (transform, own, size, field), field[:2]))
+            field = Field(*_when(drawn["on"], _edit, (transform, drawn, size, field), field[:2]))
         return field if pending is None else fields.affine(field, pending)
 
     def _read(self, name: str, value: tf.Tensor, field: Field) -> tf.Tensor:
         if not self._is_interpolated(name):
-            return sampling.ids(self._still(name, value), field, fill=self.sampling.fill)
-        own = self.sampling
-        border = sampling.Border(own.border, own.border_value / _unit(value))
-        how = own.others.get(name, own.interpolation)
-        # Scaled after the sampling: of an image of 8 bits a quarter of the bytes is gathered.
-        return sampling.values(value, field, interpolation=how, border=border) * _unit(value)
+            return sampling.ids(self._unmoved(name, value), field, fill=self.sampling.fill)
+        settings = self.sampling
+        border = sampling.Border(settings.border, settings.border_value / _unit(value))
+        interpolation = settings.others.get(name, settings.interpolation)
+        # Scaled after the sampling: an 8-bit image has a quarter of the bytes to gather.
+        values = sampling.values(value, field, interpolation=interpolation, border=border)
+        return values * _unit(value)
 
-    def _still(self, name: str, value: tf.Tensor) -> tf.Tensor:
+    def _unmoved(self, name: str, value: tf.Tensor) -> tf.Tensor:
         if self._is_interpolated(name):
             return tf.cast(value, tf.float32) * _unit(value)
         # Before the fill, which an unsigned type may not hold.
@@ -219,14 +223,14 @@ class Chain:
     def _dtype(self, name: str, value: tf.Tensor) -> tf.DType:
         if name == "image":
             return tf.as_dtype(self.sampling.dtype)
-        return self._still(name, tf.zeros([], value.dtype)).dtype
+        return self._unmoved(name, tf.zeros([], value.dtype)).dtype
 
 
 def _check_order(pixel: list[tuple[str, Pixel]]) -> None:
     for (name, transform), (follower, _) in itertools.pairwise(pixel):
         if transform.value_range != Pixel.value_range:
             raise checks.InputError(
-                f"{name} must be the last transform of values, because it leaves [0, 1]; "
+                f"{name} must be the last pixel-level transform, because it leaves [0, 1]; "
                 f"put {follower} before it."
             )
 
@@ -251,7 +255,7 @@ def _change(
 
 
 def _unit(values: tf.Tensor) -> float:
-    """Returns what brings `values` to [0, 1]."""
+    """Returns the factor that brings `values` to [0, 1]."""
     return 1.0 if values.dtype.is_floating else 1.0 / values.dtype.max
 
 
@@ -273,9 +277,11 @@ def _check(example: Example) -> None:
     for name, value in example.items():
         if name != "label" and not (value.dtype.is_floating or value.dtype.is_integer):
             raise checks.InputError(f"{name!r} must be numbers; got {value.dtype.name}.")
-        own = value.shape[label.shape.rank - 2 : label.shape.rank]
-        if own != size:
-            raise checks.InputError(f"{name!r} and label must have one size; got {own} and {size}.")
+        shape = value.shape[label.shape.rank - 2 : label.shape.rank]
+        if shape != size:
+            raise checks.InputError(
+                f"{name!r} and label must have one size; got {shape} and {size}."
+            )
     if not (image.dtype.is_floating or image.dtype in (tf.uint8, tf.uint16)):
         raise checks.InputError(
             f"Images must be uint8, uint16 or floats in [0, 1]; got {image.dtype.name}."

@@ -15,11 +15,11 @@ from tfseg.kernels import color
 class HueSaturationValue(Pixel):
     """Adds to hue, saturation and value; grey stays grey.
 
-    The limits are in the units that albumentations has for images of 8 bits, whatever the file
-    held; unlike there, nothing is rounded to 8 bits.
+    The limits are in the units of albumentations for 8-bit images, whatever the bit depth of the
+    file; unlike in albumentations, nothing is rounded to 8 bits.
 
     Args:
-        hue_shift_limit: in [-180, 180], steps of 2 degrees, so that 180 is once around.
+        hue_shift_limit: in [-180, 180], steps of 2 degrees, so that 180 is a full turn.
         sat_shift_limit: in [-255, 255], steps of 1/255.
         val_shift_limit: in [-255, 255], steps of 1/255.
         p: probability in [0, 1].
@@ -52,7 +52,7 @@ class HueSaturationValue(Pixel):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ToGray(Pixel):
-    """Takes the colour away, by the weighted average of the channels; three channels stay.
+    """Removes the colour by the weighted average of the channels; the result has 3 channels.
 
     Shapes are static, so there is no `num_output_channels`.
     """

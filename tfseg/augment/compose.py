@@ -1,4 +1,4 @@
-"""Choices between transforms: they decide which of their parts act, and nothing else."""
+"""Choices between transforms: they only decide which of their parts act."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Choice(Transform):
     """A transform made of others.
 
     Attributes:
-        transforms: the parts, choices among them too.
-        p: probability in [0, 1] that a choice is made at all.
+        transforms: the parts, which may be choices too.
+        p: probability in [0, 1] that any part acts.
     """
 
     transforms: tuple[Transform, ...]
@@ -33,7 +33,7 @@ class Choice(Transform):
 
     @abc.abstractmethod
     def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
-        """Draws which parts may act: seed `[2]` int32 -> the probability of each, `[n]` float32."""
+        """Draws which parts may act: seed `[2]` int32 -> their probabilities, `[n]` float32."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class OneOf(Choice):
             raise checks.InputError("OneOf needs a part whose p is not 0.")
 
     def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
-        """Gives 1 to the part drawn."""
+        """Returns 1 for the part drawn and 0 for the others."""
         ends = tf.cumsum(tf.constant([part.p for part in self.transforms], tf.float32))
         drawn = tf.searchsorted(ends, random.uniform(seed, 0.0, 1.0, (1,)) * ends[-1], "right")
         return tf.one_hot(drawn[0], len(self.transforms))
@@ -54,10 +54,10 @@ class OneOf(Choice):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SomeOf(Choice):
-    """Picks some of its parts, in the order of the list; each then acts with its own `p`.
+    """Picks some of its parts, in the order of the list; each of them then acts with its `p`.
 
     Attributes:
-        n: how many are picked, (least, most), each number as likely as another.
+        n: how many are picked, (least, most), every number with the same probability.
     """
 
     n: tuple[int, int] = (1, 1)
@@ -67,7 +67,7 @@ class SomeOf(Choice):
         self._interval("n", low=0, high=len(self.transforms))
 
     def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
-        """Gives their own `p` to the parts picked."""
+        """Returns `p` for the parts picked and 0 for the others."""
         count = random.integer(random.for_name(seed, "n"), self.n[0], self.n[1] + 1)
         order = random.permutation(random.for_name(seed, "order"), len(self.transforms))
         return tf.where(order < count, tf.constant([part.p for part in self.transforms]), 0.0)
@@ -100,8 +100,8 @@ def name_each(transforms: Sequence[Transform], path: str = "") -> Iterator[tuple
 def draw(transforms: Sequence[Transform], seed: tf.Tensor) -> dict[str, Params]:
     """Draws for one image: seed `[2]` int32 -> parameters by the names of `name_each`.
 
-    The seed of a transform depends on its own name and count only, so adding another transform
-    leaves its draws as they were.
+    The seed of a transform depends only on its name and its number among those of that name, so
+    adding another kind of transform does not change its draws.
     """
     chances = tf.constant([transform.p for transform in transforms], tf.float32)
     return _draw(transforms, chances, tf.constant(True), seed, "")
@@ -112,13 +112,13 @@ def _draw(
 ) -> dict[str, Params]:
     drawn: dict[str, Params] = {}
     for index, (name, transform) in enumerate(_named(transforms, path)):
-        own = random.for_name(seed, name)
-        acts = on & (random.uniform(random.for_name(own, "p"), 0.0, 1.0) < chances[index])
+        part_seed = random.for_name(seed, name)
+        acts = on & (random.uniform(random.for_name(part_seed, "p"), 0.0, 1.0) < chances[index])
         if isinstance(transform, Choice):
-            inner = transform.probabilities(random.for_name(own, "choice"))
+            inner = transform.probabilities(random.for_name(part_seed, "choice"))
             drawn |= _draw(transform.transforms, inner, acts, seed, f"{name}/")
         else:
-            drawn[name] = {"on": acts, **transform.sample(own)}
+            drawn[name] = {"on": acts, **transform.sample(part_seed)}
     return drawn
 
 

@@ -1,8 +1,8 @@
-"""Transforms that bend the picture. Names and meaning follow albumentations.
+"""Transforms that distort the picture. Names and meaning follow albumentations.
 
-Where albumentations 2.0.8 takes a picture to reach from 0 to its length, here it reaches from edge
-to edge of its pixels, half a pixel further up and to the left; otherwise a bend of strength 0 would
-move the picture, as its camera mode does.
+In albumentations 2.0.8 a picture reaches from 0 to its length; here it reaches from edge to edge of
+its pixels, half a pixel further up and to the left. Otherwise a distortion of strength 0 would
+shift the picture, as the camera mode of albumentations does.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from tfseg.augment.base import Geometric, Params
 from tfseg.kernels import warps
 from tfseg.kernels.field import Field, Size
 
-_FARTHEST = 0.32  # below a third, so that four corners drawn in always stay convex
+_FARTHEST = 0.32  # below a third, so that the four corners always stay convex
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ElasticTransform(Geometric):
-    """Moves every place by smooth noise, as rubber that is pulled here and there.
+    """Moves every pixel by smooth noise, like a rubber sheet that is pulled in places.
 
-    The noise is the one that albumentations calls "uniform". Its "gaussian", which is divided by
-    its own largest value, so that the bend depends on the size of the picture, is left out. Nor is
-    noise repeated beyond the border: the border moves no more than the middle.
+    The noise is the one that albumentations calls "uniform". Its "gaussian" is left out: it is
+    divided by its largest value, so that the distortion depends on the size of the picture. Noise
+    is not repeated beyond the border, so the border moves no more than the middle.
 
     Args:
         alpha: how far, in pixels before the smoothing, in [0, 1e6]. After it the standard deviation
             is 0.163 alpha / sigma pixels.
         sigma: standard deviation of the smoothing, pixels, in [1, 1e4]. Below 1 / 100 of the side
-            of the picture it costs noticeably more.
-        same_dxdy: whether both coordinates move by the same, so along one diagonal only.
+            of the picture it takes noticeably longer.
+        same_dxdy: whether y and x move by the same amount, so along one diagonal only.
         p: probability in [0, 1].
     """
 
@@ -48,7 +48,7 @@ class ElasticTransform(Geometric):
         self._flag("same_dxdy")
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws the noise's `key`."""
+        """Draws the `key` of the noise."""
         return {"key": random.integer(random.for_name(seed, "key"), 0, 2**31 - 1)}
 
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
@@ -67,15 +67,14 @@ class ElasticTransform(Geometric):
 class GridDistortion(Geometric):
     """Stretches and squeezes rows and columns of a grid of cells.
 
-    The map is continuous, and even with limits of 0 nothing moves; that of albumentations repeats
-    one place at every line of the grid and lies up to one step off in between. Both agree on the
-    lines.
+    The map is continuous, and with limits of 0 nothing moves; that of albumentations repeats one
+    pixel at every line of the grid and is up to one step off in between. Both agree on the lines.
 
     Args:
-        num_steps: cells along each side, in [1, 100]; what is left of a side is one more.
-        distort_limit: added to 1 to give how much a cell is squeezed, drawn for every row and
-            column of cells, in [-1, 1].
-        normalized: whether the cells are fitted together so that the whole picture stays visible.
+        num_steps: cells along each side, in [1, 100]; the rest of a side is one more cell.
+        distort_limit: added to 1 gives how much a cell is squeezed, drawn for every row and column
+            of cells, in [-1, 1].
+        normalized: whether the cells are scaled together so that all of the picture stays visible.
         p: probability in [0, 1].
     """
 
@@ -134,21 +133,21 @@ class OpticalDistortion(Geometric):
         return {"strength": random.uniform(seed, *self.distort_limit)}
 
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
-        """Looks through the lens."""
+        """Applies the distortion of the lens."""
         return _LENSES[self.mode](field, params["strength"], size=size)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Perspective(Geometric):
-    """Draws the four corners in and spreads what is between them over the picture.
+    """Moves the four corners inwards and stretches the quadrilateral between them over the picture.
 
-    The size stays, and the corners drawn become those of the result; with `keep_size`
-    albumentations enlarges the result once more by what the corners lost and shows its top left
-    part. `fit_output` is left out.
+    The size stays, and the drawn corners become those of the result; with `keep_size`
+    albumentations enlarges the result once more by the size that the corners lost and shows its top
+    left part. `fit_output` is left out.
 
     Args:
-        scale: of the share of height and width that a corner is drawn in by, in [0, 10]: the
-            standard deviation of a normal number, whose amount is then taken modulo 0.32.
+        scale: of the share of height and width by which a corner moves inwards, in [0, 10]: the
+            standard deviation of a normal number, of which the absolute value modulo 0.32 is used.
         p: probability in [0, 1].
     """
 
@@ -162,11 +161,11 @@ class Perspective(Geometric):
         """Draws the `corners`, `[4, 2]`: see `warps.perspective`."""
         scale = random.uniform(random.for_name(seed, "scale"), *self.scale)
         share = random.uniform(random.for_name(seed, "corners"), 0.0, 1.0, (4, 2))
-        # The amount of a normal number; a share is at most 1 - 2^-23, so this is finite.
+        # The absolute value of a normal number; a share is at most 1 - 2^-23, so this is finite.
         drawn = scale * math.sqrt(2.0) * tf.math.erfinv(share)
         corner = tf.constant([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
         return {"corners": tf.abs(corner - tf.math.floormod(drawn, _FARTHEST))}
 
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
-        """Spreads the quadrilateral."""
+        """Stretches the quadrilateral."""
         return warps.perspective(field, params["corners"], size=size)

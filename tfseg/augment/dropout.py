@@ -1,4 +1,4 @@
-"""Transforms that take parts of the picture away. Names and meaning follow albumentations."""
+"""Transforms that remove parts of the picture. Names and meaning follow albumentations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tfseg.kernels import intensity
 class CoarseDropout(Pixel):
     """Fills boxes, which lie anywhere inside the image and may overlap.
 
-    Other than in albumentations, a share is rounded to whole pixels before the draw, every number
-    of pixels between the two being as likely, and `fill` is one number.
+    Unlike in albumentations, shares are rounded to whole pixels before the draw, so that every
+    number of pixels in between has the same probability, and `fill` is one number.
 
     Args:
         num_holes_range: number of boxes, in [1, 1000].
         hole_height_range: two whole numbers are pixels, anything else shares of the height of the
             image, in [0, 1]; a box is not higher than the image.
-        hole_width_range: likewise, of the width.
+        hole_width_range: the same for the width.
         fill: value of the boxes in the image, in [0, 1].
         fill_label: id of the boxes in the label, such as 0 or `IGNORE`; None leaves the ids. It
             is `fill_mask` in albumentations.
@@ -52,9 +52,9 @@ class CoarseDropout(Pixel):
             self._integer("fill_label", low=-(2**31))
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws `count`, int32, and for the most boxes there may be where in their ranges they are.
+        """Draws `count`, int32, and sizes and positions of the largest number of boxes.
 
-        The size of the image is not known here, so "height", "width", "top" and "left", `[n]`
+        The size of the image is not known yet, so "height", "width", "top" and "left", `[n]`
         float32 in [0, 1), become pixels later.
         """
         least, most = self.num_holes_range
@@ -102,5 +102,5 @@ def _pixels(limits: tuple[float, float], length: int) -> tuple[int, int]:
 def _drawn(limits: tuple[int, int | tf.Tensor], share: tf.Tensor) -> tf.Tensor:
     """Returns the whole number that lies at `share`, in [0, 1), of low, ..., high, int32."""
     low, high = limits
-    # One product, no sum: XLA would fuse the two, and at the edge of a pixel another bit results.
+    # One product, no sum: XLA would fuse the two, which at the edge of a pixel gives other bits.
     return low + tf.cast(share * tf.cast(high - low + 1, tf.float32), tf.int32)

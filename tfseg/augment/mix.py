@@ -1,4 +1,4 @@
-"""Transforms that need two images: they act on a batch, after it has been put together."""
+"""Transforms that need two images: they act on batches."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from tfseg.kernels import class_ids
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CopyPaste:
-    """Pastes instances of the next image of the batch, at their places, upon each image.
+    """Pastes instances of the next image of the batch onto each image, at the same position.
 
-    What is pasted covers what was there: instances below are cut, and may vanish. A pasted instance
-    gets a new id above all of its new image, so ids stay unique.
+    Pasted instances cover others, which may vanish. A pasted instance gets a new id above all ids
+    of the image, so ids stay unique. In a configuration it is the last transform of `augment`.
 
     Args:
         share: of the other image's instances that are pasted, `(low, high)` in [0, 1], drawn for
             each image.
         p: probability in [0, 1] that an image gets any.
-        num_classes: of ids that say their class (see `kernels.class_ids`): new ids say the same.
+        num_classes: number of classes that ids encode (see `kernels.class_ids`); new ids encode the
+            class of the old ones.
 
     Source: Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method for Instance
-    Segmentation (2021), arXiv 2012.07177, section 3; without the scale jitter, which the other
-    transforms bring, and without blending, which made no difference there (table 2).
+    Segmentation (2021), arXiv 2012.07177, section 3; without the scale jitter, which other
+    transforms do, and without blending, which made no difference there (table 2).
     """
 
     share: tuple[float, float] = (0.1, 0.5)
@@ -44,11 +45,11 @@ class CopyPaste:
         Args:
             example: "image" `[B, H, W, C]` and "label" `[B, H, W]` int32; other entries pass
                 through.
-            seeds: `[B, 2]` int32, of each image.
+            seeds: `[B, 2]` int32, one per image.
         """
         images, labels = example["image"], example["label"]
         pasted, masks = tf.map_fn(
-            lambda each: self._paste(*each),
+            lambda arguments: self._paste(*arguments),
             (labels, tf.roll(labels, -1, axis=0), seeds),
             fn_output_signature=(
                 tf.TensorSpec(labels.shape[1:], tf.int32),
@@ -61,7 +62,7 @@ class CopyPaste:
     def _paste(
         self, label: tf.Tensor, other: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the new label `[H, W]`, and where it is that of the other image."""
+        """Returns the new label `[H, W]`, and where the other image was pasted."""
         ids, position = tf.unique(tf.reshape(other, [-1]))
         share = random.uniform(random.for_name(seed, "CopyPaste/share"), *self.share)
         on = random.uniform(random.for_name(seed, "CopyPaste/p"), 0.0, 1.0) < self.p

@@ -1,4 +1,4 @@
-"""Transforms that change values. Names and meaning follow albumentations; values are in [0, 1]."""
+"""Pixel-level transforms. Names and meaning follow albumentations; values are in [0, 1]."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class RandomBrightnessContrast(Pixel):
     Args:
         brightness_limit: in [-1, 1], in image values or shares of the image's mean.
         contrast_limit: in [-1, 10].
-        brightness_by_max: brightness is in image values; if not, it is a share of the mean that
-            the image has before.
+        brightness_by_max: whether brightness is in image values; otherwise it is a share of the
+            mean of the image before the transform.
         p: probability in [0, 1].
     """
 
@@ -85,7 +85,7 @@ class GaussNoise(Pixel):
     Args:
         std_range: standard deviation in image values, in [0, 1].
         mean_range: in image values, in [-1, 1].
-        per_channel: every channel has noise of its own; if not, all have the same.
+        per_channel: whether every channel has different noise; otherwise all have the same.
         noise_scale_factor: in [0.001, 1]. Below 1 the noise is drawn for an image of this share of
             the height and width and enlarged bilinearly, which gives coarser and weaker grain.
         p: probability in [0, 1].
@@ -104,7 +104,7 @@ class GaussNoise(Pixel):
         self._number("noise_scale_factor", low=0.001, high=1.0)
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws `std`, `mean` and the noise's `key`."""
+        """Draws `std`, `mean` and the `key` of the noise."""
         return {
             "std": random.uniform(random.for_name(seed, "std"), *self.std_range),
             "mean": random.uniform(random.for_name(seed, "mean"), *self.mean_range),
@@ -117,7 +117,7 @@ class GaussNoise(Pixel):
         small = [max(1, int(length * self.noise_scale_factor)) for length in size]
         noise = intensity.normal_noise(params["key"], (*small, channels if self.per_channel else 1))
         if small != size:
-            # A branch, because XLA would compute the noise anew at every place that reads it.
+            # A branch, because XLA would compute the noise again for every pixel that reads it.
             noise = tf.cond(
                 params["std"] > 0.0,
                 lambda: intensity.enlarged(noise, tuple(size)),
@@ -128,14 +128,14 @@ class GaussNoise(Pixel):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Normalize(Pixel):
-    """Subtracts a mean and divides by a standard deviation: stands last among changes of values.
+    """Subtracts a mean and divides by a standard deviation; must be the last pixel-level transform.
 
-    Both are in image values, which are in [0, 1] whatever the file held, so there is no
+    Both are in image values, which are in [0, 1] whatever the bit depth of the file, so there is no
     `max_pixel_value`. The result is not clipped.
 
     Args:
-        mean: one number for all channels, or one for each, in [-1000, 1000].
-        std: likewise, in [0.001, 1000].
+        mean: one number for all channels, or one per channel, in [-1000, 1000].
+        std: one number for all channels, or one per channel, in [0.001, 1000].
         p: probability in [0, 1].
     """
 
@@ -151,7 +151,7 @@ class Normalize(Pixel):
             numbers = getattr(self, name)
             if not isinstance(numbers, tuple | list) or not numbers:
                 raise checks.InputError(
-                    f"Normalize.{name} must be (a, ...), a number a channel; got {numbers!r}."
+                    f"Normalize.{name} must be (a, ...), one number per channel; got {numbers!r}."
                 )
             for channel, number in enumerate(numbers):
                 checks.in_range(f"Normalize.{name}[{channel}]", number, low=low, high=1000.0)
@@ -163,7 +163,7 @@ class Normalize(Pixel):
             count = len(getattr(self, name))
             if count not in (1, image.shape[-1]):
                 raise checks.InputError(
-                    f"Normalize.{name} must have 1 number or one a channel, which are "
-                    f"{image.shape[-1]}; got {count}."
+                    f"Normalize.{name} must have 1 number or one per channel, "
+                    f"{image.shape[-1]} here; got {count}."
                 )
         return intensity.normalize(image, tf.constant(self.mean), tf.constant(self.std))

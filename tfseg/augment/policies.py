@@ -16,11 +16,11 @@ Policy = tuple[Transform, ...]
 
 
 def nuclei() -> Policy:
-    """Any orientation and soft shapes, because tissue has neither up nor corners.
+    """Returns any orientation and soft shapes, because tissue has no upright and no corners.
 
-    Focus, exposure and noise vary as between microscopes; brightness by little, since nuclei may be
-    only 0.1 brighter than what is behind them. Elastic moves have a deviation of 2 pixels. For any
-    number of channels.
+    Focus, exposure and noise vary as between microscopes; brightness varies little, since nuclei
+    may be only 0.1 brighter than the background. Elastic shifts have a deviation of 2 pixels. For
+    any number of channels.
     """
     return (
         D4(),
@@ -34,7 +34,7 @@ def nuclei() -> Policy:
 
 
 def natural() -> Policy:
-    """Left and right only, and little turning, because photographs have an up and a down.
+    """Returns left-right flips and small rotations, because photographs have an upright.
 
     Light and colour vary with camera and weather. For images of 3 channels.
     """
@@ -49,9 +49,9 @@ def natural() -> Policy:
 
 
 def satellite() -> Policy:
-    """All eight symmetries but no bending, because a view from above has no up but straight edges.
+    """Returns all symmetries and no distortion: views from above have straight lines, no upright.
 
-    Colour and haze vary with season and sun, the scale little, because it is that of the sensor.
+    Colour and haze vary with season and sun; the scale varies little, because the sensor fixes it.
     For images of 3 channels.
     """
     return (
@@ -66,9 +66,9 @@ def satellite() -> Policy:
 
 
 def light() -> Policy:
-    """Whole pixels stay whole pixels and only the brightness varies, so nothing small is lost.
+    """Returns flips and small changes of brightness, which lose no small objects.
 
-    A start for what is unknown, and the cheapest. For any number of channels.
+    The cheapest policy, and a start for unknown images. For any number of channels.
     """
     return (
         HorizontalFlip(),

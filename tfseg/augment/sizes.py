@@ -1,4 +1,4 @@
-"""Transforms that change the size of a picture, all pictures to the same.
+"""Transforms that bring all pictures to the same size.
 
 Names and meaning follow albumentations 2.0.8. Interpolation, border and fill are those of the
 chain's `Sampling`. `p` must be 1 where the size changes, because all results are of one size.
@@ -35,7 +35,7 @@ class _Sized(AffineMove):
 
 
 class CenterCrop(_Sized):
-    """Cuts out the middle; where the picture is smaller, its border is continued.
+    """Cuts out the middle; a smaller picture is padded by its border.
 
     Args:
         height: of the result, pixels.
@@ -44,15 +44,15 @@ class CenterCrop(_Sized):
     """
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Moves the middle to the corner."""
+        """Moves the corner of the crop to that of the picture."""
         del params
         return matrices.center_crop(size, (self.height, self.width))
 
 
 class RandomCrop(_Sized):
-    """Cuts out a part, each place as likely as another.
+    """Cuts out a part at a random position, all positions with the same probability.
 
-    A picture that is smaller is refused: put PadIfNeeded before.
+    A smaller picture is refused: put PadIfNeeded before it.
 
     Args:
         height: of the result, pixels.
@@ -75,21 +75,21 @@ class RandomCrop(_Sized):
         return self.height, self.width
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws `y` and `x`, the place as a share of the places there are, in [0, 1)."""
-        return _place(seed)
+        """Draws `y` and `x`, the position as a share of all positions, in [0, 1)."""
+        return _position(seed)
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Moves the place to the corner."""
+        """Moves the part to the corner."""
         return _to_corner(params, size, (self.height, self.width))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RandomResizedCrop(AffineMove):
-    """Cuts out a part of random area and shape and fits it into `size`.
+    """Cuts out a part of random area and shape and resizes it to `size`.
 
-    The part has whole pixels, and each place is as likely as another. What does not fit into the
-    picture is made smaller in its own shape until it does, where albumentations draws up to ten
-    times and then takes the middle. As in `Resize`, pixels are skipped where it is made smaller.
+    The part has whole pixels, and all positions have the same probability. A part that does not fit
+    into the picture is shrunk, keeping its shape, until it does; albumentations draws up to ten
+    times and then takes the middle. As in `Resize`, shrinking skips pixels.
 
     Args:
         size: (height, width) of the result, pixels.
@@ -120,16 +120,16 @@ class RandomResizedCrop(AffineMove):
         return self.size[0], self.size[1]
 
     def sample(self, seed: tf.Tensor) -> Params:
-        """Draws `area`, `ratio` and the place `y` and `x` as in `RandomCrop`."""
+        """Draws `area`, `ratio` and the position `y` and `x` as in `RandomCrop`."""
         limits = [math.log(limit) for limit in self.ratio]
         return {
             "area": random.uniform(random.for_name(seed, "area"), *self.scale),
             "ratio": tf.exp(random.uniform(random.for_name(seed, "ratio"), *limits)),
-            **_place(seed),
+            **_position(seed),
         }
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Moves the place to the corner, then fits it."""
+        """Moves the part to the corner, then resizes it."""
         area, root = params["area"] * float(size[0] * size[1]), tf.sqrt(params["ratio"])
         height, width = tf.sqrt(area) / root, tf.sqrt(area) * root
         fit = tf.minimum(1.0, tf.minimum(size[0] / height, size[1] / width))
@@ -141,10 +141,10 @@ class RandomResizedCrop(AffineMove):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PadIfNeeded(AffineMove):
-    """Surrounds a picture that is smaller by its continued border; the picture is in the middle.
+    """Pads a smaller picture by its border; the picture is in the middle.
 
-    Ids are `Sampling.fill` there. Of an odd number of rows or columns, one more is after the
-    picture.
+    Ids of the padding are `Sampling.fill`. If the number of rows or columns to add is odd, the
+    extra one is at the end.
 
     Args:
         min_height: of the result, pixels.
@@ -162,7 +162,7 @@ class PadIfNeeded(AffineMove):
         self._integer("min_width", low=1)
 
     def output_size(self, size: Size) -> Size:
-        """Returns the larger of what is there and what is asked for."""
+        """Returns the larger of the size of the picture and the size asked for."""
         return max(size[0], self.min_height), max(size[1], self.min_width)
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
@@ -172,11 +172,11 @@ class PadIfNeeded(AffineMove):
 
 
 class Resize(_Sized):
-    """Fits the whole picture into another size, edge upon edge, as OpenCV does.
+    """Resizes the picture from edge to edge, as OpenCV does.
 
-    Pixel i of the result is read at (i + 1/2) old / new - 1/2. Where this is beyond the outermost
-    pixel, OpenCV has the border "nearest". Ids are those of OpenCV's INTER_NEAREST_EXACT. Nothing
-    is averaged: where the picture is made smaller than half, pixels are skipped.
+    Pixel i of the result is read at (i + 1/2) old / new - 1/2. Beyond the outermost pixel OpenCV
+    has the border "nearest". Ids are those of OpenCV's INTER_NEAREST_EXACT. Nothing is averaged:
+    below half the size, pixels are skipped.
 
     Args:
         height: of the result, pixels.
@@ -185,21 +185,21 @@ class Resize(_Sized):
     """
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Fits."""
+        """Resizes."""
         del params
         return matrices.resize(size, (self.height, self.width))
 
 
-def _place(seed: tf.Tensor) -> Params:
+def _position(seed: tf.Tensor) -> Params:
     return {name: random.uniform(random.for_name(seed, name), 0.0, 1.0) for name in ("y", "x")}
 
 
 def _to_corner(
     params: Params, size: Size, part: tuple[matrices.Number, matrices.Number]
 ) -> tf.Tensor:
-    """Moves the place of a `part` to the corner; H - h + 1 places are there, 0 to H - h."""
-    places = [
+    """Moves a `part` to the corner; there are H - h + 1 positions, 0 to H - h."""
+    corner = [
         params[name] * (old - new + 1) for name, old, new in zip("yx", size, part, strict=True)
     ]
-    top, left = map(tf.floor, places)
+    top, left = map(tf.floor, corner)
     return matrices.translate(-top, -left)

@@ -93,7 +93,7 @@ def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
 def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
     """Builds transforms from plain values, such as ["light", {"name": "GaussNoise", "p": 1.0}].
 
-    The name of a policy stands for its transforms; see `policies`.
+    The name of a policy stands for its transforms (see `policies`).
 
     Raises:
         InputError: an unknown policy, transform or parameter, with the nearest valid name.
@@ -102,7 +102,7 @@ def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
 
 
 def to_spec(transforms: Iterable[Transform]) -> list[dict[str, Any]]:
-    """Returns the plain values of which `from_spec` builds equal transforms."""
+    """Returns the plain values from which `from_spec` builds equal transforms."""
     return [
         {"name": type(transform).__name__}
         | {

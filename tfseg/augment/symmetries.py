@@ -1,9 +1,9 @@
 """Flips, quarter turns and transposition: every pixel keeps its value.
 
-Names and meaning follow albumentations 2.0.8, but for one thing: a quarter turn and a transposition
-keep the size, because shapes are static. They are about the centre, so of a picture that is no
-square the middle stays in view; where H - W is odd they are about the place half a pixel right of
-the centre, so that pixels fall upon pixels.
+Names and meaning follow albumentations 2.0.8, except that a quarter turn and a transposition keep
+the size, because shapes are static. They act about the centre, so the middle of a picture that is
+not square stays in view; where H - W is odd they act about the point half a pixel right of the
+centre, so that pixels fall on pixels.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RandomRotate90(AffineMove):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class D4(AffineMove):
-    """One of the eight symmetries of the square, equally likely; the size stays.
+    """Applies one of the eight symmetries of the square, equally likely; the size stays.
 
     Args:
         p: probability in [0, 1]; where it acts, it is the identity once in eight times.

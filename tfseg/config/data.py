@@ -16,22 +16,22 @@ class DataConfig:
 
     Attributes:
         crop_size: side of the square training crop, pixels; multiples of 32 waste nothing.
-        foreground_share: share of the crops that are sure to hold a piece of an instance, in
+        foreground_share: share of the crops that are certain to show part of an instance, in
             [0, 1].
-        instance_share: share of the crops that have an instance in their middle, in [0, 1]; small
-            ones are as likely as large ones, and of the classes in an image a rare one as likely as
-            any. The rest is as `foreground_share` says.
-        min_visibility: an instance that the border of the crop cuts is ignored in training, with
-            less than this share of its pixels left; 0 keeps all of them.
+        instance_share: share of the crops with an instance in the middle, in [0, 1]; small and
+            large instances are equally likely, and so are all classes in an image.
+            `foreground_share` applies to the rest.
+        min_visibility: an instance cut by the border of the crop is ignored in training if less
+            than this share of its pixels is left; 0 keeps all.
         service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the
-            training batches, the same ones in the same order; none makes them here.
-        on_corrupt: what a damaged record does: fail, or skip, which takes the next whole one in its
-            place and warns.
-        weights: of several data sets, samples of each in every so many, such as 2 1; empty takes
-            every image equally often.
-        balance: a CSV file that says how often each image of the split train comes: by the columns
-            id and weight, relative to the others, or id and group, all groups equally often; empty
-            takes each once an epoch.
+            training batches, identical and in the same order; empty makes them in this process.
+        on_corrupt: reaction to a damaged record: fail, or skip, which warns and takes the next
+            intact one instead.
+        weights: ratio of the samples from several data sets, such as 2 1; empty takes every image
+            equally often.
+        balance: a CSV file that sets how often each image of the split train is used: columns id
+            and weight, relative to the others, or id and group, all groups equally often; empty
+            uses each image once per epoch.
         cache: where decoded images are kept after the first epoch: none, memory, or disk (in the
             folder for temporary files, until training ends).
     """
@@ -56,13 +56,13 @@ class DataConfig:
         for server in self.service:
             if not re.fullmatch(r"grpc://[^/\s]+:[1-9]\d*", str(server)):
                 raise checks.InputError(
-                    f"Each of data.service must be grpc://HOST:PORT; got {server!r}. Take what "
-                    "tfseg serve-data prints."
+                    f"Each of data.service must be grpc://HOST:PORT; got {server!r}. Take the "
+                    "address that tfseg serve-data prints."
                 )
         if self.service and self.on_corrupt == "skip":
             raise checks.InputError(
-                "data.on_corrupt skip counts damaged records where training runs; with "
-                "data.service it must be fail. Take them out by converting again."
+                "data.on_corrupt must be fail with data.service, which cannot count the damaged "
+                "records that skip leaves out; got skip. Remove them by converting again."
             )
         checks.sequence("data.weights", self.weights, "[2, 1]")
         for weight in self.weights:
@@ -70,6 +70,6 @@ class DataConfig:
         checks.one_of("data.cache", self.cache, CACHES)
         if self.service and self.cache != "none":
             raise checks.InputError(
-                f"data.cache keeps images where training runs, and data.service decodes them "
-                f"elsewhere; got {self.cache} with {checks.listed(self.service)}. Set it to none."
+                f"data.cache must be none with data.service, which decodes images in other "
+                f"processes; got {self.cache} with {checks.listed(self.service)}."
             )

@@ -1,4 +1,4 @@
-"""One training run: all that a configuration file holds."""
+"""One training run: everything that a configuration file holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfseg.config.data import DataConfig
 from tfseg.config.model import ModelConfig
 from tfseg.config.train import TrainConfig
 
-# Gamma, not brightness: on the embedded sample a shift by up to 0.2 wiped out nuclei that are 0.1
+# Gamma, not brightness: on the embedded sample a shift by up to 0.2 erased nuclei that are 0.1
 # brighter than their background, and after 80 steps the loss was 0.51 instead of 0.45.
 DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
     {"name": "HorizontalFlip"},
@@ -26,12 +26,12 @@ class RunConfig:
     """One training run.
 
     Attributes:
-        seed: of the initial weights, the order of the samples and every augmentation.
+        seed: of the initial weights, the order of the samples and all augmentation.
         data: how samples are read.
         augment: transforms in the order in which they act, each {"name": ..., parameters}, or the
             name of a ready list: light, natural, nuclei or satellite. CopyPaste must be last.
-            {"name": "Sampling", "border": ..., "fill": ...} sets what crops and transforms read
-            beyond an image, and the id of such pixels.
+            {"name": "Sampling", "border": ..., "fill": ...} sets what images have beyond their
+            border, and the id of such pixels, for crops and transforms.
         model: which network is built.
         train: how it is trained.
     """

@@ -52,7 +52,7 @@ def preview(
     transforms, _, sampling = plan(config.augment)
     size = config.data.crop_size
     seed = random.root(config.seed)
-    chain, margin = stages.ending_in_crop(transforms, size, sampling)
+    chain, margin = stages.crop_chain(transforms, size, sampling)
     crop_seed = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
     pair = {"image": tf.constant(image), "label": tf.constant(label)}
@@ -66,7 +66,7 @@ def preview(
     ]
     for name, transform in name_each(transforms):
         always = dataclasses.replace(transform, p=1.0)
-        alone, _ = stages.ending_in_crop([always], size, sampling)
+        alone, _ = stages.crop_chain([always], size, sampling)
         pictures = draw_samples(alone, window, seed=seed, count=count)
         rows.append((f"{name}  {parameter_text(transform)}", pictures))
     return stack_rows(rows)

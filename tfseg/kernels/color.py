@@ -1,4 +1,4 @@
-"""Changes of colour: image `[H, W, 3]` float32 in [0, 1], red green blue; numbers `[]` float32."""
+"""Colour operations: image `[H, W, 3]` float32 in [0, 1], red green blue; numbers `[]` float32."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _LUMA = (0.299, 0.587, 0.114)
 def shift_hsv(
     image: tf.Tensor, hue: tf.Tensor, saturation: tf.Tensor, value: tf.Tensor
 ) -> tf.Tensor:
-    """Adds to hue, saturation and value; pixels without colour stay without.
+    """Adds to hue, saturation and value; grey pixels stay grey.
 
     Args:
         image: `[H, W, 3]` float32 in [0, 1].
-        hue: turns of the colour circle; 1/3 makes green of red.
+        hue: turns of the colour circle; 1/3 turns red into green.
         saturation: in [-1, 1], added to a share of 0 to 1 and clipped there.
         value: in [-1, 1], added to the largest of the three channels and clipped to [0, 1].
 
@@ -29,13 +29,13 @@ def shift_hsv(
         tf.where(saturations > 0.0, tf.clip_by_value(saturations + saturation, 0.0, 1.0), 0.0),
         tf.clip_by_value(values + value, 0.0, 1.0),
     ]
-    # The way there and back moves values by 1e-7, and no shift must move none.
-    still = (hue == 0.0) & (saturation == 0.0) & (value == 0.0)
-    return tf.where(still, image, tf.image.hsv_to_rgb(tf.stack(shifted, axis=-1)))
+    # The conversion to HSV and back changes values by 1e-7, and a shift of 0 must change nothing.
+    is_zero = (hue == 0.0) & (saturation == 0.0) & (value == 0.0)
+    return tf.where(is_zero, image, tf.image.hsv_to_rgb(tf.stack(shifted, axis=-1)))
 
 
 def gray(image: tf.Tensor) -> tf.Tensor:
-    """Gives all three channels their weighted mean.
+    """Sets all three channels to their weighted mean.
 
     Source: ITU-R BT.601, luma.
     """

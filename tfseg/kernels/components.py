@@ -1,6 +1,7 @@
-"""Connected pieces of masks, and ids that grow over masks; all instances of a batch at once.
+"""Connected components of masks, and ids that grow over masks; all instances of a batch at once.
 
-Pixels are connected to their 4 neighbours. No loop over instances, so thousands cost what ten do.
+Pixels are connected to their 4 neighbours. No loop over instances, so thousands cost no more
+than ten.
 """
 
 from __future__ import annotations
@@ -12,34 +13,36 @@ from tfseg.kernels.runs import find_runs
 
 
 def components(mask: tf.Tensor) -> tf.Tensor:
-    """Numbers the connected pieces of `mask` `[B, H, W]` bool; `[B, H, W]` int32, 0 outside.
+    """Numbers the connected components of `mask` `[B, H, W]` bool: `[B, H, W]` int32, 0 outside.
 
-    In every image from 1, by the first pixel in reading order, as `scipy.ndimage.label` does.
+    Numbers start at 1 in every image and follow the first pixels in reading order, as those of
+    `scipy.ndimage.label` do.
 
-    Source: Zhang et al., FastSV (2020), arXiv 1910.05971: every run of pixels points at a lower one
-    of its piece; pointers are followed, and moved to the lowest neighbour's, until nothing changes.
+    Source: Zhang et al., FastSV (2020), arXiv 1910.05971: every run of pixels points at a lower run
+    of its component; pointers are followed, and set to the lowest of the neighbours', until nothing
+    changes.
     """
     runs = find_runs(mask)
-    # Two runs below each other are joined once, where the later of them begins.
+    # Two runs, one below the other, are joined once, where the later of them begins.
     below = mask[:, 1:] & mask[:, :-1] & (runs.begins[:, 1:] | runs.begins[:, :-1])
     upper, lower = (
         tf.boolean_mask(numbers, below) for numbers in (runs.of[:, :-1], runs.of[:, 1:])
     )
     sides, others = tf.concat([upper, lower], axis=0), tf.concat([lower, upper], axis=0)
-    own = tf.range(tf.size(runs.row))
+    number_of_run = tf.range(tf.size(runs.row))
 
-    def move(root: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def hook(root: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         offered, root_of_side = tf.gather(root, others), tf.gather(root, sides)
         hooked = root
-        for place in (sides, root_of_side):
-            lowest = tf.math.unsorted_segment_min(offered, place, tf.size(own))
+        for target in (sides, root_of_side):
+            lowest = tf.math.unsorted_segment_min(offered, target, tf.size(number_of_run))
             hooked = tf.minimum(hooked, lowest)
         jumped = tf.gather(hooked, hooked)
         jumped = tf.gather(jumped, jumped)
         return jumped, tf.reduce_any(jumped != root)
 
-    root, _ = tf.while_loop(lambda _, changed: changed, move, (own, tf.constant(True)))
-    first = tf.cast((root == own) & runs.value, tf.int32)
+    root, _ = tf.while_loop(lambda _, changed: changed, hook, (number_of_run, tf.constant(True)))
+    first = tf.cast((root == number_of_run) & runs.value, tf.int32)
     before = tf.cumsum(
         tf.math.unsorted_segment_sum(first, runs.image, tf.shape(mask)[0]), exclusive=True
     )
@@ -48,15 +51,15 @@ def components(mask: tf.Tensor) -> tf.Tensor:
 
 
 def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = tf.int32.max) -> tf.Tensor:
-    """Lets ids spread from pixel to neighbour over `mask`, all at one speed.
+    """Spreads ids from pixel to neighbour over `mask`, all at the same speed.
 
     Args:
-        labels: `[B, H, W]` int32, ids from 1, 0 where there is none yet; ids stay as they are.
-        mask: `[B, H, W]` bool, where ids may go.
-        steps: pixels they go at most; without it, until nothing changes.
+        labels: `[B, H, W]` int32, ids from 1, 0 where there is none yet; pixels with an id keep it.
+        mask: `[B, H, W]` bool, where ids may spread.
+        steps: largest distance in pixels; by default ids spread until nothing changes.
 
     Returns:
-        `[B, H, W]` int32. Where several ids arrive at once, the lowest one has the pixel.
+        `[B, H, W]` int32. Where several ids arrive at once, the lowest one gets the pixel.
     """
 
     def spread(step: tf.Tensor, labels: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -66,14 +69,14 @@ def grow(labels: tf.Tensor, mask: tf.Tensor, *, steps: int = tf.int32.max) -> tf
         taken = mask & (labels == 0) & (arrived < MAX_ID)
         return step + 1, tf.where(taken, arrived, labels), tf.reduce_any(taken)
 
-    def goes_on(step: tf.Tensor, _: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:
+    def is_unfinished(step: tf.Tensor, _: tf.Tensor, changed: tf.Tensor) -> tf.Tensor:
         return changed & (step < steps)
 
-    return tf.while_loop(goes_on, spread, (0, labels, tf.constant(True)))[1]
+    return tf.while_loop(is_unfinished, spread, (0, labels, tf.constant(True)))[1]
 
 
 def _neighbours(values: tf.Tensor, *, fill: int) -> list[tf.Tensor]:
-    """Returns what is above, left, right and below every pixel; `fill` beyond the image."""
+    """Returns the values above, left, right and below of every pixel; `fill` beyond the image."""
     padded = tf.pad(values, [[0, 0], [1, 1], [1, 1]], constant_values=fill)
     return [
         padded[:, :-2, 1:-1],

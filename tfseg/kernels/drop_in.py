@@ -1,7 +1,7 @@
-"""What tensorflow-addons 0.23 offered for images, under its names, arguments and conventions.
+"""The image functions of tensorflow-addons 0.23, with the same names, arguments and conventions.
 
-A batch stands in front, x before y where tensorflow-addons has it so, and values agree with its own
-to 1e-4 of their range. Works with and without XLA; height, width and channels are static.
+Images come in batches, x stands before y where tensorflow-addons has it so, and values agree to
+1e-4 of their range. Works with and without XLA; height, width and channels are static.
 """
 
 from __future__ import annotations
@@ -18,39 +18,43 @@ from tfseg.kernels.sampling import Border
 _PADDINGS = {"REFLECT": "reflect_101", "SYMMETRIC": "reflect", "CONSTANT": "constant"}
 
 
-def _as_is(place: tf.Tensor, length: int) -> tf.Tensor:
+def _unchanged(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     del length
-    return place
+    return coordinate
 
 
-def _clipped(place: tf.Tensor, length: int) -> tf.Tensor:
-    return tf.clip_by_value(place, 0.0, length - 1.0)
+def _clipped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+    return tf.clip_by_value(coordinate, 0.0, length - 1.0)
 
 
-def _mirrored(place: tf.Tensor, length: int) -> tf.Tensor:
-    rest = place - 2.0 * length * tf.cast(tf.cast(place / (2.0 * length), tf.int32), tf.float32)
+def _mirrored(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+    rest = coordinate - 2.0 * length * tf.cast(
+        tf.cast(coordinate / (2.0 * length), tf.int32), tf.float32
+    )
     below = tf.where(rest < 0.0, -rest - 1.0, rest)
     return _clipped(tf.where(below >= length, 2.0 * length - below - 1.0, below), length)
 
 
-def _wrapped(place: tf.Tensor, length: int) -> tf.Tensor:
-    # Not modulo the length: between the last pixel and the first there is nothing, and at more than
-    # a length outside it jumps. That is what the op behind tensorflow-addons does.
-    turns = tf.floor(tf.abs(place) / max(length - 1.0, 1.0))
-    inside = (place >= 0.0) & (place <= length - 1.0)
-    moved = tf.where(place < 0.0, place + length * (turns + 1.0), place - length * turns)
-    return tf.where(inside, place, _clipped(moved, length))
+def _wrapped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+    # Not modulo the length: nothing is interpolated between the last pixel and the first, and more
+    # than a length outside values jump, as in the operation behind tensorflow-addons.
+    turns = tf.floor(tf.abs(coordinate) / max(length - 1.0, 1.0))
+    inside = (coordinate >= 0.0) & (coordinate <= length - 1.0)
+    moved = tf.where(
+        coordinate < 0.0, coordinate + length * (turns + 1.0), coordinate - length * turns
+    )
+    return tf.where(inside, coordinate, _clipped(moved, length))
 
 
-# Of a place and the length of its axis: the place that is read instead. Other than in `sampling`,
-# places and not pixels are mapped, so only "constant" meets the border of the sampling itself.
-_PLACES = {"constant": _as_is, "nearest": _clipped, "reflect": _mirrored, "wrap": _wrapped}
+# Maps a coordinate, given the length of the axis, to the one that is read. Unlike in `sampling`,
+# coordinates are mapped and not pixels, so only "constant" reaches the border of the sampling.
+_BORDER_MAPS = {"constant": _unchanged, "nearest": _clipped, "reflect": _mirrored, "wrap": _wrapped}
 
 
 def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
-    """Reads every pixel bilinearly from its own place minus the flow; differentiable in both.
+    """Reads every pixel bilinearly at its coordinates minus the flow; differentiable in both.
 
-    Places outside are moved to the border.
+    Coordinates outside the image are clipped to the border.
 
     Args:
         image: `[B, H, W, C]` floats.
@@ -61,11 +65,11 @@ def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """
     border = Border("nearest")
 
-    def warp(each: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        own, move = each
-        y, x, _ = fields.grid(tuple(own.shape[:2]))
+    def warp(pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        source, move = pair
+        y, x, _ = fields.grid(tuple(source.shape[:2]))
         field = Field(y - move[..., 0], x - move[..., 1])
-        return sampling.values(own, field, interpolation="bilinear", border=border)
+        return sampling.values(source, field, interpolation="bilinear", border=border)
 
     image = tf.convert_to_tensor(image)
     arguments = (tf.cast(image, tf.float32), tf.cast(flow, tf.float32))
@@ -88,7 +92,7 @@ def rotate(
         interpolation: "nearest" or "bilinear".
         fill_mode: what lies beyond the border: "constant", "nearest", "reflect" (the border pixel
             twice) or "wrap".
-        fill_value: of "constant".
+        fill_value: value of "constant".
 
     Returns:
         The same shape and dtype.
@@ -96,8 +100,8 @@ def rotate(
     height, width = _size(images)
 
     def edit(field: Field, angle: tf.Tensor) -> Field:
-        # Not through `matrices`: where a place lies half way between two pixels, the last bit says
-        # which is the nearest, and these are the operations of tensorflow-addons in their order.
+        # Not through `matrices`: half way between two pixels the last bit decides which of them is
+        # the nearest, and these are the operations of tensorflow-addons in their order.
         sine, cosine = tf.sin(angle), tf.cos(angle)
         x = ((width - 1.0) - (cosine * (width - 1.0) - sine * (height - 1.0))) / 2.0
         y = ((height - 1.0) - (sine * (width - 1.0) + cosine * (height - 1.0))) / 2.0
@@ -120,9 +124,9 @@ def translate(
     Args:
         images: `[B, H, W, C]`, `[H, W, C]` or `[H, W]`, any numbers.
         translations: (dx, dy) in pixels, `[2]` or `[B, 2]`.
-        interpolation: as of `rotate`.
-        fill_mode: as of `rotate`.
-        fill_value: as of `rotate`.
+        interpolation: as in `rotate`.
+        fill_mode: as in `rotate`.
+        fill_value: as in `rotate`.
 
     Returns:
         The same shape and dtype.
@@ -141,16 +145,16 @@ def gaussian_filter2d(
     padding: str = "REFLECT",
     constant_values: float = 0.0,
 ) -> tf.Tensor:
-    """Blurs with a normal curve, cut off and brought to the sum 1.
+    """Blurs with a truncated Gaussian of sum 1.
 
     Args:
         image: `[B, H, W, C]`, `[H, W, C]` or `[H, W]`, any numbers.
         filter_shape: height and width of the filter in pixels, or one number for both; odd, where
-            tensorflow-addons also takes even ones, whose filters are not symmetric.
+            tensorflow-addons also takes even ones, which make asymmetric filters.
         sigma: standard deviations in pixels, (y, x) or one number for both; 0 changes nothing.
         padding: what lies beyond the border: "REFLECT", "SYMMETRIC" (the border pixel twice) or
             "CONSTANT".
-        constant_values: of "CONSTANT".
+        constant_values: value of "CONSTANT".
 
     Returns:
         The same shape and dtype.
@@ -173,11 +177,12 @@ def gaussian_filter2d(
         for shape, width in zip(shapes, sigmas, strict=True)
     )
 
-    def blur(each: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        own = tf.cast(each[0], tf.float32)
-        return tf.cast(filters.separable(own, rows, columns, border=border), each[0].dtype)
+    def blur(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        (source,) = arguments
+        blurred = filters.separable(tf.cast(source, tf.float32), rows, columns, border=border)
+        return tf.cast(blurred, source.dtype)
 
-    return _each(blur, image)
+    return _map_images(blur, image)
 
 
 def _moved(
@@ -189,31 +194,31 @@ def _moved(
     fill_mode: str,
     fill_value: float,
 ) -> tf.Tensor:
-    """Reads every image at its field: `numbers`, of `rank` for one image, say where."""
+    """Reads every image at the field that `edit` makes of its `numbers`, of `rank` per image."""
     interpolation, fill_mode = interpolation.lower(), fill_mode.lower()
     if interpolation not in ("nearest", "bilinear"):
         raise ValueError(f"interpolation must be nearest or bilinear; got {interpolation!r}.")
-    if fill_mode not in _PLACES:
-        raise ValueError(f"fill_mode must be one of {', '.join(_PLACES)}; got {fill_mode!r}.")
+    if fill_mode not in _BORDER_MAPS:
+        raise ValueError(f"fill_mode must be one of {', '.join(_BORDER_MAPS)}; got {fill_mode!r}.")
 
-    def move(each: tuple[tf.Tensor, ...]) -> tf.Tensor:
-        own, number = each
-        size = tuple(own.shape[:2])
+    def move(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
+        source, number = arguments
+        size = tuple(source.shape[:2])
         moved = edit(fields.grid(size), number)
-        y, x = (_PLACES[fill_mode](p, n) for p, n in zip(moved[:2], size, strict=True))
+        y, x = (_BORDER_MAPS[fill_mode](p, n) for p, n in zip(moved[:2], size, strict=True))
         if interpolation == "nearest":
-            return sampling.ids(own, Field(_rounded(y), _rounded(x)), fill=fill_value)
+            return sampling.ids(source, Field(_rounded(y), _rounded(x)), fill=fill_value)
         border = Border("constant" if fill_mode == "constant" else "nearest", fill_value)
-        values = sampling.values(own, Field(y, x), interpolation="bilinear", border=border)
-        return tf.cast(values, own.dtype)
+        values = sampling.values(source, Field(y, x), interpolation="bilinear", border=border)
+        return tf.cast(values, source.dtype)
 
     numbers = tf.cast(numbers, tf.float32)
-    return _each(move, images, numbers, is_shared=numbers.shape.rank == rank)
+    return _map_images(move, images, numbers, is_shared=numbers.shape.rank == rank)
 
 
-def _rounded(place: tf.Tensor) -> tf.Tensor:
-    """Rounds halves away from 0, as tensorflow-addons does; `sampling` takes them up."""
-    return tf.sign(place) * tf.floor(tf.abs(place) + 0.5)
+def _rounded(coordinate: tf.Tensor) -> tf.Tensor:
+    """Rounds halves away from 0, as tensorflow-addons does; `sampling` rounds them up."""
+    return tf.sign(coordinate) * tf.floor(tf.abs(coordinate) + 0.5)
 
 
 def _size(images: tf.Tensor) -> tuple[int, int]:
@@ -221,18 +226,18 @@ def _size(images: tf.Tensor) -> tuple[int, int]:
     return tuple(shape if shape.rank == 2 else shape[-3:-1])
 
 
-def _each(
+def _map_images(
     function: Callable[[tuple[tf.Tensor, ...]], tf.Tensor],
     images: tf.Tensor,
     *numbers: tf.Tensor,
     is_shared: bool = False,
 ) -> tf.Tensor:
-    """Maps `function` over the images, each `[H, W, C]`, and the `numbers` of each."""
+    """Maps `function` over the images `[H, W, C]` of a batch and the `numbers` of each image."""
     images = tf.convert_to_tensor(images)
     batch = images[None, ..., None] if images.shape.rank == 2 else images
     batch = batch[None] if batch.shape.rank == 3 else batch
     if is_shared:
-        numbers = tuple(tf.repeat(each[None], tf.shape(batch)[0], axis=0) for each in numbers)
+        numbers = tuple(tf.repeat(shared[None], tf.shape(batch)[0], axis=0) for shared in numbers)
     signature = tf.TensorSpec(batch.shape[1:], batch.dtype)
     result = tf.map_fn(function, (batch, *numbers), fn_output_signature=signature)
     return tf.reshape(result, tf.shape(images))

@@ -1,4 +1,4 @@
-"""Coordinate fields and what edits them.
+"""Coordinate fields and their edits.
 
 Every geometric transform is a function Field -> Field. Because a field is pull-back, the edit of
 the transform that acts *last* on the picture is applied *first*, and an edit may use only the
@@ -20,8 +20,8 @@ class Field(NamedTuple):
     Attributes:
         y: `[h, w]` float32, in pixels.
         x: `[h, w]` float32, in pixels.
-        is_grid: every pixel still reads its own place, so what is known for every pixel of the
-            source need not be looked up.
+        is_grid: every pixel still reads the pixel of the source at the same position, so values
+            of the source need no lookup.
     """
 
     y: tf.Tensor
@@ -30,7 +30,7 @@ class Field(NamedTuple):
 
 
 def grid(size: Size) -> Field:
-    """Returns the field of `size` (h, w) that reads every pixel from its own place."""
+    """Returns the field of `size` (h, w) that reads every pixel at the same position."""
     height, width = size
     y, x = tf.meshgrid(
         tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32), indexing="ij"

@@ -14,18 +14,18 @@ _MODES = {"constant": "CONSTANT", "reflect": "SYMMETRIC", "reflect_101": "REFLEC
 def separable(
     image: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor, *, border: Border
 ) -> tf.Tensor:
-    """Filters `image` downwards with `rows` and sideways with `columns`.
+    """Filters `image` vertically with `rows` and horizontally with `columns`.
 
-    The taps are a loop, not an expression. It leaves out those at the end whose weight is 0, so a
-    small filter drawn from a range is cheap; and XLA cannot fuse the first pass into the second,
-    which computes it anew at each tap. Of 512x512x3 with up to 10 taps a side, 10 / 3 of them used,
-    this took 5.2 / 2.8 ms; as an expression with a branch between the passes 6.9 / 7.1 ms, without
-    one 12.5 ms; as a convolution 300 ms (medians, one core).
+    The taps are a loop, not an expression. It skips trailing taps of weight 0, so a small filter
+    drawn from a range is cheap; and XLA cannot fuse the first pass into the second, which would
+    compute it again at each tap. For 512x512x3 with up to 10 taps a side, 10 / 3 of them used, this
+    took 5.2 / 2.8 ms; as an expression with a branch between the passes 6.9 / 7.1 ms, without one
+    12.5 ms; as a convolution 300 ms (medians, one core).
 
     Args:
         image: `[H, W, C]` float32, of any size.
         rows: `[m + 1]` float32, the weight of a pixel and of those 1, ..., m above and below it.
-        columns: `[n + 1]` float32, likewise to the left and right.
+        columns: `[n + 1]` float32, the same to the left and right.
         border: what lies beyond the image.
 
     Returns:
@@ -42,7 +42,7 @@ def separable(
 
 
 def gaussian_weights(sigma: tf.Tensor, radius: tf.Tensor, *, largest: int) -> tf.Tensor:
-    """Returns a normal curve cut off at `radius`, for `separable`.
+    """Returns a Gaussian truncated at `radius`, for `separable`.
 
     Args:
         sigma: `[]` float32, pixels; 0 gives the filter that changes nothing.
@@ -70,8 +70,8 @@ def sharpen(image: tf.Tensor, alpha: tf.Tensor, lightness: tf.Tensor) -> tf.Tens
 
     Args:
         image: `[H, W, C]` float32; the border is reflect_101.
-        alpha: `[]` float32 in [0, 1], the share of the second.
-        lightness: `[]` float32; where all pixels are equal, what the second multiplies them by.
+        alpha: `[]` float32 in [0, 1], share of the second.
+        lightness: `[]` float32; factor of the second where all pixels are equal.
 
     Returns:
         `[H, W, C]` float32, not clipped.
@@ -102,12 +102,13 @@ def _along(lines: tf.Tensor, weights: tf.Tensor, *, axis: int, step: int) -> tf.
 
 
 def _padded(image: tf.Tensor, reach: tuple[int, int], border: Border) -> tf.Tensor:
-    """Continues `image` `[H, W, C]` by `reach` (y, x) pixels on every side."""
+    """Pads `image` `[H, W, C]` by `reach` (y, x) pixels on every side."""
     once = all(more < length for length, more in zip(image.shape[:2], reach, strict=True))
     if once and border.name in _MODES:
         margins = [[reach[0]] * 2, [reach[1]] * 2, [0, 0]]
         return tf.pad(image, margins, _MODES[border.name], constant_values=border.value)
-    # tf.pad mirrors only once and does not wrap. Not for all, because it takes three times as long.
+    # tf.pad mirrors only once and does not wrap. Sampling always works, but takes three times as
+    # long.
     size = tuple(length + 2 * more for length, more in zip(image.shape[:2], reach, strict=True))
     field = fields.affine(fields.grid(size), matrices.translate(*map(float, reach)))
     return sampling.values(image, field, interpolation="nearest", border=border)

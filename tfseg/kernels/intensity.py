@@ -1,4 +1,4 @@
-"""Changes of pixel values: image `[H, W, C]` float32 in [0, 1], numbers `[]` float32."""
+"""Pixel-level operations: image `[H, W, C]` float32 in [0, 1], numbers `[]` float32."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def mean(image: tf.Tensor) -> tf.Tensor:
 
 
 def gamma(image: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
-    """Raises values, clipped to [0, 1], to the power `exponent`; 1 changes none, more darkens."""
+    """Raises values, clipped to [0, 1], to a power; 1 changes nothing, a higher one darkens."""
     image = tf.clip_by_value(image, 0.0, 1.0)
-    # Half the time of the power operation, as exact (1e-7), but not where nothing must change.
+    # As exact as the power operation (1e-7) in half the time; an exponent of 1 must change nothing.
     return tf.where(exponent == 1.0, image, tf.exp(exponent * tf.math.log(image)))
 
 
@@ -37,9 +37,9 @@ def normalize(image: tf.Tensor, means: tf.Tensor, deviations: tf.Tensor) -> tf.T
 def normal_noise(key: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     """Returns normal numbers of mean 0 and deviation 1, independent, as a function of `key`.
 
-    A deterministic hash of (key, index) stands in for a random op, because normal draws under XLA
-    on a CPU cost 400 ms for 512x512x3 where this costs 3 ms, and because the same hash comes out
-    with and without XLA, whose inverse error functions then agree to 2e-5 standard deviations.
+    A deterministic hash of (key, index) replaces a random operation, because normal draws under XLA
+    on a CPU cost 400 ms for 512x512x3 where this costs 3 ms, and because the hash is the same with
+    and without XLA; the inverse error functions of both agree to 2e-5 standard deviations.
 
     Args:
         key: `[]` int32.
@@ -57,14 +57,14 @@ def uniform_noise(key: tf.Tensor, count: int) -> tf.Tensor:
 
     Source: the mixing function is "lowbias32", C. Wellons, Prospecting for Hash Functions (2018).
     """
-    # The key is mixed by itself first: neighbouring keys must not give shifted copies of one noise.
+    # The key alone is mixed first: neighbouring keys must not give shifted copies of one noise.
     bits = _mix(_mix(tf.bitcast(key, tf.uint32)) ^ _mix(tf.cast(tf.range(count), tf.uint32)))
     # 23 bits, so that the largest is still below 1 in float32 after the half step.
     return (tf.cast(_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
 
 
 def enlarged(image: tf.Tensor, size: Size) -> tf.Tensor:
-    """Resizes `image` `[h, w, C]` to `size` (H, W) bilinearly, edge upon edge -> `[H, W, C]`."""
+    """Resizes `image` `[h, w, C]` to `size` (H, W) bilinearly, edge to edge -> `[H, W, C]`."""
     field = fields.affine(fields.grid(size), matrices.resize(tuple(image.shape[:2]), size))
     border = sampling.Border("nearest")
     return sampling.values(image, field, interpolation="bilinear", border=border)
@@ -75,18 +75,18 @@ def holes(
 ) -> tf.Tensor:
     """Returns which pixels of an image of `size` (H, W) lie in any of n boxes, `[H, W]` bool.
 
-    All arguments are `[n]` int32, in pixels; a box of height or width 0 is none.
+    All arguments are `[n]` int32, in pixels; a box of height or width 0 is empty.
     """
     rows = _between(size[0], tops, heights)
     columns = _between(size[1], lefts, widths)
-    # In how many boxes a pixel lies, as a product: 64 boxes in 512x512 took 2 ms, compared one by
-    # one 40 ms.
+    # The number of boxes around each pixel as a matrix product: 64 boxes in 512x512 took 2 ms,
+    # compared one by one 40 ms.
     return tf.matmul(rows, columns, transpose_b=True) > 0.5
 
 
 def _between(length: int, first: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    place = tf.range(length)[:, None]
-    return tf.cast((place >= first) & (place < first + count), tf.float32)
+    pixel = tf.range(length)[:, None]
+    return tf.cast((pixel >= first) & (pixel < first + count), tf.float32)
 
 
 def _mix(bits: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,7 @@
 """Affine maps of coordinates, `[3, 3]` float32 acting on columns (y, x, 1).
 
-All are pull-back: the matrix of "move the content right by 3" subtracts 3 from x. What moves whole
-pixels to whole pixels has whole or half numbers only, so products of them are exact.
+All are pull-back: the matrix of "move the content right by 3" subtracts 3 from x. Matrices that map
+pixels to pixels hold only multiples of 1/2, so their products are exact.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Number: TypeAlias = tf.Tensor | float
 
 
 def identity() -> tf.Tensor:
-    """Returns the matrix that leaves everything where it is."""
+    """Returns the matrix that changes nothing."""
     return tf.eye(3)
 
 
@@ -42,19 +42,19 @@ def transpose(size: Size) -> tf.Tensor:
 
     On a square this is `numpy.transpose`; on any other size see `quarter_turns`.
     """
-    return _about_whole(_rows([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]), size, 1)
+    return _about_pixel(_rows([0.0, 1.0, 0.0], [1.0, 0.0, 0.0]), size, 1)
 
 
 def quarter_turns(turns: tf.Tensor, size: Size) -> tf.Tensor:
     """Turns the content `turns` times, int32, by 90 degrees counter-clockwise about the centre.
 
     Exact: no sine, no cosine. On a square this is `numpy.rot90`. Where H - W is odd, one and three
-    turns are about the place half a pixel right of the centre: about the centre itself, the pixels
-    would come to lie between those of the result.
+    turns are about the point half a pixel right of the centre: about the centre itself, the pixels
+    would fall between those of the result.
     """
     sines = tf.constant([0.0, 1.0, 0.0, -1.0])
     sine, cosine = (tf.gather(sines, (turns + quarter) % 4) for quarter in (0, 1))
-    return _about_whole(_rows([cosine, sine, 0.0], [-sine, cosine, 0.0]), size, turns % 2)
+    return _about_pixel(_rows([cosine, sine, 0.0], [-sine, cosine, 0.0]), size, turns % 2)
 
 
 def rotate(radians: tf.Tensor, size: Size) -> tf.Tensor:
@@ -71,8 +71,8 @@ def scale(y: Number, x: Number, size: Size) -> tf.Tensor:
 def shear(y: tf.Tensor, x: tf.Tensor, size: Size) -> tf.Tensor:
     """Slants the content by the angles `y` and `x`, radians, about the centre.
 
-    Content at (v, u) from the centre goes to (v - tan(y) u, u - tan(x) v), both at once; a line is
-    left of the picture where tan(y) tan(x) = 1.
+    Content at (v, u) from the centre goes to (v - tan(y) u, u - tan(x) v), both at once; where
+    tan(y) tan(x) = 1 the picture becomes a line.
     """
     down, right = tf.tan(y), tf.tan(x)
     area = 1.0 - down * right
@@ -81,7 +81,7 @@ def shear(y: tf.Tensor, x: tf.Tensor, size: Size) -> tf.Tensor:
 
 
 def resize(source: tuple[Number, Number], size: Size) -> tf.Tensor:
-    """Fits the content of an image of size `source` into one of `size`, edge upon edge."""
+    """Fits the content of an image of size `source` into one of `size`, edge to edge."""
     # Not old / new: XLA multiplies by the reciprocal instead, and 41 x (1 / 41) is not 1.
     rows, columns = (1.0 + (old - new) / new for old, new in zip(source, size, strict=True))
     # Pixel centres lie on whole numbers, so the edge of the first pixel is at -1/2 in both.
@@ -91,8 +91,8 @@ def resize(source: tuple[Number, Number], size: Size) -> tf.Tensor:
 def center_crop(source: Size, size: Size) -> tf.Tensor:
     """Reads the middle `size` of an image of size `source`; where it is larger, reads beyond.
 
-    Of an odd number of rows or columns to leave out or to add, one more is after the middle: a
-    larger size and back is where it was.
+    If the number of rows or columns to remove or add is odd, the extra one is at the end, so that
+    padding followed by cropping gives the image back.
     """
     top, left = (int((old - new) / 2) for old, new in zip(source, size, strict=True))
     return translate(-float(top), -float(left))
@@ -115,8 +115,8 @@ def product(*matrices: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _about_whole(matrix: tf.Tensor, size: Size, exchanges: tf.Tensor | int) -> tf.Tensor:
-    """Acts about the centre, or half a pixel beside it where `exchanges`, 0 or 1, asks for it."""
+def _about_pixel(matrix: tf.Tensor, size: Size, exchanges: tf.Tensor | int) -> tf.Tensor:
+    """Returns `matrix` about the centre, or half a pixel right of it where `exchanges` is 1."""
     odd = (size[0] - size[1]) % 2
     return about_center(matrix, (size[0], size[1] + tf.cast(odd * exchanges, tf.float32)))
 

@@ -1,4 +1,4 @@
-"""Bringing images of any depth and exposure to one range."""
+"""Scaling of images of any bit depth and exposure to [0, 1]."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-LOW, HIGH = 1.0, 99.8  # percentiles; Source: StarDist and CARE normalise by the same two
-_SAMPLE = 256  # rows and columns looked at, at most: sorting more costs time and moves nothing
+# Percentiles of one image. Source: StarDist and CARE normalise by the same two. The limits of a
+# data set (`data.pipeline.normalization`) are its 1st and 99th, the ones in dataset.json.
+LOW, HIGH = 1.0, 99.8
+_SAMPLE = 256  # rows and columns that are used, at most: more cost time and change nothing
 
 
 def percentile(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
     """Maps the 1st percentile of `image` to 0 and the 99.8th to 1, and clips there.
 
-    Affine changes of exposure and the file's bit depth leave the result as it is. An image of one
-    value becomes 0.
+    The result depends neither on affine changes of exposure nor on the bit depth of the file. An
+    image of one value becomes 0.
 
     Args:
         image: `[H, W, C]`, any real dtype; all channels share the two percentiles.
-        fixed: two values in the place of the percentiles, if any.
+        fixed: two values instead of the percentiles, if any.
 
     Returns:
         `[H, W, C]` float32 in [0, 1].
@@ -29,12 +31,12 @@ def percentile(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
 def limits_of(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
     """Returns `fixed` as `[2]` float32, or without them the two percentiles of `image` `[H, W, C]`.
 
-    Not of all its rows and columns, but of some.
+    The percentiles are those of evenly spaced rows and columns (see `subsampled`).
     """
-    return tf.constant(fixed, tf.float32) if fixed else limits(thinned(image))
+    return tf.constant(fixed, tf.float32) if fixed else limits(subsampled(image))
 
 
-def thinned(image: tf.Tensor) -> tf.Tensor:
+def subsampled(image: tf.Tensor) -> tf.Tensor:
     """Returns evenly spaced rows and columns of `image` `[H, W, C]`, tensor or array, 256 each."""
     height, width = tf.unstack(tf.shape(image)[:2])
     rows, columns = (tf.range(0, side, step(side)) for side in (height, width))
@@ -43,7 +45,7 @@ def thinned(image: tf.Tensor) -> tf.Tensor:
 
 
 def step(side: tf.Tensor) -> tf.Tensor:
-    """Returns which of `side` rows or columns `thinned` keeps: every so many; tensor or number."""
+    """Returns the step between the rows or columns that `subsampled` keeps; tensor or number."""
     return 1 + (side - 1) // _SAMPLE
 
 
@@ -66,6 +68,6 @@ def _at_ranks(values: tf.Tensor, ranks: tf.Tensor) -> tf.Tensor:
     """Returns the values at `ranks` of the sorted `values` `[N]`."""
     if values.dtype not in (tf.uint8, tf.uint16):
         return tf.gather(tf.sort(values), ranks)
-    # Counting finds the same values: of 640 x 640 x 3 pixels in 2 ms, where sorting takes 30.
+    # Counting finds the same values: for 640 x 640 x 3 pixels in 2 ms, where sorting takes 30.
     counts = tf.math.bincount(tf.cast(values, tf.int32), minlength=values.dtype.max + 1)
     return tf.searchsorted(tf.cumsum(counts), ranks, side="right")

@@ -1,4 +1,4 @@
-"""Weights of pixels made from instance ids: what lies between instances, and what is small."""
+"""Weights of pixels made from instance ids: for gaps between instances, and for small instances."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 _FAR = 1e9  # squared pixels
-_REACH = 3  # sigmas that are looked at: further off the weight is less than 0.012 of its height
-_MOST = 10.0  # times an instance's pixels weigh more, or less, than those of a mean one
+_REACH = 3  # sigmas that are searched: further away the weight is less than 0.012 of its height
+_MOST = 10.0  # largest factor between the weight of an instance and that of one of mean area
 
 
 class _Nearest(NamedTuple):
@@ -21,25 +21,25 @@ class _Nearest(NamedTuple):
 
 
 def between(labels: tf.Tensor, *, sigma: float) -> tf.Tensor:
-    """Returns how narrow it is between two instances: 1 where they touch, 0 far away from two.
+    """Returns how close two instances are: 1 where they touch, 0 far away from a second one.
 
     exp(-(d1 + d2)^2 / (2 sigma^2)), d1 and d2 the distances to the nearest instance (0 inside it)
-    and to the second one. Ignored pixels are no instance.
+    and to the second one. Ignored pixels belong to no instance.
 
-    Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, eq. 2, which weighs background alone
-    by it; here the rims of instances that touch count as well, as they have no background between.
+    Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, eq. 2, which weights only background
+    by it; here the rims of touching instances count as well, as no background lies between them.
 
     Args:
         labels: `[B, H, W]` int32 ids.
         sigma: pixels, above 0.
 
     Returns:
-        `[B, H, W]` float32 in [0, 1]; what is less than 0.012 may be 0.
+        `[B, H, W]` float32 in [0, 1]; values below 0.012 may be 0.
     """
     reach = int(_REACH * sigma + 1)
     present = labels > 0
-    nobody = tf.fill(tf.shape(labels), _FAR)
-    nearest = _Nearest(tf.where(present, 0.0, _FAR), labels, nobody, tf.zeros_like(labels))
+    far = tf.fill(tf.shape(labels), _FAR)
+    nearest = _Nearest(tf.where(present, 0.0, _FAR), labels, far, tf.zeros_like(labels))
     # The two nearest of every pixel lie among the two nearest of each column in its row.
     for axis in (1, 2):
         nearest = _along(nearest, axis, reach)
@@ -48,9 +48,9 @@ def between(labels: tf.Tensor, *, sigma: float) -> tf.Tensor:
 
 
 def _along(start: _Nearest, axis: int, reach: int) -> _Nearest:
-    """Looks along one axis, up to `reach` pixels to both sides."""
+    """Searches along one axis, up to `reach` pixels to both sides."""
     length = tf.shape(start.id)[axis]
-    paddings = [[reach, reach] if each == axis else [0, 0] for each in range(3)]
+    paddings = [[reach, reach] if dimension == axis else [0, 0] for dimension in range(3)]
     padded = _Nearest(
         *(
             tf.pad(values, paddings, constant_values=_FAR if values.dtype.is_floating else 0)
@@ -63,16 +63,16 @@ def _along(start: _Nearest, axis: int, reach: int) -> _Nearest:
 
     def look(step: tf.Tensor, *known: tf.Tensor) -> tuple[tf.Tensor, ...]:
         moved = tf.cast(step - reach, tf.float32) ** 2
-        found = _with(_Nearest(*known), at(padded.first, step) + moved, at(padded.id, step))
+        nearest = _with(_Nearest(*known), at(padded.first, step) + moved, at(padded.id, step))
         further, other = at(padded.second, step) + moved, at(padded.second_id, step)
-        return step + 1, *_with(found, further, other)
+        return step + 1, *_with(nearest, further, other)
 
-    _, *found = tf.while_loop(lambda step, *_: step <= 2 * reach, look, (0, *start))
-    return _Nearest(*found)
+    _, *nearest = tf.while_loop(lambda step, *_: step <= 2 * reach, look, (0, *start))
+    return _Nearest(*nearest)
 
 
 def _with(known: _Nearest, distance: tf.Tensor, id: tf.Tensor) -> _Nearest:
-    """Takes in one more instance for every pixel."""
+    """Updates the two nearest instances of every pixel with one more."""
     same = id == known.id
     ahead = ~same & (distance < known.first)
     next_one = ~same & ~ahead & (distance < known.second)
@@ -92,7 +92,7 @@ def by_size(labels: tf.Tensor, area: tf.Tensor, *, power: float) -> tf.Tensor:
 
     Args:
         labels: `[B, H, W]` int32 ids.
-        area: `[B, H, W]` float32: of each pixel's own instance, pixels.
+        area: `[B, H, W]` float32, of the instance at each pixel, pixels.
         power: from 0 on.
 
     Returns:

@@ -1,8 +1,8 @@
 """Geometry of instances from their ids, for all instances of a batch at once.
 
 No loop over ids: runs of pixels are grouped by (image, id) and reduced by segment operations, so a
-thousand instances cost what ten do. Ids may be any int32; 0 is background and negative pixels are
-ignored.
+thousand instances cost no more than ten. Ids may be any int32; 0 is background, and pixels below 0
+are ignored.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from tfseg.kernels.runs import Runs, find_runs
 
 
 class Centers(NamedTuple):
-    """Of each pixel's own instance: `[B, H, W]` float32 each, 0 outside instances.
+    """Centre and area of the instance at each pixel: `[B, H, W]` float32, 0 outside instances.
 
-    `y` and `x` lead from the pixel to the centre of its instance, in pixels; `area` is the
-    instance's, in pixels.
+    `y` and `x` lead from the pixel to the centre of the instance, `area` is its area, in pixels.
     """
 
     y: tf.Tensor
@@ -40,7 +39,7 @@ def centers(labels: tf.Tensor) -> Centers:
         tf.math.unsorted_segment_sum(value, instance, tf.size(key))
         for value in (length, row * length, (first + last) * length // 2)
     )
-    # A centroid's own pixel; of two as near, the first in reading order.
+    # The pixel nearest to the centroid; if two are equally near, the first in reading order.
     center = tf.stack([total_row, total_column], axis=-1)
     center = (2 * center + area[:, None] - 1) // (2 * area[:, None])
     image = (key + 2**31) // 2**32
@@ -54,25 +53,26 @@ def centers(labels: tf.Tensor) -> Centers:
 def _moved(
     center: tf.Tensor, bent: tf.Tensor, totals: tf.Tensor, runs: Runs, instance: tf.Tensor
 ) -> tf.Tensor:
-    """Returns `center` `[I, 2]`, of the `bent` instances `[I]` their pixel nearest to it."""
-    own = tf.where(tf.gather(bent, instance))[:, 0]
+    """Returns `center` `[I, 2]`, moved to the nearest pixel of the instance where `bent` `[I]`."""
+    selected = tf.where(tf.gather(bent, instance))[:, 0]
     instance, row, first, last = (
-        tf.gather(value, own) for value in (instance, runs.row, runs.first, runs.last)
+        tf.gather(value, selected) for value in (instance, runs.row, runs.first, runs.last)
     )
     row, first, last = (tf.cast(value, tf.int64) for value in (row, first, last))
     area, total_row, total_column = tf.unstack(tf.gather(totals, instance), axis=-1)
-    # The pixel of the run that is nearest to the centroid; of two as near, the left one.
+    # The pixel of the run nearest to the centroid; if two are equally near, the left one.
     column = tf.clip_by_value((2 * total_column + area - 1) // (2 * area), first, last)
-    # Its squared distance to the centroid, total / area, times area and less what all pixels of the
-    # instance share. In whole numbers, because float32 loses pixels in sums over large instances
-    # and decides ties by rounding.
+    # Its squared distance to the centroid, total / area, times area and without the part that is
+    # the same for all pixels of the instance. In integers, because float32 loses pixels in sums
+    # over large instances and decides ties by rounding.
     distance = area * (row**2 + column**2) - 2 * (row * total_row + column * total_column)
     num = tf.size(bent)
     closest = tf.gather(tf.math.unsorted_segment_min(distance, instance, num), instance)
-    number = tf.where(distance == closest, tf.range(tf.size(own)), tf.size(own))
+    number = tf.where(distance == closest, tf.range(tf.size(selected)), tf.size(selected))
     chosen = tf.where(bent, tf.math.unsorted_segment_min(number, instance, num), 0)
-    place = tf.pad(tf.stack([row, column], axis=-1), [[0, 1], [0, 0]])  # none may be bent
-    return tf.where(bent[:, None], tf.gather(place, chosen), center)
+    # Padded, because there may be no bent instance.
+    pixel = tf.pad(tf.stack([row, column], axis=-1), [[0, 1], [0, 0]])
+    return tf.where(bent[:, None], tf.gather(pixel, chosen), center)
 
 
 def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
@@ -80,7 +80,7 @@ def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
     inside = tf.cast(runs.value > 0, tf.int32)
     row, column = tf.unstack(tf.cast(center, tf.int32), axis=-1)
     y = runs.spread((row - runs.row) * inside)
-    # Along a run the way to the centre falls by one column a pixel, and nothing else changes.
+    # Along a run the offset to the centre falls by one column per pixel, and nothing else changes.
     start = tf.cast(column - runs.first, tf.float32)
     end = start - tf.cast(runs.length, tf.float32)
     x = tf.reshape(tf.ragged.range(start, end, -1.0).flat_values, tf.shape(y))
@@ -89,32 +89,32 @@ def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
 
 
 def interior(labels: tf.Tensor) -> tf.Tensor:
-    """Returns `[B, H, W]` bool: pixels of instances without another id, or background, beside them.
+    """Returns `[B, H, W]` bool: pixels of instances with no other id, or background, beside them.
 
-    Beside is above, below, left and right. Ignored pixels and the image's edge are no border. An
-    instance that would have no interior has all of its pixels in it.
+    Beside means above, below, left or right. Ignored pixels and the edge of the image do not count
+    as others. An instance that would have no interior has all of its pixels in it.
     """
     inner = (labels > 0) & ~_beside_others(labels, corners=False)
     return inner | ((_largest(tf.cast(inner, tf.int32), labels) == 0) & (labels > 0))
 
 
 def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
-    """Returns `[B, H, W]` float32: depth inside the own instance, 1 at its deepest, 0 outside.
+    """Returns `[B, H, W]` float32: depth inside the instance, 1 at its deepest, 0 outside.
 
-    The depth is the number of erosions a pixel outlives, by squares and diamonds in turns
-    (whose rings are octagons, their corners 12 % further out than their sides), at most `limit`,
-    over the instance's largest.
-    Ignored pixels and the image's edge are no border.
+    The depth is the number of erosions that a pixel survives, at most `limit`, divided by the
+    largest of the instance. Erosions alternate between squares and diamonds, which gives octagonal
+    rings with corners 12 % further out than their sides. Ignored pixels and the edge of the image
+    do not erode.
     """
     inside = labels > 0
-    # Once every border pixel is gone, no pixel that is left has another instance beside it.
+    # Once every border pixel is gone, no remaining pixel has another instance beside it.
     left = inside & ~_beside_others(labels, corners=True)
     ignored = labels < 0
 
     def erode(step: tf.Tensor, left: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
         gone = ~(left | ignored)
         rows = _beside(gone, axis=1)
-        # The odd steps by a diamond, the even ones by a square
+        # Odd steps erode by a diamond, even ones by a square.
         reached = tf.cond(
             step % 2 == 0,
             lambda: _beside(rows, axis=2),
@@ -122,16 +122,16 @@ def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
         )
         return step + 1, left & ~reached, total + tf.cast(left, tf.int32)
 
-    def goes_on(step: tf.Tensor, left: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+    def is_unfinished(step: tf.Tensor, left: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         return (step < limit) & tf.reduce_any(left)
 
-    _, _, total = tf.while_loop(goes_on, erode, (1, left, tf.cast(inside, tf.int32)))
+    _, _, total = tf.while_loop(is_unfinished, erode, (1, left, tf.cast(inside, tf.int32)))
     deepest = _largest(total, labels)
     return tf.math.divide_no_nan(tf.cast(total, tf.float32), tf.cast(deepest, tf.float32))
 
 
 def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
-    """Returns `mask` `[B, H, W]` bool with the pixels before and after its own along `axis`."""
+    """Returns `mask` `[B, H, W]` bool with the pixels before and after them along `axis`."""
     around = [[0, 0], [0, 0], [0, 0]]
     around[axis] = [1, 1]
     padded = tf.pad(mask, around)
@@ -142,12 +142,12 @@ def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
 
 
 def _beside_others(labels: tf.Tensor, *, corners: bool) -> tf.Tensor:
-    """Returns where a pixel beside, or at a corner too, has another id; ignored ones have none.
+    """Returns where a neighbour, with `corners` a diagonal one too, has another id.
 
-    Every two neighbours are compared once, for both of them.
+    Ignored pixels do not count. Each pair of neighbours is compared once, for both pixels.
     """
     height, width = tf.unstack(tf.shape(labels)[1:])
-    found = tf.zeros_like(labels, tf.bool)
+    beside = tf.zeros_like(labels, tf.bool)
     for down, right in [(0, 1), (1, 0), *([(1, 1), (1, -1)] if corners else [])]:
         begins = (0, max(0, -right)), (down, max(0, right))
         upper, lower = (
@@ -155,15 +155,15 @@ def _beside_others(labels: tf.Tensor, *, corners: bool) -> tf.Tensor:
         )
         differ = (upper != lower) & (tf.minimum(upper, lower) >= 0)
         for y, x in begins:
-            found |= tf.pad(differ, [[0, 0], [y, down - y], [x, abs(right) - x]])
-    return tf.ensure_shape(found, labels.shape)  # which slices of unknown sizes have lost
+            beside |= tf.pad(differ, [[0, 0], [y, down - y], [x, abs(right) - x]])
+    return tf.ensure_shape(beside, labels.shape)  # slices of unknown size lose it
 
 
 def _instances(runs: Runs) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the number `[R]` int32 of the instance that a run is part of, and the key of each.
+    """Returns the number `[R]` int32 of the instance of each run, and the keys of the instances.
 
-    A key `[I]` int64 is image * 2^32 + id. What is background, or ignored, in an image counts as an
-    instance too.
+    A key `[I]` int64 is image * 2^32 + id. Background and ignored pixels of an image count as
+    instances too.
     """
     key = tf.cast(runs.image, tf.int64) * 2**32 + tf.cast(runs.value, tf.int64)
     unique, instance = tf.unique(key)
@@ -171,7 +171,7 @@ def _instances(runs: Runs) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _largest(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Returns for every pixel the largest of `values` `[B, H, W]` int32 in its own instance."""
+    """Returns for every pixel the largest of `values` `[B, H, W]` int32 in its instance."""
     runs = find_runs(labels)
     instance, key = _instances(runs)
     of_run = tf.math.segment_max(tf.reshape(values, [-1]), tf.reshape(runs.of, [-1]))

@@ -1,9 +1,8 @@
-"""Reading images and instance ids at the places of a field.
+"""Reading images and instance ids at the coordinates of a field.
 
-One field serves both: images bilinearly or bicubically, ids by the nearest pixel. What lies beyond
-the border is said by one of `BORDERS`, named as in OpenCV and albumentations; ids become `fill`
-there under each of them, because a mirrored id would be a second piece of an instance that has only
-one.
+One field serves both: images bilinearly or bicubically, ids by the nearest pixel. What an image has
+beyond its border is one of `BORDERS`, named as in OpenCV and albumentations. Ids beyond it become
+`fill` with every border, because a mirrored id would be a second component of its instance.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 from tfseg.kernels.field import Field
 
-# Of the row a b c d, what is read beyond its ends:
+# What is read beyond the ends of the row a b c d:
 BORDERS = (
     "constant",  # v v | a b c d | v v
     "nearest",  # a a | a b c d | d d
@@ -26,7 +25,7 @@ BORDERS = (
 
 
 class Border(NamedTuple):
-    """What is read beyond the border: a name of `BORDERS`, and the value of "constant"."""
+    """What an image has beyond its border: a name of `BORDERS`, and the value of "constant"."""
 
     name: str = "reflect_101"
     value: float = 0.0
@@ -48,7 +47,7 @@ def values(image: tf.Tensor, field: Field, *, interpolation: str, border: Border
 def ids(label: tf.Tensor, field: Field, *, fill: int | float) -> tf.Tensor:
     """Samples `label` `[H, W]` or `[H, W, C]` at the nearest pixels to `field` `[h, w]`.
 
-    Halves go to the higher coordinate. Places outside the source become `fill`; the dtype stays.
+    Halves go to the higher coordinate. Pixels beyond the source become `fill`; the dtype stays.
     """
     y, x = tf.floor(field.y + 0.5), tf.floor(field.x + 0.5)
     inside = _inside(y, label.shape[0]) & _inside(x, label.shape[1])
@@ -59,7 +58,7 @@ def ids(label: tf.Tensor, field: Field, *, fill: int | float) -> tf.Tensor:
 
 
 class _Tap(NamedTuple):
-    """One of the pixels that a place is interpolated from, along one axis; all `[h, w]`."""
+    """One of the pixels that a value is interpolated from, along one axis; all `[h, w]`."""
 
     index: tf.Tensor
     weight: tf.Tensor
@@ -73,10 +72,10 @@ def _taps(
     kernel: Callable[[tf.Tensor], tuple[tf.Tensor, list[tf.Tensor]]],
 ) -> list[_Tap]:
     first, weights = kernel(coordinate)
-    places = [first + float(step) for step in range(len(weights))]
+    pixels = [first + float(step) for step in range(len(weights))]
     return [
-        _Tap(border_index(place, size, border), weight, _inside(place, size))
-        for place, weight in zip(places, weights, strict=True)
+        _Tap(border_index(pixel, size, border), weight, _inside(pixel, size))
+        for pixel, weight in zip(pixels, weights, strict=True)
     ]
 
 
@@ -100,7 +99,7 @@ def _cubic(coordinate: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
     return floor - 1.0, [far[0], *near, far[1]]
 
 
-# Of a coordinate: the first of the pixels it is made from, and the weight of each.
+# For a coordinate: the first pixel that it is interpolated from, and the weight of each pixel.
 _KERNELS = {"nearest": _nearest, "bilinear": _linear, "bicubic": _cubic}
 INTERPOLATIONS = tuple(_KERNELS)
 
@@ -113,18 +112,18 @@ def _weighted(image: tf.Tensor, rows: list[_Tap], columns: list[_Tap], border: B
         return tf.where(_spread(row.inside & column.inside, image), values, border.value)
 
     def along(row: _Tap) -> tf.Tensor:
-        return tf.add_n([_spread(each.weight, image) * read(row, each) for each in columns])
+        return tf.add_n([_spread(column.weight, image) * read(row, column) for column in columns])
 
     return tf.add_n([_spread(row.weight, image) * along(row) for row in rows])
 
 
 def _spread(plane: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """Returns `plane` `[h, w]` with an axis more where `image` has channels."""
+    """Returns `plane` `[h, w]`, with one more axis where `image` has channels."""
     return plane if image.shape.rank == 2 else plane[..., None]
 
 
-def _inside(place: tf.Tensor, size: int) -> tf.Tensor:
-    return (place >= 0.0) & (place <= size - 1.0)
+def _inside(pixel: tf.Tensor, size: int) -> tf.Tensor:
+    return (pixel >= 0.0) & (pixel <= size - 1.0)
 
 
 def border_index(pixel: tf.Tensor, size: tf.Tensor | int, border: str) -> tf.Tensor:

@@ -1,11 +1,11 @@
-"""Moves that no matrix describes: Field -> Field.
+"""Geometric transforms that no matrix describes: Field -> Field.
 
 They act on the picture from edge to edge: -1/2 to length - 1/2 in pixels, as pixel centres lie on
-whole numbers. Albumentations takes 0 to length for it, so its maps (2.0.8) are these, moved half a
-pixel down and to the right; here a flipped picture is distorted as the flip of the picture.
+whole numbers. Albumentations (2.0.8) uses 0 to length, so its maps are shifted half a pixel down
+and to the right; here, distorting a flipped picture flips the result.
 
-All but the perspective add to the coordinates what they move them by: nothing added changes no bit,
-and rounding is that of a small number.
+All but the perspective add an offset to the coordinates: an offset of 0 changes no bit, and
+rounding errors are those of a small number.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ import tensorflow as tf
 from tfseg.kernels import intensity, sampling
 from tfseg.kernels.field import Field, Size
 
-_REACH = 4  # standard deviations after which a bell counts as over, as in OpenCV and SciPy
-# Within a picture whose corners are drawn in by less than 0.32, the divisor stays above 0.0303: the
-# corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0) have it. Only places beyond are held back.
+_REACH = 4  # standard deviations at which a bell is cut off, as in OpenCV and SciPy
+# Within a picture with corners drawn in by less than 0.32 the divisor stays above 0.0303, its value
+# for the corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0). Only coordinates beyond are limited.
 _LEAST_DIVISOR = 0.01
 
 
 def elastic(
     field: Field, key: tf.Tensor, *, alpha: float, sigma: float, size: Size, same: bool = False
 ) -> Field:
-    """Moves every place by smooth noise: uniform in [-alpha, alpha], blurred by a Gaussian.
+    """Moves every coordinate by smooth noise: uniform in [-alpha, alpha], blurred by a Gaussian.
 
     The noise is not drawn for every pixel. Normal numbers on a lattice of spacing `sigma`, each
     spread by the bell of the blur, have the same covariance to 1e-4 and, blurred noise being nearly
     normal, the same distribution; their sum is two small matrix products. Beyond the picture the
-    move is that of its nearest pixel. An accelerator may round the factors of these products to
-    TF32, by a share of 2^-11 each: about 0.01 pixels where the move is 10.
+    offset is that of the nearest pixel. An accelerator may round the factors of these products to
+    TF32, by a share of 2^-11 each: about 0.01 pixels where the offset is 10.
 
     Args:
         field: `[h, w]`.
-        key: `[]` int32, what the noise is a function of.
+        key: `[]` int32, which determines the noise.
         alpha: pixels before the blur, at least 0; after it the standard deviation is
             alpha / (sqrt(3) 2 sqrt(pi) sigma) pixels.
         sigma: standard deviation of the blur, pixels, at least 1.
         size: (H, W) of the source.
-        same: whether y and x are moved by the same number.
+        same: whether y and x get the same offset.
 
     Source: P. Simard et al., Best Practices for Convolutional Neural Networks (2003), section 2.
     """
     noise = _smooth_noise(key, 1 if same else 2, sigma=sigma, size=size)
-    moves = noise * (alpha / math.sqrt(3.0))
+    offset = noise * (alpha / math.sqrt(3.0))
     if not field.is_grid:
         border = sampling.Border("nearest")
-        moves = sampling.values(moves, field, interpolation="bilinear", border=border)
-    return Field(field.y + moves[..., 0], field.x + moves[..., -1])
+        offset = sampling.values(offset, field, interpolation="bilinear", border=border)
+    return Field(field.y + offset[..., 0], field.x + offset[..., -1])
 
 
 def grid_distortion(field: Field, rows: tf.Tensor, columns: tf.Tensor, *, size: Size) -> Field:
-    """Stretches rows and columns of cells, each by its own number, from the top left corner on.
+    """Stretches each row and column of cells by a different number, from the top left corner on.
 
     Args:
         field: `[h, w]`.
-        rows: `[n + 1]` float32, how much source a pixel of each of the n rows of cells takes; the
-            last number is for the pixels left over where n does not divide the height. 1: the same.
+        rows: `[n + 1]` float32, source pixels per pixel in each of the n rows of cells; the last
+            number is for the rest where n does not divide the height. 1 changes nothing.
         columns: `[m + 1]` float32, the same of the columns.
-        size: (H, W) of the source. Beyond it the outermost cells go on.
+        size: (H, W) of the source. Beyond it the outermost cells are extended.
     """
     return Field(
         _stretched(field.y, rows, size[0]),
@@ -84,7 +84,7 @@ def fitted(steps: tf.Tensor, length: int) -> tf.Tensor:
 def camera(field: Field, strength: tf.Tensor, *, size: Size) -> Field:
     """Distorts like a lens of focal lengths H and W: 1 + k r^2 + k r^4 times away from the centre.
 
-    From the corners on, the factor stays.
+    Beyond the corners the factor stays constant.
 
     Args:
         field: `[h, w]`.
@@ -102,7 +102,7 @@ def camera(field: Field, strength: tf.Tensor, *, size: Size) -> Field:
 def fisheye(field: Field, strength: tf.Tensor, *, size: Size) -> Field:
     """Distorts like a fisheye: 1 + k r^2 times away from the centre, r being 1 in the corners.
 
-    From the corners on, the factor stays.
+    Beyond the corners the factor stays constant.
 
     Args:
         field: `[h, w]`.
@@ -121,7 +121,7 @@ def perspective(field: Field, corners: tf.Tensor, *, size: Size) -> Field:
         field: `[h, w]`.
         corners: `[4, 2]` float32, where the corners top left, top right, bottom right and bottom
             left of the result lie in the source, (y, x) as shares of its height and width. Each is
-            less than 0.32 away from its own corner, in y and in x: such four are always convex.
+            less than 0.32 away from that corner, in y and in x: such four are always convex.
         size: (H, W) of the source.
 
     Source: P. Heckbert, Fundamentals of Texture Mapping and Image Warping (1989), section 2.2.3.
@@ -148,39 +148,39 @@ def _smooth_noise(key: tf.Tensor, planes: int, *, sigma: float, size: Size) -> t
     down, across = rows.shape[1], columns.shape[1]
     normal = intensity.normal_noise(key, (down, planes * across))
     tall = tf.matmul(rows, normal)
-    whole = tf.matmul(tf.reshape(tall, [-1, across]), columns, transpose_b=True)
-    return tf.transpose(tf.reshape(whole, [size[0], planes, size[1]]), [0, 2, 1])
+    noise = tf.matmul(tf.reshape(tall, [-1, across]), columns, transpose_b=True)
+    return tf.transpose(tf.reshape(noise, [size[0], planes, size[1]]), [0, 2, 1])
 
 
 def _bells(length: int, sigma: float) -> np.ndarray:
-    """Returns what each node of the lattice gives to each of `length` pixels, [length, nodes].
+    """Returns the weight of each node of the lattice at each of `length` pixels, `[length, nodes]`.
 
     The nodes lie on the multiples of `sigma`. White noise on them has to be sqrt(sigma) times as
-    high as on pixels to be as strong, which makes sqrt(sigma) times the blur's own bell. Its
+    high as on pixels to be as strong, which makes sqrt(sigma) times the bell of the blur. Its
     square, summed over the nodes, is the same everywhere to 2 exp(-pi^2) = 1e-4.
     """
-    place = np.arange(length)[:, None] / sigma
+    pixel = np.arange(length)[:, None] / sigma
     nodes = np.arange(-_REACH, math.ceil((length - 1) / sigma) + _REACH + 1)
-    bells = np.exp(-0.5 * (place - nodes) ** 2) / math.sqrt(2.0 * math.pi * sigma)
+    bells = np.exp(-0.5 * (pixel - nodes) ** 2) / math.sqrt(2.0 * math.pi * sigma)
     return bells.astype(np.float32)
 
 
 def _edges(length: int, count: int) -> list[int]:
-    """Returns where cells begin, and the end: `count` whole ones, and what is left of `length`."""
+    """Returns where cells begin, and the end: `count` full cells and the rest of `length`."""
     return [*list(range(0, length, max(length // count, 1)))[: count + 1], length]
 
 
 def _stretched(coordinate: tf.Tensor, steps: tf.Tensor, length: int) -> tf.Tensor:
-    # A sum of ramps: a cell adds nothing before it, its whole width after it, and needs no gather.
+    # A sum of ramps: a cell adds nothing before it and its full width after it. Needs no gather.
     edges = _edges(length, steps.shape[0] - 1)
     cells = list(itertools.pairwise(edges))
-    moves = []
+    offsets = []
     for index, (start, end) in enumerate(cells):
         low = -math.inf if index == 0 else start
         high = math.inf if index == len(cells) - 1 else end
         within = tf.clip_by_value(coordinate + 0.5, low, high) - start
-        moves.append((steps[index] - 1.0) * within)
-    return coordinate + tf.add_n(moves)
+        offsets.append((steps[index] - 1.0) * within)
+    return coordinate + tf.add_n(offsets)
 
 
 def _from_center(field: Field, size: Size) -> tuple[tf.Tensor, tf.Tensor]:

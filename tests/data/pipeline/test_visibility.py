@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import tfseg
-from tfseg.data.pipeline.visibility import areas, without_scraps
+from tfseg.data.pipeline.visibility import areas, ignore_mostly_cut
 from tfseg.ids import IGNORE
 
 IDS = st.sampled_from([-1, 0, 0, 1, 2, 5, 2**31 - 1])
@@ -46,7 +46,7 @@ def slow_scraps(crop: np.ndarray, whole: np.ndarray, least: float) -> np.ndarray
 
 
 def scraps(crop: np.ndarray, whole: np.ndarray, least: float) -> np.ndarray:
-    return without_scraps(tf.constant(crop), areas(tf.constant(whole)), least=least).numpy()
+    return ignore_mostly_cut(tf.constant(crop), areas(tf.constant(whole)), least=least).numpy()
 
 
 @given(LABELS)

@@ -16,7 +16,7 @@ Example = dict[str, tf.Tensor]
 
 def middle(label: tf.Tensor, size: int) -> tf.Tensor:
     """Returns the upper left corner `[2]` int32 of the crop in the middle of `label` `[H, W]`."""
-    return _room(label, size) // 2
+    return _max_corner(label, size) // 2
 
 
 def draw(
@@ -30,43 +30,43 @@ def draw(
 ) -> tf.Tensor:
     """Draws the upper left corner `[2]` int32 of a crop that lies inside `label` `[H, W]`.
 
-    With the chance `instance_share` an instance is in the middle of the crop, as far as the border
-    of the image allows, and each is as likely as another; of several classes, one that the image
-    has is drawn first, so that the rare ones come as often. Otherwise, with the chance
-    `foreground_share`, the crop holds a pixel of an instance: any one, at any place of the crop.
-    Otherwise, and where there is no instance, it is any crop.
+    With probability `instance_share` an instance is in the middle of the crop, as far as the border
+    of the image allows, and all instances are equally likely; with several classes, one of the
+    classes in the image is drawn first, so that rare ones are as frequent. Otherwise, with
+    probability `foreground_share`, the crop holds a random pixel of an instance at a random
+    position. Otherwise, and where there is no instance, it is any crop.
     """
-    room = _room(label, size)
+    max_corner = _max_corner(label, size)
     objects = tf.cast(tf.where(label > 0), tf.int32)
     count = tf.shape(objects)[0]
     chosen = random.integer(random.for_name(seed, "object"), 0, tf.maximum(count, 1))
-    # One more row, so that there is something to choose where there is no instance.
+    # Padded by one row, which is chosen where there is no instance.
     pixel = tf.gather(tf.pad(objects, [[0, 1], [0, 0]]), chosen)
-    place = _pair(random.for_name(seed, "place"), tf.fill([2], size))
+    position = _pair(random.for_name(seed, "place"), tf.fill([2], size))
     aimed = random.uniform(random.for_name(seed, "aimed"), 0.0, 1.0) < foreground_share
     corner = tf.where(
         aimed & (count > 0),
-        tf.clip_by_value(pixel - place, 0, room),
-        _pair(random.for_name(seed, "corner"), room + 1),
+        tf.clip_by_value(pixel - position, 0, max_corner),
+        _pair(random.for_name(seed, "corner"), max_corner + 1),
     )
     if not instance_share:
         return corner
     centred = random.uniform(random.for_name(seed, "centred"), 0.0, 1.0) < instance_share
     ids = tf.gather_nd(label, objects)
     chosen = _any_instance(ids, num_classes, seed=random.for_name(seed, "instance"))
-    own = tf.boolean_mask(objects, ids == chosen)
-    centre = tf.reduce_sum(own, axis=0) // tf.maximum(tf.shape(own)[0], 1)
-    in_middle = tf.clip_by_value(centre - size // 2, 0, room)
+    pixels = tf.boolean_mask(objects, ids == chosen)
+    centre = tf.reduce_sum(pixels, axis=0) // tf.maximum(tf.shape(pixels)[0], 1)
+    in_middle = tf.clip_by_value(centre - size // 2, 0, max_corner)
     return tf.where(centred & (count > 0), in_middle, corner)
 
 
 def _any_instance(ids: tf.Tensor, num_classes: int, *, seed: tf.Tensor) -> tf.Tensor:
-    """Returns one of the `ids` `[N]` int32 above 0, of any class; 0 where there is none."""
+    """Draws one of the `ids` `[N]` int32 above 0, of any class; 0 where there is none."""
     known, _ = tf.unique(ids)
     if num_classes > 1:
         classes = class_ids.classes(known, num_classes=num_classes)
-        there, _ = tf.unique(classes)
-        drawn = _one_of(there, seed=random.for_name(seed, "class"))
+        present, _ = tf.unique(classes)
+        drawn = _one_of(present, seed=random.for_name(seed, "class"))
         known = tf.boolean_mask(known, classes == drawn)
     return _one_of(known, seed=seed)
 
@@ -95,8 +95,8 @@ def cut(
         corner: `[2]` int32, from `draw` or `middle`.
         size: of the crop, pixels.
         margin: pixels.
-        sampling: the `border`, `border_value` and `fill` of what lies beyond the image.
-        scale: brings pixel values of the image to [0, 1], the range of `border_value`.
+        sampling: its border, border value and fill are those beyond the image.
+        scale: brings pixel values to [0, 1], the range of the border value.
 
     Returns:
         `image` `[S, S, C]` and `label` `[S, S]`, S = `size` + 2 `margin`.
@@ -105,9 +105,9 @@ def cut(
     shape, border = tf.shape(label), sampling.border
     side = size + 2 * margin
     start = corner - margin - tf.maximum(size - shape, 0) // 2
-    # The part that lies inside the image is copied as it is. To gather all of it pixel by pixel
-    # took 6 ms for 726 x 726 x 3, this takes 1.
-    begin, end = (tf.clip_by_value(place, 0, shape) for place in (start, start + side))
+    # The part inside the image is copied. Gathering all of the crop pixel by pixel took 6 ms for
+    # 726 x 726 x 3, this takes 1.
+    begin, end = (tf.clip_by_value(pixel, 0, shape) for pixel in (start, start + side))
     before, after = begin - start, start + side - end
     pixels = [tf.cast(start[axis] + tf.range(side), tf.float32) for axis in (0, 1)]
     rows, columns = (border_index(pixels[axis], shape[axis], border) for axis in (0, 1))
@@ -127,8 +127,8 @@ def cut(
     return {"image": window, "label": tf.ensure_shape(label, (side, side))}
 
 
-def _room(label: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns how far a crop can move down and to the right, `[2]` int32."""
+def _max_corner(label: tf.Tensor, size: int) -> tf.Tensor:
+    """Returns the lowest and rightmost upper left corner of a crop, `[2]` int32."""
     return tf.maximum(tf.shape(label) - size, 0)
 
 

@@ -1,7 +1,7 @@
-"""What happens between a place in the stored order and a training batch, stage by stage.
+"""The stages between a position in the stored order and a training batch.
 
-A stage is a function from dataset to dataset. Training runs all of them one after the other,
-`bench` times each, and `replay` does the same to one sample.
+A stage is a function from dataset to dataset. Training runs all of them in order, `bench` measures
+each, and `replay` applies the same functions to one sample.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tfseg.kernels import class_ids, normalize
 Example = dict[str, tf.Tensor]
 Function = Callable[[Example], Example]
 Stage = Callable[[tf.data.Dataset], tf.data.Dataset]
-_MARGIN = 0.21  # of the crop on each side: what a turn by 45 degrees reads beyond the crop
+_MARGIN = 0.21  # of the crop on each side: a turn by 45 degrees reads that far beyond the crop
 
 
 def training_stages(
@@ -36,11 +36,11 @@ def training_stages(
 ) -> dict[str, Stage]:
     """Returns the stages of training by their names, in their order.
 
-    Places {"epoch", "index"} become records by "read", samples by "decode", what `sample_functions`
-    says by "crop" and "augment", batches by "batch" and what is learnt by "targets". With a cache,
-    "cache" does what "read" and "decode" do without one.
+    "read" turns positions {"epoch", "index"} into records, "decode", "crop" and "augment" apply
+    `sample_functions`, "batch" makes batches, and "targets" pastes instances, if asked for, and
+    makes the targets. With a cache, "cache" replaces "read" and "decode".
     """
-    of_sample = sample_functions(dataset, config)
+    functions = sample_functions(dataset, config)
     read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
     size = config.train.batch_size // num_hosts
     paste = plan(config.augment).copy_paste
@@ -48,8 +48,8 @@ def training_stages(
         paste = dataclasses.replace(paste, num_classes=max(1, len(config.model.class_names)))
 
     def augment(example: Example) -> Example:
-        seen = of_sample["augment"](example)
-        return {name: seen[name] for name in ("image", "label", "seed")}
+        augmented = functions["augment"](example)
+        return {name: augmented[name] for name in ("image", "label", "seed")}
 
     def finish(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor]:
         if paste:
@@ -57,12 +57,14 @@ def training_stages(
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label
 
-    loading = {"read": _each(read), "decode": _each(of_sample["decode"])}
+    loading = {"read": _each(read), "decode": _each(functions["decode"])}
     if config.data.cache != "none":
         kept = cache.make(dataset, config.data.cache)
-        loading = {"cache": cache.through(kept, lambda place: of_sample["decode"](read(place)))}
+        loading = {
+            "cache": cache.through(kept, lambda position: functions["decode"](read(position)))
+        }
     return loading | {
-        "crop": _each(of_sample["crop"]),
+        "crop": _each(functions["crop"]),
         "augment": _each(augment),
         "batch": lambda samples: samples.batch(size, drop_remainder=True),
         "targets": _each(finish),
@@ -70,37 +72,36 @@ def training_stages(
 
 
 def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]:
-    """Returns what is done to one sample, in its order.
+    """Returns the functions of a sample by their names, in their order.
 
-    - "decode": {"epoch", "record"} -> `Dataset.decode`, with ids that say their class where there
+    - "decode": {"epoch", "record"} -> `Dataset.decode`, with ids that encode classes where there
       are several, and "epoch".
     - "crop": -> image `[W, W, C]` float32 in [0, 1] and label `[W, W]`, the crop with its margin,
-      and what was drawn: the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the
-      crop, as `crops.draw` gives it; with data.min_visibility the `whole` areas of the image too.
-    - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` beside what was drawn, as
-      `Chain.sample` gives them.
+      the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the crop from
+      `crops.draw`; with data.min_visibility also `full_areas`, those in the image.
+    - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` from `Chain.sample`.
     """
     size, seed = config.data.crop_size, random.root(config.seed)
     num_classes, fixed = len(config.model.class_names), fixed_limits(config.model, dataset)
     least = config.data.min_visibility
     transforms, _, sampling = plan(config.augment)
-    chain, margin = ending_in_crop(transforms, size, sampling)
+    chain, margin = crop_chain(transforms, size, sampling)
 
     def decoded(example: Example) -> Example:
         sample = with_classes(dataset.decode(example["record"]), num_classes)
         return sample | {"epoch": example["epoch"]}
 
     def crop(sample: Example) -> Example:
-        own = random.for_sample(seed, epoch=sample["epoch"], sample_id=sample["id"])
+        sample_seed = random.for_sample(seed, epoch=sample["epoch"], sample_id=sample["id"])
         corner = crops.draw(
             sample["label"],
             size,
             foreground_share=config.data.foreground_share,
             instance_share=config.data.instance_share,
             num_classes=num_classes,
-            seed=random.for_name(own, "crop"),
+            seed=random.for_name(sample_seed, "crop"),
         )
-        # The range is that of the whole image, and only the crop is brought to it.
+        # The limits are those of the full image, and only the crop is scaled by them.
         limits = normalize.limits_of(sample["image"], fixed)
         window = crops.cut(
             sample,
@@ -110,34 +111,33 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
             sampling=sampling,
             scale=lambda image: normalize.scale(image, limits),
         )
-        window |= {"seed": own, "corner": corner}
-        return window | ({"whole": visibility.areas(sample["label"])} if least else {})
+        window |= {"seed": sample_seed, "corner": corner}
+        return window | ({"full_areas": visibility.areas(sample["label"])} if least else {})
 
     def augment(window: Example) -> Example:
         params = chain.sample(window["seed"])
-        seen = chain.apply(window, params) | {"params": params}
+        augmented = chain.apply(window, params) | {"params": params}
         if not least:
-            return seen
-        label = visibility.without_scraps(seen["label"], window["whole"], least=least)
-        return seen | {"label": label}
+            return augmented
+        label = augmented["label"]
+        label = visibility.ignore_mostly_cut(label, window["full_areas"], least=least)
+        return augmented | {"label": label}
 
     return {"decode": decoded, "crop": crop, "augment": augment}
 
 
 def with_classes(sample: Example, num_classes: int) -> Example:
-    """Returns the sample with ids that say their class, where there are several."""
+    """Returns the sample with ids that encode classes, where there are several."""
     if num_classes < 2:
         return sample
     label = class_ids.with_classes(sample["label"], sample["class_of"], num_classes=num_classes)
     return sample | {"label": label}
 
 
-def ending_in_crop(
-    transforms: Sequence[Transform], size: int, sampling: Sampling
-) -> tuple[Chain, int]:
-    """Returns `transforms` with the crop that ends them, and the margin that its window needs.
+def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -> tuple[Chain, int]:
+    """Returns `transforms` followed by the crop, and the margin that its window needs.
 
-    What a turn brings into the corners of the crop is there, in the margin around it.
+    Transforms read from the margin what they move into the crop, such as a turn at the corners.
     """
     margin = int(size * _MARGIN) if transforms else 0
     crop = CenterCrop(height=size, width=size)

@@ -1,4 +1,4 @@
-"""What a crop has left of the instances that its border cuts."""
+"""Which instances of a crop are ignored because the border of the crop cuts most of them off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfseg.kernels.runs import Runs, find_runs
 
 
 class Areas(NamedTuple):
-    """The instances of an image: ids `[N]` int32 in ascending order, and the pixels of each."""
+    """The instances of an image: ids `[N]` int32 in ascending order, and pixels `[N]` of each."""
 
     ids: tf.Tensor
     pixels: tf.Tensor
@@ -25,19 +25,19 @@ def areas(label: tf.Tensor) -> Areas:
     return Areas(tf.gather(ids, order), tf.gather(pixels, order))
 
 
-def without_scraps(label: tf.Tensor, whole: Areas, *, least: float) -> tf.Tensor:
-    """Ignores the instances of a crop that its border has cut to less than a share of themselves.
+def ignore_mostly_cut(label: tf.Tensor, full_areas: Areas, *, least: float) -> tf.Tensor:
+    """Ignores instances that the border of a crop cuts to less than a share of their pixels.
 
-    What transforms made larger or smaller is held against the instances that lie whole in the crop:
-    by the factor that those have grown, all together, a cut one would have grown too.
+    Transforms may have made instances larger or smaller. The factor is that of all instances
+    together that lie completely in the crop.
 
     Args:
         label: `[H, W]` int32, the crop.
-        whole: of the image that it is from, with every id above 0 of the crop.
-        least: share of an instance's pixels from which it stays, in [0, 1].
+        full_areas: areas in the image of the crop, with every id above 0 of the crop.
+        least: share of its pixels from which an instance stays, in [0, 1].
 
     Returns:
-        `label`, with `IGNORE` where such instances are.
+        `label`, with `IGNORE` in place of such instances.
     """
     runs = find_runs(label[None])
     ids, instance, pixels = _values(runs)
@@ -45,19 +45,19 @@ def without_scraps(label: tf.Tensor, whole: Areas, *, least: float) -> tf.Tensor
     at_border = (runs.row == 0) | (runs.row == height - 1)
     at_border |= (runs.first == 0) | (runs.last == width - 1)
     cut = tf.math.unsorted_segment_max(tf.cast(at_border, tf.int32), instance, tf.size(ids)) > 0
-    # One area more, so that there is something to look up for what is no instance.
-    before = tf.gather(tf.pad(whole.pixels, [[0, 1]]), tf.searchsorted(whole.ids, ids))
+    # Padded by one area, which is looked up for background and ignored pixels.
+    before = tf.gather(tf.pad(full_areas.pixels, [[0, 1]]), tf.searchsorted(full_areas.ids, ids))
     left, before = tf.cast(pixels, tf.float32), tf.cast(before, tf.float32)
     in_crop = tf.cast((ids > 0) & ~cut, tf.float32)
     grown = tf.math.divide_no_nan(tf.reduce_sum(left * in_crop), tf.reduce_sum(before * in_crop))
     grown = tf.where(grown > 0.0, grown, 1.0)
-    scrap = (ids > 0) & cut & (left < least * grown * before)
-    ignored = runs.spread(tf.cast(tf.gather(scrap, instance), tf.int32))[0] > 0
+    mostly_cut = (ids > 0) & cut & (left < least * grown * before)
+    ignored = runs.spread(tf.cast(tf.gather(mostly_cut, instance), tf.int32))[0] > 0
     return tf.where(ignored, IGNORE, label)
 
 
 def _values(runs: Runs) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns the values `[N]` of an image, that of each run by its place `[R]`, and the pixels."""
-    values, place = tf.unique(runs.value)
-    pixels = tf.math.unsorted_segment_sum(runs.length, place, tf.size(values))
-    return values, place, pixels
+    """Returns the values `[N]` of an image, their index `[R]` per run, and their pixels `[N]`."""
+    values, index = tf.unique(runs.value)
+    pixels = tf.math.unsorted_segment_sum(runs.length, index, tf.size(values))
+    return values, index, pixels
