@@ -1,4 +1,4 @@
-"""What people are told: name, rule, value received, remedy."""
+"""Error messages for users: name, rule, value received, remedy."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ def test_the_same_seed_draws_the_same_and_leaves_the_global_generator_alone():
 
 def test_a_graph_draws_what_eager_code_draws():
     def draw(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        own = random.for_name(seed, "crop")
-        return random.uniform(own, -1.0, 1.0, (7,)), random.integer(own, 0, 1000)
+        child = random.for_name(seed, "crop")
+        return random.uniform(child, -1.0, 1.0, (7,)), random.integer(child, 0, 1000)
 
     eager = draw(random.root(5))
     graph = tf.function(draw)(random.root(5))
@@ -33,13 +33,13 @@ def test_a_graph_draws_what_eager_code_draws():
 
 
 def test_draws_are_recorded_so_that_a_new_version_that_changes_them_is_noticed():
-    own = random.for_sample(
+    child = random.for_sample(
         random.root(1), epoch=tf.constant(2), sample_id=tf.constant(b"0402a81e7526")
     )
-    assert own.dtype == tf.int32
-    assert own.shape == (2,)
-    np.testing.assert_array_equal(own, [-312211834, 1697406965])
-    assert random.integer(random.for_name(own, "key"), 0, 10**6).numpy() == 809714
+    assert child.dtype == tf.int32
+    assert child.shape == (2,)
+    np.testing.assert_array_equal(child, [-312211834, 1697406965])
+    assert random.integer(random.for_name(child, "key"), 0, 10**6).numpy() == 809714
 
 
 def test_sample_epoch_and_name_each_change_the_seed():

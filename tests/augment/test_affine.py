@@ -193,9 +193,9 @@ def smooth(size: tuple[int, int]) -> np.ndarray:
 
 def one_at_a_time(chains: list[Chain], example: dict, drawn: list[dict]) -> dict:
     """Resamples once for each of the `chains`, which have one transform each."""
-    for chain, own in zip(chains, drawn, strict=True):
+    for chain, params in zip(chains, drawn, strict=True):
         (name,) = chain.sample(random.root(0))
-        example = chain.apply(example, {name: own})
+        example = chain.apply(example, {name: params})
     return example
 
 

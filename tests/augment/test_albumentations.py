@@ -251,11 +251,11 @@ def test_a_pipeline_for_streets_is_carried_over():
 
 
 def test_sequences_inside_each_other_are_one_where_all_of_them_always_act():
-    (whole,) = from_albumentations(recorded("aerial")).transforms
-    assert (whole.p, whole.n) == (0.9, (5, 5))
-    names = [type(part).__name__ for part in whole.transforms]
+    (choice,) = from_albumentations(recorded("aerial")).transforms
+    assert (choice.p, choice.n) == (0.9, (5, 5))
+    names = [type(part).__name__ for part in choice.transforms]
     assert names == ["SomeOf", "SomeOf", "OneOf", "CoarseDropout", "Normalize"]
-    turns = whole.transforms[1]
+    turns = choice.transforms[1]
     assert (turns.p, turns.n) == (0.4, (3, 3))
     assert turns.transforms == (Rotate(limit=(-30, 30)), RandomScale(), HueSaturationValue())
 
@@ -269,7 +269,7 @@ def test_what_normalizes_pixel_values_normalizes_image_values():
 def test_every_part_of_nested_choices_acts_as_often_as_in_albumentations():
     chain, root, count = from_albumentations(recorded("choices")), random.root(3), 1500
     drawn = tf.data.Dataset.range(count).map(
-        lambda k: {n: own["on"] for n, own in chain.sample(random.fold_in(root, k)).items()}
+        lambda k: {n: params["on"] for n, params in chain.sample(random.fold_in(root, k)).items()}
     )
     on = next(iter(drawn.batch(count)))
     # Also counted in 20,000 runs of albumentations 2.0.8: within 0.005 of each of them.

@@ -35,9 +35,9 @@ STILL = {"y": 0.0, "x": 0.0, "scale": 1.0, "radians": 0.0}
 def params(**values: dict[str, float]) -> dict[str, Params]:
     """Returns parameters by name, where "Rotate_2" stands for "Rotate/2", all of them on."""
     return {
-        name.replace("_", "/"): {key: tf.constant(value) for key, value in own.items()}
-        | {"on": tf.constant(own.get("on", True))}
-        for name, own in values.items()
+        name.replace("_", "/"): {key: tf.constant(value) for key, value in numbers.items()}
+        | {"on": tf.constant(numbers.get("on", True))}
+        for name, numbers in values.items()
     }
 
 
@@ -159,8 +159,8 @@ def test_ids_are_filled_as_asked():
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
 def test_the_image_is_continued_beyond_its_border_as_asked(border, expected, interpolation):
     # The constant is in image values, whatever the dtype of the image.
-    own = Sampling(border=border, border_value=0.5, interpolation=interpolation)
-    image, _ = moved(Chain([ShiftScaleRotate()], sampling=own), numbered(1, 4), SHIFTED)
+    settings = Sampling(border=border, border_value=0.5, interpolation=interpolation)
+    image, _ = moved(Chain([ShiftScaleRotate()], sampling=settings), numbered(1, 4), SHIFTED)
     np.testing.assert_allclose(image, [expected], rtol=1e-5)
 
 
@@ -172,8 +172,10 @@ def test_the_value_beyond_the_border_does_not_depend_on_the_dtype():
 
 
 def test_further_entries_move_along_with_their_own_interpolation():
-    own = Sampling(others={"weight": "bilinear", "second": "bicubic", "kind": "nearest"}, fill=-7)
-    chain = Chain([ShiftScaleRotate()], sampling=own)
+    settings = Sampling(
+        others={"weight": "bilinear", "second": "bicubic", "kind": "nearest"}, fill=-7
+    )
+    chain = Chain([ShiftScaleRotate()], sampling=settings)
     example = {
         "image": as_image(numbered(1, 4)),
         "label": numbered(1, 4),
@@ -286,7 +288,7 @@ def test_some_of_picks_as_many_as_asked_and_lets_them_act_with_their_own_p():
     count = 2000
     parts = (HorizontalFlip(p=1.0), VerticalFlip(p=1.0), RandomRotate90(p=0.5))
     draws = many(Chain([SomeOf(transforms=parts, n=(1, 2), p=1.0)]), count)
-    on = np.stack([own["on"] for own in draws.values()])
+    on = np.stack([params["on"] for params in draws.values()])
     assert set(on.sum(axis=0)) == {0, 1, 2}  # none where the turn was picked and did not act
     # Picked: 1.5 of 3 on average; a share of 2000 deviates by 0.011.
     np.testing.assert_allclose(on.mean(axis=1), [0.5, 0.5, 0.25], atol=0.045)

@@ -85,8 +85,8 @@ def test_grey_images_keep_three_equal_channels_in_the_range():
 @pytest.mark.parametrize("transform", [HueSaturationValue(p=1.0), ToGray(p=1.0)], ids=repr)
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_images_that_have_no_three_channels_are_refused(transform, channels):
-    told = rf"^{type(transform).__name__} needs images of 3 channels.*; got {channels}\. Leave"
-    with pytest.raises(InputError, match=told):
+    message = rf"^{type(transform).__name__} needs images of 3 channels.*; got {channels}\. Leave"
+    with pytest.raises(InputError, match=message):
         through(transform, np.zeros((4, 4, channels), np.float32))
 
 
@@ -95,7 +95,7 @@ def test_images_that_have_no_three_channels_are_refused(transform, channels):
     [("hue_shift_limit", 180), ("sat_shift_limit", 255), ("val_shift_limit", 255)],
 )
 def test_ranges_that_make_no_sense_are_refused(name, bound):
-    told = rf"^HueSaturationValue\.{name} must be \(a, b\) with -{bound} <= a <= b <= {bound}"
+    message = rf"^HueSaturationValue\.{name} must be \(a, b\) with -{bound} <= a <= b <= {bound}"
     for value in ((-bound - 1, 0), (5, -5), 20):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             HueSaturationValue(**{name: value})

@@ -188,14 +188,14 @@ def test_the_extremes_of_all_ranges_one_after_the_other_stay_finite(limit, size)
     for seed in range(3):
         # Twice over and in both orders, so that each meets coordinates far beyond the picture.
         field = fields.grid(size)
-        for own in (*extremes, *extremes[::-1]):
-            field = own.edit(field, own.sample(random.root(seed)), size=size)
+        for transform in (*extremes, *extremes[::-1]):
+            field = transform.edit(field, transform.sample(random.root(seed)), size=size)
         assert np.isfinite(np.stack(field[:2])).all()
         for border in sampling.BORDERS:
-            seen = sampling.values(
+            values = sampling.values(
                 image, field, interpolation="bilinear", border=sampling.Border(border)
             )
-            assert np.isfinite(seen).all()
+            assert np.isfinite(values).all()
         ids = sampling.ids(label, field, fill=IGNORE)
         assert set(np.unique(ids)) <= {IGNORE, *np.unique(label)}
 

@@ -28,12 +28,12 @@ def taken(transform: CoarseDropout, count: int = COUNT) -> np.ndarray:
 
 def boxes(pixels: np.ndarray) -> np.ndarray:
     """Returns top, left, height, width of the only box of each image, `[N, 4]`."""
-    found = []
+    boxes = []
     for image in pixels:
         rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
-        found.append((rows[0], columns[0], len(rows), len(columns)))
+        boxes.append((rows[0], columns[0], len(rows), len(columns)))
         assert image.sum() == len(rows) * len(columns)
-    return np.array(found)
+    return np.array(boxes)
 
 
 def evenly(numbers: np.ndarray, low: int, high: int) -> None:

@@ -35,7 +35,7 @@ def test_every_call_and_every_place_draws_anew_and_one_seed_gives_one_sequence()
     first, again, other = labels(1), labels(1), labels(2)
     np.testing.assert_array_equal(first, again)
     drawn = np.reshape([*first, *other], (16, -1))
-    assert len({each.tobytes() for each in drawn}) == 16
+    assert len({image.tobytes() for image in drawn}) == 16
 
 
 def test_replicas_draw_by_themselves():

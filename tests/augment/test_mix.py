@@ -28,10 +28,10 @@ def test_all_instances_of_the_next_image_lie_on_top_where_all_are_asked_for():
     before = batch()
     after = CopyPaste(share=(1.0, 1.0), p=1.0)(before, seeds())
     for index in range(3):
-        own, other = before["label"][index].numpy(), before["label"][(index + 1) % 3].numpy()
+        label, other = before["label"][index].numpy(), before["label"][(index + 1) % 3].numpy()
         new, mask = after["label"][index].numpy(), other > 0
-        np.testing.assert_array_equal(new[~mask], own[~mask])
-        assert new[mask].min() > own.max()
+        np.testing.assert_array_equal(new[~mask], label[~mask])
+        assert new[mask].min() > label.max()
         # One new id for each of theirs, and no two the same.
         pairs = set(zip(other[mask].tolist(), new[mask].tolist(), strict=True))
         assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs}) == 3

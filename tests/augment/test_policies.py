@@ -98,20 +98,20 @@ def test_a_policy_moves_image_and_ids_and_makes_no_new_ones(name):
     assert after["image"].shape == before["image"].shape
     assert after["image"].min() >= 0 and after["image"].max() <= 1
     assert after["image"].std() > 0.1
-    for own, made in zip(before["label"], after["label"], strict=True):
-        assert set(np.unique(made)) <= {IGNORE, *own.flat}
+    for ids, made in zip(before["label"], after["label"], strict=True):
+        assert set(np.unique(made)) <= {IGNORE, *ids.flat}
     changed = [(a != b).any() for a, b in zip(before["label"], after["label"], strict=True)]
     assert sum(changed) >= 2
 
 
 def test_the_light_policy_loses_no_pixel():
-    for own, made in zip(example(1)["label"], moved("light")["label"], strict=True):
-        assert sorted(own.flat) == sorted(made.flat)
+    for ids, made in zip(example(1)["label"], moved("light")["label"], strict=True):
+        assert sorted(ids.flat) == sorted(made.flat)
 
 
 def test_the_natural_policy_keeps_up_and_down():
-    for own, made in zip(example(1)["label"], moved("natural")["label"], strict=True):
-        rows = np.where(made == IGNORE, np.nan, (made - own.min()) // SIZE)
+    for ids, made in zip(example(1)["label"], moved("natural")["label"], strict=True):
+        rows = np.where(made == IGNORE, np.nan, (made - ids.min()) // SIZE)
         assert np.nanmean(rows[: SIZE // 2]) + SIZE / 4 < np.nanmean(rows[SIZE // 2 :])
 
 

@@ -33,8 +33,8 @@ def matrix(transform: AffineMove, size: Size, **params: float) -> np.ndarray:
 
 def moved(transform: AffineMove, size: Size, **params: float) -> np.ndarray:
     """Returns the ids of `picture(size)` after one move."""
-    own = tf.constant(matrix(transform, size, **params))
-    field = fields.affine(fields.grid(transform.output_size(size)), own)
+    pull_back = tf.constant(matrix(transform, size, **params))
+    field = fields.affine(fields.grid(transform.output_size(size)), pull_back)
     return sampling.ids(tf.constant(picture(size)), field, fill=-1).numpy()
 
 
@@ -50,7 +50,7 @@ def draws(transform: AffineMove) -> dict[str, np.ndarray]:
 def parts(transform: RandomResizedCrop, size: Size) -> np.ndarray:
     """Returns (top, left, height, width) of 1500 parts, `[1500, 4]`, read from their matrices."""
     data = tf.data.Dataset.from_tensor_slices(draws(transform))
-    data = data.map(lambda own: transform.matrix(own, size=size)).batch(COUNT)
+    data = data.map(lambda params: transform.matrix(params, size=size)).batch(COUNT)
     rows = next(data.as_numpy_iterator())
     new = transform.output_size(size)
     lengths = rows[:, 0, 0] * new[0], rows[:, 1, 1] * new[1]
@@ -131,7 +131,7 @@ def test_every_place_of_a_random_crop_is_equally_likely():
 def test_a_compiled_random_crop_is_a_slice_of_image_and_ids():
     image = np.random.default_rng(0).random((7, 10, 2), np.float32)
     chain = Chain([RandomCrop(height=4, width=5)])
-    label, places = picture((7, 10)), set()
+    label, corners = picture((7, 10)), set()
     for index in range(20):
         seed = random.fold_in(random.root(2), index)
         result = chain({"image": image, "label": label}, seed)
@@ -139,8 +139,8 @@ def test_a_compiled_random_crop_is_a_slice_of_image_and_ids():
         part = slice(top, top + 4), slice(left, left + 5)
         np.testing.assert_array_equal(result["label"], label[part])
         np.testing.assert_array_equal(result["image"], image[part])
-        places.add((top, left))
-    assert len(places) > 8  # of 4 x 6 places, 14 are expected
+        corners.add((top, left))
+    assert len(corners) > 8  # of 4 x 6 places, 14 are expected
 
 
 def test_a_random_crop_of_a_smaller_picture_is_refused_with_the_remedy():
@@ -169,12 +169,12 @@ def test_a_random_crop_of_a_smaller_picture_is_refused_with_the_remedy():
 def test_a_resize_gives_the_numbers_of_opencv(new, recorded):
     """cv2.resize of 0, 10, 20, 30 with INTER_LINEAR, OpenCV 4.12: its border is "nearest"."""
     image = np.array([[0.0, 10.0, 20.0, 30.0]], np.float32)
-    for own, size in ((image, (1, new)), (image.T, (new, 1))):
+    for source, size in ((image, (1, new)), (image.T, (new, 1))):
         field = fields.affine(
-            fields.grid(size), Resize(height=size[0], width=size[1]).matrix({}, size=own.shape)
+            fields.grid(size), Resize(height=size[0], width=size[1]).matrix({}, size=source.shape)
         )
         result = sampling.values(
-            tf.constant(own[..., None]),
+            tf.constant(source[..., None]),
             field,
             interpolation="bilinear",
             border=sampling.Border("nearest"),
@@ -202,8 +202,8 @@ def test_a_resize_to_the_same_size_changes_no_bit(size):
 def test_a_resized_crop_of_the_whole_picture_changes_no_bit():
     for size in [(41, 41), (12, 12), (1, 1)]:
         transform = RandomResizedCrop(size=size, scale=(1.0, 1.0), ratio=(1.0, 1.0))
-        own = {name: value.numpy() for name, value in transform.sample(random.root(0)).items()}
-        np.testing.assert_array_equal(matrix(transform, size, **own), np.eye(3))
+        params = {name: value.numpy() for name, value in transform.sample(random.root(0)).items()}
+        np.testing.assert_array_equal(matrix(transform, size, **params), np.eye(3))
 
 
 def test_a_resized_crop_of_its_own_size_is_a_slice():
@@ -224,13 +224,13 @@ def test_parts_have_the_areas_and_shapes_drawn_and_lie_inside():
     size = (400, 600)
     transform = RandomResizedCrop(size=(32, 48), scale=(0.1, 0.3), ratio=(0.5, 2.0))
     top, left, height, width = parts(transform, size).T
-    for place, length, whole in ((top, height, 400), (left, width, 600)):
-        np.testing.assert_allclose(place, np.round(place), atol=1e-3)
+    for start, length, side in ((top, height, 400), (left, width, 600)):
+        np.testing.assert_allclose(start, np.round(start), atol=1e-3)
         np.testing.assert_allclose(length, np.round(length), atol=1e-3)
-        assert place.min() > -1e-3
-        assert (place + length).max() < whole + 1e-3
+        assert start.min() > -1e-3
+        assert (start + length).max() < side + 1e-3
         # each place as likely as another: uniform on [0, 1) but for the pixels
-        share = (place + 0.5) / (whole - length + 1)
+        share = (start + 0.5) / (side - length + 1)
         assert abs(share.mean() - 0.5) < 5 * math.sqrt(1 / 12 / COUNT)
     # The largest part, 0.3 of the area at 2 : 1, is 190 x 379 or 379 x 190: all of them fit.
     for share in (
@@ -262,11 +262,11 @@ def test_a_part_that_does_not_fit_is_made_smaller_in_its_own_shape():
 )
 def test_the_outermost_parts_have_at_least_a_pixel_and_lie_inside(size, area, ratio):
     transform = RandomResizedCrop(size=(2, 2))
-    own = matrix(transform, size, area=area, ratio=ratio, y=1 - 2**-23, x=1 - 2**-23)
+    pull_back = matrix(transform, size, area=area, ratio=ratio, y=1 - 2**-23, x=1 - 2**-23)
     for axis in range(2):
-        length = own[axis, axis] * 2
+        length = pull_back[axis, axis] * 2
         assert 1 <= length <= size[axis]
-        end = own[axis, 2] - (own[axis, axis] - 1) / 2 + length
+        end = pull_back[axis, 2] - (pull_back[axis, axis] - 1) / 2 + length
         assert end == pytest.approx(size[axis], abs=1e-3)
 
 

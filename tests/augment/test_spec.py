@@ -1,4 +1,4 @@
-"""Transforms from plain values, and what is said where there is no such transform."""
+"""Transforms from plain values, and the errors where there is no such transform."""
 
 from __future__ import annotations
 

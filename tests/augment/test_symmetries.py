@@ -45,13 +45,15 @@ def moved(transform: AffineMove, label: np.ndarray, **params: object) -> np.ndar
     # The ids counted from the last, which a float holds, and 0 for what came into view.
     image = np.where(label < 0, 0, 2**31 - label.astype(np.int64)).astype(np.float32)[..., None]
     for interpolation in sampling.INTERPOLATIONS:
-        seen = sampling.values(
+        values = sampling.values(
             tf.constant(image),
             field,
             interpolation=interpolation,
             border=sampling.Border("constant"),
         ).numpy()[..., 0]
-        np.testing.assert_array_equal(np.where(seen > 0, 2**31 - seen.astype(np.int64), -1), ids)
+        np.testing.assert_array_equal(
+            np.where(values > 0, 2**31 - values.astype(np.int64), -1), ids
+        )
     return ids
 
 
@@ -105,18 +107,18 @@ def test_the_size_of_an_oblong_picture_stays_and_its_middle_in_view(size):
     # What is seen is a square of the shorter side, and nothing else.
     rows, columns = np.nonzero(transposed >= 0)
     assert len(rows) == side * (side if not odd else min(side, max(size) - 1))
-    seen = transposed[np.ix_(np.unique(rows), np.unique(columns))]
+    visible = transposed[np.ix_(np.unique(rows), np.unique(columns))]
     first = [(length - side + odd * axis) // 2 for axis, length in enumerate(size)]
     middle = label[first[0] : first[0] + side, first[1] : first[1] + side]
-    np.testing.assert_array_equal(seen, middle.T)
+    np.testing.assert_array_equal(visible, middle.T)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_symmetry_and_its_inverse_leave_what_stayed_in_view(size):
     label = picture(size)
     for turns in range(4):
-        there = moved(D4(), label, turns=turns, mirrored=False)
-        back = moved(D4(), there, turns=-turns % 4, mirrored=False)
+        turned = moved(D4(), label, turns=turns, mirrored=False)
+        back = moved(D4(), turned, turns=-turns % 4, mirrored=False)
         kept = back >= 0
         np.testing.assert_array_equal(back[kept], label[kept])
         assert kept.sum() >= min(size) * (min(size) - 1)

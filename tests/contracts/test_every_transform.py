@@ -1,4 +1,4 @@
-"""What every transform of `augment.TRANSFORMS` keeps, the next one too."""
+"""Rules for every transform of `augment.TRANSFORMS`; CopyPaste, for batches, is in test_mix.py."""
 
 from __future__ import annotations
 

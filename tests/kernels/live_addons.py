@@ -35,15 +35,17 @@ def main() -> None:
     """Prints the differences and the versions."""
     for module in pkgutil.iter_modules(kernels.__path__):
         importlib.import_module(f"tfseg.kernels.{module.name}")
-    found = {}
+    differences = {}
     for case, arguments in cases(read(RECORDS[0])):
         (live,) = computed(case, arguments).values()
-        own = getattr(drop_in, case.split("/")[0])
-        compiled = tf.function(lambda own=own, given=arguments: own(**given), jit_compile=True)
-        found[case] = difference(own(**arguments), live)
-        found[f"xla/{case}"] = difference(compiled(), live)
+        function = getattr(drop_in, case.split("/")[0])
+        compiled = tf.function(
+            lambda function=function, given=arguments: function(**given), jit_compile=True
+        )
+        differences[case] = difference(function(**arguments), live)
+        differences[f"xla/{case}"] = difference(compiled(), live)
     versions = {"tensorflow": tf.__version__, "tensorflow_addons": tfa.__version__}
-    print(json.dumps({"differences": found, "versions": versions}))
+    print(json.dumps({"differences": differences, "versions": versions}))
 
 
 if __name__ == "__main__":

@@ -67,14 +67,14 @@ def _steps(name: str, arguments: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Returns the variables w and b before the first step and after each."""
     options = {key: value for key, value in arguments.items() if not key.startswith(("g", "p"))}
     optimizer = getattr(tfa.optimizers, name)(**options)
-    variables = {each: tf.Variable(arguments[f"params_{each}"][0]) for each in "wb"}
-    courses = {each: [variable.numpy()] for each, variable in variables.items()}
+    variables = {name: tf.Variable(arguments[f"params_{name}"][0]) for name in "wb"}
+    courses = {name: [variable.numpy()] for name, variable in variables.items()}
     for step in range(len(arguments["gradients_w"])):
-        gradients = [tf.constant(arguments[f"gradients_{each}"][step]) for each in variables]
+        gradients = [tf.constant(arguments[f"gradients_{name}"][step]) for name in variables]
         optimizer.apply_gradients(zip(gradients, variables.values(), strict=True))
-        for each, variable in variables.items():
-            courses[each].append(variable.numpy())
-    return {f"params_{each}": np.stack(course) for each, course in courses.items()}
+        for name, variable in variables.items():
+            courses[name].append(variable.numpy())
+    return {f"params_{name}": np.stack(course) for name, course in courses.items()}
 
 
 def main(to: Path) -> None:

@@ -29,9 +29,9 @@ def slow_grow(labels: np.ndarray, mask: np.ndarray, steps: int) -> np.ndarray:
 
 @given(SHAPES.flatmap(lambda shape: arrays(bool, shape)))
 def test_pieces_are_those_of_scipy_in_its_order(mask):
-    found = components(tf.constant(mask))
-    assert found.dtype == tf.int32
-    np.testing.assert_array_equal(found, [ndimage.label(image)[0] for image in mask])
+    numbers = components(tf.constant(mask))
+    assert numbers.dtype == tf.int32
+    np.testing.assert_array_equal(numbers, [ndimage.label(image)[0] for image in mask])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.55, 0.6, 0.7, 1.0])
@@ -60,9 +60,9 @@ def test_a_spiral_is_one_piece():
 def test_growth_is_that_of_a_loop_over_pixels(data, shape, steps):
     labels = data.draw(arrays(np.int32, shape, elements=st.sampled_from([0, 0, 0, 0, 1, 2, 9])))
     mask = data.draw(arrays(bool, shape))
-    expected = [slow_grow(*each, steps) for each in zip(labels, mask, strict=True)]
-    found = grow(tf.constant(labels), tf.constant(mask), steps=steps)
-    np.testing.assert_array_equal(found, expected)
+    expected = [slow_grow(*pair, steps) for pair in zip(labels, mask, strict=True)]
+    numbers = grow(tf.constant(labels), tf.constant(mask), steps=steps)
+    np.testing.assert_array_equal(numbers, expected)
 
 
 def test_growth_without_a_limit_goes_as_far_as_the_mask():
@@ -71,5 +71,5 @@ def test_growth_without_a_limit_goes_as_far_as_the_mask():
     mask = np.zeros(labels.shape, bool)
     mask[0, 1, :150] = True
     mask[0, 1, 160:] = True
-    found = grow(tf.constant(labels), tf.constant(mask)).numpy()
-    np.testing.assert_array_equal(found[0, 1], [5] * 150 + [0] * 50)
+    numbers = grow(tf.constant(labels), tf.constant(mask)).numpy()
+    np.testing.assert_array_equal(numbers[0, 1], [5] * 150 + [0] * 50)

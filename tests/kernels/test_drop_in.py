@@ -132,9 +132,9 @@ def test_the_warp_is_differentiable_in_the_image_and_in_the_flow():
     for index, (argument, slope) in enumerate(zip((images, flow), slopes, strict=True)):
         assert slope.shape == argument.shape
         assert np.abs(slope).max() > 0.1
-        for place in draw.integers(0, tf.size(argument), 12):
+        for index in draw.integers(0, tf.size(argument), 12):
             step = np.zeros(tf.size(argument), np.float32)
-            step[place] = 0.125  # both arguments act linearly within such a step
+            step[index] = 0.125  # both arguments act linearly within such a step
             step = step.reshape(argument.shape)
             ends = [
                 total(*((images + s, flow) if index == 0 else (images, flow + s)))
@@ -183,7 +183,7 @@ def test_a_filter_wider_than_the_image_mirrors_again():
 
 
 @pytest.mark.parametrize(
-    ("function", "arguments", "told"),
+    ("function", "arguments", "message"),
     [
         (drop_in.rotate, {"angles": 0.0, "interpolation": "cubic"}, "nearest or bilinear"),
         (drop_in.translate, {"translations": [0, 0], "fill_mode": "mirror"}, "constant, nearest"),
@@ -192,6 +192,6 @@ def test_a_filter_wider_than_the_image_mirrors_again():
         (drop_in.gaussian_filter2d, {"sigma": -1.0}, "not negative"),
     ],
 )
-def test_arguments_that_make_no_sense_are_refused(function, arguments, told):
-    with pytest.raises(ValueError, match=told):
+def test_arguments_that_make_no_sense_are_refused(function, arguments, message):
+    with pytest.raises(ValueError, match=message):
         function(np.zeros((4, 4, 1), np.float32), **arguments)

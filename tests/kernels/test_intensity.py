@@ -108,11 +108,11 @@ def test_the_noise_of_every_key_is_normal(large, index):
 @pytest.mark.parametrize("shift", [(0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 1, 1), (0, 2, 0)])
 def test_neighbouring_values_are_independent(large, shift):
     shape = np.array(large.shape[1:])
-    here = large[:, : shape[0] - shift[0], : shape[1] - shift[1], : shape[2] - shift[2]]
-    there = large[:, shift[0] :, shift[1] :, shift[2] :]
+    values = large[:, : shape[0] - shift[0], : shape[1] - shift[1], : shape[2] - shift[2]]
+    neighbours = large[:, shift[0] :, shift[1] :, shift[2] :]
     for power in (1, 2):  # the squares too: sizes that go together are not seen in the values
-        correlation = np.corrcoef(here.ravel() ** power, there.ravel() ** power)[0, 1]
-        assert abs(correlation) < 5 / np.sqrt(here.size)
+        correlation = np.corrcoef(values.ravel() ** power, neighbours.ravel() ** power)[0, 1]
+        assert abs(correlation) < 5 / np.sqrt(values.size)
 
 
 def test_channels_have_noise_of_their_own(large):

@@ -1,4 +1,4 @@
-"""tfseg's kernels beside tensorflow-addons itself, in an environment of its own.
+"""tfseg's kernels beside tensorflow-addons itself, in a separate environment.
 
 The environment is made once, in the user's cache, under the hash of its requirements.
 """

@@ -117,8 +117,8 @@ def test_a_crop_is_the_middle(source, size, rows, columns):
 @given(st.sampled_from(SIZES), st.integers(0, 4), st.integers(0, 4))
 def test_a_larger_size_and_back_is_where_it_was(size, more, wider):
     larger = size[0] + more, size[1] + wider
-    there, back = matrices.center_crop(size, larger), matrices.center_crop(larger, size)
-    np.testing.assert_array_equal(matrices.product(there, back), np.eye(3))
+    padding, crop = matrices.center_crop(size, larger), matrices.center_crop(larger, size)
+    np.testing.assert_array_equal(matrices.product(padding, crop), np.eye(3))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (5, 9)])
@@ -154,7 +154,7 @@ def test_a_slant_moves_content_along_each_axis_by_the_distance_along_the_other()
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "places"),
+    ("old", "new", "coordinates"),
     [
         (4, 8, [-0.25, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25]),
         (4, 2, [0.5, 2.5]),
@@ -163,12 +163,12 @@ def test_a_slant_moves_content_along_each_axis_by_the_distance_along_the_other()
         (5, 5, [0, 1, 2, 3, 4]),
     ],
 )
-def test_a_resize_lays_edge_upon_edge(old, new, places):
+def test_a_resize_lays_edge_upon_edge(old, new, coordinates):
     """Pixel i is read at (i + 1/2) old / new - 1/2."""
     rows = through(matrices.resize((old, 1), (new, 1)), *((i, 0) for i in range(new)))
     columns = through(matrices.resize((1, old), (1, new)), *((0, i) for i in range(new)))
-    np.testing.assert_allclose(rows, [(place, 0) for place in places], atol=1e-6)
-    np.testing.assert_allclose(columns, [(0, place) for place in places], atol=1e-6)
+    np.testing.assert_allclose(rows, [(coordinate, 0) for coordinate in coordinates], atol=1e-6)
+    np.testing.assert_allclose(columns, [(0, coordinate) for coordinate in coordinates], atol=1e-6)
 
 
 def test_a_resize_to_a_drawn_size_that_is_the_same_changes_no_bit_under_xla():
@@ -219,8 +219,8 @@ def test_a_product_is_the_moves_one_after_another(names, y, x, side):
 
 
 def test_a_move_out_of_the_image_and_back_loses_nothing():
-    there, back = matrices.translate(3.0, -3.0), matrices.translate(-3.0, 3.0)
-    np.testing.assert_array_equal(matrices.product(there, back), np.eye(3))
+    move, inverse = matrices.translate(3.0, -3.0), matrices.translate(-3.0, 3.0)
+    np.testing.assert_array_equal(matrices.product(move, inverse), np.eye(3))
 
 
 @settings(max_examples=30)
@@ -232,9 +232,9 @@ def test_products_of_whole_moves_are_exact_at_8192_pixels(names, data):
     expected = functools.reduce(np.matmul, [part.numpy().astype(np.float64) for part in parts])
     matrix = matrices.product(*parts)
     np.testing.assert_array_equal(matrix, expected)
-    places = [0.0, 1.0, LARGE - 1.0]
+    coordinates = [0.0, 1.0, LARGE - 1.0]
     corners = fields.Field(
-        *(tf.constant(plane) for plane in np.float32(np.meshgrid(places, places)))
+        *(tf.constant(plane) for plane in np.float32(np.meshgrid(coordinates, coordinates)))
     )
     plane = np.stack([*corners[:2], np.ones((3, 3))])
     np.testing.assert_array_equal(
@@ -268,11 +268,11 @@ def general(numbers: tf.Tensor) -> list[tf.Tensor]:
 def test_a_product_of_any_moves_is_within_a_hundredth_of_a_pixel_at_8192_pixels():
     """200 products of three turns, enlargements, slants and shifts; 0.006 at most was measured."""
     draw = np.random.default_rng(0)
-    places = np.array([[0, 0, 8191, 8191, 4000, 17], [0, 8191, 0, 8191, 4100, 8000]], np.float32)
+    pixels = np.array([[0, 0, 8191, 8191, 4000, 17], [0, 8191, 0, 8191, 4100, 8000]], np.float32)
 
     @functools.partial(tf.function, jit_compile=True)
     def places_of(y: tf.Tensor, x: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
-        matrix = matrices.product(*(part for own in tf.unstack(numbers) for part in general(own)))
+        matrix = matrices.product(*(part for draw in tf.unstack(numbers) for part in general(draw)))
         return tf.stack(fields.affine(fields.Field(y, x), matrix)[:2])
 
     count = 0
@@ -280,10 +280,10 @@ def test_a_product_of_any_moves_is_within_a_hundredth_of_a_pixel_at_8192_pixels(
         low = [-math.pi, 0.5, -0.3, -0.3, -2000, -2000]
         numbers = draw.uniform(low, [math.pi, 2.0, 0.3, 0.3, 2000, 2000], (3, 6)).astype(np.float32)
         matrix = functools.reduce(np.matmul, map(exact, numbers))
-        expected = (matrix @ np.array([*places, np.ones(6)]))[:2]
+        expected = (matrix @ np.array([*pixels, np.ones(6)]))[:2]
         # What is farther out than the picture is large is out of the picture anyway.
         near = np.all((expected > -LARGE) & (expected < 2 * LARGE), axis=0)
-        error = places_of(*places, tf.constant(numbers)).numpy() - expected
+        error = places_of(*pixels, tf.constant(numbers)).numpy() - expected
         assert np.abs(error[:, near]).max(initial=0) < 0.01
         count += near.sum()
     assert count > 200

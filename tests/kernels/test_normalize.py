@@ -22,7 +22,7 @@ def picture(seed: int = 0, size: tuple[int, int, int] = (12, 15, 2)) -> np.ndarr
 def test_the_two_percentiles_become_0_and_1_and_what_lies_beyond_is_clipped():
     image = np.random.default_rng(0).permutation(501).astype(np.uint16).reshape(3, 167, 1)
     result = percentile(image)
-    # Sorted, the values are their own places 0 to 500: the 1st percentile is at 500 x 0.01 = 5 and
+    # Sorted, the values are their positions 0 to 500: the 1st percentile is at 500 x 0.01 = 5 and
     # the 99.8th at 500 x 0.998 = 499.
     expected = np.clip((image.astype(np.float64) - 5) / 494, 0, 1)
     np.testing.assert_allclose(result, expected, atol=1e-6)

@@ -25,40 +25,40 @@ def slow_centers(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     offset, area = np.zeros((*labels.shape, 2)), np.zeros(labels.shape)
     for image, label in enumerate(labels):
         for instance in set(label[label > 0].tolist()):
-            places = [tuple(map(int, place)) for place in np.argwhere(label == instance)]
-            n = len(places)
-            sums = [sum(axis) for axis in zip(*places, strict=True)]
+            pixels = [tuple(map(int, pixel)) for pixel in np.argwhere(label == instance)]
+            n = len(pixels)
+            sums = [sum(axis) for axis in zip(*pixels, strict=True)]
             # n times the distance to the centroid, squared
             distances = [
-                sum((n * p - s) ** 2 for p, s in zip(q, sums, strict=True)) for q in places
+                sum((n * p - s) ** 2 for p, s in zip(q, sums, strict=True)) for q in pixels
             ]
-            center = places[distances.index(min(distances))]
-            for place in places:
-                offset[image, *place] = np.subtract(center, place)
-                area[image, *place] = n
+            center = pixels[distances.index(min(distances))]
+            for pixel in pixels:
+                offset[image, *pixel] = np.subtract(center, pixel)
+                area[image, *pixel] = n
     return offset, area
 
 
-def offsets(found: regions.Centers) -> np.ndarray:
-    return np.stack([found.y, found.x], axis=-1)
+def offsets(centers: regions.Centers) -> np.ndarray:
+    return np.stack([centers.y, centers.x], axis=-1)
 
 
 @given(LABELS)
 def test_centers_are_those_of_a_loop_over_all_ids(labels):
-    found = regions.centers(tf.constant(labels))
+    centers = regions.centers(tf.constant(labels))
     offset, area = slow_centers(labels)
-    assert {value.dtype for value in found} == {tf.float32}
-    np.testing.assert_array_equal(offsets(found), offset)
-    np.testing.assert_array_equal(found.area, area)
+    assert {value.dtype for value in centers} == {tf.float32}
+    np.testing.assert_array_equal(offsets(centers), offset)
+    np.testing.assert_array_equal(centers.area, area)
 
 
 @given(LABELS, st.integers(0, 2**32 - 1))
 def test_the_values_of_the_ids_do_not_matter(labels, seed):
     draw = np.random.default_rng(seed)
-    old, place = np.unique(labels, return_inverse=True)
+    old, index = np.unique(labels, return_inverse=True)
     new = draw.choice(LARGEST, len(old), replace=False) + 1
     new[old <= 0] = old[old <= 0]
-    renamed = new.astype(np.int32)[place].reshape(labels.shape)
+    renamed = new.astype(np.int32)[index].reshape(labels.shape)
     before, after = regions.centers(tf.constant(labels)), regions.centers(tf.constant(renamed))
     np.testing.assert_array_equal(offsets(after), offsets(before))
     np.testing.assert_array_equal(after.area, before.area)
@@ -66,20 +66,20 @@ def test_the_values_of_the_ids_do_not_matter(labels, seed):
 
 def test_offsets_and_areas_of_a_hand_worked_map():
     labels = [[[3, 3, 3, -1], [0, 9, 0, -1]]]
-    found = regions.centers(tf.constant(labels))
+    centers = regions.centers(tf.constant(labels))
     # 3 has its centre at (0, 1), 9 at (1, 1)
     dx = [[1, 0, -1, 0], [0, 0, 0, 0]]
-    assert offsets(found)[0, ..., 1].tolist() == dx
-    assert not offsets(found)[..., 0].any()
-    assert found.area.numpy().tolist() == [[[3, 3, 3, 0], [0, 1, 0, 0]]]
+    assert offsets(centers)[0, ..., 1].tolist() == dx
+    assert not offsets(centers)[..., 0].any()
+    assert centers.area.numpy().tolist() == [[[3, 3, 3, 0], [0, 1, 0, 0]]]
 
 
 def test_the_center_of_a_bent_instance_lies_on_it():
     labels = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1]])
-    found = regions.centers(tf.constant(labels[None], tf.int32))
+    centers = regions.centers(tf.constant(labels[None], tf.int32))
     # 11 pixels, centroid (12 / 11, 2): (0, 2) is 12/11 away, (1, 0) more than 2
-    np.testing.assert_array_equal(offsets(found)[0, 3, 4], [-3, -2])
-    np.testing.assert_array_equal(offsets(found)[0, 0, 2], [0, 0])
+    np.testing.assert_array_equal(offsets(centers)[0, 3, 4], [-3, -2])
+    np.testing.assert_array_equal(offsets(centers)[0, 0, 2], [0, 0])
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_the_center_of_a_bent_instance_lies_on_it():
 def test_the_first_of_the_pixels_nearest_to_the_centroid_is_the_center(rows, center):
     labels = np.array([rows])
     offset, _ = slow_centers(labels)
-    found = offsets(regions.centers(tf.constant(labels, tf.int32)))
-    np.testing.assert_array_equal(found, offset)
-    np.testing.assert_array_equal(found[0, center[0], center[1]], [0, 0])
+    centers = offsets(regions.centers(tf.constant(labels, tf.int32)))
+    np.testing.assert_array_equal(centers, offset)
+    np.testing.assert_array_equal(centers[0, center[0], center[1]], [0, 0])
 
 
 def test_a_large_instance_far_from_the_origin_has_its_center_to_the_pixel():
@@ -123,9 +123,9 @@ def test_one_id_in_two_images_is_two_instances():
 
 @pytest.mark.parametrize("value", [0, -1, -(2**31)])
 def test_a_batch_without_instances_is_0_everywhere(value):
-    found = regions.centers(tf.fill([2, 3, 4], value))
-    np.testing.assert_array_equal(offsets(found), np.zeros((2, 3, 4, 2)))
-    np.testing.assert_array_equal(found.area, np.zeros((2, 3, 4)))
+    centers = regions.centers(tf.fill([2, 3, 4], value))
+    np.testing.assert_array_equal(offsets(centers), np.zeros((2, 3, 4, 2)))
+    np.testing.assert_array_equal(centers.area, np.zeros((2, 3, 4)))
 
 
 def test_a_graph_of_unknown_size_gives_the_same_as_eager_calls():
@@ -135,9 +135,9 @@ def test_a_graph_of_unknown_size_gives_the_same_as_eager_calls():
     for shape in ((1, 4, 9), (3, 8, 2)):
         labels = np.random.default_rng(0).integers(-1, 4, shape).astype(np.int32)
         offset, area = slow_centers(labels)
-        found = graph(tf.constant(labels))
-        np.testing.assert_array_equal(offsets(found), offset)
-        np.testing.assert_array_equal(found.area, area)
+        centers = graph(tf.constant(labels))
+        np.testing.assert_array_equal(offsets(centers), offset)
+        np.testing.assert_array_equal(centers.area, area)
 
 
 def slow_interior(label: np.ndarray) -> np.ndarray:
@@ -148,9 +148,9 @@ def slow_interior(label: np.ndarray) -> np.ndarray:
         cross = [padded[y, x + 1], padded[y + 1, x], padded[y + 1, x + 2], padded[y + 2, x + 1]]
         inner[y, x] = all(other < 0 or other == label[y, x] for other in cross)
     for instance in set(label[label > 0].tolist()):
-        own = label == instance
-        if not inner[own].any():
-            inner |= own
+        inside = label == instance
+        if not inner[inside].any():
+            inner |= inside
     return inner
 
 
@@ -159,14 +159,14 @@ def slow_depth(label: np.ndarray, limit: int) -> np.ndarray:
     square, diamond = np.ones((3, 3), bool), ndimage.generate_binary_structure(2, 1)
     total = np.zeros(label.shape, np.float32)
     for instance in set(label[label > 0].tolist()):
-        own = left = label == instance
+        inside = left = label == instance
         depth = np.zeros(label.shape, np.float32)
         for step in range(limit):
             depth += left
             around = left | (label < 0)
             element = square if step % 2 == 0 else diamond
             left = left & ndimage.binary_erosion(around, element, border_value=1)
-        total[own] = depth[own] / depth.max()
+        total[inside] = depth[inside] / depth.max()
     return total
 
 
@@ -186,11 +186,11 @@ def test_depth_is_that_of_erosions_one_instance_at_a_time(labels):
 def test_depth_of_larger_instances(limit):
     # Cells of a grid of seeds: they touch, and the outer ones are cut by the image's edge
     seeds = np.random.default_rng(1).uniform(0, 60, (12, 2))
-    places = np.stack(np.mgrid[:60, :60], axis=-1)[:, :, None]
-    distance = ((places - seeds) ** 2).sum(axis=-1)
+    pixels = np.stack(np.mgrid[:60, :60], axis=-1)[:, :, None]
+    distance = ((pixels - seeds) ** 2).sum(axis=-1)
     label = distance.argmin(axis=-1).astype(np.int32) * (distance.min(axis=-1) < 150)
-    found = regions.depth(tf.constant(label[None]), limit=limit)
-    np.testing.assert_array_equal(found[0], slow_depth(label, limit))
+    depth = regions.depth(tf.constant(label[None]), limit=limit)
+    np.testing.assert_array_equal(depth[0], slow_depth(label, limit))
 
 
 def test_depth_of_a_square_by_hand():

@@ -20,7 +20,7 @@ IMAGES = st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 9)).flat
 
 @given(IMAGES)
 def test_runs_are_those_of_a_loop_over_rows(images):
-    found = find_runs(tf.constant(images))
+    runs = find_runs(tf.constant(images))
     expected, of = [], np.zeros(images.shape, np.int32)
     for image, row in np.ndindex(images.shape[:2]):
         column = 0
@@ -29,13 +29,13 @@ def test_runs_are_those_of_a_loop_over_rows(images):
             of[image, row, column:end] = len(expected)
             expected.append((value, image, row, column, end - 1))
             column = end
-    np.testing.assert_array_equal(found.of, of)
-    fields = (found.value, found.image, found.row, found.first, found.last)
+    np.testing.assert_array_equal(runs.of, of)
+    fields = (runs.value, runs.image, runs.row, runs.first, runs.last)
     assert list(zip(*(field.numpy().tolist() for field in fields), strict=True)) == expected
     begins = np.zeros(images.shape, bool)
     for _, image, row, column, _ in expected:
         begins[image, row, column] = True
-    np.testing.assert_array_equal(found.begins, begins)
+    np.testing.assert_array_equal(runs.begins, begins)
 
 
 @pytest.mark.parametrize("shape", [[None, None, None], [2, None, 7]])

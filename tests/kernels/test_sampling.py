@@ -159,16 +159,16 @@ def test_the_field_of_own_places_changes_no_bit(border, interpolation):
     np.testing.assert_array_equal(result, image)
 
 
-@pytest.mark.parametrize("place", [-7.25, -1.0, 0.0, 0.4, 3.0])
-def test_an_image_of_one_pixel_is_that_pixel_everywhere_and_its_id_is_in_one_place(place):
-    field = Field(tf.fill([2, 2], place), tf.fill([2, 2], place))
+@pytest.mark.parametrize("coordinate", [-7.25, -1.0, 0.0, 0.4, 3.0])
+def test_an_image_of_one_pixel_is_that_pixel_everywhere_and_its_id_is_at_one_pixel(coordinate):
+    field = Field(tf.fill([2, 2], coordinate), tf.fill([2, 2], coordinate))
     for border in set(sampling.BORDERS) - {"constant"}:
         image = sampling.values(
             tf.constant([[[0.3, 0.7]]]), field, interpolation="bilinear", border=Border(border)
         )
         np.testing.assert_allclose(image, np.broadcast_to([0.3, 0.7], (2, 2, 2)), rtol=1e-6)
     label = sampling.ids(tf.constant([[9]]), field, fill=-1)
-    np.testing.assert_array_equal(label, np.full((2, 2), 9 if -0.5 <= place < 0.5 else -1))
+    np.testing.assert_array_equal(label, np.full((2, 2), 9 if -0.5 <= coordinate < 0.5 else -1))
 
 
 def test_ids_come_from_the_nearest_pixel_and_halves_from_the_higher_one():
@@ -213,9 +213,9 @@ def test_xla_samples_as_the_plain_graph_does(border, size):
     label = np.random.default_rng(4).integers(-1, LARGEST, size, np.int32)
 
     def all_of_them(image: tf.Tensor, label: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> list:
-        own = Field(y, x)
-        return [sampling.ids(label, own, fill=-1)] + [
-            sampling.values(image, own, interpolation=name, border=Border(border, 0.5))
+        field = Field(y, x)
+        return [sampling.ids(label, field, fill=-1)] + [
+            sampling.values(image, field, interpolation=name, border=Border(border, 0.5))
             for name in sampling.INTERPOLATIONS
         ]
 

@@ -21,9 +21,9 @@ def slow_join(peaks: np.ndarray, offset: np.ndarray, mask: np.ndarray) -> np.nda
     joined = np.zeros_like(peaks)
     centers = np.argwhere(peaks > 0)
     for pixel in map(tuple, np.argwhere(mask)):
-        place, size = place_of(pixel, offset, mask.shape), 1
+        target, size = place_of(pixel, offset, mask.shape), 1
         while not joined[pixel] and size < 2 * max(mask.shape):
-            cell = place // size
+            cell = target // size
             known = [q for q in centers if ((q // size - cell) ** 2).sum() <= 8**2]
             distances = [((cell * 2 * size + size - 1 - 2 * q) ** 2).sum() for q in known]
             if known:
@@ -65,18 +65,18 @@ def test_votes_are_those_of_a_loop_over_pixels_and_peaks(seed, shape, share, spr
     peaks = numbered(rng.random(shape) < share)
     offset = rng.normal(0, spread, (*shape, 2)).astype(np.float32)
     mask = rng.random(shape) < 0.7
-    found = join_nearest(*map(tf.constant, (peaks, offset, mask)))
+    joined = join_nearest(*map(tf.constant, (peaks, offset, mask)))
     expected = [slow_join(*image) for image in zip(peaks, offset, mask, strict=True)]
-    assert found.dtype == tf.int32
-    np.testing.assert_array_equal(found, expected)
+    assert joined.dtype == tf.int32
+    np.testing.assert_array_equal(joined, expected)
 
 
 def test_a_place_between_two_peaks_joins_the_nearer_of_them_and_of_two_as_near_the_first():
     peaks = np.zeros((1, 4, 40), np.int32)
     peaks[0, 2, 10], peaks[0, 2, 26] = 1, 2
     offset, mask = np.zeros((*peaks.shape, 2), np.float32), np.ones(peaks.shape, bool)
-    found = join_nearest(*map(tf.constant, (peaks, offset, mask)))
-    assert found[0, 2, 17:20].numpy().tolist() == [1, 1, 2]
+    joined = join_nearest(*map(tf.constant, (peaks, offset, mask)))
+    assert joined[0, 2, 17:20].numpy().tolist() == [1, 1, 2]
 
 
 @settings(max_examples=40)
@@ -87,27 +87,27 @@ def test_the_peak_that_is_joined_is_the_nearest_or_hardly_further(seed, num):
     centers = np.unique(rng.integers(0, (90, 120), (num, 2)), axis=0)
     peaks[0, *centers.T] = np.arange(len(centers)) + 1
     offset, mask = np.zeros((*peaks.shape, 2), np.float32), np.ones(peaks.shape, bool)
-    found = join_nearest(*map(tf.constant, (peaks, offset, mask)))[0].numpy()
-    places = np.stack(np.mgrid[:90, :120], axis=-1)[:, :, None]
-    distances = np.hypot(*np.moveaxis(places - centers, -1, 0))
-    own = np.take_along_axis(distances, found[..., None] - 1, axis=-1)[..., 0]
+    joined = join_nearest(*map(tf.constant, (peaks, offset, mask)))[0].numpy()
+    pixels = np.stack(np.mgrid[:90, :120], axis=-1)[:, :, None]
+    distances = np.hypot(*np.moveaxis(pixels - centers, -1, 0))
+    distance = np.take_along_axis(distances, joined[..., None] - 1, axis=-1)[..., 0]
     nearest = distances.min(axis=-1)
     near = nearest <= 8
-    np.testing.assert_array_equal(own[near], nearest[near])
-    assert (own <= 1.5 * nearest).all()
+    np.testing.assert_array_equal(distance[near], nearest[near])
+    assert (distance <= 1.5 * nearest).all()
 
 
 def test_an_image_has_votes_for_its_own_peaks_only():
     peaks = np.zeros((2, 8, 8), np.int32)
     peaks[0, 4, 4] = 1
     offset, mask = np.zeros((2, 8, 8, 2), np.float32), np.ones((2, 8, 8), bool)
-    found = join_nearest(*map(tf.constant, (peaks, offset, mask)))
-    np.testing.assert_array_equal(found, [np.ones((8, 8)), np.zeros((8, 8))])
+    joined = join_nearest(*map(tf.constant, (peaks, offset, mask)))
+    np.testing.assert_array_equal(joined, [np.ones((8, 8)), np.zeros((8, 8))])
 
 
 def test_a_place_that_is_no_number_is_in_the_image_too():
     peaks = np.zeros((1, 8, 8), np.int32)
     peaks[0, 4, 4] = 1
     offset, mask = np.full((1, 8, 8, 2), np.nan, np.float32), np.ones((1, 8, 8), bool)
-    found = join_nearest(*map(tf.constant, (peaks, offset, mask)))
-    np.testing.assert_array_equal(found, np.ones((1, 8, 8)))
+    joined = join_nearest(*map(tf.constant, (peaks, offset, mask)))
+    np.testing.assert_array_equal(joined, np.ones((1, 8, 8)))

@@ -21,7 +21,7 @@ CORNERS = np.array([[0.1, 0.05], [0.03, 0.9], [0.8, 0.93], [0.95, 0.2]])
 STEPS = np.array([1.2, 0.7, 1.1, 0.9])
 
 
-def places(y: np.ndarray, x: np.ndarray) -> Field:
+def coordinates(y: np.ndarray, x: np.ndarray) -> Field:
     return Field(*(tf.constant(value, tf.float32) for value in np.broadcast_arrays(y, x)))
 
 
@@ -51,13 +51,13 @@ def noise(key: int, sigma: float, size: Size) -> np.ndarray:
     )
 
 
-def stretched(place: np.ndarray, steps: np.ndarray, edges: list[int]) -> np.ndarray:
+def stretched(coordinate: np.ndarray, steps: np.ndarray, edges: list[int]) -> np.ndarray:
     """Returns where a place in pixels from the edge reads, by interpolation between the lines."""
     lines = np.concatenate([[0.0], np.cumsum(steps[: len(edges) - 1] * np.diff(edges))])
-    beyond = steps[0] * np.minimum(place, 0) + steps[len(edges) - 2] * np.maximum(
-        place - edges[-1], 0
+    beyond = steps[0] * np.minimum(coordinate, 0) + steps[len(edges) - 2] * np.maximum(
+        coordinate - edges[-1], 0
     )
-    return np.interp(place, edges, lines) + beyond
+    return np.interp(coordinate, edges, lines) + beyond
 
 
 def projected(y: np.ndarray, x: np.ndarray, corners: np.ndarray, size: Size) -> np.ndarray:
@@ -107,11 +107,11 @@ def test_elastic_moves_have_the_covariance_of_uniform_noise_blurred_by_scipy(sig
     for down, across in [(0, 0), (lag, 0), (0, lag), (lag, lag)]:
         shifted = np.roll(bell, (down, across), (0, 1))
         expected = alpha**2 / 3 * np.sum(bell * shifted)
-        seen = np.mean(
+        variance = np.mean(
             drawn[..., down:, across:] * drawn[..., : size[0] - down, : size[1] - across]
         )
         # About 3000 independent places in all, so that a variance deviates by 2.6 %.
-        assert abs(seen - expected) < 0.11 * alpha**2 / 3 * np.sum(bell**2)
+        assert abs(variance - expected) < 0.11 * alpha**2 / 3 * np.sum(bell**2)
     # The border moves as much as the middle, and y independently of x.
     edge = np.mean(drawn[..., :2, :] ** 2) / np.mean(drawn**2)
     assert 0.7 < edge < 1.3
@@ -129,12 +129,12 @@ def test_elastic_with_one_noise_moves_both_coordinates_alike_and_keys_differ():
 
 def test_elastic_is_looked_up_at_the_current_coordinates():
     size = (30, 24)
-    own = elastic(7, 20.0, 4.0, size)
-    place = np.random.default_rng(0).uniform(-5, 35, (2, 11, 13))
-    bent = warps.elastic(places(*place), tf.constant(7), alpha=20.0, sigma=4.0, size=size)
+    offsets = elastic(7, 20.0, 4.0, size)
+    pixels = np.random.default_rng(0).uniform(-5, 35, (2, 11, 13))
+    bent = warps.elastic(coordinates(*pixels), tf.constant(7), alpha=20.0, sigma=4.0, size=size)
     for axis, coordinate in enumerate((bent.y, bent.x)):
-        looked_up = ndimage.map_coordinates(own[axis], place, order=1, mode="nearest")
-        np.testing.assert_allclose(coordinate, place[axis] + looked_up, atol=2e-5)
+        looked_up = ndimage.map_coordinates(offsets[axis], pixels, order=1, mode="nearest")
+        np.testing.assert_allclose(coordinate, pixels[axis] + looked_up, atol=2e-5)
 
 
 # Made once with albumentations 2.0.8: generate_grid((14, 20), [1.2, 0.7, 1.1, 0.9],
@@ -153,7 +153,7 @@ GRID_ROW = {
 def test_a_grid_distortion_agrees_with_albumentations_on_the_lines_of_the_grid(normalized):
     steps = tf.constant(STEPS, tf.float32)
     steps = warps.fitted(steps, 20) if normalized else steps
-    field = places(np.zeros(19), np.arange(19) - 0.5)  # half a pixel: see the module
+    field = coordinates(np.zeros(19), np.arange(19) - 0.5)  # half a pixel: see the module
     row = warps.grid_distortion(field, tf.ones(4), steps, size=(14, 20)).x.numpy() + 0.5
     recorded = np.array(GRID_ROW[normalized])
     np.testing.assert_allclose(row[::6], recorded[::6], atol=1e-5)
@@ -168,15 +168,17 @@ def test_a_grid_distortion_agrees_with_albumentations_on_the_lines_of_the_grid(n
 )
 def test_a_grid_distortion_interpolates_between_its_lines_at_any_place(length, count, edges):
     assert len(STEPS) == count + 1
-    place = np.linspace(-8, length + 8, 301)
+    coordinate = np.linspace(-8, length + 8, 301)
     steps = tf.constant(STEPS, tf.float32)
-    bent = warps.grid_distortion(places(place, place), steps, steps, size=(length, length))
-    expected = stretched(place + 0.5, STEPS, edges) - 0.5
+    bent = warps.grid_distortion(
+        coordinates(coordinate, coordinate), steps, steps, size=(length, length)
+    )
+    expected = stretched(coordinate + 0.5, STEPS, edges) - 0.5
     np.testing.assert_allclose(bent.y, expected, atol=1e-5)
     np.testing.assert_allclose(bent.x, expected, atol=1e-5)
     fitted = warps.fitted(steps, length).numpy()
-    whole = np.sum(fitted[: len(edges) - 1] * np.diff(edges))
-    np.testing.assert_allclose(whole, length, rtol=1e-6)
+    total = np.sum(fitted[: len(edges) - 1] * np.diff(edges))
+    np.testing.assert_allclose(total, length, rtol=1e-6)
     np.testing.assert_allclose(fitted / fitted[0], STEPS / STEPS[0], rtol=1e-6)
 
 
@@ -219,9 +221,9 @@ FISHEYE = {
 @pytest.mark.parametrize("strength", [0.3, -0.2])
 def test_lenses_agree_with_albumentations(strength):
     y, x = LENS_ROWS[:, None], LENS_COLUMNS[None, :]
-    field = warps.camera(places(y, x), tf.constant(strength), size=(7, 10))
+    field = warps.camera(coordinates(y, x), tf.constant(strength), size=(7, 10))
     np.testing.assert_allclose(np.stack([field.y, field.x]) + 0.5, CAMERA[strength], atol=3e-6)
-    field = warps.fisheye(places(y - 0.5, x - 0.5), tf.constant(strength), size=(7, 10))
+    field = warps.fisheye(coordinates(y - 0.5, x - 0.5), tf.constant(strength), size=(7, 10))
     np.testing.assert_allclose(np.stack([field.y, field.x]) + 0.5, FISHEYE[strength], atol=3e-6)
 
 
@@ -229,7 +231,7 @@ def test_lenses_agree_with_albumentations(strength):
 def test_beyond_the_corner_a_lens_enlarges_no_further(lens, corner):
     # A square of 9 about (4, 4): its corner lies 4.5 away in y and in x.
     away = np.array([4.5, 9.0, 450.0, 1e20])
-    field = lens(places(4 + away, 4 - away), tf.constant(0.5), size=(9, 9))
+    field = lens(coordinates(4 + away, 4 - away), tf.constant(0.5), size=(9, 9))
     np.testing.assert_allclose(field.y, 4 + away * (1 + 0.5 * corner), rtol=1e-6)
     np.testing.assert_allclose(field.x, 4 - away * (1 + 0.5 * corner), rtol=1e-6)
 
@@ -258,8 +260,8 @@ def test_a_perspective_is_undone_by_the_matrix_of_albumentations():
 
 def test_a_perspective_stays_inside_the_picture_for_the_worst_corners_and_finite_beyond():
     size = (6, 9)
-    inner = places(*np.meshgrid(np.linspace(-0.5, 5.5, 13), np.linspace(-0.5, 8.5, 13)))
-    outer = places(*np.meshgrid(np.linspace(-1e6, 1e6, 21), np.linspace(-1e6, 1e6, 21)))
+    inner = coordinates(*np.meshgrid(np.linspace(-0.5, 5.5, 13), np.linspace(-0.5, 8.5, 13)))
+    outer = coordinates(*np.meshgrid(np.linspace(-1e6, 1e6, 21), np.linspace(-1e6, 1e6, 21)))
     inward = 1 - 2 * SQUARE
     graph = tf.function(functools.partial(warps.perspective, size=size), autograph=False)
     for drawn in itertools.product([0.0, 0.319999], repeat=8):
@@ -281,14 +283,14 @@ def test_behind_the_horizon_of_a_perspective_the_picture_does_not_come_back():
     # numerator is 2 (x + 1 / 2). Held at 0.01, it gives 200 (x + 1 / 2) from there on.
     corners = tf.constant([[0.0, 0.0], [0.25, 1.0], [0.75, 1.0], [1.0, 0.0]])
     x = np.array([7.5, -0.5, -4.5, -8.5, -100.5])
-    field = warps.perspective(places(0 * x, x), corners, size=(4, 8))
+    field = warps.perspective(coordinates(0 * x, x), corners, size=(4, 8))
     np.testing.assert_allclose(field.x, [7.5, -0.5, -16.5, -1600.5, -20000.5], rtol=1e-5)
 
 
 def test_coordinates_are_right_to_a_hundredth_of_a_pixel_at_8192_pixels():
     size = (8192, 8192)
     y, x = (value.astype(np.float64) for value in np.meshgrid(*2 * [np.arange(0, 8192, 127.0)]))
-    field = places(y, x)
+    field = coordinates(y, x)
 
     def check(bent: Field, expected: object) -> None:
         np.testing.assert_allclose(np.stack(bent[:2]), expected, rtol=0, atol=0.01)

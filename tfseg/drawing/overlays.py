@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GAP = 4  # pixels between the pictures of a panel
 _UNMATCHED = (255, 255, 255)
 _IGNORED = (64, 64, 64)
-_DISPLAY_PERCENTILES = (1.0, 99.8)
+_DISPLAY_PERCENTILES = (1.0, 99.8)  # those of kernels.normalize, which needs TensorFlow
 _ROWS = 1024  # converted at a time: floats take many times the memory of a large image
 _FILL = 0.35  # opacity of an instance's colour over the image
 _SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure

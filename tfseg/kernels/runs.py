@@ -15,8 +15,8 @@ class Runs(NamedTuple):
     """The runs of a batch of images, numbered in reading order.
 
     `of` `[B, H, W]` int32 is the run of every pixel, `begins` `[B, H, W]` bool whether one begins
-    at it; `[R]` each, `value` is that of the images, `image` and `row` int32 say where the run is,
-    `first` and `last` int32 are its columns.
+    at it; the others are `[R]`: `value` of the images, and `image`, `row`,
+    `first` and `last` column of each run, int32.
     """
 
     of: tf.Tensor

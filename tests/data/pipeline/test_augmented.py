@@ -1,4 +1,4 @@
-"""Augmentation of somebody's own dataset."""
+"""Augmentation of a tf.data dataset of the user."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tfseg.data.pipeline.batches import augmented
 MOVED = [ShiftScaleRotate(p=1.0), GaussNoise(p=1.0)]
 
 
-def own(dtype="uint8", label_dtype="int32"):
-    """Four times the same image with its ids, and a name each."""
+def dataset(dtype="uint8", label_dtype="int32"):
+    """Returns four times the same image with its ids, and four names."""
     image = np.random.default_rng(0).integers(0, 256, (16, 20, 3)).astype(dtype)
     label = np.arange(16 * 20).reshape(16, 20).astype(label_dtype)
     return tf.data.Dataset.from_tensor_slices(
@@ -26,33 +26,33 @@ def as_pair(element):
     return element["image"], element["label"]
 
 
-def test_somebodys_own_data_set_is_augmented_as_by_the_chain_itself():
+def test_a_dataset_is_augmented_as_by_the_chain_itself():
     root, chain = random.root(5), Chain(MOVED)
-    taken = list(augmented(own(), MOVED, seed=5))
+    taken = list(augmented(dataset(), MOVED, seed=5))
     assert [element["name"].numpy() for element in taken] == [b"a", b"b", b"c", b"d"]
-    for index, (element, before) in enumerate(zip(taken, own(), strict=True)):
+    for index, (element, before) in enumerate(zip(taken, dataset(), strict=True)):
         moved = chain(before, random.fold_in(root, index))
         np.testing.assert_array_equal(element["image"], moved["image"])
         np.testing.assert_array_equal(element["label"], moved["label"])
 
 
-def test_a_pair_is_augmented_like_a_dict_and_stays_a_pair():
-    pairs = list(augmented(own().map(as_pair), MOVED, seed=5))
-    for pair, element in zip(pairs, augmented(own(), MOVED, seed=5), strict=True):
+def test_a_pair_is_augmented_as_a_dict_is_and_stays_a_pair():
+    pairs = list(augmented(dataset().map(as_pair), MOVED, seed=5))
+    for pair, element in zip(pairs, augmented(dataset(), MOVED, seed=5), strict=True):
         assert isinstance(pair, tuple)
         np.testing.assert_array_equal(pair[0], element["image"])
         np.testing.assert_array_equal(pair[1], element["label"])
 
 
 def test_a_repeat_before_this_stage_draws_anew_for_every_pass():
-    moved = augmented(own().take(2).repeat(2), [ShiftScaleRotate(p=1.0)], seed=5)
+    moved = augmented(dataset().take(2).repeat(2), [ShiftScaleRotate(p=1.0)], seed=5)
     ids = [element["label"].numpy() for element in moved]
     assert len({label.tobytes() for label in ids}) == 4
 
 
 @pytest.mark.parametrize("label_dtype", ["uint8", "uint16", "int64"])
 def test_without_transforms_the_image_is_scaled_and_the_ids_are_kept(label_dtype):
-    data = own("uint16", label_dtype)
+    data = dataset("uint16", label_dtype)
     spec = augmented(data, [], seed=0).element_spec
     assert spec["image"] == tf.TensorSpec((16, 20, 3), tf.float32)
     assert spec["label"] == tf.TensorSpec((16, 20), tf.int32)
@@ -93,10 +93,10 @@ OTHER_FORMS = {
 def test_elements_of_another_form_are_refused_in_one_line_before_anything_runs(form):
     change, message = OTHER_FORMS[form]
     with pytest.raises(InputError, match=message):
-        augmented(own().map(change), [HorizontalFlip()], seed=0)
+        augmented(dataset().map(change), [HorizontalFlip()], seed=0)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 0.5])
 def test_a_seed_out_of_range_is_refused(seed):
     with pytest.raises(InputError, match=r"seed must be a whole number in \[0, 2147483647\]"):
-        augmented(own(), [HorizontalFlip()], seed=seed)
+        augmented(dataset(), [HorizontalFlip()], seed=seed)

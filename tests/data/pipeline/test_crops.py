@@ -50,21 +50,21 @@ def corners(
 
 
 def test_any_crop_inside_the_image_is_drawn_and_no_other():
-    found = corners(np.zeros((6, 7), np.int32), 4, 0.0)
+    drawn = corners(np.zeros((6, 7), np.int32), 4, 0.0)
     # 3 x 4 corners, 200 draws: each is missed with a chance of (11 / 12) ** 200 = 3e-8
     expected = {(y, x) for y in range(3) for x in range(4)}
-    assert set(map(tuple, found.tolist())) == expected
+    assert set(map(tuple, drawn.tolist())) == expected
 
 
 def test_an_aimed_crop_holds_a_pixel_of_an_instance_at_any_place_of_it():
     label = np.zeros((40, 40), np.int32)
     label[20, 18] = 7
-    found = corners(label, 5, 1.0)
-    places = np.array([20, 18]) - found
-    assert places.min() >= 0
-    assert places.max() < 5
+    drawn = corners(label, 5, 1.0)
+    positions = np.array([20, 18]) - drawn
+    assert positions.min() >= 0
+    assert positions.max() < 5
     # 25 places, 200 draws: each is missed with a chance of 3e-4
-    assert len(set(map(tuple, places.tolist()))) >= 23
+    assert len(set(map(tuple, positions.tolist()))) >= 23
 
 
 def test_an_aimed_crop_at_the_border_stays_inside():
@@ -76,8 +76,8 @@ def test_an_aimed_crop_at_the_border_stays_inside():
 def test_the_share_of_aimed_crops_is_that_asked_for():
     label = np.full((64, 64), IGNORE, np.int32)
     label[30:34, 30:34] = 3
-    found = corners(label, 4, 0.5, count=600)
-    held = np.mean([(label[y : y + 4, x : x + 4] > 0).any() for y, x in found])
+    drawn = corners(label, 4, 0.5, count=600)
+    held = np.mean([(label[y : y + 4, x : x + 4] > 0).any() for y, x in drawn])
     # 0.5, and of the other half the 7 x 7 of 61 x 61 crops that meet the object: 0.507; the
     # standard deviation of 600 draws is 0.02
     assert held == pytest.approx(0.507, abs=0.08)
@@ -85,8 +85,8 @@ def test_the_share_of_aimed_crops_is_that_asked_for():
 
 @pytest.mark.parametrize("label", [np.zeros((9, 9)), np.full((9, 9), IGNORE)])
 def test_without_an_instance_it_is_any_crop(label):
-    found = corners(label.astype(np.int32), 8, 1.0, count=60)
-    assert set(map(tuple, found.tolist())) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    drawn = corners(label.astype(np.int32), 8, 1.0, count=60)
+    assert set(map(tuple, drawn.tolist())) == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 def test_an_image_smaller_than_the_crop_has_one_corner():
@@ -122,13 +122,13 @@ def test_a_crop_is_cut_from_the_padded_image_and_from_ids_surrounded_by_the_fill
         around + corner[axis] - margin - max(size - (height, width)[axis], 0) // 2
         for axis in (0, 1)
     )
-    place = slice(top, top + side), slice(left, left + side)
+    square = slice(top, top + side), slice(left, left + side)
     value = {"constant_values": 0.25} if border == "constant" else {}
     padding = ((around, around), (around, around), (0, 0))
     padded = np.pad(image, padding, mode=MODES[border], **value)
     ids = np.pad(label, around, constant_values=sampling.fill)
-    np.testing.assert_array_equal(window["image"], padded[place])
-    np.testing.assert_array_equal(window["label"], ids[place])
+    np.testing.assert_array_equal(window["image"], padded[square])
+    np.testing.assert_array_equal(window["label"], ids[square])
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_a_crop_has_an_instance_in_its_middle_and_small_ones_as_often_as_large_o
     label[70:73, 90:92] = 9  # centre 71, 90.5 -> 71, 90
     label[0:2, 0:2] = 2  # in the corner, where the crop must stay inside
     drawn = corners(label, 32, 0.5, count=300, centred=1.0)
-    found, counts = np.unique(drawn, axis=0, return_counts=True)
-    assert found.tolist() == [[0, 0], [23, 28], [55, 74]]
+    corners_drawn, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert corners_drawn.tolist() == [[0, 0], [23, 28], [55, 74]]
     assert counts.min() > 70
 
 
@@ -202,10 +202,10 @@ def test_of_several_classes_a_rare_one_is_in_the_middle_as_often_as_a_frequent_o
     label = np.zeros((60, 60), np.int32)
     label[:30:3, :60:3] = 1 + 3 * np.arange(200).reshape(10, 20)
     label[55, 40] = 2
-    found = corners(label, 5, 0.0, count=400, centred=1.0, num_classes=3)
-    rare = (found == (53, 38)).all(axis=1)
+    drawn = corners(label, 5, 0.0, count=400, centred=1.0, num_classes=3)
+    rare = (drawn == (53, 38)).all(axis=1)
     assert rare.mean() == pytest.approx(0.5, abs=0.1)
     # 200 draws of 200 instances: 127 of them are expected
-    assert len(set(map(tuple, found[~rare].tolist()))) > 80
+    assert len(set(map(tuple, drawn[~rare].tolist()))) > 80
     empty = corners(np.zeros((6, 7), np.int32), 4, 0.0, centred=1.0, num_classes=3)
     assert len(set(map(tuple, empty.tolist()))) == 12

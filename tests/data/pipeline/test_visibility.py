@@ -30,23 +30,23 @@ WHOLE = np.array(
 CROP = WHOLE[1:5, 1:5]
 
 
-def slow_scraps(crop: np.ndarray, whole: np.ndarray, least: float) -> np.ndarray:
+def slowly_ignored(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarray:
     """Goes from one instance to the next."""
     border = {*crop[0], *crop[-1], *crop[:, 0], *crop[:, -1]}
     ids = set(crop[crop > 0].tolist())
     inner = ids - border
     grown = 1.0
     if inner:
-        grown = sum((crop == id).sum() for id in inner) / sum((whole == id).sum() for id in inner)
+        grown = sum((crop == id).sum() for id in inner) / sum((full == id).sum() for id in inner)
     result = crop.copy()
     for id in ids & border:
-        if (crop == id).sum() < least * grown * (whole == id).sum():
+        if (crop == id).sum() < least * grown * (full == id).sum():
             result[crop == id] = IGNORE
     return result
 
 
-def scraps(crop: np.ndarray, whole: np.ndarray, least: float) -> np.ndarray:
-    return ignore_mostly_cut(tf.constant(crop), areas(tf.constant(whole)), least=least).numpy()
+def ignored(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarray:
+    return ignore_mostly_cut(tf.constant(crop), areas(tf.constant(full)), least=least).numpy()
 
 
 @given(LABELS)
@@ -60,7 +60,7 @@ def test_areas_are_those_of_counting(label):
 @given(LABELS, st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.integers(1, 6), st.integers(1, 7))
 def test_what_is_ignored_is_that_of_a_loop_over_all_ids(label, least, height, width):
     crop = label[:height, :width]
-    np.testing.assert_array_equal(scraps(crop, label, least), slow_scraps(crop, label, least))
+    np.testing.assert_array_equal(ignored(crop, label, least), slowly_ignored(crop, label, least))
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,20 @@ def test_what_is_ignored_is_that_of_a_loop_over_all_ids(label, least, height, wi
 )
 def test_an_instance_goes_when_less_than_the_share_is_left(least, ignored):
     expected = np.where(np.isin(CROP, ignored), IGNORE, CROP)
-    np.testing.assert_array_equal(scraps(CROP, WHOLE, least), expected)
+    np.testing.assert_array_equal(ignored(CROP, WHOLE, least), expected)
 
 
 def test_what_is_cut_is_judged_by_what_the_others_have_grown():
     # Four times as large as the image: 16 of the 48 pixels that id 1 would have are left, and 4 of
     # 12 are a third. By the pixels of the image alone they would be more than all of it.
-    whole = np.zeros((6, 6), np.int32)
-    whole[0, :3], whole[1:4, 0:3], whole[4:6, 4:6] = 1, 1, 2
+    full = np.zeros((6, 6), np.int32)
+    full[0, :3], full[1:4, 0:3], full[4:6, 4:6] = 1, 1, 2
     crop = np.zeros((8, 8), np.int32)
     crop[:4, :4], crop[5:7, 1:7] = 1, 2
     crop[4, 1:5] = 2
-    assert (crop == 2).sum() == 4 * (whole == 2).sum()
-    assert set(np.unique(scraps(crop, whole, 0.3))) == {0, 1, 2}
-    assert set(np.unique(scraps(crop, whole, 0.4))) == {IGNORE, 0, 2}
+    assert (crop == 2).sum() == 4 * (full == 2).sum()
+    assert set(np.unique(ignored(crop, full, 0.3))) == {0, 1, 2}
+    assert set(np.unique(ignored(crop, full, 0.4))) == {IGNORE, 0, 2}
 
 
 def labels_of(dataset, min_visibility: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from tfseg.data.dataset.mixture import parts_of, statistics_of
 from tfseg.kernels import normalize
 
 Example = dict[str, tf.Tensor]
-_LOW, _HIGH = "1", "99"  # of the percentiles in dataset.json
+_LOW, _HIGH = "1", "99"  # dataset.json has no 99.8, which kernels.normalize takes of one image
 _MOST = {"uint8": 255, "uint16": 65535}
 
 
