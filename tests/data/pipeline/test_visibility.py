@@ -30,7 +30,7 @@ WHOLE = np.array(
 CROP = WHOLE[1:5, 1:5]
 
 
-def slowly_ignored(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarray:
+def slow_reference(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarray:
     """Goes from one instance to the next."""
     border = {*crop[0], *crop[-1], *crop[:, 0], *crop[:, -1]}
     ids = set(crop[crop > 0].tolist())
@@ -45,7 +45,7 @@ def slowly_ignored(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarr
     return result
 
 
-def ignored(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarray:
+def without_cut(crop: np.ndarray, full: np.ndarray, least: float) -> np.ndarray:
     return ignore_mostly_cut(tf.constant(crop), areas(tf.constant(full)), least=least).numpy()
 
 
@@ -60,7 +60,9 @@ def test_areas_are_those_of_counting(label):
 @given(LABELS, st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.integers(1, 6), st.integers(1, 7))
 def test_what_is_ignored_is_that_of_a_loop_over_all_ids(label, least, height, width):
     crop = label[:height, :width]
-    np.testing.assert_array_equal(ignored(crop, label, least), slowly_ignored(crop, label, least))
+    np.testing.assert_array_equal(
+        without_cut(crop, label, least), slow_reference(crop, label, least)
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_what_is_ignored_is_that_of_a_loop_over_all_ids(label, least, height, wi
 )
 def test_an_instance_goes_when_less_than_the_share_is_left(least, ignored):
     expected = np.where(np.isin(CROP, ignored), IGNORE, CROP)
-    np.testing.assert_array_equal(ignored(CROP, WHOLE, least), expected)
+    np.testing.assert_array_equal(without_cut(CROP, WHOLE, least), expected)
 
 
 def test_what_is_cut_is_judged_by_what_the_others_have_grown():
@@ -81,8 +83,8 @@ def test_what_is_cut_is_judged_by_what_the_others_have_grown():
     crop[:4, :4], crop[5:7, 1:7] = 1, 2
     crop[4, 1:5] = 2
     assert (crop == 2).sum() == 4 * (full == 2).sum()
-    assert set(np.unique(ignored(crop, full, 0.3))) == {0, 1, 2}
-    assert set(np.unique(ignored(crop, full, 0.4))) == {IGNORE, 0, 2}
+    assert set(np.unique(without_cut(crop, full, 0.3))) == {0, 1, 2}
+    assert set(np.unique(without_cut(crop, full, 0.4))) == {IGNORE, 0, 2}
 
 
 def labels_of(dataset, min_visibility: float) -> tuple[np.ndarray, np.ndarray]:
