@@ -176,7 +176,7 @@ def test_normalize_takes_one_number_for_all_channels_or_one_for_each():
     image = np.full((2, 2, 4), 0.5)
     result = changed(Normalize(mean=(0.25,), std=(0.5, 1.0, 2.0, 4.0)), image)
     assert result[0, 0].tolist() == [0.5, 0.25, 0.125, 0.0625]
-    with pytest.raises(InputError, match=r"Normalize\.mean must have 1 number .* 4; got 3"):
+    with pytest.raises(InputError, match=r"Normalize\.mean must have 1 number, or 4 .* got 3"):
         changed(Normalize(), image)
 
 

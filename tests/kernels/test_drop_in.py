@@ -132,9 +132,9 @@ def test_the_warp_is_differentiable_in_the_image_and_in_the_flow():
     for index, (argument, slope) in enumerate(zip((images, flow), slopes, strict=True)):
         assert slope.shape == argument.shape
         assert np.abs(slope).max() > 0.1
-        for index in draw.integers(0, tf.size(argument), 12):
+        for element in draw.integers(0, tf.size(argument), 12):
             step = np.zeros(tf.size(argument), np.float32)
-            step[index] = 0.125  # both arguments act linearly within such a step
+            step[element] = 0.125  # both arguments act linearly within such a step
             step = step.reshape(argument.shape)
             ends = [
                 total(*((images + s, flow) if index == 0 else (images, flow + s)))

@@ -160,10 +160,10 @@ class Normalize(Pixel):
         """Brings `image` `[H, W, C]` to the mean 0 and the deviation 1 of the data set."""
         del params
         for name in ("mean", "std"):
-            count = len(getattr(self, name))
-            if count not in (1, image.shape[-1]):
+            count, channels = len(getattr(self, name)), image.shape[-1]
+            if count not in (1, channels):
                 raise checks.InputError(
-                    f"Normalize.{name} must have 1 number or one per channel, "
-                    f"{image.shape[-1]} here; got {count}."
+                    f"Normalize.{name} must have 1 number, or {channels} for images of {channels} "
+                    f"channels; got {count}."
                 )
         return intensity.normalize(image, tf.constant(self.mean), tf.constant(self.std))

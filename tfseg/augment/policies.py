@@ -66,7 +66,7 @@ def satellite() -> Policy:
 
 
 def light() -> Policy:
-    """Returns flips and small changes of brightness, which lose no small objects.
+    """Returns flips and small changes of brightness, so that no small objects are lost.
 
     The cheapest policy, and a start for unknown images. For any number of channels.
     """
