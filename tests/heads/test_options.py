@@ -1,4 +1,4 @@
-"""What heads can be told: the loss of the mask, weights, thresholds."""
+"""Options of heads: the loss of the mask, weights, thresholds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_loss_chosen_is_that_of_the_mask(name):
 
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_what_lies_between_instances_and_what_is_small_weighs_more(name):
-    options = {"border_weight": 10.0, "border_sigma": 2.0, "size_power": 1.0}
+    options = {"separation_weight": 10.0, "separation_sigma": 2.0, "size_power": 1.0}
     made = make_head(name, **options).targets(tf.constant(LABEL))[MASK[name]]
     plain = make_head(name).targets(tf.constant(LABEL))[MASK[name]]
     np.testing.assert_array_equal(made[..., :1], plain)
@@ -61,15 +61,15 @@ def test_what_lies_between_instances_and_what_is_small_weighs_more(name):
 
 @pytest.mark.parametrize("name", sorted(HEADS))
 def test_weighted_masks_have_finite_losses_and_gradients_also_without_instances(name):
-    head = make_head(name, border_weight=10.0, size_power=1.0)
+    head = make_head(name, separation_weight=10.0, size_power=1.0)
     labels = tf.constant(np.concatenate([LABEL, 0 * LABEL, 0 * LABEL - 1]))
     made = head.targets(labels)
     for part, loss in head.losses().items():
         outputs = tf.Variable(tf.fill((3, 24, 24, head.outputs[part]), 3.0))
         with tf.GradientTape() as tape:
-            found = loss.call(made[part], outputs)
-        assert np.isfinite(found).all()
-        assert np.isfinite(tape.gradient(found, outputs)).all()
+            values = loss.call(made[part], outputs)
+        assert np.isfinite(values).all()
+        assert np.isfinite(tape.gradient(values, outputs)).all()
 
 
 def test_the_parts_of_center_offset_have_weights_of_their_own():
@@ -91,10 +91,10 @@ def test_options_of_a_configuration_reach_the_head():
     ("options", "message"),
     [
         ({"center_treshold": 0.3}, "Did you mean 'center_threshold'"),
-        ({"min_area": 2.5}, "The option min_area of the head center_offset must be a whole"),
-        ({"sigma": "wide"}, "The option sigma of the head center_offset must be a number"),
+        ({"min_area": 2.5}, "model.head_options.min_area must be a whole"),
+        ({"sigma": "wide"}, "model.head_options.sigma must be a number"),
         ({"loss": "dice + bec"}, "Did you mean 'bce'"),
-        ({"border_weight": -1.0}, "border_weight .* must be a number in"),
+        ({"separation_weight": -1.0}, "separation_weight must be a number in"),
     ],
 )
 def test_an_option_that_cannot_be_is_refused(options, message):

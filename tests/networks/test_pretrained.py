@@ -146,7 +146,7 @@ def test_mean_and_std_are_taken_off_and_saved_with_the_network(tmp_path):
         ({"mean": (0.5,)}, "must have a number for each channel"),
         ({"mean": (0.5,), "std": (0.0,)}, "Each of model.std must be a number in"),
         ({"preprocessing": "imagenet"}, "model.preprocessing must be one of backbone, none"),
-        ({"architecture": "Compact", "encoder_weights": "imagenet"}, "Compact has one of its own"),
+        ({"architecture": "Compact", "encoder_weights": "imagenet"}, "Compact has one already"),
     ],
 )
 def test_what_cannot_be_is_refused_by_the_configuration(options, message):

@@ -7,11 +7,19 @@ the names of these classes; for an unknown name, the error suggests the nearest 
 from __future__ import annotations
 
 from tfseg.config.data import CACHES, DataConfig
+from tfseg.config.heads import (
+    HEADS,
+    BoundaryOptions,
+    CenterOffsetOptions,
+    DistanceOptions,
+    MaskOptions,
+    SemanticOptions,
+    check_head_options,
+)
 from tfseg.config.model import (
     ARCHITECTURES,
     BALANCED,
     DATASET,
-    HEADS,
     NUM_STAGES,
     PREPROCESSING,
     ModelConfig,
@@ -31,12 +39,16 @@ from tfseg.config.values import PRESETS, flat, from_dict, frozen, preset, read, 
 __all__ = [
     "ARCHITECTURES",
     "BALANCED",
+    "BoundaryOptions",
     "CACHES",
+    "CenterOffsetOptions",
     "DATASET",
     "DEFAULT_AUGMENT",
     "DataConfig",
+    "DistanceOptions",
     "FIGURES",
     "HEADS",
+    "MaskOptions",
     "ModelConfig",
     "NUM_STAGES",
     "ON_NONFINITE",
@@ -47,7 +59,9 @@ __all__ = [
     "RunConfig",
     "SCHEDULES",
     "STRATEGIES",
+    "SemanticOptions",
     "TrainConfig",
+    "check_head_options",
     "flat",
     "from_dict",
     "frozen",

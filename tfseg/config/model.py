@@ -6,13 +6,13 @@ import dataclasses
 from typing import Any
 
 from tfseg import checks
+from tfseg.config.heads import HEADS, check_head_options
 
 ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
-HEADS = ("center_offset", "boundary", "distance", "semantic")
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
 DATASET = "dataset"  # limits of images
-NUM_STAGES = 5  # of the Unet decoder, and of Compact at most
+NUM_STAGES = 5  # of the Unet decoder; Compact has at most as many
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,36 +23,35 @@ class ModelConfig:
         architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, or Compact, a small
             U-Net made for training on a CPU.
         backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0; Compact
-            has one of its own.
+            ignores it.
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
-            the network; or the path of such a file, or of a folder of them: grey images are then
-            given to the encoder three times. Or a run of tfseg with this backbone, its folder or a
-            checkpoint in it: the encoder there, with the averaged weights where it has them.
+            the network; the path of such a file, or of a folder with such files; or a run of tfseg
+            with this backbone: its folder or one of its checkpoints, whose averaged weights are
+            taken where it has them. Grey images are repeated to 3 channels for ImageNet weights.
         limits: image values that become 0 and 1, in the unit of the images: empty takes the 1st and
             the 99.8th percentile of each image, so that its exposure does not matter; two numbers,
-            such as [0, 255], keep it; dataset takes the 1st and 99th percentiles of the data set,
-            all splits together, and config.yaml has the numbers.
-        preprocessing: what follows on images in [0, 1]: none, or backbone, the values its
-            ImageNet weights were trained with.
+            such as [0, 255], are the same for all images; dataset takes the 1st and 99th
+            percentiles of all splits of the data set, and writes them into config.yaml.
+        preprocessing: of images in [0, 1]: none, or backbone, the values that its ImageNet weights
+            were trained with.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
-        std: by which each channel is then divided.
+        std: each channel is then divided by it.
         decoder_filters: channels of the Unet decoder's stages, deepest first; FPN, Linknet and
-            PSPNet keep their own.
+            PSPNet ignore it.
         filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
         dropout: share of the channels before the last convolution that is dropped in training, in
-            [0, 0.9]; others of every sample, drawn from its image.
+            [0, 0.9]; which ones depends on the image alone.
         channels: channels of the input image; 0 takes the data set's.
-        head: what makes the dense network find instances: center_offset, boundary, distance or
-            semantic.
+        head: how instances are represented: center_offset, boundary, distance or semantic.
         loss: of the head's mask, such as "dice + 0.5 * bce": a sum of bce, dice, focal, jaccard,
-            lovasz and tversky; empty takes the head's own.
-        head_options: further attributes of the head, such as {center_threshold: 0.2,
-            border_weight: 10} (see `heads`).
-        class_names: what the network tells apart; empty takes the data set's, and one name takes
-            all instances for the same.
+            lovasz and tversky; empty takes the head's default.
+        head_options: options of the head, such as {center_threshold: 0.2, separation_weight: 10}
+            (see `config.heads`).
+        class_names: classes that the network distinguishes; empty takes the data set's, and a
+            single name makes one class of all instances.
         class_weights: of the pixels of each class in the loss of the classes; empty: all 1;
             balanced: instances of all classes / (classes * instances of this one), of the data set,
-            and config.yaml has the numbers.
+            written into config.yaml.
     """
 
     architecture: str = "Compact"
@@ -79,7 +78,7 @@ class ModelConfig:
         self._check_input()
         checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
         checks.integer("model.channels", self.channels, low=0)
-        checks.mapping("model.head_options", self.head_options)
+        check_head_options(self.head, self.head_options)
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
             checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0] or balanced")
@@ -94,7 +93,7 @@ class ModelConfig:
             checks.in_range("Each of model.std", value, low=1e-6)
         if len(self.mean) != len(self.std) or (self.mean and self.preprocessing != "none"):
             raise checks.InputError(
-                "model.mean and model.std must have a number for each channel, and go with "
+                "model.mean and model.std must have a number for each channel, and need "
                 f"model.preprocessing none; got {list(self.mean)}, {list(self.std)} and "
                 f"{self.preprocessing}."
             )
@@ -102,8 +101,8 @@ class ModelConfig:
         if pretrained and self.architecture == "Compact":
             raise checks.InputError(
                 "model.encoder_weights and model.preprocessing need an encoder of "
-                "segmentation-models; Compact has one of its own. Set model.architecture to Unet, "
-                "or take a whole network of another run by train.init."
+                "segmentation-models; Compact has one already. Set model.architecture to Unet, "
+                "or start from all weights of another run by train.init."
             )
 
     def _check_limits(self) -> None:
@@ -121,9 +120,9 @@ class ModelConfig:
 
 
 def _numbers(name: str, values: Any, *, low: int) -> None:
-    """Refuses what is no list of `low` to NUM_STAGES whole numbers from 1 on."""
+    """Refuses anything but a list of `low` to NUM_STAGES whole numbers from 1 on."""
     if not isinstance(values, tuple | list) or not low <= len(values) <= NUM_STAGES:
         count = f"{low}" if low == NUM_STAGES else f"{low} to {NUM_STAGES}"
-        raise checks.InputError(f"{name} must be {count} numbers, one a stage; got {values!r}.")
+        raise checks.InputError(f"{name} must be {count} numbers, one per stage; got {values!r}.")
     for number in values:
         checks.integer(f"Each of {name}", number, low=1)

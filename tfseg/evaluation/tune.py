@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.heads import head_of, make_head
+from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
 from tfseg.metrics import Conventions, evaluate_pairs
@@ -107,7 +107,7 @@ def search(samples: Callable[[], Iterable[Sample]], model: ModelConfig, *, metri
         metric: "ap50" or "pq".
     """
     tunable = head_of(model).tunable
-    head = make_head(model.head, **model.head_options)
+    head = head_without_classes(model)
     start = {name: getattr(head, name) for name in tunable}
     scores: dict[tuple[float, ...], float] = {}
 
@@ -142,7 +142,7 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, channels])], autograph=False)
     def decode(maps: tf.Tensor) -> tf.Tensor:
-        return head.decode(head.parted(maps[None])).labels[0]
+        return head.decode(head.split_outputs(maps[None])).labels[0]
 
     pairs = ((name, truth, decode(maps).numpy()) for name, maps, truth in samples)
     evaluation = evaluate_pairs(pairs, conventions=_CONVENTIONS)

@@ -1,4 +1,4 @@
-"""What a head is: output maps, targets made from ids, losses, and the way back to ids."""
+"""What a head is: output maps, targets made from ids, losses, and decoding back to ids."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Decoded(NamedTuple):
     """Instances of a batch.
 
     `labels` `[B, H, W]` int32, ids 1 to n_b in image b; `scores` `[B, N]` float32 in [0, 1], the
-    score of id k at k - 1, 0 beyond n_b; N is the largest n_b. `classes` `[B, N]` int32 alike, from
-    1 on, 0 beyond n_b; None where the head knows no classes.
+    score of id k at k - 1, 0 beyond n_b; N is the largest n_b. `classes` `[B, N]` int32, the class
+    of id k at k - 1, from 1 on, 0 beyond n_b; None where the head knows no classes.
     """
 
     labels: tf.Tensor
@@ -25,19 +25,19 @@ class Decoded(NamedTuple):
 
 
 class Head(abc.ABC):
-    """Everything about one way to represent instances; all of it graph operations.
+    """Everything about one way to represent instances, in graph operations.
 
-    A head is a frozen dataclass; its fields are the options `model.head_options`.
+    A head is a frozen dataclass; its fields are the options that `model.head_options` sets.
     """
 
     outputs: ClassVar[dict[str, int]]
     """Channels of every output map, by name."""
 
     vectors: ClassVar[frozenset[str]] = frozenset()
-    """The outputs whose two channels are a vector (y, x), which turns when the image is turned."""
+    """The outputs whose two channels are a vector (y, x), which turns with the image."""
 
     tunable: ClassVar[dict[str, tuple[float, ...]]] = {}
-    """Fields that only `decode` reads, with the values of which `tune` chooses the best."""
+    """Fields that only `decode` reads, with the values that `tune` tries."""
 
     @abc.abstractmethod
     def targets(self, labels: tf.Tensor) -> Maps:
@@ -50,10 +50,10 @@ class Head(abc.ABC):
     @property
     @abc.abstractmethod
     def loss_weights(self) -> dict[str, float]:
-        """The weight of every loss in the sum that is minimised."""
+        """Weights of the losses in the sum that is minimised."""
 
-    def parted(self, maps: tf.Tensor) -> Maps:
-        """Returns the outputs of `maps` `[..., channels]`, where they stand side by side."""
+    def split_outputs(self, maps: tf.Tensor) -> Maps:
+        """Splits `maps` `[..., channels]`, all outputs concatenated, into outputs by name."""
         parts = tf.split(maps, list(self.outputs.values()), axis=-1)
         return dict(zip(self.outputs, parts, strict=True))
 

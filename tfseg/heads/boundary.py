@@ -1,7 +1,7 @@
 """Background, interior and boundary of instances, as three classes.
 
 Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, tells touching cells apart by background
-between them; the third class in its place is that of Caicedo et al. (2019), Evaluation of deep
+between them; the third class used here is that of Caicedo et al. (2019), Evaluation of deep
 learning strategies for nucleus segmentation in fluorescence images, Cytometry A 95.
 """
 
@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from tfseg import losses
+from tfseg.config import BoundaryOptions
 from tfseg.heads.base import Decoded, Maps
-from tfseg.heads.instances import mark, numbered
+from tfseg.heads.instances import drop_small_and_score, ignore_marked
 from tfseg.heads.mask import MaskHead
 from tfseg.kernels import regions
 from tfseg.kernels.components import components, grow
@@ -24,29 +25,24 @@ _BACKGROUND, _INTERIOR, _BOUNDARY = 0, 1, 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Boundary(MaskHead):
-    """Connected pieces of the interior, grown back over the boundary.
+class Boundary(BoundaryOptions, MaskHead):
+    """Connected components of the interior, grown back over the boundary.
 
-    The boundary is the outermost pixel of every instance; a smaller instance is all interior. What
-    is lost: instances that hang together by two pixels or fewer fall apart.
-
-    Attributes:
-        growth: pixels that an instance grows over the boundary, at most.
-        part_weights: of the pixels of background, interior and boundary in the loss; empty: all 1.
+    The boundary is the outermost ring of pixels of every instance; an instance too small to have
+    anything inside it is all interior. What is lost: an instance whose parts are joined by two
+    pixels or fewer is split.
     """
 
     outputs: ClassVar[dict[str, int]] = {"classes": 3}
-    growth: int = 4
-    part_weights: tuple[float, ...] = ()
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns classes `[B, H, W, 1]`: 0 background, 1 interior, 2 boundary, -1 ignored."""
         inner = tf.where(regions.interior(labels), float(_INTERIOR), float(_BOUNDARY))
-        classes = mark(tf.where(labels > 0, inner, float(_BACKGROUND)), labels)
+        classes = ignore_marked(tf.where(labels > 0, inner, float(_BACKGROUND)), labels)
         return {"classes": self.weighted(classes, labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Cross-entropy over the three classes, or the loss chosen, of each against the others."""
+        """Returns cross-entropy of the classes, or the chosen loss of each against the rest."""
         if self.loss:
             loss = losses.parse(self.loss)
             return {"classes": losses.OneVersusRest(loss, self.part_weights, name="classes")}
@@ -54,14 +50,15 @@ class Boundary(MaskHead):
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """One loss, of weight 1."""
+        """1, for the only loss."""
         return {"classes": 1.0}
 
     def decode(self, outputs: Maps) -> Decoded:
-        """Numbers the pieces of the interior in reading order, then gives them the boundary."""
+        """Labels the connected components of the interior, then grows them over the boundary."""
         probability = tf.nn.softmax(outputs["classes"])
         winner = tf.argmax(outputs["classes"], axis=-1, output_type=tf.int32)
         seeds = components(winner == _INTERIOR)
         labels = grow(seeds, winner == _BOUNDARY, steps=self.growth)
         foreground = 1.0 - probability[..., _BACKGROUND]
-        return numbered(labels, foreground, seeds, probability[..., _INTERIOR], self.min_area)
+        heat = probability[..., _INTERIOR]
+        return drop_small_and_score(labels, foreground, seeds, heat, self.min_area)

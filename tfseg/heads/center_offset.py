@@ -1,8 +1,8 @@
-"""Foreground, centre heatmap and offset to the own centre.
+"""Foreground, centre heatmap and offset of every pixel to the centre of its instance.
 
 Source: Cheng et al., Panoptic-DeepLab (2020), arXiv 1911.10194, sections 3.1 to 3.3. Differences:
-the heatmap's width follows the size of the instance, its target ends at the instance's border so
-that touching instances keep apart, and it is trained by cross-entropy.
+the heatmap's width follows the size of the instance, its target ends at the instance's outline so
+that touching instances stay separate, and it is trained by cross-entropy.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from tfseg import losses
+from tfseg.config import CenterOffsetOptions
 from tfseg.heads.base import Decoded, Maps
-from tfseg.heads.instances import mark, mask, numbered
+from tfseg.heads.instances import drop_small_and_score, foreground_targets, ignore_marked
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions, votes
 
@@ -23,19 +24,8 @@ _OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs sta
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CenterOffset(MaskHead):
-    """Votes of foreground pixels for the nearest centre.
-
-    Attributes:
-        sigma: width of the heatmap's bump, as a share of the square root of the instance's area.
-        foreground_threshold: probability from which a pixel belongs to an object.
-        center_threshold: height from which a peak of the heatmap is a centre, in [0, 1].
-        center_distance: peaks with a higher one this many rows and columns away, or fewer, are
-            dropped, pixels.
-        center_weight: of the loss of the heatmap; that of the foreground is 1.
-        offset_weight: of the loss of the offsets.
-        offset_beta: errors of offsets below it count squared (smooth L1), units of 8 pixels; 0: L1.
-    """
+class CenterOffset(CenterOffsetOptions, MaskHead):
+    """Votes of foreground pixels for the nearest centre."""
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1, "center": 1, "offset": 2}
     vectors: ClassVar[frozenset[str]] = frozenset({"offset"})
@@ -45,13 +35,6 @@ class CenterOffset(MaskHead):
         "center_distance": (2, 3, 4, 5, 7),
         **MaskHead.tunable,
     }
-    sigma: float = 0.2
-    foreground_threshold: float = 0.5
-    center_threshold: float = 0.15
-    center_distance: int = 3
-    center_weight: float = 5.0
-    offset_weight: float = 0.5
-    offset_beta: float = 0.0
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and center `[B, H, W, 1]`, offset `[B, H, W, 3]` (see `losses`)."""
@@ -60,18 +43,18 @@ class CenterOffset(MaskHead):
         width = 2.0 * self.sigma**2 * centers.area
         heat = tf.where(labels > 0, tf.exp(-tf.math.divide_no_nan(distance, width)), 0.0)
         inside = tf.cast(labels > 0, tf.float32)
-        # Planes are put side by side by a transposition: 1 ms, where tf.stack on the last axis
-        # takes 3 (512 x 512 pixels).
+        # Stacked first and then transposed: 1 ms, where tf.stack on the last axis takes 3
+        # (512 x 512 pixels).
         offset = tf.stack([centers.y / _OFFSET_UNIT, centers.x / _OFFSET_UNIT, inside])
 
         return {
-            "foreground": self.weighted(mask(labels), labels),
-            "center": mark(heat, labels),
+            "foreground": self.weighted(foreground_targets(labels), labels),
+            "center": ignore_marked(heat, labels),
             "offset": tf.transpose(offset, [1, 2, 3, 0]),
         }
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Dice + BCE, unless chosen otherwise, cross-entropy on the heatmap, L1 on the offsets."""
+        """Returns the chosen loss or Dice + BCE, one for the heatmap, L1 of the offsets."""
         return {
             "foreground": losses.parse(self.loss or "bce + dice", name="foreground"),
             "center": losses.HeatmapBCE(name="center"),
@@ -80,21 +63,21 @@ class CenterOffset(MaskHead):
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """By default so that the three gradients are of one size at the start of training."""
+        """The defaults make the three gradients of one size at the start of training."""
         return {"foreground": 1.0, "center": self.center_weight, "offset": self.offset_weight}
 
     def decode(self, outputs: Maps) -> Decoded:
-        """Peaks of the heatmap become ids; every foreground pixel joins the centre it points at."""
+        """Numbers the peaks of the heatmap; foreground pixels join the peak they point at."""
         logits = outputs["center"][..., 0]
         foreground = tf.sigmoid(outputs["foreground"])[..., 0]
         heat = tf.sigmoid(logits)
         object_pixel = foreground > self.foreground_threshold
-        # On logits, because the probability saturates and would make plateaus of one height.
+        # On logits: probabilities saturate, which makes plateaus of equal height.
         highest = votes.highest_around(logits, distance=self.center_distance)
         peak = object_pixel & (heat > self.center_threshold) & (logits == highest)
-        # The id of what votes for a peak is the peak's number in reading order.
+        # Peaks are numbered in reading order, and pixels get the id of the peak they vote for.
         count = tf.cumsum(tf.reshape(tf.cast(peak, tf.int32), [tf.shape(peak)[0], -1]), axis=1)
         peaks = tf.where(peak, tf.reshape(count, tf.shape(peak)), 0)
         offset = outputs["offset"] * _OFFSET_UNIT
         labels = votes.join_nearest(peaks, offset, object_pixel)
-        return numbered(labels, foreground, peaks, heat, self.min_area)
+        return drop_small_and_score(labels, foreground, peaks, heat, self.min_area)

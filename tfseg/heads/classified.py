@@ -1,4 +1,4 @@
-"""Any head with the class of every pixel beside it; instances get their class by vote."""
+"""Adds classes to any head: a class for every pixel, and instances get theirs by vote."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CLASS = "class"
 class Classified(Head):
     """Instances of `head`, of several classes.
 
-    The class of an instance is the one most of its pixels have, of equal ones the first; its score
-    is that of `head` times the mean probability of this class over its pixels.
+    The class of an instance is the one that most of its pixels have, the first of equal ones; its
+    score is that of `head` times the mean probability of this class over its pixels.
 
     Source: Cheng et al., Panoptic-DeepLab (2020), arXiv 1911.10194, section 3.3, "majority vote"
     and "instance-level score".
 
     Attributes:
-        head: finds the instances, whatever their class.
-        num_classes: from 2 on; the ids that `targets` is given say the class (see `class_ids`).
+        head: finds the instances, ignoring their class.
+        num_classes: from 2 on; `targets` reads the class from the ids (see `class_ids`).
         class_weights: of the pixels of each class in the loss; empty: all 1.
     """
 
@@ -45,43 +45,43 @@ class Classified(Head):
 
     @property
     def outputs(self) -> dict[str, int]:  # type: ignore[override]
-        """Those of the head, and the logits of the classes."""
+        """Outputs of the head, and the logits of the classes."""
         return self.head.outputs | {CLASS: self.num_classes}
 
     @property
     def vectors(self) -> frozenset[str]:  # type: ignore[override]
-        """Those of the head."""
+        """Vectors of the head."""
         return self.head.vectors
 
     @property
     def tunable(self) -> dict[str, tuple[float, ...]]:  # type: ignore[override]
-        """Those of the head."""
+        """Options of the head."""
         return self.head.tunable
 
     def targets(self, labels: tf.Tensor) -> Maps:
-        """Returns those of the head, and class `[B, H, W, 1]` from 0 on, -1 outside instances."""
+        """Returns targets of the head, and class `[B, H, W, 1]` from 0, -1 outside instances."""
         classes = class_ids.classes(labels, num_classes=self.num_classes) - 1
         inside = tf.where(labels > 0, tf.cast(classes, tf.float32), -1.0)
         return self.head.targets(labels) | {CLASS: inside[..., None]}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Those of the head, and cross-entropy over the pixels of instances."""
+        """Returns losses of the head, and cross-entropy over the pixels of instances."""
         return self.head.losses() | {CLASS: losses.ClassCE(self.class_weights, name=CLASS)}
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """Those of the head, and 1."""
+        """Weights of the head, and 1 for the classes."""
         return self.head.loss_weights | {CLASS: 1.0}
 
     def decode(self, outputs: Maps) -> Decoded:
-        """Finds the instances, and lets their pixels vote."""
-        found = self.head.decode({name: outputs[name] for name in self.head.outputs})
-        classes, probability = _vote(found.labels, outputs[CLASS], tf.shape(found.scores)[1])
-        return Decoded(found.labels, found.scores * probability, classes)
+        """Finds the instances, and lets their pixels vote for the class."""
+        decoded = self.head.decode({name: outputs[name] for name in self.head.outputs})
+        classes, probability = _vote(decoded.labels, outputs[CLASS], tf.shape(decoded.scores)[1])
+        return Decoded(decoded.labels, decoded.scores * probability, classes)
 
 
 def _vote(labels: tf.Tensor, logits: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns class and its mean probability, `[B, count]`, of ids from 1 on; 0 without pixels."""
+    """Returns class and its mean probability, `[B, count]`, of ids from 1; 0 without pixels."""
     images, num_classes = tf.shape(labels)[0], logits.shape[-1]
     num_ids = count + 1  # with the background
     group = labels + tf.range(images)[:, None, None] * num_ids

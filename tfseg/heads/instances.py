@@ -1,4 +1,4 @@
-"""What heads share: masks and marks in targets, and the numbers and scores of instances."""
+"""What heads share: foreground and ignored pixels in targets, and the scores of instances."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import tensorflow as tf
 from tfseg.heads.base import Decoded
 
 
-def mask(labels: tf.Tensor) -> tf.Tensor:
+def foreground_targets(labels: tf.Tensor) -> tf.Tensor:
     """Returns a map `[B, H, W, 1]` of ids `[B, H, W]`: 1 object, 0 background, -1 ignored."""
     return tf.cast(tf.sign(labels), tf.float32)[..., None]
 
 
-def mark(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def ignore_marked(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Returns `values` `[B, H, W]` as a map `[B, H, W, 1]`, -1 where `labels` is ignored."""
     return tf.where(labels < 0, -1.0, values)[..., None]
 
 
-def numbered(
+def drop_small_and_score(
     labels: tf.Tensor, foreground: tf.Tensor, peaks: tf.Tensor, heat: tf.Tensor, min_area: int
 ) -> Decoded:
     """Drops small instances, numbers the others without gaps and scores them.
@@ -30,7 +30,8 @@ def numbered(
     Args:
         labels: `[B, H, W]` int32, ids from 1, 0 background.
         foreground: `[B, H, W]` float32, probability of an object.
-        peaks: `[B, H, W]` int32, ids where `heat` is looked at, wherever these pixels belong.
+        peaks: `[B, H, W]` int32, ids of the pixels where `heat` is read; they may lie outside the
+            instance.
         heat: `[B, H, W]` float32 in [0, 1].
         min_area: smaller instances are dropped, pixels.
     """
@@ -50,11 +51,11 @@ def numbered(
     score = by_instance(tf.math.unsorted_segment_max, heat, peaks) * by_instance(
         tf.math.unsorted_segment_mean, foreground, labels
     )
-    place = tf.where(kept)
-    column = tf.cast(tf.gather_nd(number, place), tf.int64) - 1
+    kept_at = tf.where(kept)  # image and id
+    column = tf.cast(tf.gather_nd(number, kept_at), tf.int64) - 1
     scores = tf.scatter_nd(
-        tf.stack([place[:, 0], column], axis=-1),
-        tf.gather_nd(score, place),
+        tf.stack([kept_at[:, 0], column], axis=-1),
+        tf.gather_nd(score, kept_at),
         tf.cast([shape[0], tf.reduce_max(number)], tf.int64),
     )
     return Decoded(tf.gather(tf.reshape(number, [-1]), labels + first), scores)

@@ -1,4 +1,4 @@
-"""Foreground alone: every connected piece of it is an instance. For objects that do not touch."""
+"""Foreground alone: its connected components are the instances. For objects that do not touch."""
 
 from __future__ import annotations
 
@@ -9,42 +9,38 @@ import keras
 import tensorflow as tf
 
 from tfseg import losses
+from tfseg.config import SemanticOptions
 from tfseg.heads.base import Decoded, Maps
-from tfseg.heads.instances import mask, numbered
+from tfseg.heads.instances import drop_small_and_score, foreground_targets
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels.components import components
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Semantic(MaskHead):
-    """Connected pieces of the foreground; objects that touch become one.
-
-    Attributes:
-        foreground_threshold: probability above which a pixel belongs to an object.
-    """
+class Semantic(SemanticOptions, MaskHead):
+    """Connected components of the foreground; objects that touch become one."""
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1}
     tunable: ClassVar[dict[str, tuple[float, ...]]] = {
         "foreground_threshold": PROBABILITIES,
         **MaskHead.tunable,
     }
-    foreground_threshold: float = 0.5
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground `[B, H, W, 1]`: 1 object, 0 background, -1 ignored."""
-        return {"foreground": self.weighted(mask(labels), labels)}
+        return {"foreground": self.weighted(foreground_targets(labels), labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Dice + BCE, unless chosen otherwise."""
+        """Returns the chosen loss or Dice + BCE."""
         return {"foreground": losses.parse(self.loss or "bce + dice", name="foreground")}
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """One loss, of weight 1."""
+        """1, for the only loss."""
         return {"foreground": 1.0}
 
     def decode(self, outputs: Maps) -> Decoded:
-        """Numbers the pieces in reading order."""
+        """Labels the connected components of the foreground."""
         foreground = tf.sigmoid(outputs["foreground"])[..., 0]
         labels = components(foreground > self.foreground_threshold)
-        return numbered(labels, foreground, labels, foreground, self.min_area)
+        return drop_small_and_score(labels, foreground, labels, foreground, self.min_area)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfseg.config import ModelConfig
 from tfseg.data.pipeline.normalization import fixed_limits
-from tfseg.heads import make_head
+from tfseg.heads import head_without_classes
 from tfseg.version import __version__
 
 _UNITS = {
@@ -23,7 +23,7 @@ def describe(model: ModelConfig) -> dict[str, Any]:
     Keys: tfseg_version; channels of the images; class_names, class 1 first; units of inputs and
     outputs; head; head_options, including its thresholds; architecture; backbone.
     """
-    head = make_head(model.head, loss=model.loss, **model.head_options)
+    head = head_without_classes(model)
     return {
         "tfseg_version": __version__,
         "channels": model.channels,

@@ -158,7 +158,7 @@ class Segmenter(tf.Module):
     @tf.function(autograph=False)
     def _decode(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
         """Decodes the result of `_tile_maps` as a batch of one image."""
-        return self._instances(self._head.parted(maps[None]))
+        return self._instances(self._head.split_outputs(maps[None]))
 
     def _instances(self, maps: Maps) -> dict[str, tf.Tensor]:
         decoded = self._head.decode(maps)

@@ -8,8 +8,7 @@ from typing import Any
 import yaml
 
 from tfseg import atomic, checks
-from tfseg.config import ModelConfig, frozen
-from tfseg.heads import make_head
+from tfseg.config import ModelConfig, check_head_options, frozen
 from tfseg.run_files import THRESHOLDS
 
 
@@ -32,7 +31,7 @@ def read(run_dir: Path, model: ModelConfig) -> dict[str, Any]:
         return {}
     try:
         options = yaml.safe_load(path.read_text(encoding="utf-8"))["head_options"]
-        make_head(model.head, **frozen(options))
+        check_head_options(model.head, frozen(options))
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise checks.InputError(

@@ -1,0 +1,152 @@
+"""The options of every head, with their defaults. Imports no TensorFlow, as all configurations.
+
+The classes of `tfseg.heads` inherit from these, so an option is declared once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from tfseg import checks
+
+_GROUP = "model.head_options"
+_LOSS = "loss"  # an attribute of heads that a configuration sets by model.loss
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskOptions:
+    """Options of all heads: they have a mask among their outputs.
+
+    Attributes:
+        separation_weight: added to a pixel's weight of 1 in the loss of the mask where two
+            instances touch, and less the further they are apart; U-Net's is 10.
+        separation_sigma: pixels; where the distances to two instances add up to it, the added
+            weight is 0.6 of `separation_weight`.
+        size_power: pixels of an instance weigh (mean area / area) to this power; at 1 each instance
+            of an image weighs the same.
+        min_area: smaller instances are dropped, pixels.
+    """
+
+    separation_weight: float = 0.0
+    separation_sigma: float = 5.0
+    size_power: float = 0.0
+    min_area: int = 12
+
+    def __post_init__(self) -> None:
+        """Checks the ranges."""
+        checks.in_range(f"{_GROUP}.separation_weight", self.separation_weight, low=0, high=1e3)
+        checks.in_range(f"{_GROUP}.separation_sigma", self.separation_sigma, low=0.1, high=100)
+        checks.in_range(f"{_GROUP}.size_power", self.size_power, low=0, high=2)
+        checks.integer(f"{_GROUP}.min_area", self.min_area, low=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CenterOffsetOptions(MaskOptions):
+    """Options of the head center_offset.
+
+    Attributes:
+        sigma: width of the heatmap's bump, as a share of the square root of the instance's area.
+        foreground_threshold: probability above which a pixel belongs to an object.
+        center_threshold: height above which a peak of the heatmap is a centre, in [0, 1].
+        center_distance: of two peaks that are at most this many rows and columns apart, the lower
+            one is dropped, pixels.
+        center_weight: of the loss of the heatmap; that of the foreground is 1.
+        offset_weight: of the loss of the offsets.
+        offset_beta: errors of offsets below it are squared (smooth L1), units of 8 pixels; 0: L1.
+    """
+
+    sigma: float = 0.2
+    foreground_threshold: float = 0.5
+    center_threshold: float = 0.15
+    center_distance: int = 3
+    center_weight: float = 5.0
+    offset_weight: float = 0.5
+    offset_beta: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BoundaryOptions(MaskOptions):
+    """Options of the head boundary.
+
+    Attributes:
+        growth: pixels that an instance grows over the boundary, at most.
+        part_weights: of the pixels of background, interior and boundary in the loss; empty: all 1.
+    """
+
+    growth: int = 4
+    part_weights: tuple[float, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DistanceOptions(MaskOptions):
+    """Options of the head distance.
+
+    Attributes:
+        foreground_threshold: probability above which a pixel belongs to an object.
+        seed_threshold: depth, as a share of the instance's largest, above which a connected
+            component is the seed of an instance. Lower values merge touching instances, higher
+            ones split bent instances.
+        levels: equal steps of depth from the seeds to the border.
+        distance_weight: of the loss of the depth; that of the foreground is 1.
+    """
+
+    foreground_threshold: float = 0.5
+    seed_threshold: float = 0.5
+    levels: int = 8
+    distance_weight: float = 5.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SemanticOptions(MaskOptions):
+    """Options of the head semantic.
+
+    Attributes:
+        foreground_threshold: probability above which a pixel belongs to an object.
+    """
+
+    foreground_threshold: float = 0.5
+
+
+HEADS: dict[str, type[Any]] = {
+    "center_offset": CenterOffsetOptions,
+    "boundary": BoundaryOptions,
+    "distance": DistanceOptions,
+    "semantic": SemanticOptions,
+}
+
+
+def check_head_options(head: str, options: Mapping[str, Any]) -> None:
+    """Checks the options of a head: their names, kinds and ranges.
+
+    Args:
+        head: one of `HEADS`.
+        options: by name; those left out have their defaults.
+
+    Raises:
+        InputError: there is no such option, or its value cannot be used.
+    """
+    checks.mapping(_GROUP, options)
+    if _LOSS in options:
+        raise checks.InputError(
+            f"{_GROUP} must not have {_LOSS}; got {options[_LOSS]!r}. Set model.loss."
+        )
+    defaults = {field.name: field.default for field in dataclasses.fields(HEADS[head])}
+    defaults.pop(_LOSS, None)
+    for name, value in options.items():
+        checks.one_of(f"A name in {_GROUP}, with model.head {head},", name, defaults)
+        _check_kind(f"{_GROUP}.{name}", value, defaults[name])
+    HEADS[head](**options)
+
+
+def _check_kind(name: str, value: Any, default: Any) -> None:
+    """Refuses a value of another kind than the default's."""
+    if isinstance(default, bool):
+        checks.flag(name, value)
+    elif isinstance(default, int):
+        checks.integer(name, value, low=0)
+    elif isinstance(default, float):
+        checks.in_range(name, value, low=0.0)
+    elif not isinstance(value, type(default)):
+        raise checks.InputError(f"{name} must be a {type(default).__name__}; got {value!r}.")
