@@ -16,9 +16,8 @@ from tfseg import build_model
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import ModelConfig, RunConfig
-from tfseg.networks.backbones import backbones, segmentation_models
+from tfseg.networks.backbones import backbones, patched_backbones, segmentation_models
 from tfseg.networks.encoder import encoder_layers
-from tfseg.networks.mended import mended
 from tfseg.networks.pretrained import checkpoint_of, preprocessed
 from tfseg.training import checkpoint
 
@@ -34,7 +33,7 @@ def encoder() -> keras.Model:
 
     modules = {name: getattr(keras, name) for name in ("backend", "layers", "models", "utils")}
     keras.utils.set_random_seed(77)
-    with mended():
+    with patched_backbones(keras.utils.get_file):
         return Backbones.get_backbone(
             "resnet18", input_shape=(None, None, 3), weights=None, include_top=False, **modules
         )
@@ -100,7 +99,7 @@ def test_a_file_that_cannot_be_fetched_is_named_with_its_place(tmp_path, monkeyp
 
 def test_a_folder_without_the_file_says_which_one_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.utils, "get_file", offline)
-    with pytest.raises(InputError, match=f"needs {tmp_path / NAME}: it is not there. Put"):
+    with pytest.raises(InputError, match=f"needs {tmp_path / NAME}: it does not exist. Put"):
         build_model(dataclasses.replace(SMALL, encoder_weights=str(tmp_path)))
 
 

@@ -1,7 +1,7 @@
-"""The only importer of segmentation-models.
+"""segmentation-models: imported without side effects, and changed to build networks for Keras 3.
 
 The package chooses its Keras at import, by the environment variable SM_FRAMEWORK, and prints which.
-Both stay inside this module: the variable is set for the import alone, the line is swallowed.
+The variable is set for the import alone, and the line is not shown.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ import functools
 import io
 import os
 import sys
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import keras
 
-from tfseg import checks
+from tfseg import checks, compat
+from tfseg.networks.encoder import mark_encoder
+from tfseg.networks.layers import AddScaled, Cells, ResizeAs
 
 _VARIABLE = "SM_FRAMEWORK"
+Block = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 
 @functools.cache
@@ -63,3 +68,72 @@ def _import() -> ModuleType:
 def backbones() -> list[str]:
     """Returns the names of the encoders."""
     return sorted(segmentation_models().get_available_backbone_names())
+
+
+def patched_backbones(get_file: Callable[..., str]) -> contextlib.AbstractContextManager[None]:
+    """Makes segmentation-models, inside the context, build networks that Keras 3 can save.
+
+    Args:
+        get_file: fetches a file of weights, with the arguments of `keras.utils.get_file`.
+    """
+    segmentation_models()
+
+    def patched(build: compat.Builder) -> compat.Builder:
+        def build_patched(
+            *args: Any, layers: ModuleType, utils: ModuleType, **options: Any
+        ) -> keras.Model:
+            stand_ins = {"layers": _Layers(layers), "utils": _Utils(utils, get_file)}
+            encoder = build(*args, **stand_ins, **options)
+            mark_encoder(encoder.layers)
+            return encoder
+
+        return build_patched
+
+    return compat.patched_segmentation_models(patched, _context_block)
+
+
+class _Layers:
+    """Replaces the module `keras.layers` where an encoder is built."""
+
+    def __init__(self, layers: ModuleType) -> None:
+        self._layers = layers
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        make = getattr(self._layers, kind)
+
+        def make_patched(*args: Any, name: str | None = None, **options: Any) -> Any:
+            name = name and name.replace("/", "_")
+            # The only one of the package: inceptionresnetv2 adds a scaled block to its shortcut.
+            if kind == "Lambda" and args[0].__name__ == "<lambda>":
+                return AddScaled(options["arguments"]["scale"], name=name)
+            return make(*args, name=name, **options)
+
+        return make_patched
+
+
+class _Utils:
+    """Replaces the module `keras.utils` where an encoder is built."""
+
+    def __init__(self, utils: ModuleType, get_file: Callable[..., str]) -> None:
+        self._utils, self.get_file = utils, get_file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._utils, name)
+
+
+def _context_block(convolution: Callable[..., Block]) -> Callable[..., Block]:
+    """Returns PSPNet's block for a level of its pyramid, for images of any size.
+
+    Source: Zhao et al., Pyramid Scene Parsing Network (2017), section 3.2: pooled to level x level
+    cells, a 1 x 1 convolution, enlarged bilinearly.
+    """
+
+    def block(level: int, filters: int, _: str, use_batchnorm: bool) -> Block:
+        def context(features: keras.KerasTensor) -> keras.KerasTensor:
+            cells = Cells(level, name=f"psp_level{level}_pooling")(features)
+            reduced = convolution(filters, use_batchnorm, name=f"psp_level{level}")(cells)
+            return ResizeAs(name=f"psp_level{level}_upsampling")([reduced, features])
+
+        return context
+
+    return block

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
-import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 
-from tfseg import checks
+from tfseg import checks, compat
 from tfseg.config import ModelConfig
 from tfseg.heads import head_of
-from tfseg.networks.backbones import backbones, segmentation_models
+from tfseg.networks.backbones import backbones, patched_backbones, segmentation_models
 from tfseg.networks.compact import compact
 from tfseg.networks.layers import CutTo, KeyedDropout, PadToStride, ResizeAs
-from tfseg.networks.mended import mended
 from tfseg.networks.precision import dtype_policy
 from tfseg.networks.pretrained import (
     CHANNELS,
@@ -75,12 +71,9 @@ def build_model(
             f"got {len(config.mean)}."
         )
     with dtype_policy(precision):
-        with mended(), _seeded_initializers(seed):
+        with compat.seeded_initializers(seed):
             network = _network(config, NONE if is_checkpoint(weights) else weights)
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.synchronized = True
-                layer.momentum = _MOMENTUM
+        compat.set_normalization(network, momentum=_MOMENTUM)
         model = _of_any_size(network, config)
     if is_checkpoint(weights):
         _take_encoder(Path(weights).expanduser(), model, config)
@@ -126,7 +119,7 @@ def _encoder_channels(config: ModelConfig) -> int:
 
 def _of_segmentation_models(config: ModelConfig, encoder_weights: str) -> keras.Model:
     options = {"decoder_filters": config.decoder_filters} if config.architecture == "Unet" else {}
-    with weights_found(encoder_weights) as weights:
+    with weights_found(encoder_weights) as (weights, get_file), patched_backbones(get_file):
         return getattr(segmentation_models(), config.architecture)(
             config.backbone,
             input_shape=(None, None, _encoder_channels(config)),
@@ -176,15 +169,3 @@ def _as_trained(images: keras.KerasTensor, config: ModelConfig) -> keras.KerasTe
     if config.preprocessing != NONE:
         return preprocessed(images, config.backbone)
     return standardized(images, config.mean, config.std) if config.mean else images
-
-
-@contextlib.contextmanager
-def _seeded_initializers(seed: int) -> Iterator[None]:
-    # Keras draws the seed of an unseeded initializer from Python's generator, and
-    # segmentation-models passes no seed on. Python's own state is given back untouched.
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ from tfseg import checks, config, run_files
 from tfseg.config import ModelConfig
 from tfseg.networks import weights
 from tfseg.networks.encoder import encoder_layers
-from tfseg.networks.mended import replaced
 
 NONE, IMAGENET = "none", "imagenet"
 CHANNELS = 3  # of what all encoders with weights of ImageNet were trained on
@@ -27,16 +27,16 @@ _RAW = ("resnet", "resnext", "seresnet18", "seresnet34")  # these begin with a n
 
 
 @contextlib.contextmanager
-def weights_found(where: str) -> Iterator[str | None]:
-    """Yields what a builder of segmentation-models is given as `encoder_weights`.
+def weights_found(where: str) -> Iterator[tuple[str | None, Callable[..., str]]]:
+    """Yields the `encoder_weights` for a builder of segmentation-models, and what finds the file.
 
     Args:
-        where: "none"; "imagenet": the package's own files, which lie in Keras's cache or are
-            downloaded; or the path of such a file, or of a folder of them.
+        where: "none"; "imagenet": the files of the package, from Keras's cache or downloaded; or
+            the path of such a file, or of a folder of them.
 
     Raises:
-        InputError: a file is missing, cannot be fetched or is of another encoder; says which one
-            is to be put where.
+        InputError: a file is missing, cannot be fetched or is of another encoder; names the file
+            and where to put it.
     """
     path = Path(where).expanduser()
     if where in (NONE, IMAGENET):
@@ -49,42 +49,36 @@ def weights_found(where: str) -> Iterator[str | None]:
     else:
         folder = path if path.is_dir() else None
     value = {NONE: None, IMAGENET: IMAGENET}.get(where, IMAGENET if folder else str(path))
-    with replaced(keras.utils, "get_file", _finder(folder, keras.utils.get_file)):
-        try:
-            yield value
-        except (OSError, ValueError) as error:
-            if isinstance(error, checks.InputError) or value is None:
-                raise
-            reason = " ".join(str(error).split())[:200]
-            raise checks.InputError(
-                f"model.encoder_weights: the file from {where} does not fit the encoder "
-                f"({reason}). Give the file of model.backbone, without its top."
-            ) from error
+    try:
+        yield value, functools.partial(_find_file, folder)
+    except (OSError, ValueError) as error:
+        if isinstance(error, checks.InputError) or value is None:
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise checks.InputError(
+            f"model.encoder_weights: the file from {where} does not fit the encoder "
+            f"({reason}). Give the file of model.backbone, without its top."
+        ) from error
 
 
-def _finder(folder: Path | None, fetch: Callable[..., str]) -> Callable[..., str]:
-    """Returns what stands in for `keras.utils.get_file`.
+def _find_file(folder: Path | None, name: str, origin: str, **options: object) -> str:
+    """Returns the path of a file, from `folder` or from Keras's cache, where it may be downloaded.
 
     Keras deletes a file in its cache whose checksum is not the one it knows; this leaves it alone.
     """
-
-    def get_file(name: str, origin: str, **options: object) -> str:
-        home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-        path = (folder or home / "models") / name
-        if path.is_file():
-            return str(path)
-        reason = "it is not there"
-        if folder is None:
-            try:
-                return fetch(name, origin, **options)
-            except Exception as error:  # Keras raises no other kind where there is no network
-                reason = f"it is not there and cannot be fetched: {error}"
-        raise checks.InputError(
-            f"model.encoder_weights needs {path}: {reason}. Put the file there by hand, from "
-            f"{origin}"
-        )
-
-    return get_file
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    path = (folder or home / "models") / name
+    if path.is_file():
+        return str(path)
+    reason = "it does not exist"
+    if folder is None:
+        try:
+            return keras.utils.get_file(name, origin, **options)
+        except Exception as error:  # Keras raises no other kind without a network
+            reason = f"it does not exist and cannot be fetched: {error}"
+    raise checks.InputError(
+        f"model.encoder_weights needs {path}: {reason}. Put the file there by hand, from {origin}"
+    )
 
 
 def checkpoint_of(where: str) -> str:

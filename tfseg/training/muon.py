@@ -11,8 +11,11 @@ import math
 import keras
 import tensorflow as tf
 
+from tfseg import compat
+
 
 @keras.saving.register_keras_serializable("tfseg")
+@compat.overrides(compat.USES_ADAMW, compat.ORTHOGONALIZE, compat.ADJUST_RATE)
 class Muon(keras.optimizers.Muon):
     """Muon for the kernels of convolutions, AdamW for the rest.
 

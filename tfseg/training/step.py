@@ -7,19 +7,18 @@ replicas nor on how many batches a step is cut into.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
+from tfseg.compat import gradients_are_sums, skip_variable_search
 from tfseg.heads import Head
 from tfseg.metrics import graph
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.encoder_rate import EncoderRate
 from tfseg.training.loss_scale import LossScale
-from tfseg.training.tracing import quick_all_reduce
 
 Losses = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
@@ -91,14 +90,14 @@ def make_train_step(
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
 
     def move(gradients: Gradients) -> None:
-        with _gradients_are_sums(optimizer):
+        with gradients_are_sums(optimizer):
             strategy.run(replica_update, args=(gradients,))
 
     @tf.function(autograph=False)
     def step(*batches: tuple) -> Losses:
         statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
         scale = trained.loss_scale.value() if trained.loss_scale else None
-        with quick_all_reduce():
+        with skip_variable_search():
             per_replica, gradients = strategy.run(replica_gradients, args=(scale, *batches))
         values = {
             name: strategy.experimental_local_results(value)[0]
@@ -180,20 +179,6 @@ def _losses_and_gradients(
         return _named(total, parts), tape.gradient(scaled, [each.value for each in variables])
 
     return of_batch
-
-
-@contextlib.contextmanager
-def _gradients_are_sums(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Lets the optimizer take gradients as they are, where it would sum them over the replicas.
-
-    Keras has no public way to say so. To sum once more, each divided by the number of replicas,
-    would be right too, and send every gradient twice: see benchmarks/training.py.
-    """
-    optimizer._all_reduce_sum_gradients = list
-    try:
-        yield
-    finally:
-        del optimizer._all_reduce_sum_gradients
 
 
 def _named(total: tf.Tensor, parts: Losses) -> Losses:
