@@ -297,14 +297,14 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, 
     config = with_train(devices=("CPU:0", "CPU:1"))
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
-        r"on 2 devices\)\. Take a smaller data.crop_size or model\. TensorFlow says: .*OOM"
+        r"on 2 devices\)\. Take a smaller data.crop_size or model\. TensorFlow says: .*Unable to"
     )
     with pytest.raises(InputError, match=message):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
     with pytest.raises(InputError, match=message):
         dry_run.dry_run(config, dataset)
     with pytest.raises(InputError, match=message):
-        overfit.overfit(session.Session(config, dataset))
+        overfit.overfit_batch(session.Session(config, dataset))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import checks, tf_errors
 from tfseg.config import RunConfig
 from tfseg.networks.build import build_model
 
@@ -75,10 +74,8 @@ def _message(config: RunConfig, replicas: int, error: tf.errors.ResourceExhauste
             f"Take train.batch_size {max(1, size // 2) * replicas} and train.accumulate "
             f"{2 * train.accumulate}, or a smaller data.crop_size or model"
         )
-    lines = str(error).splitlines()
-    said = next((line for line in lines if re.search("OOM|memory", line)), lines[0]).strip()
     return (
         f"Out of memory: {size} crops of {crop} x {crop} on a device need about {need:.2g} GiB "
         f"(train.batch_size is {train.batch_size}, on {replicas} devices). {remedy}. "
-        f"TensorFlow says: {said[:200]}"
+        f"TensorFlow says: {tf_errors.out_of_memory(str(error))[:200]}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import checks, tf_errors
 from tfseg.training import cluster
 
 
@@ -55,7 +55,7 @@ def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.dist
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
-        if "program startup" not in str(error):
+        if not tf_errors.is_too_late_for_workers(str(error)):
             raise
         raise checks.InputError(
             "Several workers find each other before TensorFlow runs its first operation. Call "

@@ -7,15 +7,12 @@ writes dataset.json itself. So the bytes are the same as without Beam.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Sequence
 
+from tfseg import tf_errors
 from tfseg.checks import InputError
 from tfseg.data.conversion.writer import Contents, Parts, Source, write_shard
 from tfseg.data.files.paths import Place
-
-# Runners add the step to an error of a worker, and may put it as text into another error.
-_REFUSED = re.compile(r"InputError: (.*?)(?: \[while running|\\n|$)", re.MULTILINE)
 
 
 def write_shards(
@@ -46,8 +43,8 @@ def write_shards(
             shards = pipeline | beam.Create([(name, list(part)) for name, part in parts.items()])
             _ = shards | beam.Reshuffle() | "write" >> beam.Map(write)
     except Exception as error:
-        if refused := _REFUSED.search(f"{type(error).__name__}: {error}"):
-            raise InputError(refused[1]) from error
+        if message := tf_errors.input_error(f"{type(error).__name__}: {error}"):
+            raise InputError(message) from error
         raise
 
 

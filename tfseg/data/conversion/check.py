@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
+from tfseg import tf_errors
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion import sample_faults
 from tfseg.data.dataset import statistics
@@ -165,9 +165,7 @@ def _read(path: Place, unreadable: list[Finding]) -> Iterator[bytes]:
     try:
         yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     except tf.errors.OpError as error:
-        # TensorFlow puts names of functions and operations around the reason.
-        reason = re.sub(r"^\{\{.*\}\} | \[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
-        message = f"Cannot be read to the end: {reason}."
+        message = f"Cannot be read to the end: {tf_errors.reason(error.message)}."
         unreadable.append(Finding("error", path.name, message, _AGAIN))
 
 

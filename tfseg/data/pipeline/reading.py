@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from tfseg import tf_errors
 from tfseg.checks import InputError
 from tfseg.data.dataset.index import UNREADABLE, Index
 
 Example = dict[str, tf.Tensor]
 _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
-_REFUSED = re.compile(r"InputError: (.*)$", re.MULTILINE)
 
 
 def read_at(index: Index, *, on_corrupt: str) -> Callable[[Example], Example]:
@@ -76,8 +76,8 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        if found := _REFUSED.search(error.message):
-            raise InputError(found[1]) from error
+        if message := tf_errors.input_error(error.message):
+            raise InputError(message) from error
         raise
 
 

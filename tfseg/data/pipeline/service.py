@@ -13,7 +13,6 @@ same weights.
 from __future__ import annotations
 
 import queue
-import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfseg import tf_errors
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
@@ -35,8 +35,6 @@ _ANSWER_WITHIN = 10.0  # seconds
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 _LONGEST = 600.0  # seconds for a batch of a server that is there
 _GO_ON = "Start it again, or leave it out of --data.service, and go on with --resume."
-# What a damaged record leads to is a function of the process that trains.
-_MEANINGS = {"pyfunc": "a record is damaged", "Unknown iteration": "a server was started again"}
 _service = tf.data.experimental.service
 
 
@@ -154,9 +152,7 @@ def _awaited(outcome: queue.SimpleQueue[Any], servers: Sequence[str]) -> Any:
 def _refused(error: Exception, servers: Sequence[str]) -> Exception:
     if not isinstance(error, tf.errors.OpError):
         return error
-    # TensorFlow sets the names of its functions and operations around the reason.
-    reason = re.sub(r"^\{\{.*\}\} | \[Op:.*", "", error.message.splitlines()[0]).rstrip(".")
-    reason = next((meaning for sign, meaning in _MEANINGS.items() if sign in reason), reason)
+    reason = tf_errors.service_reason(error.message)
     return InputError(
         f"The data service {' '.join(servers)} cannot make a batch: {reason}. Go on with --resume; "
         "if it happens again, look at the data set with tfseg check, and whether it is at the same "
