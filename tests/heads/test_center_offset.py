@@ -80,7 +80,7 @@ def test_perfect_targets_have_no_loss():
 @settings(max_examples=25)
 @given(st.data())
 def test_instances_come_back_from_perfect_outputs(data):
-    # A grid of boxes of 6 to 11 pixels that may touch; odd sides have one centre pixel
+    # A grid of boxes of 6 to 12 pixels that may touch; odd sides have one centre pixel
     label = np.zeros((48, 48), np.int32)
     number = 0
     for top in range(0, 48, 12):
@@ -90,13 +90,13 @@ def test_instances_come_back_from_perfect_outputs(data):
                 height, width = (data.draw(st.integers(6, 12)) for _ in range(2))
                 label[top : top + height, left : left + width] = number
     head = CenterOffset()
-    found = head.decode(perfect(label, head))
+    decoded = head.decode(perfect(label, head))
     # Ids follow the reading order of the centres, not that of the grid
-    pairs = np.unique(np.stack([label, found.labels[0]]).reshape(2, -1), axis=1)
+    pairs = np.unique(np.stack([label, decoded.labels[0]]).reshape(2, -1), axis=1)
     assert all(len(set(side)) == len(side) == len(np.unique(label)) for side in pairs.tolist())
-    np.testing.assert_array_equal(found.labels[0] == 0, label == 0)
-    assert found.scores.shape == (1, number)
-    assert (found.scores.numpy() > 0.9).all()
+    np.testing.assert_array_equal(decoded.labels[0] == 0, label == 0)
+    assert decoded.scores.shape == (1, number)
+    assert (decoded.scores.numpy() > 0.9).all()
 
 
 def test_touching_instances_of_one_colour_are_told_apart():
@@ -110,28 +110,28 @@ def test_images_of_a_batch_are_numbered_each_by_itself_and_scores_are_filled_up(
     one = perfect(bars((16, 32), [(2, 2, 12, 12)]), head)
     two = perfect(bars((16, 32), [(2, 2, 12, 12), (3, 16, 14, 28)]), head)
     none = perfect(bars((16, 32), []), head)
-    found = head.decode(
+    decoded = head.decode(
         {name: tf.concat([one[name], none[name], two[name]], axis=0) for name in one}
     )
-    assert [int(tf.reduce_max(label)) for label in found.labels] == [1, 0, 2]
-    assert found.scores.shape == (3, 2)
-    assert (found.scores.numpy() > 0).tolist() == [[True, False], [False, False], [True, True]]
+    assert [int(tf.reduce_max(label)) for label in decoded.labels] == [1, 0, 2]
+    assert decoded.scores.shape == (3, 2)
+    assert (decoded.scores.numpy() > 0).tolist() == [[True, False], [False, False], [True, True]]
 
 
 def test_no_object_at_all_decodes_to_nothing():
     head = CenterOffset()
-    found = head.decode(perfect(np.zeros((8, 8), np.int32), head))
-    assert found.scores.shape == (1, 0)
-    np.testing.assert_array_equal(found.labels, 0)
+    decoded = head.decode(perfect(np.zeros((8, 8), np.int32), head))
+    assert decoded.scores.shape == (1, 0)
+    np.testing.assert_array_equal(decoded.labels, 0)
 
 
 def test_foreground_without_a_centre_stays_background():
     head = CenterOffset()
     outputs = perfect(bars((16, 16), [(2, 2, 12, 12)]), head)
     outputs["center"] = tf.fill((1, 16, 16, 1), -9.0)
-    found = head.decode(outputs)
-    np.testing.assert_array_equal(found.labels, 0)
-    assert found.scores.shape == (1, 0)
+    decoded = head.decode(outputs)
+    np.testing.assert_array_equal(decoded.labels, 0)
+    assert decoded.scores.shape == (1, 0)
 
 
 def test_small_instances_are_dropped_and_the_others_keep_their_scores_without_gaps():
@@ -141,10 +141,10 @@ def test_small_instances_are_dropped_and_the_others_keep_their_scores_without_ga
     # The foreground is sure only half-way on the last one, so that scores differ
     weak = tf.constant(label[None, ..., None] == 3)
     outputs["foreground"] = tf.where(weak, 1.0, outputs["foreground"])
-    found = head.decode(outputs)
+    decoded = head.decode(outputs)
     expected = np.where(label == 3, 2, np.where(label == 1, 1, 0))
-    np.testing.assert_array_equal(found.labels[0], expected)
-    np.testing.assert_allclose(found.scores[0], [1.0, tf.sigmoid(1.0)], rtol=1e-4)
+    np.testing.assert_array_equal(decoded.labels[0], expected)
+    np.testing.assert_allclose(decoded.scores[0], [1.0, tf.sigmoid(1.0)], rtol=1e-4)
 
 
 def test_of_two_peaks_close_together_the_higher_one_stays():
@@ -154,9 +154,9 @@ def test_of_two_peaks_close_together_the_higher_one_stays():
     center = np.full((1, 16, 24, 1), -9.0, np.float32)
     center[0, 8, 8], center[0, 8, 11], center[0, 8, 16] = 2.0, 3.0, 2.0
     outputs |= {"center": tf.constant(center), "offset": tf.zeros((1, 16, 24, 2))}
-    found = head.decode(outputs)
+    decoded = head.decode(outputs)
     # Columns 8 and 11 are 3 apart: 8 is dropped. 16 is 5 away from 11 and stays.
-    assert found.scores.shape == (1, 2)
+    assert decoded.scores.shape == (1, 2)
 
 
 def test_pixels_join_the_centre_they_point_at_not_the_nearest_one():
@@ -175,7 +175,7 @@ def test_pixels_join_the_centre_they_point_at_not_the_nearest_one():
     assert labels[4, 3] == labels[4, 13] == 2
 
 
-def test_many_instances_on_a_large_image_decode_in_pieces():
+def test_many_instances_on_a_large_image_are_decoded_in_blocks():
     label = np.zeros((512, 512), np.int32)
     number = 0
     for top in range(0, 512, 16):
@@ -183,7 +183,7 @@ def test_many_instances_on_a_large_image_decode_in_pieces():
             number += 1
             label[top + 2 : top + 13, left + 2 : left + 13] = number
     head = CenterOffset()
-    # 124 thousand pixels times 1024 centres are far above what is compared at a time
+    # 124 thousand pixels times 1024 centres are far more than are compared at a time
     np.testing.assert_array_equal(head.decode(perfect(label, head)).labels[0], label)
 
 

@@ -15,18 +15,18 @@ HEAD = Classified(head=Semantic(min_area=1), num_classes=3)
 
 def decoded(label: np.ndarray, logits: np.ndarray, head: Classified = HEAD) -> tuple:
     foreground = tf.constant(np.where(label > 0, 4.0, -4.0)[..., None], tf.float32)
-    found = head.decode({"foreground": foreground, "class": tf.constant(logits, tf.float32)})
-    return found.labels.numpy(), found.scores.numpy(), found.classes.numpy()
+    result = head.decode({"foreground": foreground, "class": tf.constant(logits, tf.float32)})
+    return result.labels.numpy(), result.scores.numpy(), result.classes.numpy()
 
 
 def slow(labels: np.ndarray, logits: np.ndarray, count: int) -> tuple[list, list]:
     """Returns class and mean probability of every instance of an image, one after another."""
     share = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     classes, sure = [], []
-    for own in range(1, count + 1):
-        votes = np.bincount(np.argmax(logits[labels == own], axis=-1), minlength=3)
+    for instance in range(1, count + 1):
+        votes = np.bincount(np.argmax(logits[labels == instance], axis=-1), minlength=3)
         classes.append(1 + int(np.argmax(votes)))
-        sure.append(share[labels == own][:, classes[-1] - 1].mean())
+        sure.append(share[labels == instance][:, classes[-1] - 1].mean())
     return classes, sure
 
 

@@ -1,4 +1,4 @@
-"""What every head keeps, and the decoders against NumPy and SciPy."""
+"""Rules for every head, and the decoders against NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def perfect(label: np.ndarray, head: Head) -> dict[str, tf.Tensor]:
 
 
 def noise(head: Head, *, seed: int, sigma: float = 2.0) -> dict[str, tf.Tensor]:
-    """Returns smooth random outputs `[2, 40, 50, n]`, the like of which no network gives."""
+    """Returns smooth random outputs `[2, 40, 50, n]`, as no network returns them."""
     rng = np.random.default_rng(seed)
     made = {}
     for name, channels in head.outputs.items():
@@ -45,28 +45,27 @@ def noise(head: Head, *, seed: int, sigma: float = 2.0) -> dict[str, tf.Tensor]:
     return made
 
 
-def given_back(label: np.ndarray, found: np.ndarray, iou: float = 0.9) -> int:
-    """Returns how many instances of `label` have one in `found` of at least this IoU."""
+def given_back(label: np.ndarray, predicted: np.ndarray, iou: float = 0.9) -> int:
+    """Returns how many instances of `label` have one in `predicted` of at least this IoU."""
     count = 0
     for instance in set(label[label > 0].tolist()):
-        own = label == instance
-        other = np.bincount(found[own]).argmax()
-        count += (
-            bool(other) and (own & (found == other)).sum() >= iou * (own | (found == other)).sum()
-        )
+        true = label == instance
+        match = np.bincount(predicted[true]).argmax()
+        other = predicted == match
+        count += bool(match) and (true & other).sum() >= iou * (true | other).sum()
     return count
 
 
-def slow_numbered(
+def slow_scored(
     labels: np.ndarray, foreground: np.ndarray, seeds: np.ndarray, heat: np.ndarray, min_area: int
 ) -> tuple[np.ndarray, list[float]]:
     """Returns one image's ids without small ones and gaps, and their scores."""
     new, scores = np.zeros_like(labels), []
     for instance in range(1, seeds.max() + 1):
-        own = labels == instance
-        if own.sum() >= min_area:
-            scores.append(heat[seeds == instance].max() * foreground[own].mean(dtype=np.float64))
-            new[own] = len(scores)
+        pixels = labels == instance
+        if pixels.sum() >= min_area:
+            scores.append(heat[seeds == instance].max() * foreground[pixels].mean(dtype=np.float64))
+            new[pixels] = len(scores)
     return new, scores
 
 
@@ -82,7 +81,7 @@ def slow_grow(labels: np.ndarray, mask: np.ndarray, steps: int) -> np.ndarray:
 def slow_semantic(head: Semantic, maps: dict[str, np.ndarray]) -> tuple[np.ndarray, list[float]]:
     foreground = tf.sigmoid(maps["foreground"])[..., 0].numpy()
     labels = ndimage.label(foreground > head.foreground_threshold)[0]
-    return slow_numbered(labels, foreground, labels, foreground, head.min_area)
+    return slow_scored(labels, foreground, labels, foreground, head.min_area)
 
 
 def slow_boundary(head: Boundary, maps: dict[str, np.ndarray]) -> tuple[np.ndarray, list[float]]:
@@ -90,7 +89,7 @@ def slow_boundary(head: Boundary, maps: dict[str, np.ndarray]) -> tuple[np.ndarr
     winner = np.argmax(maps["classes"], axis=-1)
     seeds = ndimage.label(winner == 1)[0]
     labels = slow_grow(seeds, winner == 2, head.growth)
-    return slow_numbered(labels, 1 - probability[..., 0], seeds, probability[..., 1], head.min_area)
+    return slow_scored(labels, 1 - probability[..., 0], seeds, probability[..., 1], head.min_area)
 
 
 def slow_distance(head: Distance, maps: dict[str, np.ndarray]) -> tuple[np.ndarray, list[float]]:
@@ -102,7 +101,7 @@ def slow_distance(head: Distance, maps: dict[str, np.ndarray]) -> tuple[np.ndarr
     for level in reversed(range(head.levels)):
         floor = np.float32(head.seed_threshold) * np.float32(level / head.levels)
         labels = slow_grow(labels, mask & (depth >= floor), 100)
-    return slow_numbered(labels, foreground, seeds, depth, head.min_area)
+    return slow_scored(labels, foreground, seeds, depth, head.min_area)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +118,13 @@ def slow_distance(head: Distance, maps: dict[str, np.ndarray]) -> tuple[np.ndarr
 @pytest.mark.parametrize("seed", range(3))
 def test_decoding_is_that_of_numpy_and_scipy(head, slow, seed):
     outputs = noise(head, seed=seed)
-    found = head.decode(outputs)
+    decoded = head.decode(outputs)
     for index in range(2):
         label, scores = slow(head, {name: maps[index].numpy() for name, maps in outputs.items()})
         assert label.max() > 1
-        np.testing.assert_array_equal(found.labels[index], label)
-        np.testing.assert_allclose(found.scores[index][: len(scores)], scores, rtol=1e-5)
-        np.testing.assert_array_equal(found.scores[index][len(scores) :], 0)
+        np.testing.assert_array_equal(decoded.labels[index], label)
+        np.testing.assert_allclose(decoded.scores[index][: len(scores)], scores, rtol=1e-5)
+        np.testing.assert_array_equal(decoded.scores[index][len(scores) :], 0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -156,9 +155,9 @@ def test_losses_have_one_value_a_sample_and_the_parts_of_the_head(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_at_all_decodes_to_nothing(name):
     head = HEADS[name]()
-    found: Decoded = head.decode(perfect(np.zeros((2, 8, 9), np.int32), head))
-    np.testing.assert_array_equal(found.labels, np.zeros((2, 8, 9)))
-    assert found.scores.shape == (2, 0)
+    decoded: Decoded = head.decode(perfect(np.zeros((2, 8, 9), np.int32), head))
+    np.testing.assert_array_equal(decoded.labels, np.zeros((2, 8, 9)))
+    assert decoded.scores.shape == (2, 0)
 
 
 @pytest.mark.parametrize("name", APART)
@@ -171,9 +170,9 @@ def test_touching_cut_and_tiny_instances_come_back_whatever_their_ids(name):
     label[0, 25, 35] = 1  # one pixel
     label[0, 2:12, 30:42] = 2**24
     head = HEADS[name](min_area=1)
-    found = head.decode(perfect(label, head)).labels.numpy()[0]
-    assert found.max() == 6
-    assert given_back(label[0], found) == 6
+    decoded = head.decode(perfect(label, head)).labels.numpy()[0]
+    assert decoded.max() == 6
+    assert given_back(label[0], decoded) == 6
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -189,7 +188,7 @@ def test_ignored_pixels_count_in_no_loss(name):
         )
 
 
-# Of the 1,342 instances of the sample's training part came back: boundary 1,330, center_offset all,
+# Recovered of the 1,342 instances of the sample's training part: boundary 1,330, center_offset all,
 # distance 1,284 (the outermost pixels of small ones that touch go to the neighbour), semantic 992.
 @pytest.mark.parametrize(
     ("name", "least"),

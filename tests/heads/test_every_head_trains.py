@@ -1,4 +1,4 @@
-"""Every head goes all the way: steps of training, a prediction, an export that says the same."""
+"""Every head trains, predicts, and its export predicts the same."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def test_a_head_trains_predicts_and_is_exported(head, dataset, tmp_path):
     assert np.isfinite(summary.loss)
     segmenter = tfseg.load(tmp_path / "run")
     image = next(iter(dataset.samples("test").as_numpy_iterator()))["image"]
-    found = segmenter.predict(image)
-    assert found.label.shape == image.shape[:2]
+    instances = segmenter.predict(image)
+    assert instances.label.shape == image.shape[:2]
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))
     again = exported.signatures["serving_default"](tf.constant(image[None]))
-    np.testing.assert_array_equal(again["labels"][0], found.label)
+    np.testing.assert_array_equal(again["labels"][0], instances.label)

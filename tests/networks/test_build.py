@@ -1,4 +1,4 @@
-"""Networks: shapes, seeds, normalisation, and the refusal of what cannot be built."""
+"""Networks: shapes, seeds, normalisation, and errors for what cannot be built."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def maps_of(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
     return {name: values.numpy() for name, values in model(images, training=False).items()}
 
 
-def hold_to_the_contract(config: ModelConfig, path: Path) -> None:
-    """Builds a network, looks at its maps, saves it and loads it without unsafe functions."""
+def check_network(config: ModelConfig, path: Path) -> None:
+    """Builds a network, checks its maps, saves it and loads it in safe mode."""
     model = build_model(config)
     expected = maps(model, config.channels)
     assert {name: values.shape for name, values in expected.items()} == {
@@ -50,9 +50,9 @@ def hold_to_the_contract(config: ModelConfig, path: Path) -> None:
     assert all(values.dtype == np.float32 for values in expected.values())
     assert all(np.isfinite(values).all() and values.std() > 0 for values in expected.values())
     model.save(path)
-    found = maps(keras.models.load_model(path, safe_mode=True), config.channels)
+    loaded = maps(keras.models.load_model(path, safe_mode=True), config.channels)
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(loaded[name], values, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_network_takes_any_size_and_comes_back_from_its_file(
     architecture, backbone, channels, tmp_path
 ):
     config = ModelConfig(architecture=architecture, backbone=backbone, channels=channels)
-    hold_to_the_contract(config, tmp_path / "model.keras")
+    check_network(config, tmp_path / "model.keras")
 
 
 @pytest.mark.exhaustive
@@ -81,33 +81,33 @@ def test_every_network_takes_any_size_and_comes_back_from_its_file(
     architecture, backbone, tmp_path
 ):
     config = ModelConfig(architecture=architecture, backbone=backbone, channels=3)
-    hold_to_the_contract(config, tmp_path / "model.keras")
+    check_network(config, tmp_path / "model.keras")
 
 
-def test_what_is_beyond_the_border_does_not_depend_on_how_the_size_is_reached(model):
-    # Padding to the stride is part of the network: the same zeros given by hand change nothing.
+def test_padding_by_hand_to_the_stride_changes_nothing(model):
+    # Padding to the stride is part of the network.
     image = tf.random.stateless_uniform((1, 40, 70, 1), (5, 6))
     padded = tf.pad(image, [[0, 0], [0, 24], [0, 26], [0, 0]])
-    expected, found = model(image, training=False), model(padded, training=False)
+    expected, result = model(image, training=False), model(padded, training=False)
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name][:, :40, :70], values, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(result[name][:, :40, :70], values, rtol=1e-5, atol=1e-6)
 
 
 def test_cells_are_the_means_of_what_adaptive_pooling_sees():
     row = tf.reshape(tf.range(1.0, 8.0), (1, 1, 7, 1))
-    # 7 columns in 3 cells: 1 2 3, 3 4 5, 5 6 7; one row in 3 cells is seen by each
+    # 7 columns in 3 cells: 1 2 3, 3 4 5, 5 6 7; one row in 3 cells is in all of them
     np.testing.assert_allclose(Cells(3)(row)[0, :, :, 0], [[2.0, 4.0, 6.0]] * 3, rtol=1e-6)
     image = tf.random.stateless_uniform((2, 12, 18, 4), (1, 2))
     pooled = tf.nn.avg_pool2d(image, (2, 3), (2, 3), "VALID")
     np.testing.assert_allclose(Cells(6)(image), pooled, rtol=1e-5)
 
 
-def test_cells_of_pixels_become_places_and_come_back():
+def test_pixels_become_cells_and_cells_become_pixels_again():
     image = tf.reshape(tf.range(24.0), (1, 2, 6, 2))
-    places = keras.ops.space_to_depth(image, 2)
-    # the first place: the pixels (0, 0), (0, 1), (1, 0), (1, 1), both channels of each
-    np.testing.assert_array_equal(places[0, 0, 0], [0, 1, 2, 3, 12, 13, 14, 15])
-    np.testing.assert_array_equal(keras.ops.depth_to_space(places, 2), image)
+    cells = keras.ops.space_to_depth(image, 2)
+    # The first cell: the pixels (0, 0), (0, 1), (1, 0), (1, 1), both channels of each
+    np.testing.assert_array_equal(cells[0, 0, 0], [0, 1, 2, 3, 12, 13, 14, 15])
+    np.testing.assert_array_equal(keras.ops.depth_to_space(cells, 2), image)
 
 
 @pytest.mark.parametrize("filters", [(4, 6), (4, 4, 4, 4, 8)], ids=str)
@@ -120,7 +120,7 @@ def test_compact_has_a_stage_for_each_number_of_filters(filters):
     changed = np.argwhere(maps_of(model, image)["center"] != expected)[:, 1]
     reach = 160 - changed.min()
     assert 2 ** len(filters) < reach < 16 * 2 ** len(filters)
-    kernels = [each.shape[-1] for each in model.trainable_variables if each.shape[0:1] == (3,)]
+    kernels = [one.shape[-1] for one in model.trainable_variables if one.shape[0:1] == (3,)]
     assert set(kernels) == {*filters, 16}
 
 
@@ -157,9 +157,9 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_pythons_generator_alone
 
 def test_batch_normalisation_is_that_of_the_global_batch_and_follows_a_short_run(model):
     layers = [
-        each
-        for each in model.get_layer("unet").layers
-        if isinstance(each, keras.layers.BatchNormalization)
+        layer
+        for layer in model.get_layer("unet").layers
+        if isinstance(layer, keras.layers.BatchNormalization)
     ]
     assert len(layers) > 20
     assert {(layer.synchronized, layer.momentum) for layer in layers} == {(True, 0.9)}
@@ -172,7 +172,7 @@ def test_every_layer_learns(model):
         total = tf.add_n([tf.reduce_sum(value**2) for value in outputs.values()])
     gradients = tape.gradient(total, model.trainable_variables)
     assert all(gradient is not None for gradient in gradients)
-    # Nothing of the network's own last convolution, which the head replaces, is left behind
+    # The network's last convolution, which the head replaces, is gone
     assert not any("final_conv" in variable.path for variable in model.variables)
 
 

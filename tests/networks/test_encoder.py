@@ -24,8 +24,8 @@ def layers(paths: list[str]) -> set[str]:
 )
 def test_the_encoder_of_segmentation_models_is_its_backbone(architecture, backbone):
     model = build_model(ModelConfig(architecture=architecture, backbone=backbone, channels=1))
-    encoder = layers([each.path for each in encoder_variables(model)])
-    rest = layers([each.path for each in model.trainable_variables]) - encoder
+    encoder = layers([variable.path for variable in encoder_variables(model)])
+    rest = layers([variable.path for variable in model.trainable_variables]) - encoder
     assert not [name for name in encoder if name.startswith((*BEHIND, "center_offset"))]
     assert all(name.startswith(BEHIND) for name in rest), rest
     assert len(encoder) > 5 < len(rest)
@@ -33,9 +33,9 @@ def test_the_encoder_of_segmentation_models_is_its_backbone(architecture, backbo
 
 def test_the_encoder_of_compact_is_the_way_down():
     model = build_model(ModelConfig(filters=(8, 16), channels=1))
-    sizes = [math.prod(each.shape) for each in encoder_variables(model)]
-    # Two blocks, each a shortcut and two convolutions of 3 x 3 with their normalisations: of 4
-    # channels, the pixels of a place, to 8, and of these to 16.
+    sizes = [math.prod(variable.shape) for variable in encoder_variables(model)]
+    # Two blocks, with a shortcut and two convolutions of 3 x 3 with their normalisations: from 4
+    # channels, the pixels of a cell, to 8, and from these to 16.
     first, second = (
         4 * 8 + 9 * 4 * 8 + 9 * 8 * 8 + 4 * 8,
         8 * 16 + 9 * 8 * 16 + 9 * 16 * 16 + 4 * 16,
@@ -45,7 +45,7 @@ def test_the_encoder_of_compact_is_the_way_down():
 
 def test_the_way_up_and_the_last_layer_are_the_rest():
     model = build_model(ModelConfig(filters=(8, 16), channels=1))
-    known = {id(each) for each in encoder_variables(model)}
-    rest = [each.path for each in model.trainable_variables if id(each) not in known]
+    known = {id(variable) for variable in encoder_variables(model)}
+    rest = [variable.path for variable in model.trainable_variables if id(variable) not in known]
     assert any("center_offset" in path for path in rest)
     assert len(rest) == 1 + 2 + 2 * 2 + 2  # a block with its shortcut, and the last layer

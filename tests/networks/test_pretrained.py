@@ -1,4 +1,4 @@
-"""Encoders with weights: where they are looked for, and the pixel values they see."""
+"""Pretrained encoders: where their weights are read from, and their input values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL = ModelConfig(architecture="Unet", decoder_filters=(8, 8, 8, 8, 8), channe
 
 @pytest.fixture(scope="module")
 def encoder() -> keras.Model:
-    """Of other weights than any network here begins with."""
+    """Returns an encoder with other weights than the networks of these tests start with."""
     segmentation_models()
     from segmentation_models.backbones.backbones_factory import Backbones
 
@@ -66,7 +66,7 @@ def test_the_weights_are_read_from_a_folder_a_file_or_the_cache(
     assert (folder / NAME).is_file()  # Keras would delete one of another checksum
 
 
-def test_grey_images_are_seen_three_times(folder):
+def test_grey_images_are_repeated_to_three_channels(folder):
     config = dataclasses.replace(SMALL, encoder_weights=str(folder), preprocessing="backbone")
     colour, grey = (
         build_model(dataclasses.replace(config, channels=channels)) for channels in (3, 1)
@@ -90,20 +90,30 @@ def offline(*_: object, **__: object) -> str:
 def test_a_file_that_cannot_be_fetched_is_named_with_its_place(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras.utils, "get_file", offline)
-    place = tmp_path / "models" / NAME
-    with pytest.raises(InputError, match=f"needs {place}: .*URL fetch failure.*Put the file") as it:
+    path = tmp_path / "models" / NAME
+    with pytest.raises(InputError, match=f"needs {path}: .*URL fetch failure.*Put the file") as it:
         build_model(dataclasses.replace(SMALL, encoder_weights="imagenet"))
     assert it.value.args[0].endswith(f"/0.0.1/{NAME}")  # the address it comes from
     assert keras.utils.get_file is offline  # as it was before
 
 
-def test_a_folder_without_the_file_says_which_one_is_missing(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("backbone", "name"),
+    [  # of image-classifiers, keras-applications, efficientnet, and the package itself
+        ("resnet18", NAME),
+        ("mobilenetv2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"),
+        ("efficientnetb0", "efficientnet-b0_weights_tf_dim_ordering_tf_kernels_autoaugment_notop"),
+        ("inceptionv3", "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+    ],
+)
+def test_a_folder_without_the_file_says_which_one_is_missing(backbone, name, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.utils, "get_file", offline)
-    with pytest.raises(InputError, match=f"needs {tmp_path / NAME}: it does not exist. Put"):
-        build_model(dataclasses.replace(SMALL, encoder_weights=str(tmp_path)))
+    config = dataclasses.replace(SMALL, backbone=backbone, encoder_weights=str(tmp_path))
+    with pytest.raises(InputError, match=f"needs {tmp_path / name}.*: it does not exist. Put"):
+        build_model(config)
 
 
-def test_weights_of_another_encoder_and_places_that_are_not_there_are_refused(folder, tmp_path):
+def test_weights_of_another_encoder_and_files_that_do_not_exist_are_refused(folder, tmp_path):
     other = dataclasses.replace(SMALL, backbone="vgg16", encoder_weights=str(folder / NAME))
     with pytest.raises(InputError, match="does not fit the encoder"):
         build_model(other)
@@ -120,10 +130,10 @@ def test_the_values_are_those_that_segmentation_models_gives_its_backbone(backbo
     image = np.random.default_rng(3).integers(0, 256, (1, 4, 5, 3)).astype(np.uint8)
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, preprocessed(inputs, backbone))
-    found = model(image.astype(np.float32) / 255)
+    values = model(image.astype(np.float32) / 255)
     prepare = segmentation_models().get_preprocessing(backbone)
     expected = prepare(image.astype(np.float32))  # it changes what it is given
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_mean_and_std_are_taken_off_and_saved_with_the_network(tmp_path):
@@ -134,9 +144,9 @@ def test_mean_and_std_are_taken_off_and_saved_with_the_network(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     for name, values in plain(moved, training=False).items():
-        for each in (model, again):
-            found = each(images, training=False)[name]
-            np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
+        for network in (model, again):
+            result = network(images, training=False)[name]
+            np.testing.assert_allclose(result, values, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +170,7 @@ def run(tmp_path_factory) -> Path:
     config = RunConfig(model=dataclasses.replace(SMALL, channels=1))
     configs.write(config, folder / "config.yaml")
     average = build_model(config.model, seed=8).variables
-    trained = [keras.Variable(np.zeros(each.shape), dtype=each.dtype) for each in average]
+    trained = [keras.Variable(np.zeros(one.shape), dtype=one.dtype) for one in average]
     path = folder / "checkpoints" / "best.npz"
     assert checkpoint.save(path, [*average, *trained], step=1, loss=0.0)
     return folder
@@ -173,14 +183,14 @@ def test_the_encoder_of_a_run_is_taken_and_nothing_else_of_it(run):
         for where in ("none", str(run))
     )
     source = build_model(dataclasses.replace(SMALL, channels=1), seed=8)
-    there, here = encoder_layers(source), encoder_layers(model)
-    weights = [place for place, layer in here.items() if layer.weights]
+    given, taken = encoder_layers(source), encoder_layers(model)
+    weights = [position for position, layer in taken.items() if layer.weights]
     assert len(weights) == 40
-    for place in weights:
-        for one, other in zip(here[place].weights, there[place].weights, strict=True):
+    for position in weights:
+        for one, other in zip(taken[position].weights, given[position].weights, strict=True):
             np.testing.assert_array_equal(one, other)
-    own = {id(each) for layer in here.values() for each in layer.weights}
-    rest = [index for index, each in enumerate(model.variables) if id(each) not in own]
+    encoder_ids = {id(variable) for layer in taken.values() for variable in layer.weights}
+    rest = [index for index, one in enumerate(model.variables) if id(one) not in encoder_ids]
     assert len(rest) > 20
     for index in rest:
         np.testing.assert_array_equal(model.variables[index], plain.variables[index])
@@ -203,8 +213,8 @@ def test_a_run_is_named_by_its_folder_or_a_checkpoint_and_is_not_needed_later(ru
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": "resnet34"}, "has resnet18 as a backbone, this one resnet34. Take another"),
-        ({"channels": 3}, "has 1 as channels that it sees, this one 3"),
+        ({"backbone": "resnet34"}, "the backbone of .* must be resnet34; got resnet18. Take"),
+        ({"channels": 3}, "number of input channels of .* must be 3; got 1"),
         ({"encoder_weights": "none.npz"}, "there is no checkpoint none.npz. Name the folder of"),
     ],
 )
@@ -217,8 +227,8 @@ def test_an_encoder_of_another_kind_is_refused(run, options, message):
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ({"architecture": "PSPNet"}, "ends early, as that of PSPNet does; it has no "),
-        ({"architecture": "Compact"}, "has Compact's own as a backbone, this one resnet18"),
+        ({"architecture": "PSPNet"}, "has fewer layers, as in PSPNet; it has no "),
+        ({"architecture": "Compact"}, "the backbone of .* must be resnet18; got Compact"),
         ({"architecture": "Linknet"}, "best.npz does not fit the config.yaml of its run"),
     ],
 )

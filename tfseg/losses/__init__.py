@@ -1,9 +1,9 @@
 """Losses on pixels, one value a sample.
 
-Every loss returns `[B]`, each sample normalised by its own counted pixels. The mean over the global
-batch is then the same on any number of replicas; a loss that returned one scalar a batch would be
-summed over replicas by Keras without being scaled. Targets below 0 mark pixels that are left out.
-All of it is computed in float32, also where the network's outputs are of half precision.
+Every loss returns `[B]`, each sample normalised by the pixels that count in it. The mean over the
+global batch is then the same on any number of replicas; a loss that returned one scalar a batch
+would be summed over replicas by Keras without being scaled. Pixels with targets below 0 are
+ignored. All is computed in float32, also from outputs of half precision.
 
 Losses are added and weighted: `Dice() + 0.5 * BCE()`, or `parse("dice + 0.5 * bce")`. Pixels are
 weighted by a second channel of the target.

@@ -1,4 +1,4 @@
-"""What a loss on pixels is: one value a sample, sums of several, weights of pixels."""
+"""The base class of losses on pixels: one value a sample, sums of losses, weights of pixels."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import tensorflow as tf
 class PixelLoss(keras.losses.Loss, abc.ABC):
     """A loss between target and logits of one shape, with one value a sample.
 
-    Target `[B, H, W, 1]` float32: 1 object, 0 background, -1 ignored; a second channel, where there
-    is one, is the weight of each pixel, from 0 on. Prediction: logits `[B, H, W, 1]`, any float
-    dtype. Finite, with finite gradients, for samples without objects, full of them, or without
-    counted pixels.
+    Target `[B, H, W, 1]` float32: 1 object, 0 background, -1 ignored; an optional second channel is
+    the weight of each pixel, from 0 on. Prediction: logits `[B, H, W, 1]`, any float dtype. Finite,
+    with finite gradients, for samples without objects, full of objects, or with all pixels ignored.
     """
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -25,13 +24,13 @@ class PixelLoss(keras.losses.Loss, abc.ABC):
         truth *= counted
         if y_true.shape[-1] == 2:
             counted *= y_true[..., 1:]
-        return self.of_counted(truth, tf.cast(y_pred, tf.float32), counted)
+        return self.masked_loss(truth, tf.cast(y_pred, tf.float32), counted)
 
     @abc.abstractmethod
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each sample.
 
-        `counted` is the weight of each pixel, 0 where it is ignored; there `truth` is 0 as well.
+        `counted` is the weight of each pixel; ignored pixels have `counted` 0 and `truth` 0.
         """
 
     def __add__(self, other: PixelLoss) -> Sum:
@@ -56,16 +55,16 @@ class Sum(PixelLoss):
         super().__init__(name=name)
         self.terms = [(float(weight), loss) for weight, loss in terms]
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the sum of the weighted parts."""
-        parts = [weight * loss.of_counted(truth, logits, counted) for weight, loss in self.terms]
+        parts = [weight * loss.masked_loss(truth, logits, counted) for weight, loss in self.terms]
         return tf.add_n(parts)
 
     def __add__(self, other: PixelLoss) -> Sum:
         return Sum(self.terms + (other.terms if isinstance(other, Sum) else [(1.0, other)]))
 
     def __mul__(self, weight: float) -> Sum:
-        return Sum([(weight * each, loss) for each, loss in self.terms])
+        return Sum([(weight * factor, loss) for factor, loss in self.terms])
 
     __rmul__ = __mul__
 

@@ -26,7 +26,7 @@ class ClassCE(PixelLoss):
         super().__init__(name=name)
         self.class_weights = checked_weights("class_weights", class_weights)
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the mean cross-entropy."""
         index = tf.cast(truth[..., 0], tf.int32)
         entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=index, logits=logits)
@@ -43,8 +43,8 @@ class ClassCE(PixelLoss):
 class OneVersusRest(PixelLoss):
     """A loss of masks for several classes: the mean over the classes, each against all others.
 
-    Target and prediction as of `ClassCE`. The logit of a class against the others is the one whose
-    sigmoid is the softmax of the class.
+    Target and prediction as for `ClassCE`. The sigmoid of the logit of a class against the others
+    equals the softmax of the class.
 
     Args:
         loss: of the mask of a class.
@@ -59,7 +59,7 @@ class OneVersusRest(PixelLoss):
         self.loss = loss
         self.class_weights = checked_weights("class_weights", class_weights)
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the mean of the losses of all classes."""
         classes = tf.split(logits, logits.shape[-1], axis=-1)
         weights = self.class_weights or [1.0] * len(classes)
@@ -67,8 +67,8 @@ class OneVersusRest(PixelLoss):
         for index, (weight, logit) in enumerate(zip(weights, classes, strict=True)):
             others = tf.concat(classes[:index] + classes[index + 1 :], axis=-1)
             odds = logit - tf.reduce_logsumexp(others, axis=-1, keepdims=True)
-            own = tf.cast((truth == index) & (counted > 0), tf.float32)
-            parts.append(weight * self.loss.of_counted(own, odds, counted))
+            mask = tf.cast((truth == index) & (counted > 0), tf.float32)
+            parts.append(weight * self.loss.masked_loss(mask, odds, counted))
         return tf.add_n(parts) / sum(weights)
 
     def get_config(self) -> dict:

@@ -13,7 +13,7 @@ from tfseg.losses.base import PixelLoss, cross_entropy, mean, total
 class BCE(PixelLoss):
     """Binary cross-entropy, the mean over the counted pixels."""
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the mean cross-entropy."""
         return mean(cross_entropy(truth, logits), counted)
 
@@ -26,7 +26,7 @@ class Dice(PixelLoss):
     parts, so that a sample without objects is defined.
     """
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns 1 - (2 TP + 1) / (2 TP + FP + FN + 1)."""
         probability = tf.sigmoid(logits) * counted
         both = total(truth * counted) + total(probability)
@@ -41,8 +41,8 @@ class Tversky(PixelLoss):
     both parts. With both weights 1 it is the Jaccard loss.
 
     Args:
-        false_positive: weight of background taken for objects.
-        false_negative: weight of objects taken for background.
+        false_positive: weight of background predicted as objects.
+        false_negative: weight of objects predicted as background.
         name: of the loss in Keras.
     """
 
@@ -55,7 +55,7 @@ class Tversky(PixelLoss):
         self.false_positive = false_positive
         self.false_negative = false_negative
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns 1 - (TP + 1) / (TP + weighted errors + 1)."""
         probability = tf.sigmoid(logits) * counted
         hit = total(truth * probability)
@@ -83,13 +83,13 @@ class Jaccard(Tversky):
 
 @keras.saving.register_keras_serializable("tfseg.losses")
 class Focal(PixelLoss):
-    """Cross-entropy in which pixels that are already right weigh less.
+    """Cross-entropy in which pixels that are classified well weigh less.
 
     Source: Lin et al., Focal loss (2017), arXiv 1708.02002, eq. 5; the mean over counted pixels.
 
     Args:
         alpha: weight of objects in [0, 1]; that of the background is 1 - alpha.
-        gamma: power of the probability missing, at least 0; at 0 nothing weighs less.
+        gamma: power of 1 - the probability of the true class, at least 0; at 0 all weigh the same.
         name: of the loss in Keras.
     """
 
@@ -100,7 +100,7 @@ class Focal(PixelLoss):
         self.alpha = alpha
         self.gamma = gamma
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the mean of alpha_t (1 - p_t)^gamma (-log p_t)."""
         right = (2.0 * truth - 1.0) * logits  # the logit of the true class
         # The power as an exponential: a root of 0 would have an infinite gradient.
@@ -121,13 +121,13 @@ class Lovasz(PixelLoss):
     algorithm 1; pixels are counted by their weights.
     """
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-        """Returns the hinge errors, sorted, times the loss of IoU each of them adds."""
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of the sorted hinge errors times the IoU that each one costs."""
         error = tf.nn.relu(1.0 - (2.0 * truth - 1.0) * logits) * tf.sign(counted)
         rows = [tf.shape(error)[0], -1]
-        error, truth, counted = (tf.reshape(each, rows) for each in (error, truth, counted))
+        error, truth, counted = (tf.reshape(values, rows) for values in (error, truth, counted))
         error, order = tf.math.top_k(error, tf.shape(error)[1])  # ignored pixels are 0, so last
-        truth, counted = (tf.gather(each, order, batch_dims=1) for each in (truth, counted))
+        truth, counted = (tf.gather(values, order, batch_dims=1) for values in (truth, counted))
         objects = tf.reduce_sum(truth * counted, axis=1, keepdims=True)
         missed = tf.cumsum(truth * counted, axis=1)
         added = tf.cumsum((1.0 - truth) * counted, axis=1)
@@ -140,11 +140,11 @@ class Lovasz(PixelLoss):
 class HeatmapBCE(PixelLoss):
     """Binary cross-entropy against a soft heatmap, from logits; its minimum is the heatmap.
 
-    Target `[B, H, W, 1]` float32 in [0, 1], -1 ignored. Prediction: logits alike. The entropy of
-    the target is taken off, so that a perfect prediction has loss 0.
+    Target `[B, H, W, 1]` float32 in [0, 1], -1 ignored. Prediction: logits of the same shape. The
+    entropy of the target is subtracted, so that a perfect prediction has loss 0.
     """
 
-    def of_counted(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
+    def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the mean Kullback-Leibler divergence."""
         entropy = -tf.math.xlogy(truth, truth) - tf.math.xlogy(1.0 - truth, 1.0 - truth)
         return mean(cross_entropy(truth, logits) - entropy, counted)

@@ -1,4 +1,4 @@
-"""The loss of vectors, such as those to the centres of instances."""
+"""The loss of vectors, such as offsets to the centres of instances."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class OffsetL1(keras.losses.Loss):
     `beta`, Girshick, Fast R-CNN (2015), arXiv 1504.08083, eq. 3, whose beta is 1.
 
     Args:
-        beta: errors below it count squared, over 2 beta, and the others less beta / 2: smooth L1;
-            at 0 all count as they are.
+        beta: errors below it become error^2 / (2 beta), and the others error - beta / 2: smooth
+            L1; at 0 errors are not changed.
         name: of the loss in Keras.
     """
 

@@ -27,10 +27,10 @@ from tfseg.networks.pretrained import (
     weights_found,
 )
 
-# Of the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
-# run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with the statistics caught up.
+# For the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
+# run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with up-to-date statistics.
 _MOMENTUM = 0.9
-STRIDE = 32  # of the encoders: what they are given is padded to multiples of it
+STRIDE = 32  # of the encoders: images are padded to multiples of it
 
 
 def build_model(
@@ -41,9 +41,9 @@ def build_model(
     Args:
         config: which; `channels` must be set.
         seed: of the initial weights.
-        pretrained: with `encoder_weights`; not where all weights are about to be read.
-        precision: Keras's policy for the layers but the last, such as mixed_bfloat16. Weights are
-            float32 under any, so those trained under one serve a network of another.
+        pretrained: reads `encoder_weights`; false where a checkpoint is read into the network.
+        precision: Keras's policy for all layers but the last, such as mixed_bfloat16. Weights are
+            float32 under any policy, so a checkpoint fits networks of all policies.
 
     Returns:
         A functional model: images `[B, H, W, channels]` float32 in [0, 1], of any size, -> dict of
@@ -52,8 +52,8 @@ def build_model(
         replicas.
 
     Raises:
-        InputError: an unknown backbone, no number of channels or one that the weights of an
-            encoder cannot take, or weights that are not there.
+        InputError: an unknown backbone, no number of channels or one that does not fit the weights
+            of the encoder, or weights that do not exist.
     """
     where = checkpoint_of(config.encoder_weights)
     config = dataclasses.replace(config, encoder_weights=where)
@@ -74,7 +74,7 @@ def build_model(
         with compat.seeded_initializers(seed):
             network = _network(config, NONE if is_checkpoint(weights) else weights)
         compat.set_normalization(network, momentum=_MOMENTUM)
-        model = _of_any_size(network, config)
+        model = _with_any_size(network, config)
     if is_checkpoint(weights):
         _take_encoder(Path(weights).expanduser(), model, config)
     return model
@@ -82,30 +82,30 @@ def build_model(
 
 def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
     other = model_of(file)
-    for what, there, here in (
-        ("a backbone", _backbone(other), _backbone(config)),
-        ("channels that it sees", _encoder_channels(other), _encoder_channels(config)),
+    for what, given, wanted in (
+        ("backbone", _backbone(other), _backbone(config)),
+        ("number of input channels", _encoder_channels(other), _encoder_channels(config)),
     ):
-        if there != here:
+        if given != wanted:
             raise checks.InputError(
-                f"model.encoder_weights: the encoder in {file} has {there} as {what}, this one "
-                f"{here}. Take another run, or build the network as that one is."
+                f"model.encoder_weights: the {what} of the encoder in {file} must be {wanted}; got "
+                f"{given}. Take another run, or configure the network as in that run."
             )
     take_encoder(file, build_model(other, pretrained=False), model)
 
 
 def _backbone(config: ModelConfig) -> str:
-    return "Compact's own" if config.architecture == "Compact" else config.backbone
+    return "Compact" if config.architecture == "Compact" else config.backbone
 
 
 def _network(config: ModelConfig, encoder_weights: str) -> keras.Model:
-    """Returns images -> the maps of the head, one beside the other."""
+    """Returns images -> the maps of the head, concatenated."""
     if config.architecture == "Compact":
         maps = _num_maps(config)
         return compact(
             config.channels, config.filters, maps, name=config.head, dropout=config.dropout
         )
-    return _with_head(_of_segmentation_models(config, encoder_weights), config)
+    return _with_head(_dense_network(config, encoder_weights), config)
 
 
 def _num_maps(config: ModelConfig) -> int:
@@ -113,11 +113,11 @@ def _num_maps(config: ModelConfig) -> int:
 
 
 def _encoder_channels(config: ModelConfig) -> int:
-    of_imagenet = config.encoder_weights != NONE and not is_checkpoint(config.encoder_weights)
-    return CHANNELS if of_imagenet or config.preprocessing != NONE else config.channels
+    imagenet = config.encoder_weights != NONE and not is_checkpoint(config.encoder_weights)
+    return CHANNELS if imagenet or config.preprocessing != NONE else config.channels
 
 
-def _of_segmentation_models(config: ModelConfig, encoder_weights: str) -> keras.Model:
+def _dense_network(config: ModelConfig, encoder_weights: str) -> keras.Model:
     options = {"decoder_filters": config.decoder_filters} if config.architecture == "Unet" else {}
     with weights_found(encoder_weights) as (weights, get_file), patched_backbones(get_file):
         return getattr(segmentation_models(), config.architecture)(
@@ -130,7 +130,7 @@ def _of_segmentation_models(config: ModelConfig, encoder_weights: str) -> keras.
 
 
 def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
-    """Puts one convolution for all maps of the head in the place of the network's own last one."""
+    """Replaces the last convolution of a network by one for all maps of the head."""
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     features = convolutions[-1].input
     if config.dropout:
@@ -149,11 +149,11 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
     return keras.Model(network.input, maps, name=config.architecture.lower())
 
 
-def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
+def _with_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
     images = keras.Input((None, None, config.channels), name="images")
     with dtype_policy("float32"):
-        seen = _as_trained(images, config)
-    padded = PadToStride(STRIDE, name="pad", dtype="float32")(seen)
+        values = _as_trained(images, config)
+    padded = PadToStride(STRIDE, name="pad", dtype="float32")(values)
     maps = CutTo(name="cut", dtype="float32")([network(padded), images])
     channels = head_of(config).outputs
     starts = list(itertools.accumulate(channels.values()))[:-1]
@@ -163,7 +163,7 @@ def _of_any_size(network: keras.Model, config: ModelConfig) -> keras.Model:
 
 
 def _as_trained(images: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
-    """Returns the pixel values that the encoder is to see, of images in [0, 1]."""
+    """Returns the input of the encoder for images in [0, 1]."""
     if config.channels != _encoder_channels(config):
         images = keras.layers.Concatenate(name="grey_as_rgb")([images] * CHANNELS)
     if config.preprocessing != NONE:

@@ -1,12 +1,12 @@
-"""A small U-Net that computes at half resolution and answers at full resolution.
+"""A small U-Net that computes at half resolution and returns maps at full resolution.
 
-Every 2 x 2 pixels become one place with their values as channels, and every place of the last
-features becomes 2 x 2 pixels of the maps: nothing is lost to a stride before the first convolution,
-and no convolution runs at full resolution, where those with few channels waste most of a CPU's
-time. A training step takes 0.20 s where Unet with resnet18 takes 0.55 s (8 crops of 128 x 128 on
-two cores, benchmarks/training.py), with a thirteenth of the weights.
+Every 2 x 2 pixels become one cell with their values as channels, and every cell of the last
+features becomes 2 x 2 pixels of the maps: no stride loses pixels before the first convolution, and
+no convolution runs at full resolution, where those with few channels waste most of a CPU's time. A
+training step takes 0.20 s where Unet with resnet18 takes 0.55 s (8 crops of 128 x 128 on two cores,
+benchmarks/training.py), with a thirteenth of the weights.
 
-Sources: U-Net, Ronneberger et al. (2015), arXiv 1505.04597, for the whole; residual blocks, He et
+Sources: U-Net, Ronneberger et al. (2015), arXiv 1505.04597; residual blocks, He et
 al. (2016), arXiv 1512.03385, figure 2; the last layer, sub-pixel convolution, Shi et al. (2016),
 arXiv 1609.05158, section 3.1.
 """
@@ -20,7 +20,7 @@ import keras
 from tfseg.networks.encoder import mark_encoder
 from tfseg.networks.layers import KeyedDropout
 
-_CELL = 2  # rows and columns of pixels that share a place
+_CELL = 2  # rows and columns of pixels of a cell
 
 
 def compact(

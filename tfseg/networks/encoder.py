@@ -1,4 +1,4 @@
-"""Which layers of a network are its encoder's, and in which order."""
+"""Marks the layers of a network's encoder, and finds them again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from tfseg import checks
 
 
 def mark_encoder(layers: Iterable[keras.layers.Layer]) -> None:
-    """Marks all layers of an encoder, in an order that is the same in all networks with it."""
-    for place, layer in enumerate(layers):
-        layer.place_in_encoder = place
+    """Marks the layers of an encoder with their positions, the same in all networks with it."""
+    for position, layer in enumerate(layers):
+        layer.position_in_encoder = position
 
 
 def encoder_layers(model: keras.Model) -> dict[int, keras.layers.Layer]:
-    """Returns the layers of a network's encoder by their place in it.
+    """Returns the layers of a network's encoder by their position in it.
 
-    PSPNet has the first ones alone.
+    PSPNet has only the first ones.
     """
-    layers = [inner for each in model.layers for inner in getattr(each, "layers", [each])]
-    return {each.place_in_encoder: each for each in layers if hasattr(each, "place_in_encoder")}
+    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer])]
+    marked = [layer for layer in layers if hasattr(layer, "position_in_encoder")]
+    return {layer.position_in_encoder: layer for layer in marked}
 
 
 def encoder_variables(model: keras.Model) -> list[keras.Variable]:
@@ -31,11 +32,11 @@ def encoder_variables(model: keras.Model) -> list[keras.Variable]:
         InputError: there are none.
     """
     layers = encoder_layers(model).values()
-    own = {id(variable) for layer in layers for variable in layer.trainable_variables}
-    found = [variable for variable in model.trainable_variables if id(variable) in own]
-    if not found:
+    encoder_ids = {id(variable) for layer in layers for variable in layer.trainable_variables}
+    variables = [one for one in model.trainable_variables if id(one) in encoder_ids]
+    if not variables:
         raise checks.InputError(
             "train.freeze_encoder and train.encoder_learning_rate need a network with an encoder: "
-            f"of {model.name} no layer is marked by tfseg.networks.encoder.mark_encoder."
+            f"{model.name} has no layer marked by tfseg.networks.encoder.mark_encoder."
         )
-    return found
+    return variables

@@ -1,4 +1,4 @@
-"""Layers for images of any size, and of those that Keras does not have by itself."""
+"""Layers that Keras does not have: for images of any size, and dropout drawn from the images."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class ResizeAs(keras.layers.Layer):
 class Cells(keras.layers.Layer):
     """Means over `level` x `level` cells of an image of any size: `[B, level, level, C]`.
 
-    Cell i reaches from floor(i n / level) to ceil((i + 1) n / level) of n rows or columns, so that
-    neighbours share one where n is no multiple of `level`, and none is empty.
+    Cell i spans floor(i n / level) to ceil((i + 1) n / level) of n rows or columns: neighbours
+    share one where n is no multiple of `level`, and none is empty.
 
     Source: He et al., Spatial Pyramid Pooling (2014), section 2.3.
     """
@@ -86,15 +86,15 @@ class Cells(keras.layers.Layer):
     def call(self, features: tf.Tensor) -> tf.Tensor:
         """Pools."""
         rows, columns = (self._weights(tf.shape(features)[axis]) for axis in (1, 2))
-        rows, columns = (tf.cast(each, features.dtype) for each in (rows, columns))
+        rows, columns = (tf.cast(weights, features.dtype) for weights in (rows, columns))
         return tf.einsum("ih,bhwc,jw->bijc", rows, features, columns)
 
     def _weights(self, size: tf.Tensor) -> tf.Tensor:
         cell = tf.range(self.level)[:, None]
-        place = tf.range(size)[None]
+        pixel = tf.range(size)[None]
         first = cell * size // self.level
         end = -(-(cell + 1) * size // self.level)
-        inside = tf.cast((place >= first) & (place < end), tf.float32)
+        inside = tf.cast((pixel >= first) & (pixel < end), tf.float32)
         return inside / tf.reduce_sum(inside, axis=1, keepdims=True)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -129,11 +129,11 @@ class AddScaled(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("tfseg")
 class KeyedDropout(keras.layers.Layer):
-    """Drops whole channels of features in training, of each sample others: [features, images].
+    """Drops whole channels of features in training, different ones in every sample.
 
-    What is dropped is a function of the sample's image alone. Keras's layers draw from a state of
-    each replica, which makes other masks on another number of replicas; here they are the same, in
-    any batch and after a resume. The augmentation gives an image new pixels in every epoch.
+    Inputs are [features, images]. The mask is a function of the sample's image alone: the same on
+    any number of replicas, in any batch and after a resume, where Keras's layers draw from a state
+    of each replica. The augmentation gives an image new pixels in every epoch.
 
     Source: Tompson et al., Efficient Object Localization (2015), section 3.2: spatial dropout.
     """
@@ -143,11 +143,11 @@ class KeyedDropout(keras.layers.Layer):
         self.rate = rate
 
     def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Drops; what is kept is divided by its share, so that the mean stays."""
+        """Drops channels, and divides the others by the share kept: the mean stays."""
         features, images = inputs
         if not training:
             return features
-        # A sum of whole numbers is the same in any order.
+        # A sum of integers is the same in any order.
         keys = tf.reduce_sum(tf.bitcast(tf.cast(images, tf.float32), tf.int32), axis=(1, 2, 3))
         seed, channels = random.for_name(random.root(0), self.name), features.shape[-1]
         shares = tf.map_fn(

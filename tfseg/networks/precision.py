@@ -1,4 +1,4 @@
-"""The number formats that layers compute in, by Keras's names of its policies."""
+"""The dtype policy of layers, such as mixed_bfloat16."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import keras
 
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Lets layers that are made inside have the policy `name`; the process's own comes back.
-
-    By this way, because segmentation-models gives its layers no policy.
-    """
+    """Sets the dtype policy of Keras inside the context; segmentation-models passes none on."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

@@ -1,4 +1,4 @@
-"""Encoders that were trained before: where their weights lie, and the pixel values they expect."""
+"""Pretrained encoders: finding their weights, and the pixel values they expect."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tfseg.networks import weights
 from tfseg.networks.encoder import encoder_layers
 
 NONE, IMAGENET = "none", "imagenet"
-CHANNELS = 3  # of what all encoders with weights of ImageNet were trained on
+CHANNELS = 3  # of the images of ImageNet
 
-# Of ImageNet, in [0, 1] and in [0, 255]. Source: `preprocess_input` of keras_applications, modes
-# torch and caffe, which segmentation-models takes.
+# Means and deviations of ImageNet, in [0, 1] and in [0, 255]. Source: `preprocess_input` of
+# keras_applications, modes torch and caffe, which segmentation-models uses.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BGR_MEAN = (103.939, 116.779, 123.68)
 _FROM_MINUS_ONE = ("inceptionv3", "inceptionresnetv2", "mobilenet")
-_RAW = ("resnet", "resnext", "seresnet18", "seresnet34")  # these begin with a normalisation
+_RAW = ("resnet", "resnext", "seresnet18", "seresnet34")  # their first layer is a normalisation
 
 
 @contextlib.contextmanager
@@ -90,15 +90,15 @@ def checkpoint_of(where: str) -> str:
 
 
 def is_checkpoint(where: str) -> bool:
-    """Says whether encoder weights are those of a run of tfseg, by the name of the file."""
+    """Checks by the name of the file whether encoder weights are those of a run of tfseg."""
     return where.endswith(weights.SUFFIX)
 
 
 def model_of(file: Path) -> ModelConfig:
-    """Returns what the network of a checkpoint was built from.
+    """Returns the configuration of the network of a checkpoint.
 
     Raises:
-        InputError: no such file, or no configuration of its run.
+        InputError: no such file, or no configuration in its run.
     """
     if not file.is_file():
         raise checks.InputError(
@@ -109,41 +109,44 @@ def model_of(file: Path) -> ModelConfig:
 
 
 def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
-    """Gives the encoder of `model` the weights that the one of `source` has in its checkpoint.
+    """Copies the weights of an encoder from a checkpoint into `model`.
 
-    They are its moving average, where the training kept one.
+    They are the moving averages, where the training kept them.
 
     Args:
         file: the checkpoint.
         source: a network built as that of the checkpoint.
-        model: with the same encoder; keeps the weights of all its other layers.
+        model: has the same encoder; all its other layers keep their weights.
 
     Raises:
-        InputError: damaged, of another network than `source`, or its encoder ends early.
+        InputError: the file is damaged, of another network than `source`, or its encoder has fewer
+            layers.
     """
     arrays = weights.read(file)[2]
     shapes = [tuple(variable.shape) for variable in source.variables]
     if [array.shape for array in arrays[: len(shapes)]] != shapes:
         raise checks.InputError(
             f"model.encoder_weights: {file} does not fit the {run_files.CONFIG} of its run. "
-            "Put that back which the run was made with."
+            "Restore the one that the run was made with."
         )
-    values = {id(own): array for own, array in zip(source.variables, arrays, strict=False)}
-    there, here = encoder_layers(source), encoder_layers(model)
-    here = {place: layer for place, layer in here.items() if layer.weights}
-    lacking = [layer.name for place, layer in here.items() if place not in there]
+    values = {
+        id(variable): array for variable, array in zip(source.variables, arrays, strict=False)
+    }
+    given, wanted = encoder_layers(source), encoder_layers(model)
+    wanted = {position: layer for position, layer in wanted.items() if layer.weights}
+    lacking = [layer.name for position, layer in wanted.items() if position not in given]
     if lacking:
         raise checks.InputError(
-            f"model.encoder_weights: the encoder in {file} ends early, as that of PSPNet does; it "
+            f"model.encoder_weights: the encoder in {file} has fewer layers, as in PSPNet; it "
             f"has no {checks.listed(lacking)}. Take a run of another architecture."
         )
-    for place, layer in here.items():
-        for own, other in zip(layer.weights, there[place].weights, strict=True):
-            own.assign(values[id(other)])
+    for position, layer in wanted.items():
+        for variable, other in zip(layer.weights, given[position].weights, strict=True):
+            variable.assign(values[id(other)])
 
 
 def preprocessed(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
-    """Brings images `[B, H, W, 3]` from [0, 1] to the values that a backbone was trained with."""
+    """Converts images `[B, H, W, 3]` in [0, 1] to the values that a backbone was trained with."""
     if backbone.startswith(_RAW) and "seresnext" not in backbone:
         return keras.layers.Rescaling(255.0, name="preprocess")(images)
     if backbone.startswith(_FROM_MINUS_ONE):

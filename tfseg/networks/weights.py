@@ -1,6 +1,6 @@
-"""Reads the weights of a checkpoint: a file of arrays, all of it or nothing.
+"""Reads the weights of a checkpoint, a NumPy archive: all of them or none.
 
-A checkpoint is a NumPy archive. What writes it is `tfseg.training.checkpoint`.
+`tfseg.training.checkpoint` writes it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def require(path: Path) -> None:
 def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float]:
     """Reads a checkpoint into `variables`; takes all of them or none.
 
-    A file may hold more variables than are asked for (the optimizer's), never fewer.
+    A file may have more variables (the optimizer's), never fewer.
 
     Returns:
         The step and the best validation loss.
 
     Raises:
-        InputError: no such file, damaged, or of another architecture.
+        InputError: the file does not exist, is damaged, or is of another architecture.
     """
     require(path)
     step, loss, arrays = read(path)
@@ -51,15 +51,15 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
 
 
 def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
-    """Reads what fits of the network in a checkpoint into `variables`, those of another network.
+    """Reads a checkpoint into `variables` of another network, where the shapes are equal.
 
-    They are matched by their order, so both networks are of one architecture; sizes may differ.
+    Variables are matched by their order, so both networks have one architecture; sizes may differ.
 
     Returns:
-        The paths of the variables that have another shape there, and are left as they are.
+        The paths of the variables whose shapes differ; they keep their values.
 
     Raises:
-        InputError: no such file, damaged, or of another architecture.
+        InputError: the file does not exist, is damaged, or is of another architecture.
     """
     require(path)
     arrays = read(path)[2]
@@ -68,7 +68,7 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
     if len(arrays) < len(variables) or 2 * len(fitting) < len(variables):
         raise InputError(
             f"train.init {path} belongs to another architecture: {len(fitting)} of the network's "
-            f"{len(variables)} variables fit. Use the model it was trained with, but for the head."
+            f"{len(variables)} variables fit. Use the model of that run; the head may differ."
         )
     for variable, array in fitting:
         variable.assign(array)
@@ -79,8 +79,8 @@ def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
 def read(path: Path) -> tuple[int, float, list[np.ndarray]]:
     """Returns the step, the best validation loss, and every array in its order.
 
-    Those of the network as it is used, its moving average where the training kept one, come first,
-    in the order of the network's variables.
+    The network's weights come first, in the order of its variables; they are the moving averages,
+    where the training kept them.
 
     Raises:
         InputError: the file is damaged.
@@ -99,7 +99,7 @@ def opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
         InputError: the file is damaged.
     """
     try:
-        # Opened here: NumPy leaves its own file open where the archive is damaged.
+        # Opened by `path.open`: NumPy would leave a file open whose archive is damaged.
         with path.open("rb") as file, np.load(file) as archive:
             yield archive
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -118,6 +118,6 @@ def _check_architecture(
     for array, variable in zip(arrays, variables, strict=False):
         if array.shape != tuple(variable.shape):
             raise InputError(
-                f"{rule}: {variable.path} is {tuple(variable.shape)} here and {array.shape} there; "
-                f"{remedy}."
+                f"{rule}: {variable.path} has the shape {array.shape}, in the network "
+                f"{tuple(variable.shape)}; {remedy}."
             )
