@@ -220,7 +220,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="data and runs")
-    parser.add_argument("--heads", nargs="+", choices=HEADS, default=HEADS, metavar="HEAD")
+    parser.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS), metavar="HEAD")
     parser.add_argument("--minutes", type=float, default=20.0, help="of each training")
     parser.add_argument("--steps", type=int, help="in their place")
     parser.add_argument("--to", type=Path, default=RESULTS / "accuracy.json", metavar="FILE")

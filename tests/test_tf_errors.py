@@ -69,8 +69,7 @@ def test_the_reason_of_the_service_is_a_server_that_was_started_again():
     distributed = SERVICE.distribute(SERVICE.ShardingPolicy.OFF, target)
     numbers = iter(tf.data.Dataset.range(2**40).apply(distributed))
     next(numbers)
-    worker._stop()
-    dispatcher._stop()
+    del worker, dispatcher  # stops them
     servers = start(int(target.rpartition(":")[2]))
     with pytest.raises(tf.errors.OpError) as caught:
         for _ in numbers:
