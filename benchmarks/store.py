@@ -55,7 +55,9 @@ def decoding(kind: str, stored: list[Picture], shapes: list[tuple[int, ...]]) ->
         if kind == "label":
             return tf.io.decode_png(data, dtype=tf.uint16)
         features = {"image": data, "height": size[0], "width": size[1]}
-        return image_codec.read(features, list(formats), channels=shapes[0][-1], dtype="uint8")
+        return image_codec.decode_tensor(
+            features, list(formats), channels=shapes[0][-1], dtype="uint8"
+        )
 
     sizes = np.array([shape[:2] for shape in shapes], np.int64)
     dataset = tf.data.Dataset.from_tensor_slices(([each.data for each in stored], sizes))

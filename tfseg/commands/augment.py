@@ -103,14 +103,12 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
 def _sample(source: Path, which: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns image `[H, W, C]` and ids `[H, W]` of two files, or of a sample of a data set."""
     from tfseg.data.dataset.dataset import Dataset
-    from tfseg.data.dataset.records import decode
     from tfseg.data.files import images
     from tfseg.data.pipeline.replay import find_record
 
     if source.is_dir():
         dataset = Dataset.open(source)
-        record, info = find_record(dataset, which), dataset.info
-        sample = decode(record, channels=info.channels, dtype=info.dtype)
+        sample = dataset.decode(find_record(dataset, which))
         return sample["image"].numpy(), sample["label"].numpy()
     image, label = images.read_image(source), images.read_label(which)
     images.same_size(source, image, Path(which), label)

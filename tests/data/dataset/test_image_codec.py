@@ -36,9 +36,9 @@ def smooth(*shape: int, seed: int = 0) -> np.ndarray:
 
 def read(picture: Picture, image: np.ndarray, formats, *, channels: int, dtype: str) -> np.ndarray:
     record = records.encode("a", image, np.zeros(image.shape[:2], np.int32), picture=picture)
-    return records.decode(tf.constant(record), channels=channels, dtype=dtype, formats=formats)[
-        "image"
-    ].numpy()
+    return records.decode_record(
+        tf.constant(record), channels=channels, dtype=dtype, formats=formats
+    )["image"].numpy()
 
 
 @given(st.data())
@@ -49,7 +49,7 @@ def test_png_and_raw_pixels_come_out_as_they_went_in(data):
     store = data.draw(st.sampled_from(["png", "raw"]))
     picture = image_codec.encode(image, store)
     assert picture.format == store
-    outside = image_codec.decode(picture, image.shape[:2])
+    outside = image_codec.decode_array(picture, image.shape[:2])
     assert outside.dtype == image.dtype
     np.testing.assert_array_equal(outside, image)
     # The data set has as many channels and bits, or more.
@@ -68,7 +68,7 @@ def test_png_and_raw_pixels_come_out_as_they_went_in(data):
 def test_a_jpeg_has_the_same_pixels_in_the_graph_and_outside(size, channels):
     image = np.random.default_rng(1).integers(0, 256, (*size, channels), np.uint8)
     picture = image_codec.encode(image, "jpeg:90")
-    outside = image_codec.decode(picture, size)
+    outside = image_codec.decode_array(picture, size)
     for formats in (("jpeg",), IMAGE_FORMATS):
         inside = read(picture, image, formats, channels=channels, dtype="uint8")
         np.testing.assert_array_equal(inside, outside)
@@ -81,7 +81,7 @@ def test_a_higher_quality_is_closer_and_larger():
     low, high = (image_codec.encode(image, f"jpeg:{quality}") for quality in (30, 95))
     assert len(low.data) < len(high.data)
     errors = [
-        np.abs(image_codec.decode(each, (64, 64)) - image.astype(int)) for each in (low, high)
+        np.abs(image_codec.decode_array(each, (64, 64)) - image.astype(int)) for each in (low, high)
     ]
     assert errors[1].mean() < errors[0].mean()
     assert errors[1].mean() < 3

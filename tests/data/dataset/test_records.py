@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg.checks import InputError
-from tfseg.data.dataset.records import decode, encode, instance_areas, parse
+from tfseg.data.dataset.records import decode_record, encode, instance_areas, parse
 
 
 @st.composite
@@ -31,7 +31,9 @@ def test_any_sample_is_encoded_and_decoded_unchanged(sample):
     image, label, classes = sample
     serialized = encode("cell é", image, label, classes)
     expected = [1] * len(set(label[label > 0].tolist())) if classes is None else classes
-    decoded = decode(tf.constant(serialized), channels=image.shape[-1], dtype=image.dtype.name)
+    decoded = decode_record(
+        tf.constant(serialized), channels=image.shape[-1], dtype=image.dtype.name, formats=("png",)
+    )
     assert decoded["id"].numpy().decode() == "cell é"
     assert decoded["image"].dtype == image.dtype
     assert decoded["label"].dtype == tf.int32
@@ -52,14 +54,14 @@ def test_any_sample_is_encoded_and_decoded_unchanged(sample):
 def test_grey_becomes_rgb_and_8_bits_become_16_when_the_data_set_has_them():
     image = np.array([[[0], [1], [255]]], np.uint8)
     serialized = tf.constant(encode("a", image, np.zeros((1, 3), np.int32)))
-    decoded = decode(serialized, channels=3, dtype="uint16")["image"]
+    decoded = decode_record(serialized, channels=3, dtype="uint16", formats=("png",))["image"]
     assert decoded.numpy().tolist() == [[[0] * 3, [257] * 3, [65535] * 3]]
 
 
 def test_decoding_works_in_a_graph_with_known_rank_and_channels():
     records = [encode("a", np.zeros((2, 3, 1), np.uint8), np.full((2, 3), 2**31 - 1, np.int32))]
     data = tf.data.Dataset.from_tensor_slices(records).map(
-        lambda record: decode(record, channels=1, dtype="uint8")
+        lambda record: decode_record(record, channels=1, dtype="uint8", formats=("png",))
     )
     assert data.element_spec["image"].shape.as_list() == [None, None, 1]
     assert data.element_spec["label"].shape.as_list() == [None, None]

@@ -107,7 +107,7 @@ def encode(
         image = image[..., :1]
     picture = image_codec.encode(image, store, original=original, name=name)
     if picture.format == "jpeg":  # count the pixels that will be read
-        image = image_codec.decode(picture, image.shape[:2])
+        image = image_codec.decode_array(picture, image.shape[:2])
     counts = statistics.count(image, sample.label, sample.class_of) + Counts(
         image_formats=Counter([picture.format]),
         overlap_pixels=sample.overlap_pixels,

@@ -208,7 +208,7 @@ class Dataset:
         return paths
 
     def samples(self, split: str) -> tf.data.Dataset:
-        """Returns the samples of a split in stored order, each once, as `records.decode` does.
+        """Returns the samples of a split in stored order, each once, as `decode` returns them.
 
         Raises:
             InputError: no such split, or a shard is missing.
@@ -218,8 +218,8 @@ class Dataset:
         )
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns what is in one of the `records`, as `records.decode` does."""
-        return records.decode(
+        """Returns the pixels and ids of one of the `records`, as `records.decode_record` does."""
+        return records.decode_record(
             record,
             channels=self.info.channels,
             dtype=self.info.dtype,

@@ -26,7 +26,8 @@ from tfseg.data.files.decoding import JPEG, PNG
 IMAGE_FORMATS = ("png", "raw", "jpeg")
 # Of the sample's images: level 3 costs a quarter of the time of level 6, for 5 % more bytes.
 _LEVEL = 3
-_STORE = re.compile(r"png|raw|original|jpeg:([1-9]\d?|100)")
+STORES = ("png", "raw", "original", "jpeg")  # the last with a quality, as in jpeg:95
+_STORE = re.compile(rf"{'|'.join(STORES)}:([1-9]\d?|100)")
 _WIDE = 257  # white of 8 bits times this is white of 16
 
 
@@ -83,7 +84,7 @@ def encode(
     return Picture("png", png(image, _LEVEL))
 
 
-def decode(picture: Picture, size: tuple[int, int]) -> np.ndarray:
+def decode_array(picture: Picture, size: tuple[int, int]) -> np.ndarray:
     """Returns the pixels `[H, W, C]` of an image of a `size` (height, width), outside the graph."""
     if picture.format == "raw":
         wide = len(picture.data) // (size[0] * size[1]) % 2 == 0
@@ -93,7 +94,7 @@ def decode(picture: Picture, size: tuple[int, int]) -> np.ndarray:
     return image if image.ndim == 3 else image[..., None]
 
 
-def read(
+def decode_tensor(
     features: Mapping[str, tf.Tensor], formats: Sequence[str], *, channels: int, dtype: str
 ) -> tf.Tensor:
     """Reads an image in the graph.
@@ -144,9 +145,9 @@ def _plain(array: np.ndarray) -> np.ndarray:
 def _reads(picture: Picture, image: np.ndarray) -> bool:
     """Says whether one reads just `image` out of a picture, in the graph and outside."""
     try:
-        if not np.array_equal(decode(picture, image.shape[:2]), image):
+        if not np.array_equal(decode_array(picture, image.shape[:2]), image):
             return False
-        found = read(
+        pixels = decode_tensor(
             {"image": tf.constant(picture.data)},
             [picture.format],
             channels=image.shape[-1],
@@ -154,7 +155,7 @@ def _reads(picture: Picture, image: np.ndarray) -> bool:
         )
     except (RuntimeError, ValueError, tf.errors.OpError):  # a kind that the libraries do not read
         return False
-    return np.array_equal(found, image)
+    return np.array_equal(pixels, image)
 
 
 def _numbers(data: tf.Tensor, size: tf.Tensor, dtype: str) -> tf.Tensor:

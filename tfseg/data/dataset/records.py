@@ -12,8 +12,9 @@
 | group         | UTF-8 string, what must stay in one split; absent without groups |
 | source_sha256 | SHA-256 of the image's file in hex digits; absent without a file |
 
-An image is stored with its own channels and bits; `decode` brings it to those of the data set. Grey
-becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white stays white.
+An image is stored with the channels and bits of its file; `decode_record` converts it to those of
+the data set. Grey becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white
+stays white.
 """
 
 from __future__ import annotations
@@ -158,16 +159,16 @@ def serialize(
     return example.SerializeToString(deterministic=True)
 
 
-def decode(
-    serialized: tf.Tensor, *, channels: int, dtype: str, formats: Sequence[str] = ("png",)
+def decode_record(
+    serialized: tf.Tensor, *, channels: int, dtype: str, formats: Sequence[str]
 ) -> dict[str, tf.Tensor]:
-    """Reads a record in the graph.
+    """Reads a record in the graph; `Dataset.decode` calls it with the values of its data set.
 
     Args:
         serialized: `[]` string.
         channels: of the data set, 1 or 3.
         dtype: of the data set's images, "uint8" or "uint16".
-        formats: in which its images are stored.
+        formats: all that its images are stored in, of `image_codec.IMAGE_FORMATS`.
 
     Returns:
         `id` `[]` string, `image` `[H, W, channels]` of `dtype`, `label` `[H, W]` int32 ids with
@@ -175,7 +176,7 @@ def decode(
         the order of the ids, from 1 on.
     """
     features = tf.io.parse_single_example(serialized, _FEATURES)
-    image = image_codec.read(features, formats, channels=channels, dtype=dtype)
+    image = image_codec.decode_tensor(features, formats, channels=channels, dtype=dtype)
     classes = tf.cast(features["class_of"], tf.int32)
     missing = tf.cast(features["num_instances"], tf.int32) - tf.size(classes)
     return {
@@ -225,7 +226,7 @@ def parse(serialized: bytes) -> Record:
         height, width, num_instances = (
             int(features[key].int64_list.value[0]) for key in ("height", "width", "num_instances")
         )
-        image = image_codec.decode(picture, (height, width))
+        image = image_codec.decode_array(picture, (height, width))
         id = features["id"].bytes_list.value[0].decode()
         classes = np.array(features["class_of"].int64_list.value, np.int64)
     except Exception as error:  # damaged bytes fail in protobuf, in libpng or as a missing entry

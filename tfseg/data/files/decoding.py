@@ -26,7 +26,7 @@ _PNG_END, _PALETTE = b"IEND\xaeB`\x82", b"\x03"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-def decode(path: Path, data: bytes) -> np.ndarray:
+def decode_image_file(path: Path, data: bytes) -> np.ndarray:
     """Returns the pixels `[H, W]` or `[H, W, C]` of an image file, of the type stored.
 
     Args:
@@ -47,20 +47,20 @@ def decode(path: Path, data: bytes) -> np.ndarray:
     return _decode_with(decoder, path, data)
 
 
-def decode_numbers(path: Path, data: bytes) -> np.ndarray:
-    """Returns the numbers that a file stores where `decode` returns what they look like.
+def decode_label_file(path: Path, data: bytes) -> np.ndarray:
+    """Returns the numbers `[H, W]` or `[H, W, C]` that a file stores, of the type stored.
 
-    Those of a PNG with a palette are its entries, those of a PNG with less than 8 bits are not
-    stretched. The file may also be an npy file.
+    Unlike in `decode_image_file`, those of a PNG with a palette are its entries, not their colours,
+    and those of a PNG with less than 8 bits are not stretched. The file may also be an npy file.
 
     Raises:
-        InputError: as of `decode`.
+        InputError: as of `decode_image_file`.
     """
     if data.startswith(_NPY):
         return _decode_with(_decode_npy, path, data)
     if data.startswith(PNG) and data[25:26] == _PALETTE:
         return _decode_with(_decode_palette, path, data)
-    numbers = decode(path, data)
+    numbers = decode_image_file(path, data)
     if data.startswith(PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
         return numbers // (255 // (2 ** data[24] - 1))
     return numbers

@@ -16,7 +16,7 @@ import tifffile
 
 from tfseg import atomic
 from tfseg.checks import InputError
-from tfseg.data.files.decoding import JPEG, decode, decode_numbers
+from tfseg.data.files.decoding import JPEG, decode_image_file, decode_label_file
 from tfseg.ids import MAX_ID
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -39,7 +39,7 @@ def read_image(path: str | Path) -> np.ndarray:
         InputError: missing, not an image, damaged, several pictures, or pixels of another kind.
     """
     path = Path(path)
-    image = decode(path, load(path))
+    image = decode_image_file(path, load(path))
     image = image if image.ndim == 3 else image[..., None]
     channels = image.shape[-1]
     if channels not in (1, 2, 3, 4):
@@ -68,7 +68,7 @@ def read_label(path: str | Path) -> np.ndarray:
     data = load(path)
     if data.startswith(JPEG):
         raise InputError(f"{path} must be PNG or TIFF; JPEG changes ids. {_SAVE_IDS}")
-    return as_label(path, decode_numbers(path, data))
+    return as_label(path, decode_label_file(path, data))
 
 
 def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ from tfseg.data.conversion.formats.base import (
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
 from tfseg.data.conversion.formats.shapes import Region, circle, joined, placed, polygon
-from tfseg.data.files.decoding import decode_numbers
+from tfseg.data.files.decoding import decode_label_file
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image, stated_size
 from tfseg.ids import IGNORE
 
@@ -168,7 +168,7 @@ def _mask(record: dict, context: str) -> np.ndarray:
         raise InputError(
             f"{context} has a mask that is not base64 ({error}). Save it again."
         ) from error
-    mask = decode_numbers(Path(context), data)
+    mask = decode_label_file(Path(context), data)
     return np.any(mask.reshape(*mask.shape[:2], -1), axis=-1)
 
 
