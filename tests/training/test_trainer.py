@@ -216,7 +216,7 @@ def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
         UserWarning, match=r"data.crop_size is 288, and the images of .* begin at 256"
     ):
         session = Session(config, dataset)
-    images, targets = next(session.training_batches())
+    images, targets = next(session.training_input())
     assert images.shape[1:3] == (288, 288)
     counted = np.asarray(targets["foreground"]) >= 0
     assert counted.sum(axis=(1, 2, 3)).tolist() == [256 * 256] * 2

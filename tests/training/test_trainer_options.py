@@ -69,7 +69,7 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
         assert (last[name] != last[trained]).any()
     for variable, name in zip(own.model.variables, names, strict=True):
         variable.assign(best[name])
-    sums = [own.validation_step(batch) for batch in own.validation_batches()]
+    sums = [own.validation_step(batch) for batch in own.validation_input()]
     loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
@@ -310,7 +310,7 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_forward_and_backward_pass_are_compiled_by_xla_where_it_is_asked_for(dataset, compiled):
     made = session.Session(with_train(jit_compile=compiled), dataset)
-    batch = next(made.training_batches())
+    batch = next(made.training_input())
     graph = made.train_step.get_concrete_function(batch).graph.as_graph_def()
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
     assert any(node.attr["_XlaMustCompile"].b for node in nodes) == compiled

@@ -137,7 +137,7 @@ def test_the_figures_of_a_validation_are_those_of_the_instances_found(run, datas
     for variable, array in zip(own.model.variables, arrays, strict=False):
         variable.assign(array)
     pairs = []
-    for images, _, there, labels in own.validation_batches():
+    for images, _, there, labels in own.validation_input():
         found = own.head.decode(own.model(images, training=False)).labels.numpy()
         pairs += [
             (f"{len(pairs) + index}", labels[index].numpy(), found[index])
@@ -157,7 +157,7 @@ def weights(path: Path) -> list[np.ndarray]:
 def test_only_the_first_images_are_validated_where_some_are_enough(dataset):
     train = dataclasses.replace(CONFIG.train, validation_images=1)
     own = session.Session(dataclasses.replace(CONFIG, train=train), dataset)
-    assert sum(float(tf.reduce_sum(batch[2])) for batch in own.validation_batches()) == 1
+    assert sum(float(tf.reduce_sum(batch[2])) for batch in own.validation_input()) == 1
 
 
 def test_the_best_checkpoint_is_that_of_the_chosen_figure(run):

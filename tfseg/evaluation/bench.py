@@ -164,7 +164,7 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     """Returns the work to time of the network, alone and cumulative."""
     dataset, size = session.dataset, session.config.train.batch_size
     segmenter = Segmenter(session.model, session.config.model)
-    (batch,) = itertools.islice(session.training_batches(), 1)
+    (batch,) = itertools.islice(session.training_input(), 1)
     batches = training_batches(dataset, session.config, session.head)
     held = _off_sharding(batches.take(_HELD).cache().repeat())
 
@@ -183,9 +183,9 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
         (COPY, "alone"): lambda: copied(
             iter(session.strategy.experimental_distribute_dataset(held))
         ),
-        (COPY, "cumulative"): lambda: copied(session.training_batches()),
+        (COPY, "cumulative"): lambda: copied(session.training_input()),
         (STEP, "alone"): lambda: train(itertools.repeat(batch)),
-        (STEP, "cumulative"): lambda: train(session.training_batches()),
+        (STEP, "cumulative"): lambda: train(session.training_input()),
         (PREDICT, "alone"): predicted,
     }
 

@@ -46,7 +46,7 @@ def take_trial(session: Session) -> Trial:
     Raises:
         InputError: the devices have not the memory.
     """
-    batches = session.training_batches()
+    batches = session.training_input()
 
     def take(steps: int) -> float:
         start = time.monotonic()
@@ -65,7 +65,7 @@ def _validation(session: Session) -> float:
         return 0.0
     count = session.dataset.split("val").num_images
     images = min(session.config.train.validation_images or count, count)
-    batches = list(itertools.islice(session.validation_batches(), _VALIDATION_BATCHES))
+    batches = list(itertools.islice(session.validation_input(), _VALIDATION_BATCHES))
     session.validation_step(batches[0])  # compiles
     start = time.monotonic()
     for batch in batches:
@@ -83,7 +83,7 @@ def overfit_batch(session: Session) -> tuple[float, float]:
     Raises:
         InputError: the loss hardly fell, or the devices have not the memory.
     """
-    taken = list(itertools.islice(session.training_batches(), session.config.train.accumulate))
+    taken = list(itertools.islice(session.training_input(), session.config.train.accumulate))
     with memory.explained(session.config, session.strategy):
         losses = [float(session.train_step(*taken)["loss"]) for _ in range(_OVERFIT_STEPS)]
     first, last = losses[0], losses[-1]

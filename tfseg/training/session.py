@@ -8,19 +8,17 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.autograph import no_autograph
 from tfseg.config import BALANCED, RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.pipeline.batches import validation_views
+from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import fixed_limits
 from tfseg.data.pipeline.service import batches_from_service
-from tfseg.heads import Head, head_of
+from tfseg.heads import head_of
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
@@ -48,9 +46,9 @@ class Session:
         optimizer: on its schedule.
         average: of the weights, or None.
         loss_scale: of float16, or None.
-        train_step: `accumulate` batches of `training_batches` -> losses, scalars; changes the
+        train_step: `accumulate` batches of `training_input` -> losses, scalars; changes the
             weights.
-        validation_step: batch of `validation_batches` -> sums over its samples.
+        validation_step: batch of `validation_input` -> sums over its samples.
 
     Raises:
         InputError: the configuration does not fit the data set, the devices or their memory.
@@ -116,27 +114,15 @@ class Session:
         """Lets the network have the weights that it is validated and used with, for a while."""
         return self.average.in_place() if self.average else contextlib.nullcontext()
 
-    def training_batches(self, *, first_step: int = 0) -> Iterator[tuple]:
+    def training_input(self, *, first_step: int = 0) -> Iterator[tuple]:
         """Returns endless batches, shared out over the devices; the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
         make = functools.partial(batches_from_service, first_step=first_batch)
         return self._distributed(make)
 
-    def validation_batches(self) -> Iterator[tuple]:
+    def validation_input(self) -> Iterator[tuple]:
         """Returns batches that cover the `val` split, or what is validated of it, once."""
-        return self._distributed(self._validation_views)
-
-    def _validation_views(
-        self, dataset: Dataset, config: RunConfig, head: Head, **shared: Any
-    ) -> tf.data.Dataset:
-        limit = config.train.validation_images
-        views = validation_views(dataset, config, limit=limit, **shared)
-
-        def with_targets(view: dict[str, tf.Tensor]) -> tuple:
-            label = view["label"]
-            return view["image"], head.targets(label), view["weight"], label
-
-        return views.map(no_autograph(with_targets))
+        return self._distributed(scored_batches)
 
     def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
         """Returns the batches of `make`: of each host its part, of each replica its share of it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.pipeline.batches import validation_views
+from tfseg.data.pipeline.batches import validation_crops
 from tfseg.drawing.overlays import panel
 from tfseg.training.callbacks import Callback
 from tfseg.training.history import Row
@@ -40,7 +40,7 @@ class TensorBoard(Callback):
         self._writer = tf.summary.create_file_writer(str(self._folder))
         self._session, self._views = session, []
         if self._count and "val" in session.dataset.info.splits:
-            views = validation_views(session.dataset, session.config, limit=self._count).unbatch()
+            views = validation_crops(session.dataset, session.config, limit=self._count).unbatch()
             self._views = list(views.take(self._count).as_numpy_iterator())
         self._found = tf.function(self._find, autograph=False)
         with self._writer.as_default(step=0):

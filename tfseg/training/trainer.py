@@ -170,7 +170,7 @@ class _Run:
     def train_on(self) -> TrainingSummary:
         """Trains from the current step to the last one."""
         clock = Clock(self.step, self.samples)
-        batches = self.session.training_batches(first_step=self.step)
+        batches = self.session.training_input(first_step=self.step)
         with self._watched(), deferred_interrupt() as interrupted:
             while True:
                 over, interrupt = self.workers.agree(self._over(), interrupted())

@@ -19,7 +19,7 @@ from tfseg.training.session import Session
 
 def validate(session: Session) -> Row:
     """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the weights as they are."""
-    batches = [session.validation_step(batch) for batch in session.validation_batches()]
+    batches = [session.validation_step(batch) for batch in session.validation_input()]
     sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
     figures = {"loss": sums["loss"] / sums["count"], **graph.compute_metrics(sums)}
     return {f"val_{name}": float(value) for name, value in figures.items()}

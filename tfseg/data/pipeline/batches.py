@@ -16,7 +16,7 @@ from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.pipeline import crops
+from tfseg.data.pipeline.crops import cut, middle
 from tfseg.data.pipeline.normalization import fixed_limits, normalized
 from tfseg.data.pipeline.order import host_part, places
 from tfseg.data.pipeline.stages import training_stages, with_classes
@@ -86,16 +86,34 @@ def validation_batches(
     weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights). Of several hosts each
     has every `num_hosts`-th image, and all have the same number of batches.
     """
-    views = validation_views(dataset, config, split=split, host=host, num_hosts=num_hosts)
+    crops = validation_crops(dataset, config, split=split, host=host, num_hosts=num_hosts)
 
-    def finish(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor, tf.Tensor]:
+    def with_targets(batch: Example) -> tuple[tf.Tensor, Example | tf.Tensor, tf.Tensor]:
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label, batch["weight"]
 
-    return views.map(no_autograph(finish))
+    return crops.map(no_autograph(with_targets))
 
 
-def validation_views(
+def scored_batches(
+    dataset: Dataset, config: RunConfig, head: Head, *, host: int = 0, num_hosts: int = 1
+) -> tf.data.Dataset:
+    """Returns the batches of split val that a trainer scores: (images, targets, weights, ids).
+
+    As those of `validation_batches`, with the ids `[B, S, S]` int32 that predictions are compared
+    with; of the first `config.train.validation_images` images, unless that is 0.
+    """
+    limit = config.train.validation_images
+    crops = validation_crops(dataset, config, limit=limit, host=host, num_hosts=num_hosts)
+
+    def with_targets(batch: Example) -> tuple[tf.Tensor, Example, tf.Tensor, tf.Tensor]:
+        label = batch["label"]
+        return batch["image"], head.targets(label), batch["weight"], label
+
+    return crops.map(no_autograph(with_targets))
+
+
+def validation_crops(
     dataset: Dataset,
     config: RunConfig,
     *,
@@ -104,13 +122,13 @@ def validation_views(
     host: int = 0,
     num_hosts: int = 1,
 ) -> tf.data.Dataset:
-    """Returns what `validation_batches` makes its batches of: {"image", "label", "weight"}.
+    """Returns the batches of `validation_batches` without targets: {"image", "label", "weight"}.
 
     Args:
         dataset: with the split.
         config: crop size and batch size.
         split: its name.
-        limit: of the images, from the first on; 0 takes all.
+        limit: number of images, from the first on; 0 takes all.
         host: which of `num_hosts` this is.
         num_hosts: that validate together.
     """
@@ -120,10 +138,10 @@ def validation_views(
 
     def prepare(record: tf.Tensor) -> Example:
         example = dataset.decode(record)
-        corner = crops.middle(example["label"], size)
+        corner = middle(example["label"], size)
         example = with_classes(example, len(config.model.class_names))
         sample = normalized(example, limits)
-        window = crops.cut(sample, corner, size, margin=0, sampling=sampling)
+        window = cut(sample, corner, size, margin=0, sampling=sampling)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 
     count = dataset.split(split).num_images
