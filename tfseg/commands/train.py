@@ -30,7 +30,7 @@ from tfseg.run_files import CHECKPOINTS, CONFIG, CURVES, HISTORY
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset
-    from tfseg.data.files.paths import Place
+    from tfseg.data.files.paths import DataPath
     from tfseg.training.callbacks import Callback
 
 
@@ -134,7 +134,7 @@ def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
 
 def fit(
     config: RunConfig,
-    dataset: Sequence[Place],
+    dataset: Sequence[DataPath],
     run_dir: Path,
     *,
     resume: bool,
@@ -192,7 +192,7 @@ def _callbacks(
     return own
 
 
-def _opened(paths: Sequence[Place]) -> Dataset:
+def _opened(paths: Sequence[DataPath]) -> Dataset:
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.mixture import Mixture
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfseg import atomic, config
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
 from tfseg.data.dataset.mixture import parts_of
-from tfseg.data.files.paths import Place, is_remote
+from tfseg.data.files.paths import DataPath, is_remote
 from tfseg.training.session import Session
 from tfseg.version import versions
 
@@ -48,7 +48,7 @@ def checksum(dataset: Dataset) -> str:
     return file_sha256(dataset.path / INFO_FILE)
 
 
-def _absolute(place: Place) -> str:
+def _absolute(place: DataPath) -> str:
     return str(place if is_remote(place) else place.resolve())
 
 

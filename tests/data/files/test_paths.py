@@ -16,7 +16,7 @@ import tfseg
 from tfseg import InputError, RunConfig, check, convert, convert_samples
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import Index
-from tfseg.data.files.paths import RemotePath, is_remote, num_bytes, open_bytes, place
+from tfseg.data.files.paths import RemotePath, as_path, is_remote, num_bytes, open_bytes
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.heads import CenterOffset
 
@@ -28,7 +28,7 @@ COUNT = itertools.count()
 def remote() -> Iterator[RemotePath]:
     """A folder in memory that nobody else uses."""
     path = f"ram://bucket{next(COUNT)}/some/data"
-    yield place(path)
+    yield as_path(path)
     if tf.io.gfile.exists(path):
         tf.io.gfile.rmtree(path)
 
@@ -166,9 +166,9 @@ def test_a_file_system_that_tensorflow_has_not_is_refused(files, url):
 
 def test_what_is_here_stays_a_path(tmp_path):
     for path in ("data", "a:b/c", str(tmp_path), "C:/data", "./gs:/x"):
-        assert place(path) == Path(path)
-        assert not is_remote(place(path))
-    assert place(place("ram://a/b/")) == place("ram://a/b") == place(Path("ram://a/b"))
+        assert as_path(path) == Path(path)
+        assert not is_remote(as_path(path))
+    assert as_path(as_path("ram://a/b/")) == as_path("ram://a/b") == as_path(Path("ram://a/b"))
     (tmp_path / "file").write_bytes(b"abc")
     assert num_bytes(tmp_path / "file") == 3
     with open_bytes(tmp_path / "file") as file:

@@ -14,14 +14,14 @@ import tensorflow as tf
 from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, SKIPPED_FILE, DatasetInfo
-from tfseg.data.files.paths import Place, is_remote
+from tfseg.data.files.paths import DataPath, is_remote
 
 SHARD_SUFFIX = ".tfrecord"
 NOTE_SUFFIX = ".note"
 LOCK_FILE = "lock"
 
 
-def check_destination(destination: Place, *, overwrite: bool) -> None:
+def check_destination(destination: DataPath, *, overwrite: bool) -> None:
     """Checks that a data set can be written to `destination`.
 
     Raises:
@@ -60,7 +60,7 @@ def check_destination(destination: Place, *, overwrite: bool) -> None:
         )
 
 
-def _check_remote(destination: Place, *, overwrite: bool) -> None:
+def _check_remote(destination: DataPath, *, overwrite: bool) -> None:
     if overwrite:
         raise InputError(
             f"{destination} cannot be overwritten: a data set can be replaced in one step only on "
@@ -76,7 +76,7 @@ def _check_remote(destination: Place, *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
+def staged(destination: DataPath, *, resumable: bool = False) -> Iterator[DataPath]:
     """Yields a staging directory, which becomes `destination` when the block ends without an error.
 
     The staging directory is the sibling DESTINATION.partial, locked while the block runs. It keeps
@@ -125,7 +125,7 @@ def staged(destination: Place, *, resumable: bool = False) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def _remote_folder(folder: Place, *, resumable: bool) -> Iterator[None]:
+def _remote_folder(folder: DataPath, *, resumable: bool) -> Iterator[None]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -162,7 +162,7 @@ def _locked(file: Path, destination: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(destination: Place) -> Iterator[None]:
+def writing(destination: DataPath) -> Iterator[None]:
     """Turns the errors of a full or read-only disk into one that names the remedy.
 
     Raises:
@@ -173,7 +173,7 @@ def writing(destination: Place) -> Iterator[None]:
         yield
 
 
-def sync(path: Place) -> None:
+def sync(path: DataPath) -> None:
     """Waits until a file or folder is on the disk; a remote file is complete once it is closed."""
     if not is_remote(path):
         atomic.sync(path)

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from tfseg import tf_errors
 from tfseg.checks import InputError
 from tfseg.data.conversion.writer import Contents, Parts, Source, write_shard
-from tfseg.data.files.paths import Place
+from tfseg.data.files.paths import DataPath
 
 
 def write_shards(
-    contents: Contents, folder: Place, parts: Parts, *, options: Sequence[str]
+    contents: Contents, folder: DataPath, parts: Parts, *, options: Sequence[str]
 ) -> None:
     """Writes shards with a pipeline.
 
@@ -48,6 +48,6 @@ def write_shards(
         raise
 
 
-def _write(shard: tuple[str, list[Source]], *, contents: Contents, folder: Place) -> None:
+def _write(shard: tuple[str, list[Source]], *, contents: Contents, folder: DataPath) -> None:
     name, items = shard
     write_shard(contents, folder / name, map(contents.encode, items), destination=folder)

@@ -24,7 +24,7 @@ from tfseg.data.dataset.dataset import (
 )
 from tfseg.data.dataset.records import count_instances, parse
 from tfseg.data.dataset.statistics import Counts, Statistics
-from tfseg.data.files.paths import Place
+from tfseg.data.files.paths import DataPath
 from tfseg.ordered_map import ordered
 
 _AGAIN = "Convert the data again."
@@ -48,7 +48,7 @@ class Finding:
     remedy: str
 
 
-def check(path: str | Place, *, quick: bool = False) -> list[Finding]:
+def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
     """Reads a whole data set and returns its errors and warnings, in stored order.
 
     Errors: a shard is missing, was changed or cannot be read; a record cannot be decoded, its type
@@ -125,7 +125,7 @@ def _check_split(dataset: Dataset, name: str, split: SplitInfo, totals: _Totals)
     return findings
 
 
-def _check_file(path: Place, shard: ShardInfo) -> Iterator[Finding]:
+def _check_file(path: DataPath, shard: ShardInfo) -> Iterator[Finding]:
     if not path.is_file():
         yield Finding("error", shard.name, "The file is missing.", _AGAIN)
     elif file_sha256(path) != shard.sha256:
@@ -160,7 +160,7 @@ def _check_shard(
             yield Finding("error", shard.name, message, _AGAIN)
 
 
-def _read(path: Place, unreadable: list[Finding]) -> Iterator[bytes]:
+def _read(path: DataPath, unreadable: list[Finding]) -> Iterator[bytes]:
     """Yields the records of a shard; ends at the first that is unreadable, with a finding."""
     try:
         yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()

@@ -21,7 +21,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import serialize
 from tfseg.data.files.images import load
-from tfseg.data.files.paths import Place, place
+from tfseg.data.files.paths import DataPath, as_path
 from tfseg.version import __version__
 
 _DEFAULTS = Reading()
@@ -29,7 +29,7 @@ _DEFAULTS = Reading()
 
 def convert(
     source: str | Path,
-    destination: str | Place,
+    destination: str | DataPath,
     *,
     format: str | None = None,
     reading: Reading = _DEFAULTS,
@@ -80,7 +80,7 @@ def convert(
     Raises:
         InputError: a file, option or path that cannot be used; names it, the rule and the remedy.
     """
-    source, destination = Path(source), place(destination)
+    source, destination = Path(source), as_path(destination)
     if class_name is not None and not class_name.strip():
         raise InputError("class_name must not be empty. Name what the instances are.")
     if format is not None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from tfseg.data.conversion.atomic_folder import LOCK_FILE, NOTE_SUFFIX
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.dataset.statistics import Counts
-from tfseg.data.files.paths import Place, beside
+from tfseg.data.files.paths import DataPath, beside
 
 
 class Skipped(NamedTuple):
@@ -62,7 +62,7 @@ def key(source: Path, *options: Any) -> str:
     return digest.hexdigest()
 
 
-def finished(folder: Place, key: str | None) -> dict[str, FinishedShard]:
+def finished(folder: DataPath, key: str | None) -> dict[str, FinishedShard]:
     """Returns the finished shards by name, and removes all other files.
 
     Args:
@@ -77,7 +77,7 @@ def finished(folder: Place, key: str | None) -> dict[str, FinishedShard]:
     return notes
 
 
-def write(path: Place, shard: FinishedShard, key: str) -> None:
+def write(path: DataPath, shard: FinishedShard, key: str) -> None:
     """Writes the note of the shard at `path`, which is on the disk; half a note is not JSON."""
     content = {
         "key": key,
@@ -88,13 +88,13 @@ def write(path: Place, shard: FinishedShard, key: str) -> None:
     beside(path, NOTE_SUFFIX).write_text(json.dumps(content), encoding="utf-8")
 
 
-def forget(folder: Place) -> None:
+def forget(folder: DataPath) -> None:
     """Removes the notes, once the data set is complete."""
     for name in _noted(folder):
         (folder / f"{name}{NOTE_SUFFIX}").unlink()
 
 
-def _notes(folder: Place, key: str) -> Iterator[tuple[str, FinishedShard]]:
+def _notes(folder: DataPath, key: str) -> Iterator[tuple[str, FinishedShard]]:
     for name in _noted(folder):
         try:
             content = json.loads((folder / f"{name}{NOTE_SUFFIX}").read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def _notes(folder: Place, key: str) -> Iterator[tuple[str, FinishedShard]]:
             yield name, FinishedShard(content["sha256"], counts, skipped)
 
 
-def _noted(folder: Place) -> list[str]:
+def _noted(folder: DataPath) -> list[str]:
     """Returns the names of the shards with notes."""
     names = [path.name for path in folder.iterdir()]
     return [name.removesuffix(NOTE_SUFFIX) for name in names if name.endswith(NOTE_SUFFIX)]

@@ -22,7 +22,7 @@ from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import Features, instance_ids, serialize
 from tfseg.data.dataset.statistics import Counts
 from tfseg.data.files.images import standard_type
-from tfseg.data.files.paths import Place, is_remote, place
+from tfseg.data.files.paths import DataPath, as_path, is_remote
 from tfseg.ids import IGNORE, MAX_ID
 from tfseg.ordered_map import ordered
 
@@ -38,7 +38,7 @@ class _Stored(NamedTuple):
 
 def convert_samples(
     samples: Samples | Mapping[str, Samples],
-    destination: str | Place,
+    destination: str | DataPath,
     *,
     class_names: Sequence[str] = ("object",),
     val_fraction: float = 0.0,
@@ -75,7 +75,7 @@ def convert_samples(
     Raises:
         InputError: a sample, option or path that cannot be used; names it, the rule and the remedy.
     """
-    destination = place(destination)
+    destination = as_path(destination)
     if not class_names or not all(isinstance(name, str) for name in class_names):
         raise InputError("class_names must have a name for each class. Say what the instances are.")
     check_store(store)
@@ -115,7 +115,7 @@ def convert_samples(
         )
 
 
-def _spool(destination: Place) -> IO[bytes]:
+def _spool(destination: DataPath) -> IO[bytes]:
     """Opens a temporary file, on the disk of `destination` if that is on this machine.
 
     The splits and shards of the samples are known only when all have been taken.
@@ -129,7 +129,7 @@ def _spool(destination: Place) -> IO[bytes]:
 
 
 def _stored(
-    samples: Samples, file: IO[bytes], destination: Place, num_classes: int, store: str
+    samples: Samples, file: IO[bytes], destination: DataPath, num_classes: int, store: str
 ) -> Iterator[Item[_Stored]]:
     """Writes the encoded samples into `file`, and yields an item for each."""
     iterator = samples.as_numpy_iterator() if hasattr(samples, "as_numpy_iterator") else samples

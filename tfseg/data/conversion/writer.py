@@ -39,7 +39,7 @@ from tfseg.data.dataset.dataset import (
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Counts, Statistics
 from tfseg.data.files.images import to_channels
-from tfseg.data.files.paths import Place
+from tfseg.data.files.paths import DataPath
 from tfseg.ordered_map import ordered
 from tfseg.version import __version__
 
@@ -118,12 +118,12 @@ def encode(
 
 def write_dataset(
     contents: Contents,
-    destination: Place,
+    destination: DataPath,
     *,
     shard_size: int,
     overwrite: bool,
     on_progress: Progress | None = None,
-    write_shards: Callable[[Contents, Place, Parts], None] | None = None,
+    write_shards: Callable[[Contents, DataPath, Parts], None] | None = None,
 ) -> Dataset:
     """Writes a data set completely or not at all.
 
@@ -166,7 +166,7 @@ def write_dataset(
 
 
 def write_shard(
-    contents: Contents, path: Place, samples: Iterable[Encoded | Skipped], *, destination: Place
+    contents: Contents, path: DataPath, samples: Iterable[Encoded | Skipped], *, destination: DataPath
 ) -> FinishedShard:
     """Writes a shard and its note.
 
@@ -201,8 +201,8 @@ class _Writer:
 
     def __init__(
         self,
-        folder: Place,
-        destination: Place,
+        folder: DataPath,
+        destination: DataPath,
         contents: Contents,
         shard_size: int,
         on_progress: Progress | None,

@@ -20,7 +20,7 @@ from tfseg.checks import InputError
 from tfseg.data.dataset import records
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Statistics
-from tfseg.data.files.paths import Place, place
+from tfseg.data.files.paths import DataPath, as_path
 
 SCHEMA_VERSION = "1.4"  # a reader takes every older one of its own major number
 INFO_FILE = "dataset.json"
@@ -92,7 +92,7 @@ class DatasetInfo:
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
-    def read(cls, folder: Place) -> DatasetInfo:
+    def read(cls, folder: DataPath) -> DatasetInfo:
         """Reads the dataset.json of a folder.
 
         Raises:
@@ -166,17 +166,17 @@ class Dataset:
         info: what is in it.
     """
 
-    path: Place
+    path: DataPath
     info: DatasetInfo
 
     @classmethod
-    def open(cls, path: str | Place) -> Dataset:
+    def open(cls, path: str | DataPath) -> Dataset:
         """Opens the data set in the folder `path`, which may be gs://bucket/folder and the like.
 
         Raises:
             InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
         """
-        return cls(place(path), DatasetInfo.read(place(path)))
+        return cls(as_path(path), DatasetInfo.read(as_path(path)))
 
     def split(self, name: str) -> SplitInfo:
         """Returns what is in one split.
@@ -195,7 +195,7 @@ class Dataset:
         """
         return tf.data.TFRecordDataset([str(path) for path in self.shard_paths(split)])
 
-    def shard_paths(self, split: str) -> list[Place]:
+    def shard_paths(self, split: str) -> list[DataPath]:
         """Returns the files of a split, in order.
 
         Raises:
@@ -227,7 +227,7 @@ class Dataset:
         )
 
 
-def file_sha256(path: Place) -> str:
+def file_sha256(path: DataPath) -> str:
     """Returns the SHA-256 of a file's bytes in hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -247,6 +247,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def _damaged(path: Place, error: Exception) -> InputError:
+def _damaged(path: DataPath, error: Exception) -> InputError:
     reason = f"no entry {error}" if isinstance(error, KeyError) else str(error)
     return InputError(f"{path} is damaged ({reason.rstrip('.')}). Convert the data again.")

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.files.paths import Place, num_bytes, open_bytes, place
+from tfseg.data.files.paths import DataPath, as_path, num_bytes, open_bytes
 
 _HEADER, _FOOTER = 12, 4  # bytes around a payload
 _THREADS = 16  # a disk that is not cached answers many at once
@@ -59,20 +59,20 @@ class Index:
             np.concatenate(offsets),
         )
 
-    def place(self, record: int) -> str:
+    def location(self, record: int) -> str:
         """Returns in words where a record is."""
         return f"{self.paths[self.shards[record]]}, record {self.numbers[record]}"
 
     def payload(self, record: int) -> bytes:
         """Returns the bytes of a record, damaged or not."""
         path, offset = self.paths[self.shards[record]], int(self.offsets[record])
-        with open_bytes(place(path)) as file:
+        with open_bytes(as_path(path)) as file:
             file.seek(offset)
             length = int.from_bytes(file.read(_HEADER)[:8], "little")
             return file.read(length)
 
 
-def _offsets(path: Place, count: int) -> np.ndarray:
+def _offsets(path: DataPath, count: int) -> np.ndarray:
     """Returns where the first `count` frames of a file begin, `UNREADABLE` from a broken one on."""
     found: list[int] = []
     headers, offset, size = [], 0, num_bytes(path)

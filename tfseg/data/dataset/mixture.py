@@ -10,7 +10,7 @@ from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, DatasetInfo, SplitInfo
 from tfseg.data.dataset.statistics import Statistics
-from tfseg.data.files.paths import Place
+from tfseg.data.files.paths import DataPath
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Mixture(Dataset):
         path = Path(" + ".join(str(part.path) for part in parts))
         return cls(path, _joined([part.info for part in parts]), tuple(parts))
 
-    def shard_paths(self, split: str) -> list[Place]:
+    def shard_paths(self, split: str) -> list[DataPath]:
         """Returns the files of a split of all parts, in order."""
         self.split(split)
         having = [part for part in self.parts if split in part.info.splits]

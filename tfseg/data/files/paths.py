@@ -1,8 +1,8 @@
-"""Where data sets lie: folders of this machine, or of a file system of TensorFlow such as gs://.
+"""Paths of data sets: local ones, or those of a file system of TensorFlow such as gs://.
 
-`place` is the only one that knows. A `RemotePath` has of `pathlib.Path` what data sets need, so
-that others need not ask but where it matters: what a store of objects cannot give, as locks,
-renaming in one step and waiting for the disk.
+`as_path` alone tells them apart. A `RemotePath` has the methods of `pathlib.Path` that data sets
+need, so callers ask `is_remote` only for what an object store does not have: locks, atomic renames
+and flushing to disk.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from tfseg.checks import InputError
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-# With one slash: what pathlib makes of it, such as an option whose type is Path.
+# One slash is enough: pathlib, and so an option of type Path, keeps only one.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(?=[^/])")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class RemotePath:
-    """A file or folder in a file system of TensorFlow, with the methods of `pathlib.Path`.
+    """A file or folder in a file system of TensorFlow, with methods of `pathlib.Path`.
 
-    Errors are those of the operating system, too.
+    They raise the errors of `pathlib` as well, not those of TensorFlow.
     """
 
     url: str
@@ -43,32 +43,32 @@ class RemotePath:
 
     @property
     def name(self) -> str:
-        """The last part of it."""
+        """The last part of the path."""
         return self.url.rpartition("/")[2]
 
     def exists(self) -> bool:
-        """Says whether a file or folder is there."""
+        """Returns whether such a file or folder exists."""
         with _os_errors(self):
             return tf.io.gfile.exists(self.url)
 
     def is_dir(self) -> bool:
-        """Says whether it is a folder."""
+        """Returns whether it is a folder."""
         with _os_errors(self):
             return tf.io.gfile.isdir(self.url)
 
     def is_file(self) -> bool:
-        """Says whether it is a file."""
+        """Returns whether it is a file."""
         return self.exists() and not self.is_dir()
 
     def iterdir(self) -> Iterator[RemotePath]:
-        """Yields what is in a folder."""
+        """Yields the files and folders in a folder."""
         with _os_errors(self):
             # Some file systems end the names of folders with a slash.
             names = [name.rstrip("/") for name in tf.io.gfile.listdir(self.url)]
         return (self / name for name in names if name)
 
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> None:
-        """Makes a folder and those above it, where the file system has folders."""
+        """Makes a folder and its parents, where the file system has folders."""
         with _os_errors(self):
             tf.io.gfile.makedirs(self.url)
 
@@ -78,7 +78,7 @@ class RemotePath:
             tf.io.gfile.remove(self.url)
 
     def open(self, mode: str = "r", **_: Any) -> Any:
-        """Opens a file; texts are UTF-8, and their lines end as they are written."""
+        """Opens a file; text is UTF-8, line ends are left as they are."""
         return tf.io.gfile.GFile(self.url, mode)
 
     def read_text(self, encoding: str) -> str:
@@ -92,20 +92,22 @@ class RemotePath:
             file.write(text.encode(encoding))
 
 
-Place = Path | RemotePath
+DataPath = Path | RemotePath
 
 
-def place(path: str | Path | RemotePath) -> Place:
-    """Returns where `path` is: on this machine, or for gs://bucket/folder and the like elsewhere.
+def as_path(path: str | Path | RemotePath) -> DataPath:
+    """Returns `path` as a local path, or as a remote one where it is a URL like gs://bucket/folder.
 
     Raises:
         InputError: TensorFlow has no such file system.
     """
-    if isinstance(path, RemotePath) or not (found := _URL.match(str(path))):
-        return path if isinstance(path, RemotePath) else Path(path)
-    remote = RemotePath(f"{found[1]}://{str(path)[found.end() :].rstrip('/')}")
+    if isinstance(path, RemotePath):
+        return path
+    if not (match := _URL.match(str(path))):
+        return Path(path)
+    remote = RemotePath(f"{match[1]}://{str(path)[match.end() :].rstrip('/')}")
     known = sorted(filter(None, tf.io.gfile.get_registered_schemes()))
-    if found[1] not in known:
+    if match[1] not in known:
         raise InputError(
             f"TensorFlow has no file system for {remote}; it has {', '.join(known)}. Import a "
             "package that brings one, such as tensorflow-io for s3, or copy the data set."
@@ -113,29 +115,29 @@ def place(path: str | Path | RemotePath) -> Place:
     return remote
 
 
-def is_remote(path: Place) -> TypeIs[RemotePath]:
-    """Says whether a place is elsewhere."""
+def is_remote(path: DataPath) -> TypeIs[RemotePath]:
+    """Returns whether a path is in a file system of TensorFlow."""
     return isinstance(path, RemotePath)
 
 
-def beside(path: Place, suffix: str) -> Place:
-    """Returns the file whose name has `suffix` behind that of `path`."""
-    return place(f"{path}{suffix}")
+def beside(path: DataPath, suffix: str) -> DataPath:
+    """Returns `path` with `suffix` appended to its name."""
+    return as_path(f"{path}{suffix}")
 
 
-def open_bytes(path: Place) -> IO[bytes]:
-    """Opens a file to read here and there in it."""
+def open_bytes(path: DataPath) -> IO[bytes]:
+    """Opens a file for reading at any offset."""
     return path.open("rb") if is_remote(path) else open(path, "rb", buffering=0)
 
 
-def num_bytes(path: Place) -> int:
+def num_bytes(path: DataPath) -> int:
     """Returns the number of bytes of a file."""
     return tf.io.gfile.stat(str(path)).length if is_remote(path) else os.stat(path).st_size
 
 
 @contextlib.contextmanager
 def _os_errors(path: RemotePath) -> Iterator[None]:
-    """Turns the errors of TensorFlow into those that `pathlib` raises."""
+    """Raises the errors of TensorFlow as those of `pathlib`."""
     try:
         yield
     except tf.errors.NotFoundError as error:

@@ -94,7 +94,7 @@ class _Damage:
         for shard in np.unique(self.index.shards[lost]):
             own = lost[self.index.shards[lost] == shard].tolist()
             more = f", with the {len(own) - 1} after it in this file," if own[1:] else ""
-            self._say(f"{self.index.place(own[0])}{more}", own)
+            self._say(f"{self.index.location(own[0])}{more}", own)
 
     def after(self, number: np.ndarray) -> np.int64:
         """Called where record `number` could not be read; returns the one to try next."""
@@ -107,7 +107,7 @@ class _Damage:
     def found(self, number: int) -> None:
         """Raises, or warns the first time."""
         if number not in self.known:
-            self._say(f"{self.index.place(number)}{self._id(number)}", [number])
+            self._say(f"{self.index.location(number)}{self._id(number)}", [number])
 
     def _say(self, which: str, numbers: list[int]) -> None:
         if not self.skips:
