@@ -9,8 +9,8 @@ from scipy import ndimage, stats
 
 from tfseg import random
 from tfseg.augment.affine import ShiftScaleRotate
-from tfseg.augment.base import Geometric
-from tfseg.augment.chain import Chain, Example
+from tfseg.augment.base import Example, Geometric
+from tfseg.augment.chain import Chain
 from tfseg.augment.distortion import (
     ElasticTransform,
     GridDistortion,

@@ -17,6 +17,7 @@ from tfseg import checks
 from tfseg.kernels import field as fields
 from tfseg.kernels.field import Field, Size
 
+Example = dict[str, tf.Tensor]  # the tensors of one sample or batch by name: "image", "label", ...
 Params = dict[str, tf.Tensor]
 
 

@@ -11,13 +11,12 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment import compose
-from tfseg.augment.base import AffineMove, Geometric, Params, Pixel, Transform
+from tfseg.augment.base import AffineMove, Example, Geometric, Params, Pixel, Transform
 from tfseg.ids import IGNORE
 from tfseg.kernels import field as fields
 from tfseg.kernels import matrices, sampling
 from tfseg.kernels.field import Field, Size
 
-Example = dict[str, tf.Tensor]
 Result = TypeVar("Result")
 _DTYPES = ("float32", "float16", "bfloat16")
 

@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from tfseg import random
-from tfseg.augment.base import Transform
-from tfseg.augment.chain import Chain, Example
+from tfseg.augment.base import Example, Transform
+from tfseg.augment.chain import Chain
 from tfseg.augment.spec import from_spec, to_spec
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment.chain import Example
+from tfseg.augment.base import Example
 from tfseg.kernels import class_ids
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfseg import checks, random
 from tfseg.augment import Transform, to_spec
-from tfseg.augment.chain import Example
+from tfseg.augment.base import Example
 from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment import Chain, Sampling, Transform
+from tfseg.augment.base import Example
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
@@ -22,8 +23,6 @@ from tfseg.data.pipeline.order import host_part, places
 from tfseg.data.pipeline.stages import training_stages, with_classes
 from tfseg.heads import Head
 from tfseg.ids import IGNORE
-
-Example = dict[str, tf.Tensor]
 
 
 def training_batches(

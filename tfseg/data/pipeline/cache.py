@@ -19,13 +19,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg import atomic, checks
+from tfseg.augment.base import Example
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import CACHES
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.mixture import Mixture
 
-Example = dict[str, tf.Tensor]
 Values = tuple[Any, ...]  # arrays, and bytes for a text
 _LABEL_BYTES = 4  # of a pixel
 

@@ -8,10 +8,9 @@ import tensorflow as tf
 
 from tfseg import random
 from tfseg.augment import Sampling
+from tfseg.augment.base import Example
 from tfseg.kernels import class_ids
 from tfseg.kernels.sampling import border_index
-
-Example = dict[str, tf.Tensor]
 
 
 def middle(label: tf.Tensor, size: int) -> tf.Tensor:

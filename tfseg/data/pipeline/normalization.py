@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
-
+from tfseg.augment.base import Example
 from tfseg.checks import InputError
 from tfseg.config import DATASET, ModelConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.mixture import parts_of, statistics_of
 from tfseg.kernels import normalize
 
-Example = dict[str, tf.Tensor]
 _LOW, _HIGH = "1", "99"  # dataset.json has no 99.8, which kernels.normalize takes of one image
 _MOST = {"uint8": 255, "uint16": 65535}
 

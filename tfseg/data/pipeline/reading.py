@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg import tf_errors
+from tfseg.augment.base import Example
 from tfseg.checks import InputError
 from tfseg.data.dataset.index import UNREADABLE, Index
 
-Example = dict[str, tf.Tensor]
 _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tifffile
 
 from tfseg import checks
+from tfseg.augment.base import Example
 from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
@@ -86,7 +87,7 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
 
     # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
-    def prepare(example: dict[str, tf.Tensor]) -> dict[str, Any]:
+    def prepare(example: Example) -> dict[str, Any]:
         for function in sample_functions(dataset, config).values():
             example = function(example)
         return example

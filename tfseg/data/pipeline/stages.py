@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfseg import random
 from tfseg.augment import CenterCrop, Chain, Sampling, Transform
+from tfseg.augment.base import Example
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
@@ -25,7 +26,6 @@ from tfseg.data.pipeline.reading import read_at
 from tfseg.heads import Head
 from tfseg.kernels import class_ids, normalize
 
-Example = dict[str, tf.Tensor]
 Function = Callable[[Example], Example]
 Stage = Callable[[tf.data.Dataset], tf.data.Dataset]
 _MARGIN = 0.21  # of the crop on each side: a turn by 45 degrees reads that far beyond the crop
