@@ -68,9 +68,10 @@ def test_groups_come_from_a_table(folders, tmp_path):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("id,group\na,1\n", "must have a group for every image; there is none for b"),
-        ("id,patient\na,1\nb,1\n", "with the columns id and group; no column 'group'"),
-        ("", "must be a CSV file"),
+        ("id,group\na,1\n", "must have every image; b are missing. Add"),
+        ("id,patient\na,1\nb,1\n", "must have the columns id and group; got id, patient"),
+        ("", "must have the columns id and group; got none"),
+        ("id,group\na,1\nb,\n", "must have every image; b are missing"),
     ],
 )
 def test_a_table_without_the_groups_is_refused(folders, tmp_path, table, message):

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
+from tfseg.data.files.tables import check_complete, read_table
 from tfseg.ids import BACKGROUND, IGNORE, check_ids
 from tfseg.metrics import Pair
 
@@ -118,25 +118,14 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
     return ids
 
 
-def read_groups(path: str | Path, names: Mapping[str, object]) -> dict[str, str]:
+def read_groups(path: str | Path, names: Iterable[str]) -> dict[str, str]:
     """Returns the group of each image from a CSV file with the columns `id` and `group`.
 
     Raises:
         InputError: it cannot be read, lacks a column, or an image has no group.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        groups = dict(zip(table["id"], table["group"], strict=True))
-    except (OSError, ValueError, KeyError) as error:
-        reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(
-            f"{path} must be a CSV file with the columns id and group; {reason}."
-        ) from error
-    missing = [name for name in names if not groups.get(name)]
-    if missing:
-        raise InputError(
-            f"{path} must have a group for every image; there is none for {listed(missing)}."
-        )
+    _, groups = read_table(Path(path), "group")
+    check_complete(Path(path), groups, names)
     return groups
 
 

@@ -198,8 +198,8 @@ def test_in_a_mixture_the_images_of_each_set_are_balanced_among_themselves(both,
 @pytest.mark.parametrize(
     ("header", "rows", "message"),
     [
-        ("name,weight", ["a,1"], "columns id and weight, or id and group"),
-        ("id,weight", [], "columns id and weight"),
+        ("name,weight", ["a,1"], "columns id and weight or group; got name, weight"),
+        ("", [], "columns id and weight or group; got none"),
         ("id,weight", ["a,0"], "positive weight in every row; got '0' for 'a'"),
         ("id,weight", ["a,nan"], "got 'nan' for 'a'"),
         ("id,weight", ["a,much"], "got 'much' for 'a'"),
@@ -213,8 +213,8 @@ def test_a_table_of_another_form_is_refused(tmp_path, header, rows, message):
 
 
 def test_a_table_that_is_not_there_or_lacks_a_sample_is_refused(ten, tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"no\.csv does not exist\. Check"):
         places(ten, configured(balance=str(tmp_path / "no.csv")), first=0)
     balance = table(tmp_path / "some.csv", "id,weight", ["a,1"])
-    with pytest.raises(InputError, match="no row for the sample 'b'"):
+    with pytest.raises(InputError, match=r"must have every image; b, c, d and 6 more are missing"):
         places(ten, configured(balance=balance), first=0)

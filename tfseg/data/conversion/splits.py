@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import Any
 from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Item, Splits
-from tfseg.data.conversion.formats.parsing import read_text
 from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.files.tables import check_complete, read_table
 
 Groups = str | Path | Callable[[str], str]
 
@@ -106,11 +104,11 @@ def _by_table(splits: Splits, table: Path) -> Splits:
             f"A table of splits needs a source without splits; got the splits {', '.join(splits)}. "
             "Leave the table out."
         )
-    given = _read_table(table, "split")
+    _, given = read_table(table, "split")
     for name in set(given.values()) - set(SPLIT_NAMES):
         checks.one_of(f"A split in {table}", name, SPLITS)
     ids = {item.id for item in splits["train"]}
-    _refuse_others(table, ids, given)
+    check_complete(table, given, ids)
     if unknown := [id for id in given if id not in ids]:
         raise InputError(f"{table} has ids without an image: {listed(unknown)}. Correct the table.")
     parted: Splits = {}
@@ -126,8 +124,8 @@ def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
     if callable(groups):
         return {id: str(groups(id)) for id in ids}
     if str(groups).endswith(".csv"):
-        given = _read_table(Path(groups), "group")
-        _refuse_others(Path(groups), ids, given)
+        _, given = read_table(Path(groups), "group")
+        check_complete(Path(groups), given, ids)
         return {id: given[id] for id in ids}
     try:
         pattern = re.compile(str(groups))
@@ -156,32 +154,6 @@ def _refuse_parted(splits: Splits, group_of: dict[str, str]) -> None:
                     f"Group {group!r} must be in one split; it is in {split_of[group]} and in "
                     f"{split}. Move its images together."
                 )
-
-
-def _read_table(path: Path, column: str) -> dict[str, str]:
-    """Returns a column of a .csv file, by the column id."""
-    rows = csv.DictReader(io.StringIO(read_text(path)), strict=True)
-    try:
-        if not {"id", column} <= set(rows.fieldnames or ()):
-            raise InputError(
-                f"{path} must have the columns id and {column}; got "
-                f"{', '.join(rows.fieldnames or ()) or 'none'}. Name them in the first line."
-            )
-        given: dict[str, str] = {}
-        for row in rows:
-            if row[column] is None or given.setdefault(row["id"], row[column]) != row[column]:
-                raise InputError(
-                    f"{path} must give every id one {column}; {row['id']!r} has none or two. "
-                    "Correct the table."
-                )
-    except csv.Error as error:
-        raise InputError(f"{path}, line {rows.line_num}: {error}. Save it as CSV again.") from error
-    return given
-
-
-def _refuse_others(table: Path, ids: list[str] | set[str], given: dict[str, str]) -> None:
-    if missing := sorted(id for id in ids if id not in given):
-        raise InputError(f"{table} must have every image; {listed(missing)} are missing. Add them.")
 
 
 def _in_order(splits: Splits) -> Splits:

@@ -12,7 +12,6 @@ samples of a set come in the order of its epochs.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.dataset.records import read_id
+from tfseg.data.files.tables import check_complete, read_table
 from tfseg.data.pipeline.reading import read_at
 
 
@@ -189,20 +189,13 @@ def host_part(
 
 
 def _frequencies(dataset: Dataset, config: RunConfig) -> np.ndarray | None:
-    """Returns how often each record shall come, `[N]` float64; None: all alike."""
+    """Returns the relative frequency of each record, `[N]` float64; None where all are equal."""
     if not config.data.balance:
         return None
     table = Path(config.data.balance)
-    by_id = read_balance(table)
-    found = []
-    for id in _ids(dataset, config):
-        if id not in by_id:
-            raise InputError(
-                f"{table} has no row for the sample {id!r} of {dataset.path}. Add it (data.balance "
-                "needs every sample of the split train)."
-            )
-        found.append(by_id[id])
-    return np.array(found)
+    by_id, ids = read_balance(table), _ids(dataset, config)
+    check_complete(table, by_id, ids)
+    return np.array([by_id[id] for id in ids])
 
 
 def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
@@ -223,37 +216,27 @@ def read_balance(table: Path) -> dict[str, float]:
     """Reads a CSV file with the columns id and weight, or id and group.
 
     Returns:
-        How often each id shall come, relative to the others: its weight, or what makes all groups
-        come equally often.
+        The relative frequency of each id: its weight, or the one at which all groups come equally
+        often.
 
     Raises:
         InputError: another file, or a weight that is not a positive number.
     """
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"data.balance: {table} cannot be read ({error}).") from error
-    columns = set(rows[0]) if rows else set()
-    if not ({"id", "weight"} <= columns or {"id", "group"} <= columns):
-        raise InputError(
-            f"data.balance: {table} must be a CSV file with the columns id and weight, or id and "
-            "group, and a row for each sample."
-        )
-    if "weight" in columns:
-        return {row["id"]: _positive(row, table) for row in rows}
-    sizes = Counter(row["group"] for row in rows)
-    return {row["id"]: 1.0 / sizes[row["group"]] for row in rows}
+    column, values = read_table(table, "weight", "group")
+    if column == "weight":
+        return {id: _positive(weight, id, table) for id, weight in values.items()}
+    sizes = Counter(values.values())
+    return {id: 1.0 / sizes[group] for id, group in values.items()}
 
 
-def _positive(row: dict[str, str], table: Path) -> float:
+def _positive(text: str, id: str, table: Path) -> float:
     try:
-        weight = float(row["weight"])
-    except (TypeError, ValueError):
+        weight = float(text)
+    except ValueError:
         weight = 0.0
     if not 0.0 < weight < float("inf"):
         raise InputError(
-            f"data.balance: {table} must have a positive weight in every row; got "
-            f"{row['weight']!r} for {row['id']!r}. Leave samples out when converting."
+            f"{table} must have a positive weight in every row; got {text!r} for {id!r}. Leave "
+            "samples out when converting."
         )
     return weight

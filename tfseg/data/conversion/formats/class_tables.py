@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats.parsing import read_text
+from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
 
 FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt")

@@ -15,23 +15,11 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.data.files.images import load
+from tfseg.data.files.tables import read_text
 
 _FARTHEST = 1e6  # pixels; beyond, products of coordinates lose the fractions of a pixel
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
 _MISSING = object()
-
-
-def read_text(path: Path) -> str:
-    """Returns the text of a file in UTF-8.
-
-    Raises:
-        InputError: the file cannot be read, or has another encoding.
-    """
-    try:
-        return load(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} must be text in UTF-8 ({error}). Save it again.") from error
 
 
 def read_json(path: Path, pack: Callable[[dict], Any] | None = None) -> Any:

@@ -20,8 +20,8 @@ import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import SPLITS, Item, Reading, Sample, SourceIndex, by_stem
-from tfseg.data.conversion.formats.parsing import read_text
 from tfseg.data.files.images import entries, read_image, read_label, same_size
+from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
 
 LAYOUT = (

@@ -29,9 +29,10 @@ from tfseg.data.conversion.formats.base import (
     split_folders,
 )
 from tfseg.data.conversion.formats.painting import paint
-from tfseg.data.conversion.formats.parsing import read_text, ring, shortened
+from tfseg.data.conversion.formats.parsing import ring, shortened
 from tfseg.data.conversion.formats.shapes import polygon
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image
+from tfseg.data.files.tables import read_text
 
 LAYOUT = (
     "data.yaml, images/train/NAME.jpg and labels/train/NAME.txt, or train/images/ and "
