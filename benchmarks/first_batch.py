@@ -13,7 +13,7 @@ _START = time.perf_counter(), time.process_time()
 
 import tfseg  # noqa: E402
 from tfseg.data.dataset.index import Index  # noqa: E402
-from tfseg.data.pipeline.order import places  # noqa: E402
+from tfseg.data.pipeline.order import training_order  # noqa: E402
 
 
 def main(path: str) -> None:
@@ -33,9 +33,9 @@ def main(path: str) -> None:
     phase("import")
     dataset = tfseg.Dataset.open(path)
     phase("open")
-    Index.of(dataset, "train")
+    Index.read(dataset, "train")
     phase("index")
-    next(iter(places(dataset, config, first=0)))
+    next(iter(training_order(dataset, config, first=0)))
     phase("order")
     batches = tfseg.training_batches(dataset, config, head)
     phase("build")

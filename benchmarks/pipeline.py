@@ -36,7 +36,7 @@ from peers.client import Worker
 import tfseg
 from tfseg.data.dataset.index import Index
 from tfseg.data.files import images
-from tfseg.data.pipeline.order import places
+from tfseg.data.pipeline.order import training_order
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "pipeline.json"
@@ -120,8 +120,8 @@ def end_to_end(
 
 def _same_records(dataset: tfseg.Dataset, folder: Path) -> str:
     """Writes where the records lie, and in which order training takes them."""
-    index, config = Index.of(dataset, "train"), tfseg.RunConfig()
-    order = [int(each["index"]) for each in places(dataset, config, first=0).take(4096)]
+    index, config = Index.read(dataset, "train"), tfseg.RunConfig()
+    order = [int(each["index"]) for each in training_order(dataset, config, first=0).take(4096)]
     path = folder / "inputs.npz"
     parts = {"shards": index.shards, "offsets": index.offsets, "paths": np.array(index.paths)}
     np.savez(path, order=order, **parts)

@@ -24,7 +24,7 @@ import tfseg
 from tfseg.data.dataset import records
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files import images
-from tfseg.data.pipeline.order import places
+from tfseg.data.pipeline.order import training_order
 from tfseg.data.pipeline.stages import training_stages
 from tfseg.ordered_map import ordered
 
@@ -67,7 +67,7 @@ def read_and_decode(dataset: tfseg.Dataset, settings: Settings) -> dict[str, Any
     """
     config, count = tfseg.RunConfig(), settings.passes * dataset.split("train").num_images
     stages = training_stages(dataset, config, None)
-    own = stages["decode"](stages["read"](places(dataset, config, first=0))).take(count)
+    own = stages["decode"](stages["read"](training_order(dataset, config, first=0))).take(count)
     features = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "label")}
 
     def bare(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

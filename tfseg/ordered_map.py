@@ -1,4 +1,4 @@
-"""Work on several items at once, with results in order and memory bounded."""
+"""Maps a function over items in threads, with results in order and bounded memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Result = TypeVar("Result")
 def ordered(
     function: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None
 ) -> Generator[Result, None, None]:
-    """Yields `function(item)` in the order of the items, computed by a thread for each core.
+    """Yields `function(item)` in the order of the items, computed by `threads`, or one per core.
 
-    Or by as many `threads` as are given. At most two results a thread wait to be taken. Threads
-    suffice: decoders and encoders release the interpreter lock. The first error is raised in its
-    place, and the work not begun is dropped.
+    At most two results per thread wait to be taken. Threads suffice: decoders and encoders release
+    the interpreter lock. The first error is raised when its item is reached, and work that has not
+    begun is cancelled. (Python 3.14 has this as `Executor.map(..., buffersize=)`.)
     """
     threads = threads or min(os.cpu_count() or 1, 16)
     pool = ThreadPoolExecutor(threads)

@@ -89,7 +89,7 @@ def test_replay_prints_the_draw_and_writes_what_the_run_saw(tfseg, dataset, tmp_
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "name an action: preview, replay. See tfseg augment --help."),
         (["preveiw"], "Did you mean 'preview'? See tfseg augment --help."),
@@ -102,8 +102,8 @@ def test_replay_prints_the_draw_and_writes_what_the_run_saw(tfseg, dataset, tmp_
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments, said):
-    assert said in one_line(tfseg("augment", *arguments))
+def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments, message):
+    assert message in one_line(tfseg("augment", *arguments))
 
 
 def test_what_is_not_there_is_one_line(tfseg, pair, dataset, tmp_path):
@@ -116,16 +116,16 @@ def test_what_is_not_there_is_one_line(tfseg, pair, dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         ("--augment=[{name: Rotaet}]", "Did you mean 'Rotate'?"),
         ("--augment=[{name: ToGray}]", "ToGray needs images of 3 channels"),
         ("--count=0", "count must be a whole number in [1, 100]; got 0."),
     ],
 )
-def test_a_policy_that_cannot_be_drawn_is_one_line(tfseg, pair, tmp_path, option, said):
+def test_a_policy_that_cannot_be_drawn_is_one_line(tfseg, pair, tmp_path, option, message):
     out = tmp_path / "x.png"
-    assert said in one_line(tfseg("augment", "preview", *pair, "--out", out, SMALL, option))
+    assert message in one_line(tfseg("augment", "preview", *pair, "--out", out, SMALL, option))
     assert not out.exists()
 
 

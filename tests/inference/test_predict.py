@@ -226,14 +226,14 @@ def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(
     tifffile.imwrite(tmp_path / "large.tif", large, tile=(64, 64))
     monkeypatch.setattr(tiff_windows, "LARGE", 0)
     monkeypatch.setattr(result_folder, "OVERLAY_SIDE", 100)
-    windows, read = [], tiff_windows.Pieces.__getitem__
+    windows, read = [], tiff_windows.TiffWindows.__getitem__
 
     def counted(self, window):
         pixels = read(self, window)
         windows.append(pixels.shape)
         return pixels
 
-    monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", counted)
+    monkeypatch.setattr(tiff_windows.TiffWindows, "__getitem__", counted)
     tfseg.predict_files(near_sighted(tile=128), [tmp_path / "large.tif"], tmp_path / "out")
     label = read_label(tmp_path / "out" / "labels" / "large.png")
     assert label.shape == large.shape and label.max() > 0

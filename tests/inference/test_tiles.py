@@ -181,13 +181,13 @@ def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
     options = {"tile": (64, 64), "compression": "zlib", "photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "large.tif", image[..., 0], **options)
     monkeypatch.setattr(tiff_windows, "LARGE", 0)
-    windows, plain = [], tiff_windows.Pieces.__getitem__
+    windows, plain = [], tiff_windows.TiffWindows.__getitem__
 
-    def counted(self: tiff_windows.Pieces, window: tuple[slice, slice]) -> np.ndarray:
+    def counted(self: tiff_windows.TiffWindows, window: tuple[slice, slice]) -> np.ndarray:
         windows.append(plain(self, window))
         return windows[-1]
 
-    monkeypatch.setattr(tiff_windows.Pieces, "__getitem__", counted)
+    monkeypatch.setattr(tiff_windows.TiffWindows, "__getitem__", counted)
     segmenter = near_sighted(tile=128)
     tiled = segmenter.predict(tiff_windows.open_image(tmp_path / "large.tif"))
     expected = segmenter.predict(image)

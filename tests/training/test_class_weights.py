@@ -57,7 +57,7 @@ def test_several_data_sets_are_counted_together(two, tmp_path):
     # 12 of 16 instances are cells, and of the other set all 16
     assert balanced(two) == pytest.approx((16 / 24, 16 / 8))
     other = made(tmp_path / "other", last=1)
-    assert balanced(Mixture.of([two, other])) == pytest.approx((32 / 56, 32 / 8))
+    assert balanced(Mixture.join([two, other])) == pytest.approx((32 / 56, 32 / 8))
 
 
 def test_a_run_keeps_the_numbers_and_goes_on_with_them(two, tmp_path):

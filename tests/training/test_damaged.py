@@ -16,7 +16,7 @@ from tfseg.data.dataset.index import Index
 def damaged(dataset, tmp_path) -> tfseg.Dataset:
     """A copy of the data set whose second training record has a bit flipped."""
     copy = tfseg.Dataset.open(shutil.copytree(dataset.path, tmp_path / "data"))
-    index = Index.of(copy, "train")
+    index = Index.read(copy, "train")
     with open(index.paths[index.shards[1]], "r+b") as file:
         file.seek(int(index.offsets[1]) + 500)
         (value,) = file.read(1)

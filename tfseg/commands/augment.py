@@ -1,6 +1,6 @@
-"""Shows what augmentation does: preview draws some of it, replay one sample of a training.
+"""Shows augmented images: examples of a policy (preview), or one sample of a training (replay).
 
-Each action has options of its own: tfseg augment preview --help, tfseg augment replay --help.
+Both actions have their options: tfseg augment preview --help, tfseg augment replay --help.
 
 Example: tfseg augment preview nuclei 00071198d059 --out preview.png
 """
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: Parser) -> None:
-    """Declares the actions and what they take."""
+    """Declares the actions and their options."""
     actions = parser.add_subcommands(metavar="ACTION", dest="action")
     for action, declare in {preview: _preview_options, replay: _replay_options}.items():
         name, text = action.__name__, inspect.getdoc(action) or ""
-        own = Parser(description=text)
-        declare(own)
-        actions.add_subcommand(name, own, help=text.partition("\n")[0])
-        options.name(own, f"tfseg augment {name}")
+        subparser = Parser(description=text)
+        declare(subparser)
+        actions.add_subcommand(name, subparser, help=text.partition("\n")[0])
+        options.name(subparser, f"tfseg augment {name}")
 
 
 def _preview_options(parser: Parser) -> None:
     add = parser.add_argument
     add("source", metavar="SOURCE", type=Path, help="image file, or data set made by convert")
-    add("which", metavar="WHICH", help="label file of the image, or name of the sample")
+    add("which", metavar="WHICH", help="label file of the image, or id of the sample")
     add("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG file")
-    add("--count", type=int, default=6, help="draws of each row")
+    add("--count", type=int, default=6, help="random examples in each row")
     options.add_run_config(parser)
 
 
@@ -46,22 +46,22 @@ def _replay_options(parser: Parser) -> None:
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
     add("run", metavar="RUN", type=Path, help="folder of a run, or a configuration file")
-    add("sample_id", metavar="SAMPLE", help="name of the sample, in the split train")
+    add("sample_id", metavar="SAMPLE", help="id of the sample, in the split train")
     add("--epoch", type=int, default=0, help="pass over the data, counted from 0")
     add("--out", metavar="DIR", type=Path, required=True, help="output folder, made here")
 
 
 def run(*, action: str, **values: Any) -> int:
-    """Does the action."""
+    """Runs the action."""
     return preview(**values) if action == "preview" else replay(**values)
 
 
 def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfig) -> int:
-    """Draws a crop of an image with its outlines, several draws of all transforms, and each alone.
+    """Draws a crop of an image, random examples of the policy, and of each transform alone.
 
     SOURCE and WHICH are an image and its label map, or a data set and a sample of its split train.
-    Pictures have the size --data.crop_size and are drawn as in training, from --seed. Values in
-    [0, 1] are shown as they are, and ignored pixels are darker.
+    Pictures have the size --data.crop_size and are augmented as in training, from --seed. Values in
+    [0, 1] are shown unchanged, outlines are those of the labels, and ignored pixels are darker.
 
     Example: tfseg augment preview a.png a-ids.png --out preview.png --data.crop_size 192
     """
@@ -80,7 +80,7 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
 
 
 def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -> int:
-    """Shows what a training sees of one sample in one epoch, bit for bit, and prints the draw.
+    """Repeats what training sees of one sample in one epoch, bit for bit, and prints the draw.
 
     RUN is the folder of the run, or a file with its configuration. DIR gets image.tif (float32),
     ids.tif (int32, -1 where ignored), overlay.png to look at, and draw.json.
@@ -89,19 +89,19 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
     """
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files.images import write_picture
-    from tfseg.data.pipeline.replay import replay as see
+    from tfseg.data.pipeline.replay import replay as repeat
     from tfseg.evaluation.previews import draw_outlines
 
     config = read(run / CONFIG if run.is_dir() else run)
-    seen = see(Dataset.open(dataset), config, sample_id, epoch)
-    seen.write(out)
-    write_picture(out / "overlay.png", draw_outlines({"image": seen.image, "label": seen.label}))
-    print_json(seen.draw())
+    sample = repeat(Dataset.open(dataset), config, sample_id, epoch)
+    sample.write(out)
+    write_picture(out / "overlay.png", draw_outlines({"image": sample.image, "label": sample.label}))
+    print_json(sample.draw())
     return 0
 
 
 def _sample(source: Path, which: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns image `[H, W, C]` and ids `[H, W]` of two files, or of a sample of a data set."""
+    """Reads image `[H, W, C]` and ids `[H, W]` from two files, or from a sample of a data set."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files import images
     from tfseg.data.pipeline.replay import find_record

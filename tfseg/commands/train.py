@@ -196,7 +196,7 @@ def _opened(paths: Sequence[DataPath]) -> Dataset:
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.mixture import Mixture
 
-    return Mixture.of([Dataset.open(each) for each in paths])
+    return Mixture.join([Dataset.open(each) for each in paths])
 
 
 def _tried(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.batches import training_batches
-from tfseg.data.pipeline.order import places
+from tfseg.data.pipeline.order import training_order
 from tfseg.data.pipeline.stages import Stage, training_stages
 from tfseg.heads import head_of
 from tfseg.inference.segmenter import Segmenter
@@ -114,7 +114,7 @@ def bench(
     session = None if input_only else Session(config, dataset)
     head = head_of(config.model) if session is None else session.head
     stages = training_stages(dataset, config, head)
-    work = _input_work(places(dataset, config, first=0), stages, config.train.batch_size)
+    work = _input_work(training_order(dataset, config, first=0), stages, config.train.batch_size)
     if session:
         work |= _device_work(session)
     speeds = _speeds(work, batches, repeats, config.train.batch_size)

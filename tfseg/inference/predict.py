@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg import atomic, checks
 from tfseg.data.files.images import list_images
-from tfseg.data.files.tiff_windows import Pieces, open_image
+from tfseg.data.files.tiff_windows import TiffWindows, open_image
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
 from tfseg.inference.result_folder import ResultFolder
@@ -68,7 +68,7 @@ def predict_files(
     """
     files, folder = image_files(paths), ResultFolder(Path(out), formats, segmenter.class_names)
 
-    def predict(image: np.ndarray | Pieces) -> Instances:
+    def predict(image: np.ndarray | TiffWindows) -> Instances:
         instances = segmenter.predict(image)
         return cleanup.apply(instances) if cleanup else instances
 
@@ -91,24 +91,24 @@ def predict_files(
 
 
 def _work(
-    predict: Callable[[np.ndarray | Pieces], Instances], files: Iterable[Path], folder: ResultFolder
+    predict: Callable[[np.ndarray | TiffWindows], Instances], files: Iterable[Path], folder: ResultFolder
 ) -> Iterator[tuple[Path, str]]:
     """Yields every file when its results are written, or with the reason why it was skipped."""
 
-    def read(path: Path) -> tuple[Path, np.ndarray | Pieces | str]:
+    def read(path: Path) -> tuple[Path, np.ndarray | TiffWindows | str]:
         try:
             return path, open_image(path)
         except checks.InputError as error:
             return path, str(error)
 
-    def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]]:
+    def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str]]:
         for path, image in ordered(read, files, threads=1):
             try:
                 yield path, image if isinstance(image, str) else (image, predict(image))
             except checks.InputError as error:  # a damaged tile of the file
                 yield path, str(error)
 
-    def write(item: tuple[Path, tuple[np.ndarray | Pieces, Instances] | str]) -> tuple[Path, str]:
+    def write(item: tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str]) -> tuple[Path, str]:
         path, result = item
         if isinstance(result, str):
             return path, result

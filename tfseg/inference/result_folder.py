@@ -14,7 +14,7 @@ import pandas as pd
 
 from tfseg import atomic, checks
 from tfseg.data.files.images import read_label, write_label, write_picture
-from tfseg.data.files.tiff_windows import Pieces
+from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.drawing.overlays import overlay
 from tfseg.inference import coco
 from tfseg.inference.geojson import feature_collection
@@ -62,7 +62,7 @@ class ResultFolder:
         has_label = any(path.is_file() for path in self._labels(image))
         return has_label and all(path.is_file() for path in self._others(image).values())
 
-    def write(self, image: Path, pixels: np.ndarray | Pieces, instances: Instances) -> None:
+    def write(self, image: Path, pixels: np.ndarray | TiffWindows, instances: Instances) -> None:
         """Writes the files of one image, each atomically.
 
         Args:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfseg import checks, config
 from tfseg.config import ModelConfig
 from tfseg.data.files.images import to_channels
-from tfseg.data.files.tiff_windows import Pieces
+from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import fixed_limits
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.inference import thresholds, tiles, tta
@@ -99,7 +99,7 @@ class Segmenter(tf.Module):
         """Returns inputs, outputs, thresholds and version as JSON: `[]` string."""
         return tf.constant(json.dumps(describe(self.model_config)))
 
-    def predict(self, image: np.ndarray | Pieces) -> Instances:
+    def predict(self, image: np.ndarray | TiffWindows) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype.
 
         An image that `open_image` returned is read tile by tile.
@@ -120,7 +120,7 @@ class Segmenter(tf.Module):
             return tta.averaged(self._network, images, vectors=self._head.vectors)
         return self._network(images)
 
-    def _predict_tiles(self, image: np.ndarray | Pieces) -> Instances:
+    def _predict_tiles(self, image: np.ndarray | TiffWindows) -> Instances:
         limits = self._limits(image)
         num_maps = sum(self._head.outputs.values())
         maps_of = self._maps_of_tiles()
@@ -136,7 +136,7 @@ class Segmenter(tf.Module):
         height, width = image.shape[:2]
         return tiles.predict_tiles(network, decode, (height, width, num_maps), size=self.tile)
 
-    def _limits(self, image: np.ndarray | Pieces) -> tf.Tensor:
+    def _limits(self, image: np.ndarray | TiffWindows) -> tf.Tensor:
         """Returns the values of the image that become 0 and 1, the same for all of its tiles."""
         if self._fixed_limits:  # and nothing of the file is read
             return tf.constant(self._fixed_limits, tf.float32)

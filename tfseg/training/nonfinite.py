@@ -16,7 +16,7 @@ from tfseg.config import RunConfig
 from tfseg.data.dataset import records
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import Index
-from tfseg.data.pipeline.order import places
+from tfseg.data.pipeline.order import training_order
 from tfseg.data.pipeline.reading import read_at
 from tfseg.run_files import NONFINITE
 from tfseg.training.run_folder import RunFolder
@@ -79,8 +79,8 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     carry ids along.
     """
     samples = config.train.batch_size * config.train.accumulate
-    stream = places(dataset, config, first=(step - 1) * samples).take(samples)
-    read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
+    stream = training_order(dataset, config, first=(step - 1) * samples).take(samples)
+    read = read_at(Index.read(dataset, "train"), on_corrupt=config.data.on_corrupt)
     return [records.sample_id(each["record"]) for each in stream.map(no_autograph(read))]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.pipeline.reading import clear_errors
+from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
 from tfseg.run_files import RECORD
 from tfseg.training import checkpoint, duration, memory, nonfinite, provenance, validation
@@ -101,7 +101,7 @@ class Trainer:
         """
         folder = RunFolder(self.run_dir)
         told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
-        with clear_errors():
+        with unwrap_input_errors():
             own = duration.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
             run = _Run(own, folder, dataset, told)
             self.is_chief = run.workers.is_chief

@@ -151,7 +151,7 @@ def test_pixels_that_are_not_finite_are_refused(tmp_path):
 @pytest.mark.parametrize("axes", ["ZYX", "TYX", "CYX"])
 def test_a_tiff_of_several_planes_is_refused(tmp_path, axes):
     tifffile.imwrite(tmp_path / "a.tif", noise(4, 9, 8), metadata={"axes": axes}, imagej=True)
-    with pytest.raises(InputError, match=r"a\.tif must hold one picture.*file of its own"):
+    with pytest.raises(InputError, match=r"a\.tif must hold one image.*as a separate file"):
         read_image(tmp_path / "a.tif")
 
 

@@ -78,8 +78,8 @@ def test_training_elsewhere_reads_what_it_reads_here(files, local, remote):
         for each in (local, dataset)
     ]
     np.testing.assert_array_equal(*seen)
-    index = Index.of(dataset, "train")
-    assert index.payload(4) == Index.of(local, "train").payload(4)
+    index = Index.read(dataset, "train")
+    assert index.payload(4) == Index.read(local, "train").payload(4)
 
 
 def test_samples_from_python_can_be_written_elsewhere(remote):

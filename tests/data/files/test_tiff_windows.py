@@ -43,7 +43,7 @@ def written(path: Path, image: np.ndarray, **options: object) -> Path:
 def test_windows_are_those_of_the_whole(tmp_path, stored, kind, channels):
     path = written(tmp_path / "a.tif", picture(kind, channels), **STORED[stored])
     whole, opened = read_image(path), tiff_windows.open_image(path)
-    assert isinstance(opened, tiff_windows.Pieces)
+    assert isinstance(opened, tiff_windows.TiffWindows)
     assert opened.shape == whole.shape
     np.testing.assert_array_equal(np.asarray(opened), whole)
     for rows in (slice(None), slice(0, 1), slice(31, 66), slice(3, None, 13), slice(90, 400)):
@@ -68,7 +68,7 @@ def test_a_window_reads_the_tiles_it_has_a_part_of_and_each_once(tmp_path, monke
 
 
 def test_what_is_kept_of_the_tiles_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(tiff_windows, "_KEPT", 3 * 32 * 32)
+    monkeypatch.setattr(tiff_windows, "_CACHE_BYTES", 3 * 32 * 32)
     path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
     opened = tiff_windows.open_image(path)
     np.testing.assert_array_equal(np.asarray(opened), read_image(path))

@@ -13,7 +13,7 @@ from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.records import parse
 from tfseg.data.pipeline.batches import training_batches, validation_batches
-from tfseg.data.pipeline.order import positions
+from tfseg.data.pipeline.order import shuffled_order
 from tfseg.data.pipeline.reading import read_at
 from tfseg.heads import CenterOffset
 from tfseg.ids import IGNORE
@@ -63,9 +63,9 @@ def single(write, tmp_path_factory) -> Dataset:
 def order(dataset, *, first, count, seed=0):
     """Returns names and epochs of `count` samples of the stream, from sample `first` on."""
     split = dataset.split("train")
-    places = positions(split.num_images, seed=random.root(seed), first=first).take(count)
-    read = read_at(Index.of(dataset, "train"), on_corrupt="fail")
-    taken = list(places.map(read).as_numpy_iterator())
+    order = shuffled_order(split.num_images, seed=random.root(seed), first=first).take(count)
+    read = read_at(Index.read(dataset, "train"), on_corrupt="fail")
+    taken = list(order.map(read).as_numpy_iterator())
     return [parse(one["record"]).id for one in taken], [int(one["epoch"]) for one in taken]
 
 

@@ -78,7 +78,7 @@ def test_every_image_is_decoded_once(sizes, kept, monkeypatch):
 
 def test_the_folder_on_disk_is_gone_with_the_pipeline(sizes, plain, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    kept = cache.make(sizes, "disk")
+    kept = cache.new_cache(sizes, "disk")
     kept.put(np.int64(3), b"name", np.arange(6).reshape(2, 3))
     (folder,) = tmp_path.iterdir()
     assert [file.name for file in folder.iterdir()] == ["3"]
@@ -92,7 +92,7 @@ def test_the_folder_on_disk_is_gone_with_the_pipeline(sizes, plain, monkeypatch,
 
 
 def test_a_sample_brought_while_it_is_written_is_not_written_again(sizes, monkeypatch):
-    kept, replacing, written = cache.make(sizes, "disk"), atomic.replacing, []
+    kept, replacing, written = cache.new_cache(sizes, "disk"), atomic.replacing, []
 
     @contextlib.contextmanager
     def interrupted(path, **options):
@@ -113,24 +113,31 @@ def test_the_size_is_that_of_the_decoded_images_and_ids(sizes):
     pixels = sum(height * width for height, width in SIZES.values())
     assert cache.num_bytes(sizes) == pixels * (1 + 4)  # uint8 grey, int32 ids
     samples = sizes.samples("train").as_numpy_iterator()
-    assert sum(each["image"].nbytes + each["label"].nbytes for each in samples) == pixels * 5
-    assert cache.num_bytes(Mixture.of([sizes, sizes])) == 2 * pixels * 5
+    assert sum(sample["image"].nbytes + sample["label"].nbytes for sample in samples) == pixels * 5
+    assert cache.num_bytes(Mixture.join([sizes, sizes])) == 2 * pixels * 5
     assert cache.described(sizes, "disk") == "decoded images are kept: about 0.0481 MB (disk)"
 
 
 @pytest.mark.parametrize(
     ("kept", "remedy"), [("memory", "Choose disk or none"), ("disk", "Choose none")]
 )
-def test_where_there_is_no_room_the_size_is_said_and_nothing_is_begun(
-    sizes, monkeypatch, kept, remedy
-):
-    monkeypatch.setattr(cache, "_room", lambda where: 1000)
+def test_a_cache_that_does_not_fit_is_refused_with_its_size(sizes, monkeypatch, kept, remedy):
+    monkeypatch.setattr(cache, "_available_bytes", lambda where: 1000)
     with pytest.raises(
-        InputError, match=f"{kept} takes about 0.0481 MB, and there are 0.001 MB. {remedy}"
+        InputError, match=f"{kept} takes about 0.0481 MB; 0.001 MB are available. {remedy}"
     ):
         batches(sizes, kept, count=1)
 
 
-def test_another_place_is_refused_by_the_configuration():
+def test_the_memory_of_a_container_is_its_limit(tmp_path):
+    machine = cache.memory_bytes([tmp_path / "missing"])
+    limits = {"v2": "1000000\n", "unlimited": "max\n", "v1": f"{2**63 - 4096}\n"}
+    for name, text in limits.items():
+        (tmp_path / name).write_text(text)
+    assert cache.memory_bytes([tmp_path / "missing", tmp_path / "v2"]) == 1_000_000 < machine
+    assert cache.memory_bytes([tmp_path / "unlimited", tmp_path / "v1"]) == machine
+
+
+def test_another_kind_of_cache_is_refused_by_the_configuration():
     with pytest.raises(InputError, match=r"data\.cache must be one of disk, memory, none"):
         DataConfig(cache="ram")

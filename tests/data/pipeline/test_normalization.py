@@ -62,14 +62,14 @@ def test_every_image_is_brought_to_the_same_range(coloured, limits, low, high):
 def test_those_of_a_data_set_are_of_all_channels_and_of_all_sets(coloured, tmp_path):
     assert fixed_limits(OF_DATA, coloured) == (10, 30)
     other = colours(tmp_path / "other", values=(12, 40, 20), name="b")
-    assert fixed_limits(OF_DATA, Mixture.of([coloured, other])) == (10, 40)
+    assert fixed_limits(OF_DATA, Mixture.join([coloured, other])) == (10, 40)
 
 
 def test_those_of_a_mixture_have_the_unit_in_which_its_images_are_read(coloured, tmp_path):
     deep = np.full((SIZE, SIZE, 3), 5000, np.uint16)
     label = np.pad(np.ones((5, 5), np.int32), (4, SIZE - 9))
     other = tfseg.convert_samples({"train": [{"image": deep, "label": label}]}, tmp_path / "deep")
-    mixture = Mixture.of([coloured, other])
+    mixture = Mixture.join([coloured, other])
     assert fixed_limits(OF_DATA, mixture) == (10 * 257, 30 * 257)
     eight, sixteen = (one["image"] for one in mixture.samples("train").as_numpy_iterator())
     assert (sixteen == 5000).all()
@@ -134,11 +134,11 @@ def test_limits_that_are_none_are_refused(coloured, tmp_path):
     }.items():
         with pytest.raises(InputError, match=message):
             ModelConfig(limits=wrong)
-    with pytest.raises(InputError, match=r"no data set is at hand here; give the two numbers"):
+    with pytest.raises(InputError, match=r"where no data set is given; got dataset"):
         tfseg.Segmenter(build_model(ModelConfig(channels=1, filters=(4, 4))), OF_DATA)
     info = dataclasses.replace(coloured.info, statistics=None)
     with pytest.raises(InputError, match=r"dataset needs the percentiles in .*dataset.json, which"):
         fixed_limits(OF_DATA, dataclasses.replace(coloured, info=info))
     flat = colours(tmp_path / "flat", values=(7, 7, 7))
-    with pytest.raises(InputError, match=r"percentiles differ; in .*flat both are 7"):
+    with pytest.raises(InputError, match=r"percentiles; in .*flat both are 7"):
         fixed_limits(OF_DATA, flat)

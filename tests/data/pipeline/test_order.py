@@ -15,7 +15,7 @@ from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.dataset.records import parse
 from tfseg.data.pipeline.batches import training_batches, validation_batches
-from tfseg.data.pipeline.order import interleaved, places, positions, read_balance
+from tfseg.data.pipeline.order import mixed_order, read_balance, shuffled_order, training_order
 from tfseg.training import nonfinite
 
 NAMES = list("abcdefghij")
@@ -36,7 +36,7 @@ def three(write, tmp_path_factory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def both(ten, three) -> Mixture:
-    return Mixture.of([ten, three])
+    return Mixture.join([ten, three])
 
 
 def configured(*, seed=0, **data) -> RunConfig:
@@ -45,19 +45,19 @@ def configured(*, seed=0, **data) -> RunConfig:
 
 
 def stream(dataset, *, first=0, count, **data):
-    """Returns index and epoch of `count` places from `first` on."""
-    taken = places(dataset, configured(**data), first=first).take(count)
+    """Returns index and epoch of `count` samples from `first` on."""
+    taken = training_order(dataset, configured(**data), first=first).take(count)
     return [(int(each["index"]), int(each["epoch"])) for each in taken.as_numpy_iterator()]
 
 
 def test_alone_a_set_comes_in_the_order_it_always_came(ten):
-    plain = positions(10, seed=random.root(0), first=7).take(20).as_numpy_iterator()
+    plain = shuffled_order(10, seed=random.root(0), first=7).take(20).as_numpy_iterator()
     assert stream(ten, first=7, count=20) == [(each["index"], each["epoch"]) for each in plain]
-    assert Mixture.of([ten]) is ten
+    assert Mixture.join([ten]) is ten
 
 
 def test_the_records_of_a_mixture_are_those_of_its_sets_one_after_the_other(both):
-    index = Index.of(both, "train")
+    index = Index.read(both, "train")
     assert [parse(index.payload(number)).id for number in range(13)] == NAMES + OTHERS
     assert both.split("train").num_images == 13
     assert both.split("train").min_side == 20
@@ -98,7 +98,7 @@ def test_a_mixture_goes_on_at_any_sample_as_if_it_had_run_up_to_it(counts, weigh
     whole, rest = (
         [
             (int(each["index"]), int(each["epoch"]))
-            for each in interleaved(counts, weights=weights, seed=random.root(1), first=start)
+            for each in mixed_order(counts, weights=weights, seed=random.root(1), first=start)
             .take(50 - start)
             .as_numpy_iterator()
         ]
@@ -108,7 +108,7 @@ def test_a_mixture_goes_on_at_any_sample_as_if_it_had_run_up_to_it(counts, weigh
 
 
 def test_two_sets_of_one_size_have_orders_of_their_own():
-    taken = interleaved([8, 8], weights=(1, 1), seed=random.root(0), first=0).take(16)
+    taken = mixed_order([8, 8], weights=(1, 1), seed=random.root(0), first=0).take(16)
     indices = [int(each["index"]) for each in taken.as_numpy_iterator()]
     assert [index for index in indices if index < 8] != [
         index - 8 for index in indices if index >= 8
@@ -136,18 +136,18 @@ def test_the_samples_of_a_step_are_named_in_a_mixture_too(both):
 def test_other_classes_are_refused_with_both_tables(ten, write, tmp_path):
     other = convert(write(tmp_path / "files", ["a"]), tmp_path / "data", class_name="cell")
     with pytest.raises(InputError, match=r"same classes; .* has object, .* has cell.*Convert"):
-        Mixture.of([ten, other])
+        Mixture.join([ten, other])
 
 
 @pytest.mark.parametrize("weights", [(1,), (1, 2, 3)])
 def test_weights_that_are_not_one_for_each_set_are_refused(both, weights):
     with pytest.raises(InputError, match="whole number for each of the 2 data sets; got 1"):
-        places(both, configured(weights=weights), first=0)
+        training_order(both, configured(weights=weights), first=0)
 
 
 def test_weights_of_a_single_set_are_refused(ten):
     with pytest.raises(InputError, match=r"data\.weights are for several data sets"):
-        places(ten, configured(weights=(1,)), first=0)
+        training_order(ten, configured(weights=(1,)), first=0)
 
 
 @pytest.mark.parametrize("weight", [0, -1, 1.5])
@@ -214,7 +214,7 @@ def test_a_table_of_another_form_is_refused(tmp_path, header, rows, message):
 
 def test_a_table_that_is_not_there_or_lacks_a_sample_is_refused(ten, tmp_path):
     with pytest.raises(InputError, match=r"no\.csv does not exist\. Check"):
-        places(ten, configured(balance=str(tmp_path / "no.csv")), first=0)
+        training_order(ten, configured(balance=str(tmp_path / "no.csv")), first=0)
     balance = table(tmp_path / "some.csv", "id,weight", ["a,1"])
     with pytest.raises(InputError, match=r"must have every image; b, c, d and 6 more are missing"):
-        places(ten, configured(balance=balance), first=0)
+        training_order(ten, configured(balance=balance), first=0)

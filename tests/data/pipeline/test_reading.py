@@ -1,4 +1,4 @@
-"""Records at their places: the index, the parts of hosts, and what damage does."""
+"""Records read by position: the index, the parts of hosts, and what damage does."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import UNREADABLE, Index
 from tfseg.data.dataset.records import parse
 from tfseg.data.pipeline.batches import training_batches
-from tfseg.data.pipeline.order import host_part, positions
-from tfseg.data.pipeline.reading import clear_errors, read_at
+from tfseg.data.pipeline.order import host_part, shuffled_order
+from tfseg.data.pipeline.reading import read_at, unwrap_input_errors
 from tfseg.heads import CenterOffset
 
 NAMES = list("abcdefghij")
@@ -28,9 +28,9 @@ def copy(ten, tmp_path) -> Dataset:
 
 def read(dataset, *, on_corrupt="fail", first=0, count=10):
     """Returns the names of `count` samples in the order of training."""
-    places = positions(dataset.split("train").num_images, seed=random.root(0), first=first)
-    records = places.take(count).map(read_at(Index.of(dataset, "train"), on_corrupt=on_corrupt))
-    with clear_errors():
+    order = shuffled_order(dataset.split("train").num_images, seed=random.root(0), first=first)
+    records = order.take(count).map(read_at(Index.read(dataset, "train"), on_corrupt=on_corrupt))
+    with unwrap_input_errors():
         return [parse(each["record"]).id for each in records.as_numpy_iterator()]
 
 
@@ -49,7 +49,7 @@ def names_in_stored_order(dataset):
 
 
 def test_the_index_finds_every_record_where_tensorflow_reads_it(ten):
-    index = Index.of(ten, "train")
+    index = Index.read(ten, "train")
     assert index.shards.tolist() == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3]
     assert index.numbers.tolist() == [0, 1, 0, 1, 2, 0, 1, 0, 1, 2]
     stored = list(ten.records("train").as_numpy_iterator())
@@ -64,10 +64,12 @@ def test_the_order_does_not_depend_on_the_number_of_shards(ten, write, tmp_path)
 
 @pytest.mark.parametrize("num_hosts", [1, 2, 3, 6])
 def test_the_hosts_together_read_what_one_host_reads(num_hosts):
-    alone = [int(each["index"]) for each in positions(10, seed=random.root(3), first=12).take(60)]
+    alone = [
+        int(each["index"]) for each in shuffled_order(10, seed=random.root(3), first=12).take(60)
+    ]
     parts = []
     for host in range(num_hosts):
-        stream = positions(10, seed=random.root(3), first=12)
+        stream = shuffled_order(10, seed=random.root(3), first=12)
         part = host_part(stream, batch_size=6, host=host, num_hosts=num_hosts)
         own = [int(each["index"]) for each in part.take(60 // num_hosts)]
         parts.append(np.reshape(own, (10, -1)))
@@ -112,7 +114,7 @@ def test_copy_paste_is_refused_with_several_hosts(ten):
 
 
 def test_a_flipped_bit_in_any_payload_is_an_error_that_names_shard_record_and_sample(copy):
-    index, names = Index.of(copy, "train"), names_in_stored_order(copy)
+    index, names = Index.read(copy, "train"), names_in_stored_order(copy)
     flip(index, 3, byte=500)
     message = rf"train-00001-of-00004\.tfrecord, record 1 \(sample '{names[3]}'\) is damaged"
     with pytest.raises(InputError, match=message):
@@ -121,8 +123,8 @@ def test_a_flipped_bit_in_any_payload_is_an_error_that_names_shard_record_and_sa
 
 def test_a_damaged_record_is_skipped_with_one_warning_and_the_others_keep_their_positions(copy):
     names, whole = names_in_stored_order(copy), read(copy, count=30)
-    flip(Index.of(copy, "train"), 4, byte=500)
-    flip(Index.of(copy, "train"), 5, byte=700, bit=6)
+    flip(Index.read(copy, "train"), 4, byte=500)
+    flip(Index.read(copy, "train"), 5, byte=700, bit=6)
     expected = [names[6] if name in names[4:6] else name for name in whole]
     with pytest.warns(UserWarning, match="is damaged and left out") as said:
         assert read(copy, on_corrupt="skip", count=30) == expected
@@ -139,12 +141,12 @@ def test_a_damaged_record_is_skipped_with_one_warning_and_the_others_keep_their_
 
 @pytest.mark.parametrize("byte", [0, 2, 7, 8, 11])
 def test_a_flipped_bit_in_the_framing_loses_the_records_after_it_in_its_shard_only(copy, byte):
-    flip(Index.of(copy, "train"), 3, byte=byte)
+    flip(Index.read(copy, "train"), 3, byte=byte)
     with pytest.raises(
         InputError, match=r"train-00001.*record 1, with the 1 after it .* is damaged"
     ):
         read(copy)
-    index = Index.of(copy, "train")
+    index = Index.read(copy, "train")
     assert (index.offsets == UNREADABLE).nonzero()[0].tolist() == [3, 4]
     with pytest.warns(UserWarning, match="2 of 10 records so far") as said:
         assert len(set(read(copy, on_corrupt="skip"))) == 8
@@ -169,11 +171,11 @@ def test_a_shard_with_more_records_than_dataset_json_says_is_refused(copy):
 
 
 def test_where_no_record_is_whole_training_ends(copy):
-    index = Index.of(copy, "train")
+    index = Index.read(copy, "train")
     for record in range(10):
         flip(index, record, byte=300)
     with (
         pytest.warns(UserWarning),
-        pytest.raises(InputError, match="data is damaged: no record is whole"),
+        pytest.raises(InputError, match="data is damaged: no record is intact"),
     ):
         read(copy, on_corrupt="skip")

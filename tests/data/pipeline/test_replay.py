@@ -17,7 +17,7 @@ from tfseg.data.dataset.records import parse
 from tfseg.data.files.images import read_image
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.normalization import normalized
-from tfseg.data.pipeline.order import positions
+from tfseg.data.pipeline.order import shuffled_order
 from tfseg.data.pipeline.reading import read_at
 from tfseg.data.pipeline.replay import replay
 from tfseg.heads import CenterOffset
@@ -58,8 +58,8 @@ def five(write, tmp_path_factory) -> Dataset:
 def trained_on(dataset, config, steps):
     """Yields name, epoch, image and ids of what training with `config` sees in its first steps."""
     count = dataset.split("train").num_images
-    places = positions(count, seed=random.root(config.seed), first=0)
-    stream = places.map(read_at(Index.of(dataset, "train"), on_corrupt="fail"))
+    order = shuffled_order(count, seed=random.root(config.seed), first=0)
+    stream = order.map(read_at(Index.read(dataset, "train"), on_corrupt="fail"))
     batches = training_batches(dataset, config, Ids()).take(steps).unbatch()
     for one, (image, target) in zip(stream, batches, strict=False):
         yield parse(one["record"].numpy()).id, int(one["epoch"]), image, target["ids"]

@@ -24,7 +24,7 @@ from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import Index
 from tfseg.data.pipeline import service
 from tfseg.data.pipeline.batches import training_batches
-from tfseg.data.pipeline.reading import clear_errors
+from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.heads import CenterOffset
 
 AUGMENT = (
@@ -125,13 +125,13 @@ def test_a_server_that_accepts_connections_and_says_nothing_is_refused(dataset, 
 @pytest.mark.slow
 def test_a_damaged_record_is_an_error_that_names_the_command_which_finds_it(dataset, two, tmp_path):
     copy = tfseg.Dataset.open(shutil.copytree(dataset.path, tmp_path / "data"))
-    index = Index.of(copy, "train")
+    index = Index.read(copy, "train")
     with open(index.paths[0], "r+b") as file:
         file.seek(int(index.offsets[1]) + 500)
         file.write(b"damage")
     batches = service.batches_from_service(copy, configured(*two), CenterOffset())
     message = r"cannot make a batch: a record is damaged\. Go on .* with tfseg check,"
-    with pytest.raises(InputError, match=message), clear_errors():
+    with pytest.raises(InputError, match=message), unwrap_input_errors():
         taken(batches, 4)  # more than an epoch
 
 

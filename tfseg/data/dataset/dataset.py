@@ -1,8 +1,8 @@
 """A data set on disk: a folder with dataset.json and TFRecord files, the shards.
 
-dataset.json says what is in it and is written last; a folder without it is not a data set. The same
-input gives the same bytes: no dates, no paths, and of the command line the options alone that
-decide what is written.
+dataset.json describes the content and is written last; a folder without it is not a data set. The
+same input gives the same bytes: there are no dates, no paths, and of the command line only the
+options that determine what is written.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, as_path
 
-SCHEMA_VERSION = "1.4"  # a reader takes every older one of its own major number
+SCHEMA_VERSION = "1.4"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
 Options = dict[str, str | int | float | bool]
-SKIPPED_FILE = "skipped.csv"  # beside it, where images were left out: their files and the reasons
+SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, and the reasons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,24 +50,24 @@ class SplitInfo:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """What dataset.json says.
+    """The content of dataset.json.
 
     Attributes:
         version: of the schema, "major.minor".
-        tfseg_version: that wrote the data set.
+        tfseg_version: version that wrote the data set.
         source_format: name of the format it was converted from.
         channels: of every decoded image, 1 where all images are grey, else 3.
         dtype: of every decoded image, "uint16" where any has 16 bits, else "uint8".
-        class_names: what the instances are; class 1 is the first.
-        overlap_pixels: pixels that several instances of the source claimed.
-        hidden_instances: those of the source that have no pixel: covered by others, outside of the
+        class_names: names of the classes; class 1 is the first.
+        overlap_pixels: pixels in several instances of the source.
+        hidden_instances: instances of the source without a pixel: covered by others, outside the
             image, or too small. (from version 1.1 on)
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
-        image_formats: how images are stored, those that occur in the order of `IMAGE_FORMATS`; only
-            "png" in a data set of an older version. (from version 1.3 on)
-        options: of the conversion, by their names, that decide what is written and have no entry
+        image_formats: all that images are stored in, in the order of `IMAGE_FORMATS`; only "png" in
+            a data set of an older version. (from version 1.3 on)
+        options: options of the conversion by name that determine what is written and have no entry
             above; a table by its SHA-256. Empty in a data set of an older version. (from version
             1.4 on)
         splits: by name, in the order train, val, test.
@@ -96,7 +96,7 @@ class DatasetInfo:
         """Reads the dataset.json of a folder.
 
         Raises:
-            InputError: no data set there, one of a newer tfseg, or a damaged file.
+            InputError: no data set, one of a newer tfseg, or a damaged file.
         """
         path = folder / INFO_FILE
         if not folder.is_dir():
@@ -127,7 +127,7 @@ class DatasetInfo:
 
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
-        # Entries that were added since 1.0 may lack.
+        # Entries that were added after 1.0 may be missing.
         added: dict[str, object] = {
             "hidden_instances": 0,
             "skipped_images": 0,
@@ -135,7 +135,7 @@ class DatasetInfo:
             "options": {},
         }
         content = added | {"image_formats": ["png"]} | content
-        own = {field.name: content[field.name] for field in dataclasses.fields(cls)}
+        values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
             name: SplitInfo(
                 tuple(_shard(entry) for entry in split["shards"]),
@@ -143,27 +143,27 @@ class DatasetInfo:
                 int(split["num_instances"]),
                 int(split["min_side"]),
             )
-            for name, split in own["splits"].items()
+            for name, split in values["splits"].items()
         }
-        checks.one_of("dtype", own["dtype"], ("uint8", "uint16"))
-        if own["channels"] not in (1, 3):
-            raise ValueError(f"channels {own['channels']}")
-        for format in own["image_formats"]:
+        checks.one_of("dtype", values["dtype"], ("uint8", "uint16"))
+        if values["channels"] not in (1, 3):
+            raise ValueError(f"channels {values['channels']}")
+        for format in values["image_formats"]:
             checks.one_of("image_formats", format, IMAGE_FORMATS)
-        if own["statistics"] is not None:
-            own["statistics"] = Statistics.from_content(own["statistics"])
-        checks.mapping("options", own["options"])
-        lists = {name: tuple(own[name]) for name in ("class_names", "image_formats")}
-        return cls(**own | lists | {"splits": splits})
+        if values["statistics"] is not None:
+            values["statistics"] = Statistics.from_content(values["statistics"])
+        checks.mapping("options", values["options"])
+        lists = {name: tuple(values[name]) for name in ("class_names", "image_formats")}
+        return cls(**values | lists | {"splits": splits})
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A data set on disk. Nothing is read but dataset.json until records are asked for.
+    """A data set on disk. Only dataset.json is read until records are asked for.
 
     Attributes:
-        path: its folder.
-        info: what is in it.
+        path: the folder.
+        info: the content of dataset.json.
     """
 
     path: DataPath
@@ -171,18 +171,18 @@ class Dataset:
 
     @classmethod
     def open(cls, path: str | DataPath) -> Dataset:
-        """Opens the data set in the folder `path`, which may be gs://bucket/folder and the like.
+        """Opens the data set in the folder `path`, which may be a URL like gs://bucket/folder.
 
         Raises:
-            InputError: no data set there, one of a newer tfseg, or a damaged dataset.json.
+            InputError: no data set, one of a newer tfseg, or a damaged dataset.json.
         """
         return cls(as_path(path), DatasetInfo.read(as_path(path)))
 
     def split(self, name: str) -> SplitInfo:
-        """Returns what is in one split.
+        """Returns the description of one split.
 
         Raises:
-            InputError: no such split; names those there are.
+            InputError: no such split; names the existing ones.
         """
         checks.one_of(f"The split of {self.path}", name, self.info.splits)
         return self.info.splits[name]

@@ -1,4 +1,4 @@
-"""How the pixels of an image stand in a record: as PNG, as they are, or as JPEG.
+"""How the pixels of an image are stored in a record: as PNG, raw, or as JPEG.
 
 | `image_format` | `image` |
 |----------------|---------|
@@ -6,8 +6,8 @@
 | raw            | the rows of `[H, W, C]`, 16 bit little-endian: 1 byte a pixel is grey, 3 are RGB, 2 and 6 the same of 16 bit |
 | jpeg           | JPEG, grey or RGB |
 
-What is read does not depend on who reads: TensorFlow and NumPy give the same pixels, those of JPEG
-by the accurate integer transform.
+`decode_tensor` (TensorFlow) and `decode_array` (NumPy) return the same pixels; those of JPEG come
+from the accurate integer transform.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tfseg.checks import InputError
 from tfseg.data.files.decoding import JPEG, PNG
 
 IMAGE_FORMATS = ("png", "raw", "jpeg")
-# Of the sample's images: level 3 costs a quarter of the time of level 6, for 5 % more bytes.
+# For the embedded sample, level 3 takes a quarter of the time of level 6, for 5 % more bytes.
 _LEVEL = 3
 STORES = ("png", "raw", "original", "jpeg")  # the last with a quality, as in jpeg:95
 _STORE = re.compile(rf"{'|'.join(STORES)}:([1-9]\d?|100)")
@@ -32,14 +32,14 @@ _WIDE = 257  # white of 8 bits times this is white of 16
 
 
 class Picture(NamedTuple):
-    """An image as a record has it: one of `IMAGE_FORMATS`, and the bytes."""
+    """An encoded image: its format, one of `IMAGE_FORMATS`, and the bytes."""
 
     format: str
     data: bytes
 
 
 def check_store(store: str) -> None:
-    """Refuses what is no way to store images.
+    """Refuses an unknown way to store images.
 
     Raises:
         InputError: not png, raw, original or jpeg:QUALITY.
@@ -54,13 +54,13 @@ def check_store(store: str) -> None:
 def encode(
     image: np.ndarray, store: str = "png", *, original: bytes = b"", name: object = "The image"
 ) -> Picture:
-    """Encodes an image; the same one gives the same bytes.
+    """Encodes an image; the same image gives the same bytes.
 
     Args:
         image: `[H, W, C]` uint8 or uint16 with C = 1 or 3.
         store: "png"; "raw"; "jpeg:95" or another quality, which changes the pixels; "original",
-            which keeps a file from which TensorFlow reads just these pixels, and else makes a PNG.
-        original: bytes of the file that the image comes from, for the last of these.
+            which keeps the file if TensorFlow decodes it to exactly these pixels, else makes a PNG.
+        original: bytes of the file that the image comes from, for "original".
         name: of the image, for errors.
 
     Raises:
@@ -85,7 +85,11 @@ def encode(
 
 
 def decode_array(picture: Picture, size: tuple[int, int]) -> np.ndarray:
-    """Returns the pixels `[H, W, C]` of an image of a `size` (height, width), outside the graph."""
+    """Decodes an image of a `size` (height, width) outside the graph.
+
+    Returns:
+        `[H, W, C]` uint8 or uint16.
+    """
     if picture.format == "raw":
         wide = len(picture.data) // (size[0] * size[1]) % 2 == 0
         return np.frombuffer(picture.data, "<u2" if wide else "u1").reshape(*size, -1)
@@ -97,11 +101,11 @@ def decode_array(picture: Picture, size: tuple[int, int]) -> np.ndarray:
 def decode_tensor(
     features: Mapping[str, tf.Tensor], formats: Sequence[str], *, channels: int, dtype: str
 ) -> tf.Tensor:
-    """Reads an image in the graph.
+    """Decodes an image in the graph.
 
     Args:
         features: of a record: `image`, `image_format`, `height` and `width`.
-        formats: that occur in the data set; with one of them there is no branch.
+        formats: all that occur in the data set; with only one, the graph has no branch.
         channels: of the data set, 1 or 3.
         dtype: of the data set's images, "uint8" or "uint16".
 
@@ -143,7 +147,7 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def _reads(picture: Picture, image: np.ndarray) -> bool:
-    """Says whether one reads just `image` out of a picture, in the graph and outside."""
+    """Returns whether a picture decodes to exactly `image`, in the graph and outside it."""
     try:
         if not np.array_equal(decode_array(picture, image.shape[:2]), image):
             return False
@@ -153,13 +157,13 @@ def _reads(picture: Picture, image: np.ndarray) -> bool:
             channels=image.shape[-1],
             dtype=image.dtype.name,
         )
-    except (RuntimeError, ValueError, tf.errors.OpError):  # a kind that the libraries do not read
+    except (RuntimeError, ValueError, tf.errors.OpError):  # the libraries cannot decode it
         return False
     return np.array_equal(pixels, image)
 
 
 def _numbers(data: tf.Tensor, size: tf.Tensor, dtype: str) -> tf.Tensor:
-    """Returns the numbers of raw pixels as the data set has them."""
+    """Returns raw pixels `[N]` in the dtype of the data set."""
     if dtype == "uint8":
         return tf.io.decode_raw(data, tf.uint8)
     pixels = tf.cast(tf.reduce_prod(size), tf.int32)

@@ -1,7 +1,7 @@
-"""Where each record of a split lies: the framing of its shards, read once without the payloads.
+"""The offset of every record of a split, from the framing of its shards, without the payloads.
 
 A frame of a TFRecord file is the length of the payload (8 bytes), a checksum of the length (4), the
-payload, and a checksum of the payload (4), which TensorFlow looks at when it reads the record.
+payload, and a checksum of the payload (4), which TensorFlow checks when it reads the record.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.files.paths import DataPath, as_path, num_bytes, open_bytes
 
 _HEADER, _FOOTER = 12, 4  # bytes around a payload
-_THREADS = 16  # a disk that is not cached answers many at once
+_THREADS = 16  # a disk that is not cached answers many requests at once
 _MASK = 0xA282EAD8
 UNREADABLE = -1
 
@@ -27,9 +27,9 @@ class Index:
 
     Attributes:
         paths: of the shards.
-        shards: `[N]` int64, which shard each record is in.
-        numbers: `[N]` int64, which record of its shard it is.
-        offsets: `[N]` int64, its first byte in the shard, or `UNREADABLE`.
+        shards: `[N]` int64, the shard of each record.
+        numbers: `[N]` int64, the number of each record in its shard.
+        offsets: `[N]` int64, the first byte of each record in its shard, or `UNREADABLE`.
     """
 
     paths: tuple[str, ...]
@@ -38,7 +38,7 @@ class Index:
     offsets: np.ndarray
 
     @classmethod
-    def of(cls, dataset: Dataset, split: str) -> Index:
+    def read(cls, dataset: Dataset, split: str) -> Index:
         """Reads the framing of all shards of a split.
 
         From a broken frame on, the records of its shard are `UNREADABLE`.
@@ -60,7 +60,7 @@ class Index:
         )
 
     def location(self, record: int) -> str:
-        """Returns in words where a record is."""
+        """Returns the shard and number of a record in words."""
         return f"{self.paths[self.shards[record]]}, record {self.numbers[record]}"
 
     def payload(self, record: int) -> bytes:
@@ -73,30 +73,30 @@ class Index:
 
 
 def _offsets(path: DataPath, count: int) -> np.ndarray:
-    """Returns where the first `count` frames of a file begin, `UNREADABLE` from a broken one on."""
-    found: list[int] = []
+    """Returns the offsets of the first `count` frames, `UNREADABLE` from a broken one on."""
+    offsets: list[int] = []
     headers, offset, size = [], 0, num_bytes(path)
     with open_bytes(path) as file:
-        while offset < size and len(found) < count:
+        while offset < size and len(offsets) < count:
             file.seek(offset)
             header = file.read(_HEADER)
             following = offset + _HEADER + int.from_bytes(header[:8], "little") + _FOOTER
             if following > size:
                 break
-            found.append(offset)
+            offsets.append(offset)
             headers.append(header)
             offset = following
-    whole = _num_whole(b"".join(headers))
-    if whole == count and offset < size:
+    num_intact = _num_intact(b"".join(headers))
+    if num_intact == count and offset < size:
         raise InputError(
-            f"{path} must end after the {count} records of dataset.json; it goes on. Convert the "
+            f"{path} must end after the {count} records of dataset.json; it has more. Convert the "
             "data again."
         )
-    return np.array(found[:whole] + [UNREADABLE] * (count - whole), np.int64)
+    return np.array(offsets[:num_intact] + [UNREADABLE] * (count - num_intact), np.int64)
 
 
-def _num_whole(headers: bytes) -> int:
-    """Returns how many headers there are before the first one whose checksum is wrong."""
+def _num_intact(headers: bytes) -> int:
+    """Returns the number of headers before the first one with a wrong checksum."""
     rows = np.frombuffer(headers, np.uint8).reshape(-1, _HEADER)
     stored = rows[:, 8:].copy().view("<u4")[:, 0]
     crc = np.full(len(rows), 0xFFFFFFFF, np.uint32)

@@ -15,9 +15,9 @@ from tfseg.data.files.paths import DataPath
 
 @dataclasses.dataclass(frozen=True)
 class Mixture(Dataset):
-    """Several data sets with the same classes, read as one: the records of the first come first.
+    """Several data sets with the same classes, read as one, in their order.
 
-    Images have the most channels and bits of any of the sets.
+    Images have the largest number of channels and of bits of all sets.
 
     Attributes:
         parts: the data sets.
@@ -26,11 +26,11 @@ class Mixture(Dataset):
     parts: tuple[Dataset, ...]
 
     @classmethod
-    def of(cls, parts: Sequence[Dataset]) -> Dataset:
-        """Returns the mixture; of one data set, that itself.
+    def join(cls, parts: Sequence[Dataset]) -> Dataset:
+        """Returns the mixture, or the data set itself if there is only one.
 
         Raises:
-            InputError: other classes, or one without a split train.
+            InputError: different classes, or a data set without a split train.
         """
         first, *others = parts
         for part in parts:
@@ -45,7 +45,7 @@ class Mixture(Dataset):
                 )
         if not others:
             return first
-        # A name for what is said of all of them; the shards are found by the parts.
+        # A path for messages only; shards are read from the parts.
         path = Path(" + ".join(str(part.path) for part in parts))
         return cls(path, _joined([part.info for part in parts]), tuple(parts))
 
@@ -57,7 +57,7 @@ class Mixture(Dataset):
 
 
 def parts_of(dataset: Dataset) -> tuple[Dataset, ...]:
-    """Returns the data sets in a mixture, or the one that it is."""
+    """Returns the data sets of a mixture, or the data set itself."""
     return dataset.parts if isinstance(dataset, Mixture) else (dataset,)
 
 
@@ -65,22 +65,22 @@ def statistics_of(dataset: Dataset, *, needed: str) -> list[Statistics]:
     """Returns the statistics of each of `parts_of`.
 
     Args:
-        dataset: one, or a mixture.
-        needed: what of them by which option, such as "model.class_weights balanced needs the
-            counts", for the error.
+        dataset: a data set, or a mixture.
+        needed: the option and what it needs, for the error, such as "model.class_weights balanced
+            needs the counts".
 
     Raises:
-        InputError: dataset.json has none.
+        InputError: a dataset.json has no statistics.
     """
-    found = []
+    statistics = []
     for part in parts_of(dataset):
         if part.info.statistics is None:
             raise InputError(
                 f"{needed} in {part.path / INFO_FILE}, which an older version wrote without them. "
                 "Convert the data set again, or give numbers."
             )
-        found.append(part.info.statistics)
-    return found
+        statistics.append(part.info.statistics)
+    return statistics
 
 
 def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
@@ -94,16 +94,18 @@ def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
         hidden_instances=sum(info.hidden_instances for info in infos),
         skipped_images=sum(info.skipped_images for info in infos),
         statistics=None,
-        image_formats=tuple(dict.fromkeys(each for info in infos for each in info.image_formats)),
+        image_formats=tuple(
+            dict.fromkeys(format for info in infos for format in info.image_formats)
+        ),
         splits={name: _joined_split(name, infos) for name in names},
     )
 
 
 def _joined_split(name: str, infos: Sequence[DatasetInfo]) -> SplitInfo:
-    own = [info.splits[name] for info in infos if name in info.splits]
+    splits = [info.splits[name] for info in infos if name in info.splits]
     return SplitInfo(
-        tuple(shard for split in own for shard in split.shards),
-        sum(split.num_images for split in own),
-        sum(split.num_instances for split in own),
-        min(split.min_side for split in own),
+        tuple(shard for split in splits for shard in split.shards),
+        sum(split.num_images for split in splits),
+        sum(split.num_instances for split in splits),
+        min(split.min_side for split in splits),
     )

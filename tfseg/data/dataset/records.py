@@ -3,7 +3,7 @@
 | key           | value |
 |---------------|-------|
 | id            | UTF-8 string, unique in its split |
-| image         | the picture, see `pictures` |
+| image         | see `image_codec` |
 | image_format  | how it is stored; absent where it is png |
 | label         | 16-bit PNG, one channel; two (low and high 16 bits) for ids above 65535 or -1 |
 | class_of      | int64 list, class of each id above 0 in their order; absent where all are 1 |
@@ -56,7 +56,7 @@ class Record(NamedTuple):
         label: `[H, W]` int64 instance ids, -1 = ignored.
         class_of: `[N]` int64, class of each id above 0 in their order, from 1 on.
         height: as stored beside the image, in pixels.
-        width: alike.
+        width: as stored beside the image, in pixels.
         num_instances: as stored.
         group: that must stay in one split; "" without groups.
     """

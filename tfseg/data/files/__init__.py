@@ -1,1 +1,1 @@
-"""Files that people bring: images, tables and where they lie."""
+"""Files of users: images, tables and their paths."""

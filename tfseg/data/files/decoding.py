@@ -1,4 +1,4 @@
-"""The bytes of an image file as numbers: PNG, JPEG, TIFF and npy, whole or not at all."""
+"""Decodes PNG, JPEG, TIFF and npy files completely, or refuses them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from PIL import JpegImagePlugin, PngImagePlugin
 
 from tfseg.checks import InputError
 
-MAX_PIXELS = 10**8  # beyond, an image and its ids no longer fit in 2 GB while they are converted
+MAX_PIXELS = 10**8  # larger images do not fit in 2 GB, with their ids, while they are converted
 MAX_BYTES = 8 * MAX_PIXELS  # RGB and alpha of 16 bits
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either byte order, and BigTIFF
 _NPY = b"\x93NUMPY"
 _PNG_END, _PALETTE = b"IEND\xaeB`\x82", b"\x03"
 
-# tifffile logs what it then raises; without a handler Python would print that to stderr as well.
+# tifffile logs what it raises as well; without a handler, Python would print that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -34,7 +35,7 @@ def decode_image_file(path: Path, data: bytes) -> np.ndarray:
         data: content of the file.
 
     Raises:
-        InputError: another kind of file, damaged, too large, or not one picture.
+        InputError: another kind of file, damaged, too large, or not one image.
     """
     decoder = next(
         (decoder for start, decoder in _DECODERS.items() if data.startswith(start)), None
@@ -42,7 +43,7 @@ def decode_image_file(path: Path, data: bytes) -> np.ndarray:
     if decoder is None:
         raise InputError(
             f"{path} must be a PNG, JPEG or TIFF image; its content is something else. "
-            "Convert it, or take it out of the folder."
+            "Convert it, or remove it from the folder."
         )
     return _decode_with(decoder, path, data)
 
@@ -54,7 +55,7 @@ def decode_label_file(path: Path, data: bytes) -> np.ndarray:
     and those of a PNG with less than 8 bits are not stretched. The file may also be an npy file.
 
     Raises:
-        InputError: as of `decode_image_file`.
+        InputError: as in `decode_image_file`.
     """
     if data.startswith(_NPY):
         return _decode_with(_decode_npy, path, data)
@@ -69,26 +70,31 @@ def decode_label_file(path: Path, data: bytes) -> np.ndarray:
 def _decode_with(decoder: Callable[[bytes], np.ndarray], path: Path, data: bytes) -> np.ndarray:
     try:
         array = decoder(data)
-    except _NotOnePicture as error:
+    except _NotOneImage as error:
         raise InputError(f"{path} {error}") from error
     except MemoryError:
         raise
-    except Exception as error:  # decoders raise all kinds of things on damaged bytes
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"{path} is damaged or cut short ({reason}). Replace the file.") from error
+    except Exception as error:  # decoders raise many kinds of errors for damaged bytes
+        raise damaged(path, error) from error
     if not array.size:
         raise InputError(f"{path} has no pixels. Replace the file.")
     return array
 
 
-class _NotOnePicture(ValueError):
-    """A file whose content is not one grey or colour picture of a size that can be used."""
+def damaged(path: Path, error: Exception) -> InputError:
+    """Returns the error for a file that a decoder refused with `error`."""
+    reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return InputError(f"{path} is damaged or cut short ({reason}). Replace the file.")
 
 
-def _bounded(height: int, width: int) -> None:
-    """Refuses a size before the memory for it is taken."""
+class _NotOneImage(ValueError):
+    """A file without exactly one grey or colour image of a usable size."""
+
+
+def _check_size(height: int, width: int) -> None:
+    """Refuses a size before memory for it is allocated."""
     if height * width > MAX_PIXELS:
-        raise _NotOnePicture(
+        raise _NotOneImage(
             f"must have at most {MAX_PIXELS} pixels; its header says {height} x {width} (height x "
             "width). Cut it into tiles, or replace the file."
         )
@@ -98,7 +104,7 @@ def _check_png(data: bytes) -> None:
     if _PNG_END not in data:
         raise ValueError("its end is missing")
     width, height = struct.unpack(">II", data[16:24])
-    _bounded(height, width)
+    _check_size(height, width)
 
 
 def _decode_png(data: bytes) -> np.ndarray:
@@ -124,14 +130,14 @@ def _decode_npy(data: bytes) -> np.ndarray:
     if dtype.hasobject or len(data) - file.tell() < math.prod(shape) * dtype.itemsize:
         raise ValueError(f"not the numbers of an array {list(shape)} {dtype}")
     if len(shape) == 2:
-        _bounded(*shape)
+        _check_size(*shape)
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
-    # Pillow, because imagecodecs returns what is left of a truncated JPEG.
+    # Pillow, because imagecodecs decodes a truncated JPEG without an error.
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
-        _bounded(image.height, image.width)
+        _check_size(image.height, image.width)
         return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
 
 
@@ -139,28 +145,28 @@ def _decode_tiff(data: bytes) -> np.ndarray:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         series, photometric = file.series, file.pages.first.photometric
         sizes = [dict(zip(part.axes, part.shape, strict=True)) for part in series]
-        if len(sizes) != 1 or not _one_picture(sizes[0]):
-            raise _NotOnePicture(
-                "must hold one picture: axes Y and X, and at most 3 channels C or 4 samples S; "
-                f"got {' and '.join(map(str, sizes))}. Save each plane as a file of its own."
+        if len(sizes) != 1 or not _is_one_image(sizes[0]):
+            raise _NotOneImage(
+                "must hold one image: axes Y and X, and at most 3 channels C or 4 samples S; "
+                f"got {' and '.join(map(str, sizes))}. Save each plane as a separate file."
             )
-        _bounded(sizes[0]["Y"], sizes[0]["X"])
+        _check_size(sizes[0]["Y"], sizes[0]["X"])
         if series[0].nbytes > MAX_BYTES:
-            raise _NotOnePicture(
+            raise _NotOneImage(
                 f"must take at most {MAX_BYTES} bytes of memory; its header says "
                 f"{series[0].nbytes}. Save it with 8 or 16 bits, or cut it into tiles."
             )
         array = series[0].asarray()
     if photometric not in _PHOTOMETRICS:
-        name = getattr(photometric, "name", photometric)  # a number where TIFF knows no such kind
-        raise _NotOnePicture(f"must be grey or RGB; got {name}. Save it as RGB.")
+        name = getattr(photometric, "name", photometric)  # a number that TIFF does not define
+        raise _NotOneImage(f"must be grey or RGB; got {name}. Save it as RGB.")
     if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u":
         array = np.iinfo(array.dtype).max - array
     return array if array.ndim == 2 else np.moveaxis(array, _channel_axis(sizes[0]), -1)
 
 
-def _one_picture(sizes: dict[str, int]) -> bool:
-    """Says whether the axes of a TIFF are those of a grey or colour picture."""
+def _is_one_image(sizes: dict[str, int]) -> bool:
+    """Returns whether the axes of a TIFF are those of a grey or colour image."""
     others = {axis: size for axis, size in sizes.items() if axis not in "YX"}
     return len(sizes) == len(others) + 2 and others in ({}, {"C": 3}, {"S": 3}, {"S": 4})
 
@@ -178,5 +184,5 @@ _PHOTOMETRICS = (
 _DECODERS = {
     PNG: _decode_png,
     JPEG: _decode_jpeg,
-    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _decode_tiff),
+    **dict.fromkeys(TIFF, _decode_tiff),
 }

@@ -1,8 +1,8 @@
-"""Image files: reading pictures and label maps, writing them.
+"""Reads and writes files of images and label maps.
 
-PNG, JPEG and TIFF (label maps: npy too), recognised by their content. Nothing is rescaled or cut to
-8 bit, and a damaged or truncated file is an error, never a partial picture. Orientation tags are
-not applied: pixels are taken as they are stored.
+PNG, JPEG and TIFF (label maps: npy as well), recognised by their content. Nothing is rescaled or
+reduced to 8 bits, and a damaged or truncated file is an error, never a partial image. Orientation
+tags are not applied: pixels are taken as they are stored.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tfseg.ids import MAX_ID
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
 LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy")
-_SAVE_IDS = "Save one id for each pixel as 16-bit grey PNG or 32-bit TIFF."
+_SAVE_IDS = "Save one id per pixel as 16-bit grey PNG or 32-bit TIFF."
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Reads a picture as it is stored.
+    """Reads an image as it is stored.
 
     Args:
         path: a PNG, JPEG or TIFF file.
@@ -36,7 +36,7 @@ def read_image(path: str | Path) -> np.ndarray:
         The alpha of a grey PNG is dropped; other integer types become uint16 where all values fit.
 
     Raises:
-        InputError: missing, not an image, damaged, several pictures, or pixels of another kind.
+        InputError: missing, not an image, damaged, several images, or unsupported pixels.
     """
     path = Path(path)
     image = decode_image_file(path, load(path))
@@ -45,7 +45,7 @@ def read_image(path: str | Path) -> np.ndarray:
     if channels not in (1, 2, 3, 4):
         raise InputError(
             f"{path} must have 1 (grey), 3 (RGB) or 4 (RGBA) channels; got {channels}. "
-            "Save the channels you need as a grey or RGB picture."
+            "Save the channels you need as a grey or RGB image."
         )
     return standard_type(path, image[..., :1] if channels == 2 else image)
 
@@ -54,8 +54,8 @@ def read_label(path: str | Path) -> np.ndarray:
     """Reads a label map.
 
     Args:
-        path: a PNG, TIFF or npy file with one whole number a pixel; of a PNG with a palette the
-            numbers are those of the palette's entries.
+        path: a PNG, TIFF or npy file with one whole number per pixel; for a PNG with a palette,
+            the numbers of the palette's entries.
 
     Returns:
         `[H, W]` int32 instance ids, 0 = background.
@@ -72,14 +72,14 @@ def read_label(path: str | Path) -> np.ndarray:
 
 
 def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:
-    """Returns ids that a file holds as int32.
+    """Returns the ids `[H, W]` of a file as int32.
 
     Raises:
-        InputError: not one whole number in [0, 2147483647] a pixel.
+        InputError: not one whole number in [0, 2147483647] per pixel.
     """
     if ids.ndim == 3:
         raise InputError(
-            f"{path} must hold one instance id a pixel; got {ids.shape[-1]} channels. {_SAVE_IDS}"
+            f"{path} must hold one instance id per pixel; got {ids.shape[-1]} channels. {_SAVE_IDS}"
         )
     if ids.ndim != 2 or not ids.size:
         raise InputError(f"{path} must be a map [H, W]; got {list(ids.shape)}. {_SAVE_IDS}")
@@ -125,7 +125,7 @@ def write_picture(path: str | Path, picture: np.ndarray) -> Path:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """Returns the PNG, JPEG and TIFF files right in `folder`, by name; hidden ones left out.
+    """Returns the PNG, JPEG and TIFF files directly in `folder`, by name, without hidden ones.
 
     Raises:
         InputError: no such folder.
@@ -134,7 +134,7 @@ def list_images(folder: str | Path) -> list[Path]:
 
 
 def entries(folder: str | Path) -> list[Path]:
-    """Returns the files and folders right in `folder`, by name; hidden ones left out.
+    """Returns the files and folders directly in `folder`, by name, without hidden ones.
 
     Raises:
         InputError: no such folder.
@@ -150,7 +150,7 @@ def entries(folder: str | Path) -> list[Path]:
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Turns a picture into grey or RGB: grey is repeated, colour averaged, alpha dropped.
+    """Converts an image to grey or RGB: grey is repeated, colour averaged, alpha dropped.
 
     Args:
         image: `[H, W, C]` with C from 1 to 4, any type.
@@ -160,7 +160,7 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
         `[H, W, channels]` of the same type.
 
     Raises:
-        InputError: `channels` is neither 1 nor 3, or the picture has another shape.
+        InputError: `channels` is neither 1 nor 3, or the image has another shape.
     """
     if channels not in (1, 3):
         raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
@@ -176,7 +176,7 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.ndarray) -> None:
-    """Refuses an annotation `[H, W, ...]` of another height or width than its image.
+    """Refuses an annotation `[H, W, ...]` with another height or width than its image.
 
     Raises:
         InputError: the sizes differ.
@@ -190,16 +190,16 @@ def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.nd
 
 
 def stated_size(image_path: Path, image: np.ndarray, path: Path, size: tuple[int, int]) -> None:
-    """Refuses an image of another `size` (height, width) than its annotation file `path` says.
+    """Refuses an image without the `size` (height, width) in its annotation file `path`.
 
     Raises:
         InputError: the sizes differ.
     """
     if image.shape[:2] != size:
-        stated, own = ("{} x {}".format(*pair) for pair in (size, image.shape[:2]))
+        stated, actual = ("{} x {}".format(*pair) for pair in (size, image.shape[:2]))
         raise InputError(
-            f"{image_path} must have the size that {path.name} says, {stated} (height x width); "
-            f"it has {own}. Give the image that was annotated."
+            f"{image_path} must have the size in {path.name}, {stated} (height x width); "
+            f"got {actual}. Give the image that was annotated."
         )
 
 
@@ -207,11 +207,11 @@ def load(path: Path) -> bytes:
     """Returns the content of a file.
 
     Raises:
-        InputError: missing, no regular file, or it cannot be read.
+        InputError: missing, not a regular file, or not readable.
     """
     try:
-        if path.is_fifo() or path.is_char_device():  # which may have no end
-            raise InputError(f"{path} must be a regular file. Take it out of the folder.")
+        if path.is_fifo() or path.is_char_device():  # which may be endless
+            raise InputError(f"{path} must be a regular file. Remove it from the folder.")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist. Check the path.") from error
@@ -220,10 +220,10 @@ def load(path: Path) -> bytes:
 
 
 def standard_type(path: object, image: np.ndarray) -> np.ndarray:
-    """Returns `image` as uint8, uint16 or float32, without a loss.
+    """Returns `image` as uint8, uint16 or float32, without loss.
 
     Raises:
-        InputError: not finite, or integers outside [0, 65535]; names the image by `path`.
+        InputError: non-finite pixels, or integers outside [0, 65535]; names the image by `path`.
     """
     if image.dtype == bool:
         return image.astype(np.uint8) * 255

@@ -1,4 +1,4 @@
-"""Large TIFF pictures, read a few of their tiles or strips at a time."""
+"""Reads windows of large TIFF images, without the tiles or strips outside them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from tfseg.checks import InputError
-from tfseg.data.files.decoding import MAX_PIXELS
+from tfseg.data.files.decoding import MAX_PIXELS, TIFF, damaged
 from tfseg.data.files.images import read_image, standard_type
 
-LARGE = 2**24  # pixels; smaller pictures are read whole
-_KEPT = 2**27  # bytes of tiles or strips that were read last, since windows share them
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+LARGE = 2**24  # pixels; smaller images are read at once
+_CACHE_BYTES = 2**27  # of the tiles or strips read last, because windows overlap
 _PHOTOMETRICS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 _JPEG_PHOTOMETRICS = (*_PHOTOMETRICS, tifffile.PHOTOMETRIC.YCBCR)
 
 
-class Pieces:
-    """A TIFF picture `[H, W, C]` whose windows are read when they are asked for.
+class TiffWindows:
+    """A TIFF image `[H, W, C]` that is read one window at a time.
 
-    `pieces[rows, columns]` with slices is that window, as `read_image` returns it;
-    `np.asarray(pieces)` is all of it.
+    `image[rows, columns]` with slices reads a window, as `read_image` returns it;
+    `np.asarray(image)` reads all of it.
 
     Attributes:
         shape: height, width and channels.
@@ -44,50 +42,50 @@ class Pieces:
             page.decode, jpegtables=page.jpegtables, jpegheader=page.jpegheader
         )
         read = functools.partial(_segment, path, page.dataoffsets, page.databytecounts, decode)
-        self._segment = functools.lru_cache(maxsize=max(1, _KEPT // size))(read)
+        self._segment = functools.lru_cache(maxsize=max(1, _CACHE_BYTES // size))(read)
 
     def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
         """Reads the window `[h, w, C]` of these rows and columns.
 
         Raises:
-            InputError: the file is damaged there, or has pixels that are not finite.
+            InputError: the file is damaged in this window, or has non-finite pixels.
         """
         rows, columns = (
-            range(*each.indices(side)) for each, side in zip(window, self.shape, strict=False)
+            range(*part.indices(side)) for part, side in zip(window, self.shape, strict=False)
         )
-        found = np.zeros((len(rows), len(columns), self.shape[2]), self._dtype)
+        pixels = np.zeros((len(rows), len(columns), self.shape[2]), self._dtype)
         across = math.ceil(self.shape[1] / self._width)
-        for row, own_rows, its_rows in _shared(rows, self._height):
-            for column, own_columns, its_columns in _shared(columns, self._width):
+        for row, to_rows, from_rows in _overlaps(rows, self._height):
+            for column, to_columns, from_columns in _overlaps(columns, self._width):
                 segment = self._segment(row * across + column)
-                if segment is not None:  # else a tile that the file leaves out, of zeros
-                    found[own_rows, own_columns] = segment[its_rows, its_columns]
-        return standard_type(self._path, found)
+                if segment is not None:  # else a tile of zeros that the file leaves out
+                    pixels[to_rows, to_columns] = segment[from_rows, from_columns]
+        return standard_type(self._path, pixels)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Reads all of it."""
-        whole = self[:, :]
-        return whole if dtype is None else whole.astype(dtype)
+        image = self[:, :]
+        return image if dtype is None else image.astype(dtype)
 
 
-def open_image(path: str | Path) -> np.ndarray | Pieces:
-    """Opens a picture: a large TIFF that is stored in tiles or strips as `Pieces`, others whole.
+def open_image(path: str | Path) -> np.ndarray | TiffWindows:
+    """Opens a large TIFF in tiles or strips as `TiffWindows`; reads any other image at once.
 
     Raises:
-        InputError: as of `read_image`.
+        InputError: as in `read_image`.
     """
     path = Path(path)
-    return _pieces(path) or read_image(path)
+    return _windows(path) or read_image(path)
 
 
-def _pieces(path: Path) -> Pieces | None:
-    """Returns the pieces of a file, or None where `read_image` is to read it or say what is wrong.
+def _windows(path: Path) -> TiffWindows | None:
+    """Returns the windows of a file, or None where `read_image` must read or refuse it.
 
-    Of one strip, uncompressed or not, the whole would be one piece.
+    A single-strip file would be read at once in any case, so it is not opened in windows.
     """
     try:
         with path.open("rb") as file:
-            if file.read(4) not in _TIFF:
+            if file.read(4) not in TIFF:
                 return None
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
@@ -99,9 +97,10 @@ def _pieces(path: Path) -> Pieces | None:
             )
             channels = page.samplesperpixel in (1, 3, 4) and page.dtype in ("u1", "u2", "f4")
             sized = LARGE < page.imagelength * page.imagewidth <= MAX_PIXELS
-            parted = len(page.dataoffsets) > 1
-            return Pieces(path, page) if usual and known and channels and sized and parted else None
-    except Exception:  # tifffile raises all kinds of things; reading it whole says which
+            segmented = len(page.dataoffsets) > 1
+            fits = usual and known and channels and sized and segmented
+            return TiffWindows(path, page) if fits else None
+    except Exception:  # tifffile raises many kinds of errors; `read_image` reports the reason
         return None
 
 
@@ -119,13 +118,12 @@ def _segment(
         with path.open("rb") as file:
             file.seek(offsets[index])
             return decode(file.read(counts[index]), index)[0][0]
-    except Exception as error:  # decoders raise all kinds of things on damaged bytes
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise InputError(f"{path} is damaged or cut short ({reason}). Replace the file.") from error
+    except Exception as error:  # decoders raise many kinds of errors for damaged bytes
+        raise damaged(path, error) from error
 
 
-def _shared(wanted: range, size: int) -> Iterator[tuple[int, slice, slice]]:
-    """Yields the pieces of `size` that have some of `wanted`: number, which of it, where in it."""
+def _overlaps(wanted: range, size: int) -> Iterator[tuple[int, slice, slice]]:
+    """Yields the segments of `size` that overlap `wanted`: number, slice of `wanted`, of it."""
     for number in range(wanted.start // size, -(-wanted.stop // size)):
         start = number * size
         first, end = (

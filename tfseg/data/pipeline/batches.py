@@ -1,7 +1,7 @@
 """From stored records to batches, as ordinary datasets of tf.data (see `stages`).
 
-The stream of samples is endless and a pure function of the seed (see `reading`). A batch is cut
-from it without regard to epochs, so a position is one number, and training resumes at any step.
+The stream of samples is endless and a pure function of the seed (see `order`). Batches are cut from
+it regardless of epochs, so the position is one number, and training resumes at any step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.crops import cut, middle
 from tfseg.data.pipeline.normalization import fixed_limits, normalized
-from tfseg.data.pipeline.order import host_part, places
+from tfseg.data.pipeline.order import host_part, training_order
 from tfseg.data.pipeline.stages import training_stages, with_classes
 from tfseg.heads import Head
 from tfseg.ids import IGNORE
@@ -42,18 +42,18 @@ def training_batches(
         config: seed, crop size, batch size and transforms.
         head: makes the targets, after augmentation; None leaves the ids themselves.
         first_step: the step whose batch comes first.
-        every: leaves out the batches between those of every so many steps.
-        host: which of `num_hosts` this is, from 0 on; it gets its slice of every batch.
-        num_hosts: that train together.
+        every: keeps one batch in `every`, from the first on.
+        host: number of this host, from 0 on; it gets its slice of every batch.
+        num_hosts: hosts that train together.
 
     Returns:
         images `[B, S, S, C]` float32 in [0, 1] and the head's targets, or ids `[B, S, S]` int32
         (0 = background, -1 = ignored); S the crop size, B the share of this host in the batch.
 
     Raises:
-        InputError: no such split, a broken shard, or a batch that the hosts cannot share. A record
-            that turns out to be damaged later is an error of TensorFlow: see
-            `reading.clear_errors`.
+        InputError: no such split, a broken shard, or a batch size that is not a multiple of the
+            number of hosts. A damaged record raises an error of TensorFlow when it is read: see
+            `reading.unwrap_input_errors`.
     """
     if num_hosts > 1 and plan(config.augment).copy_paste:
         raise checks.InputError(
@@ -61,7 +61,7 @@ def training_batches(
             f"{num_hosts} hosts. Take CopyPaste out of augment."
         )
     batch_size = config.train.batch_size
-    stream = places(dataset, config, first=first_step * batch_size)
+    stream = training_order(dataset, config, first=first_step * batch_size)
     if every > 1:
         stream = stream.batch(batch_size).shard(every, 0).unbatch()
     stream = host_part(stream, batch_size=batch_size, host=host, num_hosts=num_hosts)
@@ -81,9 +81,9 @@ def validation_batches(
 ) -> tf.data.Dataset:
     """Returns the middle crop of every image once, as batches like those of `training_batches`.
 
-    The last batch is filled up with empty samples whose pixels are all ignored, and comes with the
-    weight `[B]` float32 of its samples, 1 or 0: (images, targets, weights). Of several hosts each
-    has every `num_hosts`-th image, and all have the same number of batches.
+    The last batch is padded with empty samples, with all pixels ignored. Batches are (images,
+    targets, weights), the weights `[B]` float32 of the samples 1, or 0 for padding. With several
+    hosts, each has every `num_hosts`-th image, and all have the same number of batches.
     """
     crops = validation_crops(dataset, config, split=split, host=host, num_hosts=num_hosts)
 
@@ -99,8 +99,8 @@ def scored_batches(
 ) -> tf.data.Dataset:
     """Returns the batches of split val that a trainer scores: (images, targets, weights, ids).
 
-    As those of `validation_batches`, with the ids `[B, S, S]` int32 that predictions are compared
-    with; of the first `config.train.validation_images` images, unless that is 0.
+    The batches of `validation_batches`, and the ids `[B, S, S]` int32 to compare predictions with;
+    from the first `config.train.validation_images` images, or from all where that is 0.
     """
     limit = config.train.validation_images
     crops = validation_crops(dataset, config, limit=limit, host=host, num_hosts=num_hosts)
@@ -128,8 +128,8 @@ def validation_crops(
         config: crop size and batch size.
         split: its name.
         limit: number of images, from the first on; 0 takes all.
-        host: which of `num_hosts` this is.
-        num_hosts: that validate together.
+        host: number of this host, from 0 on.
+        num_hosts: hosts that validate together.
     """
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
@@ -157,7 +157,7 @@ def validation_crops(
     }
     filled = samples.concatenate(tf.data.Dataset.from_tensors(empty).repeat(missing))
     batched = filled.batch(batch_size, drop_remainder=True)
-    # Or Keras warns at the end of every validation that the data ran out.
+    # Without a cardinality, Keras warns at the end of every validation that the data ran out.
     return batched.apply(tf.data.experimental.assert_cardinality(batches))
 
 
@@ -168,15 +168,15 @@ def augmented(
     seed: int,
     sampling: Sampling | None = None,
 ) -> tf.data.Dataset:
-    """Augments somebody's own dataset, image and ids together.
+    """Augments a dataset of yours, image and ids together.
 
-    The draw of an element depends on `seed` and the element's position. Put `.repeat()` before this
-    stage, not after it, so that each pass over the data draws anew.
+    The random numbers of an element depend on `seed` and the element's position. Put `.repeat()`
+    before this stage, not after it, so that every pass over the data is different.
 
     Args:
         dataset: elements {"image", "label", ...} or (image, label), image `[H, W, C]` and label
-            `[H, W]` integer ids of static size; other entries pass through, and those that
-            `sampling` names move along.
+            `[H, W]` integer ids of static size; other entries are passed on, those that `sampling`
+            names are transformed with the image.
         transforms: in the order in which they act.
         seed: a whole number from 0 on.
         sampling: interpolation, border and further entries.

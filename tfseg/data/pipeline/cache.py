@@ -1,17 +1,18 @@
 """Decoded samples kept in memory or on disk, so that each is decoded once.
 
-Order, draws and bits are those of a training without it: what is kept is the sample before all that
-is random.
+Batches are bit for bit those of training without a cache: samples are kept as they are before any
+random step.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,22 @@ from tfseg.config import CACHES
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.mixture import Mixture
 
-Values = tuple[Any, ...]  # arrays, and bytes for a text
-_LABEL_BYTES = 4  # of a pixel
+Values = tuple[Any, ...]  # arrays, and bytes for a string
+_LABEL_BYTES = 4  # per pixel
+_MEMORY_LIMITS = (  # of a container: cgroup v2, v1
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 class Memory:
-    """Keeps samples by their numbers."""
+    """Keeps samples in memory by their numbers."""
 
     def __init__(self) -> None:
         self._kept: dict[int, Values] = {}
 
     def has(self, number: np.ndarray) -> np.bool_:
-        """Says whether a sample is kept."""
+        """Returns whether a sample is kept."""
         return np.bool_(int(number) in self._kept)
 
     def get(self, number: np.ndarray) -> Values:
@@ -46,12 +51,12 @@ class Memory:
 
     def put(self, number: np.ndarray, *values: Any) -> None:
         """Keeps a sample."""
-        # Copies: the arrays are TensorFlow's, which may use their memory again.
+        # Copies, because TensorFlow may reuse the memory of its arrays.
         self._kept[int(number)] = tuple(np.array(value) for value in values)
 
 
 class Disk:
-    """Keeps samples in a folder for temporary files, which goes when this object goes."""
+    """Keeps samples in a temporary folder, which is removed together with this object."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="tfseg-cache-"))
@@ -61,7 +66,7 @@ class Disk:
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def has(self, number: np.ndarray) -> np.bool_:
-        """Says whether a sample is kept."""
+        """Returns whether a sample is kept."""
         return np.bool_(int(number) in self._kept)
 
     def get(self, number: np.ndarray) -> Values:
@@ -75,8 +80,8 @@ class Disk:
 
     def put(self, number: np.ndarray, *values: Any) -> None:
         """Keeps a sample."""
-        # At the seam of two epochs two threads may bring the same sample: the first one writes it,
-        # and who reads it does not see it written again.
+        # Where two epochs meet, two threads may put the same sample: the first one writes it, so
+        # that a file is never written while it is read.
         with self._lock:
             if int(number) in self._begun:
                 return
@@ -88,64 +93,64 @@ class Disk:
         self._kept.add(int(number))
 
 
-def make(dataset: Dataset, where: str) -> Memory | Disk:
+def new_cache(dataset: Dataset, where: str) -> Memory | Disk:
     """Returns an empty cache for the split train of a data set.
 
     Args:
-        dataset: to be kept.
+        dataset: of which the split train is kept.
         where: "memory" or "disk".
 
     Raises:
-        InputError: there is no room for it.
+        InputError: it does not fit.
     """
     checks.one_of("data.cache", where, CACHES[1:])
-    size, room = num_bytes(dataset), _room(where)
-    if size is not None and size > room:
+    size, available = num_bytes(dataset), _available_bytes(where)
+    if size is not None and size > available:
         raise InputError(
-            f"data.cache {where} takes about {_amount(size)}, and there are {_amount(room)}. "
+            f"data.cache {where} takes about {_amount(size)}; {_amount(available)} are available. "
             f"Choose {'disk or none' if where == 'memory' else 'none'}."
         )
     return Memory() if where == "memory" else Disk()
 
 
-def through(
+def caching_stage(
     cache: Memory | Disk, load: Callable[[Example], Example]
 ) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Returns the stage that makes samples of {"epoch", "index"}, by `load` where they are new."""
+    """Returns the stage from {"epoch", "index"} to samples, kept ones or new ones by `load`."""
 
-    def stage(places: tf.data.Dataset) -> tf.data.Dataset:
-        spec = dict(places.map(no_autograph(load)).element_spec)
-        del spec["epoch"]
+    def stage(order: tf.data.Dataset) -> tf.data.Dataset:
+        specs = dict(order.map(no_autograph(load)).element_spec)
+        del specs["epoch"]
 
-        def new(place: Example) -> Example:
-            sample = load(place)
-            values = [sample[name] for name in spec]
-            put = tf.numpy_function(cache.put, [place["index"], *values], [])
+        def new(item: Example) -> Example:
+            sample = load(item)
+            values = [sample[name] for name in specs]
+            put = tf.numpy_function(cache.put, [item["index"], *values], [])
             with tf.control_dependencies([put]):
-                return dict(zip(spec, map(tf.identity, values), strict=True))
+                return dict(zip(specs, map(tf.identity, values), strict=True))
 
-        def kept(place: Example) -> Example:
-            types = [each.dtype for each in spec.values()]
-            values = tf.numpy_function(cache.get, [place["index"]], types)
+        def kept(item: Example) -> Example:
+            dtypes = [spec.dtype for spec in specs.values()]
+            values = tf.numpy_function(cache.get, [item["index"]], dtypes)
             return {
-                name: tf.ensure_shape(value, each.shape)
-                for (name, each), value in zip(spec.items(), values, strict=True)
+                name: tf.ensure_shape(value, spec.shape)
+                for (name, spec), value in zip(specs.items(), values, strict=True)
             }
 
-        def sample(place: Example) -> Example:
-            is_kept = tf.numpy_function(cache.has, [place["index"]], tf.bool)
-            found = tf.cond(is_kept, lambda: kept(place), lambda: new(place))
-            return found | {"epoch": place["epoch"]}
+        def sample(item: Example) -> Example:
+            is_kept = tf.numpy_function(cache.has, [item["index"]], tf.bool)
+            values = tf.cond(is_kept, lambda: kept(item), lambda: new(item))
+            return values | {"epoch": item["epoch"]}
 
-        return places.map(no_autograph(sample), tf.data.AUTOTUNE)
+        return order.map(no_autograph(sample), tf.data.AUTOTUNE)
 
     return stage
 
 
 def num_bytes(dataset: Dataset) -> int | None:
-    """Returns about how large the decoded split train is; None where dataset.json is too old.
+    """Returns the approximate size of the decoded split train; None where dataset.json is too old.
 
-    Of images whose sizes dataset.json does not list, the mean of those that it does is taken.
+    Images whose sizes dataset.json does not list count as the mean of the listed ones.
     """
     if isinstance(dataset, Mixture):
         sizes = [num_bytes(part) for part in dataset.parts]
@@ -155,21 +160,35 @@ def num_bytes(dataset: Dataset) -> int | None:
         return None
     listed = {size: n for size, n in info.statistics.sizes.items() if size != "other"}
     pixels = sum(np.prod([int(side) for side in size.split("x")]) * n for size, n in listed.items())
-    of_pixel = info.channels * np.dtype(info.dtype).itemsize + _LABEL_BYTES
-    return int(dataset.split("train").num_images * pixels / sum(listed.values()) * of_pixel)
+    bytes_per_pixel = info.channels * np.dtype(info.dtype).itemsize + _LABEL_BYTES
+    return int(dataset.split("train").num_images * pixels / sum(listed.values()) * bytes_per_pixel)
 
 
 def described(dataset: Dataset, where: str) -> str:
-    """Returns in words how much is kept."""
+    """Returns a sentence about how much is kept."""
     size = num_bytes(dataset)
     amount = "an unknown amount" if size is None else f"about {_amount(size)}"
     return f"decoded images are kept: {amount} ({where})"
 
 
-def _room(where: str) -> int:
+def memory_bytes(limit_files: Sequence[Path] = _MEMORY_LIMITS) -> int:
+    """Returns the memory of this machine, or of the container that limits it to less.
+
+    Args:
+        limit_files: files with the limit of a container; those that are missing or hold no number
+            ("max") set no limit.
+    """
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in limit_files:
+        with contextlib.suppress(OSError, ValueError):
+            sizes.append(int(file.read_text(encoding="ascii")))
+    return min(sizes)
+
+
+def _available_bytes(where: str) -> int:
     if where == "disk":
         return shutil.disk_usage(tempfile.gettempdir()).free
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return memory_bytes()
 
 
 def _amount(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Which image values become 0 and 1: those of each image, or the same for all."""
+"""Which image values become 0 and 1: percentiles of every image, or the same two for all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST = {"uint8": 255, "uint16": 65535}
 def normalized(sample: Example, limits: tuple[float, ...] = ()) -> Example:
     """Returns the sample with its image `[H, W, C]` float32 in [0, 1].
 
-    Of the whole image, before any crop: a crop's own percentiles would depend on where it lies.
+    It must be the full image, not a crop: percentiles of a crop depend on its position.
 
     Args:
         sample: with "image" `[H, W, C]`, any real dtype.
@@ -26,35 +26,35 @@ def normalized(sample: Example, limits: tuple[float, ...] = ()) -> Example:
 
 
 def fixed_limits(model: ModelConfig, dataset: Dataset | None = None) -> tuple[float, ...]:
-    """Returns `model.limits` in numbers; empty where each image has its own.
+    """Returns `model.limits` in numbers; empty where they are percentiles of every image.
 
-    Those of a data set are its 1st and 99th percentiles, the lowest and the highest of all channels
-    and of all data sets in a mixture, so that colours stay as they are.
+    The limits of a data set are its 1st and 99th percentiles: the lowest and the highest over all
+    channels and, in a mixture, all data sets, so that colours are kept.
 
     Raises:
-        InputError: they are those of a data set, and there is none, or dataset.json lacks them.
+        InputError: limits of a data set without a data set, or dataset.json lacks the percentiles.
     """
     if not isinstance(model.limits, str):
         return tuple(model.limits)
     if dataset is None:
         raise InputError(
-            f"model.limits is {DATASET}, and no data set is at hand here; give the two numbers, "
-            "which config.yaml of a run has."
+            f"model.limits must be two numbers where no data set is given; got {DATASET}. Take "
+            "those in the config.yaml of a run."
         )
-    found = statistics_of(dataset, needed=f"model.limits {DATASET} needs the percentiles")
-    # Images of 8 bits among some of 16 are read as such: 255 becomes 65535.
+    statistics = statistics_of(dataset, needed=f"model.limits {DATASET} needs the percentiles")
+    # In a mixture with images of 16 bits, those of 8 bits are scaled: 255 becomes 65535.
     units = [_MOST[dataset.info.dtype] // _MOST[part.info.dtype] for part in parts_of(dataset)]
     low, high = (
         pick(
             channel.percentiles[share] * unit
-            for each, unit in zip(found, units, strict=True)
-            for channel in each.channels
+            for part, unit in zip(statistics, units, strict=True)
+            for channel in part.channels
         )
         for pick, share in ((min, _LOW), (max, _HIGH))
     )
     if low == high:
         raise InputError(
-            f"model.limits {DATASET} needs images whose 1st and 99th percentiles differ; in "
-            f"{dataset.path} both are {low}. Give two numbers."
+            f"model.limits {DATASET} needs different 1st and 99th percentiles; in {dataset.path} "
+            f"both are {low}. Give two numbers."
         )
     return float(low), float(high)

@@ -1,13 +1,15 @@
-"""Which record comes at which position of the stream that training reads.
+"""The order in which training reads the records of a data set.
 
 Sample k of the endless stream belongs to epoch k // n, and the order within an epoch is a function
-of (seed, epoch) alone, over all n records of the split. A position costs 0.1 ms more than the next
-record of a file, and decoding a photograph 10 ms, so data sets of every size are shuffled fully.
-Training resumes at any position without those before it. Records are numbered as `Index` does.
+of (seed, epoch) alone, over all n records of the split. Reading a record by its position takes
+0.1 ms more than reading the next one of a file, and decoding a photograph 10 ms, so data sets of
+every size are shuffled fully. Training resumes at any position without reading those before it.
+Records are numbered as in `Index`.
 
-The stream of a mixture is cut into blocks of as many samples as the weights are together. A block
-has as many samples of every set as its weight says, in an order that is drawn for the block; the
-samples of a set come in the order of its epochs.
+The stream of a mixture is cut into blocks; the length of a block is the sum of the weights. A block
+has as many samples of every set as its weight, in an order drawn for the block; the samples of a
+set come in the order of its epochs. With weights (2, 1) and sets a and b, blocks may be a b a, a a
+b, ...
 """
 
 from __future__ import annotations
@@ -31,10 +33,10 @@ from tfseg.data.files.tables import check_complete, read_table
 from tfseg.data.pipeline.reading import read_at
 
 
-def places(dataset: Dataset, config: RunConfig, *, first: int) -> tf.data.Dataset:
+def training_order(dataset: Dataset, config: RunConfig, *, first: int) -> tf.data.Dataset:
     """Returns the endless stream of {"epoch", "index"} from sample `first` on.
 
-    Of a mixture, the epoch is that of the set which the sample is from.
+    In a mixture, each set has epochs of its records.
 
     Raises:
         InputError: `data.weights` are not one for each set, or `data.balance` is not a table that
@@ -44,17 +46,17 @@ def places(dataset: Dataset, config: RunConfig, *, first: int) -> tf.data.Datase
     frequencies = _frequencies(dataset, config)
     if isinstance(dataset, Mixture):
         counts = [part.split("train").num_images for part in dataset.parts]
-        return interleaved(counts, weights=weights, seed=seed, first=first, frequencies=frequencies)
+        return mixed_order(counts, weights=weights, seed=seed, first=first, frequencies=frequencies)
     if weights:
         raise InputError(
             f"data.weights are for several data sets; got {len(weights)} for {dataset.path} alone. "
-            "Leave them out, or give further data sets."
+            "Leave them out, or add data sets."
         )
     count = dataset.split("train").num_images
-    return positions(count, seed=seed, first=first, frequencies=frequencies)
+    return shuffled_order(count, seed=seed, first=first, frequencies=frequencies)
 
 
-def positions(
+def shuffled_order(
     count: int, *, seed: tf.Tensor, first: int, frequencies: np.ndarray | None = None
 ) -> tf.data.Dataset:
     """Returns the endless stream of {"epoch", "index"} from sample `first` on.
@@ -62,13 +64,13 @@ def positions(
     Args:
         count: n, records of the split.
         seed: `[2]` int32.
-        first: sample that comes first; none before it is passed through.
-        frequencies: `[count]` float64, how often each record comes, relative to the others; None:
-            each comes once an epoch.
+        first: sample that comes first; those before it are not read.
+        frequencies: `[count]` float64, relative frequency of each record; None reads each once an
+            epoch.
     """
     first_epoch, start = divmod(first, count)
 
-    def epoch_positions(epoch: tf.Tensor) -> tf.data.Dataset:
+    def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
         order = random.permutation(random.fold_in(random.fold_in(seed, epoch), 0), count)
         if frequencies is not None:
             order = tf.gather(_resampled(frequencies, random.fold_in(seed, epoch)), order)
@@ -77,23 +79,23 @@ def positions(
             lambda index: {"epoch": epoch, "index": tf.cast(index, tf.int64)}
         )
 
-    return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(no_autograph(epoch_positions))
+    return tf.data.Dataset.range(first_epoch, 2**31 - 1).flat_map(no_autograph(epoch_order))
 
 
 def _resampled(frequencies: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
-    """Draws as many records as there are, each as often as it shall come, or the next number.
+    """Draws `[N]` of the N records, each as often as its frequency, rounded up or down.
 
-    Source: systematic sampling (Madow 1949): one draw, and from there on even steps.
+    Source: systematic sampling (Madow 1949): one draw, and even steps from it on.
     """
     count = len(frequencies)
     start = tf.cast(random.uniform(random.for_name(seed, "balance"), 0.0, 1.0), tf.float64)
     steps = (tf.range(count, dtype=tf.float64) + start) / count
     ends = np.cumsum(frequencies) / np.sum(frequencies)
-    # Without the last end, which is 1 but for rounding.
+    # Without the last end, which is 1 except for rounding.
     return tf.searchsorted(tf.constant(ends[:-1]), steps, side="right")
 
 
-def interleaved(
+def mixed_order(
     counts: Sequence[int],
     *,
     weights: Sequence[int],
@@ -106,11 +108,11 @@ def interleaved(
     Args:
         counts: records of each set.
         weights: samples of each set in a block, from 1 on; empty takes the counts, so that a block
-            has each record once.
+            has every record once.
         seed: `[2]` int32.
         first: sample that comes first.
-        frequencies: `[sum(counts)]` float64, how often each record comes, relative to the others
-            of its set.
+        frequencies: `[sum(counts)]` float64, frequency of each record relative to the others of
+            its set.
 
     Raises:
         InputError: not a weight for each set.
@@ -125,8 +127,8 @@ def interleaved(
     first_block, begun = divmod(first, len(sources))
 
     def drawn(block: tf.Tensor) -> tf.Tensor:
-        own = random.fold_in(random.for_name(seed, "mixture"), block)
-        return tf.gather(sources, random.permutation(own, len(sources)))
+        block_seed = random.fold_in(random.for_name(seed, "mixture"), block)
+        return tf.gather(sources, random.permutation(block_seed, len(sources)))
 
     def choices(block: tf.Tensor) -> tf.data.Dataset:
         start = tf.where(block == first_block, begun, 0)
@@ -135,7 +137,7 @@ def interleaved(
     before = np.bincount(drawn(tf.constant(first_block))[:begun], minlength=len(counts))
     streams = [
         _numbered(
-            positions(
+            shuffled_order(
                 count,
                 seed=random.for_name(seed, f"data/{number}"),
                 first=int(first_block * per_block[number] + before[number]),
@@ -154,15 +156,15 @@ def starts(counts: Sequence[int]) -> list[int]:
     return np.cumsum([0, *counts])[:-1].tolist()
 
 
-def _numbered(places: tf.data.Dataset, start: int) -> tf.data.Dataset:
-    """Counts the records of a set from `start` on."""
-    return places.map(no_autograph(lambda place: place | {"index": place["index"] + start}))
+def _numbered(order: tf.data.Dataset, start: int) -> tf.data.Dataset:
+    """Returns the order with the records counted from `start` on."""
+    return order.map(no_autograph(lambda item: item | {"index": item["index"] + start}))
 
 
 def host_part(
     stream: tf.data.Dataset, *, batch_size: int, host: int, num_hosts: int
 ) -> tf.data.Dataset:
-    """Returns what one of several hosts reads: its slice of every global batch.
+    """Returns the samples that one of several hosts reads: its slice of every global batch.
 
     Args:
         stream: begins with a batch.
@@ -171,7 +173,7 @@ def host_part(
         num_hosts: that train together.
 
     Raises:
-        InputError: a batch that the hosts cannot share evenly, or no such host.
+        InputError: the batch size is not a multiple of the number of hosts, or no such host.
     """
     checks.integer("num_hosts", num_hosts, low=1)
     checks.integer("host", host, low=0, high=num_hosts - 1)
@@ -182,10 +184,10 @@ def host_part(
     if num_hosts == 1:
         return stream
     size = batch_size // num_hosts
-    own = slice(host * size, (host + 1) * size)
+    part = slice(host * size, (host + 1) * size)
     batches = stream.batch(batch_size, drop_remainder=True)
-    part = no_autograph(lambda batch: {name: each[own] for name, each in batch.items()})
-    return batches.map(part).unbatch()
+    take = no_autograph(lambda batch: {name: values[part] for name, values in batch.items()})
+    return batches.map(take).unbatch()
 
 
 def _frequencies(dataset: Dataset, config: RunConfig) -> np.ndarray | None:
@@ -200,7 +202,7 @@ def _frequencies(dataset: Dataset, config: RunConfig) -> np.ndarray | None:
 
 def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
     """Returns the ids of all records, in the order of the index."""
-    index = Index.of(dataset, "train")
+    index = Index.read(dataset, "train")
     read = read_at(index, on_corrupt=config.data.on_corrupt)
 
     def id_of(number: tf.Tensor) -> tf.Tensor:

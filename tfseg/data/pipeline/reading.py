@@ -1,4 +1,4 @@
-"""Reads records one by one from where they are stored, and says which of them are damaged."""
+"""Reads single records by their position in the split, and reports damaged ones."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, lis
 
 
 def read_at(index: Index, *, on_corrupt: str) -> Callable[[Example], Example]:
-    """Returns the function that makes {"epoch", "record"} of {"epoch", "index"}.
+    """Returns the function that turns {"epoch", "index"} into {"epoch", "record"}.
 
-    A damaged record is an error, or with "skip" the next whole one in stored order comes in its
-    place, with a warning the first time: so the samples keep their positions.
+    A damaged record is an error. With "skip" it is replaced by the next intact one in stored order,
+    with a warning the first time, so all other samples keep their positions.
+
+    TensorFlow has no public way to read a record at an offset: a raw op makes a data set of the one
+    record. A damaged record makes it empty, which `stored` returns as "", and the loop in `read`
+    then asks `_Damage` (which raises or warns) for the record to try next.
 
     Args:
         index: of the split.
         on_corrupt: "fail" or "skip".
 
     Raises:
-        InputError: the framing is broken and `on_corrupt` is "fail", or no record is whole.
+        InputError: the framing is broken and `on_corrupt` is "fail", or no record is intact.
     """
     damage = _Damage(index, on_corrupt)
-    damage.look_at_framing()
+    damage.report_broken_framing()
     paths, shards, offsets = map(tf.constant, (index.paths, index.shards, index.offsets))
     count = len(index.offsets)
 
@@ -67,11 +71,11 @@ def read_at(index: Index, *, on_corrupt: str) -> Callable[[Example], Example]:
 
 
 @contextlib.contextmanager
-def clear_errors() -> Iterator[None]:
-    """Raises the `InputError` of a pipeline, which TensorFlow wraps in one of its own.
+def unwrap_input_errors() -> Iterator[None]:
+    """Raises the `InputError` that TensorFlow has wrapped in an error of a pipeline.
 
     Raises:
-        InputError: of a damaged record with the shard, the number of the record in it, and its id.
+        InputError: for a damaged record, with its shard, its number in the shard, and its id.
     """
     try:
         yield
@@ -82,34 +86,32 @@ def clear_errors() -> Iterator[None]:
 
 
 class _Damage:
-    """What was found damaged so far, and what then happens."""
+    """The damaged records so far, and what is done about one: an error, or a warning."""
 
     def __init__(self, index: Index, on_corrupt: str) -> None:
         self.index, self.skips = index, on_corrupt == "skip"
         self.known: set[int] = set()
 
-    def look_at_framing(self) -> None:
-        """Says of every broken shard from where on it is lost."""
+    def report_broken_framing(self) -> None:
+        """Reports the first record of every shard that cannot be read, and how many follow it."""
         lost = np.flatnonzero(self.index.offsets == UNREADABLE)
         for shard in np.unique(self.index.shards[lost]):
-            own = lost[self.index.shards[lost] == shard].tolist()
-            more = f", with the {len(own) - 1} after it in this file," if own[1:] else ""
-            self._say(f"{self.index.location(own[0])}{more}", own)
+            numbers = lost[self.index.shards[lost] == shard].tolist()
+            more = f", with the {len(numbers) - 1} after it in this file," if numbers[1:] else ""
+            self._report(f"{self.index.location(numbers[0])}{more}", numbers)
 
     def after(self, number: np.ndarray) -> np.int64:
-        """Called where record `number` could not be read; returns the one to try next."""
-        self.found(int(number))
+        """Returns the record to try next, after reporting that record `number` is damaged."""
+        if int(number) not in self.known:
+            where = f"{self.index.location(int(number))}{self._id(int(number))}"
+            self._report(where, [int(number)])
         if len(self.known) == len(self.index.offsets):
             folder = self.index.paths[0].rpartition("/")[0]
-            raise InputError(f"{folder} is damaged: no record is whole. Convert the data again.")
+            raise InputError(f"{folder} is damaged: no record is intact. Convert the data again.")
         return np.int64((int(number) + 1) % len(self.index.offsets))
 
-    def found(self, number: int) -> None:
-        """Raises, or warns the first time."""
-        if number not in self.known:
-            self._say(f"{self.index.location(number)}{self._id(number)}", [number])
-
-    def _say(self, which: str, numbers: list[int]) -> None:
+    def _report(self, which: str, numbers: list[int]) -> None:
+        """Raises or warns."""
         if not self.skips:
             raise InputError(
                 f"{which} is damaged. Convert the data again, or leave such records out: "
@@ -120,9 +122,9 @@ class _Damage:
         warnings.warn(f"{which} is damaged and left out; {counted}.", stacklevel=2)
 
     def _id(self, number: int) -> str:
-        """Returns the id of a record, where its bytes still have it."""
+        """Returns the id of a record in words, if it can be read; else ""."""
         payload = self.index.payload(number)
-        if not (found := _ID.search(payload)):
+        if not (match := _ID.search(payload)):
             return ""
-        text = payload[found.end() : found.end() + found[1][0]]
+        text = payload[match.end() : match.end() + match[1][0]]
         return f" (sample {text.decode(errors='replace')!r})"

@@ -1,4 +1,4 @@
-"""What training sees of one sample in one epoch, once more, with the numbers that were drawn."""
+"""Repeats what training sees of one sample in one epoch, with the random numbers."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Replay:
         epoch: counted from 0.
         corner: (y, x) of the crop in the image, pixels, before any transform; (0, 0) along an axis
             where the image is smaller than the crop and lies in its middle.
-        params: what was drawn, by transform, as `Chain.sample` names them: "on" says whether the
-            transform acts; plain numbers and lists of them.
+        params: random numbers by transform, named as in `Chain.sample`, as plain numbers and lists;
+            "on" is whether the transform acts.
         image: `[S, S, C]` float32 in [0, 1].
         label: `[S, S]` int32 ids, 0 = background, -1 = ignored.
     """
@@ -55,7 +55,7 @@ class Replay:
         }
 
     def write(self, folder: Path) -> None:
-        """Writes draw.json, image.tif (float32) and ids.tif (int32), so that no bit is lost."""
+        """Writes draw.json, and losslessly image.tif (float32) and ids.tif (int32)."""
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.draw(), indent=2)
         (folder / "draw.json").write_text(text + "\n", encoding="utf-8")
@@ -68,11 +68,11 @@ class Replay:
 def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> Replay:
     """Returns the crop of a sample that a training with `config` sees in an epoch, bit for bit.
 
-    What CopyPaste takes from another image of the batch is not in it.
+    Instances that CopyPaste takes from another image of the batch are missing.
 
     Args:
         dataset: its `train` split is used.
-        config: of the training: seed, crop and transforms count, the batch size does not.
+        config: of the training; seed, crop and transforms matter, the batch size does not.
         sample_id: name of the sample.
         epoch: counted from 0; step s of batches of B has the samples s B to (s + 1) B - 1, and with
             n samples in the split, sample k belongs to epoch k // n.
@@ -83,30 +83,30 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     checks.integer("epoch", epoch, low=0, high=2**31 - 2)
     example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}
 
-    # The ids of the record, not those that say their class: there is nothing else to see in them.
+    # Without class names, the ids are those of the record, not ids that encode classes.
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
 
-    # In a tf.data pipeline like that of training, which runs on the CPU wherever the network does.
+    # In a tf.data pipeline as in training, which runs on the CPU even if the network does not.
     def prepare(example: Example) -> dict[str, Any]:
         for function in sample_functions(dataset, config).values():
             example = function(example)
         return example
 
-    (seen,) = tf.data.Dataset.from_tensors(example).map(no_autograph(prepare)).as_numpy_iterator()
+    (sample,) = tf.data.Dataset.from_tensors(example).map(no_autograph(prepare)).as_numpy_iterator()
     params = {
-        # Without the crop in the middle, with which every training ends.
-        name: {key: value.tolist() for key, value in seen["params"][name].items()}
+        # Without the final crop in the middle.
+        name: {key: value.tolist() for key, value in sample["params"][name].items()}
         for name, _ in name_each(plan(config.augment).transforms)
     }
-    corner = tuple(seen["corner"].tolist())
-    return Replay(sample_id, epoch, corner, params, seen["image"], seen["label"])
+    corner = tuple(sample["corner"].tolist())
+    return Replay(sample_id, epoch, corner, params, sample["image"], sample["label"])
 
 
 def find_record(dataset: Dataset, sample_id: str) -> bytes:
     """Returns the serialized record of a sample of the split `train`.
 
     Raises:
-        InputError: there is no such sample; the nearest name is said.
+        InputError: there is no such sample; names the most similar one.
     """
     names = []
     for record in dataset.records("train").as_numpy_iterator():

@@ -1,13 +1,12 @@
 """Training batches made by other processes or machines, through the service of tf.data.
 
-A server is a dispatcher with one worker, which uses all cores of its machine. Of K servers the k-th
-makes the batches k, k + K, k + 2 K, ... of the stream, and the trainer takes one from each in turn.
-So every sample keeps its place and its draws, and the weights are those of a training without
-servers, bit for bit where the machines compute alike.
+A server is a dispatcher with one worker, which uses all cores of its machine. With K servers, the
+k-th makes the batches k, k + K, k + 2 K, ... of the stream, and the trainer takes one from each in
+turn. So every sample keeps its position and its random numbers, and the weights are those of
+training without servers, bit for bit where the machines compute the same.
 
 A server that has died, hangs or cannot be reached ends the training with an error, where tf.data
-would wait for ever; the run goes on with --resume, with the same servers, others or none, to the
-same weights.
+would wait forever. --resume then leads to the same weights, with the same servers, others or none.
 """
 
 from __future__ import annotations
@@ -27,22 +26,22 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.heads import Head
 
-_LOOK_AFTER = 2.0  # seconds without a batch, after which it is looked whether the servers are there
+_PROBE_AFTER = 2.0  # seconds without a batch, after which the servers are probed
 _ANSWER_WITHIN = 10.0  # seconds
-# Begins a connection; what speaks gRPC answers with settings of its own. The system accepts
-# connections for a process that is stopped, too, so a connection alone says nothing.
+# Begins a connection; a gRPC server answers with its settings. A connection alone proves nothing:
+# the system accepts it for a stopped process as well.
 # Source: RFC 9113 (HTTP/2), section 3.4: the preface, and a frame of settings without any.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
-_LONGEST = 600.0  # seconds for a batch of a server that is there
-_GO_ON = "Start it again, or leave it out of --data.service, and go on with --resume."
+_LONGEST = 600.0  # seconds for a batch of a server that answers
+_RESUME = "Start it again, or leave it out of --data.service, and continue with --resume."
 _service = tf.data.experimental.service
 
 
 class Server:
     """Makes batches for trainers until the process ends.
 
-    Who reaches its ports can run any TensorFlow graph here, so they belong into a network of
-    machines that are trusted. The data set must be at the same path here as where training runs.
+    Anyone who reaches its ports can run any TensorFlow graph on this machine: use it in a trusted
+    network only. The data set must have the same path here and where training runs.
 
     Attributes:
         address: of the server, as `DataConfig.service` takes it.
@@ -53,7 +52,7 @@ class Server:
 
         Args:
             host: name under which trainers reach this machine.
-            port: of the dispatcher, the next one is the worker's; 0 takes any two.
+            port: of the dispatcher; the worker takes the next one. 0 takes any two.
 
         Raises:
             InputError: a port is taken.
@@ -61,13 +60,15 @@ class Server:
         if port:
             _refuse_taken(port)
         self._dispatcher = _service.DispatchServer(_service.DispatcherConfig(port=port))
-        own = self._dispatcher.target.removeprefix("grpc://")
+        dispatcher = self._dispatcher.target.removeprefix("grpc://")
         self._worker = _service.WorkerServer(
             _service.WorkerConfig(
-                dispatcher_address=own, worker_address=f"{host}:%port%", port=port and port + 1
+                dispatcher_address=dispatcher,
+                worker_address=f"{host}:%port%",
+                port=port and port + 1,
             )
         )
-        self.address = f"grpc://{host}:{own.rpartition(':')[2]}"
+        self.address = f"grpc://{host}:{dispatcher.rpartition(':')[2]}"
 
 
 def batches_from_service(
@@ -82,14 +83,14 @@ def batches_from_service(
     """Returns `training_batches`, made by the servers `config.data.service`, if any.
 
     Raises:
-        InputError: as there, or no server answers at an address. One that dies later is an error of
-            TensorFlow: see `reading.clear_errors`.
+        InputError: as in `training_batches`, or no server answers at an address. A server that dies
+            later raises an error of TensorFlow: see `reading.unwrap_input_errors`.
     """
     servers = config.data.service
     shared = {"host": host, "num_hosts": num_hosts}
     if not servers:
         return training_batches(dataset, config, head, first_step=first_step, **shared)
-    _refuse_absent(servers)  # to register a data set with one would wait for ever
+    _refuse_absent(servers)  # registering a data set with an absent one would wait forever
     parts = []
     for index, server in enumerate(servers):
         batches = training_batches(
@@ -104,7 +105,7 @@ def batches_from_service(
         for taken, (number, batch) in enumerate(_watched(joined, servers)):
             if number != taken // len(servers):
                 raise InputError(
-                    f"The data service {servers[taken % len(servers)]} lost a batch. {_GO_ON}"
+                    f"The data service {servers[taken % len(servers)]} lost a batch. {_RESUME}"
                 )
             yield batch
 
@@ -112,14 +113,14 @@ def batches_from_service(
 
 
 def _watched(batches: tf.data.Dataset, servers: Sequence[str]) -> Iterator[Any]:
-    """Yields the elements, each taken in another thread, as taking one cannot be interrupted.
+    """Yields the elements, each taken in another thread, because taking one cannot be interrupted.
 
     Raises:
-        InputError: a server is not there any more, or cannot make a batch.
+        InputError: a server does not answer any more, or cannot make a batch.
     """
 
     def elements() -> Iterator[Any]:
-        yield from batches.as_numpy_iterator()  # to make it asks the servers already
+        yield from batches.as_numpy_iterator()  # making the iterator already asks the servers
 
     iterator = elements()
     outcome: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -127,7 +128,7 @@ def _watched(batches: tf.data.Dataset, servers: Sequence[str]) -> Iterator[Any]:
     def take() -> None:
         try:
             outcome.put(next(iterator))
-        except Exception as error:  # it is raised where the element is wanted
+        except Exception as error:  # raised in the thread that waits for the element
             outcome.put(error)
 
     while True:
@@ -139,13 +140,13 @@ def _watched(batches: tf.data.Dataset, servers: Sequence[str]) -> Iterator[Any]:
 
 
 def _awaited(outcome: queue.SimpleQueue[Any], servers: Sequence[str]) -> Any:
-    for _ in range(int(_LONGEST / _LOOK_AFTER)):
+    for _ in range(int(_LONGEST / _PROBE_AFTER)):
         try:
-            return outcome.get(timeout=_LOOK_AFTER)
+            return outcome.get(timeout=_PROBE_AFTER)
         except queue.Empty:
             _refuse_absent(servers)
     raise InputError(
-        f"The data service {' '.join(servers)} made no batch in {_LONGEST:g} seconds. {_GO_ON}"
+        f"The data service {' '.join(servers)} made no batch in {_LONGEST:g} seconds. {_RESUME}"
     )
 
 
@@ -154,35 +155,35 @@ def _refused(error: Exception, servers: Sequence[str]) -> Exception:
         return error
     reason = tf_errors.service_reason(error.message)
     return InputError(
-        f"The data service {' '.join(servers)} cannot make a batch: {reason}. Go on with --resume; "
-        "if it happens again, look at the data set with tfseg check, and whether it is at the same "
-        "path there."
+        f"The data service {' '.join(servers)} cannot make a batch: {reason}. Continue with "
+        "--resume; if it happens again, run tfseg check on the data set, and make sure that it has "
+        "the same path on the server."
     )
 
 
 def _refuse_taken(port: int) -> None:
-    """Refuses ports of others, which gRPC would share with them.
+    """Refuses ports of other processes, which gRPC would share with them.
 
     Raises:
         InputError: this one or the next is in use.
     """
-    for each in (port, port + 1):
-        with socket.socket() as own:
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for number in (port, port + 1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                own.bind(("", each))
+                probe.bind(("", number))
             except (OSError, OverflowError) as error:
                 raise InputError(
-                    f"A server needs the ports {port} and {port + 1}; {each} cannot be had "
+                    f"A server needs the ports {port} and {port + 1}; {number} is not free "
                     f"({error}). Choose another --port."
                 ) from error
 
 
 def _refuse_absent(servers: Sequence[str]) -> None:
-    """Refuses a server that does not answer: dead, stopped, or behind a network that is gone.
+    """Refuses a server that does not answer: dead, stopped, or not reachable.
 
     Raises:
-        InputError: names the first of them.
+        InputError: names the first such server.
     """
     for server in servers:
         host, _, port = server.removeprefix("grpc://").rpartition(":")
@@ -194,5 +195,5 @@ def _refuse_absent(servers: Sequence[str]) -> None:
         except OSError as error:
             raise InputError(
                 f"No data service answers at {server} ({error}). Start it with tfseg serve-data; "
-                "a run that had begun goes on with --resume."
+                "a run that has begun continues with --resume."
             ) from error

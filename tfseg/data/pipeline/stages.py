@@ -41,7 +41,7 @@ def training_stages(
     makes the targets. With a cache, "cache" replaces "read" and "decode".
     """
     functions = sample_functions(dataset, config)
-    read = read_at(Index.of(dataset, "train"), on_corrupt=config.data.on_corrupt)
+    read = read_at(Index.read(dataset, "train"), on_corrupt=config.data.on_corrupt)
     size = config.train.batch_size // num_hosts
     paste = plan(config.augment).copy_paste
     if paste:
@@ -59,9 +59,9 @@ def training_stages(
 
     loading = {"read": _each(read), "decode": _each(functions["decode"])}
     if config.data.cache != "none":
-        kept = cache.make(dataset, config.data.cache)
+        kept = cache.new_cache(dataset, config.data.cache)
         loading = {
-            "cache": cache.through(kept, lambda position: functions["decode"](read(position)))
+            "cache": cache.caching_stage(kept, lambda position: functions["decode"](read(position)))
         }
     return loading | {
         "crop": _each(functions["crop"]),
