@@ -30,11 +30,11 @@ def test_only_a_few_items_are_taken_ahead():
 def test_one_thread_works_one_item_ahead():
     taken, threads = [], set()
 
-    def seen(number: int) -> int:
+    def noted(number: int) -> int:
         threads.add(threading.get_ident())
         return number
 
-    results = ordered(seen, (taken.append(n) or n for n in range(9)), threads=1)
+    results = ordered(noted, (taken.append(n) or n for n in range(9)), threads=1)
     assert next(results) == 0
     assert taken == [0, 1]
     assert list(results) == list(range(1, 9))

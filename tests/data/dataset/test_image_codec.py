@@ -43,9 +43,12 @@ def read(picture: Picture, image: np.ndarray, formats, *, channels: int, dtype: 
 
 @given(st.data())
 def test_png_and_raw_pixels_come_out_as_they_went_in(data):
-    dtype, own = data.draw(st.sampled_from(["uint8", "uint16"])), data.draw(st.sampled_from([1, 3]))
+    dtype, depth = (
+        data.draw(st.sampled_from(["uint8", "uint16"])),
+        data.draw(st.sampled_from([1, 3])),
+    )
     height, width = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
-    image = data.draw(arrays.arrays(dtype, (height, width, own)))
+    image = data.draw(arrays.arrays(dtype, (height, width, depth)))
     store = data.draw(st.sampled_from(["png", "raw"]))
     picture = image_codec.encode(image, store)
     assert picture.format == store
@@ -53,9 +56,9 @@ def test_png_and_raw_pixels_come_out_as_they_went_in(data):
     assert outside.dtype == image.dtype
     np.testing.assert_array_equal(outside, image)
     # The data set has as many channels and bits, or more.
-    channels = data.draw(st.sampled_from([3] if own == 3 else [1, 3]))
+    channels = data.draw(st.sampled_from([3] if depth == 3 else [1, 3]))
     wide = data.draw(st.sampled_from(["uint16"] if dtype == "uint16" else ["uint8", "uint16"]))
-    expected = np.repeat(image, channels // own, axis=-1).astype(wide)
+    expected = np.repeat(image, channels // depth, axis=-1).astype(wide)
     expected = expected * (257 if wide != dtype else 1)
     formats = data.draw(st.sampled_from([(store,), IMAGE_FORMATS]))
     inside = read(picture, image, formats, channels=channels, dtype=wide)
@@ -81,7 +84,8 @@ def test_a_higher_quality_is_closer_and_larger():
     low, high = (image_codec.encode(image, f"jpeg:{quality}") for quality in (30, 95))
     assert len(low.data) < len(high.data)
     errors = [
-        np.abs(image_codec.decode_array(each, (64, 64)) - image.astype(int)) for each in (low, high)
+        np.abs(image_codec.decode_array(picture, (64, 64)) - image.astype(int))
+        for picture in (low, high)
     ]
     assert errors[1].mean() < errors[0].mean()
     assert errors[1].mean() < 3
@@ -147,7 +151,7 @@ def test_original_keeps_a_file_whose_pixels_tensorflow_reads_and_else_makes_a_pn
     path.write_bytes(data)
     write_label(tmp_path / "in" / "labels" / path.stem, np.pad(LABEL, ((0, 4), (0, 6))))
     dataset = convert(tmp_path / "in", tmp_path / "out", store="original")
-    (record,) = (records.parse(each) for each in dataset.records("train").as_numpy_iterator())
+    (record,) = (records.parse(record) for record in dataset.records("train").as_numpy_iterator())
     (example,) = map(tf.train.Example.FromString, dataset.records("train").as_numpy_iterator())
     stored = example.features.feature["image"].bytes_list.value[0]
     assert (stored == data) == (name in KEPT)
@@ -158,7 +162,7 @@ def test_original_keeps_a_file_whose_pixels_tensorflow_reads_and_else_makes_a_pn
     channels = sample["image"].shape[-1]
     np.testing.assert_array_equal(sample["image"], expected[..., :channels])
     np.testing.assert_array_equal(record.image, sample["image"])
-    assert [each for each in check(dataset.path) if each.level == "error"] == []
+    assert [finding for finding in check(dataset.path) if finding.level == "error"] == []
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +186,7 @@ def test_a_data_set_of_every_kind_is_sound_and_its_statistics_are_those_of_its_p
     dataset = convert(files, tmp_path / "data", store=store, shard_size=4)
     formats = {"original": ("png", "jpeg"), "jpeg:95": ("jpeg",)}.get(store, (store,))
     assert dataset.info.image_formats == formats
-    assert [each for each in check(dataset.path) if each.level == "error"] == []
+    assert [finding for finding in check(dataset.path) if finding.level == "error"] == []
     values = np.stack([s["image"] for s in dataset.samples("train").as_numpy_iterator()])
     for channel, distribution in enumerate(dataset.info.statistics.channels):
         assert distribution.mean == pytest.approx(values[..., channel].mean())
@@ -190,13 +194,13 @@ def test_a_data_set_of_every_kind_is_sound_and_its_statistics_are_those_of_its_p
 
 def test_training_sees_the_same_pixels_whatever_the_lossless_way(files, tmp_path):
     config = RunConfig(data=DataConfig(crop_size=32), augment=(), train=TrainConfig(batch_size=3))
-    seen = []
+    trained = []
     for store in ("png", "raw", "original"):
         dataset = convert(files, tmp_path / store, store=store)
         batches = training_batches(dataset, config, CenterOffset()).take(4)
-        seen.append(np.concatenate([images for images, _ in batches.as_numpy_iterator()]))
-    np.testing.assert_array_equal(seen[0], seen[1])
-    np.testing.assert_array_equal(seen[0], seen[2])
+        trained.append(np.concatenate([images for images, _ in batches.as_numpy_iterator()]))
+    np.testing.assert_array_equal(trained[0], trained[1])
+    np.testing.assert_array_equal(trained[0], trained[2])
 
 
 @pytest.mark.parametrize("store", ["", "PNG", "jpeg", "jpeg:0", "jpeg:101", "jpeg:5.5", "tiff", 3])

@@ -138,4 +138,4 @@ def test_ids_and_their_areas_are_those_counted_by_hand(largest):
     ids, areas = instance_areas(label)
     assert (ids.tolist(), areas.tolist()) == ([2, largest], [3, 2])
     nothing = instance_areas(np.full((2, 2), -1, np.int32))
-    assert [each.tolist() for each in nothing] == [[], []]
+    assert [array.tolist() for array in nothing] == [[], []]

@@ -41,11 +41,11 @@ def files(write, tmp_path_factory) -> Path:
 def listed(folder: RemotePath) -> dict[str, bytes]:
     if not folder.exists():
         return {}
-    found = {}
+    files = {}
     for path in folder.iterdir():
         with path.open("rb") as file:
-            found[path.name] = file.read()
-    return found
+            files[path.name] = file.read()
+    return files
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +66,18 @@ def test_a_data_set_elsewhere_has_the_bytes_of_one_here_and_is_sound(
 def test_training_elsewhere_reads_what_it_reads_here(files, local, remote):
     dataset = convert(files, str(remote), shard_size=3)
     config = RunConfig(data=DataConfig(crop_size=32), augment=(), train=TrainConfig(batch_size=2))
-    seen = [
+    trained = [
         np.concatenate(
             [
                 images
-                for images, _ in training_batches(each, config, CenterOffset(), first_step=1)
+                for images, _ in training_batches(source, config, CenterOffset(), first_step=1)
                 .take(5)
                 .as_numpy_iterator()
             ]
         )
-        for each in (local, dataset)
+        for source in (local, dataset)
     ]
-    np.testing.assert_array_equal(*seen)
+    np.testing.assert_array_equal(*trained)
     index = Index.read(dataset, "train")
     assert index.payload(4) == Index.read(local, "train").payload(4)
 
@@ -106,9 +106,9 @@ def test_after_an_interrupt_the_next_run_goes_on_and_until_then_there_is_no_data
     assert any(name.endswith(".note") for name in left)
     with pytest.raises(InputError, match=r"it has no dataset\.json"):
         tfseg.Dataset.open(str(remote))
-    told = []
-    convert(files, str(remote), shard_size=3, on_progress=lambda done, _: told.append(done))
-    assert told[0] > 1  # finished shards are not made again
+    progress = []
+    convert(files, str(remote), shard_size=3, on_progress=lambda done, _: progress.append(done))
+    assert progress[0] > 1  # finished shards are not made again
     assert listed(remote) == contents(local.path)
 
 

@@ -42,15 +42,15 @@ def written(path: Path, image: np.ndarray, **options: object) -> Path:
 @pytest.mark.parametrize(("kind", "channels"), [("u1", 3), ("u2", 1), ("f4", 4)])
 def test_windows_are_those_of_the_whole(tmp_path, stored, kind, channels):
     path = written(tmp_path / "a.tif", picture(kind, channels), **STORED[stored])
-    whole, opened = read_image(path), tiff_windows.open_image(path)
+    image, opened = read_image(path), tiff_windows.open_image(path)
     assert isinstance(opened, tiff_windows.TiffWindows)
-    assert opened.shape == whole.shape
-    np.testing.assert_array_equal(np.asarray(opened), whole)
+    assert opened.shape == image.shape
+    np.testing.assert_array_equal(np.asarray(opened), image)
     for rows in (slice(None), slice(0, 1), slice(31, 66), slice(3, None, 13), slice(90, 400)):
         for columns in (slice(None, None, 40), slice(47, 49), slice(100, 150)):
-            found = opened[rows, columns]
-            assert found.dtype == whole.dtype
-            np.testing.assert_array_equal(found, whole[rows, columns])
+            pixels = opened[rows, columns]
+            assert pixels.dtype == image.dtype
+            np.testing.assert_array_equal(pixels, image[rows, columns])
 
 
 def test_a_window_reads_the_tiles_it_has_a_part_of_and_each_once(tmp_path, monkeypatch):

@@ -76,8 +76,8 @@ def test_instances_are_pasted_from_one_image_of_a_batch_upon_another(ten):
     changed = pasted != ids
     # A share of 0.1 to 0.5 of one or two instances each: in eight images some are pasted.
     assert changed.any()
-    for own, before, other in zip(pasted, ids, changed, strict=True):
-        assert (own[other] > before.max()).all()
+    for label, before, other in zip(pasted, ids, changed, strict=True):
+        assert (label[other] > before.max()).all()
     np.testing.assert_array_equal(pasted_images[~changed], images[~changed])
     again_images, again = samples(ten, 4, first_step=2, augment=augment)
     np.testing.assert_array_equal(again, pasted[4:])
@@ -139,8 +139,8 @@ def test_an_image_looks_different_in_every_epoch_and_with_every_seed(single):
 
 
 def test_a_crop_is_a_window_of_the_image_and_of_its_ids_anywhere_in_it(single):
-    (whole,) = single.samples("train").as_numpy_iterator()
-    image, label = normalized(whole["image"]), whole["label"]
+    (sample,) = single.samples("train").as_numpy_iterator()
+    image, label = normalized(sample["image"]), sample["label"]
     images, ids = samples(single, 24)
     corners = set()
     for crop, crop_ids in zip(images, ids, strict=True):
@@ -148,7 +148,7 @@ def test_a_crop_is_a_window_of_the_image_and_of_its_ids_anywhere_in_it(single):
         corners.add((top, left))
         window = slice(top, top + 32), slice(left, left + 32)
         np.testing.assert_array_equal(crop_ids, label[window])
-        # normalised as a whole before the crop: its own percentiles are others
+        # normalised before the crop, which has other percentiles
         np.testing.assert_allclose(crop, image[window], rtol=0, atol=1e-6)
     assert {0, 8} <= {top for top, _ in corners} <= set(range(9))
     assert {0, 16} & {left for _, left in corners}
@@ -157,12 +157,12 @@ def test_a_crop_is_a_window_of_the_image_and_of_its_ids_anywhere_in_it(single):
 
 def test_an_augmented_crop_is_cut_from_a_larger_window_moved_as_one(ten):
     images, ids = samples(ten, 10, augment=({"name": "HorizontalFlip", "p": 1.0},))
-    whole = {one["id"].decode(): one for one in ten.samples("train").as_numpy_iterator()}
+    stored = {one["id"].decode(): one for one in ten.samples("train").as_numpy_iterator()}
     names, _ = order(ten, first=0, count=10)
     # 20 x 24 pixels lie in the middle of the crop of 32, rows 6..25 and columns 4..27, which the
     # flip about the middle of the window maps onto themselves
     for name, image, label in zip(names, images, ids, strict=True):
-        sample = whole[name]
+        sample = stored[name]
         np.testing.assert_array_equal(label[6:26, 4:28], sample["label"][:, ::-1])
         expected = normalized(sample["image"])[:, ::-1]
         np.testing.assert_allclose(image[6:26, 4:28], expected, rtol=0, atol=1e-6)
@@ -207,10 +207,10 @@ def test_batches_have_a_static_shape(ten):
 
 def test_batches_run_over_the_end_of_an_epoch_without_losing_a_sample(ten):
     images, _ = samples(ten, 15, batch_size=3)
-    whole = {one["id"].decode(): one["image"] for one in ten.samples("train").as_numpy_iterator()}
+    stored = {one["id"].decode(): one["image"] for one in ten.samples("train").as_numpy_iterator()}
     names, _ = order(ten, first=0, count=15)
     for name, image in zip(names, images, strict=True):
-        expected = normalized(whole[name])
+        expected = normalized(stored[name])
         np.testing.assert_allclose(image[6:26, 4:28], expected, rtol=0, atol=1e-6)
 
 
@@ -228,17 +228,17 @@ def test_a_small_image_lies_in_the_middle_and_goes_on_mirrored_and_ignored(
     # 20: 12 pixels are missing, 6 before and 6 after; 21: 5 before and 6 after; 40: cut from 4 on
     rows = {20: slice(6, 26), 21: slice(5, 26), 40: slice(0, 32), 1: slice(15, 16)}[height]
     columns = {24: slice(4, 28), 25: slice(3, 28), 1: slice(15, 16)}[width]
-    (whole,) = dataset.samples("val").as_numpy_iterator()
+    (sample,) = dataset.samples("val").as_numpy_iterator()
     inside = slice(4, 36) if height == 40 else slice(None)
     np.testing.assert_array_equal(ids[rows, columns], label[inside])
-    np.testing.assert_array_equal(image[rows, columns], normalized(whole["image"])[inside])
+    np.testing.assert_array_equal(image[rows, columns], normalized(sample["image"])[inside])
     outside = np.ones((32, 32), bool)
     outside[rows, columns] = False
     assert (ids[outside] == IGNORE).all()
     before = rows.start, columns.start
     after = 32 - rows.stop, 32 - columns.stop
     padding = (*zip(before, after, strict=True), (0, 0))
-    expected = np.pad(normalized(whole["image"])[inside], padding, mode="reflect")
+    expected = np.pad(normalized(sample["image"])[inside], padding, mode="reflect")
     np.testing.assert_array_equal(image, expected)
 
 
@@ -270,23 +270,23 @@ def test_validation_gives_every_image_once_and_fills_the_last_batch_with_nothing
 
 @pytest.mark.parametrize("num_hosts", [2, 4])
 def test_the_hosts_validate_every_image_once_in_as_many_batches_each(ten, num_hosts):
-    config, seen = configured(batch_size=8), []
+    config, validated = configured(batch_size=8), []
     for host in range(num_hosts):
         batches = validation_batches(
             ten, config, Ids(), split="train", host=host, num_hosts=num_hosts
         )
         parts = list(batches.as_numpy_iterator())
         assert [len(weights) for _, _, weights in parts] == [8 // num_hosts] * 2
-        seen += [
+        validated += [
             image.tobytes()
             for images, _, weights in parts
             for image, weight in zip(images, weights, strict=True)
             if weight
         ]
-    (whole,) = validation_batches(
+    (expected,) = validation_batches(
         ten, configured(batch_size=10), Ids(), split="train"
     ).as_numpy_iterator()
-    assert sorted(seen) == sorted(image.tobytes() for image in whole[0])
+    assert sorted(validated) == sorted(image.tobytes() for image in expected[0])
 
 
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(ten, tmp_path, write):

@@ -89,21 +89,24 @@ def test_a_run_keeps_the_numbers_and_its_segmenter_takes_them(coloured, tmp_path
 
 
 def test_a_segmenter_knows_an_exposure_where_the_limits_are_fixed(sample, tmp_path):
-    own, fixed = (
+    per_image, fixed = (
         ModelConfig(filters=(8, 8), channels=1, limits=limits) for limits in ((), (0, 200))
     )
-    model = build_model(own, seed=2)
+    model = build_model(per_image, seed=2)
     path = sorted((sample / "test" / "images").iterdir())[0]
     image = tfseg.data.files.images.read_image(path)[:, :, :1]
     image = np.tile(image, (2, 2, 1))[:256, :256] // 2
     dark = image // 2
     segmenter, tiled = (tfseg.Segmenter(model, fixed, tile=tile) for tile in (0, 128))
-    alike = tfseg.Segmenter(model, own)
-    assert np.abs(alike.maps(image) - alike.maps(dark)).max() < np.ptp(alike.maps(image)) / 5
+    normalizing = tfseg.Segmenter(model, per_image)
+    assert (
+        np.abs(normalizing.maps(image) - normalizing.maps(dark)).max()
+        < np.ptp(normalizing.maps(image)) / 5
+    )
     assert np.abs(segmenter.maps(image) - segmenter.maps(dark)).max() > 0
     expected = model((image[None] / 200).astype(np.float32), training=False)
-    found = np.concatenate([expected[name][0] for name in segmenter._head.outputs], axis=-1)
-    np.testing.assert_allclose(segmenter.maps(image), found, atol=1e-5)
+    outputs = np.concatenate([expected[name][0] for name in segmenter._head.outputs], axis=-1)
+    np.testing.assert_allclose(segmenter.maps(image), outputs, atol=1e-5)
     # The same values in another type are the same image: 16 bit, and the floats of an export.
     for kind in (np.uint16, np.float32):
         np.testing.assert_array_equal(segmenter.maps(image.astype(kind)), segmenter.maps(image))
@@ -111,16 +114,16 @@ def test_a_segmenter_knows_an_exposure_where_the_limits_are_fixed(sample, tmp_pa
             segmenter(tf.constant(image[None].astype(kind)))["labels"],
             segmenter(tf.constant(image[None]))["labels"],
         )
-    whole, parts = segmenter.predict(image).label > 0, tiled.predict(image).label > 0
-    assert 0.01 < whole.mean() < 0.99
-    assert (whole != parts).mean() < 1e-4
+    mask, parts = segmenter.predict(image).label > 0, tiled.predict(image).label > 0
+    assert 0.01 < mask.mean() < 0.99
+    assert (mask != parts).mean() < 1e-4
 
 
 def test_a_preview_shows_the_exposure(coloured):
-    own = next(coloured.samples("train").as_numpy_iterator())
+    sample = next(coloured.samples("train").as_numpy_iterator())
     # The values 10, 20 and 30 of 40, and of 255.
     for most, shown in {40: (64, 128, 191), 255: (10, 20, 30)}.items():
-        drawn = preview(own["image"], own["label"], configured((0, most)), count=1)
+        drawn = preview(sample["image"], sample["label"], configured((0, most)), count=1)
         assert (drawn == shown).all(axis=-1).sum() > SIZE * SIZE
 
 

@@ -1,4 +1,4 @@
-"""Which record comes when: from one data set or several, all alike or balanced."""
+"""Which record comes when: from one data set or several, in equal shares or balanced."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def configured(*, seed=0, **data) -> RunConfig:
 def stream(dataset, *, first=0, count, **data):
     """Returns index and epoch of `count` samples from `first` on."""
     taken = training_order(dataset, configured(**data), first=first).take(count)
-    return [(int(each["index"]), int(each["epoch"])) for each in taken.as_numpy_iterator()]
+    return [(int(item["index"]), int(item["epoch"])) for item in taken.as_numpy_iterator()]
 
 
 def test_alone_a_set_comes_in_the_order_it_always_came(ten):
     plain = shuffled_order(10, seed=random.root(0), first=7).take(20).as_numpy_iterator()
-    assert stream(ten, first=7, count=20) == [(each["index"], each["epoch"]) for each in plain]
+    assert stream(ten, first=7, count=20) == [(item["index"], item["epoch"]) for item in plain]
     assert Mixture.join([ten]) is ten
 
 
@@ -61,7 +61,7 @@ def test_the_records_of_a_mixture_are_those_of_its_sets_one_after_the_other(both
     assert [parse(index.payload(number)).id for number in range(13)] == NAMES + OTHERS
     assert both.split("train").num_images == 13
     assert both.split("train").min_side == 20
-    assert [parse(each).id for each in both.records("val").as_numpy_iterator()] == ["n"]
+    assert [parse(record).id for record in both.records("val").as_numpy_iterator()] == ["n"]
     assert (both.info.channels, both.info.dtype) == (1, "uint16")
 
 
@@ -77,10 +77,10 @@ def test_weights_are_kept_in_every_block_and_each_set_comes_in_epochs_of_its_own
     for start in range(0, 90, 3):
         assert sum(index < 10 for index, _ in taken[start : start + 3]) == 2
     for low, high, n in ((0, 10, 10), (10, 13, 3)):
-        own = [place for place in taken if low <= place[0] < high]
-        assert [epoch for _, epoch in own] == [number // n for number in range(len(own))]
-        for start in range(0, len(own) - n + 1, n):
-            assert sorted(index for index, _ in own[start : start + n]) == list(range(low, high))
+        part = [item for item in taken if low <= item[0] < high]
+        assert [epoch for _, epoch in part] == [number // n for number in range(len(part))]
+        for start in range(0, len(part) - n + 1, n):
+            assert sorted(index for index, _ in part[start : start + n]) == list(range(low, high))
     orders = {
         tuple(index < 10 for index, _ in taken[start : start + 3]) for start in range(0, 90, 3)
     }
@@ -95,21 +95,21 @@ def test_weights_are_kept_in_every_block_and_each_set_comes_in_epochs_of_its_own
 )
 def test_a_mixture_goes_on_at_any_sample_as_if_it_had_run_up_to_it(counts, weights, first):
     weights = weights[: len(counts)]
-    whole, rest = (
+    full, rest = (
         [
-            (int(each["index"]), int(each["epoch"]))
-            for each in mixed_order(counts, weights=weights, seed=random.root(1), first=start)
+            (int(item["index"]), int(item["epoch"]))
+            for item in mixed_order(counts, weights=weights, seed=random.root(1), first=start)
             .take(50 - start)
             .as_numpy_iterator()
         ]
         for start in (0, first)
     )
-    assert rest == whole[first:]
+    assert rest == full[first:]
 
 
 def test_two_sets_of_one_size_have_orders_of_their_own():
     taken = mixed_order([8, 8], weights=(1, 1), seed=random.root(0), first=0).take(16)
-    indices = [int(each["index"]) for each in taken.as_numpy_iterator()]
+    indices = [int(item["index"]) for item in taken.as_numpy_iterator()]
     assert [index for index in indices if index < 8] != [
         index - 8 for index in indices if index >= 8
     ]
@@ -117,12 +117,12 @@ def test_two_sets_of_one_size_have_orders_of_their_own():
 
 def test_batches_of_a_mixture_go_on_at_any_step_with_the_same_bits(both):
     config = configured(weights=(2, 1))
-    whole = list(training_batches(both, config).take(6).as_numpy_iterator())
+    full = list(training_batches(both, config).take(6).as_numpy_iterator())
     rest = list(training_batches(both, config, first_step=4).take(2).as_numpy_iterator())
-    for ours, theirs in zip(rest, whole[4:], strict=True):
+    for ours, theirs in zip(rest, full[4:], strict=True):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert whole[0][0].shape == (4, 32, 32, 1)
+    assert full[0][0].shape == (4, 32, 32, 1)
     (images, _, weights), *more = validation_batches(both, config).as_numpy_iterator()
     assert not more and images.shape == (4, 32, 32, 1) and weights.tolist() == [1, 0, 0, 0]
 

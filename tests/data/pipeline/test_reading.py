@@ -31,7 +31,7 @@ def read(dataset, *, on_corrupt="fail", first=0, count=10):
     order = shuffled_order(dataset.split("train").num_images, seed=random.root(0), first=first)
     records = order.take(count).map(read_at(Index.read(dataset, "train"), on_corrupt=on_corrupt))
     with unwrap_input_errors():
-        return [parse(each["record"]).id for each in records.as_numpy_iterator()]
+        return [parse(example["record"]).id for example in records.as_numpy_iterator()]
 
 
 def flip(index, record, byte, bit=0):
@@ -57,22 +57,22 @@ def test_the_index_finds_every_record_where_tensorflow_reads_it(ten):
 
 
 def test_the_order_does_not_depend_on_the_number_of_shards(ten, write, tmp_path):
-    whole = convert(write(tmp_path / "files", NAMES), tmp_path / "one")
-    assert len(whole.split("train").shards) == 1
-    assert read(whole, count=25) == read(ten, count=25)
+    single = convert(write(tmp_path / "files", NAMES), tmp_path / "one")
+    assert len(single.split("train").shards) == 1
+    assert read(single, count=25) == read(ten, count=25)
 
 
 @pytest.mark.parametrize("num_hosts", [1, 2, 3, 6])
 def test_the_hosts_together_read_what_one_host_reads(num_hosts):
     alone = [
-        int(each["index"]) for each in shuffled_order(10, seed=random.root(3), first=12).take(60)
+        int(item["index"]) for item in shuffled_order(10, seed=random.root(3), first=12).take(60)
     ]
     parts = []
     for host in range(num_hosts):
         stream = shuffled_order(10, seed=random.root(3), first=12)
         part = host_part(stream, batch_size=6, host=host, num_hosts=num_hosts)
-        own = [int(each["index"]) for each in part.take(60 // num_hosts)]
-        parts.append(np.reshape(own, (10, -1)))
+        indices = [int(item["index"]) for item in part.take(60 // num_hosts)]
+        parts.append(np.reshape(indices, (10, -1)))
     assert np.concatenate(parts, axis=1).ravel().tolist() == alone
     epoch = alone[8:18]  # sample 20 is the first of the third epoch
     assert sorted(epoch) == list(range(10))
@@ -91,8 +91,8 @@ def test_the_batches_of_two_hosts_side_by_side_are_those_of_one(ten):
 
     one, other = (images(host=host, num_hosts=2) for host in (0, 1))
     assert one[0].shape == (2, 32, 32, 1)
-    for whole, *halves in zip(images(), one, other, strict=True):
-        np.testing.assert_array_equal(whole, np.concatenate(halves))
+    for batch, *halves in zip(images(), one, other, strict=True):
+        np.testing.assert_array_equal(batch, np.concatenate(halves))
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_a_flipped_bit_in_any_payload_is_an_error_that_names_shard_record_and_sa
 
 
 def test_a_damaged_record_is_skipped_with_one_warning_and_the_others_keep_their_positions(copy):
-    names, whole = names_in_stored_order(copy), read(copy, count=30)
+    names, names_read = names_in_stored_order(copy), read(copy, count=30)
     flip(Index.read(copy, "train"), 4, byte=500)
     flip(Index.read(copy, "train"), 5, byte=700, bit=6)
-    expected = [names[6] if name in names[4:6] else name for name in whole]
-    with pytest.warns(UserWarning, match="is damaged and left out") as said:
+    expected = [names[6] if name in names[4:6] else name for name in names_read]
+    with pytest.warns(UserWarning, match="is damaged and left out") as warned:
         assert read(copy, on_corrupt="skip", count=30) == expected
-    texts = [str(each.message) for each in said]
+    texts = [str(warning.message) for warning in warned]
     assert [text.rpartition(";")[2] for text in texts] == [
         " 1 of 10 records so far.",
         " 2 of 10 records so far.",
@@ -148,9 +148,9 @@ def test_a_flipped_bit_in_the_framing_loses_the_records_after_it_in_its_shard_on
         read(copy)
     index = Index.read(copy, "train")
     assert (index.offsets == UNREADABLE).nonzero()[0].tolist() == [3, 4]
-    with pytest.warns(UserWarning, match="2 of 10 records so far") as said:
+    with pytest.warns(UserWarning, match="2 of 10 records so far") as warned:
         assert len(set(read(copy, on_corrupt="skip"))) == 8
-    assert len(said) == 1
+    assert len(warned) == 1
 
 
 @pytest.mark.parametrize("missing", [1, 3, 400])

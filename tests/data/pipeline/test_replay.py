@@ -66,9 +66,9 @@ def trained_on(dataset, config, steps):
 
 
 def test_a_replay_has_the_bits_that_training_saw(five):
-    seen = list(trained_on(five, configured(), steps=6))
-    assert {epoch for _, epoch, _, _ in seen} == {0, 1, 2}
-    for name, epoch, image, ids in (seen[0], seen[11]):
+    replayed = list(trained_on(five, configured(), steps=6))
+    assert {epoch for _, epoch, _, _ in replayed} == {0, 1, 2}
+    for name, epoch, image, ids in (replayed[0], replayed[11]):
         again = replay(five, configured(), name, epoch)
         assert (again.sample_id, again.epoch) == (name, epoch)
         np.testing.assert_array_equal(again.image, image)
@@ -78,62 +78,65 @@ def test_a_replay_has_the_bits_that_training_saw(five):
 
 def test_a_replay_depends_on_seed_epoch_and_sample_and_not_on_the_batch(five):
     noise = ({"name": "GaussNoise"},)
-    seen = replay(five, configured(noise), "third", 4)
+    replayed = replay(five, configured(noise), "third", 4)
     same = replay(five, configured(noise, batch_size=3), "third", 4)
-    assert same.draw() == seen.draw()
-    np.testing.assert_array_equal(same.image, seen.image)
+    assert same.draw() == replayed.draw()
+    np.testing.assert_array_equal(same.image, replayed.image)
     for name, epoch, seed in [("third", 5, 0), ("fourth", 4, 0), ("third", 4, 1)]:
         other = replay(five, configured(noise, seed=seed), name, epoch)
-        assert other.params["GaussNoise/1"]["key"] != seen.params["GaussNoise/1"]["key"]
+        assert other.params["GaussNoise/1"]["key"] != replayed.params["GaussNoise/1"]["key"]
 
 
 @pytest.fixture(scope="module")
-def seen(five):
+def replayed(five):
     return replay(five, configured(), "third", 4)
 
 
-def test_the_numbers_are_plain_and_named_as_the_chain_names_them(seen):
-    assert list(seen.params) == [
+def test_the_numbers_are_plain_and_named_as_the_chain_names_them(replayed):
+    assert list(replayed.params) == [
         "OneOf/1/Rotate/1",
         "OneOf/1/HorizontalFlip/1",
         "ShiftScaleRotate/1",
         "GaussNoise/1",
         "GaussNoise/2",
     ]
-    assert {type(own["on"]) for own in seen.params.values()} == {bool}
-    assert set(seen.params["ShiftScaleRotate/1"]) == {"on", "y", "x", "scale", "radians"}
-    assert {type(value) for value in seen.params["ShiftScaleRotate/1"].values()} == {bool, float}
-    assert seen.params["GaussNoise/2"]["on"] is False
-    assert json.loads(json.dumps(seen.draw())) == seen.draw()
+    assert {type(values["on"]) for values in replayed.params.values()} == {bool}
+    assert set(replayed.params["ShiftScaleRotate/1"]) == {"on", "y", "x", "scale", "radians"}
+    assert {type(value) for value in replayed.params["ShiftScaleRotate/1"].values()} == {
+        bool,
+        float,
+    }
+    assert replayed.params["GaussNoise/2"]["on"] is False
+    assert json.loads(json.dumps(replayed.draw())) == replayed.draw()
 
 
 def test_the_chain_makes_the_same_ids_of_the_numbers_alone(five):
     flip = ({"name": "HorizontalFlip", "p": 1.0}, {"name": "RandomBrightnessContrast", "p": 1.0})
-    seen = replay(five, configured(flip, foreground_share=0.0), "second", 1)
+    replayed = replay(five, configured(flip, foreground_share=0.0), "second", 1)
     still = replay(five, configured((), foreground_share=0.0), "second", 1)
-    assert seen.corner == still.corner
-    params = tf.nest.map_structure(tf.constant, seen.params)
+    assert replayed.corner == still.corner
+    params = tf.nest.map_structure(tf.constant, replayed.params)
     made = Chain(from_spec(flip)).apply({"image": still.image, "label": still.label}, params)
-    np.testing.assert_array_equal(made["label"], seen.label)
-    np.testing.assert_allclose(made["image"], seen.image, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(made["label"], replayed.label)
+    np.testing.assert_allclose(made["image"], replayed.image, rtol=0, atol=1e-6)
 
 
 def test_without_transforms_the_corner_is_where_the_crop_was_cut(five):
-    seen = replay(five, configured(()), "fifth", 0)
-    assert seen.params == {}
-    top, left = seen.corner
-    assert seen.label[0, 0] == top * 60 + left + 1
-    (whole,) = (one for one in five.samples("train") if one["id"].numpy() == b"fifth")
-    image = normalized(whole)["image"][top : top + 32, left : left + 32]
-    np.testing.assert_array_equal(seen.image, image)
+    replayed = replay(five, configured(()), "fifth", 0)
+    assert replayed.params == {}
+    top, left = replayed.corner
+    assert replayed.label[0, 0] == top * 60 + left + 1
+    (sample,) = (one for one in five.samples("train") if one["id"].numpy() == b"fifth")
+    image = normalized(sample)["image"][top : top + 32, left : left + 32]
+    np.testing.assert_array_equal(replayed.image, image)
 
 
-def test_what_is_written_is_what_was_seen(seen, tmp_path):
-    seen.write(tmp_path / "a" / "b")
+def test_what_is_written_is_what_was_seen(replayed, tmp_path):
+    replayed.write(tmp_path / "a" / "b")
     folder = tmp_path / "a" / "b"
-    np.testing.assert_array_equal(read_image(folder / "image.tif"), seen.image)
-    np.testing.assert_array_equal(tifffile.imread(folder / "ids.tif"), seen.label)
-    assert json.loads((folder / "draw.json").read_text(encoding="utf-8")) == seen.draw()
+    np.testing.assert_array_equal(read_image(folder / "image.tif"), replayed.image)
+    np.testing.assert_array_equal(tifffile.imread(folder / "ids.tif"), replayed.label)
+    assert json.loads((folder / "draw.json").read_text(encoding="utf-8")) == replayed.draw()
 
 
 def test_an_unknown_sample_is_refused_with_the_nearest_name(five):

@@ -163,8 +163,8 @@ def test_weights_are_those_of_a_training_without_servers(dataset, two, tmp_path,
         ),
     )
     served = dataclasses.replace(config, data=dataclasses.replace(config.data, service=two))
-    for name, each in {"alone": config, "served": served}.items():
-        tfseg.Trainer(each, tmp_path / name).fit(dataset)
+    for name, values in {"alone": config, "served": served}.items():
+        tfseg.Trainer(values, tmp_path / name).fit(dataset)
     one, other = (
         dict(np.load(tmp_path / name / "checkpoints" / "last.npz")) for name in ("alone", "served")
     )
