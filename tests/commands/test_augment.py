@@ -106,7 +106,7 @@ def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments
     assert message in one_line(tfseg("augment", *arguments))
 
 
-def test_what_is_not_there_is_one_line(tfseg, pair, dataset, tmp_path):
+def test_a_missing_file_or_sample_is_one_line(tfseg, pair, dataset, tmp_path):
     out, other = f"--out={tmp_path / 'x.png'}", tmp_path / "no.png"
     assert f"{other} does not exist" in one_line(tfseg("augment", "preview", other, pair[1], out))
     unknown = tfseg("augment", "preview", dataset, "zz", out)
@@ -123,7 +123,7 @@ def test_what_is_not_there_is_one_line(tfseg, pair, dataset, tmp_path):
         ("--count=0", "count must be a whole number in [1, 100]; got 0."),
     ],
 )
-def test_a_policy_that_cannot_be_drawn_is_one_line(tfseg, pair, tmp_path, option, message):
+def test_a_policy_that_cannot_be_applied_is_one_line(tfseg, pair, tmp_path, option, message):
     out = tmp_path / "x.png"
     assert message in one_line(tfseg("augment", "preview", *pair, "--out", out, SMALL, option))
     assert not out.exists()

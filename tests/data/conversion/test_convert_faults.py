@@ -51,7 +51,7 @@ SPOILED = {
     ),
     "RGB label": (
         replace("labels/c.png", imagecodecs.png_encode(np.zeros((20, 24, 3), np.uint8))),
-        r"c\.png must hold one instance id a pixel; got 3 channels\. Save one id",
+        r"c\.png must hold one instance id per pixel; got 3 channels\. Save one id",
     ),
     "float label": (
         with_tiff("labels", ARRAY.astype(np.float32)),

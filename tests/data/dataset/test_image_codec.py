@@ -192,7 +192,7 @@ def test_a_data_set_of_every_kind_is_sound_and_its_statistics_are_those_of_its_p
         assert distribution.mean == pytest.approx(values[..., channel].mean())
 
 
-def test_training_sees_the_same_pixels_whatever_the_lossless_way(files, tmp_path):
+def test_training_sees_the_same_pixels_from_every_lossless_store(files, tmp_path):
     config = RunConfig(data=DataConfig(crop_size=32), augment=(), train=TrainConfig(batch_size=3))
     trained = []
     for store in ("png", "raw", "original"):
@@ -204,7 +204,7 @@ def test_training_sees_the_same_pixels_whatever_the_lossless_way(files, tmp_path
 
 
 @pytest.mark.parametrize("store", ["", "PNG", "jpeg", "jpeg:0", "jpeg:101", "jpeg:5.5", "tiff", 3])
-def test_an_unknown_way_is_refused(files, tmp_path, store):
+def test_an_unknown_store_is_refused(files, tmp_path, store):
     message = r"store must be png, raw, original, or jpeg:QUALITY .*; got "
     with pytest.raises(InputError, match=message):
         convert(files, tmp_path / "data", store=store)
@@ -212,7 +212,7 @@ def test_an_unknown_way_is_refused(files, tmp_path, store):
         convert_samples([(GREY, GREY[..., 0])], tmp_path / "data", store=store)
 
 
-def test_what_cannot_be_stored_so_is_refused(tmp_path):
+def test_an_image_that_jpeg_cannot_store_is_refused(tmp_path):
     label = np.ones((20, 30), np.int32)
     with pytest.raises(
         InputError, match=r"'000000' cannot be stored as JPEG, .* got 16 bits and 2"

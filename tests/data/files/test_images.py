@@ -131,7 +131,7 @@ def test_a_tiff_with_its_colours_in_planes_is_read_as_height_width_channels(tmp_
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), image.transpose(1, 2, 0))
 
 
-def test_a_tiff_whose_white_is_zero_is_turned_round(tmp_path):
+def test_a_tiff_with_white_as_zero_is_inverted(tmp_path):
     image = noise(9, 8)
     tifffile.imwrite(tmp_path / "a.tif", image, photometric="miniswhite")
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[..., 0], 255 - image)
@@ -171,7 +171,7 @@ def test_a_tiff_with_a_colour_table_is_refused(tmp_path):
         read_image(tmp_path / "a.tif")
 
 
-def test_a_tiff_of_a_kind_that_nobody_knows_is_refused(tmp_path):
+def test_a_tiff_of_an_unknown_kind_is_refused(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise(9, 8), photometric="minisblack")
     with tifffile.TiffFile(path) as file:
@@ -250,7 +250,7 @@ def test_ids_of_a_png_with_few_bits_are_the_numbers_stored(tmp_path, depth):
 def test_a_colour_label_is_refused(tmp_path):
     path = saved(tmp_path, "a.png", png(noise(5, 7, 3)))
     with pytest.raises(
-        InputError, match=r"a\.png must hold one instance id a pixel; got 3 chan.*16"
+        InputError, match=r"a\.png must hold one instance id per pixel; got 3 chan.*16"
     ):
         read_label(path)
 
@@ -274,7 +274,7 @@ def test_a_label_with_an_id_out_of_range_is_refused(tmp_path, value, dtype):
         read_label(tmp_path / "a.tif")
 
 
-def test_writing_where_one_cannot_names_the_file(tmp_path):
+def test_the_error_of_writing_names_the_file(tmp_path):
     file = saved(tmp_path, "file", b"")
     with pytest.raises(InputError, match="file/a.png cannot be written: Not a directory"):
         write_label(file / "a", np.zeros((2, 2), np.int32))

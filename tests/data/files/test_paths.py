@@ -53,7 +53,7 @@ def local(files, tmp_path_factory) -> tfseg.Dataset:
     return convert(files, tmp_path_factory.mktemp("local") / "data", shard_size=3)
 
 
-def test_a_data_set_elsewhere_has_the_bytes_of_one_here_and_is_sound(
+def test_a_remote_data_set_has_the_bytes_of_a_local_one_and_is_sound(
     files, local, contents, remote
 ):
     dataset = convert(files, str(remote), shard_size=3)
@@ -63,7 +63,7 @@ def test_a_data_set_elsewhere_has_the_bytes_of_one_here_and_is_sound(
     assert tfseg.Dataset.open(Path(str(remote))).info == local.info  # pathlib drops a slash
 
 
-def test_training_elsewhere_reads_what_it_reads_here(files, local, remote):
+def test_training_reads_the_same_from_a_remote_and_a_local_data_set(files, local, remote):
     dataset = convert(files, str(remote), shard_size=3)
     config = RunConfig(data=DataConfig(crop_size=32), augment=(), train=TrainConfig(batch_size=2))
     trained = [
@@ -82,7 +82,7 @@ def test_training_elsewhere_reads_what_it_reads_here(files, local, remote):
     assert index.payload(4) == Index.read(local, "train").payload(4)
 
 
-def test_samples_from_python_can_be_written_elsewhere(remote):
+def test_samples_from_python_can_be_written_to_a_remote_folder(remote):
     image, label = np.full((5, 6, 1), 9, np.uint8), np.ones((5, 6), np.int32)
     dataset = convert_samples([(image, label)], str(remote))
     (sample,) = dataset.samples("train").as_numpy_iterator()
@@ -97,7 +97,7 @@ def stopping_at(done: int, error: type[BaseException]) -> Callable[[int, int], N
     return report
 
 
-def test_after_an_interrupt_the_next_run_goes_on_and_until_then_there_is_no_data_set(
+def test_an_interrupted_conversion_leaves_no_data_set_and_is_resumed_by_the_next_run(
     files, local, contents, remote
 ):
     with pytest.raises(KeyboardInterrupt):
@@ -112,7 +112,7 @@ def test_after_an_interrupt_the_next_run_goes_on_and_until_then_there_is_no_data
     assert listed(remote) == contents(local.path)
 
 
-def test_a_conversion_that_fails_leaves_nothing_elsewhere(files, tmp_path, remote):
+def test_a_conversion_that_fails_leaves_nothing_in_a_remote_folder(files, tmp_path, remote):
     spoiled = shutil.copytree(files, tmp_path / "files")
     (spoiled / "train" / "images" / "7.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"7\.png must be a PNG"):
@@ -120,7 +120,7 @@ def test_a_conversion_that_fails_leaves_nothing_elsewhere(files, tmp_path, remot
     assert listed(remote) == {}
 
 
-def test_what_is_elsewhere_is_not_overwritten(files, remote):
+def test_a_remote_data_set_is_not_overwritten(files, remote):
     convert(files, str(remote))
     before = listed(remote)
     with pytest.raises(InputError, match=r"data must be new or empty; it has 2 entries"):
@@ -136,7 +136,7 @@ def test_what_is_elsewhere_is_not_overwritten(files, remote):
     assert listed(other) == {"mine.txt": b"x"}
 
 
-def test_a_damaged_or_missing_shard_elsewhere_is_found(files, remote):
+def test_a_damaged_or_missing_remote_shard_is_reported(files, remote):
     dataset = convert(files, str(remote), shard_size=4)
     first, second = dataset.shard_paths("train")
     with first.open("rb") as file:
@@ -156,7 +156,7 @@ def test_a_damaged_or_missing_shard_elsewhere_is_found(files, remote):
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/data", "s3:/bucket/data", "hdfs://host:9/data"])
-def test_a_file_system_that_tensorflow_has_not_is_refused(files, url):
+def test_a_file_system_unknown_to_tensorflow_is_refused(files, url):
     full = url.replace("s3:/b", "s3://b")
     with pytest.raises(InputError, match=rf"no file system for {full}; it has .*gs.*ram\. Import"):
         tfseg.Dataset.open(url)
@@ -164,7 +164,7 @@ def test_a_file_system_that_tensorflow_has_not_is_refused(files, url):
         convert(files, url)
 
 
-def test_what_is_here_stays_a_path(tmp_path):
+def test_a_local_path_stays_a_pathlib_path(tmp_path):
     for path in ("data", "a:b/c", str(tmp_path), "C:/data", "./gs:/x"):
         assert as_path(path) == Path(path)
         assert not is_remote(as_path(path))
@@ -176,7 +176,7 @@ def test_what_is_here_stays_a_path(tmp_path):
         assert file.read(9) == b"bc"
 
 
-def test_a_file_that_is_not_there_is_an_error_of_the_operating_system(remote):
+def test_a_missing_remote_file_is_an_os_error(remote):
     for act in (
         remote.unlink,
         lambda: list(remote.iterdir()),
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_there_is_an_error_of_the_operating_system(remote):
     assert not remote.exists() and not remote.is_dir() and not remote.is_file()
 
 
-def test_two_places_can_be_written_at_once(files, contents, local, remote):
+def test_two_folders_can_be_written_at_once(files, contents, local, remote):
     names = [remote / "one", remote / "two"]
     threads = [
         threading.Thread(target=convert, args=(files, str(name)), kwargs={"shard_size": 3})

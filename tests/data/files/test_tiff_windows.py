@@ -1,4 +1,4 @@
-"""Large TIFF pictures in pieces: the same pixels, and no more of them at a time than asked for."""
+"""Windows of large TIFF images: the same pixels, and no more tiles read than needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def written(path: Path, image: np.ndarray, **options: object) -> Path:
 
 @pytest.mark.parametrize("stored", STORED)
 @pytest.mark.parametrize(("kind", "channels"), [("u1", 3), ("u2", 1), ("f4", 4)])
-def test_windows_are_those_of_the_whole(tmp_path, stored, kind, channels):
+def test_windows_have_the_pixels_of_the_image(tmp_path, stored, kind, channels):
     path = written(tmp_path / "a.tif", picture(kind, channels), **STORED[stored])
     image, opened = read_image(path), tiff_windows.open_image(path)
     assert isinstance(opened, tiff_windows.TiffWindows)
@@ -53,11 +53,11 @@ def test_windows_are_those_of_the_whole(tmp_path, stored, kind, channels):
             np.testing.assert_array_equal(pixels, image[rows, columns])
 
 
-def test_a_window_reads_the_tiles_it_has_a_part_of_and_each_once(tmp_path, monkeypatch):
+def test_a_window_reads_the_tiles_that_it_overlaps_once(tmp_path, monkeypatch):
     path = written(tmp_path / "a.tif", picture("u1", 3), tile=(32, 32), compression="zlib")
-    read, plain = [], tiff_windows._segment
+    read, plain = [], tiff_windows.read_segment
     monkeypatch.setattr(
-        tiff_windows, "_segment", lambda *args: read.append(args[-1]) or plain(*args)
+        tiff_windows, "read_segment", lambda *args: read.append(args[-1]) or plain(*args)
     )
     opened = tiff_windows.open_image(path)
     assert read == []
@@ -67,18 +67,27 @@ def test_a_window_reads_the_tiles_it_has_a_part_of_and_each_once(tmp_path, monke
     assert read == [2, 7, 3, 8]
 
 
-def test_what_is_kept_of_the_tiles_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(tiff_windows, "_CACHE_BYTES", 3 * 32 * 32)
+def test_the_cache_of_tiles_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiff_windows, "CACHE_BYTES", 3 * 32 * 32)
     path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
+    read, plain = [], tiff_windows.read_segment
+    monkeypatch.setattr(
+        tiff_windows, "read_segment", lambda *args: read.append(args[-1]) or plain(*args)
+    )
     opened = tiff_windows.open_image(path)
     np.testing.assert_array_equal(np.asarray(opened), read_image(path))
-    assert opened._segment.cache_info().currsize == 3
+    count = len(read)
+    assert read == list(range(count))
+    opened[100:101, 149:150], opened[100:101, 64:65]  # the last three tiles are kept
+    assert len(read) == count
+    opened[100:101, 32:33]  # the one before them is read again
+    assert read[count:] == [count - 4]
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"compression": "zlib"}, {"tile": (32, 32), "planarconfig": "separate"}]
 )
-def test_what_has_one_piece_or_planes_is_read_whole(tmp_path, options):
+def test_an_image_of_one_strip_or_in_planes_is_read_at_once(tmp_path, options):
     image = picture("u1", 3)
     if "planarconfig" in options:
         image = np.moveaxis(image, -1, 0)
@@ -87,7 +96,7 @@ def test_what_has_one_piece_or_planes_is_read_whole(tmp_path, options):
     assert isinstance(tiff_windows.open_image(path), np.ndarray)
 
 
-def test_small_pictures_and_other_files_are_read_whole(tmp_path, monkeypatch):
+def test_small_images_and_other_files_are_read_at_once(tmp_path, monkeypatch):
     path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
     monkeypatch.setattr(tiff_windows, "LARGE", 101 * 150)
     assert isinstance(tiff_windows.open_image(path), np.ndarray)
@@ -98,7 +107,7 @@ def test_small_pictures_and_other_files_are_read_whole(tmp_path, monkeypatch):
         tiff_windows.open_image(tmp_path / "cut.tif")
 
 
-def test_a_damaged_piece_is_an_error_where_it_is_read(tmp_path):
+def test_a_damaged_tile_is_an_error_when_it_is_read(tmp_path):
     path = written(tmp_path / "a.tif", picture("u1", 3), tile=(32, 32), compression="zlib")
     with tifffile.TiffFile(path) as file:
         start = file.pages.first.dataoffsets[3]

@@ -84,7 +84,7 @@ def test_instances_are_pasted_from_one_image_of_a_batch_upon_another(ten):
     np.testing.assert_array_equal(again_images, pasted_images[4:])
 
 
-def test_every_epoch_is_an_order_of_its_own_of_all_images(ten):
+def test_every_epoch_has_all_images_in_another_order(ten):
     names, epochs = order(ten, first=0, count=30)
     assert epochs == [0] * 10 + [1] * 10 + [2] * 10
     orders = [names[start : start + 10] for start in (0, 10, 20)]
@@ -105,7 +105,7 @@ def first_45(ten):
 
 @settings(max_examples=10)
 @given(first=st.integers(0, 44))
-def test_the_stream_from_any_sample_on_is_the_whole_one_without_those_before(ten, first_45, first):
+def test_the_stream_from_any_sample_on_lacks_only_the_samples_before(ten, first_45, first):
     names, epochs = first_45
     assert order(ten, first=first, count=45 - first) == (names[first:], epochs[first:])
 
@@ -116,7 +116,7 @@ def stream(ten):
     return samples(ten, 24, augment=MOVE)
 
 
-def test_training_goes_on_at_any_step_with_the_bits_it_would_have_had(ten, stream):
+def test_training_resumed_at_any_step_has_the_same_bits(ten, stream):
     resumed = samples(ten, 8, first_step=8, augment=MOVE)
     for ours, theirs in zip(resumed, stream, strict=True):
         np.testing.assert_array_equal(ours, theirs[16:])
@@ -215,7 +215,7 @@ def test_batches_run_over_the_end_of_an_epoch_without_losing_a_sample(ten):
 
 
 @pytest.mark.parametrize(("height", "width"), [(20, 24), (21, 25), (40, 25), (1, 1)])
-def test_a_small_image_lies_in_the_middle_and_goes_on_mirrored_and_ignored(
+def test_a_small_image_is_in_the_middle_of_mirrored_and_ignored_padding(
     tmp_path, write, height, width
 ):
     label = np.arange(1, height * width + 1).reshape(height, width)
@@ -251,9 +251,7 @@ def test_a_small_image_lies_in_the_middle_and_goes_on_mirrored_and_ignored(
         (1, [1.0] * 10),
     ],
 )
-def test_validation_gives_every_image_once_and_fills_the_last_batch_with_nothing(
-    ten, batch_size, weights
-):
+def test_validation_gives_every_image_once_and_pads_the_last_batch(ten, batch_size, weights):
     batches = validation_batches(ten, configured(batch_size=batch_size), Ids(), split="train")
     assert batches.element_spec[0].shape.as_list() == [batch_size, 32, 32, 1]
     parts = list(batches.as_numpy_iterator())
@@ -289,7 +287,7 @@ def test_the_hosts_validate_every_image_once_in_as_many_batches_each(ten, num_ho
     assert sorted(validated) == sorted(image.tobytes() for image in expected[0])
 
 
-def test_a_split_that_is_not_there_is_refused_with_those_that_are(ten, tmp_path, write):
+def test_a_missing_split_is_refused_with_the_existing_ones(ten, tmp_path, write):
     with pytest.raises(InputError, match="must be one of train; got 'val'"):
         validation_batches(ten, configured(), Ids())
     dataset = convert(write(tmp_path / "files", ["test/a"]), tmp_path / "data")

@@ -59,13 +59,13 @@ def test_every_image_is_brought_to_the_same_range(coloured, limits, low, high):
         np.testing.assert_allclose(image, expected, atol=1e-6)
 
 
-def test_those_of_a_data_set_are_of_all_channels_and_of_all_sets(coloured, tmp_path):
+def test_limits_of_a_data_set_are_those_of_all_channels_and_sets(coloured, tmp_path):
     assert fixed_limits(OF_DATA, coloured) == (10, 30)
     other = colours(tmp_path / "other", values=(12, 40, 20), name="b")
     assert fixed_limits(OF_DATA, Mixture.join([coloured, other])) == (10, 40)
 
 
-def test_those_of_a_mixture_have_the_unit_in_which_its_images_are_read(coloured, tmp_path):
+def test_limits_of_a_mixture_have_the_unit_of_its_images(coloured, tmp_path):
     deep = np.full((SIZE, SIZE, 3), 5000, np.uint16)
     label = np.pad(np.ones((5, 5), np.int32), (4, SIZE - 9))
     other = tfseg.convert_samples({"train": [{"image": deep, "label": label}]}, tmp_path / "deep")
@@ -127,7 +127,7 @@ def test_a_preview_shows_the_exposure(coloured):
         assert (drawn == shown).all(axis=-1).sum() > SIZE * SIZE
 
 
-def test_limits_that_are_none_are_refused(coloured, tmp_path):
+def test_missing_limits_are_refused(coloured, tmp_path):
     for wrong, message in {
         (1, 0): r"empty or two numbers, the lower one first; got \[1, 0\]",
         (1,): r"empty or two numbers, the lower one first; got \[1\]",

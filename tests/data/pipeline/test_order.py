@@ -50,7 +50,7 @@ def stream(dataset, *, first=0, count, **data):
     return [(int(item["index"]), int(item["epoch"])) for item in taken.as_numpy_iterator()]
 
 
-def test_alone_a_set_comes_in_the_order_it_always_came(ten):
+def test_a_single_set_has_the_shuffled_order(ten):
     plain = shuffled_order(10, seed=random.root(0), first=7).take(20).as_numpy_iterator()
     assert stream(ten, first=7, count=20) == [(item["index"], item["epoch"]) for item in plain]
     assert Mixture.join([ten]) is ten
@@ -72,7 +72,7 @@ def test_without_weights_a_mixture_has_every_image_once_in_as_many_samples_as_th
     assert len(set(map(tuple, blocks))) == 3
 
 
-def test_weights_are_kept_in_every_block_and_each_set_comes_in_epochs_of_its_own(both):
+def test_weights_are_kept_in_every_block_and_each_set_has_its_epochs(both):
     taken = stream(both, count=90, weights=(2, 1))
     for start in range(0, 90, 3):
         assert sum(index < 10 for index, _ in taken[start : start + 3]) == 2
@@ -93,7 +93,7 @@ def test_weights_are_kept_in_every_block_and_each_set_comes_in_epochs_of_its_own
     weights=st.lists(st.integers(1, 4), min_size=3, max_size=3),
     first=st.integers(0, 40),
 )
-def test_a_mixture_goes_on_at_any_sample_as_if_it_had_run_up_to_it(counts, weights, first):
+def test_a_mixture_resumes_at_any_sample(counts, weights, first):
     weights = weights[: len(counts)]
     full, rest = (
         [
@@ -107,7 +107,7 @@ def test_a_mixture_goes_on_at_any_sample_as_if_it_had_run_up_to_it(counts, weigh
     assert rest == full[first:]
 
 
-def test_two_sets_of_one_size_have_orders_of_their_own():
+def test_two_sets_of_one_size_have_different_orders():
     taken = mixed_order([8, 8], weights=(1, 1), seed=random.root(0), first=0).take(16)
     indices = [int(item["index"]) for item in taken.as_numpy_iterator()]
     assert [index for index in indices if index < 8] != [
@@ -115,7 +115,7 @@ def test_two_sets_of_one_size_have_orders_of_their_own():
     ]
 
 
-def test_batches_of_a_mixture_go_on_at_any_step_with_the_same_bits(both):
+def test_batches_of_a_mixture_resume_at_any_step_with_the_same_bits(both):
     config = configured(weights=(2, 1))
     full = list(training_batches(both, config).take(6).as_numpy_iterator())
     rest = list(training_batches(both, config, first_step=4).take(2).as_numpy_iterator())
@@ -212,7 +212,7 @@ def test_a_table_of_another_form_is_refused(tmp_path, header, rows, message):
         read_balance(path)
 
 
-def test_a_table_that_is_not_there_or_lacks_a_sample_is_refused(ten, tmp_path):
+def test_a_missing_table_or_one_that_lacks_a_sample_is_refused(ten, tmp_path):
     with pytest.raises(InputError, match=r"no\.csv does not exist\. Check"):
         training_order(ten, configured(balance=str(tmp_path / "no.csv")), first=0)
     balance = table(tmp_path / "some.csv", "id,weight", ["a,1"])

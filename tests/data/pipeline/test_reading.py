@@ -170,7 +170,7 @@ def test_a_shard_with_more_records_than_dataset_json_says_is_refused(copy):
         read(copy, on_corrupt="skip")
 
 
-def test_where_no_record_is_whole_training_ends(copy):
+def test_training_ends_where_no_record_is_intact(copy):
     index = Index.read(copy, "train")
     for record in range(10):
         flip(index, record, byte=300)

@@ -102,7 +102,7 @@ def test_a_host_gets_its_part_of_every_batch(dataset, two):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_where_no_server_is_one_is_told_at_once(dataset):
+def test_a_missing_server_is_refused_at_once(dataset):
     with socket.socket() as taken_port:  # bound, but nobody listens
         taken_port.bind(("localhost", 0))
         address = f"grpc://localhost:{taken_port.getsockname()[1]}"
@@ -184,7 +184,7 @@ COMMAND = (
 @pytest.mark.parametrize(
     ("lost", "sent"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (0, signal.SIGSTOP)]
 )
-def test_a_lost_server_ends_the_training_within_a_minute_and_it_goes_on_without(
+def test_a_lost_server_ends_the_training_within_a_minute_and_it_resumes_without(
     dataset, tmp_path, lost, sent
 ):
     run = tmp_path / "run"

@@ -188,20 +188,20 @@ def decode_record(
 
 
 def _ids(words: tf.Tensor) -> tf.Tensor:
-    """Returns ids `[H, W]` int32 of their words `[H, W, 1 or 2]` uint16, the low one first."""
+    """Returns ids `[H, W]` int32 from words `[H, W, 1 or 2]` uint16, the low one first."""
     shape = tf.shape(words)
 
-    def of_one() -> tf.Tensor:
+    def from_one_word() -> tf.Tensor:
         return tf.cast(tf.reshape(words, shape[:2]), tf.int32)
 
-    def of_two() -> tf.Tensor:
+    def from_two_words() -> tf.Tensor:
         return tf.bitcast(tf.reshape(words, [shape[0], shape[1], 2]), tf.int32)
 
-    return tf.cond(shape[2] == 1, of_one, of_two)
+    return tf.cond(shape[2] == 1, from_one_word, from_two_words)
 
 
 def read_id(serialized: tf.Tensor) -> tf.Tensor:
-    """Returns the id of a record in the graph, `[]` string; its pictures are left as they are."""
+    """Returns the id of a record in the graph, `[]` string, without decoding its images."""
     return tf.io.parse_single_example(serialized, {"id": _FEATURES["id"]})["id"]
 
 
@@ -211,10 +211,10 @@ def sample_id(serialized: bytes) -> str:
 
 
 def parse(serialized: bytes) -> Record:
-    """Reads a record outside the graph, with all that is stored.
+    """Reads everything in a record outside the graph.
 
     Raises:
-        InputError: not such a record, or one that cannot be decoded.
+        InputError: not a record, or one that cannot be decoded.
     """
     try:
         features = tf.train.Example.FromString(serialized).features.feature
@@ -229,7 +229,7 @@ def parse(serialized: bytes) -> Record:
         image = image_codec.decode_array(picture, (height, width))
         id = features["id"].bytes_list.value[0].decode()
         classes = np.array(features["class_of"].int64_list.value, np.int64)
-    except Exception as error:  # damaged bytes fail in protobuf, in libpng or as a missing entry
+    except Exception as error:  # from protobuf or libpng, or a missing entry
         raise InputError(f"A record cannot be decoded ({error!r}). Write it again.") from error
     label = words if words.ndim == 2 else words[..., 0] + _WORD * words[..., 1]
     label[label == _WORD**2 - 1] = IGNORE
@@ -238,12 +238,12 @@ def parse(serialized: bytes) -> Record:
 
 
 def instance_ids(label: np.ndarray) -> np.ndarray:
-    """Returns the ids above 0 in `label` `[H, W]`, each once, in ascending order."""
+    """Returns the distinct ids above 0 in `label` `[H, W]` in ascending order."""
     return instance_areas(label)[0]
 
 
 def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `instance_ids`, and how many pixels each has."""
+    """Returns `instance_ids` `[N]`, and their numbers of pixels `[N]`."""
     inside = label[label > 0]
     if inside.size and inside.max() > label.size:  # a counter for each number would take memory
         return np.unique(inside, return_counts=True)
@@ -253,7 +253,7 @@ def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_instances(label: np.ndarray) -> int:
-    """Returns how many ids above 0 are in `label` `[H, W]`."""
+    """Returns the number of distinct ids above 0 in `label` `[H, W]`."""
     return len(instance_ids(label))
 
 

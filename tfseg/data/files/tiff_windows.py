@@ -15,7 +15,7 @@ from tfseg.data.files.decoding import MAX_PIXELS, TIFF, damaged
 from tfseg.data.files.images import read_image, standard_type
 
 LARGE = 2**24  # pixels; smaller images are read at once
-_CACHE_BYTES = 2**27  # of the tiles or strips read last, because windows overlap
+CACHE_BYTES = 2**27  # of the tiles or strips read last, because windows overlap
 _PHOTOMETRICS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 _JPEG_PHOTOMETRICS = (*_PHOTOMETRICS, tifffile.PHOTOMETRIC.YCBCR)
 
@@ -41,8 +41,8 @@ class TiffWindows:
         decode = functools.partial(
             page.decode, jpegtables=page.jpegtables, jpegheader=page.jpegheader
         )
-        read = functools.partial(_segment, path, page.dataoffsets, page.databytecounts, decode)
-        self._segment = functools.lru_cache(maxsize=max(1, _CACHE_BYTES // size))(read)
+        read = functools.partial(read_segment, path, page.dataoffsets, page.databytecounts, decode)
+        self._segment = functools.lru_cache(maxsize=max(1, CACHE_BYTES // size))(read)
 
     def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
         """Reads the window `[h, w, C]` of these rows and columns.
@@ -104,7 +104,7 @@ def _windows(path: Path) -> TiffWindows | None:
         return None
 
 
-def _segment(
+def read_segment(
     path: Path,
     offsets: tuple[int, ...],
     counts: tuple[int, ...],

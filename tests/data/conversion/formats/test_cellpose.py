@@ -132,5 +132,5 @@ def test_masks_of_several_planes_are_refused(tmp_path):
     write_image(tmp_path / "a.png")
     write_ids(tmp_path / "a_seg.npy", np.zeros((4, 2, 3), np.uint16))
     (item,) = cellpose.find(tmp_path, Reading()).splits["train"]
-    with pytest.raises(InputError, match=r"a_seg\.npy must hold one instance id a pixel"):
+    with pytest.raises(InputError, match=r"a_seg\.npy must hold one instance id per pixel"):
         cellpose.read(item, Reading())

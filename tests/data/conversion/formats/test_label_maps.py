@@ -77,7 +77,7 @@ def test_a_label_of_another_size_than_its_image_is_refused(tmp_path, write, size
 LABELS = {
     "colour": (
         imagecodecs.png_encode(np.zeros((20, 24, 3), np.uint8)),
-        r"a\.png must hold one instance id a pixel; got 3 channels\. Save one id",
+        r"a\.png must hold one instance id per pixel; got 3 channels\. Save one id",
     ),
     "a JPEG": (
         imagecodecs.jpeg8_encode(np.zeros((20, 24), np.uint8)),
