@@ -130,7 +130,7 @@ def test_a_damaged_record_is_an_error_that_names_the_command_which_finds_it(data
         file.seek(int(index.offsets[1]) + 500)
         file.write(b"damage")
     batches = service.batches_from_service(copy, configured(*two), CenterOffset())
-    message = r"cannot make a batch: a record is damaged\. Go on .* with tfseg check,"
+    message = r"cannot make a batch: a record is damaged\. Continue .* run tfseg check on"
     with pytest.raises(InputError, match=message), unwrap_input_errors():
         taken(batches, 4)  # more than an epoch
 
@@ -141,7 +141,7 @@ def test_a_taken_port_is_refused():
         listening.listen()
         port = listening.getsockname()[1]
         for asked in (port, port - 1):
-            with pytest.raises(InputError, match=rf"needs the ports {asked} and .*; {port} cannot"):
+            with pytest.raises(InputError, match=rf"needs the ports {asked} and .*; {port} is not free"):
                 service.Server(port=asked)
     with pytest.raises(InputError, match="needs the ports 70000 and 70001"):
         service.Server(port=70000)
