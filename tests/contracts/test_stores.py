@@ -15,7 +15,7 @@ from tfseg.config import DataConfig, RunConfig
 from tfseg.data.dataset.image_codec import STORES
 from tfseg.data.files.images import read_image
 from tfseg.data.pipeline.replay import replay
-from tfseg.evaluation.previews import outlined
+from tfseg.evaluation.previews import draw_outlines
 
 SIDE = 32  # pixels, of the images and of the crops, so that a crop is a whole image
 CAPTION = 16  # pixels above the pictures of a row
@@ -90,6 +90,6 @@ def test_a_preview_shows_the_pixels_that_training_sees(store, stores, tmp_path):
     assert main(["augment", "preview", str(stores[store]), "a", *options]) == 0
     config = RunConfig(data=DataConfig(crop_size=SIDE), augment=())
     trained = replay(tfseg.Dataset.open(stores[store]), config, "a", epoch=0)
-    expected = outlined({"image": trained.image, "label": trained.label})
+    expected = draw_outlines({"image": trained.image, "label": trained.label})
     shown = read_image(out)[CAPTION : CAPTION + SIDE, :SIDE]
     np.testing.assert_array_equal(shown, expected)

@@ -95,7 +95,9 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
     config = read(run / CONFIG if run.is_dir() else run)
     sample = repeat(Dataset.open(dataset), config, sample_id, epoch)
     sample.write(out)
-    write_picture(out / "overlay.png", draw_outlines({"image": sample.image, "label": sample.label}))
+    write_picture(
+        out / "overlay.png", draw_outlines({"image": sample.image, "label": sample.label})
+    )
     print_json(sample.draw())
     return 0
 

@@ -141,7 +141,9 @@ def test_a_taken_port_is_refused():
         listening.listen()
         port = listening.getsockname()[1]
         for asked in (port, port - 1):
-            with pytest.raises(InputError, match=rf"needs the ports {asked} and .*; {port} is not free"):
+            with pytest.raises(
+                InputError, match=rf"needs the ports {asked} and .*; {port} is not free"
+            ):
                 service.Server(port=asked)
     with pytest.raises(InputError, match="needs the ports 70000 and 70001"):
         service.Server(port=70000)
