@@ -6,10 +6,10 @@
 | image         | see `image_codec` |
 | image_format  | how it is stored; absent where it is png |
 | label         | 16-bit PNG, one channel; two (low and high 16 bits) for ids above 65535 or -1 |
-| class_of      | int64 list, class of each id above 0 in their order; absent where all are 1 |
+| class_of      | int64 list, class of each id above 0, in their order; absent where all are 1 |
 | height, width | int64, pixels |
 | num_instances | int64, distinct ids above 0 |
-| group         | UTF-8 string, what must stay in one split; absent without groups |
+| group         | UTF-8 string, samples of a group stay in one split; absent without groups |
 | source_sha256 | SHA-256 of the image's file in hex digits; absent without a file |
 
 An image is stored with the channels and bits of its file; `decode_record` converts it to those of
@@ -54,11 +54,11 @@ class Record(NamedTuple):
         image: `[H, W, C]` uint8 or uint16, C = 1 or 3.
         image_format: how it is stored.
         label: `[H, W]` int64 instance ids, -1 = ignored.
-        class_of: `[N]` int64, class of each id above 0 in their order, from 1 on.
+        class_of: `[N]` int64, class from 1 on of each id above 0, in the order of the ids.
         height: as stored beside the image, in pixels.
         width: as stored beside the image, in pixels.
         num_instances: as stored.
-        group: that must stay in one split; "" without groups.
+        group: of samples that must stay in one split; "" without groups.
     """
 
     id: str
