@@ -91,7 +91,9 @@ def predict_files(
 
 
 def _work(
-    predict: Callable[[np.ndarray | TiffWindows], Instances], files: Iterable[Path], folder: ResultFolder
+    predict: Callable[[np.ndarray | TiffWindows], Instances],
+    files: Iterable[Path],
+    folder: ResultFolder,
 ) -> Iterator[tuple[Path, str]]:
     """Yields every file when its results are written, or with the reason why it was skipped."""
 
@@ -108,7 +110,9 @@ def _work(
             except checks.InputError as error:  # a damaged tile of the file
                 yield path, str(error)
 
-    def write(item: tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str]) -> tuple[Path, str]:
+    def write(
+        item: tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str],
+    ) -> tuple[Path, str]:
         path, result = item
         if isinstance(result, str):
             return path, result
