@@ -166,7 +166,11 @@ def write_dataset(
 
 
 def write_shard(
-    contents: Contents, path: DataPath, samples: Iterable[Encoded | Skipped], *, destination: DataPath
+    contents: Contents,
+    path: DataPath,
+    samples: Iterable[Encoded | Skipped],
+    *,
+    destination: DataPath,
 ) -> FinishedShard:
     """Writes a shard and its note.
 
