@@ -298,7 +298,7 @@ def test_run_lengths_that_do_not_fit_the_image_are_refused(tmp_path, segmentatio
 def test_an_image_of_another_size_than_the_file_says_is_refused(tmp_path):
     write_coco(tmp_path / "a.json", [], names=("b.png",))
     (tmp_path / "b.png").write_bytes(imagecodecs.png_encode(np.zeros((6, 4), np.uint8)))
-    with pytest.raises(InputError, match=r"b\.png must have the size .* 4 x 6 .* it has 6 x 4\. G"):
+    with pytest.raises(InputError, match=r"b\.png must have the size .* 4 x 6 .* got 6 x 4\. G"):
         read_one(tmp_path)
 
 
