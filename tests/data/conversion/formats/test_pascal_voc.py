@@ -101,7 +101,7 @@ def test_masks_in_colour_a_missing_folder_and_an_empty_table_are_refused(
     png(tmp_path / "SegmentationObject" / "a.png", np.zeros((1, 8, 3), np.uint8))
     (item,) = pascal_voc.find(tmp_path, Reading()).splits["train"]
     with pytest.raises(
-        InputError, match=r"SegmentationObject/a\.png must hold one instance id a p"
+        InputError, match=r"SegmentationObject/a\.png must hold one instance id per p"
     ):
         pascal_voc.read(item, Reading())
     (tmp_path / "class_names.txt").write_text("background\n")
