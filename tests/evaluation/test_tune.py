@@ -139,7 +139,7 @@ def test_a_data_set_without_val_is_refused_rather_than_tuned_on_test(run_dir, sa
 def test_a_damaged_file_is_refused_with_the_remedy(run_dir, tmp_path, text):
     configs.write(configs.read(run_dir / "config.yaml"), tmp_path / "config.yaml")
     (tmp_path / THRESHOLDS).write_text(text)
-    with pytest.raises(InputError, match=r"thresholds.yaml cannot be used .*; remove it"):
+    with pytest.raises(InputError, match=r"thresholds.yaml cannot be used .*. Remove it"):
         tfseg.load(tmp_path)
 
 
