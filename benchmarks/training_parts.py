@@ -38,16 +38,24 @@ def trained(
     config: tfseg.RunConfig,
     strategy: tf.distribute.Strategy,
     optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
-) -> step.Trained:
-    """Returns a network with its optimizer, that of `config` by default."""
+    *,
+    jit_compile: bool = False,
+) -> step.TrainStep:
+    """Returns the step of a network with its optimizer, that of `config` by default."""
     with strategy.scope():
         model = tfseg.build_model(config.model, seed=0, precision=config.train.precision)
         own = optimizer() if optimizer else tfseg.make_optimizer(config.train)
         own.build(model.trainable_variables)
         loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
     head = tfseg.make_head(config.model.head)
-    return step.Trained(
-        strategy=strategy, model=model, head=head, optimizer=own, loss_scale=loss_scale
+    return step.TrainStep(
+        strategy=strategy,
+        model=model,
+        head=head,
+        optimizer=own,
+        loss_scale=loss_scale,
+        samples=config.train.batch_size,
+        jit_compile=jit_compile,
     )
 
 
@@ -79,11 +87,8 @@ def queued_step(
     The host need not wait for what it returns, the loss. XLA compiles it on one device alone.
     """
     strategy = make_strategy(devices)
-    taken = step.make_train_step(
-        trained(config, strategy, optimizer),
-        samples=config.train.batch_size,
-        jit_compile=jit_compile and strategy.num_replicas_in_sync == 1,
-    )
+    compiled = jit_compile and strategy.num_replicas_in_sync == 1
+    taken = trained(config, strategy, optimizer, jit_compile=compiled)
     data = tf.data.Dataset.from_tensors(batch)
     shared = next(iter(strategy.experimental_distribute_dataset(data)))
     return lambda: taken(shared)["loss"]

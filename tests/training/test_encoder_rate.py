@@ -54,7 +54,7 @@ def test_a_frozen_encoder_stays_to_the_bit_while_the_rest_learns(optimizer):
     assert_equal(encoder(frozen), encoder(start))
     assert moved(others(frozen), others(start))
     # kernel, gamma and beta, as the network is used
-    for average, own in zip(frozen.trained.average.variables[:3], encoder(start), strict=True):
+    for average, own in zip(frozen.train_step.average.variables[:3], encoder(start), strict=True):
         np.testing.assert_array_equal(np.array(average), own)
     free = taken(3, freeze_encoder=2, **options)
     assert moved(encoder(free), encoder(start))

@@ -60,7 +60,7 @@ def test_two_replicas_do_what_one_does_in_half_precision(precision, bound):
 def test_an_overflow_halves_the_scale_and_changes_nothing_else():
     config = TrainConfig(steps=4, batch_size=4, warmup_steps=0, ema=0.9, precision="mixed_float16")
     run = tiny.Run(config, ("CPU:0", "CPU:1"))
-    scale, good_steps = run.trained.loss_scale.variables
+    scale, good_steps = run.train_step.loss_scale.variables
     first, second = tiny.batches(2, batch_size=4)
     assert run.step(first)["loss_scale"] == 2.0**15
     scale.assign(2.0**40)  # far beyond float16, while the loss stays finite
@@ -80,7 +80,7 @@ def test_the_scale_does_not_change_what_a_step_does():
     states = []
     for scale in (2.0**6, 2.0**9):
         run = tiny.Run(dataclasses.replace(SGD, precision="mixed_float16"), normalized=False)
-        run.trained.loss_scale.variables[0].assign(scale)
+        run.train_step.loss_scale.variables[0].assign(scale)
         norms = [run.step(each)["gradient_norm"] for each in tiny.batches(2, batch_size=8)]
         states.append((norms, run.state()[:-2]))
     assert states[0][0] == pytest.approx(states[1][0], rel=1e-3)

@@ -13,7 +13,7 @@ import tfseg
 from tfseg.config import RunConfig
 from tfseg.data.pipeline import batches
 from tfseg.networks.build import build_model
-from tfseg.training.step import Trained, make_train_step, make_validation_step
+from tfseg.training.step import TrainStep, make_validation_step
 from tfseg.training.strategy import make_strategy
 
 BATCH_SIZE = 4
@@ -43,8 +43,9 @@ def steps_on(devices: tuple[str, ...], config: RunConfig, batch: tuple) -> tuple
         model = build_model(dataclasses.replace(config.model, channels=1), seed=1)
         optimizer = keras.optimizers.SGD(1e-3)
         optimizer.build(model.trainable_variables)
-    trained = Trained(strategy=strategy, model=model, head=head, optimizer=optimizer)
-    step = make_train_step(trained, samples=BATCH_SIZE)
+    step = TrainStep(
+        strategy=strategy, model=model, head=head, optimizer=optimizer, samples=BATCH_SIZE
+    )
 
     def distributed(values: tuple) -> tuple:
         data = tf.data.Dataset.from_tensors(values)

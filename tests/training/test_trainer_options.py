@@ -311,7 +311,7 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, 
 def test_forward_and_backward_pass_are_compiled_by_xla_where_it_is_asked_for(dataset, compiled):
     made = session.Session(with_train(jit_compile=compiled), dataset)
     batch = next(made.training_input())
-    graph = made.train_step.get_concrete_function(batch).graph.as_graph_def()
+    graph = made.train_step.compiled.get_concrete_function(batch).graph.as_graph_def()
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
     assert any(node.attr["_XlaMustCompile"].b for node in nodes) == compiled
     assert np.isfinite(made.train_step(batch)["loss"])

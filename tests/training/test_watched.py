@@ -343,8 +343,8 @@ def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
 
 def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):
     learns = with_train(optimizer="AdamW", learning_rate=0.02, steps=100)
-    first, last = overfit.overfit(session.Session(learns, dataset))
+    first, last = overfit.overfit_batch(session.Session(learns, dataset))
     assert last < 0.7 * first
     still = with_train(learning_rate=0.0)
     with pytest.raises(InputError, match=r"must fall to 0.7 of its first value; it went from"):
-        overfit.overfit(session.Session(still, dataset))
+        overfit.overfit_batch(session.Session(still, dataset))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from tfseg.training.averaging import WeightAverage
 from tfseg.training.encoder_rate import encoder_rate
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
-from tfseg.training.step import Trained, make_train_step
+from tfseg.training.step import TrainStep
 from tfseg.training.strategy import make_strategy
 
 SIZE = 16
@@ -109,29 +109,26 @@ class Run:
             average = WeightAverage(self.model.variables, decay=config.ema) if config.ema else None
             loss_scale = LossScale() if config.precision == "mixed_float16" else None
             encoder = encoder_rate(config, self.model)
-        self.trained = Trained(
+        self.train_step = TrainStep(
             strategy=self.strategy,
             model=self.model,
             head=CenterOffset(),
             optimizer=self.optimizer,
             average=average,
             loss_scale=loss_scale,
-            encoder=encoder,
-        )
-        self._step: Callable[..., dict] = make_train_step(
-            self.trained,
+            encoder_rate=encoder,
             samples=config.batch_size * config.accumulate,
             clip_norm=config.clip_norm,
         )
 
     def step(self, *taken: tuple) -> dict[str, float]:
         """Takes one step on global batches, and returns its figures."""
-        values = self._step(*map(self._distributed, taken))
+        values = self.train_step(*map(self._distributed, taken))
         return {name: float(value) for name, value in values.items()}
 
     def state(self) -> list[np.ndarray]:
         """Returns copies of network, optimizer, average and loss scale."""
-        average, scale = self.trained.average, self.trained.loss_scale
+        average, scale = self.train_step.average, self.train_step.loss_scale
         return [
             np.array(each)
             for each in (

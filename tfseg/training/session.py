@@ -46,6 +46,7 @@ class Session:
         optimizer: on its schedule.
         average: of the weights, or None.
         loss_scale: of float16, or None.
+        encoder_rate: how the encoder's steps differ from the others, or None.
         train_step: `accumulate` batches of `training_input` -> losses, scalars; changes the
             weights.
         validation_step: batch of `validation_input` -> sums over its samples.
@@ -66,37 +67,36 @@ class Session:
         strategy.check_jit_compile(config.train.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
         with memory.explained(self.config, self.strategy), self.strategy.scope():
-            self.model = build_model(
-                self.config.model, seed=config.seed, precision=config.train.precision
-            )
-            if config.train.init:
-                _begin_with(config.train.init, self.model)
-            self.schedule = Schedule(config.train)
-            self.optimizer = make_optimizer(config.train, self.schedule)
-            self.optimizer.build(self.model.trainable_variables)
-            self.average = (
-                WeightAverage(self.model.variables, decay=config.train.ema)
-                if config.train.ema
-                else None
-            )
-            self.loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
-            encoder = encoder_rate(config.train, self.model)
-        self.train_step = step.make_train_step(
-            step.Trained(
-                strategy=self.strategy,
-                model=self.model,
-                head=self.head,
-                optimizer=self.optimizer,
-                average=self.average,
-                loss_scale=self.loss_scale,
-                encoder=encoder,
-            ),
+            self._make_variables()
+        self.train_step = step.TrainStep(
+            strategy=self.strategy,
+            model=self.model,
+            head=self.head,
+            optimizer=self.optimizer,
+            average=self.average,
+            loss_scale=self.loss_scale,
+            encoder_rate=self.encoder_rate,
             samples=config.train.batch_size * config.train.accumulate,
             clip_norm=config.train.clip_norm,
             jit_compile=config.train.jit_compile,
         )
         self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
         _warn_of_small_images(config.data.crop_size, dataset)
+
+    def _make_variables(self) -> None:
+        """Makes the network and everything else that has variables."""
+        train = self.config.train
+        self.model = build_model(
+            self.config.model, seed=self.config.seed, precision=train.precision
+        )
+        if train.init:
+            _begin_with(train.init, self.model)
+        self.schedule = Schedule(train)
+        self.optimizer = make_optimizer(train, self.schedule)
+        self.optimizer.build(self.model.trainable_variables)
+        self.average = WeightAverage(self.model.variables, decay=train.ema) if train.ema else None
+        self.loss_scale = LossScale() if train.precision == "mixed_float16" else None
+        self.encoder_rate = encoder_rate(train, self.model)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -149,7 +149,7 @@ def _begin_with(run: str, model: keras.Model) -> None:
         warnings.warn(
             f"Of {file} everything was taken but what has another shape here, and begins anew: "
             f"{checks.listed(left)}.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

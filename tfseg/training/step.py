@@ -24,18 +24,27 @@ Losses = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What a step changes, all of it made under `strategy`.
+@dataclasses.dataclass(eq=False, kw_only=True)
+class TrainStep:
+    """One optimizer step: distributed batches (images, targets), ... -> losses, scalars.
+
+    Keys are "loss", "loss/NAME" for every part, "gradient_norm" before clipping, and "skipped",
+    which is 1 if one of them was not finite, else 0: such a step changes only the loss scale.
+    With a loss scale the one of this step is "loss_scale".
 
     Attributes:
-        strategy: the devices.
+        strategy: the devices; everything below is made under it.
         model: the network.
         head: of the model.
         optimizer: built for the model's trainable variables.
         average: of the model's weights, or None.
         loss_scale: of the backward pass, or None.
-        encoder: how it is moved, or None, as the rest.
+        encoder_rate: how the encoder's steps differ from the others, or None.
+        samples: of one step, over all its batches and replicas.
+        clip_norm: global norm to which the gradients of the step are scaled down; 0 leaves them.
+        jit_compile: compiles forward and backward pass by XLA; for one replica only, because XLA
+            cannot hold the all-reduce of synchronised batch normalisation.
+        compiled: the TensorFlow function that a call runs.
     """
 
     strategy: tf.distribute.Strategy
@@ -44,90 +53,107 @@ class Trained:
     optimizer: keras.optimizers.Optimizer
     average: WeightAverage | None = None
     loss_scale: LossScale | None = None
-    encoder: EncoderRate | None = None
+    encoder_rate: EncoderRate | None = None
+    samples: int
+    clip_norm: float = 0.0
+    jit_compile: bool = False
+    compiled: Callable[..., Losses] = dataclasses.field(init=False)
 
+    def __post_init__(self) -> None:
+        self.compiled = tf.function(self._step, autograph=False)
+        self._losses, self._weights = self.head.losses(), self.head.loss_weights
+        self._batch_gradients: Callable[..., tuple[Losses, Gradients]] = self._differentiate
+        if self.jit_compile:
+            self._batch_gradients = tf.function(
+                self._differentiate, autograph=False, jit_compile=True
+            )
 
-def make_train_step(
-    trained: Trained, *, samples: int, clip_norm: float = 0.0, jit_compile: bool = False
-) -> Callable[..., Losses]:
-    """Returns a compiled function: distributed batches (images, targets), ... -> losses, scalars.
+    def __call__(self, *batches: tuple) -> Losses:
+        """Takes the step."""
+        return self.compiled(*batches)
 
-    Keys are "loss", "loss/NAME" for every part, "gradient_norm" before clipping, and "skipped",
-    which is 1 where one of them was not finite, else 0: such a step changes nothing but the loss
-    scale. "loss_scale" is there where the step has one.
+    def _step(self, *batches: tuple) -> Losses:
+        statistics = [tf.identity(old.value) for old in self.model.non_trainable_variables]
+        scale = self.loss_scale.value() if self.loss_scale else None
+        with skip_variable_search():
+            per_replica, gradients = self.strategy.run(self._gradients, args=(scale, *batches))
+        values = {
+            name: self.strategy.experimental_local_results(value)[0]
+            for name, value in per_replica.items()
+        }
+        # Outside the replicas: the optimizer's exchange between them cannot stand in a branch.
+        norm = values["gradient_norm"]
+        finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
+        values["skipped"] = tf.cond(
+            finite, lambda: self._update(gradients), lambda: self._undo(statistics)
+        )
+        if self.loss_scale:
+            self.loss_scale.follow(finite)
+            values["loss_scale"] = scale
+        return values
 
-    Args:
-        trained: changed by every call.
-        samples: of one step, over all its batches and replicas.
-        clip_norm: global norm to which the gradients of the whole step are scaled down; 0 leaves
-            them.
-        jit_compile: compiles forward and backward pass by XLA; for one replica only, because XLA
-            cannot hold the all-reduce of synchronised batch normalisation.
-    """
-    strategy, model, optimizer = trained.strategy, trained.model, trained.optimizer
-    of_batch = _losses_and_gradients(model, trained.head, samples)
-    if jit_compile:
-        of_batch = tf.function(of_batch, autograph=False, jit_compile=True)
-
-    def replica_gradients(scale: tf.Tensor | None, *batches: tuple) -> tuple[Losses, Gradients]:
-        values, gradients = of_batch(*batches[0], scale)
+    def _gradients(self, scale: tf.Tensor | None, *batches: tuple) -> tuple[Losses, Gradients]:
+        """Returns losses and clipped gradients of all batches, summed over the replicas."""
+        values, gradients = self._batch_gradients(*batches[0], scale)
         for batch in batches[1:]:
-            more, further = of_batch(*batch, scale)
+            more, further = self._batch_gradients(*batch, scale)
             values = {name: value + more[name] for name, value in values.items()}
             gradients = [a + b for a, b in zip(gradients, further, strict=True)]
         # Before anything looks at them: norm and finiteness are those of the sum. All in one
         # exchange, since between hosts each takes its time.
         context = tf.distribute.get_replica_context()
         gradients, values = context.all_reduce("SUM", (gradients, values))
-        if scale is not None:
-            gradients = [each / scale for each in gradients]
+        gradients = _unscale(gradients, scale)
         norm = tf.linalg.global_norm(gradients)
-        if clip_norm:
-            gradients = [each * (clip_norm / tf.maximum(norm, clip_norm)) for each in gradients]
-        return values | {"gradient_norm": norm}, gradients
+        return values | {"gradient_norm": norm}, self._clip(gradients, norm)
 
-    def replica_update(gradients: Gradients) -> None:
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    def _differentiate(
+        self, images: tf.Tensor, targets: Losses, scale: tf.Tensor | None
+    ) -> tuple[Losses, Gradients]:
+        """Returns losses of one batch on one replica, and the gradients times `scale`."""
+        with tf.GradientTape() as tape:
+            outputs = self.model(images, training=True)
+            parts = {
+                name: tf.reduce_sum(loss.call(targets[name], outputs[name])) / self.samples
+                for name, loss in self._losses.items()
+            }
+            total = tf.add_n([self._weights[name] * part for name, part in parts.items()])
+            scaled = total if scale is None else total * scale
+        variables = [variable.value for variable in self.model.trainable_variables]
+        return _named(total, parts), tape.gradient(scaled, variables)
 
-    def move(gradients: Gradients) -> None:
-        with gradients_are_sums(optimizer):
-            strategy.run(replica_update, args=(gradients,))
+    def _clip(self, gradients: Gradients, norm: tf.Tensor) -> Gradients:
+        if not self.clip_norm:
+            return gradients
+        return [
+            gradient * (self.clip_norm / tf.maximum(norm, self.clip_norm)) for gradient in gradients
+        ]
 
-    @tf.function(autograph=False)
-    def step(*batches: tuple) -> Losses:
-        statistics = [tf.identity(each.value) for each in model.non_trainable_variables]
-        scale = trained.loss_scale.value() if trained.loss_scale else None
-        with skip_variable_search():
-            per_replica, gradients = strategy.run(replica_gradients, args=(scale, *batches))
-        values = {
-            name: strategy.experimental_local_results(value)[0]
-            for name, value in per_replica.items()
-        }
+    def _update(self, gradients: Gradients) -> tf.Tensor:
+        """Changes the weights; returns 0 ("skipped")."""
+        step = self.optimizer.iterations
+        if self.encoder_rate:
+            self.encoder_rate.around(lambda: self._apply(gradients), step.value)
+        else:
+            self._apply(gradients)
+        if self.average:
+            self.average.update(step.value)
+        return tf.constant(0.0)
 
-        def update() -> tf.Tensor:
-            if trained.encoder:
-                trained.encoder.around(lambda: move(gradients), optimizer.iterations.value)
-            else:
-                move(gradients)
-            if trained.average:
-                trained.average.update(optimizer.iterations.value)
-            return tf.constant(0.0)
+    def _apply(self, gradients: Gradients) -> None:
+        variables = self.model.trainable_variables
 
-        def undo() -> tf.Tensor:
-            for variable, before in zip(model.non_trainable_variables, statistics, strict=True):
-                variable.assign(before)
-            return tf.constant(1.0)
+        def replica_update(gradients: Gradients) -> None:
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
-        # Outside the replicas: the optimizer's exchange between them cannot stand in a branch.
-        norm = values["gradient_norm"]
-        finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
-        values["skipped"] = tf.cond(finite, update, undo)
-        if trained.loss_scale:
-            trained.loss_scale.follow(finite)
-            values["loss_scale"] = scale
-        return values
+        with gradients_are_sums(self.optimizer):
+            self.strategy.run(replica_update, args=(gradients,))
 
-    return step
+    def _undo(self, statistics: list[tf.Tensor]) -> tf.Tensor:
+        """Restores the batch statistics, which the forward pass changed; returns 1 ("skipped")."""
+        for variable, old in zip(self.model.non_trainable_variables, statistics, strict=True):
+            variable.assign(old)
+        return tf.constant(1.0)
 
 
 def make_validation_step(
@@ -159,26 +185,8 @@ def make_validation_step(
     return step
 
 
-def _losses_and_gradients(
-    model: keras.Model, head: Head, samples: int
-) -> Callable[..., tuple[Losses, Gradients]]:
-    losses, weights = head.losses(), head.loss_weights
-    variables = model.trainable_variables
-
-    def of_batch(
-        images: tf.Tensor, targets: Losses, scale: tf.Tensor | None
-    ) -> tuple[Losses, Gradients]:
-        with tf.GradientTape() as tape:
-            outputs = model(images, training=True)
-            parts = {
-                name: tf.reduce_sum(loss.call(targets[name], outputs[name])) / samples
-                for name, loss in losses.items()
-            }
-            total = tf.add_n([weights[name] * part for name, part in parts.items()])
-            scaled = total if scale is None else total * scale
-        return _named(total, parts), tape.gradient(scaled, [each.value for each in variables])
-
-    return of_batch
+def _unscale(gradients: Gradients, scale: tf.Tensor | None) -> Gradients:
+    return gradients if scale is None else [gradient / scale for gradient in gradients]
 
 
 def _named(total: tf.Tensor, parts: Losses) -> Losses:
