@@ -85,15 +85,18 @@ def main(
         write(to, results, claims=claims, settings=settings, **written)
 
 
-def configured(model: ModelConfig, *, balance: str = "", **train: Any) -> tfseg.RunConfig:
+def configured(
+    model: ModelConfig, *, balance: str = "", optimizer: str = "Muon", **train: Any
+) -> tfseg.RunConfig:
     """Returns the training of a network, with further values of its `TrainConfig`."""
-    common = {"batch_size": 6, "checkpoint_every": 500, "best": "ap50"}
     warmup_steps = min(50, train.get("steps", 50))
     return tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=160, balance=balance),
         augment=AUGMENT,
         model=model,
-        train=tfseg.TrainConfig(**common, warmup_steps=warmup_steps, **train),
+        train=tfseg.TrainConfig(batch_size=6, **train),
+        optimizer=tfseg.OptimizerConfig(name=optimizer, warmup_steps=warmup_steps),
+        log=tfseg.LogConfig(checkpoint_every=500, best="ap50"),
     )
 
 

@@ -31,7 +31,7 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
     found = {}
     for name in PRESETS:
         own = read(preset(name))
-        config = accuracy.configured(own.model, steps=steps, optimizer=own.train.optimizer)
+        config = accuracy.configured(own.model, steps=steps, optimizer=own.optimizer.name)
         accuracy.trained(config, known, work / name)
         evaluation = tfseg.evaluate(tfseg.load(work / name), unseen, *unseen.info.splits)
         found[name] = evaluation.summary()

@@ -87,7 +87,7 @@ def claims(results: dict[str, Any], config: tfseg.RunConfig) -> list[dict[str, A
     """Returns what is asked of the trainer with what was measured."""
     loops, validation = results["loops"], results["validation"]
     fastest = min(loops[name]["seconds"] for name in ("Keras fit, XLA", "Keras fit"))
-    between = config.train.checkpoint_every * results["choices"]["tfseg"]["seconds"]
+    between = config.log.checkpoint_every * results["choices"]["tfseg"]["seconds"]
     forward, metrics = (validation[name]["seconds"] for name in ("forward and decoding", "metrics"))
     early, *_, last = results["memory"]["megabytes"]
     return [

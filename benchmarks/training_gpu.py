@@ -60,7 +60,7 @@ def _choices(config: tfseg.RunConfig, rounds: int, steps: int) -> Figures:
     batch = parts.batch_of(config)
     calls = {
         f"{precision}, {'XLA' if compiled else 'without XLA'}": _steps(
-            _with_train(config, precision=precision), batch, steps, jit_compile=compiled
+            _in_precision(config, precision), batch, steps, jit_compile=compiled
         )
         for precision in PRECISIONS
         for compiled in (True, False)
@@ -77,7 +77,7 @@ def _steps(
     config: tfseg.RunConfig, batch: tuple[Any, ...], steps: int, *, jit_compile: bool
 ) -> Callable[[], None]:
     """Returns a call of some steps, which the host does not wait for one by one."""
-    devices = config.train.devices
+    devices = config.devices.names
     taken = parts.queued_step(config, batch, devices=devices, jit_compile=jit_compile)
 
     def run() -> None:
@@ -89,7 +89,11 @@ def _steps(
 
 def _training(config: tfseg.RunConfig, steps: int) -> float:
     """Returns the seconds of a step in the second and third quarter of a training."""
-    config = _with_train(config, steps=steps, log_every=steps // 4, checkpoint_every=steps)
+    config = dataclasses.replace(
+        config,
+        train=dataclasses.replace(config.train, steps=steps),
+        log=dataclasses.replace(config.log, log_every=steps // 4, checkpoint_every=steps),
+    )
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         dataset = tfseg.convert(tfseg.sample.path(), f"{folder}/data")
@@ -98,5 +102,6 @@ def _training(config: tfseg.RunConfig, steps: int) -> float:
     return (times[2] - times[0]) / (2 * (steps // 4))
 
 
-def _with_train(config: tfseg.RunConfig, **values: Any) -> tfseg.RunConfig:
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, **values))
+def _in_precision(config: tfseg.RunConfig, precision: str) -> tfseg.RunConfig:
+    devices = dataclasses.replace(config.devices, precision=precision)
+    return dataclasses.replace(config, devices=devices)

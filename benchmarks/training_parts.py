@@ -43,10 +43,10 @@ def trained(
 ) -> step.TrainStep:
     """Returns the step of a network with its optimizer, that of `config` by default."""
     with strategy.scope():
-        model = tfseg.build_model(config.model, seed=0, precision=config.train.precision)
-        own = optimizer() if optimizer else tfseg.make_optimizer(config.train)
+        model = tfseg.build_model(config.model, seed=0, precision=config.devices.precision)
+        own = optimizer() if optimizer else tfseg.make_optimizer(config)
         own.build(model.trainable_variables)
-        loss_scale = LossScale() if config.train.precision == "mixed_float16" else None
+        loss_scale = LossScale() if config.devices.precision == "mixed_float16" else None
     head = tfseg.make_head(config.model.head)
     return step.TrainStep(
         strategy=strategy,
@@ -191,7 +191,7 @@ def checkpoints(config: tfseg.RunConfig, rounds: int) -> Figures:
         path = Path(folder) / LAST
 
         def save() -> None:
-            assert checkpoint.save(path, variables, step=0, loss=0.0, keep=config.train.keep)
+            assert checkpoint.save(path, variables, step=0, loss=0.0, keep=config.log.keep)
 
         figures = interleaved({"checkpoint": save}, rounds=rounds)["checkpoint"]
         return figures | {"megabytes": path.stat().st_size / 1e6}
@@ -232,9 +232,9 @@ def memory(steps: int) -> Figures:
     config = tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=32),
         model=tfseg.ModelConfig(filters=(8, 16)),
-        train=tfseg.TrainConfig(
-            steps=steps, batch_size=2, warmup_steps=0, log_every=every, checkpoint_every=every
-        ),
+        train=tfseg.TrainConfig(steps=steps, batch_size=2),
+        optimizer=tfseg.OptimizerConfig(warmup_steps=0),
+        log=tfseg.LogConfig(log_every=every, checkpoint_every=every),
     )
     resident: list[float] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -2,8 +2,8 @@
 
     python examples/keras_fit.py nuclei-keras
 
-MirroredStrategy takes every visible GPU, or the CPU where there is none. What `fit` does not have,
-and tfseg's trainer has: a resume that is exact, and batches that do not depend on where it stopped.
+MirroredStrategy takes every visible GPU, or the CPU if there is none. tfseg's trainer can do what
+`fit` cannot: resume exactly, with the same batches wherever the training stopped.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ def main(out: Path, steps: int, strategy: tf.distribute.Strategy) -> tfseg.Evalu
     dataset = tfseg.convert(tfseg.sample.path(), out / "data", class_name="nucleus")
     config = tfseg.RunConfig(
         model=tfseg.ModelConfig(channels=dataset.info.channels),
-        train=tfseg.TrainConfig(steps=steps, warmup_steps=min(20, steps)),
+        train=tfseg.TrainConfig(steps=steps),
+        optimizer=tfseg.OptimizerConfig(warmup_steps=min(20, steps)),
     )
     head = tfseg.make_head(config.model.head)
 
     with strategy.scope():
         model = tfseg.build_model(config.model, seed=config.seed)
         model.compile(
-            optimizer=tfseg.make_optimizer(config.train),
+            optimizer=tfseg.make_optimizer(config),
             loss=head.losses(),
             loss_weights=head.loss_weights,
         )

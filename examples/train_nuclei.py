@@ -2,8 +2,8 @@
 
     python examples/train_nuclei.py nuclei
 
-DIR gets data/, run/, evaluation/, predicted/ and exported/. Minutes and expected figures: as those
-of `tfseg demo` in the README: what is not set here has the same default. run/config.yaml shows all.
+DIR gets data/, run/, evaluation/, predicted/ and exported/. Time and metrics are those of
+`tfseg demo` in the README, since all other values are defaults; run/config.yaml has all of them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import tfseg
 
 
 def main(out: Path, steps: int) -> tfseg.Evaluation:
-    """Goes from the image files to figures, pictures and a SavedModel in `out`."""
+    """Goes from the image files to metrics, pictures and a SavedModel in `out`."""
     dataset = tfseg.convert(tfseg.sample.path(), out / "data", class_name="nucleus")
 
     config = tfseg.RunConfig(
         seed=0,
         model=tfseg.ModelConfig(architecture="Compact", filters=(32, 64, 96, 128)),
-        train=tfseg.TrainConfig(steps=steps, batch_size=8, warmup_steps=min(20, steps)),
+        train=tfseg.TrainConfig(steps=steps, batch_size=8),
+        optimizer=tfseg.OptimizerConfig(warmup_steps=min(20, steps)),
     )
     tfseg.Trainer(config, out / "run").fit(
         dataset, on_log=lambda row: print(f"step {row['step']}  loss {row['loss']:.3f}")

@@ -8,7 +8,15 @@ import pytest
 
 from tfseg import config
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import (
+    DataConfig,
+    DeviceConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+)
 
 OTHER = RunConfig(
     seed=7,
@@ -17,7 +25,9 @@ OTHER = RunConfig(
     model=ModelConfig(
         architecture="FPN", backbone="resnet34", decoder_filters=(8, 8, 8, 8, 8), channels=3
     ),
-    train=TrainConfig(steps=9, batch_size=4, warmup_steps=3, devices=("CPU:0", "CPU:1")),
+    train=TrainConfig(steps=9, batch_size=4),
+    optimizer=OptimizerConfig(warmup_steps=3),
+    devices=DeviceConfig(names=("CPU:0", "CPU:1")),
 )
 
 
@@ -41,7 +51,7 @@ def test_presets_say_the_network_and_its_optimizer():
     assert networks["base"] == RunConfig()
     assert networks["large"].model == ModelConfig(architecture="Unet", backbone="resnet34")
     assert networks["small"].model.filters < networks["base"].model.filters
-    assert networks["large"].train == TrainConfig(optimizer="AdamW")
+    assert networks["large"].optimizer == OptimizerConfig(name="AdamW")
     assert networks["small"] == RunConfig(model=networks["small"].model)
     with pytest.raises(InputError, match=r"preset must be one of base, large, small; got 'larg'"):
         config.preset("larg")
@@ -50,8 +60,8 @@ def test_presets_say_the_network_and_its_optimizer():
 def test_every_value_has_its_dotted_name():
     values = config.flat(OTHER)
     assert (values["seed"], values["train.steps"], values["data.crop_size"]) == (7, 9, 96)
-    assert values["train.devices"] == ["CPU:0", "CPU:1"]
-    groups = (DataConfig, ModelConfig, TrainConfig)
+    assert values["devices.names"] == ["CPU:0", "CPU:1"]
+    groups = (DataConfig, ModelConfig, TrainConfig, OptimizerConfig, LogConfig, DeviceConfig)
     assert len(values) == 2 + sum(len(dataclasses.fields(group)) for group in groups)
 
 
@@ -97,9 +107,16 @@ def test_every_value_has_its_dotted_name():
         ({"model": {"head_options": {"loss": "dice"}}}, "must not have loss; .* Set model.loss"),
         ({"model": {"head_options": {"min_area": 2.5}}}, "model.head_options.min_area must be a w"),
         ({"model": {"head_options": 7}}, "model.head_options must map names to values"),
-        ({"train": {"warmup_steps": 5000}}, r"train.warmup_steps must be a whole number in \[0, "),
-        ({"train": {"learning_rate": -1}}, "train.learning_rate must be a number"),
-        ({"train": {"devices": "CPU:0"}}, r"train.devices must be a list, such as \[CPU:0\]"),
+        (
+            {"optimizer": {"warmup_steps": 5000}},
+            r"optimizer.warmup_steps must be a whole number in \[0, 1000\]; got 5000",
+        ),
+        ({"optimizer": {"learning_rate": -1}}, "optimizer.learning_rate must be a number"),
+        ({"optimizer": {"name": "AdamV"}}, "optimizer.name must be one of .* mean 'Adam'"),
+        ({"log": {"keep": 0}}, "log.keep must be a whole number in"),
+        ({"log": {"best": "ap"}}, "log.best must be one of ap50, dice, iou, loss, pq; got 'ap'"),
+        ({"devices": {"names": "CPU:0"}}, r"devices.names must be a list, such as \[CPU:0\]"),
+        ({"devices": {"jit_compile": 1}}, "devices.jit_compile must be true or false; got 1"),
         ({"augment": "HorizontalFlip"}, r"augment must be a list, such as \[{name: Horizontal"),
         ({"seed": -1}, "seed must be a whole number"),
     ],
@@ -116,6 +133,22 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path):
     (tmp_path / "bad.yaml").write_text("train: [", encoding="utf-8")
     with pytest.raises(InputError, match=r"bad\.yaml cannot be read as a configuration"):
         config.read(tmp_path / "bad.yaml")
+
+
+def test_the_warm_up_is_checked_against_steps_that_are_known():
+    optimizer = OptimizerConfig(warmup_steps=5000)
+    assert RunConfig(train=TrainConfig(epochs=1000), optimizer=optimizer).optimizer == optimizer
+
+
+def test_what_decides_about_the_batches_and_the_weights_is_not_free_on_resume():
+    free = set(config.names_free_on_resume(RunConfig))
+    assert free == {
+        *("data.service", "data.cache"),
+        *("train.steps", "train.epochs", "train.minutes", "train.patience", "train.on_nonfinite"),
+        *("log.log_every", "log.checkpoint_every", "log.keep"),
+        *("devices.strategy", "devices.names"),
+    }
+    assert free < config.flat(RunConfig()).keys()
 
 
 def test_a_configuration_cannot_be_changed():

@@ -14,7 +14,15 @@ from . import (
     training,
 )
 from .checks import InputError
-from .config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from .config import (
+    DataConfig,
+    DeviceConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+)
 from .data.conversion.check import Finding, check
 from .data.conversion.convert import convert
 from .data.conversion.formats.base import Reading
@@ -47,11 +55,14 @@ __all__ = [
     "Cleanup",
     "DataConfig",
     "Dataset",
+    "DeviceConfig",
     "Evaluation",
     "Finding",
     "InputError",
     "Instances",
+    "LogConfig",
     "ModelConfig",
+    "OptimizerConfig",
     "PredictReport",
     "Reading",
     "Replay",

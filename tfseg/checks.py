@@ -23,8 +23,13 @@ def listed(names: Sequence[object]) -> str:
 
 
 def nearest(value: str, options: Iterable[str]) -> str:
-    """Returns the hint " Did you mean 'x'?" for the closest option, or "" where none is close."""
-    close = difflib.get_close_matches(str(value), list(options), n=1, cutoff=0.5)
+    """Returns the hint " Did you mean 'x'?" for the closest option, or "" where none is close.
+
+    The same name in another group is the closest one, as optimizer.ema to train.ema.
+    """
+    options, name = list(options), str(value).lstrip("-").rpartition(".")[2]
+    close = [option for option in options if option.endswith(f".{name}")]
+    close = close or difflib.get_close_matches(str(value), options, n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

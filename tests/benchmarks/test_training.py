@@ -53,7 +53,8 @@ def test_what_a_gpu_is_asked_can_be_asked_of_a_cpu(monkeypatch):
     config = tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=64),
         model=tfseg.ModelConfig(filters=(8, 16), channels=1),
-        train=tfseg.TrainConfig(batch_size=2, warmup_steps=1),
+        train=tfseg.TrainConfig(batch_size=2),
+        optimizer=tfseg.OptimizerConfig(warmup_steps=1),
     )
     results = training_gpu.measure(config, rounds=2, steps=2)
     assert len(results["choices"]) == 3 * 2

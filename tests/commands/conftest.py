@@ -15,10 +15,10 @@ from tfseg.cli import main
 
 SMALL = (
     "--train.steps=4",
-    "--train.warmup_steps=1",
+    "--optimizer.warmup_steps=1",
     "--train.batch_size=2",
-    "--train.log_every=2",
-    "--train.checkpoint_every=2",
+    "--log.log_every=2",
+    "--log.checkpoint_every=2",
     "--data.crop_size=64",
 )
 

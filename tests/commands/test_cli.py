@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import re
@@ -93,13 +94,30 @@ def test_the_example_of_every_command_is_valid(name, capsys):
 
 def test_the_help_shows_units_and_defaults(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["train", "--help"])
+        cli.main(["train", "--data.help"])
     text = " ".join(capsys.readouterr().out.split())
     assert (
         "side of the square training crop, pixels; multiples of 32 waste nothing. (default: 128)"
         in text
     )
-    assert "every augmentation. (default: 0)" in text
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    assert "every augmentation. (default: 0)" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("group", ["data", "model", "train", "optimizer", "log", "devices"])
+def test_every_group_of_values_is_named_in_the_help_and_has_a_page(group, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    listed = re.sub(r"\s+", "", capsys.readouterr().out)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["train", f"--{group}.help"])
+    page = capsys.readouterr().out
+    assert end.value.code == 0
+    names = [field.name for field in dataclasses.fields(getattr(package.RunConfig(), group))]
+    assert listed.count(f"--{group}.help") == 1 and ",".join(names) in listed
+    assert re.findall(rf"^  --{group}\.(\w+)", page, re.MULTILINE) == names
+    assert not re.search(r"^  (--\S+)( [A-Z\[{]\S*)?\n(  --|\n|$)", page, re.MULTILINE)
 
 
 def test_no_command_at_all_lists_the_commands(tfseg):
@@ -114,8 +132,10 @@ def test_no_command_at_all_lists_the_commands(tfseg):
         (["convert", "a", "b", "--seed", "x"], "--seed must be an integer; got x."),
         (["convert", "a", "b", "--format", "label_map"], "Did you mean 'label_maps'?"),
         (["train", "a", "b", "--train.batch_sise=4"], "Did you mean '--train.batch_size'?"),
+        (["train", "a", "b", "--train.ema=0.9"], "Did you mean '--optimizer.ema'?"),
+        (["train", "a", "b", "--learning_rate=1"], "Did you mean '--optimizer.learning_rate'?"),
         (["train", "a", "b", "--train.steps", "3.5"], "--train.steps must be an integer; got 3.5."),
-        (["train", "a", "b", "--train.devices", "CPU:0"], "must be a list, such as [a,b]"),
+        (["train", "a", "b", "--devices.names", "CPU:0"], "must be a list, such as [a,b]"),
         (["train", "a", "b", "--train.batch_size", "0"], "train.batch_size must be"),
         (["evaluate", "--thresholds", "x"], "--thresholds must be a list, such as [a,b]; got x."),
         (["train", "a", "b", "--model.architecture", "Unett"], "Did you mean 'Unet'?"),
@@ -134,6 +154,7 @@ def test_bad_use_is_one_line_with_the_rule_and_the_nearest_name(tfseg, arguments
     [
         ("trian: {steps: 4}", "name trian. Did you mean 'train'?"),
         ("train: {batch_sise: 4}", "train.batch_sise. Did you mean 'train.batch_size'?"),
+        ("train: {log_every: 4}", "train.log_every. Did you mean 'log.log_every'?"),
         ("resume: true", "Unknown configuration name resume. Known: "),
         ("train: {steps: x}", "--train.steps must be an integer; got x."),
         ("train: 3", "train must map names to values; got 3."),
@@ -157,12 +178,14 @@ def test_a_missing_configuration_file_is_named(tfseg, tmp_path):
 
 def test_options_override_the_configuration_file_and_the_rest_keeps_its_default(tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("seed: 5\ntrain: {batch_size: 4, learning_rate: 1e-3}\n", encoding="utf-8")
+    text = "seed: 5\ntrain: {batch_size: 4}\noptimizer: {learning_rate: 1e-3}\n"
+    path.write_text(text, encoding="utf-8")
     _, values = cli.parse(
         ["train", "data", "run", "--config", str(path), "--train.batch_size", "16"]
     )
     config, default = values["config"], package.RunConfig()
-    assert (config.seed, config.train.batch_size, config.train.learning_rate) == (5, 16, 1e-3)
+    assert (config.seed, config.train.batch_size) == (5, 16)
+    assert config.optimizer.learning_rate == 1e-3
     assert config.train.steps == default.train.steps
     assert (config.data, config.model, config.augment) == (
         default.data,

@@ -98,7 +98,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
     tfseg, dataset, small, tmp_path, number
 ):
     run = tmp_path / "run"
-    arguments = ["train", str(dataset), str(run), *small, "--train.checkpoint_every=1"]
+    arguments = ["train", str(dataset), str(run), *small, "--log.checkpoint_every=1"]
     command = [sys.executable, "-m", "tfseg", *arguments, "--train.steps=100000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(run / "history.csv", process)
@@ -190,7 +190,7 @@ def test_launched_processes_train_one_run_and_stop_with_a_checkpoint(
     tfseg, dataset, small, tmp_path
 ):
     run = tmp_path / "run"
-    arguments = ["train", str(dataset), str(run), *small, "--train.checkpoint_every=1"]
+    arguments = ["train", str(dataset), str(run), *small, "--log.checkpoint_every=1"]
     command = [sys.executable, "-m", "tfseg", *arguments, "--launch=2", "--train.steps=100000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(run / "history.csv", process)

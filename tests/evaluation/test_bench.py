@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.pipeline import stages
 from tfseg.evaluation import bench as module
 from tfseg.evaluation.bench import Speed, StageSpeed, bottleneck
@@ -17,7 +17,8 @@ from tfseg.evaluation.bench import Speed, StageSpeed, bottleneck
 SMALL = RunConfig(
     data=DataConfig(crop_size=32),
     model=ModelConfig(filters=(8, 8)),
-    train=TrainConfig(steps=1, warmup_steps=0, batch_size=2),
+    train=TrainConfig(steps=1, batch_size=2),
+    optimizer=OptimizerConfig(warmup_steps=0),
 )
 INPUT = ["read", "decode", "crop", "augment", "batch", "targets"]
 

@@ -9,13 +9,22 @@ import pytest
 import tensorflow as tf
 
 import tfseg
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import (
+    DataConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+)
 from tfseg.heads import HEADS
 
 CONFIG = RunConfig(
     data=DataConfig(crop_size=64),
     augment=({"name": "HorizontalFlip"},),
-    train=TrainConfig(steps=3, batch_size=2, warmup_steps=1, log_every=1),
+    train=TrainConfig(steps=3, batch_size=2),
+    optimizer=OptimizerConfig(warmup_steps=1),
+    log=LogConfig(log_every=1),
 )
 
 

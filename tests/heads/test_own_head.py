@@ -11,7 +11,14 @@ import tensorflow as tf
 
 import tfseg
 from tfseg import config as configs
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import (
+    DataConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+)
 from tfseg.heads import HEADS, Classified, Head
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_head.md").read_text(encoding="utf-8")
@@ -49,7 +56,9 @@ def test_it_trains_predicts_and_is_exported(inside, dataset, tmp_path):
         data=DataConfig(crop_size=64),
         augment=({"name": "HorizontalFlip"},),
         model=ModelConfig(filters=(8, 16), head="inside", head_options={"growth": 2}),
-        train=TrainConfig(steps=3, batch_size=2, warmup_steps=1, log_every=1),
+        train=TrainConfig(steps=3, batch_size=2),
+        optimizer=OptimizerConfig(warmup_steps=1),
+        log=LogConfig(log_every=1),
     )
     summary = tfseg.Trainer(config, tmp_path / "run").fit(dataset)
     assert np.isfinite(summary.loss)

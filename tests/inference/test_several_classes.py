@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.files.images import write_picture
 from tfseg.evaluation.evaluate import renumbered
 from tfseg.heads import head_of
@@ -52,7 +52,8 @@ CONFIG = RunConfig(
     data=DataConfig(crop_size=SIZE),
     augment=(*FLIPS, {"name": "CopyPaste"}),
     model=ModelConfig(filters=(8, 16), channels=1, class_names=NAMES),
-    train=TrainConfig(steps=150, batch_size=4, warmup_steps=5, learning_rate=2e-2),
+    train=TrainConfig(steps=150, batch_size=4),
+    optimizer=OptimizerConfig(warmup_steps=5, learning_rate=2e-2),
 )
 
 

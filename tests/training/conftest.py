@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import dataclasses
+import functools
+from collections.abc import Callable
 
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+import pytest
+import runs
+
+from tfseg.config import ModelConfig, RunConfig
+from tfseg.data.dataset.dataset import Dataset
 
 
 @pytest.fixture(scope="session")
 def config() -> RunConfig:
     """Six steps of two small crops, a row of history and a checkpoint at every second one."""
-    return RunConfig(
-        seed=3,
-        data=DataConfig(crop_size=64),
-        model=ModelConfig(filters=(8, 16)),
-        train=TrainConfig(steps=6, batch_size=2, warmup_steps=2, log_every=2, checkpoint_every=2),
-    )
+    config = runs.changed(runs.CONFIG, data={"crop_size": 64})
+    return dataclasses.replace(config, model=ModelConfig(filters=(8, 16)))
+
+
+@pytest.fixture(scope="session")
+def start(dataset: Dataset) -> Callable[..., runs.Run]:
+    """Returns a function that starts a `runs.Run` of a configuration."""
+    return functools.partial(runs.Run, dataset)

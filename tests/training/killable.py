@@ -15,25 +15,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import tiny
+import runs
 
 import tfseg
-from tfseg.training import session
 
 CONFIG = tfseg.RunConfig(
     seed=5,
     data=tfseg.DataConfig(crop_size=32),
-    train=tfseg.TrainConfig(
-        steps=60,
-        batch_size=2,
-        accumulate=2,
-        optimizer_options={"momentum": 0.9},
-        clip_norm=1.0,
-        ema=0.9,
-        log_every=3,
-        checkpoint_every=5,
-        keep=3,
-    ),
+    train=tfseg.TrainConfig(steps=60, batch_size=2, accumulate=2),
+    optimizer=tfseg.OptimizerConfig(options={"momentum": 0.9}, clip_norm=1.0, ema=0.9),
+    log=tfseg.LogConfig(log_every=3, checkpoint_every=5, keep=3),
 )
 
 
@@ -55,11 +46,10 @@ def die_at(operation: int) -> None:
 
 def main(data: str, run_dir: str, operation: str = "") -> None:
     """Begins the run, or goes on with it."""
-    session.build_model = lambda *_, **__: tiny.network(size=CONFIG.data.crop_size)
     if operation:
         die_at(int(operation))
     resume = (Path(run_dir) / "config.yaml").exists()
-    trainer = tfseg.Trainer(CONFIG, run_dir)
+    trainer = tfseg.Trainer(CONFIG, run_dir, build=runs.build)
     print("training", flush=True)
     trainer.fit(tfseg.Dataset.open(data), resume=resume, on_log=lambda _: print("row", flush=True))
 

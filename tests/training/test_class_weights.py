@@ -12,7 +12,7 @@ import pytest
 import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.heads import head_of
 from tfseg.training.class_weights import balanced, balancing
@@ -22,7 +22,8 @@ CONFIG = RunConfig(
     data=DataConfig(crop_size=SIZE),
     augment=(),
     model=ModelConfig(filters=(4, 8), class_weights="balanced"),
-    train=TrainConfig(steps=1, batch_size=2, warmup_steps=0, optimizer="SGD"),
+    train=TrainConfig(steps=1, batch_size=2),
+    optimizer=OptimizerConfig(name="SGD", warmup_steps=0),
 )
 
 

@@ -104,7 +104,7 @@ def test_multi_worker_without_workers_is_refused():
 
 def test_devices_of_several_workers_are_refused(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config({"worker": HOSTS}))
-    with pytest.raises(InputError, match=r"train.devices .* got CPU:0 with 2 workers"):
+    with pytest.raises(InputError, match=r"devices.names .* got CPU:0 with 2 workers"):
         make_strategy(("CPU:0",))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 
 import pytest
+import runs
 
 import tfseg
 from tfseg.checks import InputError
@@ -26,14 +26,13 @@ def damaged(dataset, tmp_path) -> tfseg.Dataset:
 
 
 def test_a_damaged_record_stops_the_run_by_its_name(config, damaged, tmp_path):
-    said = r"record 1 \(sample '.*'\) is damaged. .*--data.on_corrupt skip"
-    with pytest.raises(InputError, match=said):
+    message = r"record 1 \(sample '.*'\) is damaged. .*--data.on_corrupt skip"
+    with pytest.raises(InputError, match=message):
         tfseg.Trainer(config, tmp_path / "run").fit(damaged)
 
 
 def test_a_damaged_record_is_left_out_where_that_is_asked_for(config, damaged, tmp_path):
-    data = dataclasses.replace(config.data, on_corrupt="skip")
-    config = dataclasses.replace(config, data=data)
+    config = runs.changed(config, data={"on_corrupt": "skip"})
     with pytest.warns(UserWarning, match="is damaged and left out; 1 of 6 records"):
         summary = tfseg.Trainer(config, tmp_path / "run").fit(damaged)
     assert summary.steps == config.train.steps

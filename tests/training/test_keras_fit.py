@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import runs
 import tensorflow as tf
-import tiny
 
-from tfseg.config import DataConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.pipeline import batches
 from tfseg.heads import CenterOffset
 from tfseg.metrics.graph import Dice
@@ -18,11 +18,10 @@ from tfseg.training.strategy import make_strategy
 
 CONFIG = RunConfig(
     data=DataConfig(crop_size=32),
-    train=TrainConfig(
-        steps=6,
-        batch_size=2,
-        optimizer="SGD",
-        optimizer_options={"momentum": 0.9},
+    train=TrainConfig(steps=6, batch_size=2),
+    optimizer=OptimizerConfig(
+        name="SGD",
+        options={"momentum": 0.9},
         learning_rate=0.05,
         warmup_steps=0,
         weight_decay=0.01,
@@ -41,9 +40,9 @@ def fitted(dataset, folder, devices: tuple[str, ...]) -> tuple[pd.DataFrame, lis
     """Returns the log and the weights of six steps in two epochs."""
     head = CenterOffset()
     with make_strategy(devices).scope():
-        model = tiny.network(size=CONFIG.data.crop_size)
+        model = runs.network(size=CONFIG.data.crop_size)
         model.compile(
-            optimizer=make_optimizer(CONFIG.train),
+            optimizer=make_optimizer(CONFIG),
             loss=head.losses(),
             loss_weights=head.loss_weights,
             metrics={"foreground": [ForegroundDice()]},
@@ -64,9 +63,9 @@ def fitted(dataset, folder, devices: tuple[str, ...]) -> tuple[pd.DataFrame, lis
         verbose=0,
     )
     restored = keras.models.load_model(checkpoint, compile=False)
-    weights = [np.asarray(each) for each in model.variables[: len(restored.variables)]]
-    for each, other in zip(weights, restored.variables, strict=True):
-        np.testing.assert_array_equal(each, np.asarray(other))
+    weights = [np.asarray(variable) for variable in model.variables[: len(restored.variables)]]
+    for weight, other in zip(weights, restored.variables, strict=True):
+        np.testing.assert_array_equal(weight, np.asarray(other))
     return pd.read_csv(log), weights
 
 
@@ -78,8 +77,8 @@ def one(dataset, tmp_path_factory):
 def test_two_replicas_log_and_learn_what_one_does(one, dataset, tmp_path):
     log, weights = fitted(dataset, tmp_path, ("CPU:0", "CPU:1"))
     pd.testing.assert_frame_equal(log, one[0], rtol=1e-4)
-    for own, other in zip(weights, one[1], strict=True):
-        np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-5)
+    for weight, other in zip(weights, one[1], strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-4, atol=1e-5)
 
 
 def test_the_log_has_the_losses_and_the_metric_of_training_and_validation(one):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny
+import runs
 
-from tfseg.config import TrainConfig
+from tfseg.config import OptimizerConfig, RunConfig, TrainConfig
 
-CONFIG = TrainConfig(steps=4, batch_size=4, warmup_steps=0, ema=0.9, clip_norm=1.0)
+CONFIG = RunConfig(
+    train=TrainConfig(steps=4, batch_size=4),
+    optimizer=OptimizerConfig(warmup_steps=0, ema=0.9, clip_norm=1.0),
+)
 
 
 def poisoned(batch: tuple, *, sample: int) -> tuple:
@@ -21,9 +24,9 @@ def poisoned(batch: tuple, *, sample: int) -> tuple:
 @pytest.mark.parametrize(
     ("devices", "sample"), [(("CPU:0",), 0), (("CPU:0", "CPU:1"), 0), (("CPU:0", "CPU:1"), 3)]
 )
-def test_a_poisoned_step_changes_nothing_on_any_replica(devices, sample):
-    run = tiny.Run(CONFIG, devices)
-    first, second = tiny.batches(2, batch_size=4)
+def test_a_poisoned_step_changes_nothing_on_any_replica(start, devices, sample):
+    run = start(CONFIG, devices)
+    first, second = runs.batches(2, batch_size=4)
     assert run.step(first)["skipped"] == 0
     before = run.state()
     values = run.step(poisoned(second, sample=sample))
@@ -32,13 +35,13 @@ def test_a_poisoned_step_changes_nothing_on_any_replica(devices, sample):
     for a, b in zip(run.state(), before, strict=True):
         np.testing.assert_array_equal(a, b)
     for variable in run.model.variables:
-        for each in run.strategy.experimental_local_results(variable.value):
-            assert np.isfinite(each.numpy()).all()
+        for value in run.session.strategy.experimental_local_results(variable.value):
+            assert np.isfinite(value.numpy()).all()
 
 
-def test_what_follows_is_as_if_the_poisoned_step_had_not_been():
-    first, second = tiny.batches(2, batch_size=4)
-    run, clean = tiny.Run(CONFIG), tiny.Run(CONFIG)
+def test_what_follows_is_as_if_the_poisoned_step_had_not_been(start):
+    first, second = runs.batches(2, batch_size=4)
+    run, clean = start(CONFIG), start(CONFIG)
     for batch in (first, poisoned(second, sample=1), second):
         run.step(batch)
     for batch in (first, second):
@@ -47,10 +50,10 @@ def test_what_follows_is_as_if_the_poisoned_step_had_not_been():
         np.testing.assert_array_equal(a, b)
 
 
-def test_one_bad_batch_of_an_accumulated_step_discards_the_step():
-    run = tiny.Run(TrainConfig(steps=4, batch_size=4, accumulate=2, warmup_steps=0))
+def test_one_bad_batch_of_an_accumulated_step_discards_the_step(start):
+    run = start(runs.changed(runs.CONFIG, train={"batch_size": 4, "accumulate": 2}))
     before = run.state()
-    first, second = tiny.batches(2, batch_size=4)
+    first, second = runs.batches(2, batch_size=4)
     assert run.step(poisoned(first, sample=0), second)["skipped"] == 1
     for a, b in zip(run.state(), before, strict=True):
         np.testing.assert_array_equal(a, b)

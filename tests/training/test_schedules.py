@@ -10,20 +10,16 @@ import pytest
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.config import TrainConfig
+from tfseg.config import OptimizerConfig
 from tfseg.training.schedules import Schedule, num_plateaus
 
 
 def rates(steps: list[int], schedule: str, **options: object) -> list[float]:
     """Returns the rates of a run of 10 + 100 steps with peak 2."""
-    config = TrainConfig(
-        steps=110,
-        warmup_steps=10,
-        learning_rate=2.0,
-        schedule=schedule,
-        schedule_options=options,
+    config = OptimizerConfig(
+        warmup_steps=10, learning_rate=2.0, schedule=schedule, schedule_options=options
     )
-    return [float(Schedule(config)(tf.constant(step, tf.int64))) for step in steps]
+    return [float(Schedule(config, steps=110)(tf.constant(step, tf.int64))) for step in steps]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau", "poly", "step"])
@@ -48,13 +44,13 @@ def test_poly_falls_as_a_power():
 
 
 def test_step_falls_at_each_milestone():
-    found = rates([59, 60, 89, 90, 110], "step", milestones=[0.5, 0.8], factor=0.5)
-    assert found == pytest.approx([2.0, 1.0, 1.0, 0.5, 0.5])
+    values = rates([59, 60, 89, 90, 110], "step", milestones=[0.5, 0.8], factor=0.5)
+    assert values == pytest.approx([2.0, 1.0, 1.0, 0.5, 0.5])
 
 
 def test_without_a_warm_up_the_first_rate_is_the_peak():
-    config = TrainConfig(steps=4, warmup_steps=0, learning_rate=0.5)
-    assert float(Schedule(config)(tf.constant(0))) == 0.5
+    config = OptimizerConfig(warmup_steps=0, learning_rate=0.5)
+    assert float(Schedule(config, steps=4)(tf.constant(0))) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -62,28 +58,28 @@ def test_without_a_warm_up_the_first_rate_is_the_peak():
     [("cosine", {"final": 0.1}), ("step", {"milestones": (0.5, 0.8), "factor": 0.5})],
 )
 def test_a_schedule_comes_back_from_its_file(schedule, options):
-    config = TrainConfig(
-        steps=50, warmup_steps=5, learning_rate=0.5, schedule=schedule, schedule_options=options
+    config = OptimizerConfig(
+        warmup_steps=5, learning_rate=0.5, schedule=schedule, schedule_options=options
     )
-    own = Schedule(config)
-    text = json.dumps(keras.saving.serialize_keras_object(own))
+    original = Schedule(config, steps=50)
+    text = json.dumps(keras.saving.serialize_keras_object(original))
     again = keras.saving.deserialize_keras_object(json.loads(text))
     assert isinstance(again, Schedule)
     for step in (0, 3, 5, 30, 44, 50):
-        assert float(again(tf.constant(step))) == float(own(tf.constant(step)))
+        assert float(again(tf.constant(step))) == float(original(tf.constant(step)))
 
 
 @pytest.mark.parametrize(
-    ("schedule", "options", "said"),
+    ("schedule", "options", "message"),
     [
         ("cosine", {"fimal": 0.1}, r"of cosine must be one of final; got 'fimal'. Did you mean"),
-        ("poly", {"power": -1}, r"train.schedule_options.power must be a number in \[0, 10\]"),
+        ("poly", {"power": -1}, r"optimizer.schedule_options.power must be a number in \[0, 10\]"),
         ("step", {"milestones": [0.5, 30]}, r"milestones must be a number in \[0, 1\]; got 30"),
         ("step", {"milestones": 0.5}, r"milestones must be a list, such as \[0.6,0.9\]; got 0.5"),
     ],
 )
-def test_a_wrong_option_is_refused(schedule, options, said):
-    with pytest.raises(InputError, match=said):
+def test_a_wrong_option_is_refused(schedule, options, message):
+    with pytest.raises(InputError, match=message):
         rates([0], schedule, **options)
 
 
@@ -96,18 +92,14 @@ def test_a_plateau_falls_after_each_row_of_validations_without_a_better_one():
 
 def test_the_rate_of_a_plateau_is_the_peak_times_the_factor_for_each_fall():
     options = {"factor": 0.1, "patience": 2}
-    config = TrainConfig(
-        steps=110,
-        warmup_steps=10,
-        learning_rate=2.0,
-        schedule="plateau",
-        schedule_options=options,
+    config = OptimizerConfig(
+        warmup_steps=10, learning_rate=2.0, schedule="plateau", schedule_options=options
     )
-    schedule = Schedule(config)
+    schedule = Schedule(config, steps=110)
     step = tf.constant(50, tf.int64)
-    seen = []
+    values = []
     for scores in ([], [1.0, 1.0], [1.0, 1.0, 1.0], [1.0] * 5, [1.0]):
         schedule.follow(scores)
-        seen.append(float(schedule(step)))
-    assert seen == pytest.approx([2.0, 2.0, 0.2, 0.02, 2.0])
+        values.append(float(schedule(step)))
+    assert values == pytest.approx([2.0, 2.0, 0.2, 0.02, 2.0])
     assert float(schedule(tf.constant(5, tf.int64))) == pytest.approx(1.0)  # the rise

@@ -18,8 +18,6 @@ import pandas as pd
 import pytest
 import together
 
-from tfseg.training import session
-
 SCRIPT = Path(together.__file__)
 Arguments = Sequence[object]
 
@@ -27,9 +25,9 @@ Arguments = Sequence[object]
 def start(runs: Sequence[Arguments]) -> list[subprocess.Popen]:
     """Starts the script once for each of `runs`, all of them together."""
     sockets = [socket.create_server(("localhost", 0)) for _ in runs]
-    cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in sockets]}
-    for each in sockets:
-        each.close()
+    cluster = {"worker": [f"localhost:{server.getsockname()[1]}" for server in sockets]}
+    for server in sockets:
+        server.close()
     return [
         subprocess.Popen(
             [sys.executable, str(SCRIPT), *map(str, arguments)],
@@ -80,15 +78,14 @@ def assert_same(run: Path, other: Path, *, bound: float) -> None:
     """Compares each array by its largest difference over its largest value, and the histories."""
     for a, b in zip(state(run), state(other), strict=True):
         assert np.abs(a - b).max() <= bound * max(np.abs(b).max(), 1e-6)
-    own, expected = (pd.read_csv(path / "history.csv") for path in (run, other))
+    table, expected = (pd.read_csv(path / "history.csv") for path in (run, other))
     columns = [name for name in expected.columns if name != "images_per_second"]
-    pd.testing.assert_frame_equal(own[columns], expected[columns], rtol=max(bound, 1e-12))
+    pd.testing.assert_frame_equal(table[columns], expected[columns], rtol=max(bound, 1e-12))
 
 
 @pytest.fixture
-def alone(dataset, tmp_path, monkeypatch) -> Callable[..., Path]:
+def alone(dataset, tmp_path) -> Callable[..., Path]:
     """Trains in this process."""
-    monkeypatch.setattr(session, "build_model", together.network)
 
     def run(steps: int, name: str = "alone", *, resume: bool = False) -> Path:
         together.train(dataset.path, tmp_path / name, steps, resume=resume)
@@ -105,7 +102,7 @@ def pair(dataset, tmp_path) -> Callable[..., Path]:
         folders = (tmp_path / name, tmp_path / "of another host")
         processes = start([(dataset.path, folder, steps, *flags) for folder in folders])
         ends = [ended(process, 240) for process in processes]
-        assert [each.code for each in ends] == [0, 0], ends
+        assert [end.code for end in ends] == [0, 0], ends
         assert not folders[1].exists()
         # Callbacks hear of the run in the first process alone.
         assert "row\n" in ends[0].out and ends[1].out == ""
@@ -119,7 +116,7 @@ def test_two_processes_take_the_same_20_steps_as_one(alone, pair):
     run = pair(20)
     assert_same(run, alone(20), bound=1e-5)
     rows = pd.read_csv(run / "history.csv")
-    assert (rows["gradient_norm"] > together.CONFIG.train.clip_norm).all()
+    assert (rows["gradient_norm"] > together.CONFIG.optimizer.clip_norm).all()
 
 
 @pytest.mark.slow
@@ -159,7 +156,7 @@ def test_sigterm_to_one_ends_both_at_the_same_step(dataset, tmp_path, pair):
     wait_for_rows(processes[0], 3)
     processes[1].send_signal(signal.SIGTERM)
     ends = [ended(process, 60) for process in processes]
-    assert [each.code for each in ends] == [143, 143], ends
+    assert [end.code for end in ends] == [143, 143], ends
     with np.load(run / "checkpoints" / "last.npz") as archive:
         reached = int(archive["step"])
     pair(reached + 10, "run", "--resume")

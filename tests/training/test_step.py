@@ -56,7 +56,7 @@ def steps_on(devices: tuple[str, ...], config: RunConfig, batch: tuple) -> tuple
     labels = tf.zeros([BATCH_SIZE, 64, 64], tf.int32)
     sums = make_validation_step(strategy, model, head)(distributed((*batch, weights, labels)))
     return (
-        [{name: float(value) for name, value in each.items()} for each in losses],
+        [{name: float(value) for name, value in row.items()} for row in losses],
         [np.asarray(variable) for variable in model.variables],
         {name: float(value) for name, value in sums.items()},
     )

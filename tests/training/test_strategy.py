@@ -31,7 +31,7 @@ def test_named_devices_are_mirrored():
 
 
 def test_an_unknown_device_is_refused_with_the_nearest():
-    with pytest.raises(InputError, match=r"train.devices must be .* got 'CPU:7'. Did you mean"):
+    with pytest.raises(InputError, match=r"devices.names must be .* got 'CPU:7'. Did you mean"):
         make_strategy(("CPU:7",))
 
 
@@ -45,5 +45,7 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_refused_with_the_next_that_
 def test_xla_is_refused_on_several_replicas():
     check_jit_compile(True, make_strategy(("CPU:0",)))
     check_jit_compile(False, make_strategy(("CPU:0", "CPU:1")))
-    with pytest.raises(InputError, match=r"train.jit_compile works on one device; got 2 replicas"):
+    with pytest.raises(
+        InputError, match=r"devices.jit_compile works on one device; got 2 replicas"
+    ):
         check_jit_compile(True, make_strategy(("CPU:0", "CPU:1")))

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import runs
+from runs import arrays
 
 import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
-from tfseg.config import RunConfig
 from tfseg.training.session import Session
 
 
@@ -42,16 +43,6 @@ def copy(summary, run_dir, tmp_path) -> Path:
     return Path(shutil.copytree(run_dir, tmp_path / "copy"))
 
 
-def train_with(config: RunConfig, **values: object) -> RunConfig:
-    """Returns `config` with other values in `train`."""
-    return dataclasses.replace(config, train=dataclasses.replace(config.train, **values))
-
-
-def arrays(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file, np.load(file) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
 def assert_equal_arrays(first: Path, second: Path) -> None:
     one, two = arrays(first), arrays(second)
     assert one.keys() == two.keys()
@@ -61,8 +52,7 @@ def assert_equal_arrays(first: Path, second: Path) -> None:
 
 def test_a_run_leaves_its_configuration_history_and_checkpoints(summary, run_dir, config):
     written = configs.read(run_dir / "config.yaml")
-    own = dataclasses.replace(config.model, channels=1, class_names=("nucleus",))
-    assert written == dataclasses.replace(config, model=own)
+    assert written == runs.changed(config, model={"channels": 1, "class_names": ("nucleus",)})
     table = pd.read_csv(run_dir / "history.csv")
     assert table["step"].tolist() == [2, 4, 6]
     # 2 samples a step, 6 images
@@ -95,7 +85,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(summary, run_dir,
     rates = pd.read_csv(run_dir / "history.csv")["learning_rate"].tolist()
     # warm-up of 2 steps, then half a cosine over the other 4
     assert rates == pytest.approx(
-        [config.train.learning_rate, config.train.learning_rate / 2, 0.0], abs=1e-9
+        [config.optimizer.learning_rate, config.optimizer.learning_rate / 2, 0.0], abs=1e-9
     )
 
 
@@ -121,9 +111,9 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(
     resumed = tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     assert resumed.steps == 6
     assert_equal_arrays(run_dir / "checkpoints" / "last.npz", last)
-    own, whole = (pd.read_csv(path / "history.csv") for path in (tmp_path / "run", run_dir))
-    columns = [name for name in whole.columns if name != "images_per_second"]
-    pd.testing.assert_frame_equal(own[columns], whole[columns])
+    resumed, straight = (pd.read_csv(path / "history.csv") for path in (tmp_path / "run", run_dir))
+    columns = [name for name in straight.columns if name != "images_per_second"]
+    pd.testing.assert_frame_equal(resumed[columns], straight[columns])
 
 
 def test_a_folder_with_something_in_it_is_left_alone(config, dataset, tmp_path):
@@ -140,14 +130,14 @@ def test_a_run_without_checkpoint_cannot_be_resumed(config, dataset, tmp_path):
 
 
 def test_a_run_does_not_go_on_with_other_values(config, dataset, copy):
-    other = train_with(config, batch_size=4)
+    other = runs.changed(config, train={"batch_size": 4})
     with pytest.raises(InputError, match=r"train.batch_size is 4 here and 2 in .*config.yaml"):
         tfseg.Trainer(other, copy).fit(dataset, resume=True)
 
 
 def test_weights_of_another_architecture_are_refused(config, dataset, copy):
-    model = dataclasses.replace(config.model, filters=(8, 24), channels=1)
-    configs.write(dataclasses.replace(config, model=model), copy / "config.yaml")
+    other = runs.changed(config, model={"filters": (8, 24), "channels": 1})
+    configs.write(other, copy / "config.yaml")
     with pytest.raises(InputError, match="belongs to another architecture"):
         tfseg.load(copy)
 
@@ -174,7 +164,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_checkpoint(config
         r"The loss is (nan|inf) at step 3 of the samples \S+, \S+ \(nonfinite.csv\); "
         rf"the last good checkpoint is {re.escape(str(last))}"
     )
-    with pytest.raises(InputError, match=message + r". Lower train.learning_rate or"):
+    with pytest.raises(InputError, match=message + r". Lower optimizer.learning_rate or"):
         tfseg.Trainer(config, copy).fit(dataset, resume=True)
     assert last.read_bytes() == before
 
@@ -194,7 +184,7 @@ def test_weights_that_overflow_after_a_finite_loss_are_not_kept(config, dataset,
                 content[f"{position:05d}"][...] = 0
 
     _edit_last(copy, explode)
-    config = train_with(config, steps=3)
+    config = runs.changed(config, train={"steps": 3})
     last = copy / "checkpoints" / "last.npz"
     before = last.read_bytes()
     with pytest.raises(InputError, match=r"was finite, the weights after it are not, at step 3"):
@@ -203,15 +193,14 @@ def test_weights_that_overflow_after_a_finite_loss_are_not_kept(config, dataset,
 
 
 def test_a_batch_that_the_replicas_cannot_share_is_refused(config, dataset, tmp_path):
-    config = train_with(config, batch_size=3, devices=("CPU:0", "CPU:1"))
+    config = runs.changed(config, train={"batch_size": 3}, devices={"names": ("CPU:0", "CPU:1")})
     with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 3. Take 4."):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
-    data = dataclasses.replace(config.data, crop_size=288)
-    config = dataclasses.replace(config, data=data, augment=())
+    config = dataclasses.replace(runs.changed(config, data={"crop_size": 288}), augment=())
     with pytest.warns(
         UserWarning, match=r"data.crop_size is 288, and the images of .* begin at 256"
     ):
@@ -223,6 +212,6 @@ def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
 
 
 def test_channels_that_the_images_do_not_have_are_refused(config, dataset, tmp_path):
-    config = dataclasses.replace(config, model=dataclasses.replace(config.model, channels=3))
+    config = runs.changed(config, model={"channels": 3})
     with pytest.raises(InputError, match="model.channels is 3, the images of .* have 1"):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)

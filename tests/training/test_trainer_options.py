@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -12,39 +13,24 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import runs
 import tensorflow as tf
-import tiny
+from runs import CONFIG, arrays
 from tensorflow.python.framework import config as tf_config
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, RunConfig
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.normalization import normalized
 from tfseg.training import checkpoint, dry_run, memory, nonfinite, overfit, session, validation
 from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy
 
-SIZE = 32
-CONFIG = RunConfig(
-    seed=3,
-    data=DataConfig(crop_size=SIZE),
-    train=TrainConfig(steps=6, batch_size=2, warmup_steps=2, log_every=2, checkpoint_every=2),
-)
-
-
-@pytest.fixture(autouse=True)
-def _tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "build_model", lambda *_, **__: tiny.network(size=SIZE))
-
-
-def with_train(**values: object) -> RunConfig:
-    return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, **values))
-
-
-def arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files}
+SIZE = CONFIG.data.crop_size
+Trainer = functools.partial(tfseg.Trainer, build=runs.build)
+Session = functools.partial(session.Session, build=runs.build)
+changed = functools.partial(runs.changed, CONFIG)
 
 
 def interrupted_at_2(config: RunConfig, dataset: tfseg.Dataset, run: Path) -> None:
@@ -53,14 +39,14 @@ def interrupted_at_2(config: RunConfig, dataset: tfseg.Dataset, run: Path) -> No
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        tfseg.Trainer(config, run).fit(dataset, on_log=press_ctrl_c)
+        Trainer(config, run).fit(dataset, on_log=press_ctrl_c)
 
 
 def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
-    config = with_train(ema=0.9, checkpoint_every=6)
-    tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+    config = changed(optimizer={"ema": 0.9}, log={"checkpoint_every": 6})
+    Trainer(config, tmp_path / "run").fit(dataset)
     last, best = (arrays(tmp_path / "run" / "checkpoints" / f"{n}.npz") for n in ("last", "best"))
-    own = session.Session(config, dataset)
+    own = Session(config, dataset)
     names = [f"{index:05d}" for index in range(len(own.model.variables))]
     # `last` begins with the average, as `best` does, and ends with the weights themselves.
     weights = sorted(set(last) - {"step", "loss"})[-len(names) :]
@@ -87,16 +73,16 @@ class PressCtrlC(Callback):
 
 
 def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_path):
-    config = with_train(steps=8, log_every=4, checkpoint_every=8)
-    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    config = changed(train={"steps": 8}, log={"log_every": 4, "checkpoint_every": 8})
+    Trainer(config, tmp_path / "whole").fit(dataset)
     for stop in (1, 6, 7):  # twice in the second row
         with pytest.raises(KeyboardInterrupt):
-            tfseg.Trainer(config, tmp_path / "run").fit(
+            Trainer(config, tmp_path / "run").fit(
                 dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)]
             )
     left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
     assert len(left) == 3  # of the steps 5, 6 and 7
-    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     own, whole = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
     assert own["step"].tolist() == [4, 8]
     columns = [name for name in whole.columns if name != "images_per_second"]
@@ -108,53 +94,50 @@ def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_
 
 
 def test_steps_skipped_before_a_stop_count_in_the_row_after_it(dataset, poisoned):
-    config = with_train(on_nonfinite="skip", steps=4)
+    config = changed(train={"on_nonfinite": "skip", "steps": 4})
     with pytest.raises(KeyboardInterrupt):
-        tfseg.Trainer(config, poisoned).fit(dataset, resume=True, callbacks=[PressCtrlC(3)])
-    tfseg.Trainer(config, poisoned).fit(dataset, resume=True)
+        Trainer(config, poisoned).fit(dataset, resume=True, callbacks=[PressCtrlC(3)])
+    Trainer(config, poisoned).fit(dataset, resume=True)
     assert pd.read_csv(poisoned / "history.csv")["skipped"].tolist() == [0, 2]
     assert pd.read_csv(poisoned / "nonfinite.csv")["step"].tolist() == [3, 3, 4, 4]
 
 
 def test_a_run_goes_on_on_another_number_of_replicas(dataset, tmp_path):
-    config = with_train(optimizer="SGD", learning_rate=0.05, ema=0.9, accumulate=2)
-    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
-    interrupted_at_2(config, dataset, tmp_path / "run")
-    two = dataclasses.replace(
-        config, train=dataclasses.replace(config.train, devices=("CPU:0", "CPU:1"))
+    config = changed(
+        train={"accumulate": 2}, optimizer={"name": "SGD", "learning_rate": 0.05, "ema": 0.9}
     )
-    tfseg.Trainer(two, tmp_path / "run").fit(dataset, resume=True)
+    Trainer(config, tmp_path / "whole").fit(dataset)
+    interrupted_at_2(config, dataset, tmp_path / "run")
+    two = runs.changed(config, devices={"names": ("CPU:0", "CPU:1")})
+    Trainer(two, tmp_path / "run").fit(dataset, resume=True)
     own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
     for name, array in whole.items():
         assert np.abs(own[name] - array).max() <= 1e-5 * max(1e-6, np.abs(array).max())
 
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path):
-    tfseg.Trainer(CONFIG, tmp_path / "whole").fit(dataset)
+    Trainer(CONFIG, tmp_path / "whole").fit(dataset)
     half = tmp_path / "run" / "checkpoints" / "last.npz.partial"
     half.parent.mkdir(parents=True)
     half.write_bytes(b"PK")
     (tmp_path / "run" / "config.yaml.partial").write_text("seed", encoding="utf-8")
     with pytest.raises(InputError, match=r"has no checkpoint last.npz"):
-        tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
+        Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
     written = (tmp_path / "whole" / "config.yaml").read_text(encoding="utf-8")
     (tmp_path / "run" / "config.yaml").write_text(written, encoding="utf-8")
-    tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
+    Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
     own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
     for name, array in whole.items():
         np.testing.assert_array_equal(own[name], array)
 
 
-def test_two_validations_without_a_better_one_end_the_run(dataset, tmp_path, monkeypatch):
+def test_two_validations_without_a_better_one_end_the_run(dataset, tmp_path):
     # Weights that stand still, and no statistics that could move: every validation is the same.
-    def plain(*_: object, **__: object) -> keras.Model:
-        return tiny.network(size=SIZE, normalized=False)
-
-    monkeypatch.setattr(session, "build_model", plain)
-    config = with_train(steps=100, learning_rate=0.0, patience=2)
-    summary = tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+    build = runs.builder(size=SIZE, normalized=False)
+    config = changed(train={"steps": 100, "patience": 2}, optimizer={"learning_rate": 0.0})
+    summary = Trainer(config, tmp_path / "run", build=build).fit(dataset)
     assert summary.steps == 6
-    again = tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    again = Trainer(config, tmp_path / "run", build=build).fit(dataset, resume=True)
     assert again.steps == 6
 
 
@@ -162,7 +145,7 @@ def poison(run: Path, dataset: tfseg.Dataset) -> None:
     """Makes every step after the second overflow: weights of 3e38 in the last checkpoint."""
     path = run / "checkpoints" / "last.npz"
     content = arrays(path)
-    own = session.Session(CONFIG, dataset).model.variables
+    own = Session(CONFIG, dataset).model.variables
     (index,) = (number for number, each in enumerate(own) if each.shape == (3, 3, 6, 4))
     content[f"{index:05d}"][:] = np.float32(3e38)
     np.savez(path, **content)
@@ -177,7 +160,7 @@ def poisoned(dataset, tmp_path) -> Path:
 
 
 def test_steps_that_are_not_finite_are_skipped_counted_and_their_samples_named(dataset, poisoned):
-    summary = tfseg.Trainer(with_train(on_nonfinite="skip"), poisoned).fit(dataset, resume=True)
+    summary = Trainer(changed(train={"on_nonfinite": "skip"}), poisoned).fit(dataset, resume=True)
     assert summary.steps == 6
     table = pd.read_csv(poisoned / "history.csv")
     assert table["skipped"].tolist() == [0, 2, 2]
@@ -192,7 +175,7 @@ def test_a_run_that_stops_names_the_samples_of_the_step(dataset, poisoned):
     ids = nonfinite.sample_ids(dataset, CONFIG, step=3)
     message = rf"The loss is (nan|inf) at step 3 of the samples {ids[0]}, {ids[1]} \(nonfinite.csv"
     with pytest.raises(InputError, match=message):
-        tfseg.Trainer(CONFIG, poisoned).fit(dataset, resume=True)
+        Trainer(CONFIG, poisoned).fit(dataset, resume=True)
     named = pd.read_csv(poisoned / "nonfinite.csv", dtype={"id": str})
     assert named["id"].tolist()[:2] == ids
 
@@ -200,7 +183,7 @@ def test_a_run_that_stops_names_the_samples_of_the_step(dataset, poisoned):
 def test_the_ids_of_a_step_are_those_of_its_images(dataset):
     # Whole images, not augmented, so that each can be told from its pixels.
     config = dataclasses.replace(
-        with_train(accumulate=2),
+        changed(train={"accumulate": 2}),
         data=DataConfig(crop_size=256, foreground_share=0.0),
         augment=(),
     )
@@ -216,10 +199,10 @@ def test_the_ids_of_a_step_are_those_of_its_images(dataset):
 
 
 def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
-    config = with_train(precision="mixed_float16")
-    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    config = changed(devices={"precision": "mixed_float16"})
+    Trainer(config, tmp_path / "whole").fit(dataset)
     interrupted_at_2(config, dataset, tmp_path / "run")
-    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
     for name, array in whole.items():
         np.testing.assert_array_equal(own[name], array)
@@ -229,13 +212,15 @@ def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
 
 
 def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_path):
-    config = with_train(freeze_encoder=3, encoder_learning_rate=0.5, weight_decay=0.1)
-    tfseg.Trainer(config, tmp_path / "whole").fit(dataset)
+    config = changed(
+        optimizer={"freeze_encoder": 3, "encoder_learning_rate": 0.5, "weight_decay": 0.1}
+    )
+    Trainer(config, tmp_path / "whole").fit(dataset)
     interrupted_at_2(config, dataset, tmp_path / "run")
-    first = np.asarray(tiny.network(size=SIZE).variables[0])
+    first = np.asarray(runs.network(size=SIZE).variables[0])
     last = tmp_path / "run" / "checkpoints" / "last.npz"
     np.testing.assert_array_equal(arrays(last)["00000"], first)
-    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     own, whole = arrays(last), arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
     assert (own["00000"] != first).any()
     for name, array in whole.items():
@@ -244,16 +229,11 @@ def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_pa
 
 def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     # Weights that stand still: no validation is better than the first.
-    config = with_train(
-        optimizer="SGD",
-        learning_rate=1e-30,
-        warmup_steps=0,
-        schedule="plateau",
-        schedule_options={"patience": 1},
-        best="ap50",
-    )
+    plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}
+    still = {"name": "SGD", "learning_rate": 1e-30, "warmup_steps": 0}
+    config = changed(optimizer=still | plateau, log={"best": "ap50"})
     interrupted_at_2(config, dataset, tmp_path / "run")
-    tfseg.Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_ap50"].nunique() == 1
     # each row is written before its validation
@@ -263,56 +243,58 @@ def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
 def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(validation, "is_best", lambda rows, figure: len(rows) == 1)
-        tfseg.Trainer(with_train(steps=4), tmp_path / "first").fit(dataset)
+        Trainer(changed(train={"steps": 4}), tmp_path / "first").fit(dataset)
     before, last = (
         arrays(tmp_path / "first" / "checkpoints" / f"{name}.npz") for name in ("best", "last")
     )
     assert (before["step"], last["step"]) == (2, 4)
     assert (before["00000"] != last["00000"]).any()
-    config = with_train(init=str(tmp_path / "first"), steps=2)
-    own = session.Session(config, dataset).model.variables
+    config = changed(train={"init": str(tmp_path / "first"), "steps": 2})
+    own = Session(config, dataset).model.variables
     for index, variable in enumerate(own):
         np.testing.assert_array_equal(np.asarray(variable), before[f"{index:05d}"])
 
-    def wider(*_: object, **__: object) -> keras.Model:
-        model = tiny.network(size=SIZE)
+    def wider() -> keras.Model:
+        model = runs.network(size=SIZE)
         maps = keras.layers.Conv2D(7, 3, padding="same", name="classes")(model.layers[3].output)
         return keras.Model(model.inputs, {"foreground": maps[..., :1]})
 
-    monkeypatch.setattr(session, "build_model", wider)
     with pytest.warns(UserWarning, match="another shape here, and begins anew: classes/kernel"):
-        other = session.Session(config, dataset).model.variables
+        other = Session(config, dataset, build=runs.builder(wider)).model.variables
     np.testing.assert_array_equal(np.asarray(other[0]), before["00000"])
 
 
 def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
     np.savez(tmp_path / "other.npz", step=1, loss=1.0, **{f"{k:05d}": k for k in range(20)})
     with pytest.raises(InputError, match=r"other.npz belongs to another architecture: 0 of the"):
-        session.Session(with_train(init=str(tmp_path / "other.npz")), dataset)
+        Session(changed(train={"init": str(tmp_path / "other.npz")}), dataset)
 
 
 @pytest.mark.slow
-def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "build_model", lambda *_, **__: tiny.huge(size=SIZE))
-    config = with_train(devices=("CPU:0", "CPU:1"))
+def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path):
+    build = runs.builder(runs.huge, size=SIZE)
+    config = changed(devices={"names": ("CPU:0", "CPU:1")})
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
         r"on 2 devices\)\. Take a smaller data.crop_size or model\. TensorFlow says: .*Unable to"
     )
     with pytest.raises(InputError, match=message):
-        tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+        Trainer(config, tmp_path / "run", build=build).fit(dataset)
     with pytest.raises(InputError, match=message):
-        dry_run.dry_run(config, dataset)
+        dry_run.dry_run(config, dataset, build=build)
     with pytest.raises(InputError, match=message):
-        overfit.overfit_batch(session.Session(config, dataset))
+        overfit.overfit_batch(Session(config, dataset, build=build))
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_forward_and_backward_pass_are_compiled_by_xla_where_it_is_asked_for(dataset, compiled):
-    made = session.Session(with_train(jit_compile=compiled), dataset)
+    made = Session(changed(devices={"jit_compile": compiled}), dataset)
     batch = next(made.training_input())
     graph = made.train_step.compiled.get_concrete_function(batch).graph.as_graph_def()
-    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    nodes = [
+        *graph.node,
+        *(node for function in graph.library.function for node in function.node_def),
+    ]
     assert any(node.attr["_XlaMustCompile"].b for node in nodes) == compiled
     assert np.isfinite(made.train_step(batch)["loss"])
 
@@ -326,14 +308,14 @@ def test_out_of_memory_among_several_workers_no_second_strategy_is_asked_for(mon
         r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Take "
         r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow says: OOM when"
     )
-    config = with_train(batch_size=8)
+    config = changed(train={"batch_size": 8})
     with pytest.raises(InputError, match=message), memory.explained(config, mirrored):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
 
 def test_a_deterministic_run_asks_tensorflow_for_it(dataset):
     try:
-        session.Session(with_train(deterministic=True), dataset)
+        Session(changed(devices={"deterministic": True}), dataset)
         assert tf_config.is_op_determinism_enabled()
     finally:
         tf_config.disable_op_determinism()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import hashlib
 import json
 import shutil
@@ -14,42 +14,30 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import runs
 import tensorflow as tf
-import tiny
 from PIL import Image
 
 import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, RunConfig, TrainConfig
+from tfseg.config import TrainConfig
 from tfseg.metrics import evaluate_pairs
 from tfseg.training import dry_run, duration, overfit, provenance, session, validation
 from tfseg.training.callbacks import Callback, Curves
 from tfseg.training.keras_callbacks import OfKeras
 from tfseg.training.tensorboard import Profile, TensorBoard
 
-SIZE = 32
-CONFIG = RunConfig(
-    seed=3,
-    data=DataConfig(crop_size=SIZE),
-    train=TrainConfig(
-        steps=6,
-        batch_size=4,
-        warmup_steps=0,
-        log_every=4,
-        checkpoint_every=3,
-        validate_every=2,
-        best="pq",
-        optimizer="SGD",
-    ),
+CONFIG = runs.changed(
+    runs.CONFIG,
+    train={"batch_size": 4},
+    optimizer={"name": "SGD", "warmup_steps": 0},
+    log={"log_every": 4, "checkpoint_every": 3, "validate_every": 2, "best": "pq"},
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _tiny_network() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "build_model", lambda *_, **__: tiny.network(size=SIZE))
-        yield
+SIZE = CONFIG.data.crop_size
+Trainer = functools.partial(tfseg.Trainer, build=runs.build)
+Session = functools.partial(session.Session, build=runs.build)
+changed = functools.partial(runs.changed, CONFIG)
 
 
 class Recorder(Callback):
@@ -94,7 +82,7 @@ def run(dataset: tfseg.Dataset, recorder: Recorder, tmp_path_factory) -> Path:
         Profile(run, first=2, last=3),
         OfKeras(keras.callbacks.CSVLogger(str(folder / "keras.csv"))),
     ]
-    tfseg.Trainer(CONFIG, run).fit(dataset, callbacks=callbacks)
+    Trainer(CONFIG, run).fit(dataset, callbacks=callbacks)
     return run
 
 
@@ -124,7 +112,7 @@ def test_the_end_is_told_after_an_error_too(dataset, tmp_path):
 
     broken = Broken()
     with pytest.raises(RuntimeError, match="broken"):
-        tfseg.Trainer(CONFIG, tmp_path / "run").fit(dataset, callbacks=[broken])
+        Trainer(CONFIG, tmp_path / "run").fit(dataset, callbacks=[broken])
     assert broken.events[-1] == ("end", 0)
 
 
@@ -132,16 +120,16 @@ def test_the_figures_of_a_validation_are_those_of_the_instances_found(run, datas
     table = pd.read_csv(run / "history.csv")
     assert table["step"].tolist() == [2, 3, 4, 6]
     assert table["val_pq"].isna().tolist() == [False, True, False, False]
-    own = session.Session(CONFIG, dataset)
+    session = Session(CONFIG, dataset)
     arrays = weights(run / "checkpoints" / "last.npz")
-    for variable, array in zip(own.model.variables, arrays, strict=False):
+    for variable, array in zip(session.model.variables, arrays, strict=False):
         variable.assign(array)
     pairs = []
-    for images, _, there, labels in own.validation_input():
-        found = own.head.decode(own.model(images, training=False)).labels.numpy()
+    for images, _, weight, labels in session.validation_input():
+        predicted = session.head.decode(session.model(images, training=False)).labels.numpy()
         pairs += [
-            (f"{len(pairs) + index}", labels[index].numpy(), found[index])
-            for index in np.flatnonzero(there)
+            (f"{len(pairs) + index}", labels[index].numpy(), predicted[index])
+            for index in np.flatnonzero(weight)
         ]
     assert len(pairs) == 2
     expected = evaluate_pairs(pairs).summary()
@@ -155,9 +143,8 @@ def weights(path: Path) -> list[np.ndarray]:
 
 
 def test_only_the_first_images_are_validated_where_some_are_enough(dataset):
-    train = dataclasses.replace(CONFIG.train, validation_images=1)
-    own = session.Session(dataclasses.replace(CONFIG, train=train), dataset)
-    assert sum(float(tf.reduce_sum(batch[2])) for batch in own.validation_input()) == 1
+    session = Session(changed(log={"validation_images": 1}), dataset)
+    assert sum(float(tf.reduce_sum(batch[2])) for batch in session.validation_input()) == 1
 
 
 def test_the_best_checkpoint_is_that_of_the_chosen_figure(run):
@@ -213,7 +200,7 @@ def test_the_record_has_configuration_data_versions_command_and_every_start(
 
 def test_every_start_of_a_run_is_in_its_record(run, dataset, tmp_path):
     again = Path(shutil.copytree(run, tmp_path / "again"))
-    tfseg.Trainer(CONFIG, again).fit(dataset, resume=True)
+    Trainer(CONFIG, again).fit(dataset, resume=True)
     content = json.loads((again / "run.json").read_text(encoding="utf-8"))
     assert [start["first_step"] for start in content["starts"]] == [0, 6]
 
@@ -263,16 +250,16 @@ def test_a_profile_is_there(run):
 
 
 def test_a_callback_of_keras_gets_the_rows(run):
-    own = pd.read_csv(run.parent / "keras.csv")
-    assert own["step"].tolist() == [2, 3, 4, 6]
-    assert own["epoch"].tolist()
+    table = pd.read_csv(run.parent / "keras.csv")
+    assert table["step"].tolist() == [2, 3, 4, 6]
+    assert table["epoch"].tolist()
 
 
 @pytest.mark.parametrize(
     ("callback", "instead"),
     [
         (keras.callbacks.EarlyStopping(), "train.patience"),
-        (keras.callbacks.ReduceLROnPlateau(), "train.schedule plateau"),
+        (keras.callbacks.ReduceLROnPlateau(), "optimizer.schedule plateau"),
         (keras.callbacks.TerminateOnNaN(), "train.on_nonfinite"),
     ],
 )
@@ -281,30 +268,26 @@ def test_a_callback_of_keras_that_steers_is_refused(callback, instead):
         OfKeras(callback)
 
 
-def with_train(**values: object) -> RunConfig:
-    return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, **values))
-
-
 @pytest.mark.parametrize(("epochs", "accumulate", "steps"), [(3, 1, 5), (3, 2, 3), (0.5, 1, 1)])
 def test_epochs_are_steps_that_see_so_many_images(dataset, epochs, accumulate, steps):
     # 6 images, 4 a batch: 18 images are 4.5 steps, or 2.25 of two batches
-    own = with_train(epochs=epochs, accumulate=accumulate)
-    settled = duration.settled(own, dataset, begun=None).train
+    config = changed(train={"epochs": epochs, "accumulate": accumulate})
+    settled = duration.settled(config, dataset, begun=None).train
     assert (settled.steps, settled.epochs) == (steps, 0)
 
 
 def test_one_budget_is_given_and_minutes_to_one_process_alone(dataset, monkeypatch):
-    with pytest.raises(InputError, match="are two budgets; got 2 and 3. Give one of them"):
+    with pytest.raises(InputError, match="Only one of .* may be set; got 2 and 3. Leave one of"):
         TrainConfig(epochs=2, minutes=3)
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     with pytest.raises(InputError, match="train.minutes is for one process, .* got 20. Say train"):
-        duration.settled(with_train(minutes=20), dataset, begun=None)
+        duration.settled(changed(train={"minutes": 20}), dataset, begun=None)
 
 
 def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tmp_path):
-    own = with_train(minutes=1000)
+    config = changed(train={"minutes": 1000})
 
     class Stop(Callback):
         def on_step(self, step: int) -> None:
@@ -312,39 +295,39 @@ def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tm
 
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        tfseg.Trainer(own, folder).fit(dataset, callbacks=[Stop()])
+        Trainer(config, folder).fit(dataset, callbacks=[Stop()])
     written = configs.read(folder / "config.yaml").train
     assert written.minutes == 0
     assert written.steps > 1000  # one of this network takes less than a minute
-    again = duration.settled(own, dataset, begun=configs.read(folder / "config.yaml"))
+    again = duration.settled(config, dataset, begun=configs.read(folder / "config.yaml"))
     assert again.train == written
     with pytest.raises(InputError, match=r"train.minutes must be more than the .* got 1e-05"):
-        duration.settled(with_train(minutes=1e-5), dataset, begun=None)
+        duration.settled(changed(train={"minutes": 1e-5}), dataset, begun=None, build=runs.build)
 
 
 def test_a_trial_tells_what_a_run_will_take():
-    seen = overfit.Trial(first_step=10.0, step=0.5, validation=4.0)
+    trial = overfit.Trial(first_step=10.0, step=0.5, validation=4.0)
     # 10 + 100 * (0.5 + 4 / 20)
-    assert seen.seconds_of(100, validate_every=20) == pytest.approx(80.0)
+    assert trial.seconds_of(100, validate_every=20) == pytest.approx(80.0)
 
 
 def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
-    found = dry_run.dry_run(CONFIG, dataset)
-    assert found.images == (4, SIZE, SIZE, 1)
-    assert found.maps["offset"] == (4, SIZE, SIZE, 2)
+    result = dry_run.dry_run(CONFIG, dataset, build=runs.build)
+    assert result.images == (4, SIZE, SIZE, 1)
+    assert result.maps["offset"] == (4, SIZE, SIZE, 2)
     # 3 x 3 x 1 x 6 weights, 4 x 6 of the normalisation, 3 x 3 x 6 x 4 + 4 of the last layer
-    assert found.parameters == 54 + 24 + 220
+    assert result.parameters == 54 + 24 + 220
     # at least the images' 6 features behind the first layer, for the backward pass
-    assert found.estimated_gib * 2**30 > 4 * SIZE**2 * 6 * 4
-    assert found.measured_gib > 0.1
-    assert found.steps == 6
-    assert found.total_seconds > found.first_step_seconds > 0
+    assert result.estimated_gib * 2**30 > 4 * SIZE**2 * 6 * 4
+    assert result.measured_gib > 0.1
+    assert result.steps == 6
+    assert result.total_seconds > result.first_step_seconds > 0
 
 
 def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):
-    learns = with_train(optimizer="AdamW", learning_rate=0.02, steps=100)
-    first, last = overfit.overfit_batch(session.Session(learns, dataset))
+    learns = changed(train={"steps": 100}, optimizer={"name": "AdamW", "learning_rate": 0.02})
+    first, last = overfit.overfit_batch(Session(learns, dataset))
     assert last < 0.7 * first
-    still = with_train(learning_rate=0.0)
+    still = changed(optimizer={"learning_rate": 0.0})
     with pytest.raises(InputError, match=r"must fall to 0.7 of its first value; it went from"):
-        overfit.overfit_batch(session.Session(still, dataset))
+        overfit.overfit_batch(Session(still, dataset))

@@ -70,9 +70,12 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
 
 def _config(steps: int) -> RunConfig:
     config = RunConfig()
-    warmup_steps = min(config.train.warmup_steps, steps)
-    train_config = dataclasses.replace(config.train, steps=steps, warmup_steps=warmup_steps)
-    return dataclasses.replace(config, train=train_config)
+    warmup_steps = min(config.optimizer.warmup_steps, steps)
+    return dataclasses.replace(
+        config,
+        train=dataclasses.replace(config.train, steps=steps),
+        optimizer=dataclasses.replace(config.optimizer, warmup_steps=warmup_steps),
+    )
 
 
 def _prepare(out: Path, *, overwrite: bool) -> None:

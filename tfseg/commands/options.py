@@ -72,6 +72,23 @@ class Parser(jsonargparse.ArgumentParser):
         raise InputError(f"{message.rstrip('.')}.{hint} See {prog} --help.") from ex
 
 
+class GroupHelp(argparse.Action):
+    """Prints the help of one group of options, such as `--optimizer.help`, and exits."""
+
+    def __init__(self, *, group: argparse._ArgumentGroup, **arguments: Any) -> None:
+        super().__init__(nargs=0, **arguments)
+        self._group = group
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Prints and exits."""
+        formatter = parser._get_formatter()
+        formatter.start_section(self._group.title)
+        formatter.add_arguments(self._group._group_actions)
+        formatter.end_section()
+        print(formatter.format_help(), end="")
+        parser.exit()
+
+
 class ConfigFile(jsonargparse.ActionConfigFile):
     """Reads `--config FILE`: any part of a RunConfig as YAML; options after it override it.
 
@@ -132,6 +149,29 @@ def add_run_config(parser: Parser) -> None:
         # jsonargparse also adds one --config per group; the one for all groups is enough.
         if action.dest in RUN_OPTIONS and action.metavar == "CONFIG":
             action.help = argparse.SUPPRESS
+    _give_groups_a_page(parser)
+
+
+def _give_groups_a_page(parser: Parser) -> None:
+    """Replaces each group of a RunConfig in `--help` by a line; `--GROUP.help` prints its page."""
+    pages = parser.add_argument_group("groups of values, each with a page of help")
+    kept = []
+    for group in parser._action_groups:
+        options = [action for action in group._group_actions if "." in action.dest]
+        name = options[0].dest.partition(".")[0] if options else ""
+        if name not in RUN_OPTIONS:
+            kept.append(group)
+            continue
+        values = ", ".join(action.dest.partition(".")[2] for action in options)
+        pages.add_argument(
+            f"--{name}.help",
+            action=GroupHelp,
+            group=group,
+            dest=argparse.SUPPRESS,
+            default=argparse.SUPPRESS,
+            help=f"{group.title}: {values}",
+        )
+    parser._action_groups = kept
 
 
 def add_json(parser: Parser) -> None:

@@ -7,6 +7,8 @@ the names of these classes; for an unknown name, the error suggests the nearest 
 from __future__ import annotations
 
 from tfseg.config.data import CACHES, DataConfig
+from tfseg.config.devices import PRECISIONS, STRATEGIES, DeviceConfig
+from tfseg.config.fields import names_free_on_resume
 from tfseg.config.heads import (
     HEADS,
     BoundaryOptions,
@@ -16,6 +18,7 @@ from tfseg.config.heads import (
     SemanticOptions,
     check_head_options,
 )
+from tfseg.config.log import BEST_METRICS, LogConfig
 from tfseg.config.model import (
     ARCHITECTURES,
     BALANCED,
@@ -24,35 +27,31 @@ from tfseg.config.model import (
     PREPROCESSING,
     ModelConfig,
 )
+from tfseg.config.optimizer import OPTIMIZERS, SCHEDULES, OptimizerConfig
 from tfseg.config.run import DEFAULT_AUGMENT, RunConfig
-from tfseg.config.train import (
-    FIGURES,
-    ON_NONFINITE,
-    OPTIMIZERS,
-    PRECISIONS,
-    SCHEDULES,
-    STRATEGIES,
-    TrainConfig,
-)
+from tfseg.config.train import ON_NONFINITE, TrainConfig
 from tfseg.config.values import PRESETS, flat, from_dict, frozen, preset, read, to_dict, write
 
 __all__ = [
     "ARCHITECTURES",
     "BALANCED",
+    "BEST_METRICS",
     "BoundaryOptions",
     "CACHES",
     "CenterOffsetOptions",
     "DATASET",
     "DEFAULT_AUGMENT",
     "DataConfig",
+    "DeviceConfig",
     "DistanceOptions",
-    "FIGURES",
     "HEADS",
+    "LogConfig",
     "MaskOptions",
     "ModelConfig",
     "NUM_STAGES",
     "ON_NONFINITE",
     "OPTIMIZERS",
+    "OptimizerConfig",
     "PRECISIONS",
     "PREPROCESSING",
     "PRESETS",
@@ -65,6 +64,7 @@ __all__ = [
     "flat",
     "from_dict",
     "frozen",
+    "names_free_on_resume",
     "preset",
     "read",
     "to_dict",

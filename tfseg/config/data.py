@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 from tfseg import checks
+from tfseg.config.fields import free_on_resume
 
 CACHES = ("none", "memory", "disk")
 
@@ -41,10 +42,10 @@ class DataConfig:
     instance_share: float = 0.0
     min_visibility: float = 0.0
     on_corrupt: str = "fail"
-    service: tuple[str, ...] = ()
+    service: tuple[str, ...] = free_on_resume(())
     weights: tuple[int, ...] = ()
     balance: str = ""
-    cache: str = "none"
+    cache: str = free_on_resume("none")
 
     def __post_init__(self) -> None:
         checks.integer("data.crop_size", self.crop_size, low=32, high=8192)

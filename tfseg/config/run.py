@@ -7,7 +7,10 @@ from typing import Any
 
 from tfseg import checks
 from tfseg.config.data import DataConfig
+from tfseg.config.devices import DeviceConfig
+from tfseg.config.log import LogConfig
 from tfseg.config.model import ModelConfig
+from tfseg.config.optimizer import OptimizerConfig
 from tfseg.config.train import TrainConfig
 
 # Gamma, not brightness: on the embedded sample a shift by up to 0.2 erased nuclei that are 0.1
@@ -33,7 +36,10 @@ class RunConfig:
             {"name": "Sampling", "border": ..., "fill": ...} sets what images have beyond their
             border, and the id of such pixels, for crops and transforms.
         model: which network is built.
-        train: how it is trained.
+        train: how long the network is trained, and on what batches.
+        optimizer: how the weights are updated.
+        log: what is measured, logged and kept.
+        devices: where the training runs, and in what precision.
     """
 
     seed: int = 0
@@ -41,7 +47,13 @@ class RunConfig:
     augment: tuple[dict[str, Any] | str, ...] = DEFAULT_AUGMENT
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    log: LogConfig = dataclasses.field(default_factory=LogConfig)
+    devices: DeviceConfig = dataclasses.field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, low=0)
         checks.sequence("augment", self.augment, "[{name: HorizontalFlip}]")
+        if not (self.train.epochs or self.train.minutes):  # else the steps are not known yet
+            steps, warmup = self.train.steps, self.optimizer.warmup_steps
+            checks.integer("optimizer.warmup_steps", warmup, low=0, high=steps)

@@ -33,7 +33,7 @@ REMEDIES = {
     "batch": "take smaller crops (--data.crop_size)",
     "targets": "take another head (--model.head), or smaller crops (--data.crop_size)",
     COPY: "take smaller crops (--data.crop_size)",
-    STEP: "take a smaller network (--model), or more devices (--train.devices)",
+    STEP: "take a smaller network (--model), or more devices (--devices.names)",
 }
 
 Batches = Callable[[], Iterator[object]]  # starts from scratch; each step does one batch

@@ -36,7 +36,7 @@ def encoder_variables(model: keras.Model) -> list[keras.Variable]:
     variables = [one for one in model.trainable_variables if id(one) in encoder_ids]
     if not variables:
         raise checks.InputError(
-            "train.freeze_encoder and train.encoder_learning_rate need a network with an encoder: "
-            f"{model.name} has no layer marked by tfseg.networks.encoder.mark_encoder."
+            "optimizer.freeze_encoder and optimizer.encoder_learning_rate need a network with an "
+            f"encoder: {model.name} has no layer marked by tfseg.networks.encoder.mark_encoder."
         )
     return variables

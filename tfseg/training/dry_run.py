@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.networks.build import build_model
 from tfseg.training import duration, memory, overfit, validation
-from tfseg.training.session import Session
+from tfseg.training.session import BuildModel, Session
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,14 +47,19 @@ class DryRun:
     total_seconds: float
 
 
-def dry_run(config: RunConfig, dataset: Dataset) -> DryRun:
+def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model) -> DryRun:
     """Takes a few steps, and says what all of them would take.
+
+    Args:
+        config: of the run.
+        dataset: of the run.
+        build: makes the network, called as `build_model`.
 
     Raises:
         InputError: the configuration does not fit the data, the devices or their memory.
     """
-    config = duration.settled(config, dataset, begun=None)
-    session = Session(config, dataset)
+    config = duration.settled(config, dataset, begun=None, build=build)
+    session = Session(config, dataset, build=build)
     seen = overfit.take_trial(session)
     train, size = config.train, config.data.crop_size
     images = (train.batch_size, size, size, session.config.model.channels)
@@ -72,7 +78,7 @@ def dry_run(config: RunConfig, dataset: Dataset) -> DryRun:
         step_seconds=seen.step,
         validation_seconds=seen.validation,
         steps=train.steps,
-        total_seconds=seen.seconds_of(train.steps, validate_every=validation.interval(train)),
+        total_seconds=seen.seconds_of(train.steps, validate_every=validation.interval(config.log)),
     )
 
 

@@ -9,12 +9,19 @@ import time
 from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.networks.build import build_model
 from tfseg.training import cluster, validation
 from tfseg.training.overfit import take_trial
-from tfseg.training.session import Session
+from tfseg.training.session import BuildModel, Session
 
 
-def settled(config: RunConfig, dataset: Dataset, *, begun: RunConfig | None) -> RunConfig:
+def settled(
+    config: RunConfig,
+    dataset: Dataset,
+    *,
+    begun: RunConfig | None,
+    build: BuildModel = build_model,
+) -> RunConfig:
     """Returns `config` with its budget as steps.
 
     Minutes become steps once, by a trial before the run begins; a run that goes on keeps the number
@@ -24,6 +31,7 @@ def settled(config: RunConfig, dataset: Dataset, *, begun: RunConfig | None) -> 
         config: with train.epochs, train.minutes, or neither.
         dataset: of the run.
         begun: what the run began with, if it goes on.
+        build: makes the network, called as `build_model`.
 
     Raises:
         InputError: the configuration does not fit the data or the devices, the steps do not reach
@@ -38,7 +46,7 @@ def settled(config: RunConfig, dataset: Dataset, *, begun: RunConfig | None) -> 
     if train.minutes and begun:
         return _with_steps(config, begun.train.steps)
     if train.minutes:
-        return _with_steps(config, _steps_of_minutes(config, dataset))
+        return _with_steps(config, _steps_of_minutes(config, dataset, build))
     if train.epochs:
         images = train.epochs * dataset.split("train").num_images
         return _with_steps(config, math.ceil(images / (train.batch_size * train.accumulate)))
@@ -50,14 +58,14 @@ def _with_steps(config: RunConfig, steps: int) -> RunConfig:
     return dataclasses.replace(config, train=train)
 
 
-def _steps_of_minutes(config: RunConfig, dataset: Dataset) -> int:
+def _steps_of_minutes(config: RunConfig, dataset: Dataset, build: BuildModel) -> int:
     start, minutes = time.monotonic(), config.train.minutes
-    session = Session(config, dataset)
+    session = Session(config, dataset, build=build)
     trial = take_trial(session)
     # The run builds and compiles once more, so that it begins as one of so many steps would.
     spent = 2 * (time.monotonic() - start)
     steps = int(
-        (60.0 * minutes - spent) / trial.step_with_validation(validation.interval(config.train))
+        (60.0 * minutes - spent) / trial.step_with_validation(validation.interval(config.log))
     )
     if steps < 1:
         raise checks.InputError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from tfseg.config import TrainConfig
+from tfseg.config import OptimizerConfig
 from tfseg.networks.encoder import encoder_variables
 
 
@@ -47,7 +47,7 @@ class EncoderRate:
             self._strategy.extended.update(variable.value, hold, args=(old,))
 
 
-def encoder_rate(config: TrainConfig, model: keras.Model) -> EncoderRate | None:
+def encoder_rate(config: OptimizerConfig, model: keras.Model) -> EncoderRate | None:
     """Returns what `config` says of the encoder of `model`; None where it is like the rest.
 
     Raises:

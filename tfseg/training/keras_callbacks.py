@@ -13,9 +13,9 @@ from tfseg.training.session import Session
 _INSTEAD = {
     "BackupAndRestore": "fit(resume=True)",
     "EarlyStopping": "train.patience",
-    "LearningRateScheduler": "train.schedule",
-    "ReduceLROnPlateau": "train.schedule plateau",
-    "SwapEMAWeights": "train.ema",
+    "LearningRateScheduler": "optimizer.schedule",
+    "ReduceLROnPlateau": "optimizer.schedule plateau",
+    "SwapEMAWeights": "optimizer.ema",
     "TensorBoard": "tfseg's TensorBoard",
     "TerminateOnNaN": "train.on_nonfinite",
 }

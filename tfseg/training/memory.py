@@ -66,7 +66,7 @@ def _message(config: RunConfig, replicas: int, error: tf.errors.ResourceExhauste
     size = train.batch_size // replicas
     with tf.device("CPU:0"):
         model_config = dataclasses.replace(config.model, channels=config.model.channels or 3)
-        model = build_model(model_config, precision=train.precision)
+        model = build_model(model_config, precision=config.devices.precision)
     need = estimate(model, batch_size=size, crop_size=crop) / 2**30
     remedy = "Take a smaller data.crop_size or model"
     if size > 1:

@@ -62,7 +62,7 @@ def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> chec
         kept = "no checkpoint had been written yet"
     return checks.InputError(
         f"The {what} at step {step}{samples}; {kept}. "
-        "Lower train.learning_rate or raise train.warmup_steps."
+        "Lower optimizer.learning_rate or raise optimizer.warmup_steps."
     )
 
 

@@ -64,7 +64,7 @@ def _validation(session: Session) -> float:
     if "val" not in session.dataset.info.splits:
         return 0.0
     count = session.dataset.split("val").num_images
-    images = min(session.config.train.validation_images or count, count)
+    images = min(session.config.log.validation_images or count, count)
     batches = list(itertools.islice(session.validation_input(), _VALIDATION_BATCHES))
     session.validation_step(batches[0])  # compiles
     start = time.monotonic()
@@ -91,6 +91,6 @@ def overfit_batch(session: Session) -> tuple[float, float]:
         raise checks.InputError(
             f"The loss of one batch, trained on {_OVERFIT_STEPS} times, must fall to "
             f"{_OVERFIT_SHARE:g} of its first value; it went from {first:.4f} to {last:.4f}. Look "
-            "at the samples (tfseg check, tfseg info --out), and at train.learning_rate."
+            "at the samples (tfseg check, tfseg info --out), and at optimizer.learning_rate."
         )
     return first, last

@@ -9,22 +9,6 @@ from tfseg.config import RunConfig
 from tfseg.networks import weights
 from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST
 
-# What may differ when a run goes on; the rest decides which batches come and what they teach.
-_FREE_ON_RESUME = (
-    "data.service",
-    "data.cache",
-    "train.steps",
-    "train.epochs",
-    "train.minutes",
-    "train.log_every",
-    "train.checkpoint_every",
-    "train.strategy",
-    "train.devices",
-    "train.keep",
-    "train.patience",
-    "train.on_nonfinite",
-)
-
 
 class RunFolder:
     """Names the files of a run.
@@ -76,11 +60,8 @@ class RunFolder:
             InputError: some value differs.
         """
         own_values, values = config.flat(own), config.flat(self.begun_with())
-        other = [
-            name
-            for name in own_values
-            if name not in _FREE_ON_RESUME and own_values[name] != values[name]
-        ]
+        fixed = own_values.keys() - set(config.names_free_on_resume(RunConfig))
+        other = [name for name in own_values if name in fixed and own_values[name] != values[name]]
         if other:
             name, path = other[0], self.path / CONFIG
             raise checks.InputError(

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.config import TrainConfig
+from tfseg.config import OptimizerConfig
 
 Course = Callable[[tf.Tensor], tf.Tensor]
 _PLATEAU = {"factor": 0.5, "patience": 5}
@@ -50,8 +50,8 @@ _COURSES: dict[str, tuple[Course, Mapping[str, float]]] = {
 }  # with the highest value of each option; the lowest is 0
 
 
-# Those of TrainConfig that a schedule follows.
-_OPTIONS = ("schedule", "schedule_options", "learning_rate", "warmup_steps", "steps")
+# Those of OptimizerConfig that a schedule uses.
+_OPTIONS = ("schedule", "schedule_options", "learning_rate", "warmup_steps")
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -64,18 +64,22 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         InputError: an option that the course does not have, or out of its range.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: OptimizerConfig, *, steps: int) -> None:
         course, highest = _COURSES[config.schedule]
         for name, value in config.schedule_options.items():
-            checks.one_of(f"A name in train.schedule_options of {config.schedule}", name, highest)
+            checks.one_of(
+                f"A name in optimizer.schedule_options of {config.schedule}", name, highest
+            )
             if name == "milestones":
-                checks.sequence(f"train.schedule_options.{name}", value, "[0.6,0.9]")
+                checks.sequence(f"optimizer.schedule_options.{name}", value, "[0.6,0.9]")
             for number in value if name == "milestones" else (value,):
-                checks.in_range(f"train.schedule_options.{name}", number, low=0, high=highest[name])
-        self._config = config
+                checks.in_range(
+                    f"optimizer.schedule_options.{name}", number, low=0, high=highest[name]
+                )
+        self._config, self._last_step = config, steps
         self._course, self._options = course, dict(config.schedule_options)
         self._peak, self._warmup = config.learning_rate, config.warmup_steps
-        self._steps = max(1, config.steps - config.warmup_steps)
+        self._steps = max(1, steps - config.warmup_steps)
         self._share = None
         if config.schedule == "plateau":
             self._share = keras.Variable(1.0, dtype="float32", trainable=False, name="share")
@@ -106,12 +110,14 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         """Returns what the schedule is made from, so that a compiled model can be saved."""
-        return {name: getattr(self._config, name) for name in _OPTIONS}
+        options = {name: getattr(self._config, name) for name in _OPTIONS}
+        return options | {"steps": self._last_step}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Schedule:
         """Returns the schedule that `get_config` described."""
-        return cls(TrainConfig(**config))
+        options = {name: config[name] for name in _OPTIONS}
+        return cls(OptimizerConfig(**options), steps=config["steps"])
 
 
 def num_plateaus(scores: Sequence[float], patience: int) -> int:

@@ -8,6 +8,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -32,6 +33,8 @@ from tfseg.training.optimizers import make_optimizer
 from tfseg.training.schedules import Schedule
 from tfseg.training.workers import Workers
 
+BuildModel: TypeAlias = Callable[..., keras.Model]
+
 
 class Session:
     """What a training is made of, built from a configuration for a data set.
@@ -51,23 +54,30 @@ class Session:
             weights.
         validation_step: batch of `validation_input` -> sums over its samples.
 
+    Args:
+        config: of the run.
+        dataset: has a split `train`, and maybe `val`.
+        build: makes the network, called as `build_model`.
+
     Raises:
         InputError: the configuration does not fit the data set, the devices or their memory.
     """
 
-    def __init__(self, config: RunConfig, dataset: Dataset) -> None:
+    def __init__(
+        self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
+    ) -> None:
         self.config = _fitted(config, dataset)
         self.dataset = dataset
         dataset.split("train")
-        if config.train.deterministic:
+        if config.devices.deterministic:
             tf.config.experimental.enable_op_determinism()
-        self.strategy = strategy.make_strategy(config.train.devices, kind=config.train.strategy)
+        self.strategy = strategy.make_strategy(config.devices.names, kind=config.devices.strategy)
         self.workers = Workers(self.strategy)
         strategy.check_batch_size(config.train.batch_size, self.strategy)
-        strategy.check_jit_compile(config.train.jit_compile, self.strategy)
+        strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
         with memory.explained(self.config, self.strategy), self.strategy.scope():
-            self._make_variables()
+            self._make_variables(build)
         self.train_step = step.TrainStep(
             strategy=self.strategy,
             model=self.model,
@@ -77,26 +87,25 @@ class Session:
             loss_scale=self.loss_scale,
             encoder_rate=self.encoder_rate,
             samples=config.train.batch_size * config.train.accumulate,
-            clip_norm=config.train.clip_norm,
-            jit_compile=config.train.jit_compile,
+            clip_norm=config.optimizer.clip_norm,
+            jit_compile=config.devices.jit_compile,
         )
         self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
         _warn_of_small_images(config.data.crop_size, dataset)
 
-    def _make_variables(self) -> None:
+    def _make_variables(self, build: BuildModel) -> None:
         """Makes the network and everything else that has variables."""
-        train = self.config.train
-        self.model = build_model(
-            self.config.model, seed=self.config.seed, precision=train.precision
-        )
-        if train.init:
-            _begin_with(train.init, self.model)
-        self.schedule = Schedule(train)
-        self.optimizer = make_optimizer(train, self.schedule)
+        config, precision = self.config, self.config.devices.precision
+        self.model = build(config.model, seed=config.seed, precision=precision)
+        if config.train.init:
+            _begin_with(config.train.init, self.model)
+        self.schedule = Schedule(config.optimizer, steps=config.train.steps)
+        self.optimizer = make_optimizer(config, self.schedule)
         self.optimizer.build(self.model.trainable_variables)
-        self.average = WeightAverage(self.model.variables, decay=train.ema) if train.ema else None
-        self.loss_scale = LossScale() if train.precision == "mixed_float16" else None
-        self.encoder_rate = encoder_rate(train, self.model)
+        decay = config.optimizer.ema
+        self.average = WeightAverage(self.model.variables, decay=decay) if decay else None
+        self.loss_scale = LossScale() if precision == "mixed_float16" else None
+        self.encoder_rate = encoder_rate(config.optimizer, self.model)
 
     @property
     def variables(self) -> list[keras.Variable]:

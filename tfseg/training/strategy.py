@@ -15,7 +15,7 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
 
     Args:
         devices: of this process, such as GPU:0.
-        kind: one of `config.STRATEGIES`, see `TrainConfig.strategy`.
+        kind: one of `config.STRATEGIES`, see `DeviceConfig.strategy`.
 
     Raises:
         InputError: a device that is not there, or `kind` does not go with them or with what the
@@ -27,16 +27,16 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
             return _over_workers(resolver, devices)
         if kind == "multi_worker":
             raise checks.InputError(
-                "train.strategy multi_worker needs TF_CONFIG with several workers, or srun with "
+                "devices.strategy multi_worker needs TF_CONFIG with several workers, or srun with "
                 "several tasks; there is neither. Give --launch 2, or see docs/several-hosts.md."
             )
     known = [device.name.removeprefix("/device:") for device in _logical_devices()]
     for device in devices:
-        checks.one_of("train.devices", device, known)
+        checks.one_of("devices.names", device, known)
     names = list(devices) or [name for name in known if name.startswith("GPU")] or ["CPU:0"]
     if kind == "one_device" and len(devices) > 1:
         raise checks.InputError(
-            f"train.strategy one_device takes one of train.devices; got {', '.join(devices)}."
+            f"devices.strategy one_device takes one of devices.names; got {', '.join(devices)}."
         )
     if kind == "one_device" or len(names) == 1:
         return tf.distribute.OneDeviceStrategy(names[0])
@@ -49,7 +49,7 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
 def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.distribute.Strategy:
     if devices:
         raise checks.InputError(
-            f"train.devices are those of one process alone; got {', '.join(devices)} with "
+            f"devices.names are those of one process alone; got {', '.join(devices)} with "
             f"{cluster.num_workers(resolver)} workers. Set CUDA_VISIBLE_DEVICES of each instead."
         )
     try:
@@ -59,7 +59,7 @@ def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.dist
             raise
         raise checks.InputError(
             "Several workers find each other before TensorFlow runs its first operation. Call "
-            "Trainer.fit first of all in the process, or set train.strategy to mirrored."
+            "Trainer.fit first of all in the process, or set devices.strategy to mirrored."
         ) from error
 
 
@@ -86,8 +86,8 @@ def check_jit_compile(jit_compile: bool, strategy: tf.distribute.Strategy) -> No
     replicas = strategy.num_replicas_in_sync
     if jit_compile and replicas > 1:
         raise checks.InputError(
-            f"train.jit_compile works on one device; got {replicas} replicas. Leave it out, or "
-            "set train.strategy to one_device."
+            f"devices.jit_compile works on one device; got {replicas} replicas. Leave it out, or "
+            "set devices.strategy to one_device."
         )
 
 

@@ -18,6 +18,7 @@ from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
+from tfseg.networks.build import build_model
 from tfseg.run_files import RECORD
 from tfseg.training import checkpoint, duration, memory, nonfinite, provenance, validation
 from tfseg.training.callbacks import Callback, OnLog
@@ -25,7 +26,7 @@ from tfseg.training.clock import Clock
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.run_folder import RunFolder
-from tfseg.training.session import Session
+from tfseg.training.session import BuildModel, Session
 
 Figures = dict[str, Any]  # of one step; scalars float32
 
@@ -57,9 +58,14 @@ class Trainer:
 
     The folder holds config.yaml (the resolved configuration), run.json (the same with versions,
     data and command), history.csv (a row every `log_every` steps) and checkpoints: best.npz,
-    last.npz, and before it last-1.npz and so on. `best` has the best figure `config.train.best` on
+    last.npz, and before it last-1.npz and so on. `best` has the best figure `config.log.best` on
     the `val` split; without one it is the same as `last`. nonfinite.csv names the samples of steps
     whose loss or gradients were not finite, where there were some.
+
+    Args:
+        run_config: of the run.
+        run_dir: folder of the run.
+        build: makes the network, called as `build_model`.
 
     Attributes:
         is_chief: whether this process has the folder; known after the beginning of `fit`.
@@ -68,8 +74,10 @@ class Trainer:
         summary = Trainer(RunConfig(seed=1), "run").fit(Dataset.open("data"))
     """
 
-    def __init__(self, run_config: RunConfig, run_dir: str | Path) -> None:
-        self.config = run_config
+    def __init__(
+        self, run_config: RunConfig, run_dir: str | Path, *, build: BuildModel = build_model
+    ) -> None:
+        self.config, self._build = run_config, build
         self.run_dir = Path(run_dir)
         self.is_chief = True
 
@@ -102,8 +110,9 @@ class Trainer:
         folder = RunFolder(self.run_dir)
         told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
         with unwrap_input_errors():
-            own = duration.settled(self.config, dataset, begun=self._begun(folder, resume=resume))
-            run = _Run(own, folder, dataset, told)
+            begun = self._begun(folder, resume=resume)
+            config = duration.settled(self.config, dataset, begun=begun, build=self._build)
+            run = _Run(config, folder, dataset, told, self._build)
             self.is_chief = run.workers.is_chief
             session = run.session
             with run.workers.clear_errors(), memory.explained(session.config, session.strategy):
@@ -133,10 +142,11 @@ class _Run:
         folder: RunFolder,
         dataset: Dataset,
         callbacks: Sequence[Callback],
+        build: BuildModel,
     ) -> None:
-        self.session = Session(run_config, dataset)
+        self.session = Session(run_config, dataset, build=build)
         self.workers = self.session.workers
-        self.train, self.folder = run_config.train, folder
+        self.train, self.log, self.folder = run_config.train, run_config.log, folder
         self.callbacks = callbacks if self.workers.is_chief else []
         self.samples = run_config.train.batch_size * run_config.train.accumulate
         self.num_images = dataset.split("train").num_images
@@ -182,7 +192,7 @@ class _Run:
                 self.step += 1
                 self._tell("on_step", self.step)
                 if self._is_row_due():
-                    self._log(clock)
+                    self._add_row(clock)
             if interrupt and not over:
                 self._check_finite()
                 self._checkpoint()
@@ -215,13 +225,13 @@ class _Run:
         return self.step % every == 0 or self.step == self.train.steps
 
     def _is_validation_due(self) -> bool:
-        return self.validated and self._due(validation.interval(self.train))
+        return self.validated and self._due(validation.interval(self.log))
 
     def _is_row_due(self) -> bool:
-        due = self._due(self.train.log_every) or self._due(self.train.checkpoint_every)
+        due = self._due(self.log.log_every) or self._due(self.log.checkpoint_every)
         return due or self._is_validation_due()
 
-    def _log(self, clock: Clock) -> None:
+    def _add_row(self, clock: Clock) -> None:
         """Adds a row to the history, with all that is due with it."""
         row = self._row(clock)
         self.history.rows.append(row)
@@ -234,19 +244,19 @@ class _Run:
         if self._is_validation_due():
             with self.session.as_used():
                 row |= validation.validate(self.session)
-                if validation.is_best(self.history.rows, self.train.best):
+                if validation.is_best(self.history.rows, self.log.best):
                     variables = self.session.model.variables
                     save = functools.partial(self._save, self.folder.best, variables)
                     self.workers.from_chief(save)
                 self._tell("on_validation", row | told)
             self._follow()
-        if self._due(self.train.checkpoint_every):
+        if self._due(self.log.checkpoint_every):
             self._checkpoint()
         self._tell("on_log", row | told)
 
     def _follow(self) -> None:
         """Lets the rest of the run know of the validations so far."""
-        rows, figure, patience = self.history.rows, self.train.best, self.train.patience
+        rows, figure, patience = self.history.rows, self.log.best, self.train.patience
         self.session.schedule.follow(validation.scores(rows, figure))
         self.out_of_patience = 0 < patience <= validation.since_best(rows, figure)
 
@@ -281,7 +291,7 @@ class _Run:
         if not self.validated or not self.folder.best.exists():
             with self.session.as_used():
                 self._save(self.folder.best, self.session.model.variables)
-        own, keep = self.session.variables, self.train.keep
+        own, keep = self.session.variables, self.log.keep
         self._save(self.folder.last, own, keep=keep, pending=self.pending)
 
     def _save(self, path: Path, variables: list[keras.Variable], **options: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tfseg.config import TrainConfig
+from tfseg.config import LogConfig
 from tfseg.metrics import graph
 from tfseg.training.history import Row
 from tfseg.training.session import Session
@@ -25,9 +25,9 @@ def validate(session: Session) -> Row:
     return {f"val_{name}": float(value) for name, value in figures.items()}
 
 
-def interval(train: TrainConfig) -> int:
+def interval(log: LogConfig) -> int:
     """Returns the steps between two validations."""
-    return train.validate_every or train.checkpoint_every
+    return log.validate_every or log.checkpoint_every
 
 
 def scores(rows: Sequence[Row], figure: str) -> list[float]:
@@ -35,7 +35,7 @@ def scores(rows: Sequence[Row], figure: str) -> list[float]:
 
     Args:
         rows: of the history.
-        figure: one of `config.FIGURES`.
+        figure: one of `config.BEST_METRICS`.
     """
     values = [row.get(f"val_{figure}", math.nan) for row in rows if _is_validated(row)]
     signed = values if figure == "loss" else [-value for value in values]

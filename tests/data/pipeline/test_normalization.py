@@ -12,7 +12,7 @@ import tensorflow as tf
 import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
-from tfseg.config import DataConfig, ModelConfig, RunConfig, TrainConfig
+from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import fixed_limits
@@ -44,7 +44,8 @@ def configured(limits) -> RunConfig:
         data=DataConfig(crop_size=SIZE),
         augment=(),
         model=ModelConfig(filters=(4, 8), limits=limits),
-        train=TrainConfig(steps=1, batch_size=1, warmup_steps=0, optimizer="SGD"),
+        train=TrainConfig(steps=1, batch_size=1),
+        optimizer=OptimizerConfig(name="SGD", warmup_steps=0),
     )
 
 

@@ -155,14 +155,10 @@ def test_weights_are_those_of_a_training_without_servers(dataset, two, tmp_path,
     config = dataclasses.replace(
         configured(),
         model=tfseg.ModelConfig(filters=(8, 16)),
-        train=TrainConfig(
-            steps=6,
-            batch_size=2,
-            accumulate=2,
-            warmup_steps=2,
-            checkpoint_every=3,
-            devices=devices,
-        ),
+        train=TrainConfig(steps=6, batch_size=2, accumulate=2),
+        optimizer=tfseg.OptimizerConfig(warmup_steps=2),
+        log=tfseg.LogConfig(checkpoint_every=3),
+        devices=tfseg.DeviceConfig(names=devices),
     )
     served = dataclasses.replace(config, data=dataclasses.replace(config.data, service=two))
     for name, values in {"alone": config, "served": served}.items():
@@ -177,8 +173,8 @@ def test_weights_are_those_of_a_training_without_servers(dataset, two, tmp_path,
 
 COMMAND = (
     *("--data.crop_size=32", "--model.filters=[8,16]", "--train.steps=100000"),
-    *("--train.batch_size=2", "--train.log_every=1", "--train.checkpoint_every=5"),
-    "--train.warmup_steps=2",  # the run ends at any step
+    *("--train.batch_size=2", "--log.log_every=1", "--log.checkpoint_every=5"),
+    "--optimizer.warmup_steps=2",  # the run ends at any step
 )
 
 

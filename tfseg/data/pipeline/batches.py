@@ -100,9 +100,9 @@ def scored_batches(
     """Returns the batches of split val that a trainer scores: (images, targets, weights, ids).
 
     The batches of `validation_batches`, and the ids `[B, S, S]` int32 to compare predictions with;
-    from the first `config.train.validation_images` images, or from all where that is 0.
+    from the first `config.log.validation_images` images, or from all where that is 0.
     """
-    limit = config.train.validation_images
+    limit = config.log.validation_images
     crops = validation_crops(dataset, config, limit=limit, host=host, num_hosts=num_hosts)
 
     def with_targets(batch: Example) -> tuple[tf.Tensor, Example, tf.Tensor, tf.Tensor]:

@@ -1,23 +1,28 @@
-"""A network that compiles in a second, a head without decoding, and batches for both."""
+"""What tests of training share: a network that compiles in a second, batches, short runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseg.config import TrainConfig
-from tfseg.heads import CenterOffset
+from tfseg.config import (
+    DataConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+)
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.networks.encoder import mark_encoder
 from tfseg.networks.precision import dtype_policy
-from tfseg.training.averaging import WeightAverage
-from tfseg.training.encoder_rate import encoder_rate
-from tfseg.training.loss_scale import LossScale
-from tfseg.training.optimizers import make_optimizer
-from tfseg.training.step import TrainStep
-from tfseg.training.strategy import make_strategy
+from tfseg.training.session import BuildModel, Session
 
 SIZE = 16
 
@@ -94,46 +99,70 @@ def batches(count: int, *, batch_size: int, seed: int = 0) -> list[tuple]:
     return result
 
 
+def builder(make: Callable[..., keras.Model] = network, **options: Any) -> BuildModel:
+    """Returns what a session calls in place of `build_model`: `make`, with its `options`."""
+
+    def build(config: ModelConfig, *, seed: int, precision: str = "float32") -> keras.Model:
+        del config, seed
+        with dtype_policy(precision):
+            return make(**options)
+
+    return build
+
+
+CONFIG = RunConfig(
+    seed=3,
+    data=DataConfig(crop_size=32),
+    train=TrainConfig(steps=6, batch_size=2),
+    optimizer=OptimizerConfig(warmup_steps=2),
+    log=LogConfig(log_every=2, checkpoint_every=2),
+)
+build = builder(size=CONFIG.data.crop_size)
+
+
+def changed(config: RunConfig, **groups: dict[str, Any]) -> RunConfig:
+    """Returns `config` with other values in its groups, such as train={"steps": 4}."""
+    replaced = {
+        name: dataclasses.replace(getattr(config, name), **values)
+        for name, values in groups.items()
+    }
+    return dataclasses.replace(config, **replaced)
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """Returns what is in a checkpoint, by name."""
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
 class Run:
-    """A tiny network on `devices`, trained as `config` says."""
+    """A session of a tiny network on `devices`, which takes steps on arrays."""
 
     def __init__(
-        self, config: TrainConfig, devices: Sequence[str] = ("CPU:0",), *, normalized: bool = True
+        self,
+        dataset: Dataset,
+        config: RunConfig,
+        devices: Sequence[str] = ("CPU:0",),
+        *,
+        normalized: bool = True,
     ) -> None:
-        self.config, self.strategy = config, make_strategy(devices)
-        with self.strategy.scope():
-            with dtype_policy(config.precision):
-                self.model = network(normalized=normalized)
-            self.optimizer = make_optimizer(config)
-            self.optimizer.build(self.model.trainable_variables)
-            average = WeightAverage(self.model.variables, decay=config.ema) if config.ema else None
-            loss_scale = LossScale() if config.precision == "mixed_float16" else None
-            encoder = encoder_rate(config, self.model)
-        self.train_step = TrainStep(
-            strategy=self.strategy,
-            model=self.model,
-            head=CenterOffset(),
-            optimizer=self.optimizer,
-            average=average,
-            loss_scale=loss_scale,
-            encoder_rate=encoder,
-            samples=config.batch_size * config.accumulate,
-            clip_norm=config.clip_norm,
-        )
+        config = changed(config, devices={"names": tuple(devices)})
+        self.session = Session(config, dataset, build=builder(normalized=normalized))
+        self.model = self.session.model
 
     def step(self, *taken: tuple) -> dict[str, float]:
-        """Takes one step on global batches, and returns its figures."""
-        values = self.train_step(*map(self._distributed, taken))
+        """Takes one step on global batches, and returns its losses."""
+        values = self.session.train_step(*map(self._distributed, taken))
         return {name: float(value) for name, value in values.items()}
 
     def state(self) -> list[np.ndarray]:
         """Returns copies of network, optimizer, average and loss scale."""
-        average, scale = self.train_step.average, self.train_step.loss_scale
+        average, scale = self.session.average, self.session.loss_scale
         return [
-            np.array(each)
-            for each in (
+            np.array(variable)
+            for variable in (
                 *self.model.variables,
-                *self.optimizer.variables,
+                *self.session.optimizer.variables,
                 *(average.variables if average else []),
                 *(scale.variables if scale else []),
             )
@@ -141,4 +170,4 @@ class Run:
 
     def _distributed(self, batch: tuple) -> tuple:
         data = tf.data.Dataset.from_tensors(batch)
-        return next(iter(self.strategy.experimental_distribute_dataset(data)))
+        return next(iter(self.session.strategy.experimental_distribute_dataset(data)))

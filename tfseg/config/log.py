@@ -1,0 +1,42 @@
+"""What a training measures, logs and keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfseg import checks
+from tfseg.config.fields import free_on_resume
+
+# Metrics by which the best checkpoint may be chosen.
+BEST_METRICS = ("loss", "ap50", "pq", "dice", "iou")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LogConfig:
+    """What is measured, logged and kept during the training.
+
+    Attributes:
+        log_every: steps between two rows of history.csv.
+        checkpoint_every: steps between two checkpoints.
+        keep: number of last checkpoints that are kept, in case the newest is damaged.
+        validate_every: steps between two validations on the centre crops of the split val, if the
+            data set has one: loss, ap50, pq, dice and iou; 0 validates with every checkpoint.
+        validation_images: how many images of the split are validated, counted from the first; 0
+            takes all.
+        best: metric of the validation that chooses the best checkpoint, and that `train.patience`
+            watches: loss, ap50, pq, dice or iou.
+    """
+
+    log_every: int = free_on_resume(10)
+    checkpoint_every: int = free_on_resume(100)
+    keep: int = free_on_resume(2)
+    validate_every: int = 0
+    validation_images: int = 0
+    best: str = "loss"
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "checkpoint_every", "keep"):
+            checks.integer(f"log.{name}", getattr(self, name), low=1)
+        for name in ("validate_every", "validation_images"):
+            checks.integer(f"log.{name}", getattr(self, name), low=0)
+        checks.one_of("log.best", self.best, BEST_METRICS)

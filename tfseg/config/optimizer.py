@@ -1,0 +1,75 @@
+"""How the weights are updated."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tfseg import checks
+
+# Those of Keras that train weights by their gradients alone, by their Keras names.
+OPTIMIZERS = (
+    *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
+    *("Muon", "Nadam", "RMSprop", "SGD"),
+)
+SCHEDULES = ("constant", "cosine", "plateau", "poly", "step")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """How the weights are updated: optimizer, learning rate, regularisation.
+
+    Attributes:
+        name: a class of keras.optimizers, such as AdamW, Lamb, Lion, Muon or SGD. Muon updates the
+            kernels of convolutions and leaves all other weights to AdamW. On a CPU it is slow for
+            kernels with 512 channels, as in the encoders of segmentation-models.
+        options: further arguments of that class, such as {momentum: 0.9}.
+        learning_rate: peak of the schedule.
+        schedule: learning rate after the warm-up: constant, cosine, poly (falls as (1 - progress)
+            ** power), step (falls by a factor at each milestone) or plateau (falls by a factor
+            after some validations in a row without an improvement of `log.best`).
+        schedule_options: "power" of poly; "milestones", as shares of the steps, and "factor" of
+            step; "patience", a number of validations, and "factor" of plateau; "final" of cosine
+            and poly, the last learning rate as a share of the peak.
+        warmup_steps: first steps, in which the learning rate rises linearly to its peak.
+        weight_decay: decoupled weight decay, multiplied by the learning rate; biases and
+            normalisation layers have none.
+        clip_norm: gradients are scaled down to this norm, taken over all of them; 0 does not clip.
+        freeze_encoder: first steps, in which the encoder's weights do not change or decay; the
+            moving averages of its batch normalisation are still updated.
+        encoder_learning_rate: learning rate of the encoder as a share of the other layers'; for a
+            pretrained encoder, such as 0.1.
+        ema: decay per step of a moving average of the weights. The average is then validated, used
+            for prediction and exported; 0 keeps none.
+    """
+
+    name: str = "Muon"
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    learning_rate: float = 1e-2
+    schedule: str = "cosine"
+    schedule_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    warmup_steps: int = 20
+    weight_decay: float = 1e-4
+    clip_norm: float = 0.0
+    freeze_encoder: int = 0
+    encoder_learning_rate: float = 1.0
+    ema: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.one_of("optimizer.name", self.name, OPTIMIZERS)
+        checks.one_of("optimizer.schedule", self.schedule, SCHEDULES)
+        for name in ("options", "schedule_options"):
+            checks.mapping(f"optimizer.{name}", getattr(self, name))
+        for name in ("learning_rate", "encoder_learning_rate"):
+            checks.in_range(f"optimizer.{name}", getattr(self, name), low=0.0, high=10.0)
+        for name in ("warmup_steps", "freeze_encoder"):
+            checks.integer(f"optimizer.{name}", getattr(self, name), low=0)
+        for name in ("weight_decay", "ema"):
+            checks.in_range(f"optimizer.{name}", getattr(self, name), low=0.0, high=1.0)
+        checks.in_range("optimizer.clip_norm", self.clip_norm, low=0.0)
+        if self.name == "Ftrl" and (self.freeze_encoder, self.encoder_learning_rate) != (0, 1):
+            raise checks.InputError(
+                "optimizer.freeze_encoder and optimizer.encoder_learning_rate have no effect with "
+                "Ftrl, which computes the weights from the sum of all gradients. Take another "
+                "optimizer.name."
+            )
