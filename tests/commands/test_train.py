@@ -89,7 +89,7 @@ def test_an_interrupted_run_says_how_to_go_on(tfseg, dataset, tmp_path, monkeypa
     result = tfseg("train", dataset, tmp_path / "run")
     run = tmp_path / "run"
     command = f"tfseg train {dataset} {run} --resume --config {run / 'config.yaml'}"
-    assert result == (code, "", f"tfseg: interrupted; go on with: {command}\n")
+    assert result == (code, "", f"tfseg: interrupted; resume with: {command}\n")
 
 
 @pytest.mark.slow
@@ -105,7 +105,9 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
         process.send_signal(number)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number
-    assert err.splitlines()[-1].startswith(f"tfseg: interrupted; go on with: tfseg train {dataset}")
+    assert err.splitlines()[-1].startswith(
+        f"tfseg: interrupted; resume with: tfseg train {dataset}"
+    )
     reached = pd.read_csv(run / "history.csv")["step"].iloc[-1]
     resumed = tfseg(*arguments, "--resume", f"--train.steps={reached + 1}", "--json")
     assert resumed.code == 0
@@ -199,7 +201,7 @@ def test_launched_processes_train_one_run_and_stop_with_a_checkpoint(
     assert process.returncode == 143
     # Not always the last line: TensorFlow has its say in a process that outlives the chief.
     for number in range(2):
-        assert err.count(f"[{number}] tfseg: interrupted; go on with: tfseg") == 1
+        assert err.count(f"[{number}] tfseg: interrupted; resume with: tfseg") == 1
     reached = pd.read_csv(run / "history.csv")["step"].iloc[-1]
     goes_on = [*arguments, "--resume", f"--train.steps={reached + 1}", "--json", "--launch=2"]
     result = subprocess.run(

@@ -45,7 +45,7 @@ def die_at(operation: int) -> None:
 
 
 def main(data: str, run_dir: str, operation: str = "") -> None:
-    """Begins the run, or goes on with it."""
+    """Starts the run, or resumes it."""
     if operation:
         die_at(int(operation))
     resume = (Path(run_dir) / "config.yaml").exists()

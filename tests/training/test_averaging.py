@@ -32,7 +32,7 @@ def test_the_network_has_its_average_for_a_while_and_its_own_weights_after_an_er
     weight = keras.Variable(np.float32([1.0]))
     average = WeightAverage([weight], decay=0.5)
     weight.assign([2.0])
-    with pytest.raises(KeyError), average.in_place():
+    with pytest.raises(KeyError), average.swapped_in():
         assert np.asarray(weight).tolist() == [1.0]
         raise KeyError
     assert np.asarray(weight).tolist() == [2.0]

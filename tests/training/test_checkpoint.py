@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, exact, and never of another network."""
+"""Checkpoints: written atomically, exact, and never of another network."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_a_missing_checkpoint_says_which_run_and_how_to_get_one(path):
 @pytest.mark.parametrize("position", [0.1, 0.5, 0.99])
 def test_a_truncated_file_is_named_and_changes_no_variable(path, position):
     checkpoint.save(path, variables((400,), value=3.0), step=1, loss=1.0)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * position)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * position)])
     fresh = variables((400,))
     with pytest.raises(InputError, match=re.escape(f"{path} is damaged")):
         weights.restore(path, fresh)
@@ -137,12 +137,12 @@ def test_damaged_ones_are_named_and_set_aside_and_push_no_whole_one_out(path):
     path.write_bytes(flipped)
     second = path.with_name("last-1.npz")
     second.write_bytes(second.read_bytes()[:100])
-    message = r"set aside: .*last.npz.damaged, .*last-1.npz.damaged; going on from .*last-2.npz"
+    message = r"set aside: .*last.npz.damaged, .*last-1.npz.damaged; resuming from .*last-2.npz"
     with pytest.warns(UserWarning, match=message):
-        found = checkpoint.newest(path)
-    assert weights.restore(found, variables((400,)))[0] == 1
+        newest = checkpoint.newest(path)
+    assert weights.restore(newest, variables((400,)))[0] == 1
     saved(path, steps=range(4, 5), keep=2)
-    assert weights.restore(found, variables((400,)))[0] == 1
+    assert weights.restore(newest, variables((400,)))[0] == 1
 
 
 def test_where_all_are_damaged_there_is_nothing_to_go_on_from(path):
@@ -169,5 +169,5 @@ def test_a_stop_between_any_two_renames_leaves_the_newest_whole_one(path, monkey
             saved(path, steps=range(4, 5), keep=3)
     assert weights.restore(checkpoint.newest(path), variables((400,)))[0] == 3
     saved(path, steps=range(4, 6), keep=3)
-    found = steps_of(path)
-    assert (found["last.npz"], found["last-1.npz"]) == (5, 4)
+    newest = steps_of(path)
+    assert (newest["last.npz"], newest["last-1.npz"]) == (5, 4)

@@ -1,4 +1,4 @@
-"""The history: rows in memory, a file that is replaced whole."""
+"""The history: rows in memory, and a file that is replaced atomically."""
 
 from __future__ import annotations
 

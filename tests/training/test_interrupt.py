@@ -44,13 +44,13 @@ def test_afterwards_ctrl_c_raises_as_before():
 
 
 def test_in_another_thread_it_does_nothing():
-    before, seen = signal.getsignal(signal.SIGINT), []
+    before, interrupts = signal.getsignal(signal.SIGINT), []
 
     def work() -> None:
         with deferred_interrupt() as interrupted:
-            seen.append((interrupted(), signal.getsignal(signal.SIGINT)))
+            interrupts.append((interrupted(), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert seen == [(None, before)]
+    assert interrupts == [(None, before)]

@@ -1,4 +1,4 @@
-"""A run that is killed again and again ends as one that was left alone."""
+"""A run that is killed again and again ends like one that was not."""
 
 from __future__ import annotations
 
@@ -37,36 +37,36 @@ def finish(process: subprocess.Popen) -> str:
 
 def kill_after_rows(process: subprocess.Popen, *, rows: int, delay: float) -> None:
     """Kills the process some time after it wrote some rows, or lets it finish before that."""
-    seen = 0
+    count = 0
     for line in process.stdout:
-        seen += line == "row\n"
-        if seen >= rows:
+        count += line == "row\n"
+        if count >= rows:
             time.sleep(delay)
             process.kill()
             break
     process.communicate(timeout=300)
 
 
-def assert_same_run(run: Path, whole: Path) -> None:
+def assert_same_run(run: Path, straight: Path) -> None:
     for name in ("last.npz", "last-1.npz", "last-2.npz", "best.npz"):
         with (
             np.load(run / "checkpoints" / name) as one,
-            np.load(whole / "checkpoints" / name) as two,
+            np.load(straight / "checkpoints" / name) as two,
         ):
             assert one.files == two.files
-            for each in one.files:
-                np.testing.assert_array_equal(one[each], two[each])
-    own, other = (pd.read_csv(path / "history.csv") for path in (run, whole))
+            for entry in one.files:
+                np.testing.assert_array_equal(one[entry], two[entry])
+    table, other = (pd.read_csv(path / "history.csv") for path in (run, straight))
     columns = [name for name in other.columns if name != "images_per_second"]
-    pd.testing.assert_frame_equal(own[columns], other[columns], check_exact=True)
-    assert (own["step"].diff()[1:] > 0).all()
-    assert (run / "config.yaml").read_bytes() == (whole / "config.yaml").read_bytes()
+    pd.testing.assert_frame_equal(table[columns], other[columns], check_exact=True)
+    assert (table["step"].diff()[1:] > 0).all()
+    assert (run / "config.yaml").read_bytes() == (straight / "config.yaml").read_bytes()
 
 
 @pytest.mark.slow
 def test_20_kills_later_everything_is_bit_equal(dataset, tmp_path):
-    whole, run = tmp_path / "whole", tmp_path / "run"
-    finish(start(dataset, whole))
+    straight, run = tmp_path / "straight", tmp_path / "run"
+    finish(start(dataset, straight))
     draw = random.Random(0)
     reached = []
     for kill in range(20):
@@ -83,10 +83,10 @@ def test_20_kills_later_everything_is_bit_equal(dataset, tmp_path):
             last.write_bytes(last.read_bytes()[:5000])
             err = finish(start(dataset, run))
             assert "Damaged checkpoints are set aside" in err
-            assert "last.npz.damaged; going on from" in err
-            assert_same_run(run, whole)
+            assert "last.npz.damaged; resuming from" in err
+            assert_same_run(run, straight)
             shutil.rmtree(run)
             before.rename(run)
     finish(start(dataset, run))
-    assert_same_run(run, whole)
+    assert_same_run(run, straight)
     assert len(set(reached)) >= 5  # the kills were spread over the run

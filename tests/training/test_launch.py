@@ -13,7 +13,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.training import launch as launching
-from tfseg.training.launch import launch
+from tfseg.training.launch import environments, launch
 
 OWN = "import json, os; task = json.loads(os.environ['TF_CONFIG']); at = task['task']['index']\n"
 
@@ -86,7 +86,7 @@ def test_a_signal_reaches_all_of_them_once_and_decides_the_exit_code(number):
 
 def test_gpus_are_shared_out_in_order(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0, 2,5,7")
-    shares = [each["CUDA_VISIBLE_DEVICES"] for each in launching._environments(2)]
+    shares = [variables["CUDA_VISIBLE_DEVICES"] for variables in environments(2)]
     assert shares == ["0,2", "5,7"]
     with pytest.raises(InputError, match="the 4 GPUs evenly; got 3"):
-        launching._environments(3)
+        environments(3)

@@ -96,7 +96,7 @@ def test_the_scale_doubles_after_steps_in_a_row_that_were_finite():
     scale = LossScale(growth_steps=3)
     scales = []
     for finite in (True, True, False, True, True, True, True):
-        scale.follow(tf.constant(finite))
+        scale.update(tf.constant(finite))
         scales.append(float(scale.value()) / 2**15)
     assert scales == [1, 1, 0.5, 0.5, 0.5, 1, 1]
 
@@ -104,7 +104,7 @@ def test_the_scale_doubles_after_steps_in_a_row_that_were_finite():
 def test_the_scale_does_not_fall_below_1():
     scale = LossScale()
     for _ in range(20):
-        scale.follow(tf.constant(False))
+        scale.update(tf.constant(False))
     assert float(scale.value()) == 1.0
 
 

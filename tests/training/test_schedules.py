@@ -99,7 +99,7 @@ def test_the_rate_of_a_plateau_is_the_peak_times_the_factor_for_each_fall():
     step = tf.constant(50, tf.int64)
     values = []
     for scores in ([], [1.0, 1.0], [1.0, 1.0, 1.0], [1.0] * 5, [1.0]):
-        schedule.follow(scores)
+        schedule.observe(scores)
         values.append(float(schedule(step)))
     assert values == pytest.approx([2.0, 2.0, 0.2, 0.02, 2.0])
     assert float(schedule(tf.constant(5, tf.int64))) == pytest.approx(1.0)  # the rise

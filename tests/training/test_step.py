@@ -1,4 +1,4 @@
-"""One step: the same on one replica and on two, and equal to Keras's own loss."""
+"""One step: the same on one replica and on two, and its loss is that of Keras."""
 
 from __future__ import annotations
 

@@ -131,7 +131,9 @@ def test_a_run_without_checkpoint_cannot_be_resumed(config, dataset, tmp_path):
 
 def test_a_run_does_not_go_on_with_other_values(config, dataset, copy):
     other = runs.changed(config, train={"batch_size": 4})
-    with pytest.raises(InputError, match=r"train.batch_size is 4 here and 2 in .*config.yaml"):
+    with pytest.raises(
+        InputError, match=r"train.batch_size must be 2 to resume the run, as in .*yaml; got 4"
+    ):
         tfseg.Trainer(other, copy).fit(dataset, resume=True)
 
 
@@ -202,7 +204,7 @@ def test_a_batch_that_the_replicas_cannot_share_is_refused(config, dataset, tmp_
 def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
     config = dataclasses.replace(runs.changed(config, data={"crop_size": 288}), augment=())
     with pytest.warns(
-        UserWarning, match=r"data.crop_size is 288, and the images of .* begin at 256"
+        UserWarning, match=r"data.crop_size is 288, and some images of .* down to 256 pixels"
     ):
         session = Session(config, dataset)
     images, targets = next(session.training_input())
@@ -213,5 +215,5 @@ def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
 
 def test_channels_that_the_images_do_not_have_are_refused(config, dataset, tmp_path):
     config = runs.changed(config, model={"channels": 3})
-    with pytest.raises(InputError, match="model.channels is 3, the images of .* have 1"):
+    with pytest.raises(InputError, match=r"model.channels must be 1, as in .*; got 3. Set it to 0"):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)

@@ -1,4 +1,4 @@
-"""What the options of a training do to a whole run, on a tiny network."""
+"""What the values of a configuration do to a run, on a tiny network."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
     config = changed(optimizer={"ema": 0.9}, log={"checkpoint_every": 6})
     Trainer(config, tmp_path / "run").fit(dataset)
     last, best = (arrays(tmp_path / "run" / "checkpoints" / f"{n}.npz") for n in ("last", "best"))
-    own = Session(config, dataset)
-    names = [f"{index:05d}" for index in range(len(own.model.variables))]
+    session = Session(config, dataset)
+    names = [f"{index:05d}" for index in range(len(session.model.variables))]
     # `last` begins with the average, as `best` does, and ends with the weights themselves.
     weights = sorted(set(last) - {"step", "loss"})[-len(names) :]
     for name, trained in zip(names, weights, strict=True):
         np.testing.assert_array_equal(best[name], last[name])
         assert (last[name] != last[trained]).any()
-    for variable, name in zip(own.model.variables, names, strict=True):
+    for variable, name in zip(session.model.variables, names, strict=True):
         variable.assign(best[name])
-    sums = [own.validation_step(batch) for batch in own.validation_input()]
+    sums = [session.validation_step(batch) for batch in session.validation_input()]
     loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
@@ -83,14 +83,16 @@ def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_
     left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
     assert len(left) == 3  # of the steps 5, 6 and 7
     Trainer(config, tmp_path / "run").fit(dataset, resume=True)
-    own, whole = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
-    assert own["step"].tolist() == [4, 8]
-    columns = [name for name in whole.columns if name != "images_per_second"]
-    pd.testing.assert_frame_equal(own[columns], whole[columns], check_exact=True)
-    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
-    assert own.keys() == whole.keys()
-    for name, array in whole.items():
-        np.testing.assert_array_equal(own[name], array)
+    table, expected = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
+    assert table["step"].tolist() == [4, 8]
+    columns = [name for name in expected.columns if name != "images_per_second"]
+    pd.testing.assert_frame_equal(table[columns], expected[columns], check_exact=True)
+    resumed, straight = (
+        arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole")
+    )
+    assert resumed.keys() == straight.keys()
+    for name, array in straight.items():
+        np.testing.assert_array_equal(resumed[name], array)
 
 
 def test_steps_skipped_before_a_stop_count_in_the_row_after_it(dataset, poisoned):
@@ -110,9 +112,11 @@ def test_a_run_goes_on_on_another_number_of_replicas(dataset, tmp_path):
     interrupted_at_2(config, dataset, tmp_path / "run")
     two = runs.changed(config, devices={"names": ("CPU:0", "CPU:1")})
     Trainer(two, tmp_path / "run").fit(dataset, resume=True)
-    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
-    for name, array in whole.items():
-        assert np.abs(own[name] - array).max() <= 1e-5 * max(1e-6, np.abs(array).max())
+    resumed, straight = (
+        arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole")
+    )
+    for name, array in straight.items():
+        assert np.abs(resumed[name] - array).max() <= 1e-5 * max(1e-6, np.abs(array).max())
 
 
 def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path):
@@ -126,9 +130,11 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path
     written = (tmp_path / "whole" / "config.yaml").read_text(encoding="utf-8")
     (tmp_path / "run" / "config.yaml").write_text(written, encoding="utf-8")
     Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
-    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
-    for name, array in whole.items():
-        np.testing.assert_array_equal(own[name], array)
+    resumed, straight = (
+        arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole")
+    )
+    for name, array in straight.items():
+        np.testing.assert_array_equal(resumed[name], array)
 
 
 def test_two_validations_without_a_better_one_end_the_run(dataset, tmp_path):
@@ -145,8 +151,8 @@ def poison(run: Path, dataset: tfseg.Dataset) -> None:
     """Makes every step after the second overflow: weights of 3e38 in the last checkpoint."""
     path = run / "checkpoints" / "last.npz"
     content = arrays(path)
-    own = Session(CONFIG, dataset).model.variables
-    (index,) = (number for number, each in enumerate(own) if each.shape == (3, 3, 6, 4))
+    variables = Session(CONFIG, dataset).model.variables
+    (index,) = (k for k, variable in enumerate(variables) if variable.shape == (3, 3, 6, 4))
     content[f"{index:05d}"][:] = np.float32(3e38)
     np.savez(path, **content)
 
@@ -203,10 +209,12 @@ def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
     Trainer(config, tmp_path / "whole").fit(dataset)
     interrupted_at_2(config, dataset, tmp_path / "run")
     Trainer(config, tmp_path / "run").fit(dataset, resume=True)
-    own, whole = (arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole"))
-    for name, array in whole.items():
-        np.testing.assert_array_equal(own[name], array)
-    *_, scale, good_steps = (own[name] for name in sorted(set(own) - {"step", "loss"}))
+    resumed, straight = (
+        arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole")
+    )
+    for name, array in straight.items():
+        np.testing.assert_array_equal(resumed[name], array)
+    *_, scale, good_steps = (resumed[name] for name in sorted(set(resumed) - {"step", "loss"}))
     assert (float(scale), int(good_steps)) == (2.0**15, 6)
     assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3
 
@@ -221,10 +229,10 @@ def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_pa
     last = tmp_path / "run" / "checkpoints" / "last.npz"
     np.testing.assert_array_equal(arrays(last)["00000"], first)
     Trainer(config, tmp_path / "run").fit(dataset, resume=True)
-    own, whole = arrays(last), arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
-    assert (own["00000"] != first).any()
-    for name, array in whole.items():
-        np.testing.assert_array_equal(own[name], array)
+    resumed, straight = arrays(last), arrays(tmp_path / "whole" / "checkpoints" / "last.npz")
+    assert (resumed["00000"] != first).any()
+    for name, array in straight.items():
+        np.testing.assert_array_equal(resumed[name], array)
 
 
 def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
@@ -242,7 +250,7 @@ def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
 
 def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(validation, "is_best", lambda rows, figure: len(rows) == 1)
+        patch.setattr(validation, "is_best", lambda rows, metric: len(rows) == 1)
         Trainer(changed(train={"steps": 4}), tmp_path / "first").fit(dataset)
     before, last = (
         arrays(tmp_path / "first" / "checkpoints" / f"{name}.npz") for name in ("best", "last")
@@ -250,8 +258,8 @@ def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkey
     assert (before["step"], last["step"]) == (2, 4)
     assert (before["00000"] != last["00000"]).any()
     config = changed(train={"init": str(tmp_path / "first"), "steps": 2})
-    own = Session(config, dataset).model.variables
-    for index, variable in enumerate(own):
+    variables = Session(config, dataset).model.variables
+    for index, variable in enumerate(variables):
         np.testing.assert_array_equal(np.asarray(variable), before[f"{index:05d}"])
 
     def wider() -> keras.Model:
@@ -259,7 +267,9 @@ def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkey
         maps = keras.layers.Conv2D(7, 3, padding="same", name="classes")(model.layers[3].output)
         return keras.Model(model.inputs, {"foreground": maps[..., :1]})
 
-    with pytest.warns(UserWarning, match="another shape here, and begins anew: classes/kernel"):
+    with pytest.warns(
+        UserWarning, match="of another shape than in .* start from scratch: classes/kernel"
+    ):
         other = Session(config, dataset, build=runs.builder(wider)).model.variables
     np.testing.assert_array_equal(np.asarray(other[0]), before["00000"])
 
@@ -309,7 +319,7 @@ def test_out_of_memory_among_several_workers_no_second_strategy_is_asked_for(mon
         r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow says: OOM when"
     )
     config = changed(train={"batch_size": 8})
-    with pytest.raises(InputError, match=message), memory.explained(config, mirrored):
+    with pytest.raises(InputError, match=message), memory.explain_out_of_memory(config, mirrored):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
 

@@ -25,7 +25,7 @@ from tfseg.config import TrainConfig
 from tfseg.metrics import evaluate_pairs
 from tfseg.training import dry_run, duration, overfit, provenance, session, validation
 from tfseg.training.callbacks import Callback, Curves
-from tfseg.training.keras_callbacks import OfKeras
+from tfseg.training.keras_callbacks import KerasCallback
 from tfseg.training.tensorboard import Profile, TensorBoard
 
 CONFIG = runs.changed(
@@ -80,7 +80,7 @@ def run(dataset: tfseg.Dataset, recorder: Recorder, tmp_path_factory) -> Path:
         Curves(run / "history.csv", run / "curves.png"),
         TensorBoard(run, images=2),
         Profile(run, first=2, last=3),
-        OfKeras(keras.callbacks.CSVLogger(str(folder / "keras.csv"))),
+        KerasCallback(keras.callbacks.CSVLogger(str(folder / "keras.csv"))),
     ]
     Trainer(CONFIG, run).fit(dataset, callbacks=callbacks)
     return run
@@ -264,15 +264,15 @@ def test_a_callback_of_keras_gets_the_rows(run):
     ],
 )
 def test_a_callback_of_keras_that_steers_is_refused(callback, instead):
-    with pytest.raises(InputError, match=f"{type(callback).__name__}, .* Take {instead} in"):
-        OfKeras(callback)
+    with pytest.raises(InputError, match=f"{type(callback).__name__}, .* Use {instead} instead"):
+        KerasCallback(callback)
 
 
 @pytest.mark.parametrize(("epochs", "accumulate", "steps"), [(3, 1, 5), (3, 2, 3), (0.5, 1, 1)])
 def test_epochs_are_steps_that_see_so_many_images(dataset, epochs, accumulate, steps):
     # 6 images, 4 a batch: 18 images are 4.5 steps, or 2.25 of two batches
     config = changed(train={"epochs": epochs, "accumulate": accumulate})
-    settled = duration.settled(config, dataset, begun=None).train
+    settled = duration.with_step_count(config, dataset, begun=None).train
     assert (settled.steps, settled.epochs) == (steps, 0)
 
 
@@ -282,8 +282,10 @@ def test_one_budget_is_given_and_minutes_to_one_process_alone(dataset, monkeypat
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
-    with pytest.raises(InputError, match="train.minutes is for one process, .* got 20. Say train"):
-        duration.settled(changed(train={"minutes": 20}), dataset, begun=None)
+    with pytest.raises(
+        InputError, match="train.minutes must be 0 with several processes, .* got 20. Give train"
+    ):
+        duration.with_step_count(changed(train={"minutes": 20}), dataset, begun=None)
 
 
 def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tmp_path):
@@ -299,16 +301,18 @@ def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tm
     written = configs.read(folder / "config.yaml").train
     assert written.minutes == 0
     assert written.steps > 1000  # one of this network takes less than a minute
-    again = duration.settled(config, dataset, begun=configs.read(folder / "config.yaml"))
+    again = duration.with_step_count(config, dataset, begun=configs.read(folder / "config.yaml"))
     assert again.train == written
-    with pytest.raises(InputError, match=r"train.minutes must be more than the .* got 1e-05"):
-        duration.settled(changed(train={"minutes": 1e-5}), dataset, begun=None, build=runs.build)
+    with pytest.raises(InputError, match=r"train.minutes must be more than the .* step; got 1e-05"):
+        duration.with_step_count(
+            changed(train={"minutes": 1e-5}), dataset, begun=None, build=runs.build
+        )
 
 
 def test_a_trial_tells_what_a_run_will_take():
     trial = overfit.Trial(first_step=10.0, step=0.5, validation=4.0)
     # 10 + 100 * (0.5 + 4 / 20)
-    assert trial.seconds_of(100, validate_every=20) == pytest.approx(80.0)
+    assert trial.total_seconds(100, validate_every=20) == pytest.approx(80.0)
 
 
 def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
@@ -329,5 +333,7 @@ def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):
     first, last = overfit.overfit_batch(Session(learns, dataset))
     assert last < 0.7 * first
     still = changed(optimizer={"learning_rate": 0.0})
-    with pytest.raises(InputError, match=r"must fall to 0.7 of its first value; it went from"):
+    with pytest.raises(
+        InputError, match=r"must fall to 0.7 of its first value in 60 steps .* it went from"
+    ):
         overfit.overfit_batch(Session(still, dataset))

@@ -2,7 +2,7 @@
 
     python together.py DATA RUN_DIR STEPS [--resume | --huge]
 
-Goes on with the run in RUN_DIR, or takes a network that no memory holds.
+Resumes the run in RUN_DIR, or takes a network that needs too much memory.
 """
 
 from __future__ import annotations

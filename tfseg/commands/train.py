@@ -1,12 +1,11 @@
-"""Trains a network on one data set or on several, on every visible GPU or the CPU, on any hosts.
+"""Trains a network on one or several data sets, on all visible GPUs or the CPU.
 
 RUN_DIR gets config.yaml (all values used), run.json (these, versions, data and command),
-history.csv with its picture curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM leave
-a checkpoint, from which --resume goes on. --dry_run and --overfit write nothing.
-Several hosts: the same command on each of them, with TF_CONFIG or by srun.
+history.csv with its plot curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM write a
+checkpoint, and --resume continues from it. --dry_run and --overfit write nothing.
+On several hosts, run the same command on each of them, with TF_CONFIG or by srun.
 
-Of several data sets, which must have the same classes, --data.weights says how many samples come
-from each.
+Several data sets must have the same classes; --data.weights sets how many samples come from each.
 
 Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
 """
@@ -37,44 +36,44 @@ if TYPE_CHECKING:
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
-    add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by convert")
-    add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, made here")
-    add("--resume", action="store_true", help="go on from the last checkpoint in RUN_DIR")
+    add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by tfseg convert")
+    add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, which is created")
+    add("--resume", action="store_true", help="resume from the last checkpoint in RUN_DIR")
     add(
         "--launch",
         type=int,
         default=1,
         metavar="N",
-        help="processes on this machine that train together, each with its share of the GPUs",
+        help="number of processes on this machine that train together and share the GPUs",
     )
     add(
         "--dry_run",
         action="store_true",
-        help="take a few steps; print shapes, parameters, memory and the expected time",
+        help="take a few steps; print shapes, parameters, memory and expected time",
     )
     add(
         "--overfit",
         action="store_true",
-        help="train on one batch alone, and fail where its loss does not fall",
+        help="train on a single batch, and fail if its loss does not fall",
     )
     add(
         "--tensorboard",
         action="store_true",
-        help="write figures and pictures of validation images for TensorBoard into RUN_DIR",
+        help="write metrics and pictures of validation images for TensorBoard to RUN_DIR",
     )
     add(
         "--profile",
         type=int,
         nargs=2,
         metavar=("FIRST", "LAST"),
-        help="record what devices and host do in these steps, for TensorBoard's profiler",
+        help="profile these steps for TensorBoard",
     )
     add_json(parser)
     add_run_config(parser)
 
 
 def uses_tensorflow(values: dict[str, Any]) -> bool:
-    """Whether this process trains; what it launches has a TensorFlow of its own."""
+    """Returns whether this process trains, rather than the processes that it launches."""
     return values["launch"] == 1
 
 
@@ -88,19 +87,19 @@ def run(
     overfit: bool,
     json: bool,
     config: RunConfig,
-    **watched: Any,
+    **watching: Any,
 ) -> int:
     """Trains, and prints the summary."""
     checks.integer("--launch", launch, low=1, high=64)
     if launch > 1:
         flags = {"--resume": resume, "--dry_run": dry_run, "--overfit": overfit, "--json": json}
         return _launched(
-            config, [*map(str, dataset), str(run_dir), *_flags(flags, watched)], launch
+            config, [*map(str, dataset), str(run_dir), *_flags(flags, watching)], launch
         )
     if dry_run or overfit:
-        summary = _tried(config, dataset, overfit=overfit)
+        summary = _trial(config, dataset, overfit=overfit)
     else:
-        callbacks = _callbacks(run_dir, **watched)
+        callbacks = _callbacks(run_dir, **watching)
         summary = fit(config, dataset, run_dir, resume=resume, callbacks=callbacks)
     if not summary:
         return 0
@@ -113,10 +112,10 @@ def run(
     return 0
 
 
-def _flags(flags: dict[str, bool], watched: dict[str, Any]) -> list[str]:
-    profile = watched["profile"]
+def _flags(flags: dict[str, bool], watching: dict[str, Any]) -> list[str]:
+    profile = watching["profile"]
     return [
-        *(name for name, on in (flags | {"--tensorboard": watched["tensorboard"]}).items() if on),
+        *(name for name, on in (flags | {"--tensorboard": watching["tensorboard"]}).items() if on),
         *(["--profile", *map(str, profile)] if profile else []),
     ]
 
@@ -143,10 +142,10 @@ def fit(
     """Trains with a progress bar, and draws the curves.
 
     Returns:
-        The summary as a dict; empty but on the chief.
+        The summary as a dict, which is empty on all processes but the chief.
 
     Raises:
-        KeyboardInterrupt: with the command that goes on.
+        KeyboardInterrupt: with the command that resumes the run.
     """
     from tfseg.data.pipeline import cache
     from tfseg.training.callbacks import Curves
@@ -169,9 +168,9 @@ def fit(
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
             raise kind("interrupted before the first checkpoint") from None
-        places = " ".join(map(str, (*dataset, run_dir)))
-        command = f"tfseg train {places} --resume --config {run_dir / CONFIG}"
-        raise kind(f"interrupted; go on with: {command}") from None
+        arguments = " ".join(map(str, (*dataset, run_dir)))
+        command = f"tfseg train {arguments} --resume --config {run_dir / CONFIG}"
+        raise kind(f"interrupted; resume with: {command}") from None
     if not trainer.is_chief:
         return {}
     return dataclasses.asdict(summary)
@@ -184,22 +183,22 @@ def _callbacks(
         return []
     from tfseg.training.tensorboard import Profile, TensorBoard
 
-    own: list[Callback] = [TensorBoard(run_dir)] if tensorboard else []
+    callbacks: list[Callback] = [TensorBoard(run_dir)] if tensorboard else []
     if profile:
         first, last = profile
         checks.interval("--profile", (first, last), low=1)
-        own.append(Profile(run_dir, first=first, last=last))
-    return own
+        callbacks.append(Profile(run_dir, first=first, last=last))
+    return callbacks
 
 
 def _opened(paths: Sequence[DataPath]) -> Dataset:
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.mixture import Mixture
 
-    return Mixture.join([Dataset.open(each) for each in paths])
+    return Mixture.join([Dataset.open(path) for path in paths])
 
 
-def _tried(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
+def _trial(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
     from tfseg.training.dry_run import dry_run
     from tfseg.training.overfit import overfit_batch
     from tfseg.training.session import Session

@@ -1,1 +1,1 @@
-"""Training: devices, one step, checkpoints, and the loop that joins them."""
+"""Training: devices, one step, checkpoints, and the training loop."""

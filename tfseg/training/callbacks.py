@@ -1,4 +1,4 @@
-"""What may watch a training: pictures of its course, logs, and whatever one writes oneself."""
+"""Callbacks: code that watches a training, such as logs and curves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tfseg.training.session import Session
 
 
 class Callback:
-    """Is told how a training goes; a method that is not overridden does nothing.
+    """Watches a training; a method that is not overridden does nothing.
 
-    A callback only looks: what it changes would be unknown to a run that goes on. An exception in
-    one ends the training, which can be resumed.
+    A callback must not change the training, because a resumed run would not know of the change. An
+    exception in a callback ends the training, which can be resumed.
 
     Example:
         class Print(Callback):
@@ -24,7 +24,7 @@ class Callback:
     """
 
     def on_begin(self, session: Session) -> None:
-        """Is called before the first step, with the network and what belongs to it."""
+        """Is called before the first step, with the network and its devices."""
 
     def on_step(self, step: int) -> None:
         """Is called after every step."""
@@ -32,15 +32,15 @@ class Callback:
     def on_log(self, row: Row) -> None:
         """Is called with every row of the history.
 
-        Beside it are "steps", those of the whole run, "seconds_left" and "data_wait", the share of
-        the time so far in which the devices waited for data, in [0, 1].
+        The row also has "steps", their number in the run, "seconds_left" and "data_wait", the share
+        of the time so far that was spent waiting for data, in [0, 1].
         """
 
     def on_validation(self, row: Row) -> None:
-        """Is called with the same row where it has a validation; the network is as it is used."""
+        """Is called with a row that has a validation; the network has its averaged weights then."""
 
     def on_checkpoint(self, path: Path, step: int) -> None:
-        """Is called when the checkpoint `path` is written, and history.csv up to it."""
+        """Is called when the checkpoint `path` and history.csv up to it are written."""
 
     def on_end(self) -> None:
         """Is called last, also after an interrupt or an error."""
@@ -53,23 +53,23 @@ class OnLog(Callback):
         self._function = function
 
     def on_log(self, row: Row) -> None:
-        """Hands it on."""
+        """Calls the function."""
         self._function(row)
 
 
 class Curves(Callback):
-    """Draws the history as a picture, after every validation and at the end."""
+    """Draws the history as an image file, after every validation and at the end."""
 
     def __init__(self, history: Path, picture: Path) -> None:
         self._history, self._picture = history, picture
         self._is_due = False
 
     def on_validation(self, row: Row) -> None:
-        """Notes that there is something new to draw, which the next checkpoint writes."""
+        """Remembers to draw at the next checkpoint, which writes the row."""
         self._is_due = True
 
     def on_checkpoint(self, path: Path, step: int) -> None:
-        """Draws, if there is something new."""
+        """Draws, if there is a new validation."""
         if self._is_due:
             self._draw()
 
@@ -78,7 +78,7 @@ class Curves(Callback):
         self._draw()
 
     def _draw(self) -> None:
-        # Here, since matplotlib takes a second to import.
+        # Not at the top: matplotlib takes a second to import.
         from tfseg.drawing.curves import draw_history
 
         if self._history.exists():

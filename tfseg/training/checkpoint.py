@@ -1,9 +1,9 @@
-"""Checkpoints: one file each, written whole or not at all.
+"""Checkpoints: one file each, written atomically.
 
-A checkpoint is a NumPy archive of every variable and the step it belongs to, and of the figures of
-those steps that no row of the history has yet. The batch that comes next is a function of the step,
-so nothing else is needed to go on. The archive carries a CRC of every member, which NumPy verifies
-when it reads: a damaged file is an error, never wrong weights.
+A checkpoint is a NumPy archive of every variable, the step it belongs to, and the losses of those
+steps that no row of the history has yet. The next batch is a function of the step, so nothing else
+is needed to resume. The archive has a CRC of every member, which NumPy verifies when it reads: a
+damaged file is an error, never wrong weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from tfseg import atomic, checks
 from tfseg.networks import weights
 
-_PENDING = "pending/"  # before the names of the figures
+_PENDING = "pending/"  # prefix of the names of the losses
 _REMEDY = "The checkpoint before it is kept; free some space or choose another run directory."
 
 
@@ -35,12 +35,12 @@ def save(
     """Writes `variables` atomically, if all of them are finite.
 
     Args:
-        path: replaced only when the new file is whole and on disk.
-        variables: in a fixed order; any order that `weights.restore` is given again.
+        path: replaced only when the new file is complete and on disk.
+        variables: in the order in which `weights.restore` will get them.
         step: optimizer steps done.
         loss: the best validation loss so far.
-        keep: files in all; those before are renamed to last-1.npz, last-2.npz and so on.
-        pending: figures, scalars float32, of the steps after the last row of the history.
+        keep: number of files; older ones are renamed to last-1.npz, last-2.npz and so on.
+        pending: losses, scalars float32, of the steps after the last row of the history.
 
     Returns:
         Whether it was written.
@@ -52,7 +52,7 @@ def save(
     if not all(np.isfinite(array).all() for array in arrays.values()):
         return False
     for name in pending[0] if pending else ():
-        arrays[_PENDING + name] = np.array([each[name] for each in pending], np.float32)
+        arrays[_PENDING + name] = np.array([losses[name] for losses in pending], np.float32)
     with atomic.writing(path, _REMEDY):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(path, durable=False) as partial:
@@ -67,7 +67,7 @@ def save(
 
 
 def _make_room(path: Path, keep: int) -> None:
-    """Moves `path` and those before it on by one number, the oldest first."""
+    """Renames `path` and the older files to the next higher number, the oldest first."""
     for number in reversed(range(1, keep)):
         newer = _older(path, number - 1) if number > 1 else path
         if newer.exists():
@@ -79,18 +79,18 @@ def _older(path: Path, number: int) -> Path:
 
 
 def _numbered(path: Path) -> list[Path]:
-    """Returns the files before `path`, the newest first."""
+    """Returns the older files, the newest first."""
     files = path.parent.glob(f"{path.stem}-*{path.suffix}")
     return sorted(files, key=lambda file: int(file.stem.rpartition("-")[2]))
 
 
 def newest(path: Path) -> Path:
-    """Returns `path`, or where it is damaged or missing, the newest whole one before it.
+    """Returns `path`, or if it is damaged or missing, the newest intact file before it.
 
-    Damaged files are set aside under another name, so that they push no whole one out.
+    Damaged files are renamed, so that they do not count among the files to keep.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no intact file.
     """
     damaged = []
     for file in [path, *_numbered(path)]:
@@ -103,7 +103,7 @@ def newest(path: Path) -> Path:
             continue
         if damaged:
             warnings.warn(
-                f"Damaged checkpoints are set aside: {checks.listed(damaged)}; going on from "
+                f"Damaged checkpoints are set aside: {checks.listed(damaged)}; resuming from "
                 f"{file}.",
                 stacklevel=2,
             )
@@ -117,7 +117,7 @@ def newest(path: Path) -> Path:
 
 
 def pending(path: Path) -> list[dict[str, np.float32]]:
-    """Returns the figures of the steps after the last row of the history, as `save` was given them.
+    """Returns the losses of the steps after the last row of the history, as `save` got them.
 
     Raises:
         InputError: the file is damaged.

@@ -1,4 +1,4 @@
-"""Weights of classes from how often they are in the data."""
+"""Class weights from the number of instances of each class."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from tfseg.data.dataset.mixture import statistics_of
 
 
 def balanced(dataset: Dataset) -> tuple[float, ...]:
-    """Returns a weight for each class of a data set, so that all of them count the same.
+    """Returns a weight for each class of a data set, so that all classes count the same.
 
-    Counted are the instances of all splits, as dataset.json has them; of several data sets, their
-    sum.
+    The counts are those of dataset.json, over all splits; several data sets are added up.
 
     Raises:
         InputError: dataset.json has no counts.
     """
-    found = statistics_of(dataset, needed="model.class_weights balanced needs the counts")
-    counts = [each.class_instances for each in found]
-    return balancing([sum(each) for each in zip(*counts, strict=True)])
+    statistics = statistics_of(dataset, needed="model.class_weights balanced needs the counts")
+    counts = [part.class_instances for part in statistics]
+    return balancing([sum(of_class) for of_class in zip(*counts, strict=True)])
 
 
 def balancing(counts: Sequence[int]) -> tuple[float, ...]:
-    """Returns n / (k n_c) of every class, of k that there are; 1 for one that is not there.
+    """Returns n / (k n_c) for each of the k classes with instances, and 1 for the others.
 
     The mean over all instances is 1, so the loss keeps its size.
 
@@ -33,5 +32,5 @@ def balancing(counts: Sequence[int]) -> tuple[float, ...]:
     Args:
         counts: instances of each class, not all of them 0.
     """
-    total, there = sum(counts), sum(count > 0 for count in counts)
-    return tuple(total / (there * count) if count else 1.0 for count in counts)
+    total, classes = sum(counts), sum(count > 0 for count in counts)
+    return tuple(total / (classes * count) if count else 1.0 for count in counts)

@@ -1,4 +1,4 @@
-"""Which processes train together, as the environment of this one says it."""
+"""Which processes train together, read from the environment."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ import tensorflow as tf
 from tfseg import checks
 
 Resolver: TypeAlias = tf.distribute.cluster_resolver.ClusterResolver
-# Jobs of one node must not meet on a port: each gets sixteen of them by its number.
+# Two jobs on one node must not use the same port: each gets sixteen ports by its number.
 _FIRST_PORT, _PORTS_OF_A_JOB, _JOBS = 12000, 16, 1000
 
 
-def resolver() -> Resolver | None:
-    """Returns what TF_CONFIG, or else Slurm, says of the processes; None for a process alone.
+def find_resolver() -> Resolver | None:
+    """Returns the processes that TF_CONFIG, or else Slurm, names; None for a single process.
 
     Raises:
         InputError: TF_CONFIG cannot be read, or has processes that do not train.
     """
     if os.environ.get("TF_CONFIG"):
-        found = _of_tf_config()
+        resolver = _tf_config_resolver()
     elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1 and "SLURM_PROCID" in os.environ:
-        found = _of_slurm()
+        resolver = _slurm_resolver()
     else:
         return None
-    return found if num_workers(found) > 1 else None
+    return resolver if num_workers(resolver) > 1 else None
 
 
-def num_workers(found: Resolver | None) -> int:
+def num_workers(resolver: Resolver | None) -> int:
     """Returns how many processes train together."""
-    if found is None:
+    if resolver is None:
         return 1
-    spec = found.cluster_spec()
+    spec = resolver.cluster_spec()
     return sum(spec.num_tasks(job) for job in spec.jobs)
 
 
-def is_chief(found: Resolver | None) -> bool:
-    """Returns whether this process is the one that writes: the chief, or else the first worker."""
-    if found is None or num_workers(found) == 1:
+def is_chief(resolver: Resolver | None) -> bool:
+    """Returns whether this process writes the run: the chief, or without one the first worker."""
+    if resolver is None or num_workers(resolver) == 1:
         return True
-    first = "chief" if "chief" in found.cluster_spec().jobs else "worker"
-    return (found.task_type, found.task_id) == (first, 0)
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
 
 
-def _of_tf_config() -> Resolver:
+def _tf_config_resolver() -> Resolver:
     value, example = os.environ["TF_CONFIG"], '{"cluster": {"worker": ["host:port", ...]}, "task": '
     try:
-        found = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        jobs = found.cluster_spec().as_dict()
-        own = jobs[found.task_type][found.task_id] if jobs else ""
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        jobs = resolver.cluster_spec().as_dict()
+        address = jobs[resolver.task_type][resolver.task_id] if jobs else ""
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise checks.InputError(
             f"TF_CONFIG must be JSON such as {example}"
@@ -58,18 +58,19 @@ def _of_tf_config() -> Resolver:
         ) from error
     if others := sorted(set(jobs) - {"chief", "worker"}):
         raise checks.InputError(
-            f"TF_CONFIG may have the jobs chief and worker; got {', '.join(others)} too ({own}). "
-            "Leave them out: there are no parameter servers here, and the chief evaluates."
+            f"TF_CONFIG must only have the jobs chief and worker; got {', '.join(others)} too "
+            f"({address}). Leave them out: parameter servers are not supported, and the chief "
+            "evaluates."
         )
-    return found
+    return resolver
 
 
-def _of_slurm() -> Resolver:
-    """Returns the tasks of this job step, with the GPUs that this one sees."""
+def _slurm_resolver() -> Resolver:
+    """Returns the tasks of this job step, with the GPUs that this task sees."""
     job = int(os.environ.get("SLURM_JOB_ID", "0"))
     slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
         port_base=_FIRST_PORT + job % _JOBS * _PORTS_OF_A_JOB,
-        # Not its count of GPUs, which fails where there are none: Slurm has shared them out.
+        # Not the resolver's count of GPUs, which fails without one: Slurm has assigned them.
         gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
         gpus_per_task=1,
         auto_set_gpu=False,

@@ -1,4 +1,4 @@
-"""What a training would be: shapes, sizes and times, without writing anything."""
+"""Estimates of a training (shapes, memory, time) from a few steps, without writing anything."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from tfseg.training.session import BuildModel, Session
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """What a few steps have shown.
+    """Measurements of a few steps.
 
     Attributes:
-        images: shape of a batch.
-        maps: shape of every output.
-        devices: that share a batch.
-        parameters: of the network, trained and not.
-        estimated_gib: of memory a step on each device, from the sizes of the network's features.
-        measured_gib: that were used at the most: of the first GPU, or of the process where there is
-            none.
-        first_step_seconds: with compiling.
-        step_seconds: of every other step.
-        validation_seconds: of every validation; 0 where there is no `val` split.
-        steps: of the whole training.
-        total_seconds: that it would take.
+        images: shape of a batch of images.
+        maps: shape of every output of the network.
+        devices: number of devices that share a batch.
+        parameters: of the network, trainable or not.
+        estimated_gib: memory of a step on each device, from the sizes of the network's features.
+        measured_gib: peak memory of the first GPU, or of the process if there is no GPU.
+        first_step_seconds: time of the first step, with compiling.
+        step_seconds: time of every other step.
+        validation_seconds: time of a validation; 0 without a split val.
+        steps: of the training.
+        total_seconds: expected time of the training.
     """
 
     images: tuple[int, ...]
@@ -48,7 +47,7 @@ class DryRun:
 
 
 def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model) -> DryRun:
-    """Takes a few steps, and says what all of them would take.
+    """Takes a few steps, and estimates what the training would take.
 
     Args:
         config: of the run.
@@ -58,9 +57,9 @@ def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_mo
     Raises:
         InputError: the configuration does not fit the data, the devices or their memory.
     """
-    config = duration.settled(config, dataset, begun=None, build=build)
+    config = duration.with_step_count(config, dataset, begun=None, build=build)
     session = Session(config, dataset, build=build)
-    seen = overfit.take_trial(session)
+    trial = overfit.take_trial(session)
     train, size = config.train, config.data.crop_size
     images = (train.batch_size, size, size, session.config.model.channels)
     replicas = session.strategy.num_replicas_in_sync
@@ -68,21 +67,23 @@ def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_mo
         images=images,
         maps={name: (*images[:3], count) for name, count in session.head.outputs.items()},
         devices=replicas,
-        parameters=sum(int(np.prod(each.shape)) for each in session.model.weights),
+        parameters=sum(int(np.prod(weight.shape)) for weight in session.model.weights),
         estimated_gib=memory.estimate(
             session.model, batch_size=train.batch_size // replicas, crop_size=size
         )
         / 2**30,
-        measured_gib=_measured() / 2**30,
-        first_step_seconds=seen.first_step,
-        step_seconds=seen.step,
-        validation_seconds=seen.validation,
+        measured_gib=_peak_memory() / 2**30,
+        first_step_seconds=trial.first_step,
+        step_seconds=trial.step,
+        validation_seconds=trial.validation,
         steps=train.steps,
-        total_seconds=seen.seconds_of(train.steps, validate_every=validation.interval(config.log)),
+        total_seconds=trial.total_seconds(
+            train.steps, validate_every=validation.interval(config.log)
+        ),
     )
 
 
-def _measured() -> int:
+def _peak_memory() -> int:
     if tf.config.list_logical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,4 +1,4 @@
-"""How many steps a run takes, where it is said in other words: epochs, or minutes."""
+"""The number of steps of a run that is given in epochs or minutes."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tfseg.training.overfit import take_trial
 from tfseg.training.session import BuildModel, Session
 
 
-def settled(
+def with_step_count(
     config: RunConfig,
     dataset: Dataset,
     *,
     begun: RunConfig | None,
     build: BuildModel = build_model,
 ) -> RunConfig:
-    """Returns `config` with its budget as steps.
+    """Returns `config` with steps in place of epochs or minutes.
 
-    Minutes become steps once, by a trial before the run begins; a run that goes on keeps the number
-    that it began with, so it ends as if it had not been interrupted.
+    Minutes become steps once, by a trial before the run starts. A resumed run keeps its number of
+    steps, so it ends as if it had not been interrupted.
 
     Args:
         config: with train.epochs, train.minutes, or neither.
         dataset: of the run.
-        begun: what the run began with, if it goes on.
+        begun: the configuration of the run that is resumed, or None.
         build: makes the network, called as `build_model`.
 
     Raises:
@@ -38,10 +38,10 @@ def settled(
             to the end of the warm-up, or several processes have minutes.
     """
     train = config.train
-    if train.minutes and cluster.resolver():
+    if train.minutes and cluster.find_resolver():
         raise checks.InputError(
-            f"train.minutes is for one process, as several would count other steps; got "
-            f"{train.minutes:g}. Say train.steps or train.epochs."
+            f"train.minutes must be 0 with several processes, which would measure different "
+            f"speeds; got {train.minutes:g}. Give train.steps or train.epochs."
         )
     if train.minutes and begun:
         return _with_steps(config, begun.train.steps)
@@ -62,14 +62,14 @@ def _steps_of_minutes(config: RunConfig, dataset: Dataset, build: BuildModel) ->
     start, minutes = time.monotonic(), config.train.minutes
     session = Session(config, dataset, build=build)
     trial = take_trial(session)
-    # The run builds and compiles once more, so that it begins as one of so many steps would.
+    # Twice: the run builds and compiles again, to start exactly as a run with this many steps.
     spent = 2 * (time.monotonic() - start)
     steps = int(
         (60.0 * minutes - spent) / trial.step_with_validation(validation.interval(config.log))
     )
     if steps < 1:
         raise checks.InputError(
-            f"train.minutes must be more than the {spent / 60.0:.1f} that go before the first "
-            f"step; got {minutes:g}."
+            f"train.minutes must be more than the {spent / 60.0:.1f} spent before the first step; "
+            f"got {minutes:g}."
         )
     return steps

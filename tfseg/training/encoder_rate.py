@@ -1,4 +1,4 @@
-"""The encoder's own learning rate: none while it is frozen, then a share of that of the others."""
+"""The learning rate of the encoder: 0 while it is frozen, then a share of the others' rate."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from tfseg.networks.encoder import encoder_variables
 
 
 class EncoderRate:
-    """Takes back what a step did to the encoder, or a share of it; made under their strategy.
+    """Undoes a step of the encoder's weights, in full or in part; made under their strategy.
 
     w = before in the first `frozen` steps, and then after + (share - 1) (after - before), where the
-    optimizer, with its weight decay, brought w from before to after. That is a learning rate of
-    share times the others' with any optimizer whose steps are in proportion to it; to scale the
-    gradients would not be, since most optimizers divide them by their size.
+    optimizer, with its weight decay, changed w from before to after. This multiplies the learning
+    rate by share for any optimizer with steps proportional to it. Scaling the gradients would not,
+    because most optimizers divide them by their size.
 
-    The optimizer gets the gradients of a frozen encoder too, so its moments are there when the
-    encoder is free. Did they begin at 0 then, with the correction of their bias long over, Adam's
-    first update would be (1 - 0.9) / sqrt(1 - 0.999), three times the size of the others.
+    The optimizer also gets the gradients of a frozen encoder, so its moments are ready when the
+    encoder is released. If they started at 0 then, long after the bias correction has ended, Adam's
+    first update would be (1 - 0.9) / sqrt(1 - 0.999), three times the usual size.
 
-    Layers of batch normalisation use the statistics of the batch, and their averages follow the
-    data, as with `encoder_freeze` of segmentation-models: the features do not change in kind when
-    the encoder is free. The moving average of the weights and the network's other weights know of
-    nothing.
+    Batch normalisation uses the statistics of the batch, and its moving averages are updated, as
+    with `encoder_freeze` of segmentation-models: the features stay the same in kind when the
+    encoder is released.
     """
 
     def __init__(self, variables: Sequence[keras.Variable], *, frozen: int, share: float) -> None:
         self._variables, self._frozen, self._share = list(variables), frozen, share
         self._strategy = tf.distribute.get_strategy()
 
-    def around(self, update: Callable[[], None], step: tf.Tensor) -> None:
-        """Makes `update`, that of `step`, a scalar from 0 on; in cross-replica context."""
+    def apply_scaled(self, update: Callable[[], None], step: tf.Tensor) -> None:
+        """Calls `update`, then scales its effect; `step` is from 0 on; in cross-replica context."""
         frozen = tf.identity(step) < self._frozen
-        before = self._strategy.run(lambda: [tf.identity(each.value) for each in self._variables])
+        before = self._strategy.run(lambda: [tf.identity(old.value) for old in self._variables])
         update()
 
         def hold(variable: tf.Variable, old: tf.Tensor) -> None:
@@ -48,7 +47,7 @@ class EncoderRate:
 
 
 def encoder_rate(config: OptimizerConfig, model: keras.Model) -> EncoderRate | None:
-    """Returns what `config` says of the encoder of `model`; None where it is like the rest.
+    """Returns the rate of the encoder of `model`; None if it is that of the other layers.
 
     Raises:
         InputError: the model has no encoder.

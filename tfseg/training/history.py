@@ -1,4 +1,4 @@
-"""The course of a training: a row of figures every few steps, kept as a CSV file."""
+"""The history of a training: a row of losses and metrics every few steps, in a CSV file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, float]
 
 
 class History:
-    """Rows of figures by step, in memory until `write`.
+    """Rows of losses and metrics by step, in memory until `write`.
 
     Attributes:
         rows: in the order of their steps; each has "step".
@@ -23,7 +23,7 @@ class History:
         self.rows: list[Row] = []
 
     def restore(self, step: int) -> None:
-        """Reads the file again, up to `step`: what came after belongs to steps done anew."""
+        """Reads the file up to `step`; the rows after it belong to steps that will be repeated."""
         if self.path.exists():
             table = pd.read_csv(self.path, dtype=str, keep_default_na=False)
             rows = [
@@ -33,7 +33,7 @@ class History:
             self.rows = [row for row in rows if row["step"] <= step]
 
     def write(self) -> None:
-        """Replaces the file in one step; leaves it alone while there are no rows."""
+        """Replaces the file atomically; does nothing while there are no rows."""
         if not self.rows:
             return
         table = pd.DataFrame(self.rows)
@@ -42,5 +42,5 @@ class History:
 
 
 def _number(text: str) -> float:
-    """Returns exactly what was written, which pandas 2 does not: what is best depends on it."""
+    """Returns exactly the number that was written; pandas 2 does not, which may change the best."""
     return int(text) if text.isdecimal() else float(text or "nan")

@@ -1,4 +1,4 @@
-"""What ends a training from outside: Ctrl-C and SIGTERM, which let the step at work finish."""
+"""Ctrl-C and SIGTERM, which end a training after the current step."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: the machine is taken away, or a scheduler's time is over."""
+    """SIGTERM: the machine is shut down, or the time of a scheduled job is over."""
 
 
 class WorkerLost(ConnectionError):
-    """Another process of the training ended, or cannot be reached any more."""
+    """Another process of the training ended, or can no longer be reached."""
 
 
 _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
@@ -22,32 +22,32 @@ _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], type[KeyboardInterrupt] | None]]:
-    """Notes the first Ctrl-C or SIGTERM; a second one acts at once.
+    """Remembers the first Ctrl-C or SIGTERM; a second one interrupts at once.
 
-    An interrupt in the middle of a step would leave weights and step count that do not belong
-    together. Signals reach only the main thread; elsewhere nothing is changed.
+    An interrupt in the middle of a step would leave weights that do not match the step count.
+    Signals reach only the main thread; in other threads this does nothing.
 
     Yields:
-        A function that returns what is to be raised for the signal that came, or None.
+        A function that returns the exception to raise for the signal, or None without a signal.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    noted: list[type[KeyboardInterrupt]] = []
+    received: list[type[KeyboardInterrupt]] = []
     before = {number: signal.getsignal(number) for number in _RAISED}
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def remember(number: int, frame: FrameType | None) -> None:
         del frame
-        noted.append(_RAISED[signal.Signals(number)])
+        received.append(_RAISED[signal.Signals(number)])
         restore()
 
     for number in _RAISED:
-        signal.signal(number, note)
+        signal.signal(number, remember)
     try:
-        yield lambda: noted[0] if noted else None
+        yield lambda: received[0] if received else None
     finally:
         restore()

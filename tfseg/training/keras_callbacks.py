@@ -1,4 +1,4 @@
-"""Keras's callbacks in tfseg's trainer, as far as they only look."""
+"""Keras's callbacks in tfseg's trainer, if they only watch."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from tfseg.training.callbacks import Callback
 from tfseg.training.history import Row
 from tfseg.training.session import Session
 
-# Those that steer. What they change would be unknown to a run that goes on.
+# Callbacks that change the training, which a resumed run would not know of.
 _INSTEAD = {
-    "BackupAndRestore": "fit(resume=True)",
-    "EarlyStopping": "train.patience",
-    "LearningRateScheduler": "optimizer.schedule",
-    "ReduceLROnPlateau": "optimizer.schedule plateau",
-    "SwapEMAWeights": "optimizer.ema",
-    "TensorBoard": "tfseg's TensorBoard",
-    "TerminateOnNaN": "train.on_nonfinite",
+    keras.callbacks.BackupAndRestore: "fit(resume=True)",
+    keras.callbacks.EarlyStopping: "train.patience",
+    keras.callbacks.LearningRateScheduler: "optimizer.schedule",
+    keras.callbacks.ReduceLROnPlateau: "optimizer.schedule plateau",
+    keras.callbacks.SwapEMAWeights: "optimizer.ema",
+    keras.callbacks.TensorBoard: "tfseg's TensorBoard",
+    keras.callbacks.TerminateOnNaN: "train.on_nonfinite",
 }
 
 
-class OfKeras(Callback):
-    """Lets one of Keras's callbacks watch: CSVLogger, LambdaCallback, ModelCheckpoint, own ones.
+class KerasCallback(Callback):
+    """Lets a callback of Keras watch, such as CSVLogger, LambdaCallback or ModelCheckpoint.
 
-    A row of the history is an epoch to it: `on_epoch_end(index, logs)`, where the index counts the
-    rows of this call and the logs are the row; beside it come `on_train_begin` and `on_train_end`,
-    and `model` is set. Nothing else is called, and what asks the model to stop is not heard.
+    A row of the history is an epoch for the callback: `on_epoch_end(index, logs)`, where the index
+    counts the rows of this call and the logs are the row. `on_train_begin` and `on_train_end` are
+    called, and `model` is set. No other method is called, and a request to stop is ignored.
 
     Raises:
-        InputError: a callback that steers; names the option that does the same.
+        InputError: a callback that changes the training; names the option that does the same.
     """
 
     def __init__(self, callback: keras.callbacks.Callback) -> None:
-        for kind in type(callback).__mro__:
-            if kind.__module__.startswith("keras.") and kind.__name__ in _INSTEAD:
+        for kind, instead in _INSTEAD.items():
+            if isinstance(callback, kind):
                 raise checks.InputError(
-                    f"A callback must only look; got keras's {kind.__name__}, which steers. Take "
-                    f"{_INSTEAD[kind.__name__]} in its place."
+                    f"A callback must only watch; got Keras's {kind.__name__}, which changes the "
+                    f"training. Use {instead} instead."
                 )
         self._callback, self._count = callback, 0
 

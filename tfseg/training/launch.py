@@ -1,4 +1,4 @@
-"""Several processes of one training on this machine; without TensorFlow, which only they need."""
+"""Starts several processes of one training on this machine; does not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from typing import IO
 
 from tfseg.checks import InputError
 
-# For the others to notice that a process is gone and to say so: that took them 12 seconds at most.
+# For the others to notice and report that a process ended, which took them up to 12 seconds.
 _SECONDS_TO_END = 40.0
 
 
 def launch(command: Sequence[str], count: int) -> int:
-    """Runs `command` in `count` processes that train together, to their end.
+    """Runs `command` in `count` processes that train together, until all have ended.
 
-    Their standard errors come line by line, after the number of the process in brackets; the
-    standard output is shared. SIGINT and SIGTERM are passed on to all of them. When one fails, the
-    others have some time to end by themselves and are then killed.
+    Lines of their standard errors start with the number of the process in brackets; the standard
+    output is shared. SIGINT and SIGTERM are passed on to all of them. If one fails, the others have
+    some time to end by themselves and are then killed.
 
     Returns:
-        0, or the exit code of the first that failed; 128 and more for one that a signal ended.
+        0, or the exit code of the first process that failed: 128 + number if a signal ended it.
 
     Raises:
-        InputError: the GPUs cannot be shared out evenly.
+        InputError: the GPUs cannot be divided evenly.
     """
     processes: list[subprocess.Popen[str]] = []
     readers: list[threading.Thread] = []
     with _signals_kept() as signals:
         try:
-            for number, own in enumerate(_environments(count)):
+            for number, environment in enumerate(environments(count)):
                 process = subprocess.Popen(
                     list(command),
-                    env=os.environ | own,
+                    env=os.environ | environment,
                     stderr=subprocess.PIPE,
                     text=True,
                     errors="replace",
-                    start_new_session=True,  # or Ctrl-C would come twice, once by the terminal
+                    start_new_session=True,  # else the terminal would send Ctrl-C a second time
                 )
                 readers.append(threading.Thread(target=_prefix, args=(number, process.stderr)))
                 readers[-1].start()
@@ -58,26 +58,31 @@ def launch(command: Sequence[str], count: int) -> int:
                 reader.join()
 
 
-def _environments(count: int) -> list[dict[str, str]]:
+def environments(count: int) -> list[dict[str, str]]:
+    """Returns the environment variables of each process: its task, and its share of the GPUs.
+
+    Raises:
+        InputError: the GPUs cannot be divided evenly.
+    """
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("localhost", 0))
-        cluster = {"worker": [f"localhost:{each.getsockname()[1]}" for each in sockets]}
+        for server in sockets:
+            server.bind(("localhost", 0))
+        cluster = {"worker": [f"localhost:{server.getsockname()[1]}" for server in sockets]}
     gpus = _gpus()
     if len(gpus) % count:
         raise InputError(
-            f"--launch must share out the {len(gpus)} GPUs evenly; got {count}. "
-            "Choose some by CUDA_VISIBLE_DEVICES, or none by -1."
+            f"--launch must divide the {len(gpus)} GPUs evenly; got {count}. "
+            "Choose GPUs by CUDA_VISIBLE_DEVICES, or none by -1."
         )
     share = len(gpus) // count
     shares = [",".join(gpus[at * share : (at + 1) * share]) or "-1" for at in range(count)]
     return [
         {
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": at}}),
-            "CUDA_VISIBLE_DEVICES": own,
+            "CUDA_VISIBLE_DEVICES": visible,
         }
-        for at, own in enumerate(shares)
+        for at, visible in enumerate(shares)
     ]
 
 
@@ -101,7 +106,7 @@ def _prefix(number: int, stream: IO[str]) -> None:
 
 @contextlib.contextmanager
 def _signals_kept() -> Iterator[list[int]]:
-    """Keeps SIGINT and SIGTERM in a list: one that comes before all are started is not lost."""
+    """Collects SIGINT and SIGTERM in a list, so that none is lost while processes are started."""
     kept: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _: kept.append(number))
@@ -115,9 +120,9 @@ def _signals_kept() -> Iterator[list[int]]:
 
 
 def _first_failure(processes: Sequence[subprocess.Popen[str]], signals: list[int]) -> int:
-    """Waits for the end of all of them; returns the first exit code that is not 0, or 0.
+    """Waits until all have ended; returns the first exit code that is not 0, or 0.
 
-    What comes into `signals` is handed to all.
+    Signals that are added to `signals` are passed on to all processes.
     """
     failed, end = 0, float("inf")
     running = list(processes)
@@ -127,7 +132,7 @@ def _first_failure(processes: Sequence[subprocess.Popen[str]], signals: list[int
             number = signals.pop(0)
             for process in running:
                 process.send_signal(number)
-        for process in [each for each in running if each.poll() is not None]:
+        for process in [process for process in running if process.poll() is not None]:
             running.remove(process)
             if process.returncode and not failed:
                 failed, end = process.returncode, time.monotonic() + _SECONDS_TO_END

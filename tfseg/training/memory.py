@@ -1,4 +1,4 @@
-"""How much memory a step needs, and what to do where it is not there."""
+"""How much memory a step needs, and what to do without it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tfseg import checks, tf_errors
 from tfseg.config import RunConfig
 from tfseg.networks.build import build_model
 
-_COPIES = 4  # of the weights: themselves, their gradients, and two moments of the optimizer
+_COPIES = 4  # weights, gradients, and two moments of the optimizer
 _WITHOUT_MEMORY = {"Identity", "ReadVariableOp", "Placeholder", "Const", "Reshape", "Shape"}
 
 
 def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
-    """Returns about how many bytes a step takes on one device: features, weights and their copies.
+    """Returns about how many bytes a step needs on one device: features, weights and their copies.
 
-    The features of the forward pass are kept for the backward pass, all of them at once. The
-    compiler may do with less, and the libraries of a GPU take some more for themselves.
+    All features of the forward pass are kept for the backward pass. The compiler may need less, and
+    the libraries of a GPU need some more.
 
     Args:
         model: the network.
@@ -38,21 +38,21 @@ def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
         for output in operation.outputs
         if output.dtype.is_floating and output.shape.is_fully_defined()
     ]
-    features = sum(each.shape.num_elements() * each.dtype.size for each in outputs)
+    features = sum(output.shape.num_elements() * output.dtype.size for output in outputs)
     return features + _COPIES * 4 * model.count_params()
 
 
 @contextlib.contextmanager
-def explained(config: RunConfig, strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Says of memory that is not there what needed it, and the remedy.
+def explain_out_of_memory(config: RunConfig, strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Replaces TensorFlow's error, when memory runs out, by one with the cause and the remedy.
 
     Args:
         config: of the run.
-        strategy: its devices. To make another one here would be refused where several processes
-            train: they found each other before TensorFlow ran its first operation.
+        strategy: its devices. A new one cannot be made in a training with several processes, which
+            connect before TensorFlow runs its first operation.
 
     Raises:
-        InputError: in place of TensorFlow's error.
+        InputError: memory ran out.
     """
     try:
         yield

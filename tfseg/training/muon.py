@@ -1,7 +1,7 @@
-"""Momentum, orthogonalised: the optimizer that gets furthest in a short training.
+"""Muon, orthogonalised momentum: the optimizer that gets furthest in a short training.
 
-Keras's `Muon` leaves everything but matrices to AdamW, and so every convolution. Here a kernel is
-the matrix of what reaches one output channel, a column each.
+Keras's `Muon` leaves everything but matrices to AdamW, and so every convolution. This one reshapes
+a kernel to a matrix, with one column per output channel.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tfseg import compat
 class Muon(keras.optimizers.Muon):
     """Muon for the kernels of convolutions, AdamW for the rest.
 
-    The rest are biases, normalisation, depthwise kernels and what `exclude_layers` names: the last
-    layer, as its source says. The update of a kernel has the size that AdamW's would have, so both
+    The rest are biases, normalisation layers, depthwise kernels and the layers in `exclude_layers`:
+    the last layer, as the source recommends. The update of a kernel is as large as AdamW's, so both
     share one learning rate.
 
     Sources: Jordan et al., Muon (2024), kellerjordan.github.io/posts/muon; the size of the update:
@@ -33,16 +33,16 @@ class Muon(keras.optimizers.Muon):
         return any(name in variable.path for name in self.exclude_layers)
 
     def zeropower_via_newtonschulz5(self, x: tf.Tensor, steps: int) -> tf.Tensor:
-        """Returns the kernel `x` with the singular values of its matrix brought near 1."""
+        """Returns the kernel `x` with all singular values of its matrix near 1."""
         matrix = tf.reshape(x, _matrix(x.shape))
         return tf.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
 
     def lr_adjust(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the update `x` scaled to the root mean square that AdamW's updates have."""
+        """Returns the update `x` scaled to the root mean square of AdamW's updates."""
         matrix = tf.reshape(x, _matrix(x.shape))
         return tf.reshape(super().lr_adjust(matrix), x.shape)
 
 
 def _matrix(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Returns the rows and columns of a kernel: what comes in, what goes out."""
+    """Returns rows (inputs) and columns (output channels) of the matrix of a kernel."""
     return math.prod(shape[:-1]), shape[-1]

@@ -1,4 +1,4 @@
-"""Which samples were in a step: those of a loss that is not finite are worth a look."""
+"""Non-finite steps: the ids of their samples, and the end of the run."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def check_finite(
     folder: RunFolder,
     session: Session,
 ) -> None:
-    """Notes the samples of the steps that were skipped, or ends the run, as the configuration says.
+    """Writes the samples of skipped steps to nonfinite.csv; `train.on_nonfinite` may end the run.
 
     Args:
-        taken: figures of steps in a row.
-        last: the number of the last of them.
-        folder: where nonfinite.csv is; the chief writes it.
+        taken: losses of consecutive steps.
+        last: number of the last of these steps.
+        folder: of the run; the chief writes nonfinite.csv.
         session: of the run.
 
     Raises:
-        InputError: a step was not finite, and the run is to stop then.
+        InputError: a step was not finite, and `train.on_nonfinite` is stop.
     """
     for step, losses in enumerate(taken, start=last - len(taken) + 1):
         if not losses["skipped"] or _too_large_a_scale(losses):
             continue
         ids = sample_ids(session.dataset, session.config, step=step)
-        noting = functools.partial(note, folder.path / NONFINITE, ids, step=step)
-        session.workers.from_chief(noting)
+        write = functools.partial(add_rows, folder.path / NONFINITE, ids, step=step)
+        session.workers.run_on_chief(write)
         if session.config.train.on_nonfinite == "stop":
             loss = float(losses["loss"])
             what = f"loss is {loss}" if not math.isfinite(loss) else "gradient is not finite"
@@ -56,10 +56,10 @@ def check_finite(
 
 
 def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> checks.InputError:
-    """Returns the error that ends a run which cannot go on."""
+    """Returns the error that ends a run whose weights or loss are not finite."""
     kept = f"the last good checkpoint is {folder.last}"
     if not folder.last.exists():
-        kept = "no checkpoint had been written yet"
+        kept = "there is no checkpoint yet"
     return checks.InputError(
         f"The {what} at step {step}{samples}; {kept}. "
         "Lower optimizer.learning_rate or raise optimizer.warmup_steps."
@@ -67,7 +67,7 @@ def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> chec
 
 
 def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
-    """Says of a skipped step whether it was no fault of its samples, and the next may do."""
+    """Returns whether a step was skipped because of its loss scale, not of its samples."""
     scale = float(losses.get("loss_scale", 1.0))
     return scale > 1.0 and math.isfinite(float(losses["loss"]))
 
@@ -75,17 +75,17 @@ def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
 def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     """Returns the ids of the samples of `step`, counted from 1, in the order of its batches.
 
-    They are read again: the order of the samples is a function of the seed, so batches need not
-    carry ids along.
+    The records are read again: the order of the samples is a function of the seed, so batches need
+    no ids.
     """
     samples = config.train.batch_size * config.train.accumulate
     stream = training_order(dataset, config, first=(step - 1) * samples).take(samples)
     read = read_at(Index.read(dataset, "train"), on_corrupt=config.data.on_corrupt)
-    return [records.sample_id(each["record"]) for each in stream.map(no_autograph(read))]
+    return [records.sample_id(example["record"]) for example in stream.map(no_autograph(read))]
 
 
-def note(path: Path, ids: list[str], *, step: int) -> None:
-    """Adds rows step, id to the CSV file `path`, in place of those it has from `step` on."""
+def add_rows(path: Path, ids: list[str], *, step: int) -> None:
+    """Adds rows step, id to the CSV file `path`, after removing those from `step` on."""
     table = pd.DataFrame({"step": step, "id": ids})
     if path.exists():
         before = pd.read_csv(path, dtype={"id": str})

@@ -1,4 +1,4 @@
-"""Keras's optimizers by name, with what the other options of a training say about them."""
+"""Keras's optimizers by name, with learning rate and weight decay of a configuration."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tfseg.config import HEADS, RunConfig
 from tfseg.training.muon import Muon
 from tfseg.training.schedules import Schedule
 
-# What Keras would do too, but before the gradients of the replicas are summed, or not in the graph.
-_ELSEWHERE = {
+# Arguments of Keras's optimizers that fields of the configuration replace. Keras would apply them
+# before the gradients of the replicas are summed, or outside the graph.
+_REPLACED_BY = {
     "learning_rate": "optimizer.learning_rate",
     "weight_decay": "optimizer.weight_decay",
     "adam_weight_decay": "optimizer.weight_decay",
@@ -30,28 +31,32 @@ _WITHOUT_DECAY = ["bias", "gamma", "beta"]
 def make_optimizer(
     config: RunConfig, schedule: Schedule | None = None
 ) -> keras.optimizers.Optimizer:
-    """Returns the optimizer, not yet built, on `schedule`, by default the one of `config`.
+    """Returns the optimizer of `config`, not yet built.
+
+    Args:
+        config: of the run.
+        schedule: of the learning rate; by default that of `config`.
 
     Raises:
-        InputError: an option that the optimizer does not have, or that another option stands for.
+        InputError: an option that the optimizer does not have, or that another field replaces.
     """
     group = config.optimizer
     kind = Muon if group.name == Muon.__name__ else getattr(keras.optimizers, group.name)
     known = set(inspect.signature(kind).parameters) - {"kwargs", "name", "loss_scale_factor"}
     for name in group.options:
-        if name in _ELSEWHERE:
+        if name in _REPLACED_BY:
             raise checks.InputError(
-                f"optimizer.options must not have {name}; give {_ELSEWHERE[name]}."
+                f"optimizer.options must not have {name}; give {_REPLACED_BY[name]}."
             )
         checks.one_of(
             f"A name in optimizer.options of {group.name}",
             name,
-            known - _ELSEWHERE.keys(),
+            known - _REPLACED_BY.keys(),
         )
     options = dict(group.options)
     if kind is Muon:
         options["adam_weight_decay"] = group.weight_decay
-        options.setdefault("exclude_layers", list(HEADS))  # the last layer is called as its head
+        options.setdefault("exclude_layers", list(HEADS))  # the last layer has the head's name
     try:
         schedule = schedule or Schedule(group, steps=config.train.steps)
         optimizer = kind(schedule, weight_decay=group.weight_decay, **options)

@@ -1,4 +1,4 @@
-"""A few steps on real batches, to know what a training will take before it is begun."""
+"""A few steps on real batches before a training: how long it will take, and whether it learns."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from tfseg.training.session import Session
 
 _STEPS = 5
 _VALIDATION_BATCHES = 2
-# One batch again and again: from random weights the default network gets to less than half.
+# Repeating one batch, the default network reduces the loss of random weights to less than half.
 _OVERFIT_STEPS, _OVERFIT_SHARE = 60, 0.7
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Trial:
-    """How long things take, in seconds.
+    """Measured times, in seconds.
 
     Attributes:
-        first_step: with compiling.
-        step: of the others, the mean, with the wait for data.
-        validation: of the whole `val` split; 0 where there is none.
+        first_step: of the first step, with compiling.
+        step: mean of the other steps, with waiting for data.
+        validation: of the complete split val; 0 without one.
     """
 
     first_step: float
     step: float
     validation: float
 
-    def seconds_of(self, steps: int, *, validate_every: int) -> float:
-        """Returns what `steps` will take, the first of them and validations included."""
+    def total_seconds(self, steps: int, *, validate_every: int) -> float:
+        """Returns the expected time of `steps`, including the first one and validations."""
         return self.first_step + steps * self.step_with_validation(validate_every)
 
     def step_with_validation(self, validate_every: int) -> float:
-        """Returns what a step takes with its share of the validations."""
+        """Returns the time of a step with its share of the validations."""
         return self.step + self.validation / validate_every
 
 
 def take_trial(session: Session) -> Trial:
-    """Takes some steps; `session` has other weights afterwards, so begin the run with a new one.
+    """Takes some steps, which change the weights of `session`: the run needs a new session.
 
     Raises:
-        InputError: the devices have not the memory.
+        InputError: the devices do not have enough memory.
     """
     batches = session.training_input()
 
@@ -55,7 +55,7 @@ def take_trial(session: Session) -> Trial:
             float(values["loss"])  # waits for the devices
         return time.monotonic() - start
 
-    with memory.explained(session.config, session.strategy):
+    with memory.explain_out_of_memory(session.config, session.strategy):
         first, others = take(1), take(_STEPS)
         return Trial(first_step=first, step=others / _STEPS, validation=_validation(session))
 
@@ -75,22 +75,22 @@ def _validation(session: Session) -> float:
 
 
 def overfit_batch(session: Session) -> tuple[float, float]:
-    """Trains on the first batches alone; what cannot learn one step by heart learns nothing.
+    """Trains only on the batches of the first step, which every working training can memorise.
 
     Returns:
         The loss before and after.
 
     Raises:
-        InputError: the loss hardly fell, or the devices have not the memory.
+        InputError: the loss hardly fell, or the devices do not have enough memory.
     """
     taken = list(itertools.islice(session.training_input(), session.config.train.accumulate))
-    with memory.explained(session.config, session.strategy):
+    with memory.explain_out_of_memory(session.config, session.strategy):
         losses = [float(session.train_step(*taken)["loss"]) for _ in range(_OVERFIT_STEPS)]
     first, last = losses[0], losses[-1]
     if not last <= _OVERFIT_SHARE * first:
         raise checks.InputError(
-            f"The loss of one batch, trained on {_OVERFIT_STEPS} times, must fall to "
-            f"{_OVERFIT_SHARE:g} of its first value; it went from {first:.4f} to {last:.4f}. Look "
-            "at the samples (tfseg check, tfseg info --out), and at optimizer.learning_rate."
+            f"The loss must fall to {_OVERFIT_SHARE:g} of its first value in {_OVERFIT_STEPS} "
+            f"steps on one batch; it went from {first:.4f} to {last:.4f}. Check the samples "
+            "(tfseg check, tfseg info --out) and optimizer.learning_rate."
         )
     return first, last

@@ -1,4 +1,4 @@
-"""run.json: what a run was made with, so that it can be repeated and explained."""
+"""run.json: the provenance of a run, so that it can be repeated and explained."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "segmentation-models")
 
 
 def record(path: Path, session: Session, *, first_step: int) -> None:
-    """Writes configuration, data and this start into `path`; keeps the starts that it had.
+    """Writes configuration, data and this start to `path`, and keeps its earlier starts.
 
     Args:
         path: of run.json.
-        session: that is about to train.
+        session: that will train.
         first_step: steps done before.
     """
     dataset = session.dataset
@@ -44,16 +44,16 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
 
 
 def checksum(dataset: Dataset) -> str:
-    """Returns the SHA-256 of dataset.json in hex digits, which has those of all shards in it."""
+    """Returns the SHA-256 of dataset.json in hex digits; the file has those of all shards."""
     return file_sha256(dataset.path / INFO_FILE)
 
 
-def _absolute(place: DataPath) -> str:
-    return str(place if is_remote(place) else place.resolve())
+def _absolute(path: DataPath) -> str:
+    return str(path if is_remote(path) else path.resolve())
 
 
 def _start(session: Session) -> dict[str, Any]:
-    devices = [str(each) for each in session.strategy.extended.worker_devices]
+    devices = [str(device) for device in session.strategy.extended.worker_devices]
     return {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
@@ -68,7 +68,7 @@ def _start(session: Session) -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
-    """Returns the commit of the working directory, with "+" where files differ from it."""
+    """Returns the commit of the working directory, with "+" if files differ from it."""
 
     def git(*arguments: str) -> str:
         result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, whose it is, and whether a run may go on in it."""
+"""The folder of a run: its files, and whether a run can be started or resumed in it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class RunFolder:
         self.last, self.best = (path / CHECKPOINTS / name for name in (LAST, BEST))
 
     @property
-    def is_begun(self) -> bool:
-        """Says whether there is a checkpoint, whole or damaged."""
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, intact or damaged."""
         return any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
 
-    def check_free(self) -> None:
-        """Refuses a folder with something in it.
+    def check_empty(self) -> None:
+        """Checks that the folder is missing or empty.
 
         Raises:
-            InputError: it has.
+            InputError: there is something in it.
         """
         unfinished = self.path / f"{CONFIG}.partial"
         if self.path.exists() and any(file != unfinished for file in self.path.iterdir()):
@@ -43,33 +43,32 @@ class RunFolder:
                 "folder."
             )
 
-    def begun_with(self) -> RunConfig:
-        """Returns the configuration of the run that is here.
+    def read_config(self) -> RunConfig:
+        """Returns the configuration of the run in the folder.
 
         Raises:
             InputError: there is no run.
         """
-        if not self.is_begun and not (self.path / CONFIG).is_file():
+        if not self.has_checkpoint and not (self.path / CONFIG).is_file():
             weights.require(self.last)
         return config.read(self.path / CONFIG)
 
-    def check_same(self, own: RunConfig) -> None:
-        """Refuses to go on with other values than the run began with.
+    def check_resumable(self, run_config: RunConfig) -> None:
+        """Checks that values which must not change on resume are those of the run.
 
         Raises:
             InputError: some value differs.
         """
-        own_values, values = config.flat(own), config.flat(self.begun_with())
-        fixed = own_values.keys() - set(config.names_free_on_resume(RunConfig))
-        other = [name for name in own_values if name in fixed and own_values[name] != values[name]]
-        if other:
-            name, path = other[0], self.path / CONFIG
-            raise checks.InputError(
-                f"A run goes on with the values it began with; {name} is {own_values[name]!r} here "
-                f"and {values[name]!r} in {path}. Give --config {path}, or begin another run."
-            )
+        path, free = self.path / CONFIG, set(config.names_free_on_resume(RunConfig))
+        values, expected = config.flat(run_config), config.flat(self.read_config())
+        for name, value in values.items():
+            if name not in free and value != expected[name]:
+                raise checks.InputError(
+                    f"{name} must be {expected[name]!r} to resume the run, as in {path}; got "
+                    f"{value!r}. Give --config {path}, or start another run."
+                )
 
-    def write_config(self, own: RunConfig) -> None:
+    def write_config(self, run_config: RunConfig) -> None:
         """Makes the folder, and writes config.yaml.
 
         Raises:
@@ -77,4 +76,4 @@ class RunFolder:
         """
         with atomic.writing(self.path, "Choose another run directory."):
             self.path.mkdir(parents=True, exist_ok=True)
-            config.write(own, self.path / CONFIG)
+            config.write(run_config, self.path / CONFIG)

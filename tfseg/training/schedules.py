@@ -1,4 +1,4 @@
-"""The learning rate of every step: a linear rise, then one of five courses."""
+"""The learning rate of every step: a linear warm-up, then one of five curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import OptimizerConfig
 
-Course = Callable[[tf.Tensor], tf.Tensor]
+Curve = Callable[[tf.Tensor], tf.Tensor]
 _PLATEAU = {"factor": 0.5, "patience": 5}
 
 
@@ -21,12 +21,12 @@ def _constant(progress: tf.Tensor) -> tf.Tensor:
 
 
 def _cosine(progress: tf.Tensor, *, final: float = 0.0) -> tf.Tensor:
-    """Source: Loshchilov and Hutter, SGDR (2017), eq. 5, without restarts."""
+    # Source: Loshchilov and Hutter, SGDR (2017), eq. 5, without restarts.
     return final + (1.0 - final) * 0.5 * (1.0 + tf.cos(tf.constant(3.141592653589793) * progress))
 
 
 def _poly(progress: tf.Tensor, *, power: float = 0.9, final: float = 0.0) -> tf.Tensor:
-    """Source: Chen et al., DeepLab (2017), section 4.1.2."""
+    # Source: Chen et al., DeepLab (2017), section 4.1.2.
     return final + (1.0 - final) * (1.0 - progress) ** power
 
 
@@ -38,16 +38,16 @@ def _step(
 
 
 def _plateau(progress: tf.Tensor, **_: float) -> tf.Tensor:
-    return tf.ones_like(progress)  # and then as `Schedule.follow` says
+    return tf.ones_like(progress)  # times the share that `Schedule.observe` sets
 
 
-_COURSES: dict[str, tuple[Course, Mapping[str, float]]] = {
+_CURVES: dict[str, tuple[Curve, Mapping[str, float]]] = {
     "constant": (_constant, {}),
     "cosine": (_cosine, {"final": 1.0}),
     "plateau": (_plateau, {"factor": 1.0, "patience": math.inf}),
     "poly": (_poly, {"power": 10.0, "final": 1.0}),
     "step": (_step, {"milestones": 1.0, "factor": 1.0}),
-}  # with the highest value of each option; the lowest is 0
+}  # with the highest value of each option; the lowest value is 0
 
 
 # Those of OptimizerConfig that a schedule uses.
@@ -56,16 +56,20 @@ _OPTIONS = ("schedule", "schedule_options", "learning_rate", "warmup_steps")
 
 @keras.saving.register_keras_serializable("tfseg")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly from 0 to the peak, then follows its course to the last step.
+    """Rises linearly from 0 to the peak, then follows its curve to the last step.
 
-    The course is a function of the progress after the warm-up, in [0, 1].
+    The curve is a function of the progress after the warm-up, in [0, 1].
+
+    Args:
+        config: kind of the curve, its options, peak and warm-up.
+        steps: of the training.
 
     Raises:
-        InputError: an option that the course does not have, or out of its range.
+        InputError: an option that the curve does not have, or a value out of its range.
     """
 
     def __init__(self, config: OptimizerConfig, *, steps: int) -> None:
-        course, highest = _COURSES[config.schedule]
+        curve, highest = _CURVES[config.schedule]
         for name, value in config.schedule_options.items():
             checks.one_of(
                 f"A name in optimizer.schedule_options of {config.schedule}", name, highest
@@ -77,7 +81,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
                     f"optimizer.schedule_options.{name}", number, low=0, high=highest[name]
                 )
         self._config, self._last_step = config, steps
-        self._course, self._options = course, dict(config.schedule_options)
+        self._curve, self._options = curve, dict(config.schedule_options)
         self._peak, self._warmup = config.learning_rate, config.warmup_steps
         self._steps = max(1, steps - config.warmup_steps)
         self._share = None
@@ -88,20 +92,20 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         """Returns the learning rate of `step`, an integer scalar from 0 on; float32."""
         step = tf.cast(step, tf.float32)
         progress = tf.clip_by_value((step - self._warmup) / self._steps, 0.0, 1.0)
-        rate = self._peak * self._course(progress, **self._options)
+        rate = self._peak * self._curve(progress, **self._options)
         if self._share is not None:
             rate *= tf.convert_to_tensor(self._share)
         if not self._warmup:
             return rate
         return tf.where(step < self._warmup, self._peak * step / self._warmup, rate)
 
-    def follow(self, scores: Sequence[float]) -> None:
-        """Sets the rate of a plateau's schedule to what it is after validations.
+    def observe(self, scores: Sequence[float]) -> None:
+        """Sets the learning rate of the schedule plateau after validations.
 
-        A function of all of them, so that a run that goes on needs nothing but its history.
+        It is a function of all validations, so that a resumed run needs nothing but its history.
 
         Args:
-            scores: of the validations so far, the lower the better.
+            scores: of the validations so far; lower is better.
         """
         if self._share is not None:
             options = _PLATEAU | self._options
@@ -109,7 +113,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             self._share.assign(options["factor"] ** number)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the schedule is made from, so that a compiled model can be saved."""
+        """Returns the arguments of the schedule, so that a compiled model can be saved."""
         options = {name: getattr(self._config, name) for name in _OPTIONS}
         return options | {"steps": self._last_step}
 
@@ -121,7 +125,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def num_plateaus(scores: Sequence[float], patience: int) -> int:
-    """Returns how often there were `patience` scores in a row that were not lower than before."""
+    """Returns how often `patience` scores in a row were not lower than the best before them."""
     best, waited, number = math.inf, 0, 0
     for score in scores:
         waited = 0 if score < best else waited + 1

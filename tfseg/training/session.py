@@ -1,4 +1,4 @@
-"""A network with its optimizer on its devices, ready to take steps."""
+"""A network with its optimizer on its devices, ready to train."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ BuildModel: TypeAlias = Callable[..., keras.Model]
 
 
 class Session:
-    """What a training is made of, built from a configuration for a data set.
+    """Everything that a training needs, built from a configuration for a data set.
 
     Attributes:
         config: with channels, class names, limits and balanced weights of the data set filled in.
         strategy: the devices.
-        workers: the processes that train together, this one among them.
+        workers: the processes that train together, including this one.
         head: of the network.
-        model: the network, with its first weights.
+        model: the network, with its initial weights.
         schedule: of the learning rate.
-        optimizer: on its schedule.
-        average: of the weights, or None.
-        loss_scale: of float16, or None.
+        optimizer: with this schedule.
+        average: moving average of the weights, or None.
+        loss_scale: for float16, or None.
         encoder_rate: how the encoder's steps differ from the others, or None.
         train_step: `accumulate` batches of `training_input` -> losses, scalars; changes the
             weights.
@@ -66,7 +66,7 @@ class Session:
     def __init__(
         self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
     ) -> None:
-        self.config = _fitted(config, dataset)
+        self.config = _resolved(config, dataset)
         self.dataset = dataset
         dataset.split("train")
         if config.devices.deterministic:
@@ -76,7 +76,7 @@ class Session:
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
-        with memory.explained(self.config, self.strategy), self.strategy.scope():
+        with memory.explain_out_of_memory(self.config, self.strategy), self.strategy.scope():
             self._make_variables(build)
         self.train_step = step.TrainStep(
             strategy=self.strategy,
@@ -98,7 +98,7 @@ class Session:
         config, precision = self.config, self.config.devices.precision
         self.model = build(config.model, seed=config.seed, precision=precision)
         if config.train.init:
-            _begin_with(config.train.init, self.model)
+            _load_first_weights(config.train.init, self.model)
         self.schedule = Schedule(config.optimizer, steps=config.train.steps)
         self.optimizer = make_optimizer(config, self.schedule)
         self.optimizer.build(self.model.trainable_variables)
@@ -109,7 +109,7 @@ class Session:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Everything that a step changes, first the network as it is used: its average if any."""
+        """Everything that a step changes, starting with the averaged weights, if any."""
         network = self.model.variables
         others = [
             *self.optimizer.variables,
@@ -119,24 +119,24 @@ class Session:
             return [*network, *others]
         return [*self.average.variables, *others, *network]
 
-    def as_used(self) -> contextlib.AbstractContextManager[None]:
-        """Lets the network have the weights that it is validated and used with, for a while."""
-        return self.average.in_place() if self.average else contextlib.nullcontext()
+    def with_average(self) -> contextlib.AbstractContextManager[None]:
+        """Gives the network its averaged weights, if any, inside the context."""
+        return self.average.swapped_in() if self.average else contextlib.nullcontext()
 
     def training_input(self, *, first_step: int = 0) -> Iterator[tuple]:
-        """Returns endless batches, shared out over the devices; the same for any number of them."""
+        """Returns endless batches, divided among the devices; their number changes no batch."""
         first_batch = first_step * self.config.train.accumulate
         make = functools.partial(batches_from_service, first_step=first_batch)
         return self._distributed(make)
 
     def validation_input(self) -> Iterator[tuple]:
-        """Returns batches that cover the `val` split, or what is validated of it, once."""
+        """Returns batches that cover the validated images of the split val once."""
         return self._distributed(scored_batches)
 
     def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
-        """Returns the batches of `make`: of each host its part, of each replica its share of it."""
+        """Returns the batches of `make`, divided among hosts and their replicas."""
 
-        def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        def host_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
             batches = make(
                 self.dataset,
                 self.config,
@@ -147,17 +147,17 @@ class Session:
             size = context.get_per_replica_batch_size(self.config.train.batch_size)
             return batches.rebatch(size, drop_remainder=True)
 
-        return iter(self.strategy.distribute_datasets_from_function(of_host))
+        return iter(self.strategy.distribute_datasets_from_function(host_batches))
 
 
-def _begin_with(run: str, model: keras.Model) -> None:
+def _load_first_weights(run: str, model: keras.Model) -> None:
     path = Path(run)
     file = path / CHECKPOINTS / BEST if path.is_dir() else path
-    left = weights.transfer(file, model.variables)
-    if left:
+    skipped = weights.transfer(file, model.variables)
+    if skipped:
         warnings.warn(
-            f"Of {file} everything was taken but what has another shape here, and begins anew: "
-            f"{checks.listed(left)}.",
+            f"Weights of another shape than in {file} start from scratch: "
+            f"{checks.listed(skipped)}.",
             stacklevel=5,
         )
 
@@ -166,32 +166,34 @@ def _warn_of_small_images(size: int, dataset: Dataset) -> None:
     least = dataset.split("train").min_side
     if size > least:
         warnings.warn(
-            f"data.crop_size is {size}, and the images of {dataset.path} begin at {least} pixels: "
-            "the smaller ones are padded, mirrored, with pixels that no loss counts.",
+            f"data.crop_size is {size}, and some images of {dataset.path} are smaller, down to "
+            f"{least} pixels: they are padded by mirroring, and the loss ignores these pixels.",
             stacklevel=3,
         )
 
 
-def _fitted(config: RunConfig, dataset: Dataset) -> RunConfig:
-    there = dataset.info.channels
-    if config.model.channels not in (0, there):
+def _resolved(config: RunConfig, dataset: Dataset) -> RunConfig:
+    channels = dataset.info.channels
+    if config.model.channels not in (0, channels):
         raise checks.InputError(
-            f"model.channels is {config.model.channels}, the images of {dataset.path} have "
-            f"{there}; leave it 0 to take theirs."
+            f"model.channels must be {channels}, as in {dataset.path}; got "
+            f"{config.model.channels}. Set it to 0 to use those of the data set."
         )
-    names, own = dataset.info.class_names, config.model.class_names or dataset.info.class_names
-    if len(own) > 1 and own != names:
+    names = dataset.info.class_names
+    class_names = config.model.class_names or names
+    if len(class_names) > 1 and class_names != names:
         raise checks.InputError(
-            f"model.class_names is {', '.join(own)}, the classes of {dataset.path} are "
-            f"{', '.join(names)}; leave it empty to take theirs, or give one name for all."
+            f"model.class_names must be {', '.join(names)}, as in {dataset.path}; got "
+            f"{', '.join(class_names)}. Leave it empty to use those of the data set, or give one "
+            "name for all instances."
         )
     class_weights = config.model.class_weights
     if class_weights == BALANCED:
-        class_weights = balanced(dataset) if len(own) > 1 else ()
+        class_weights = balanced(dataset) if len(class_names) > 1 else ()
     model = dataclasses.replace(
         config.model,
-        channels=there,
-        class_names=own,
+        channels=channels,
+        class_names=class_names,
         class_weights=class_weights,
         limits=fixed_limits(config.model, dataset),
         encoder_weights=checkpoint_of(config.model.encoder_weights),

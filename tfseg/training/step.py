@@ -1,8 +1,8 @@
 """One optimizer step and one validation batch, on every replica of a strategy.
 
-Losses come as one value a sample and are divided by the samples of the whole step, so sums over
-replicas and batches are means over the step: figures and gradients depend neither on the number of
-replicas nor on how many batches a step is cut into.
+Losses have one value per sample and are divided by the samples of the step, so sums over replicas
+and batches are means over the step: losses and gradients depend neither on the number of replicas
+nor on the number of batches of a step.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TrainStep:
             finite, lambda: self._update(gradients), lambda: self._undo(statistics)
         )
         if self.loss_scale:
-            self.loss_scale.follow(finite)
+            self.loss_scale.update(finite)
             values["loss_scale"] = scale
         return values
 
@@ -133,7 +133,7 @@ class TrainStep:
         """Changes the weights; returns 0 ("skipped")."""
         step = self.optimizer.iterations
         if self.encoder_rate:
-            self.encoder_rate.around(lambda: self._apply(gradients), step.value)
+            self.encoder_rate.apply_scaled(lambda: self._apply(gradients), step.value)
         else:
             self._apply(gradients)
         if self.average:
@@ -162,7 +162,7 @@ def make_validation_step(
     """Returns a compiled function: batch (images, targets, weights, labels) -> sums of its samples.
 
     Keys are "loss", "loss/NAME" for every part, "count", the sum of the weights, and those of
-    `metrics.graph.count`: of the instances that the head finds, against `labels` `[B, H, W]`.
+    `metrics.graph.count`, which compares the predicted instances with `labels` `[B, H, W]`.
     """
     losses, loss_weights = head.losses(), head.loss_weights
 
@@ -175,8 +175,8 @@ def make_validation_step(
             for name, loss in losses.items()
         }
         total = tf.add_n([loss_weights[name] * part for name, part in parts.items()])
-        found = graph.count(labels, head.decode(outputs).labels, weights)
-        return _named(total, parts) | found | {"count": tf.reduce_sum(weights)}
+        counts = graph.count(labels, head.decode(outputs).labels, weights)
+        return _named(total, parts) | counts | {"count": tf.reduce_sum(weights)}
 
     @tf.function(autograph=False)
     def step(batch: tuple) -> Losses:

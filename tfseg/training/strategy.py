@@ -1,4 +1,4 @@
-"""Which devices a run is mirrored over."""
+"""The devices of a run."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from tfseg.training import cluster
 
 
 def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.distribute.Strategy:
-    """Returns a strategy over `devices`, or over every visible GPU, or on the CPU.
+    """Returns a strategy for `devices`, or for all visible GPUs, or for the CPU.
 
     Args:
         devices: of this process, such as GPU:0.
         kind: one of `config.STRATEGIES`, see `DeviceConfig.strategy`.
 
     Raises:
-        InputError: a device that is not there, or `kind` does not go with them or with what the
-            environment says of other processes.
+        InputError: a device does not exist, or `kind` does not fit the devices or the processes
+            that the environment names.
     """
     if kind in ("auto", "multi_worker"):
-        resolver = cluster.resolver()
+        resolver = cluster.find_resolver()
         if resolver:
             return _over_workers(resolver, devices)
         if kind == "multi_worker":
             raise checks.InputError(
                 "devices.strategy multi_worker needs TF_CONFIG with several workers, or srun with "
-                "several tasks; there is neither. Give --launch 2, or see docs/several-hosts.md."
+                "several tasks; got neither. Give --launch 2, or see docs/several-hosts.md."
             )
     known = [device.name.removeprefix("/device:") for device in _logical_devices()]
     for device in devices:
@@ -36,11 +36,12 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
     names = list(devices) or [name for name in known if name.startswith("GPU")] or ["CPU:0"]
     if kind == "one_device" and len(devices) > 1:
         raise checks.InputError(
-            f"devices.strategy one_device takes one of devices.names; got {', '.join(devices)}."
+            f"devices.names must be one device with devices.strategy one_device; got "
+            f"{', '.join(devices)}."
         )
     if kind == "one_device" or len(names) == 1:
         return tf.distribute.OneDeviceStrategy(names[0])
-    # Not the default all-reduce: its collective keys clash when a process makes a second strategy.
+    # Not the default all-reduce: its collective keys clash if a process makes a second strategy.
     return tf.distribute.MirroredStrategy(
         names, cross_device_ops=tf.distribute.HierarchicalCopyAllReduce()
     )
@@ -49,8 +50,8 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
 def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.distribute.Strategy:
     if devices:
         raise checks.InputError(
-            f"devices.names are those of one process alone; got {', '.join(devices)} with "
-            f"{cluster.num_workers(resolver)} workers. Set CUDA_VISIBLE_DEVICES of each instead."
+            f"devices.names must be empty with {cluster.num_workers(resolver)} workers; got "
+            f"{', '.join(devices)}. Set CUDA_VISIBLE_DEVICES of each worker instead."
         )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
@@ -58,13 +59,13 @@ def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.dist
         if not tf_errors.is_too_late_for_workers(str(error)):
             raise
         raise checks.InputError(
-            "Several workers find each other before TensorFlow runs its first operation. Call "
-            "Trainer.fit first of all in the process, or set devices.strategy to mirrored."
+            "Several workers must connect before TensorFlow runs its first operation. Call "
+            "Trainer.fit before any other use of TensorFlow, or set devices.strategy to mirrored."
         ) from error
 
 
 def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
-    """Refuses a global batch that cannot be shared out evenly.
+    """Checks that a global batch can be divided evenly among the replicas.
 
     Raises:
         InputError: some replica would get fewer samples than another.
@@ -78,16 +79,16 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
 
 
 def check_jit_compile(jit_compile: bool, strategy: tf.distribute.Strategy) -> None:
-    """Refuses XLA where it cannot hold the all-reduce of synchronised batch normalisation.
+    """Checks that XLA need not compile the all-reduce of synchronised batch normalisation.
 
     Raises:
-        InputError: it is asked for on several replicas.
+        InputError: XLA on several replicas.
     """
     replicas = strategy.num_replicas_in_sync
     if jit_compile and replicas > 1:
         raise checks.InputError(
-            f"devices.jit_compile works on one device; got {replicas} replicas. Leave it out, or "
-            "set devices.strategy to one_device."
+            f"devices.jit_compile must be false on several devices; got true on {replicas}. Set it "
+            "to false, or set devices.strategy to one_device."
         )
 
 

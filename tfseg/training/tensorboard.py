@@ -1,6 +1,6 @@
-"""Logs for TensorBoard: figures, pictures, the graph of the network, and a profile of some steps.
+"""Logs for TensorBoard: metrics, pictures, the graph of the network, and a profile of some steps.
 
-Written by `tf.summary` alone, so the package tensorboard is needed to look at them, not to write.
+`tf.summary` writes them, so the package tensorboard is only needed to view them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _FOLDER = "tensorboard"
 
 
 class TensorBoard(Callback):
-    """Writes every figure of the rows, and of each validation image, truth and prediction.
+    """Writes every metric of the rows, and some validation images with truth and prediction.
 
-    The tab Graphs has the network, as it predicts, layer by layer.
+    The tab Graphs has the network in prediction, layer by layer.
 
-    Look at them with `tensorboard --logdir RUN_DIR`. A run that goes on writes a further file; of
-    the steps that it does anew TensorBoard shows these.
+    View the logs with `tensorboard --logdir RUN_DIR`. A resumed run writes another file; for steps
+    that it repeats, TensorBoard shows the repeated ones.
 
     Args:
         run_dir: of the run; the files are in its folder tensorboard.
-        images: pictures a validation, of the first images of the split `val`.
+        images: number of pictures per validation, of the first images of the split val.
     """
 
     def __init__(self, run_dir: str | Path, *, images: int = 4) -> None:
@@ -42,12 +42,12 @@ class TensorBoard(Callback):
         if self._count and "val" in session.dataset.info.splits:
             views = validation_crops(session.dataset, session.config, limit=self._count).unbatch()
             self._views = list(views.take(self._count).as_numpy_iterator())
-        self._found = tf.function(self._find, autograph=False)
+        self._predict = tf.function(self._labels, autograph=False)
         with self._writer.as_default(step=0):
             tf.summary.graph(_graph(session))
 
     def on_log(self, row: Row) -> None:
-        """Writes the figures."""
+        """Writes the metrics."""
         with self._writer.as_default(step=int(row["step"])):
             for name, value in row.items():
                 if name not in ("step", "steps"):
@@ -55,11 +55,11 @@ class TensorBoard(Callback):
         self._writer.flush()
 
     def on_validation(self, row: Row) -> None:
-        """Writes the pictures: image, true and predicted instances, white where they are errors."""
+        """Writes the pictures: image, true and predicted instances; errors are white."""
         with self._writer.as_default(step=int(row["step"])):
             for index, view in enumerate(self._views):
-                found = self._found(view["image"][None]).numpy()[0]
-                picture = panel(view["image"], view["label"], found)
+                predicted = self._predict(view["image"][None]).numpy()[0]
+                picture = panel(view["image"], view["label"], predicted)
                 height, width = picture.shape[:2]
                 png = tf.io.encode_png(picture)
                 value = tf.stack([tf.constant(str(width)), tf.constant(str(height)), png])
@@ -69,7 +69,7 @@ class TensorBoard(Callback):
         """Closes the file."""
         self._writer.close()
 
-    def _find(self, images: tf.Tensor) -> tf.Tensor:
+    def _labels(self, images: tf.Tensor) -> tf.Tensor:
         session = self._session
         return session.head.decode(session.model(images, training=False)).labels
 
@@ -88,7 +88,7 @@ class Profile(Callback):
         self._is_on = False
 
     def on_step(self, step: int) -> None:
-        """Begins after the step before the first, and ends after the last."""
+        """Starts recording before the first step, and ends after the last."""
         if step == self._before:
             tf.profiler.experimental.start(str(self._folder))
             self._is_on = True
@@ -96,7 +96,7 @@ class Profile(Callback):
             self.on_end()
 
     def on_end(self) -> None:
-        """Ends the recording, if it is on."""
+        """Ends the recording, if it runs."""
         if self._is_on:
             tf.profiler.experimental.stop()
         self._is_on = False
@@ -109,7 +109,7 @@ def _graph(session: Session) -> tf.Graph:
 
 
 def _write(tag: str, value: tf.Tensor | np.ndarray, *, plugin: str) -> None:
-    # Not tf.summary.scalar and tf.summary.image, which are the package tensorboard's.
+    # Not tf.summary.scalar and tf.summary.image, which need the package tensorboard.
     metadata = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name=plugin)
     )

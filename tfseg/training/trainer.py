@@ -28,19 +28,19 @@ from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import BuildModel, Session
 
-Figures = dict[str, Any]  # of one step; scalars float32
+Losses = dict[str, Any]  # of one step; scalars float32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingSummary:
-    """What a finished training came to.
+    """The result of a finished training.
 
     Attributes:
-        steps: optimizer steps done in all.
+        steps: optimizer steps of the run.
         seconds: time of this call, without building the network.
-        images_per_second: samples of this call over its seconds.
-        loss: mean training loss over the last row of the history.
-        best_loss: lowest validation loss; None where there is no `val` split.
+        images_per_second: samples of this call divided by its seconds.
+        loss: mean training loss of the last row of the history.
+        best_loss: lowest validation loss; None without a split val.
     """
 
     steps: int
@@ -53,14 +53,14 @@ class TrainingSummary:
 class Trainer:
     """Trains one network on the `train` split of a data set and keeps everything in a folder.
 
-    Where several processes train together, each of them calls `fit`; the first of them, the chief,
-    has the folder.
+    If several processes train together, each of them calls `fit`; only the first one, the chief,
+    uses the folder.
 
-    The folder holds config.yaml (the resolved configuration), run.json (the same with versions,
-    data and command), history.csv (a row every `log_every` steps) and checkpoints: best.npz,
-    last.npz, and before it last-1.npz and so on. `best` has the best figure `config.log.best` on
-    the `val` split; without one it is the same as `last`. nonfinite.csv names the samples of steps
-    whose loss or gradients were not finite, where there were some.
+    The folder has config.yaml (the resolved configuration), run.json (the same with versions, data
+    and command), history.csv (a row every `log_every` steps) and checkpoints: best.npz, last.npz
+    and older ones, last-1.npz and so on. `best` has the best metric `config.log.best` on the split
+    val; without this split it is the same as `last`. nonfinite.csv has the samples of steps with
+    non-finite loss or gradients, if there were any.
 
     Args:
         run_config: of the run.
@@ -68,7 +68,7 @@ class Trainer:
         build: makes the network, called as `build_model`.
 
     Attributes:
-        is_chief: whether this process has the folder; known after the beginning of `fit`.
+        is_chief: whether this process uses the folder; known once `fit` has started.
 
     Example:
         summary = Trainer(RunConfig(seed=1), "run").fit(Dataset.open("data"))
@@ -89,52 +89,53 @@ class Trainer:
         on_log: Callable[[Row], None] | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> TrainingSummary:
-        """Trains to the end of the budget, or until `config.train.patience` is at its end.
+        """Trains to the last step, or until `config.train.patience` ends the training.
 
-        Ctrl-C and SIGTERM let the step at work finish, write the last checkpoint and raise
-        `KeyboardInterrupt`, or `Terminated`, which is one.
+        After Ctrl-C or SIGTERM the current step is finished, the last checkpoint is written, and
+        `KeyboardInterrupt` or its subclass `Terminated` is raised.
 
         Args:
-            dataset: has a split `train`, and maybe `val`.
-            resume: goes on from the last whole checkpoint of the folder; the weights come out as
+            dataset: has a split train, and maybe val.
+            resume: resumes from the last intact checkpoint of the folder; the final weights are
                 those of an uninterrupted run.
             on_log: called with every row of the history, as `Callback.on_log`.
-            callbacks: are told how it goes; those of the chief alone.
+            callbacks: watch the training, in the chief only.
 
         Raises:
             WorkerLost: another of several processes ended or cannot be reached.
-            InputError: the folder is taken (or, to resume, has no checkpoint), the configuration
-                does not fit the data, the devices, their memory or the run, a record is damaged, or
-                a loss or weight is not finite.
+            InputError: the folder is not empty (or, to resume, has no checkpoint), the
+                configuration does not fit the data, the devices, their memory or the run, a record
+                is damaged, or a loss or weight is not finite.
         """
         folder = RunFolder(self.run_dir)
-        told = [*callbacks, *([OnLog(on_log)] if on_log else [])]
+        watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
         with unwrap_input_errors():
             begun = self._begun(folder, resume=resume)
-            config = duration.settled(self.config, dataset, begun=begun, build=self._build)
-            run = _Run(config, folder, dataset, told, self._build)
+            config = duration.with_step_count(self.config, dataset, begun=begun, build=self._build)
+            run = _Run(config, folder, dataset, watching, self._build)
             self.is_chief = run.workers.is_chief
             session = run.session
-            with run.workers.clear_errors(), memory.explained(session.config, session.strategy):
+            explained = memory.explain_out_of_memory(session.config, session.strategy)
+            with run.workers.raise_worker_lost(), explained:
                 if resume:
                     run.restore()
                 else:
-                    run.workers.from_chief(folder.check_free)
-                run.workers.from_chief(run.begin)
+                    run.workers.run_on_chief(folder.check_empty)
+                run.workers.run_on_chief(run.write_provenance)
                 return run.train_on()
 
     def _begun(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
-        """Returns what the run began with, where that decides about its steps."""
+        """Returns the configuration of the run to resume, if its number of steps is needed."""
         if not self.config.train.minutes:
             return None
         if resume:
-            return folder.begun_with()
-        folder.check_free()  # before minutes are spent on a trial
+            return folder.read_config()
+        folder.check_empty()  # before time is spent on a trial
         return None
 
 
 class _Run:
-    """One call of `fit`: a session, the folder it is kept in, and how far it is."""
+    """One call of `fit`: a session, its folder, and the current step."""
 
     def __init__(
         self,
@@ -153,26 +154,28 @@ class _Run:
         self.validated = "val" in dataset.info.splits
         self.history = History(folder.history)
         self.step, self.out_of_patience = 0, False
-        self.pending: list[Figures] = []
+        self.pending: list[Losses] = []
 
     def restore(self) -> None:
-        """Takes up the run in the folder; from its beginning, if it was stopped that soon."""
-        self.step, self.history.rows, self.pending = self.workers.from_chief(self._restored)
-        self.workers.share(self.session.variables)
-        self._follow()
+        """Resumes the run in the folder; from the start, if it has no checkpoint yet."""
+        self.step, self.history.rows, self.pending = self.workers.run_on_chief(
+            self._restore_on_chief
+        )
+        self.workers.broadcast_variables(self.session.variables)
+        self._use_validations()
 
-    def _restored(self) -> tuple[int, list[Row], list[Figures]]:
+    def _restore_on_chief(self) -> tuple[int, list[Row], list[Losses]]:
         step, pending = 0, []
-        self.folder.check_same(self.session.config)
-        if self.folder.is_begun:
-            whole = checkpoint.newest(self.folder.last)
-            step, _ = weights.restore(whole, self.session.variables)
-            pending = checkpoint.pending(whole)
+        self.folder.check_resumable(self.session.config)
+        if self.folder.has_checkpoint:
+            intact = checkpoint.newest(self.folder.last)
+            step, _ = weights.restore(intact, self.session.variables)
+            pending = checkpoint.pending(intact)
         self.history.restore(step)
         return step, self.history.rows, pending
 
-    def begin(self) -> None:
-        """Writes what the run is made with."""
+    def write_provenance(self) -> None:
+        """Writes config.yaml and run.json."""
         self.folder.write_config(self.session.config)
         path = self.folder.path / RECORD
         provenance.record(path, self.session, first_step=self.step)
@@ -183,17 +186,17 @@ class _Run:
         batches = self.session.training_input(first_step=self.step)
         with self._watched(), deferred_interrupt() as interrupted:
             while True:
-                over, interrupt = self.workers.agree(self._over(), interrupted())
-                if over or interrupt:
+                done, interrupt = self.workers.any_done(self._is_done(), interrupted())
+                if done or interrupt:
                     break
                 with clock.waiting():
                     taken = list(itertools.islice(batches, self.train.accumulate))
                 self.pending.append(self.session.train_step(*taken))
                 self.step += 1
-                self._tell("on_step", self.step)
+                self._notify("on_step", self.step)
                 if self._is_row_due():
                     self._add_row(clock)
-            if interrupt and not over:
+            if interrupt and not done:
                 self._check_finite()
                 self._checkpoint()
                 raise interrupt()
@@ -208,17 +211,17 @@ class _Run:
 
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        self._tell("on_begin", self.session)
+        self._notify("on_begin", self.session)
         try:
             yield
         finally:
-            self._tell("on_end")
+            self._notify("on_end")
 
-    def _tell(self, event: str, *what: object) -> None:
+    def _notify(self, event: str, *arguments: object) -> None:
         for callback in self.callbacks:
-            getattr(callback, event)(*what)
+            getattr(callback, event)(*arguments)
 
-    def _over(self) -> bool:
+    def _is_done(self) -> bool:
         return self.step >= self.train.steps or self.out_of_patience
 
     def _due(self, every: int) -> bool:
@@ -232,33 +235,33 @@ class _Run:
         return due or self._is_validation_due()
 
     def _add_row(self, clock: Clock) -> None:
-        """Adds a row to the history, with all that is due with it."""
+        """Adds a row to the history, with the validation and checkpoint of this step, if due."""
         row = self._row(clock)
         self.history.rows.append(row)
         self.pending = []
-        told = {
+        progress = {
             "steps": self.train.steps,
             "seconds_left": clock.seconds_left(self.step, self.train.steps),
             "data_wait": clock.data_wait(),
         }
         if self._is_validation_due():
-            with self.session.as_used():
+            with self.session.with_average():
                 row |= validation.validate(self.session)
                 if validation.is_best(self.history.rows, self.log.best):
                     variables = self.session.model.variables
                     save = functools.partial(self._save, self.folder.best, variables)
-                    self.workers.from_chief(save)
-                self._tell("on_validation", row | told)
-            self._follow()
+                    self.workers.run_on_chief(save)
+                self._notify("on_validation", row | progress)
+            self._use_validations()
         if self._due(self.log.checkpoint_every):
             self._checkpoint()
-        self._tell("on_log", row | told)
+        self._notify("on_log", row | progress)
 
-    def _follow(self) -> None:
-        """Lets the rest of the run know of the validations so far."""
-        rows, figure, patience = self.history.rows, self.log.best, self.train.patience
-        self.session.schedule.follow(validation.scores(rows, figure))
-        self.out_of_patience = 0 < patience <= validation.since_best(rows, figure)
+    def _use_validations(self) -> None:
+        """Updates learning rate and patience after a validation, or when a run is resumed."""
+        rows, metric, patience = self.history.rows, self.log.best, self.train.patience
+        self.session.schedule.observe(validation.scores(rows, metric))
+        self.out_of_patience = 0 < patience <= validation.since_best(rows, metric)
 
     def _row(self, clock: Clock) -> Row:
         self._check_finite()
@@ -281,18 +284,18 @@ class _Run:
         nonfinite.check_finite(self.pending, last=self.step, folder=folder, session=session)
 
     def _checkpoint(self) -> None:
-        self.workers.from_chief(self._write_checkpoint)
-        self._tell("on_checkpoint", self.folder.last, self.step)
+        self.workers.run_on_chief(self._write_checkpoint)
+        self._notify("on_checkpoint", self.folder.last, self.step)
 
     def _write_checkpoint(self) -> None:
-        # The history first: rows beyond the last checkpoint are dropped when the run goes on, and
-        # rows that were never written would be missing for good.
+        # The history first: a resumed run drops rows after the last checkpoint, but rows before it
+        # that were never written would be lost.
         self.history.write()
         if not self.validated or not self.folder.best.exists():
-            with self.session.as_used():
+            with self.session.with_average():
                 self._save(self.folder.best, self.session.model.variables)
-        own, keep = self.session.variables, self.log.keep
-        self._save(self.folder.last, own, keep=keep, pending=self.pending)
+        variables, keep = self.session.variables, self.log.keep
+        self._save(self.folder.last, variables, keep=keep, pending=self.pending)
 
     def _save(self, path: Path, variables: list[keras.Variable], **options: Any) -> None:
         loss = validation.lowest_loss(self.history.rows)

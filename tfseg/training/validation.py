@@ -1,9 +1,9 @@
-"""Validations: figures of the network as it is used, and what they say of the run.
+"""Validations: metrics of the network with its averaged weights, and which validation is the best.
 
-Every validation scores the middle crop of every image, or of the first ones, so that figures of one
-run compare with each other; instances that the crop cuts make them differ from those of `evaluate`,
-which sees whole images. What is the best, and for how long there was no better one, follows from
-the rows of the history alone: a run that goes on knows it from there.
+Every validation scores the centre crop of the same images, so the metrics of a run are comparable.
+They differ from those of `evaluate`, which uses complete images, because crops cut instances. Which
+validation is the best, and how many there were since, follows from the rows of the history alone,
+so a resumed run knows it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tfseg.training.session import Session
 
 
 def validate(session: Session) -> Row:
-    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the weights as they are."""
+    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the current weights."""
     batches = [session.validation_step(batch) for batch in session.validation_input()]
     sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
-    figures = {"loss": sums["loss"] / sums["count"], **graph.compute_metrics(sums)}
-    return {f"val_{name}": float(value) for name, value in figures.items()}
+    metrics = {"loss": sums["loss"] / sums["count"], **graph.compute_metrics(sums)}
+    return {f"val_{name}": float(value) for name, value in metrics.items()}
 
 
 def interval(log: LogConfig) -> int:
@@ -30,27 +30,27 @@ def interval(log: LogConfig) -> int:
     return log.validate_every or log.checkpoint_every
 
 
-def scores(rows: Sequence[Row], figure: str) -> list[float]:
-    """Returns a number for every validation in `rows`, the lower the better.
+def scores(rows: Sequence[Row], metric: str) -> list[float]:
+    """Returns a score for every validation in `rows`; lower is better.
 
     Args:
         rows: of the history.
-        figure: one of `config.BEST_METRICS`.
+        metric: one of `config.BEST_METRICS`.
     """
-    values = [row.get(f"val_{figure}", math.nan) for row in rows if _is_validated(row)]
-    signed = values if figure == "loss" else [-value for value in values]
+    values = [row.get(f"val_{metric}", math.nan) for row in rows if _is_validated(row)]
+    signed = values if metric == "loss" else [-value for value in values]
     return [math.inf if math.isnan(value) else value for value in signed]
 
 
-def is_best(rows: Sequence[Row], figure: str) -> bool:
-    """Says whether the last validation is better than all before it."""
-    *before, last = scores(rows, figure)
+def is_best(rows: Sequence[Row], metric: str) -> bool:
+    """Returns whether the last validation is better than all before it."""
+    *before, last = scores(rows, metric)
     return last < min(before, default=math.inf)
 
 
-def since_best(rows: Sequence[Row], figure: str) -> int:
+def since_best(rows: Sequence[Row], metric: str) -> int:
     """Returns how many validations there were after the best one."""
-    all_scores = scores(rows, figure)
+    all_scores = scores(rows, metric)
     return len(all_scores) - 1 - all_scores.index(min(all_scores)) if all_scores else 0
 
 

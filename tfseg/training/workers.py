@@ -1,7 +1,7 @@
-"""What the processes of one training agree on, so that none of them waits for another in vain.
+"""Communication between the processes of one training, so that none waits for another forever.
 
-Only the chief has the folder of the run. What it reads there, or finds wrong with it, all of them
-learn from it: a file system that all hosts share is not needed for checkpoints.
+Only the chief uses the folder of the run. It sends what it reads, and its errors, to all others, so
+checkpoints need no file system that all hosts share.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tfseg.training.interrupt import Terminated, WorkerLost
 Result = TypeVar("Result")
 Interrupt = type[KeyboardInterrupt] | None
 _INTERRUPTS = (KeyboardInterrupt, Terminated)
-_WORDS = 1 << 20  # of 8 bytes, in one exchange at most
-# What TensorFlow raises on the others when a process is gone.
+_WORDS = 1 << 20  # of 8 bytes, at most in one exchange
+# What TensorFlow raises in the others when a process has ended.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -34,14 +34,14 @@ _LOST = (
 
 
 class Workers:
-    """The processes of a strategy, this one among them.
+    """The processes of a strategy, including this one.
 
-    All of them have to make the same calls in the same order: each is an exchange. A process alone
-    makes none.
+    All of them must make the same calls in the same order, because each call is an exchange. A
+    single process exchanges nothing.
 
     Attributes:
-        count: how many there are.
-        is_chief: whether this is the one that reads and writes the folder of the run.
+        count: number of processes.
+        is_chief: whether this process reads and writes the folder of the run.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -49,42 +49,43 @@ class Workers:
         self.count = cluster.num_workers(strategy.cluster_resolver)
         self.is_chief = cluster.is_chief(strategy.cluster_resolver)
 
-    def agree(self, over: bool, interrupt: Interrupt) -> tuple[bool, Interrupt]:
-        """Returns whether any of them is at its end, and what any was interrupted by."""
+    def any_done(self, done: bool, interrupt: Interrupt) -> tuple[bool, Interrupt]:
+        """Returns whether any process is done, and the interrupt that any of them received."""
         if self.count == 1:
-            return over, interrupt
-        said = self._sum(np.array([over, *(interrupt is each for each in _INTERRUPTS)], np.int64))
-        kinds = [kind for kind, number in zip(_INTERRUPTS, said[1:], strict=True) if number]
-        return bool(said[0]), kinds[-1] if kinds else None
+            return done, interrupt
+        flags = [done, *(interrupt is kind for kind in _INTERRUPTS)]
+        totals = self._sum(np.array(flags, np.int64))
+        kinds = [kind for kind, number in zip(_INTERRUPTS, totals[1:], strict=True) if number]
+        return bool(totals[0]), kinds[-1] if kinds else None
 
-    def from_chief(self, call: Callable[[], Result]) -> Result:
-        """Makes the call on the chief alone, and returns on all of them what it returned.
+    def run_on_chief(self, call: Callable[[], Result]) -> Result:
+        """Makes the call on the chief only, and returns its result on all processes.
 
         Raises:
-            InputError: that of the chief, on all of them.
+            InputError: the one of the chief, on all processes.
         """
         if self.count == 1:
             return call()
-        own = pickle.dumps(_outcome(call)) if self.is_chief else b""
-        result = pickle.loads(self._broadcast(own))
+        payload = pickle.dumps(_outcome(call)) if self.is_chief else b""
+        result = pickle.loads(self._broadcast(payload))
         if isinstance(result, InputError):
             raise result
         return result
 
-    def share(self, variables: Sequence[keras.Variable]) -> None:
-        """Gives all of them the chief's values."""
+    def broadcast_variables(self, variables: Sequence[keras.Variable]) -> None:
+        """Assigns the chief's values to the variables of all processes."""
         if self.count == 1:
             return
-        values = self.from_chief(lambda: [np.array(variable) for variable in variables])
+        values = self.run_on_chief(lambda: [np.array(variable) for variable in variables])
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     @contextlib.contextmanager
-    def clear_errors(self) -> Iterator[None]:
-        """Raises what TensorFlow says of a process that is gone as `WorkerLost`.
+    def raise_worker_lost(self) -> Iterator[None]:
+        """Replaces TensorFlow's errors about a process that has ended.
 
         Raises:
-            WorkerLost: with what is to be done.
+            WorkerLost: another process ended; says what to do.
         """
         try:
             yield
@@ -93,34 +94,34 @@ class Workers:
                 raise
             raise WorkerLost(
                 f"Another of the {self.count} workers ended or cannot be reached, so this one "
-                "ends too; what it was is in the output of the other. Start all of them again with "
-                f"--resume. TensorFlow says: {error.message.splitlines()[0]}"
+                "ends too; the output of the other worker has the reason. Start all of them again "
+                f"with --resume. TensorFlow says: {error.message.splitlines()[0]}"
             ) from error
 
-    def _broadcast(self, own: bytes) -> bytes:
-        """Returns the bytes of the chief; those of the others must be empty."""
-        (length,) = self._sum(np.array([len(own)], np.int64))
-        # Lengths are rounded up to few different ones: each is compiled anew.
+    def _broadcast(self, payload: bytes) -> bytes:
+        """Returns the bytes of the chief; the others must pass empty bytes."""
+        (length,) = self._sum(np.array([len(payload)], np.int64))
+        # Lengths are rounded up to a few values, because each length is compiled separately.
         words = max(1, -(-int(length) // 8))
         size = min(1 << (words - 1).bit_length(), _WORDS)
-        padded = own.ljust(-(-words // size) * size * 8, b"\0")
+        padded = payload.ljust(-(-words // size) * size * 8, b"\0")
         parts = np.frombuffer(padded, np.int64).reshape(-1, size)
         return b"".join(self._sum(part).tobytes() for part in parts)[: int(length)]
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
-        """Returns the sum over all of them; 64-bit integers, so that bytes stay what they are."""
+        """Returns the sum over all processes; 64-bit integers, so that bytes do not change."""
         return self._summed(tf.constant(values)).numpy()
 
     @tf.function(autograph=False)
     def _summed(self, values: tf.Tensor) -> tf.Tensor:
         replicas = self._strategy.num_replicas_in_sync // self.count  # of each worker
 
-        def of_replica() -> tf.Tensor:
+        def replica_sum() -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             first = context.replica_id_in_sync_group % replicas == 0
             return context.all_reduce("SUM", values * tf.cast(first, tf.int64))
 
-        return self._strategy.experimental_local_results(self._strategy.run(of_replica))[0]
+        return self._strategy.experimental_local_results(self._strategy.run(replica_sum))[0]
 
 
 def _outcome(call: Callable[[], Result]) -> Result | InputError:
