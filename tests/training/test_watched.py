@@ -186,16 +186,16 @@ def test_the_record_has_configuration_data_versions_command_and_every_start(
     assert start["devices"] and start["command"] and start["time"]
 
     monkeypatch.chdir(tmp_path)
-    assert provenance._git_commit() is None
+    assert provenance.git_commit() is None
     for arguments in (
         ["init", "-q"],
         ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "a"],
     ):
         subprocess.run(["git", *arguments], check=True)
-    assert len(provenance._git_commit()) == 40
+    assert len(provenance.git_commit()) == 40
     (tmp_path / "file").write_text("one", encoding="utf-8")
     subprocess.run(["git", "add", "file"], check=True)
-    assert provenance._git_commit().endswith("+")
+    assert provenance.git_commit().endswith("+")
 
 
 def test_every_start_of_a_run_is_in_its_record(run, dataset, tmp_path):

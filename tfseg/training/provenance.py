@@ -58,7 +58,7 @@ def _start(session: Session) -> dict[str, Any]:
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": shlex.join(sys.argv),
         "versions": versions(*_PACKAGES),
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "devices": devices,
         "gpus": [
             tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
@@ -67,7 +67,7 @@ def _start(session: Session) -> dict[str, Any]:
     }
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Returns the commit of the working directory, with "+" if files differ from it."""
 
     def git(*arguments: str) -> str:
