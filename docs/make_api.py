@@ -62,6 +62,7 @@ def _signature(value: Any) -> str:
         text = str(inspect.signature(value))
     except ValueError:
         return ""
+    text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)  # a default, without its address
     return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations, not texts
 
 
