@@ -61,8 +61,13 @@ def test_the_pages_that_train_predict_and_deploy_work_one_after_the_other(tmp_pa
     monkeypatch.chdir(tmp_path)
     first, *others = TRAINED
     (script,) = BLOCKS[first]
-    assert "steps=1000" in script
-    short = script.replace("steps=1000", "steps=2, batch_size=2, warmup_steps=0")
+    steps = "train=tfseg.TrainConfig(steps=1000)"
+    assert steps in script
+    short = script.replace(
+        steps,
+        "train=tfseg.TrainConfig(steps=2, batch_size=2), "
+        "optimizer=tfseg.OptimizerConfig(warmup_steps=0)",
+    )
     evaluation = work(first, [short])["evaluation"]
     assert evaluation.summary()["num_images"] == 12
     names = {name: work(name, BLOCKS[name]) for name in others}

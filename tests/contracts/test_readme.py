@@ -34,9 +34,13 @@ def test_every_command_is_valid(command):
 @pytest.mark.slow
 def test_the_script_runs_to_an_exported_network(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    steps = "steps=1000, batch_size=8"
+    steps = "train=tfseg.TrainConfig(steps=1000, batch_size=8)"
     assert steps in SCRIPTS[0]
-    script = SCRIPTS[0].replace(steps, "steps=2, batch_size=2, warmup_steps=0")
+    script = SCRIPTS[0].replace(
+        steps,
+        "train=tfseg.TrainConfig(steps=2, batch_size=2), "
+        "optimizer=tfseg.OptimizerConfig(warmup_steps=0)",
+    )
     exec(compile(script, "README.md", "exec"), {})
     out = capsys.readouterr().out
     assert re.search(r"^dice +0\.\d+", out, re.MULTILINE)
