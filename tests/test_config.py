@@ -74,7 +74,10 @@ def test_every_value_has_its_dotted_name():
             r"Unknown configuration name train.batch_sise\. Did you mean 'train.batch_size'\?",
         ),
         ({"batch_size": 4}, r"name batch_size\. Did you mean 'train.batch_size'\?"),
-        ({"resume": True}, r"name resume\. Known: seed, data, augment, model, train\."),
+        (
+            {"resume": True},
+            r"name resume\. Known: seed, data, augment, model, train, optimizer, log, devices\.",
+        ),
         ({"train": 3}, "train must map names to values; got 3."),
         ([1], r"The configuration must map names to values; got \[1\]."),
         ({"data": {"crop_size": 31}}, "crop_size must be a whole number in"),
