@@ -22,14 +22,14 @@ def poisoned(batch: tuple, *, sample: int) -> tuple:
 
 
 @pytest.mark.parametrize(
-    ("devices", "sample"), [(("CPU:0",), 0), (("CPU:0", "CPU:1"), 0), (("CPU:0", "CPU:1"), 3)]
+    ("devices", "index"), [(("CPU:0",), 0), (("CPU:0", "CPU:1"), 0), (("CPU:0", "CPU:1"), 3)]
 )
-def test_a_poisoned_step_changes_nothing_on_any_replica(start, devices, sample):
+def test_a_poisoned_step_changes_nothing_on_any_replica(start, devices, index):
     run = start(CONFIG, devices)
     first, second = runs.batches(2, batch_size=4)
     assert run.step(first)["skipped"] == 0
     before = run.state()
-    values = run.step(poisoned(second, sample=sample))
+    values = run.step(poisoned(second, sample=index))
     assert values["skipped"] == 1
     assert not np.isfinite(values["gradient_norm"])
     for a, b in zip(run.state(), before, strict=True):
