@@ -102,7 +102,7 @@ def test_the_help_shows_units_and_defaults(capsys):
     )
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
-    assert "every augmentation. (default: 0)" in " ".join(capsys.readouterr().out.split())
+    assert "all augmentation. (default: 0)" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("group", ["data", "model", "train", "optimizer", "log", "devices"])
