@@ -1,9 +1,9 @@
-"""Writes docs/api.txt: every public name with its arguments, so that a change of them is seen.
+"""Writes docs/api.txt: every public name with its arguments, so that a change shows in a diff.
 
     python docs/make_api.py
 
-Public are the names of `tfseg`, and of the modules that it names those in `__all__`, or, where
-there is none, what they define without an underscore.
+The public names are those of `tfseg` and of its public modules: `__all__`, or the names without an
+underscore that a module without `__all__` defines.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ PAGE = Path(__file__).with_name("api.txt")
 
 def listing() -> str:
     """Returns a line for every name."""
-    return "\n".join(sorted(set(_of_module("tfseg", tfseg)))) + "\n"
+    return "\n".join(sorted(set(_module_lines("tfseg", tfseg)))) + "\n"
 
 
-def _of_module(path: str, module: ModuleType) -> Iterator[str]:
-    own = [name for name, value in vars(module).items() if _is_own(name, value, module)]
-    for name in getattr(module, "__all__", own):
+def _module_lines(path: str, module: ModuleType) -> Iterator[str]:
+    defined = [name for name, value in vars(module).items() if _is_defined_in(name, value, module)]
+    for name in getattr(module, "__all__", defined):
         value = getattr(module, name)
         if isinstance(value, ModuleType):
             yield f"{path}.{name}"
-            yield from _of_module(f"{path}.{name}", value)
+            yield from _module_lines(f"{path}.{name}", value)
         else:
-            yield from _of_value(f"{path}.{name}", value)
+            yield from _value_lines(f"{path}.{name}", value)
 
 
-def _is_own(name: str, value: Any, module: ModuleType) -> bool:
+def _is_defined_in(name: str, value: Any, module: ModuleType) -> bool:
     return not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
 
 
-def _of_value(path: str, value: Any) -> Iterator[str]:
+def _value_lines(path: str, value: Any) -> Iterator[str]:
     if not callable(value):
         yield f"{path}: {type(value).__name__}"
         return
     yield f"{path}{_signature(value)}"
     if not inspect.isclass(value):
         return
-    for name in vars(value):  # of the class itself: what it inherits stands with its parent
+    for name in vars(value):  # inherited members are listed with the base class
         member = getattr(value, name)
         if name.startswith("_") or name in getattr(value, "__dataclass_fields__", ()):
             continue
@@ -63,7 +63,7 @@ def _signature(value: Any) -> str:
     except ValueError:
         return ""
     text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)  # a default, without its address
-    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations, not texts
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations, not strings
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Every block of Python in the docs works as it stands, and every command there is one.
+"""Every block of Python in the docs runs, and every command is valid.
 
-Blocks of a page run one after the other, in one folder, with the names of those before.
+Blocks of a page run in one folder, one after the other, with the names of those before.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ BLOCKS = {
     for name, text in PAGES.items()
     if (blocks := re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
 }
-# Pages whose blocks are run by a test of their own, on what it prepares.
-ELSEWHERE = {
+# Pages with blocks that another test prepares and runs.
+PREPARED = {
     "augmentations.md": "test_docs.py",
     "from-tensorflow-addons.md": "test_from_tensorflow_addons.py",
     "own_head.md": "test_own_head.py",
@@ -32,7 +32,7 @@ ELSEWHERE = {
 }
 # The run of the first one serves all the others.
 TRAINED = ("getting_started.md", "large_images.md", "deploy.md", "export.md")
-ALONE = sorted(set(BLOCKS) - set(ELSEWHERE) - set(TRAINED))
+ALONE = sorted(set(BLOCKS) - set(PREPARED) - set(TRAINED))
 COMMANDS = sorted(
     {
         line
@@ -43,7 +43,7 @@ COMMANDS = sorted(
 
 
 def work(name: str, blocks: list[str]) -> dict[str, object]:
-    """Runs the blocks of a page; returns the names that they left."""
+    """Runs the blocks of a page; returns the names that they define."""
     names: dict[str, object] = {"__name__": name}
     for block in blocks:
         exec(compile(block, name, "exec", dont_inherit=True), names)
@@ -73,7 +73,7 @@ def test_the_pages_that_train_predict_and_deploy_work_one_after_the_other(tmp_pa
     names = {name: work(name, BLOCKS[name]) for name in others}
     assert names["large_images.md"]["instances"].label.shape == (400, 300)
     for name in ("deploy.md", "export.md"):
-        assert names[name]["found"]["labels"].shape == (1, 100, 120)
+        assert names[name]["predicted"]["labels"].shape == (1, 100, 120)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
