@@ -1,16 +1,16 @@
-"""How fast images and ids are augmented: tfseg beside its peers, image by image on one core.
+"""Time to augment images and ids: tfseg and other libraries, image by image on one core.
 
-    python benchmarks/environments/make.py    # once: the peers' virtual environments
+    python benchmarks/environments/make.py    # once: virtual environments of the others
     python benchmarks/augmentation.py         # writes benchmarks/results/augmentation.json
 
-Every contender is a process of its own, pinned to the same core with one thread, and has the same
-512 x 512 x 3 image of 8 bits and the same ids in memory. Parameters, interpolation (linear, nearest
-ids) and border (reflect_101) are the same; `peers/` says for each where that cannot be. tfseg and
-the other TensorFlow contenders run in `Dataset.map`, without a pool of workers and without the
-parallelism and the prefetch that tf.data adds by itself; the others are called as they are, without
-what a data loader would add. tfseg hands out float32, albumentations 8 bits. The contenders of a
-question take turns, and a ratio is the median over the rounds of the other's time divided by that
-of the first, so a slow minute of the machine meets all of them.
+Every contender is a separate process, pinned to the same core with one thread, and has the same 512
+x 512 x 3 image of 8 bits and the same ids in memory. Parameters, interpolation (linear, nearest
+ids) and border (reflect_101) are the same; `peers/` documents the exceptions. tfseg and the other
+TensorFlow contenders run in `Dataset.map`, without a pool of workers and without the parallelism
+and the prefetch that tf.data adds by default; the others are called directly, without what a data
+loader would add. tfseg returns float32, albumentations 8 bits. The contenders of a question
+alternate, and a ratio is the median, over the rounds, of a contender's time divided by that of the
+first, so a slow minute of the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from environments import make
 from peers.bench import SCRIPTS, Bench
 from peers.questions import gpu_questions, questions
 
-# Of the table in the README: what is asked, of which question, against whom, how it must compare.
+# The targets: question, contender, and the bound of its ratio.
 CLAIMS = (
     ("all nine, p=1", "albumentationsx", ">= 3"),
     ("all nine, p=1", "albumentations", ">= 8"),
@@ -45,7 +45,7 @@ CLAIMS = (
 
 
 def claims(results: dict[str, Any], memory: dict[str, Any]) -> list[dict[str, Any]]:
-    """Holds the results against the targets; what was not measured has the value null."""
+    """Compares the results with the targets; the value is null if it was not measured."""
     measured = {
         (question, name): row["ratio"]["median"]
         for question, rows in results.items()
@@ -60,10 +60,10 @@ def claims(results: dict[str, Any], memory: dict[str, Any]) -> list[dict[str, An
 
 
 def curves(results: dict[str, Any], size: int) -> dict[str, Any]:
-    """Returns how the time grows, of what was asked at two places or more."""
+    """Returns how the time grows, for questions that were asked at two points or more."""
     nine = {0.5: "all nine, image x 0.5", 1.0: "all nine, p=1", 2.0: "all nine, image x 2"}
     several, workers = "a call for 8 images, p=1", "workers of Dataset.map"
-    places = {
+    axes = {
         "pixels": {
             peer: {(size * share) ** 2: (question, peer) for share, question in nine.items()}
             for peer in ("tfseg", "albumentationsx", "albumentations")
@@ -72,20 +72,20 @@ def curves(results: dict[str, Any], size: int) -> dict[str, Any]:
         "images a batch": {"tfseg": {1: (nine[1.0], "tfseg"), 8: (several, "a call for each")}},
         "workers": {"tfseg": {1: (workers, "one worker"), 2: (workers, "two workers")}},
     }
-    found = {}
-    for x, contenders in places.items():
+    titled = {}
+    for x, contenders in axes.items():
         lines = {
             name: [
-                [place, results[question][row]["milliseconds_per_image"]["median"]]
-                for place, (question, row) in own.items()
+                [position, results[question][row]["milliseconds_per_image"]["median"]]
+                for position, (question, row) in points.items()
                 if row in results.get(question, {})
             ]
-            for name, own in contenders.items()
+            for name, points in contenders.items()
         }
         if lines := {name: points for name, points in lines.items() if len(points) > 1}:
             title = f"All nine transforms: time and {x}"
-            found[title] = {"x": x, "y": "milliseconds an image", "lines": lines}
-    return found
+            titled[title] = {"x": x, "y": "milliseconds an image", "lines": lines}
+    return titled
 
 
 def main(
@@ -99,7 +99,7 @@ def main(
     gpu: bool,
     to: Path,
 ) -> None:
-    """Runs what is asked, prints a line for each contender and writes the JSON."""
+    """Answers the questions, prints a line for each contender and writes the JSON."""
     _check_environments(peers, without if not gpu else list(SCRIPTS))
     settings = {"size": size, "rounds": rounds, "seconds": seconds, "only": only}
     load = {"load_before": os.getloadavg()}
@@ -107,7 +107,7 @@ def main(
         size=size, rounds=rounds, seconds=seconds, without=without, peers=peers, gpu=gpu
     ) as bench:
         if gpu and not bench.worker("tfseg").versions["gpus"]:
-            sys.exit("No GPU is visible to TensorFlow here; nothing was measured.")
+            sys.exit("No GPU is visible to TensorFlow; nothing was measured.")
         results = {}
         for question, contenders in (gpu_questions() if gpu else questions()).items():
             if only in question:
@@ -155,12 +155,14 @@ def _print(question: str, rows: dict[str, Any]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--size", type=int, default=512, help="of the usual image, pixels")
+    add("--size", type=int, default=512, help="side of the usual image, pixels")
     add("--rounds", type=int, default=11, help="timed turns of each contender")
-    add("--seconds", type=float, default=0.8, help="that a turn takes about")
-    add("--only", default="", help="questions whose name has this in it")
-    add("--without", nargs="*", default=[], choices=list(SCRIPTS)[1:], help="peers left out")
+    add("--seconds", type=float, default=0.8, help="approximate time of a turn")
+    add("--only", default="", help="only questions with this in their name")
+    add(
+        "--without", nargs="*", default=[], choices=list(SCRIPTS)[1:], help="libraries to leave out"
+    )
     add("--peers", type=Path, default=make.FOLDER, help="folder of their environments")
-    add("--gpu", action="store_true", help="tfseg alone on a GPU, after batching")
+    add("--gpu", action="store_true", help="only tfseg, on a GPU, after batching")
     add("--to", type=Path, default=RESULTS / "augmentation.json", help="the JSON")
     main(**vars(parser.parse_args()))

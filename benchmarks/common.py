@@ -1,4 +1,4 @@
-"""Fair timing: contenders take turns in one process, and the result says on which machine."""
+"""Fair timing: contenders alternate in one process, and the result contains the machine."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def interleaved(
     warm_up: int = 3,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
-    """Times every contender once a round, so that a slow minute of the machine meets all of them.
+    """Times every contender once per round, so that a slow minute affects all of them.
 
     Args:
         contenders: each call does the same work and returns when it is done.
         rounds: timed calls of each.
         warm_up: untimed calls of each before that; the first compiles.
-        clock: seconds; `time.process_time` counts what this process works, whoever else does.
+        clock: seconds; `time.process_time` ignores the work of other processes.
 
     Returns:
         For each: median and interquartile range of its seconds, and the median over the rounds of
@@ -47,20 +47,20 @@ def interleaved(
             if index >= warm_up:
                 seconds[name].append(clock() - start)
     first = next(iter(seconds.values()))
-    return {name: _figures(times, first) for name, times in seconds.items()}
+    return {name: _speed(times, first) for name, times in seconds.items()}
 
 
-def _figures(times: list[float], first: list[float]) -> dict[str, float]:
+def _speed(times: list[float], first: list[float]) -> dict[str, float]:
     ordered = sorted(times)
     return {
         "seconds": statistics.median(ordered),
         "interquartile_range": ordered[len(ordered) * 3 // 4] - ordered[len(ordered) // 4],
-        "ratio": statistics.median(own / other for own, other in zip(times, first, strict=True)),
+        "ratio": statistics.median(a / b for a, b in zip(times, first, strict=True)),
     }
 
 
 def claim(name: str, value: float | None, target: str) -> dict[str, Any]:
-    """Holds a value against a target such as ">= 3"; what was not measured has no value."""
+    """Compares a value with a target such as ">= 3"; None is not measured."""
     sign, _, bound = target.partition(" ")
     met = None if value is None else HOLDS[sign](value, float(bound))
     return {"name": name, "value": value, "target": target, "met": met}
@@ -74,13 +74,13 @@ def write(
     settings: Mapping[str, Any],
     **further: Any,
 ) -> None:
-    """Writes what a benchmark found, as `schema.json` has it, and prints the claims."""
+    """Writes the results of a benchmark as JSON of the schema `schema.json`; prints the claims."""
     content = {"claims": list(claims), "results": results, "settings": settings, **further}
     content.setdefault("machine", machine())
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for each in claims:
-        print(json.dumps(each))
+    for entry in claims:
+        print(json.dumps(entry))
 
 
 def report(results: Mapping[str, Any], **settings: object) -> None:
@@ -94,7 +94,7 @@ def machine() -> dict[str, object]:
     return {
         "processor": _processor(),
         "threads": len(os.sched_getaffinity(0)),
-        "gpus": [tf.config.experimental.get_device_details(each) for each in devices],
+        "gpus": [tf.config.experimental.get_device_details(device) for device in devices],
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "date": datetime.date.today().isoformat(),
@@ -104,22 +104,23 @@ def machine() -> dict[str, object]:
 
 
 def _processor() -> str:
-    """Returns the name, with family and model: hosts give one name to generations of processors."""
+    """Returns name, family and model: several generations of processors have the same name."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         first = file.read().partition("\n\n")[0]
     lines = (line.partition(":") for line in first.splitlines())
     fields = {key.strip(): value.strip() for key, _, value in lines}
-    there = [key for key in ("cpu family", "model") if key in fields]
-    details = [f"{key.split()[-1]} {fields[key]}" for key in there]
+    details = [
+        f"{key.split()[-1]} {fields[key]}" for key in ("cpu family", "model") if key in fields
+    ]
     return ", ".join([fields.get("model name", platform.machine()), *details])
 
 
 def _commit() -> str:
-    """Returns the commit, with "+" where other files than results differ from it."""
+    """Returns the commit, with "+" if files other than results differ from it."""
     git = ["git", "-C", str(Path(__file__).parents[1])]
     name = subprocess.run(
         [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    # What the benchmark before this one wrote does not make it another program.
+    # The results of the previous benchmark do not change the program.
     differs = [*git, "diff", "--quiet", "HEAD", "--", ".", ":!benchmarks/results"]
     return f"{name}+" if name and subprocess.run(differs, check=False).returncode else name

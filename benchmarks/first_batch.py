@@ -1,4 +1,4 @@
-"""Prints as JSON what the first training batch of a data set waits for, in seconds of each phase.
+"""Prints the seconds of each phase before the first training batch of a data set, as JSON.
 
 python benchmarks/first_batch.py DATA
 """
@@ -17,7 +17,7 @@ from tfseg.data.pipeline.order import training_order  # noqa: E402
 
 
 def main(path: str) -> None:
-    """Times the phases in turn; "index" and "order" are done again in "build" and "batch"."""
+    """Times the phases; "index" and "order" are repeated within "build" and "batch"."""
     seconds, last = {}, _START
 
     def phase(name: str) -> None:

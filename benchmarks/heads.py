@@ -1,12 +1,12 @@
-"""What the heads cost: targets made from ids, and instances found from maps, with many instances.
+"""Time of the heads with many instances: targets made from ids, and instances decoded from maps.
 
     python benchmarks/heads.py         # writes benchmarks/results/heads.json
 
-A square with as many discs as asked for, side by side. Each head makes its targets of it, and
-decodes the maps that a perfect network would give for it, both as graphs on one thread, a batch of
-one. The time is that of the processor, which other work on the machine disturbs less than the
-clock. `found` is the share of the discs that come back (IoU 0.9 or more), for a fast decoder that
-loses instances would be no gain.
+The image is a square with the given number of discs, side by side. Each head makes its targets, and
+decodes the maps that a perfect network would return, both as graphs on one thread with a batch of
+one. Time is processor time, which depends less on other work on the machine than elapsed time.
+`found` is the share of the discs that are decoded (IoU 0.9 or more): a fast decoder that loses
+instances would be no gain.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def scene(side: int, count: int) -> np.ndarray:
 
 
 def perfect(head: Head, label: tf.Tensor) -> Maps:
-    """Returns the outputs of a network that has learned the targets of `label` `[1, H, W]`."""
+    """Returns the outputs of a network that has learnt the targets of `label` `[1, H, W]`."""
     maps = {}
     for name, target in head.targets(label).items():
         channels = head.outputs[name]
@@ -60,25 +60,25 @@ def perfect(head: Head, label: tf.Tensor) -> Maps:
 
 
 def contenders(head: Head, label: np.ndarray) -> dict[str, Callable[[], Any]]:
-    """Returns the two calls; each waits for its result."""
+    """Returns the two calls; both wait for the result."""
     labels = tf.constant(label[None])
     maps = tf.nest.map_structure(tf.constant, perfect(head, labels))
     targets, decode = tf.function(head.targets), tf.function(head.decode)
     return {
-        "targets": lambda: [each.numpy() for each in targets(labels).values()],
+        "targets": lambda: [target.numpy() for target in targets(labels).values()],
         "decode": lambda: decode(maps).labels.numpy(),
     }
 
 
 def main(*, side: int, counts: list[int], rounds: int, to: Path) -> None:
-    """Times both of every head, prints a line for each and writes the JSON."""
+    """Times both calls of every head, prints a line for each and writes the JSON."""
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     results: dict[str, Any] = {}
     for count in counts:
         label = scene(side, count)
         calls = {name: contenders(tfseg.make_head(name), label) for name in HEADS}
-        timed = {f"{name}, {do}": call for name, own in calls.items() for do, call in own.items()}
+        timed = {f"{name}, {do}": call for name, pair in calls.items() for do, call in pair.items()}
         measured = interleaved(timed, rounds=rounds, clock=time.process_time)
         results[f"{count} instances"] = rows = {
             name: {
@@ -87,9 +87,9 @@ def main(*, side: int, counts: list[int], rounds: int, to: Path) -> None:
             }
             for name, row in measured.items()
         }
-        for name, own in calls.items():
-            found = len(match(overlaps(label, own["decode"]()[0]), 0.9))
-            rows[f"{name}, decode"]["found"] = found / count
+        for name, pair in calls.items():
+            matches = match(overlaps(label, pair["decode"]()[0]), 0.9)
+            rows[f"{name}, decode"]["found"] = len(matches) / count
         for name, row in rows.items():
             print(f"{count:6} {name:24}{row['milliseconds']:9.2f} ms", flush=True)
     settings = {"side": side, "counts": counts, "rounds": rounds}
@@ -127,7 +127,7 @@ def _curves(results: dict[str, Any], counts: list[int]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--side", type=int, default=512, help="of the square, pixels")
+    parser.add_argument("--side", type=int, default=512, help="side of the square, pixels")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 300, 1000, 2000])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--to", type=Path, default=RESULTS / "heads.json")

@@ -1,15 +1,16 @@
-"""How fast instances are matched: tfseg, StarDist and pycocotools, from the same id maps.
+"""Time to match instances: tfseg, StarDist and pycocotools, from the same id maps.
 
     python benchmarks/metrics.py         # writes benchmarks/results/metrics.json
 
-A scene of round instances on a grid, some moved, some missing, some split. All count the true
-positives at ten thresholds from 0.50 to 0.95, and it is checked that they find the same numbers.
+The scene has round instances on a grid, some shifted, some missing, some split. All contenders
+count the true positives at ten thresholds from 0.50 to 0.95, and the script checks that the counts
+are equal.
 
-- `tfseg`: the table of overlaps and all instance figures. `tfseg, with AJI and all` adds pixels,
+- `tfseg`: the table of overlaps and all instance metrics. `tfseg, with AJI and all` adds pixels,
   AJI, AJI+, SEG, splits, merges: what `evaluate_pairs` does for an image.
 - `StarDist`: `stardist.matching.matching` with ten thresholds (`pip install -e '.[bench]'`).
-- `StarDist's way`: the same stated anew without numba: a dense matrix of overlaps, and a linear
-  assignment for every threshold. It stands in where StarDist is not installed.
+- `StarDist's way`: the same without numba: a dense matrix of overlaps, and a linear assignment for
+  every threshold. It is compared with the target if StarDist is not installed.
 - `pycocotools`: `COCOeval.evaluate` of encoded masks with one range of areas and maxDets raised;
   `pycocotools, IoU alone`: only `mask.iou`. The encoding of the masks is not timed.
 """
@@ -37,7 +38,7 @@ LIBRARIES = ("numpy", "pycocotools", "scipy", "stardist")
 
 
 def scene(side: int, pitch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a truth and a prediction `[side, side]`, an instance for every `pitch` pixels."""
+    """Returns a truth and a prediction `[side, side]`, with an instance every `pitch` pixels."""
     draw = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side]
     number = (y // pitch) * (side // pitch) + x // pitch + 1
@@ -54,7 +55,7 @@ def scene(side: int, pitch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main(*, side: int, pitch: int, rounds: int, slow_rounds: int, to: Path) -> None:
-    """Times all, and writes the figures, the claims and the machine."""
+    """Times all contenders, and writes the results."""
     truth, prediction = scene(side, pitch)
     evaluator = _coco(truth, prediction)
     contenders = {
@@ -71,8 +72,8 @@ def main(*, side: int, pitch: int, rounds: int, slow_rounds: int, to: Path) -> N
     results["pycocotools"] = interleaved(slow, rounds=slow_rounds, warm_up=1)["pycocotools"]
     for name in ("StarDist's way", "StarDist", "pycocotools"):
         if name in results:
-            found = (contenders | slow)[name]()
-            np.testing.assert_array_equal(found, _tfseg(truth, prediction), err_msg=name)
+            matches = (contenders | slow)[name]()
+            np.testing.assert_array_equal(matches, _tfseg(truth, prediction), err_msg=name)
     table = overlaps(truth, prediction)
     write(
         to,
@@ -112,15 +113,15 @@ def _stardist(truth: np.ndarray, prediction: np.ndarray) -> Callable[[], list[in
         from stardist.matching import matching
     except ImportError:
         return None
-    return lambda: [each.tp for each in matching(truth, prediction, thresh=THRESHOLDS)]
+    return lambda: [row.tp for row in matching(truth, prediction, thresh=THRESHOLDS)]
 
 
 def _dense(truth: np.ndarray, prediction: np.ndarray) -> list[int]:
-    """StarDist's stardist/matching.py, stated anew."""
-    (true, num_true), (found, num_found) = _relabelled(truth), _relabelled(prediction)
-    codes = true * (num_found + 1) + found
-    size = (num_true + 1) * (num_found + 1)
-    overlap = np.bincount(codes.ravel(), minlength=size).reshape(num_true + 1, num_found + 1)
+    """Counts matches like StarDist's stardist/matching.py."""
+    (true, num_true), (predicted, count) = _relabelled(truth), _relabelled(prediction)
+    codes = true * (count + 1) + predicted
+    size = (num_true + 1) * (count + 1)
+    overlap = np.bincount(codes.ravel(), minlength=size).reshape(num_true + 1, count + 1)
     union = overlap.sum(0, keepdims=True) + overlap.sum(1, keepdims=True) - overlap
     scores = np.divide(overlap, union, out=np.zeros(overlap.shape), where=union > 0)[1:, 1:]
     matches = []
@@ -159,7 +160,7 @@ def _coco_matches(evaluator: COCOeval) -> list[int]:
 
 def _coco_ious(evaluator: COCOeval) -> np.ndarray:
     truth, predicted = (
-        [each["segmentation"] for each in api.dataset["annotations"]]
+        [annotation["segmentation"] for annotation in api.dataset["annotations"]]
         for api in (evaluator.cocoGt, evaluator.cocoDt)
     )
     return mask.iou(predicted, truth, [0] * len(truth))

@@ -1,4 +1,4 @@
-"""How fast data comes: the whole pipeline beside its peers, its parts, and what it costs to begin.
+"""Speed of the input pipeline: compared with other libraries, of its parts, and of its start.
 
     python benchmarks/environments/make.py albumentations albumentationsx    # once
     python benchmarks/pipeline.py         # writes benchmarks/results/pipeline.json
@@ -7,8 +7,8 @@
 default head, by tfseg and by `keras.utils.PyDataset` with albumentations and AlbumentationsX
 (`peers/py_dataset.py`), on two cores, from the same records in the same order. A PyDataset has two
 threads or two processes; the faster one counts. Every turn begins with batches that are not timed,
-so that none is taken from a queue that the turns of the others filled. The other questions are
-asked of tfseg alone or of TensorFlow beside it.
+so that no timed batch comes from a queue that was filled during the turns of the others. The other
+questions compare tfseg with TensorFlow alone, or measure only tfseg.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ CLAIMS = (
 
 
 def write_files(folder: Path, settings: parts.Settings) -> Path:
-    """Writes pictures as PNG files with 100 ids each, every one of them different."""
+    """Writes different pictures as PNG files with 100 ids each."""
     inputs = folder / "picture.npz"
     policies.write_inputs(inputs, size=settings.size, ids=min(100, settings.size // 4))
     picture = np.load(inputs)
@@ -74,7 +74,7 @@ def write_files(folder: Path, settings: parts.Settings) -> Path:
 def end_to_end(
     dataset: tfseg.Dataset, folder: Path, settings: parts.Settings, peers: Path, without: list[str]
 ) -> dict[str, Any]:
-    """Times batches of tfseg and of the peers in turns, and compares what they make."""
+    """Times batches of tfseg and of the other libraries in turns, and compares their batches."""
     inputs = _same_records(dataset, folder)
     contenders = {"tfseg": ("tfseg", False)} | {
         f"{peer}, {kind}": (peer, kind == "processes")
@@ -98,7 +98,7 @@ def end_to_end(
 
         for name in contenders:
             path = folder / "made.npz"
-            # Crops as large as the images, which can lie in one place only.
+            # Crops as large as the images, which have only one position.
             ask(name, [], crop=dataset.split("train").min_side, do="apply", to=str(path))
             made[name] = dict(np.load(path))
         for number in range(settings.rounds + 1):
@@ -107,11 +107,11 @@ def end_to_end(
                 taken = ask(name, nine, settings.crop, do="time", count=settings.batches)["seconds"]
                 if number:  # the first round compiles
                     seconds[name].append(taken / (settings.batches * parts.BATCH))
-    own = seconds["tfseg"]
+    first = seconds["tfseg"]
     return {
         name: {
             "images_per_second": summary([1.0 / value for value in values]),
-            "ratio": summary([a / b for a, b in zip(values, own, strict=True)]),
+            "ratio": summary([a / b for a, b in zip(values, first, strict=True)]),
             "largest_difference_without_transforms": _largest_difference(made["tfseg"], made[name]),
         }
         for name, values in seconds.items()
@@ -119,43 +119,41 @@ def end_to_end(
 
 
 def _same_records(dataset: tfseg.Dataset, folder: Path) -> str:
-    """Writes where the records lie, and in which order training takes them."""
+    """Writes the positions of the records and their order in training."""
     index, config = Index.read(dataset, "train"), tfseg.RunConfig()
-    order = [int(each["index"]) for each in training_order(dataset, config, first=0).take(4096)]
+    order = [int(entry["index"]) for entry in training_order(dataset, config, first=0).take(4096)]
     path = folder / "inputs.npz"
     parts = {"shards": index.shards, "offsets": index.offsets, "paths": np.array(index.paths)}
     np.savez(path, order=order, **parts)
     return str(path)
 
 
-def _largest_difference(own: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Any:
+def _largest_difference(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> Any:
     """Compares first batches: images in [0, 1], and targets."""
     names = {"image": "image", "targets": "label"}
-    return {name: float(np.abs(own[key] - other[key]).max()) for name, key in names.items()}
+    return {name: float(np.abs(one[key] - other[key]).max()) for name, key in names.items()}
 
 
 def claims(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Holds the results against the targets; what was not measured has the value null."""
-    found = []
+    """Compares the results with the targets; the value is null if it was not measured."""
+    compared = []
     for question, name, sign, target in CLAIMS:
         value = results.get(question, {}).get(name)
-        if question == "end to end":  # the faster of the peer's two ways
+        if question == "end to end":  # the faster of the two variants
             ways = [
                 row for way, row in results.get(question, {}).items() if way.split(",")[0] == name
             ]
             value = min((row["ratio"]["median"] for row in ways), default=None)
-        found.append(claim(f"{question}: {name}", value, f"{sign} {target:g}"))
-    return found
+        compared.append(claim(f"{question}: {name}", value, f"{sign} {target:g}"))
+    return compared
 
 
 def main(*, quick: bool, rounds: int, only: str, without: list[str], peers: Path, to: Path) -> None:
-    """Asks the questions, prints the claims and writes the JSON."""
+    """Answers the questions, prints the claims and writes the JSON."""
     settings = parts.QUICK if quick else parts.Settings(rounds=rounds)
     for peer in PEERS:
         if peer not in without and not (peers / peer / "bin" / "python").exists():
-            sys.exit(
-                f"{peer} has no environment in {peers}: make it, or leave it out: --without {peer}"
-            )
+            sys.exit(f"{peer} has no environment in {peers}: make it, or use --without {peer}")
     load = {"load_before": os.getloadavg()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -187,10 +185,10 @@ def main(*, quick: bool, rounds: int, only: str, without: list[str], peers: Path
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--quick", action="store_true", help="as little as shows that it runs")
+    add("--quick", action="store_true", help="the smallest run that works")
     add("--rounds", type=int, default=7, help="timed turns of each contender")
-    add("--only", default="", help="questions whose name has this in it")
-    add("--without", nargs="*", default=[], choices=PEERS, help="peers left out")
+    add("--only", default="", help="only questions with this in their name")
+    add("--without", nargs="*", default=[], choices=PEERS, help="libraries to leave out")
     add("--peers", type=Path, default=make.FOLDER, help="folder of their environments")
     add("--to", type=Path, default=RESULTS, help="the JSON")
     main(**vars(parser.parse_args()))

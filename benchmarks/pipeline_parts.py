@@ -1,4 +1,4 @@
-"""What the pipeline does alone: its parts, its beginning, its memory, and whether it keeps up."""
+"""The measurements of the pipeline: its parts, its start, its memory, and waiting for it."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ BATCH = 4
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How much is measured.
+    """Sizes of the measurements.
 
     Attributes:
-        images: of the data set that is read, `size` x `size` pixels each.
-        size: pixels.
-        crop: pixels.
+        images: number of images in the data set that is read.
+        size: side of the images, pixels.
+        crop: side of the crops, pixels.
         rounds: timed turns.
-        batches: of a turn, end to end.
-        records: of the data set for the start.
-        epochs: over which memory is watched.
-        passes: epochs that are read and decoded at once.
+        batches: batches of a turn, end to end.
+        records: number of records in the data set for the start.
+        epochs: epochs during which memory is observed.
+        passes: epochs that are read and decoded in one pass.
     """
 
     images: int = 64
@@ -61,28 +61,28 @@ QUICK = Settings(images=8, size=96, crop=64, rounds=1, batches=1, records=200, e
 
 
 def read_and_decode(dataset: tfseg.Dataset, settings: Settings) -> dict[str, Any]:
-    """Times passes over all records in training's order, and by TensorFlow's own reader.
+    """Times passes over all records in the order of training, and by TensorFlow's reader.
 
-    A pass is of several epochs: to begin one takes 0.1 s, as long as 15 images.
+    A pass has several epochs: its start takes 0.1 s, as long as 15 images.
     """
     config, count = tfseg.RunConfig(), settings.passes * dataset.split("train").num_images
     stages = training_stages(dataset, config, None)
-    own = stages["decode"](stages["read"](training_order(dataset, config, first=0))).take(count)
+    decoded = stages["decode"](stages["read"](training_order(dataset, config, first=0))).take(count)
     features = {name: tf.io.FixedLenFeature([], tf.string) for name in ("image", "label")}
 
     def bare(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = tf.io.parse_single_example(record, features)
-        image = tf.io.decode_png(found["image"], channels=dataset.info.channels)
-        return image, tf.io.decode_png(found["label"], dtype=tf.uint16)
+        parsed = tf.io.parse_single_example(record, features)
+        image = tf.io.decode_png(parsed["image"], channels=dataset.info.channels)
+        return image, tf.io.decode_png(parsed["label"], dtype=tf.uint16)
 
     stored = dataset.records("train").repeat(settings.passes)
     stored = stored.map(bare, num_parallel_calls=tf.data.AUTOTUNE)
-    calls = {"tfseg": _passes(own), "bare": _passes(stored)}
+    calls = {"tfseg": _passes(decoded), "bare": _passes(stored)}
     times = interleaved(calls, rounds=settings.rounds, warm_up=1)
     return {
         "share of a bare loop": times["bare"]["ratio"],
-        "images_per_second": {name: count / each["seconds"] for name, each in times.items()},
-        "interquartile_range": {name: each["interquartile_range"] for name, each in times.items()},
+        "images_per_second": {name: count / row["seconds"] for name, row in times.items()},
+        "interquartile_range": {name: row["interquartile_range"] for name, row in times.items()},
     }
 
 
@@ -91,7 +91,7 @@ def _passes(dataset: tf.data.Dataset) -> Callable[[], object]:
 
 
 def conversion(files: Path, folder: Path, settings: Settings) -> dict[str, Any]:
-    """Times whole conversions, and decoding and encoding without all that makes a data set."""
+    """Times complete conversions, and decoding and encoding without writing a data set."""
     pairs = list(
         zip(*(sorted((files / kind).iterdir()) for kind in ("images", "labels")), strict=True)
     )
@@ -118,13 +118,13 @@ def conversion(files: Path, folder: Path, settings: Settings) -> dict[str, Any]:
     return {
         "share of decoding and encoding alone": times["alone"]["ratio"],
         "two workers over one": times["one"]["ratio"],
-        "images_per_second": {name: len(pairs) / each["seconds"] for name, each in times.items()},
-        "interquartile_range": {name: each["interquartile_range"] for name, each in times.items()},
+        "images_per_second": {name: len(pairs) / row["seconds"] for name, row in times.items()},
+        "interquartile_range": {name: row["interquartile_range"] for name, row in times.items()},
     }
 
 
 def memory(dataset: tfseg.Dataset, settings: Settings) -> dict[str, Any]:
-    """Watches what is resident after every epoch of training batches."""
+    """Measures the resident memory after every epoch of training batches."""
     config = tfseg.RunConfig(train=tfseg.TrainConfig(batch_size=BATCH))
     head = tfseg.make_head(config.model.head)
     batches = iter(tfseg.training_batches(dataset, config, head))
@@ -145,24 +145,24 @@ def _resident() -> int:
 
 
 def start(folder: Path, settings: Settings) -> dict[str, Any]:
-    """Times the first batch of many small records, each time in a process of its own."""
-    dataset, found = _many_records(folder, settings.records), []
+    """Times the first batch of many small records, each time in a new process."""
+    dataset, runs = _many_records(folder, settings.records), []
     for _ in range(max(2, settings.rounds)):
         command = [sys.executable, str(HERE / "first_batch.py"), str(dataset.path)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    phases = {name: summary([each[name] for each in found]) for name in found[0]}
-    own = [each["open"] + each["build"] + each["batch"] for each in found]
+        runs.append(json.loads(done.stdout.splitlines()[-1]))
+    phases = {name: summary([run[name] for run in runs]) for name in runs[0]}
+    seconds = [run["open"] + run["build"] + run["batch"] for run in runs]
     return {
-        "seconds to the first batch of 100,000 records": summary(own)["median"],
-        "with the import": summary([a + b["import"] for a, b in zip(own, found, strict=True)]),
+        "seconds to the first batch of 100,000 records": summary(seconds)["median"],
+        "with the import": summary([a + b["import"] for a, b in zip(seconds, runs, strict=True)]),
         "records": settings.records,
         "phases": phases,
     }
 
 
 def _many_records(folder: Path, count: int) -> tfseg.Dataset:
-    """Writes a data set of `count` records: one shard of 200 under many names."""
+    """Writes a data set of `count` records: one shard of 200 records with many names."""
     label = np.zeros((64, 64), np.int32)
     label[8:24, 8:24], label[30:60, 30:50] = 1, 2
     draw = np.random.default_rng(0)
@@ -182,19 +182,19 @@ def _many_records(folder: Path, count: int) -> tfseg.Dataset:
 
 
 def accelerator(dataset: tfseg.Dataset) -> dict[str, Any]:
-    """Lets steps of a fixed time take batches, and measures how long they wait for them.
+    """Takes batches in steps of a fixed time, and measures how long the steps wait for them.
 
-    A batch is as large as four fifths of the pipeline's own rate fill in the time of a step, of
-    crops of 128 pixels with the default transforms. One batch lies ready while a step runs, as the
-    iterators of a strategy keep one on the device.
+    A batch has as many crops (128 pixels, default transforms) as four fifths of the pipeline's rate
+    make in the time of a step. One batch is ready while a step runs, as the iterators of a strategy
+    keep one on the device.
     """
-    rate, found = _rate(dataset), {}
+    rate, results = _rate(dataset), {}
     for milliseconds in (10, 30, 100):
         name = f"share of waiting at a step of {milliseconds} ms"
         size = int(0.8 * rate * milliseconds / 1000)
-        found[name] = _waiting(dataset, size, milliseconds / 1000) if size else None
-        found[f"batch at {milliseconds} ms"] = size
-    return found | {"images_per_second": rate}
+        results[name] = _waiting(dataset, size, milliseconds / 1000) if size else None
+        results[f"batch at {milliseconds} ms"] = size
+    return results | {"images_per_second": rate}
 
 
 def _batches(dataset: tfseg.Dataset, size: int) -> Any:

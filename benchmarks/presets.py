@@ -1,9 +1,9 @@
-"""What the networks small, base and large cost, and what they find after the same steps.
+"""Time and metrics of the configurations small, base and large after the same steps.
 
     python benchmarks/presets.py FOLDER --work DIR --to FILE
 
-FOLDER, the training and the score are those of `accuracy.py`, with fewer steps. Steps and images of
-512 x 512 pixels, by `Segmenter.predict`, take turns.
+FOLDER, the training and the metrics are those of `accuracy.py`, with fewer steps. The networks
+alternate in the timing of steps and of `Segmenter.predict` for an image of 512 x 512 pixels.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ import tfseg
 from tfseg.config import PRESETS, preset, read
 from tfseg.run_files import CONFIG
 
-FIGURES = ("ap50", "pq", "dice")
+METRICS = ("ap50", "pq", "dice")
 
 
 def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None:
-    """Trains and scores each, times them beside each other, and writes the figures."""
+    """Trains, scores and times the three configurations, and writes the results."""
     known, unseen = accuracy.converted(folder, work)
-    found = {}
+    summaries = {}
     for name in PRESETS:
-        own = read(preset(name))
-        config = accuracy.configured(own.model, steps=steps, optimizer=own.optimizer.name)
+        given = read(preset(name))
+        config = accuracy.configured(given.model, steps=steps, optimizer=given.optimizer.name)
         accuracy.trained(config, known, work / name)
         evaluation = tfseg.evaluate(tfseg.load(work / name), unseen, *unseen.info.splits)
-        found[name] = evaluation.summary()
+        summaries[name] = evaluation.summary()
     segmenters = {name: tfseg.load(work / name) for name in PRESETS}
     seconds = times(known, work, segmenters, rounds=rounds)
     results = {
@@ -42,7 +42,7 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
             "million_weights": segmenters[name].model.count_params() / 1e6,
             "step_seconds": seconds["step"][name]["seconds"],
             "predict_seconds": seconds["predict"][name]["seconds"],
-            **{figure: found[name][figure] for figure in FIGURES},
+            **{metric: summaries[name][metric] for metric in METRICS},
         }
         for name in PRESETS
     }
@@ -53,19 +53,20 @@ def main(folder: Path, *, work: Path, steps: int, rounds: int, to: Path) -> None
 def times(
     known: tfseg.Dataset, work: Path, segmenters: dict[str, tfseg.Segmenter], *, rounds: int
 ) -> dict[str, Any]:
-    """Times a training step, its batch at hand, and the prediction of an image."""
+    """Times a training step, with its batch in memory, and the prediction of an image."""
     configs = {name: read(work / name / CONFIG) for name in segmenters}
-    config = next(iter(configs.values()))  # all have one head, and one way to read
+    config = next(iter(configs.values()))  # all have the same head and the same input
     head = tfseg.make_head(config.model.head)
     batch = next(iter(tfseg.training_batches(known, config, head)))
     image = np.random.default_rng(0).integers(0, 255, (512, 512, known.info.channels), np.uint8)
     calls = {
         "step": {name: trainer_step(config, batch) for name, config in configs.items()},
         "predict": {
-            name: functools.partial(each.predict, image) for name, each in segmenters.items()
+            name: functools.partial(segmenter.predict, image)
+            for name, segmenter in segmenters.items()
         },
     }
-    return {what: interleaved(each, rounds=rounds) for what, each in calls.items()}
+    return {what: interleaved(contenders, rounds=rounds) for what, contenders in calls.items()}
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def _description(name: str) -> str:
 def description(script: Path) -> str:
     """Returns the docstring of a script, without its line of usage."""
     text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
-    return re.sub(r"\n\n(?:    .*\n)+\n*", f"\n\n`benchmarks/{script.name}`. ", text, count=1)
+    return re.sub(r"\n\n(?:    .*\n)+\n*", f"\n\n`benchmarks/{script.name}`:\n\n", text, count=1)
 
 
 def machine(report: Mapping[str, Any]) -> str:

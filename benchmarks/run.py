@@ -1,13 +1,13 @@
-"""Runs the benchmarks one after the other, each in a process of its own.
+"""Runs the benchmarks one after the other, each in a new process.
 
     python -m benchmarks.run --all --quick       # less than ten minutes
     python -m benchmarks.run --all               # less than two hours; two more with --accuracy
-    python -m benchmarks.run heads metrics       # these alone
-    python -m benchmarks.report                  # then: docs/benchmarks.md from what was written
+    python -m benchmarks.run heads metrics       # only these
+    python -m benchmarks.report                  # then: docs/benchmarks.md from the results
 
-A benchmark is a script of this folder that takes `--to FILE`, and maybe `--quick`. What needs more
-than this repository is left out, and a line says so: peers without an environment (`python
-benchmarks/environments/make.py` makes them), and accuracy and presets without their images.
+A benchmark is a script in this folder that takes `--to FILE`, and optionally `--quick`. What needs
+more than this repository is left out, with a message: other libraries without an environment
+(`python benchmarks/environments/make.py` makes them), and accuracy and presets without images.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 PEERS = ROOT / ".venv-benchmarks"
-# Of the scripts that take peers, those that have an environment of their own.
+# Scripts that compare with libraries in separate environments, and these libraries.
 PEERS_OF = {
     "augmentation": tuple(file.stem for file in (HERE / "environments").glob("*.txt")),
     "pipeline": ("albumentations", "albumentationsx"),
 }
-OF_IMAGES = ("accuracy", "presets")  # which this repository does not have
-# How a quick run differs from a whole one, of the scripts without an option --quick.
+NEED_IMAGES = ("accuracy", "presets")  # images that this repository does not have
+# The options of a quick run, for scripts without an option --quick.
 QUICK = {
     "accuracy": ("--steps", "60", "--heads", "center_offset"),
     "augmentation": ("--rounds", "3", "--seconds", "0.1"),
@@ -52,26 +52,26 @@ def scripts() -> dict[str, Path]:
 
 
 def options(name: str, *, quick: bool, to: Path, accuracy: Path | None, work: str) -> Iterator[str]:
-    """Yields what a script is started with."""
+    """Yields the arguments of a script."""
     if quick:
-        own = '"--quick"' in scripts()[name].read_text(encoding="utf-8")
-        yield from ("--quick",) if own else QUICK.get(name, ())
+        has_option = '"--quick"' in scripts()[name].read_text(encoding="utf-8")
+        yield from ("--quick",) if has_option else QUICK.get(name, ())
     yield from ("--to", str(to / f"{name}.json"))
-    if name in OF_IMAGES:
+    if name in NEED_IMAGES:
         yield from (str(accuracy), "--work", work)
-    missing = [each for each in PEERS_OF.get(name, ()) if not (PEERS / each / "done").exists()]
+    missing = [peer for peer in PEERS_OF.get(name, ()) if not (PEERS / peer / "done").exists()]
     yield from ("--without", *missing) if missing else ()
 
 
 def main(*, names: list[str], all: bool, quick: bool, to: Path, accuracy: Path | None) -> int:
-    """Runs what is asked for, and returns how many failed."""
+    """Runs the benchmarks named, and returns the number that failed."""
     known = scripts()
     chosen = list(known) if all else names
     if not chosen or set(chosen) - set(known):
         sys.exit(f"Name some of {', '.join(known)}, or --all; got {' '.join(chosen) or 'nothing'}.")
     failed = 0
     for name in chosen:
-        if name in OF_IMAGES and accuracy is None:
+        if name in NEED_IMAGES and accuracy is None:
             print(f"left out: {name}, which needs its images: --accuracy FOLDER", flush=True)
             continue
         print(f"== {name}", flush=True)
@@ -92,7 +92,7 @@ if __name__ == "__main__":
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="benchmarks")
     add("--all", action="store_true", help="every one of them")
-    add("--quick", action="store_true", help="fewer rounds, and figures that scatter more")
-    add("--to", type=Path, default=RESULTS, metavar="DIR", help="where the JSON is written")
+    add("--quick", action="store_true", help="fewer rounds, and less precise times")
+    add("--to", type=Path, default=RESULTS, metavar="DIR", help="folder of the JSON files")
     add("--accuracy", type=Path, metavar="FOLDER", help="images of accuracy.py, see there")
     sys.exit(main(**vars(parser.parse_args())))

@@ -1,11 +1,10 @@
-"""What each way to store images costs: bytes on disk, and time to decode.
+"""Bytes and decoding time of each way to store images.
 
     python benchmarks/store.py         # writes benchmarks/results/store.json
 
-The embedded images as `tfseg convert --store` stores them, decoded as training does, in a `tf.data`
-pipeline with one thread; times are those of the processor. `png` is the default (zlib level 3),
-`png 9` the smallest, for which there is no option. `label` is what comes with each of them: the ids
-as PNG.
+The embedded images are stored like `tfseg convert --store` stores them, and decoded as in training,
+in a `tf.data` pipeline with one thread; times are processor times. `png` is the default (zlib level
+3), `png 9` the smallest, which is not an option. `label` is the ids as PNG, which every image has.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ SETS = {"fluorescence, grey": ("train", 1), "stained, RGB": ("other", 3)}
 def encoded(
     shown: list[np.ndarray], labels: list[np.ndarray], files: list[bytes]
 ) -> dict[str, list[Picture]]:
-    """Returns every picture in every way."""
+    """Returns all pictures, encoded in every way."""
     ways = {
         store: [
             image_codec.encode(picture, store, original=file)
@@ -43,12 +42,12 @@ def encoded(
         for pair in zip(shown, labels, strict=True)
     ]
     ids = [Picture("png", features["label"].bytes_list.value[0]) for features in parsed]
-    smallest = [Picture("png", image_codec.png(each, 9)) for each in shown]
+    smallest = [Picture("png", image_codec.png(picture, 9)) for picture in shown]
     return ways | {"png 9": smallest, "label": ids}
 
 
 def decoding(kind: str, stored: list[Picture], shapes: list[tuple[int, ...]]) -> Callable[[], None]:
-    """Returns a call that decodes all of it."""
+    """Returns a call that decodes all pictures."""
     formats = {picture.format for picture in stored}
 
     def decode(data: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -60,7 +59,7 @@ def decoding(kind: str, stored: list[Picture], shapes: list[tuple[int, ...]]) ->
         )
 
     sizes = np.array([shape[:2] for shape in shapes], np.int64)
-    dataset = tf.data.Dataset.from_tensor_slices(([each.data for each in stored], sizes))
+    dataset = tf.data.Dataset.from_tensor_slices(([picture.data for picture in stored], sizes))
     dataset = dataset.map(decode)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
@@ -74,7 +73,7 @@ def decoding(kind: str, stored: list[Picture], shapes: list[tuple[int, ...]]) ->
 
 
 def main(*, rounds: int, to: Path) -> None:
-    """Measures both sets, prints the table, and writes figures and machine."""
+    """Measures both sets, prints the table, and writes the results."""
     results = {}
     for name, (folder, channels) in SETS.items():
         root = tfseg.sample.path() / folder
@@ -82,20 +81,20 @@ def main(*, rounds: int, to: Path) -> None:
         shown = [images.to_channels(images.read_image(path), channels) for path in files]
         labels = [images.read_label(path) for path in images.list_images(root / "labels")]
         ways = encoded(shown, labels, [path.read_bytes() for path in files])
-        shapes = [each.shape for each in shown]
+        shapes = [picture.shape for picture in shown]
         calls = {kind: decoding(kind, stored, shapes) for kind, stored in ways.items()}
-        megapixels = sum(each.shape[0] * each.shape[1] for each in shown) / 1e6
+        megapixels = sum(height * width for height, width, _ in shapes) / 1e6
         times = interleaved(calls, rounds=rounds, clock=time.process_time)
         results[name] = {
             kind: {
-                "bytes_per_pixel": sum(len(each.data) for each in stored) / megapixels / 1e6,
+                "bytes_per_pixel": sum(len(picture.data) for picture in stored) / megapixels / 1e6,
                 "milliseconds_per_megapixel": 1000 * times[kind]["seconds"] / megapixels,
                 "interquartile_range": 1000 * times[kind]["interquartile_range"] / megapixels,
             }
             for kind, stored in ways.items()
         }
-        for kind, figures in results[name].items():
-            print(name, kind, *(f"{figure:.2f}" for figure in figures.values()), sep=" | ")
+        for kind, row in results[name].items():
+            print(name, kind, *(f"{value:.2f}" for value in row.values()), sep=" | ")
     write(to, results, settings={"rounds": rounds})
 
 

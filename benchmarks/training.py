@@ -1,19 +1,19 @@
-"""What the trainer costs beside what it trains, on this machine's GPUs or its CPU.
+"""Overhead of the trainer, on this machine's GPUs or its CPU.
 
     python benchmarks/training.py           # writes benchmarks/results/training.json
     python benchmarks/training.py --quick   # two rounds of a small network, to see that it runs
-    python benchmarks/training.py --gpu     # what a GPU does instead (see training_gpu.py)
+    python benchmarks/training.py --gpu     # what only a GPU can show (see training_gpu.py)
 
 - `choices`: XLA, the optimizer and the network in the trainer's step.
 - `loops`: the trainer's step against a bare `tf.function` of the same network and optimizer, and
   against `keras.Model.fit`.
-- `checkpoints`: writing all that a run goes on from, against the steps between two of them.
+- `checkpoints`: writing all that a run needs to resume, against the steps between two checkpoints.
 - `validation`: the instance metrics of images with 100 instances against forward pass and decoding.
-- `replicas`: two halves of a CPU against the whole, with the same batch. Two are slower than one:
-  they share the cores, and each of them works on half a batch.
-- `memory`: resident memory over a long training.
-- `scale_out`: expected efficiency on 8 and 64 GPUs, from the steps that were measured, the sizes of
-  the networks, and assumptions on links that stand beside it.
+- `replicas`: two halves of a CPU against the whole CPU, with the same batch. Two are slower than
+  one: they share the cores, and each of them computes half a batch.
+- `memory`: resident memory during a long training.
+- `scale_out`: expected efficiency on 8 and 64 GPUs, from the measured steps, the sizes of the
+  networks, and assumptions on links, which are listed with it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ RESULTS = Path(__file__).parent / "results" / "training.json"
 
 
 def on_gpu(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path) -> None:
-    """Measures what only a GPU can show; ends with 2 where there is none."""
+    """Measures what only a GPU can show; exits with 2 if there is none."""
     if not tf.config.list_physical_devices("GPU"):
-        print("No GPU is visible to TensorFlow here; nothing was measured.", file=sys.stderr)
+        print("No GPU is visible to TensorFlow; nothing was measured.", file=sys.stderr)
         sys.exit(2)
     config = _config(crop_size, batch_size)
     results = training_gpu.measure(config, rounds=2 if quick else rounds, steps=10 if quick else 50)
@@ -46,7 +46,7 @@ def on_gpu(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Pat
 
 
 def main(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path) -> None:
-    """Measures all, and writes figures, claims and the machine."""
+    """Measures everything, and writes the results."""
     rounds = 2 if quick else rounds
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(
@@ -84,7 +84,7 @@ def _config(crop_size: int, batch_size: int, **model: Any) -> tfseg.RunConfig:
 
 
 def claims(results: dict[str, Any], config: tfseg.RunConfig) -> list[dict[str, Any]]:
-    """Returns what is asked of the trainer with what was measured."""
+    """Compares the results with the targets."""
     loops, validation = results["loops"], results["validation"]
     fastest = min(loops[name]["seconds"] for name in ("Keras fit, XLA", "Keras fit"))
     between = config.log.checkpoint_every * results["choices"]["tfseg"]["seconds"]
@@ -105,7 +105,7 @@ if __name__ == "__main__":
     parser.add_argument("--crop_size", type=int, default=128)
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--quick", action="store_true", help="two rounds, few steps")
-    parser.add_argument("--gpu", action="store_true", help="what a GPU does, and nothing else")
+    parser.add_argument("--gpu", action="store_true", help="only the measurements on a GPU")
     parser.add_argument("--to", type=Path)
     options = vars(parser.parse_args())
     gpu = options.pop("gpu")

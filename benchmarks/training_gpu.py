@@ -1,12 +1,13 @@
-"""What a GPU does in a training, and how long it waits.
+"""Speed of a GPU in training, and how long it waits.
 
     python benchmarks/training.py --gpu     # writes benchmarks/results/training_gpu.json
 
-- `choices`: images a second of the trainer's step on a batch that is on the device already, in
+- `choices`: images a second of the trainer's step on a batch that is already on the device, in
   float32 and in half precision, with XLA and without.
-- `training`: a step of a whole training, images read, augmented and copied, beside one of a batch
-  that is there already, as the trainer takes it (float32, without XLA). What it takes longer is the
-  share of the time in which the device waits; gaps between the kernels of a step are none of it.
+- `training`: a step of a complete training, with images read, augmented and copied, against a step
+  on a batch that is already on the device (float32, without XLA, as in the trainer). The difference
+  is the share of the time in which the device waits; gaps between the kernels of a step are not
+  counted.
 """
 
 from __future__ import annotations
@@ -22,41 +23,41 @@ from common import claim, interleaved
 
 import tfseg
 
-Figures = dict[str, Any]
+Results = dict[str, Any]
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-def measure(config: tfseg.RunConfig, *, rounds: int, steps: int) -> Figures:
-    """Returns the figures of both questions.
+def measure(config: tfseg.RunConfig, *, rounds: int, steps: int) -> Results:
+    """Returns the results of both questions.
 
     Args:
-        config: with devices or without.
+        config: with or without devices.
         rounds: calls of each contender.
-        steps: of a call, and a quarter of those of the training.
+        steps: steps of a call, and a quarter of the steps of the training.
     """
     choices = _choices(config, rounds, steps)
     alone = choices["float32, without XLA"]["seconds"]
-    whole = _training(config, 4 * steps)
+    trained = _training(config, 4 * steps)
     training = {
-        "seconds of a step": whole,
-        "seconds of a step on a batch that is there": alone,
-        "images a second": config.train.batch_size / whole,
-        "idle share": idle_share(alone, whole),
+        "seconds of a step": trained,
+        "seconds of a step on a batch on the device": alone,
+        "images a second": config.train.batch_size / trained,
+        "idle share": idle_share(alone, trained),
     }
     return {"choices": choices, "training": training}
 
 
-def claims(results: Figures) -> list[dict[str, Any]]:
-    """Returns what is asked of a training on a GPU with what was measured."""
+def claims(results: Results) -> list[dict[str, Any]]:
+    """Compares the results with the target."""
     return [claim("idle share of the GPU", results["training"]["idle share"], "< 0.03")]
 
 
-def idle_share(alone: float, whole: float) -> float:
-    """Returns the share of `whole` seconds in which a device waits that computes for `alone`."""
-    return max(0.0, 1.0 - alone / whole)
+def idle_share(busy: float, elapsed: float) -> float:
+    """Returns the share of the elapsed seconds in which a device is not busy."""
+    return max(0.0, 1.0 - busy / elapsed)
 
 
-def _choices(config: tfseg.RunConfig, rounds: int, steps: int) -> Figures:
+def _choices(config: tfseg.RunConfig, rounds: int, steps: int) -> Results:
     batch = parts.batch_of(config)
     calls = {
         f"{precision}, {'XLA' if compiled else 'without XLA'}": _steps(
@@ -65,18 +66,18 @@ def _choices(config: tfseg.RunConfig, rounds: int, steps: int) -> Figures:
         for precision in PRECISIONS
         for compiled in (True, False)
     }
-    figures = interleaved(calls, rounds=rounds, warm_up=2)
-    for each in figures.values():
-        each["seconds"] /= steps
-        each["interquartile_range"] /= steps
-        each["images_per_second"] = config.train.batch_size / each["seconds"]
-    return figures
+    results = interleaved(calls, rounds=rounds, warm_up=2)
+    for row in results.values():
+        row["seconds"] /= steps
+        row["interquartile_range"] /= steps
+        row["images_per_second"] = config.train.batch_size / row["seconds"]
+    return results
 
 
 def _steps(
     config: tfseg.RunConfig, batch: tuple[Any, ...], steps: int, *, jit_compile: bool
 ) -> Callable[[], None]:
-    """Returns a call of some steps, which the host does not wait for one by one."""
+    """Returns a call of some steps; the host waits only for the last."""
     devices = config.devices.names
     taken = parts.queued_step(config, batch, devices=devices, jit_compile=jit_compile)
 
@@ -88,7 +89,7 @@ def _steps(
 
 
 def _training(config: tfseg.RunConfig, steps: int) -> float:
-    """Returns the seconds of a step in the second and third quarter of a training."""
+    """Returns the seconds per step in the second and third quarter of a training."""
     config = dataclasses.replace(
         config,
         train=dataclasses.replace(config.train, steps=steps),

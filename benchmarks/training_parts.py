@@ -1,4 +1,4 @@
-"""What benchmarks/training.py measures: every function answers one question with figures."""
+"""The measurements of benchmarks/training.py: a function for each question."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfseg.training import checkpoint, step
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.strategy import make_strategy
 
-Figures = dict[str, Any]
+Results = dict[str, Any]
 Step = Callable[[], object]
 
 
@@ -41,18 +41,18 @@ def trained(
     *,
     jit_compile: bool = False,
 ) -> step.TrainStep:
-    """Returns the step of a network with its optimizer, that of `config` by default."""
+    """Returns the step of a network with an optimizer, by default the one of `config`."""
     with strategy.scope():
         model = tfseg.build_model(config.model, seed=0, precision=config.devices.precision)
-        own = optimizer() if optimizer else tfseg.make_optimizer(config)
-        own.build(model.trainable_variables)
+        built = optimizer() if optimizer else tfseg.make_optimizer(config)
+        built.build(model.trainable_variables)
         loss_scale = LossScale() if config.devices.precision == "mixed_float16" else None
     head = tfseg.make_head(config.model.head)
     return step.TrainStep(
         strategy=strategy,
         model=model,
         head=head,
-        optimizer=own,
+        optimizer=built,
         loss_scale=loss_scale,
         samples=config.train.batch_size,
         jit_compile=jit_compile,
@@ -67,7 +67,7 @@ def trainer_step(
     jit_compile: bool = False,
     optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
 ) -> Step:
-    """Returns a call of the trainer's step on `batch`, which waits for it and returns the loss."""
+    """Returns a call of the trainer's step on `batch` that waits and returns the loss."""
     taken = queued_step(
         config, batch, devices=devices, jit_compile=jit_compile, optimizer=optimizer
     )
@@ -82,9 +82,9 @@ def queued_step(
     jit_compile: bool = False,
     optimizer: Callable[[], keras.optimizers.Optimizer] | None = None,
 ) -> Callable[[], tf.Tensor]:
-    """Returns a call of the trainer's step on `batch`, which the devices have already.
+    """Returns a call of the trainer's step on `batch`, which is already on the devices.
 
-    The host need not wait for what it returns, the loss. XLA compiles it on one device alone.
+    The call returns the loss and does not wait for it. XLA compiles the step only on one device.
     """
     strategy = make_strategy(devices)
     compiled = jit_compile and strategy.num_replicas_in_sync == 1
@@ -94,8 +94,8 @@ def queued_step(
     return lambda: taken(shared)["loss"]
 
 
-def choices(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Figures:
-    """What the choices in the step cost or save: XLA, the optimizer, the network."""
+def choices(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Results:
+    """Times choices in the step: XLA, the optimizer, the network."""
     unet = dataclasses.replace(config, model=dataclasses.replace(config.model, architecture="Unet"))
     adamw = keras.optimizers.AdamW
     calls = {
@@ -108,12 +108,12 @@ def choices(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Fig
     return interleaved(calls, rounds=rounds)
 
 
-def loops(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int, steps: int) -> Figures:
-    """The trainer's step, a bare loop, and Keras's `fit`, `steps` of the same batch a call."""
-    own = trainer_step(config, batch)
+def loops(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int, steps: int) -> Results:
+    """Times the trainer's step, a bare loop and Keras's `fit`: `steps` of one batch per call."""
+    call = trainer_step(config, batch)
     calls: dict[str, Step] = {
         "bare loop": _repeated(_bare_step(config, batch), steps),
-        "tfseg": _repeated(own, steps),
+        "tfseg": _repeated(call, steps),
     }
     for name, compiled in (("Keras fit, XLA", True), ("Keras fit", False)):
         calls[name] = _keras_fit(config, batch, steps, jit_compile=compiled)
@@ -129,7 +129,7 @@ def _repeated(call: Step, times: int) -> Step:
 
 
 def _bare_step(config: tfseg.RunConfig, batch: tuple[Any, ...]) -> Step:
-    """The same network, losses and optimizer, with nothing around them."""
+    """Returns a step of the same network, losses and optimizer without the trainer."""
     parts = trained(config, tf.distribute.get_strategy())
     model, losses, weights = parts.model, parts.head.losses(), parts.head.loss_weights
     variables = model.trainable_variables
@@ -139,16 +139,16 @@ def _bare_step(config: tfseg.RunConfig, batch: tuple[Any, ...]) -> Step:
             outputs = model(images, training=True)
             loss = tf.add_n(
                 [
-                    weights[name] * tf.reduce_mean(each.call(targets[name], outputs[name]))
-                    for name, each in losses.items()
+                    weights[name] * tf.reduce_mean(part.call(targets[name], outputs[name]))
+                    for name, part in losses.items()
                 ]
             )
-        return loss, tape.gradient(loss, [each.value for each in variables])
+        return loss, tape.gradient(loss, [variable.value for variable in variables])
 
     @tf.function(autograph=False)
     def taken(images: tf.Tensor, targets: dict[str, tf.Tensor]) -> tf.Tensor:
-        loss, found = gradients(images, targets)
-        parts.optimizer.apply_gradients(zip(found, variables, strict=True))
+        loss, slopes = gradients(images, targets)
+        parts.optimizer.apply_gradients(zip(slopes, variables, strict=True))
         return loss
 
     return lambda: float(taken(*batch))
@@ -168,23 +168,23 @@ def _keras_fit(
     return lambda: parts.model.fit(data, steps_per_epoch=steps, verbose=0, shuffle=False)
 
 
-def replicas(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Figures:
-    """One device and two halves of the CPU, with the same batch; and gradients sent twice."""
+def replicas(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Results:
+    """Times one device, two halves of the CPU, and two halves that send gradients twice."""
     halves = ("CPU:0", "CPU:1")
     calls = {
         "one replica": trainer_step(config, batch, devices=halves[:1]),
         "two replicas": trainer_step(config, batch, devices=halves),
     }
     with mock.patch.object(step, "gradients_are_sums", contextlib.nullcontext):
-        # Traced here: Keras sums the sums once more. Only the time is of interest.
+        # Traced without the patch: Keras sums the sums again. Only the time matters.
         twice = trainer_step(config, batch, devices=halves)
         twice()
     calls["two replicas, gradients sent twice"] = twice
     return interleaved(calls, rounds=rounds)
 
 
-def checkpoints(config: tfseg.RunConfig, rounds: int) -> Figures:
-    """Seconds of a checkpoint with everything in it, on the disk, and its size."""
+def checkpoints(config: tfseg.RunConfig, rounds: int) -> Results:
+    """Times writing a complete checkpoint to the disk, and returns its size."""
     parts = trained(config, tf.distribute.get_strategy())
     variables = [*parts.model.variables, *parts.optimizer.variables]
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -193,14 +193,14 @@ def checkpoints(config: tfseg.RunConfig, rounds: int) -> Figures:
         def save() -> None:
             assert checkpoint.save(path, variables, step=0, loss=0.0, keep=config.log.keep)
 
-        figures = interleaved({"checkpoint": save}, rounds=rounds)["checkpoint"]
-        return figures | {"megabytes": path.stat().st_size / 1e6}
+        times = interleaved({"checkpoint": save}, rounds=rounds)["checkpoint"]
+        return times | {"megabytes": path.stat().st_size / 1e6}
 
 
-def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Figures:
-    """The forward pass of a batch of images with 100 instances, and their instance metrics.
+def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Results:
+    """Times the forward pass of a batch of images with 100 instances, and their metrics.
 
-    "metrics" are those of the trainer, in its graph; beside them, in NumPy, what `evaluate` counts.
+    "metrics" are those of the trainer, in its graph; "evaluate_pairs" counts in NumPy.
     """
     parts, count = trained(config, tf.distribute.get_strategy()), config.train.batch_size
     draw, pitch = np.random.default_rng(0), side // 10
@@ -208,9 +208,9 @@ def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Figur
     cells = np.where((y < 10) & (x < 10), y * 10 + x + 1, 0).astype(np.int32)
     gaps = draw.random((count, side, side)) < 0.1
     truth = np.where(gaps, 0, cells)
-    found = np.roll(truth, 2, axis=1)
-    pairs = [(str(k), truth[k], found[k]) for k in range(count)]
-    maps = tf.constant(truth), tf.constant(found), tf.ones(count)
+    predicted = np.roll(truth, 2, axis=1)
+    pairs = [(str(k), truth[k], predicted[k]) for k in range(count)]
+    maps = tf.constant(truth), tf.constant(predicted), tf.ones(count)
     images = tf.constant(draw.random((count, side, side, config.model.channels), np.float32))
 
     @tf.function(autograph=False)
@@ -226,8 +226,8 @@ def validation_metrics(config: tfseg.RunConfig, rounds: int, side: int) -> Figur
     return interleaved(calls, rounds=rounds)
 
 
-def memory(steps: int) -> Figures:
-    """Resident megabytes of a training of a small network, 20 times in its course."""
+def memory(steps: int) -> Results:
+    """Returns the resident megabytes of a training of a small network at 20 points."""
     every = max(1, steps // 20)
     config = tfseg.RunConfig(
         data=tfseg.DataConfig(crop_size=32),
@@ -266,13 +266,13 @@ ASSUMPTIONS = {
 }
 
 
-def scale_out(config: tfseg.RunConfig, measured: Figures) -> Figures:
-    """Expected efficiency: the time of a step alone over that of the same share on N GPUs."""
+def scale_out(config: tfseg.RunConfig, measured: Results) -> Results:
+    """Returns the expected efficiency: the time of a step on one GPU over that on N GPUs."""
     sheet = {}
     for architecture, name in (("Compact", "tfseg"), ("Unet", "Unet, resnet18")):
         kind = dataclasses.replace(config.model, architecture=architecture)
         model = tfseg.build_model(kind, seed=0)
-        size = sum(4 * int(np.prod(each.shape)) for each in model.trainable_variables)
+        size = sum(4 * int(np.prod(weight.shape)) for weight in model.trainable_variables)
         layers = [layer for layer in model._flatten_layers() if hasattr(layer, "moving_mean")]
         sheet[architecture] = {
             "gradient_megabytes": size / 1e6,
@@ -284,7 +284,7 @@ def scale_out(config: tfseg.RunConfig, measured: Figures) -> Figures:
 
 
 def _efficiencies(size: int, normalisations: int, measured: float) -> dict[str, float]:
-    given, found = ASSUMPTIONS, {}
+    given, efficiencies = ASSUMPTIONS, {}
     exchanges = 2 + normalisations * given["exchanges of a synchronised normalisation"]
     networks = ("between hosts, 100 Gbit", "between hosts, 10 Gbit")
     for seconds in (measured, *given["seconds of a step on one GPU, alone"]):
@@ -292,5 +292,7 @@ def _efficiencies(size: int, normalisations: int, measured: float) -> dict[str, 
             latency = "in a host" if gpus <= given["GPUs of a host"] else "between hosts"
             moved = 2 * (gpus - 1) / gpus * size / given[f"bytes a second {link}"]
             waited = moved + exchanges * given[f"seconds of an exchange, {latency}"]
-            found[f"{gpus} GPUs, {link}, {seconds:.3g} s a step"] = seconds / (seconds + waited)
-    return found
+            efficiencies[f"{gpus} GPUs, {link}, {seconds:.3g} s a step"] = seconds / (
+                seconds + waited
+            )
+    return efficiencies

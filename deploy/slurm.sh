@@ -1,7 +1,7 @@
 #!/bin/bash
 # Trains on the GPUs of one node:  sbatch deploy/slurm.sh my-data runs/first --train.steps 20000
-# When the time is over, SLURM sends SIGTERM, the training leaves a checkpoint, and the job is put
-# into the queue again; it then goes on as if it had never stopped.
+# At the end of the time SLURM sends SIGTERM, the training writes a checkpoint, and the job is put into
+# the queue again; it then resumes, with the result of an uninterrupted training.
 #SBATCH --job-name=tfseg
 #SBATCH --nodes=1
 #SBATCH --ntasks=1

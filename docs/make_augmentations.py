@@ -120,15 +120,15 @@ def kinds() -> dict[str, type]:
 
 
 def summary(kind: type) -> str:
-    """Returns what the docstring of a transform says before its parameters."""
+    """Returns the docstring of a transform up to its parameters."""
     return re.split(r"\n(?:Args|Attributes|Source):", inspect.getdoc(kind))[0].strip()
 
 
 def parameters(kind: type) -> list[tuple[str, str, str]]:
-    """Returns name, default ("required" where there is none) and meaning of each parameter."""
+    """Returns name, default ("required" without one) and meaning of each parameter."""
     meanings = {"p": "probability in [0, 1]."}
-    for each in reversed(kind.__mro__):
-        meanings |= dict(_documented(each.__dict__.get("__doc__") or ""))
+    for base in reversed(kind.__mro__):
+        meanings |= dict(_documented(base.__dict__.get("__doc__") or ""))
     return [
         (
             field.name,
@@ -147,7 +147,7 @@ def _documented(text: str) -> Iterator[tuple[str, str]]:
 
 
 def section(name: str, kind: type) -> str:
-    """Returns the part of the page on one transform."""
+    """Returns the section of the page for one transform."""
     arguments = SHOWN.get(name)
     shown = f"Shown with `{_written({'name': name, **arguments})}`.\n\n" if arguments else ""
     lines = [f"| `{key}` | {default} | {text} |" for key, default, text in parameters(kind)]
@@ -157,7 +157,7 @@ def section(name: str, kind: type) -> str:
 
 
 def _written(spec: dict[str, Any]) -> str:
-    """Returns a specification as Python."""
+    """Returns a specification as Python code."""
     arguments = ", ".join(f"{key}={_value(value)}" for key, value in spec.items() if key != "name")
     return f"{spec['name']}({arguments})"
 
@@ -194,7 +194,7 @@ def measured_in(text: str) -> str:
 
 
 def machine() -> str:
-    """Returns processor, versions and date in words."""
+    """Returns processor, versions and date in a line."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         models = re.findall(r"model name\s*: (.*)", file.read()) or [platform.machine()]
     return (

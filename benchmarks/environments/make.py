@@ -1,9 +1,9 @@
-"""Makes the virtual environments of the peers, which cannot live beside tfseg or each other.
+"""Makes the virtual environments of other libraries, which conflict with tfseg or each other.
 
     python benchmarks/environments/make.py
 
-One for each requirements file beside this script, in FOLDER/NAME. Python 3.11, which is the last
-that tensorflow-addons runs on.
+There is one for each requirements file beside this script, in FOLDER/NAME. Python 3.11 is the last
+version that tensorflow-addons supports.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ FOLDER = HERE.parents[1] / ".venv-benchmarks"  # git ignores .venv*
 
 
 def main(*, folder: Path, python: str, names: list[str]) -> None:
-    """Makes the environments called `names` that are not there yet."""
+    """Makes the environments called `names` that do not exist yet."""
     for name in names:
         environment = folder / name
         done = environment / "done"
         if done.exists():
-            print(f"{name} is there already: {environment}")
+            print(f"{name} exists already: {environment}")
             continue
         subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
         install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
@@ -34,7 +34,7 @@ def main(*, folder: Path, python: str, names: list[str]) -> None:
 
 
 def default_python() -> str:
-    """Returns this interpreter where it is Python 3.11, else the one called python3.11."""
+    """Returns this interpreter if it is Python 3.11, otherwise python3.11."""
     return sys.executable if sys.version_info[:2] == (3, 11) else "python3.11"
 
 

@@ -1,7 +1,7 @@
 """tensorflow-addons 0.23: a gather warp for each transform, in `Dataset.map`.
 
-The flows come ready-made, so what tensorflow-addons would take to draw and smooth them is not
-counted. It warps no ids; they are gathered here from the nearest place.
+The flows are prepared before, so the time to draw and smooth them is not counted. tensorflow-addons
+does not warp ids; this script gathers them from the nearest pixel.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Pair = tuple[tf.Tensor, tf.Tensor]
 
 
 def build(
-    policy: list[dict[str, Any]], inputs: protocol.Arrays, *, own_ops: bool = False
+    policy: list[dict[str, Any]], inputs: protocol.Arrays, *, operations: bool = False
 ) -> protocol.Step:
     """Returns the work.
 
     Args:
         policy: geometric transforms.
         inputs: image and label.
-        own_ops: flips and affine moves by the operations that TensorFlow and tensorflow-addons have
-            for them, instead of a gather warp.
+        operations: flips and affine transforms by operations of TensorFlow and tensorflow-addons,
+            instead of a gather warp.
     """
     size = inputs["label"].shape
     flows = {entry["name"]: _flow(size) for entry in policy}
@@ -39,8 +39,8 @@ def build(
     def augment(example: Mapping[str, tf.Tensor]) -> Pair:
         pair = tf.cast(example["image"], tf.float32), example["label"]
         for name, flow in flows.items():
-            own = _OWN.get(name) if own_ops else None
-            pair = own(*pair) if own else _warp(*pair, flow)
+            operation = _OPERATIONS.get(name) if operations else None
+            pair = operation(*pair) if operation else _warp(*pair, flow)
         return pair
 
     iterator = pipeline.iterate(pipeline.endless(inputs).map(augment))
@@ -54,9 +54,9 @@ def _flow(size: tuple[int, int]) -> tf.Tensor:
 def _warp(image: tf.Tensor, label: tf.Tensor, flow: tf.Tensor) -> Pair:
     height, width = label.shape
     grid = tf.stack(tf.meshgrid(tf.range(height), tf.range(width), indexing="ij"), axis=-1)
-    place = tf.cast(tf.round(tf.cast(grid, tf.float32) - flow), tf.int32)
-    place = tf.clip_by_value(place, 0, [height - 1, width - 1])
-    return tfa.image.dense_image_warp(image[None], flow[None])[0], tf.gather_nd(label, place)
+    nearest = tf.cast(tf.round(tf.cast(grid, tf.float32) - flow), tf.int32)
+    nearest = tf.clip_by_value(nearest, 0, [height - 1, width - 1])
+    return tfa.image.dense_image_warp(image[None], flow[None])[0], tf.gather_nd(label, nearest)
 
 
 def _flip(image: tf.Tensor, label: tf.Tensor) -> Pair:
@@ -70,7 +70,7 @@ def _affine(image: tf.Tensor, label: tf.Tensor) -> Pair:
     return moved, tfa.image.transform(label, matrix, "nearest", "reflect")
 
 
-_OWN = {"HorizontalFlip": _flip, "ShiftScaleRotate": _affine}
+_OPERATIONS = {"HorizontalFlip": _flip, "ShiftScaleRotate": _affine}
 
 if __name__ == "__main__":
     pipeline.use_threads(1)

@@ -1,4 +1,4 @@
-"""Lets the peers work in turns."""
+"""Times the libraries in turns."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ SCRIPTS = {
     "kornia": "geometry.py",
     "warps": "warps.py",
 }
-OWN = ("tfseg", "keras", "warps")  # need no environment but that of tfseg
+INSTALLED = ("tfseg", "keras", "warps")  # run in the environment of tfseg
 IGNORE = -1  # tfseg's id beyond the border, where albumentations mirrors ids
 
 
 class Bench:
-    """The peers at work, and the pictures they work on.
+    """The processes of the libraries, and the pictures they augment.
 
     Args:
-        size: of the usual image, pixels.
+        size: side of the usual image, pixels.
         rounds: timed turns of each contender.
-        seconds: that a turn takes at least.
-        without: peers that are left out.
+        seconds: shortest time of a turn.
+        without: libraries to leave out.
         peers: the folder of their environments.
-        gpu: tfseg alone, unpinned, with the GPUs.
+        gpu: only tfseg, unpinned, with the GPUs.
     """
 
     def __init__(
@@ -63,12 +63,14 @@ class Bench:
         self._closing.close()
 
     def worker(self, peer: str) -> Worker:
-        """Returns the process of a peer, started where it is not yet."""
+        """Returns the process of a library, which is started at the first call."""
         if peer not in self._workers:
             name, _, special = peer.partition(", ")
-            python = sys.executable if name in OWN else str(self._peers / name / "bin" / "python")
+            python = (
+                sys.executable if name in INSTALLED else str(self._peers / name / "bin" / "python")
+            )
             count = 0 if self._gpu else 2 if special == "two cores" else 1
-            # Else a freed block stays resident, and the next step does not raise the peak by it.
+            # Otherwise a freed block stays resident, and the next step does not raise the peak.
             malloc = {"MALLOC_MMAP_THRESHOLD_": "65536"} if special == "memory" else {}
             self._workers[peer] = self._closing.enter_context(
                 Worker(
@@ -82,42 +84,42 @@ class Bench:
         return self._workers[peer]
 
     def versions(self) -> dict[str, dict[str, Any]]:
-        """Returns what each peer said it is."""
+        """Returns the versions of every library."""
         return {peer: worker.versions for peer, worker in self._workers.items()}
 
     def ask(self, contender: Contender, do: str, **request: object) -> dict[str, Any]:
-        """Sends a peer its work."""
+        """Sends a request to the process of a contender."""
         inputs = self._inputs(int(self._size * contender.size), contender.ids)
         return self.worker(contender.peer).ask(
             do=do, policy=contender.policy, inputs=inputs, how=contender.how, **request
         )
 
     def answer(self, question: Question) -> dict[str, dict[str, Any]]:
-        """Times the contenders of a question that are not left out, in turns."""
+        """Times the contenders of a question, without those left out, in turns."""
         present = {
-            name: each
-            for name, each in question.items()
-            if each.peer.partition(",")[0] not in self._without
+            name: contender
+            for name, contender in question.items()
+            if contender.peer.partition(",")[0] not in self._without
         }
-        counts = {name: self._count(each) for name, each in present.items()}
+        counts = {name: self._count(contender) for name, contender in present.items()}
         seconds: dict[str, list[float]] = {name: [] for name in present}
         for _ in range(self._rounds):
-            for name, each in present.items():
-                taken = self.ask(each, "time", count=counts[name])["seconds"]
-                seconds[name].append(taken / (counts[name] * each.images))
+            for name, contender in present.items():
+                taken = self.ask(contender, "time", count=counts[name])["seconds"]
+                seconds[name].append(taken / (counts[name] * contender.images))
         first = next(iter(seconds.values()))
         return {
             name: {
-                "milliseconds_per_image": summary([1000.0 * value for value in own]),
-                "ratio": summary([a / b for a, b in zip(own, first, strict=True)]),
+                "milliseconds_per_image": summary([1000.0 * value for value in values]),
+                "ratio": summary([a / b for a, b in zip(values, first, strict=True)]),
                 "images_a_round": counts[name] * present[name].images,
-                "seconds_of_rounds": [round(value, 7) for value in own],
+                "seconds_of_rounds": [round(value, 7) for value in values],
             }
-            for name, own in seconds.items()
+            for name, values in seconds.items()
         }
 
     def memory(self) -> dict[str, Any]:
-        """Measures how much is alive at once beyond the input, the result included."""
+        """Measures the peak of memory beyond the input, including the result."""
         contender = Contender("tfseg, memory", policies.policy(), size=2.0)
         risen = self.ask(contender, "memory", count=5)["bytes"]
         values = int(self._size * 2.0) ** 2 * 3
@@ -128,20 +130,20 @@ class Bench:
         }
 
     def agreement(self) -> dict[str, dict[str, Any]]:
-        """Compares results with tfseg's where the draw is fixed and the definition the same."""
-        found: dict[str, dict[str, Any]] = {}
+        """Compares results with tfseg's, for fixed parameters and the same definition."""
+        compared: dict[str, dict[str, Any]] = {}
         for name, parameters in policies.FIXED.items():
             policy = [{"name": name, "p": 1.0, **parameters}]
-            own = self._applied("tfseg", policy)
-            found[name] = {
-                peer: _agreement(own, self._applied(peer, policy))
-                for peer in ("albumentationsx", "albumentations", *policies.MOVERS)
+            expected = self._applied("tfseg", policy)
+            compared[name] = {
+                peer: _agreement(expected, self._applied(peer, policy))
+                for peer in ("albumentationsx", "albumentations", *policies.GEOMETRIC_PEERS)
                 if peer not in self._without
-                and (peer not in policies.MOVERS or name in policies.MOVES)
+                and (peer not in policies.GEOMETRIC_PEERS or name in policies.GEOMETRIC)
             }
             if name in policies.DIFFERENCES:
-                found[name]["difference"] = policies.DIFFERENCES[name]
-        return found
+                compared[name]["difference"] = policies.DIFFERENCES[name]
+        return compared
 
     def _applied(self, peer: str, policy: list[dict[str, Any]]) -> dict[str, np.ndarray]:
         path = self._folder / "applied.npz"
@@ -154,7 +156,7 @@ class Bench:
         steps = 1
         while True:
             taken = self.ask(contender, "time", count=steps)["seconds"]
-            # At a small p a few steps may all be empty by chance.
+            # With a small p a few steps may all be empty by chance.
             if taken >= self._seconds / 2:
                 return max(1, round(steps * self._seconds / taken))
             steps *= 2
@@ -172,10 +174,10 @@ def summary(values: list[float]) -> dict[str, Any]:
     return {"median": float(median), "quartiles": [float(low), float(high)]}
 
 
-def _agreement(own: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, float]:
-    inside = own["label"] != IGNORE
+def _agreement(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, float]:
+    inside = one["label"] != IGNORE
     return {
         "mean_absolute_difference_of_8_bit_levels": 255.0
-        * float(np.abs(own["image"] - other["image"]).mean()),
-        "share_of_equal_ids": float((own["label"] == other["label"])[inside].mean()),
+        * float(np.abs(one["image"] - other["image"]).mean()),
+        "share_of_equal_ids": float((one["label"] == other["label"])[inside].mean()),
     }

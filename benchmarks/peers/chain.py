@@ -29,10 +29,10 @@ def build(
     Args:
         policy: plain values of transforms.
         inputs: image and label.
-        workers: of `Dataset.map`; 0 maps without threads of its own.
-        batch: images of a step; 0 takes a single one.
-        at_once: one call of the chain for a batch instead of one for each image.
-        device: a batch that lies on the device already, outside of `Dataset.map`.
+        workers: workers of `Dataset.map`; 0 maps without further threads.
+        batch: images per step; 0 takes a single one.
+        at_once: one call of the chain per batch instead of one per image.
+        device: augment a batch that is already on the device, outside of `Dataset.map`.
     """
     chain = tfseg.augment.Chain(tfseg.augment.from_spec(policy))
     if device:
@@ -63,12 +63,12 @@ def _seeds(index: tf.Tensor) -> tf.Tensor:
     if index.shape.rank == 0:
         return tfseg.random.fold_in(root, index)
     return tf.map_fn(
-        lambda each: tfseg.random.fold_in(root, each), index, fn_output_signature=tf.int32
+        lambda number: tfseg.random.fold_in(root, number), index, fn_output_signature=tf.int32
     )
 
 
 def _several(iterator: Iterator[Mapping[str, tf.Tensor]], count: int) -> protocol.Step:
-    """Takes many in a step: between two steps each worker makes one in advance, of `count`."""
+    """Takes `count` images per step: between two steps each worker makes only one in advance."""
 
     def step() -> tuple[tf.Tensor, tf.Tensor]:
         for _ in range(count):
@@ -80,11 +80,11 @@ def _several(iterator: Iterator[Mapping[str, tf.Tensor]], count: int) -> protoco
 
 def _on_device(chain: tfseg.augment.Chain, inputs: protocol.Arrays, batch: int) -> protocol.Step:
     images = {name: tf.stack([value] * batch) for name, value in inputs.items()}
-    drawn = tf.Variable(0, dtype=tf.int64)
+    counter = tf.Variable(0, dtype=tf.int64)
 
     @tf.function(autograph=False)
     def call() -> tuple[tf.Tensor, tf.Tensor]:
-        first = drawn.assign_add(batch)
+        first = counter.assign_add(batch)
         moved = chain(images, _seeds(tf.range(batch, dtype=tf.int64) + first))
         return moved["image"], moved["label"]
 

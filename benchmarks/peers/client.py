@@ -1,4 +1,4 @@
-"""The parent's end of `protocol`: a peer as a process of its own interpreter on its own cores."""
+"""The parent's end of `protocol`: a library in a process with an interpreter and cores."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _QUIET = {
 
 
 class Worker:
-    """A peer that waits for requests, and stands still meanwhile.
+    """A process that waits for requests.
 
-    It and its own processes are stopped between its turns: a queue that is filled up behind a turn
-    would take the cores from the turn of the next peer.
+    It and its child processes are stopped between its turns: a queue that is filled after a turn
+    would take the cores from the turn of the next library.
 
     Args:
-        script: of this folder, such as "compose.py".
-        python: the interpreter that has the peer's packages.
-        cores: the only ones that it may use, one thread for each; all if empty.
-        gpu: whether it may see the GPUs.
+        script: file name in this folder, such as "compose.py".
+        python: the interpreter with the packages of the library.
+        cores: the only cores it may use, one thread per core; all if empty.
+        gpu: whether the GPUs are visible to it.
         environment: further environment variables.
 
     Attributes:
-        versions: of what it measures.
+        versions: of the library and its dependencies.
     """
 
     def __init__(
@@ -53,15 +53,17 @@ class Worker:
         gpu: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        own = os.environ | dict.fromkeys(_ONE_THREAD, "1") | _QUIET | dict(environment or {})
-        own |= {"PEER_THREADS": str(len(cores))} | ({} if gpu else {"CUDA_VISIBLE_DEVICES": "-1"})
+        variables = os.environ | dict.fromkeys(_ONE_THREAD, "1") | _QUIET | dict(environment or {})
+        variables |= {"PEER_THREADS": str(len(cores))} | (
+            {} if gpu else {"CUDA_VISIBLE_DEVICES": "-1"}
+        )
         before = os.sched_getaffinity(0)
         # A process starts on the cores of the thread that starts it, before it imports anything.
         os.sched_setaffinity(0, cores or before)
         try:
             self._process = subprocess.Popen(
                 [python, str(_SCRIPTS / script)],
-                env=own,
+                env=variables,
                 text=True,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -76,7 +78,7 @@ class Worker:
         """Sends one request and waits for its answer.
 
         Raises:
-            RuntimeError: the peer could not do it.
+            RuntimeError: the process could not answer.
         """
         os.killpg(self._process.pid, signal.SIGCONT)
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -100,7 +102,7 @@ class Worker:
         self._process.stdout.close()
         try:
             self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:  # seen: TensorFlow hangs as it takes iterators down
+        except subprocess.TimeoutExpired:  # observed: TensorFlow hangs when it deletes iterators
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 

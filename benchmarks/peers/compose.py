@@ -1,8 +1,8 @@
 """albumentations 2.0.8 and AlbumentationsX 2.5.1: `Compose` on NumPy arrays.
 
 Both take tfseg's parameters. AlbumentationsX calls a `_limit` a `_range`, and its ElasticTransform
-is another one: a cubic B-spline on a grid of control points, drawn in a disk. It gets the grid
-whose spline is as wide as the Gaussian, and the disk that gives displacements of equal variance.
+is different: a cubic B-spline on a grid of control points, drawn in a disk. It gets the grid that
+makes the spline as wide as the Gaussian, and the disk that gives displacements of equal variance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import cv2
 import protocol
 
 IS_X = not albumentations.__version__.startswith("2.0.")
-# Where a transform has them: as tfseg's defaults, and noise of its own in each channel.
+# For transforms with these parameters: tfseg's defaults, and different noise in each channel.
 SAME = {
     "interpolation": cv2.INTER_LINEAR,
     "mask_interpolation": cv2.INTER_NEAREST,
@@ -71,11 +71,13 @@ def _spline(alpha: float, sigma: float, size: int) -> dict[str, Any]:
 
 
 def serve(build: Callable[..., protocol.Step]) -> None:
-    """Answers what is asked of this library, with one thread of OpenCV for each of its callers."""
+    """Answers requests with one thread of OpenCV per caller."""
     warnings.simplefilter("ignore")  # ShiftScaleRotate advises to use Affine instead
     cv2.setNumThreads(1)
     name = "albumentationsx" if IS_X else "albumentations"
-    versions = {each: importlib.metadata.version(each) for each in (name, "albucore", "numpy")}
+    versions = {
+        package: importlib.metadata.version(package) for package in (name, "albucore", "numpy")
+    }
     protocol.serve(
         build,
         versions

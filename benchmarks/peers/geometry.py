@@ -1,6 +1,6 @@
-"""kornia on tensors of floats: its functions, with the matrix that its random modules would make.
+"""kornia on float tensors: its functions, with the matrix that its random modules would make.
 
-Ids pass as floats, as kornia wants them.
+Ids are floats, as kornia requires.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import Any
 import kornia
 import protocol
 import torch
+from geometric import transformed
 from kornia.geometry import transform
-from moves import moved
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Step:
-    """Returns the work, which begins with the change to float32."""
+    """Returns the work, including the conversion to float32."""
     image = torch.from_numpy(inputs["image"]).permute(2, 0, 1)[None].contiguous()
     mask = torch.from_numpy(inputs["label"])[None, None]
     draw = random.Random(0)
 
     def step() -> Pair:
         floats = image.float() / 255.0, mask.float()
-        moved_image, moved_mask = moved(floats, policy, _MOVES, draw)
+        moved_image, moved_mask = transformed(floats, policy, _TRANSFORMS, draw)
         return moved_image[0].permute(1, 2, 0), moved_mask[0, 0].int()
 
     return step
@@ -57,7 +57,11 @@ def _affine(
     )
 
 
-_MOVES = {"HorizontalFlip": _horizontal, "VerticalFlip": _vertical, "ShiftScaleRotate": _affine}
+_TRANSFORMS = {
+    "HorizontalFlip": _horizontal,
+    "VerticalFlip": _vertical,
+    "ShiftScaleRotate": _affine,
+}
 
 if __name__ == "__main__":
     torch.set_num_threads(int(os.environ["PEER_THREADS"]))

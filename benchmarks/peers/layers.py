@@ -1,6 +1,6 @@
 """Keras's preprocessing layers, one after the other, on image and mask in `Dataset.map`.
 
-They have no probability and no border "reflect_101"; theirs is "reflect", which costs the same.
+They have no probability and no border "reflect_101"; their "reflect" takes the same time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 
 def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Step:
-    """Returns the work: the layers that stand for flips and ShiftScaleRotate."""
+    """Returns the work: the layers equivalent to flips and ShiftScaleRotate."""
     layers = [layer for layer in map(_layers, policy) for layer in layer]
 
     def augment(example: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -34,7 +34,7 @@ def _layers(entry: dict[str, Any]) -> list[keras.layers.Layer]:
     if entry["name"] == "VerticalFlip":
         return []  # the layer above does both, which is cheaper than two layers
     if entry["name"] != "ShiftScaleRotate":
-        raise ValueError(f"{entry['name']} has no layer here.")
+        raise ValueError(f"{entry['name']} has no equivalent layer.")
     shift = tuple(entry["shift_limit"])
     return [
         keras.layers.RandomRotation([degrees / 360.0 for degrees in entry["rotate_limit"]], seed=0),

@@ -1,4 +1,4 @@
-"""tfseg: training batches of a data set, as its trainer gets them."""
+"""tfseg: training batches of a data set, as in its trainer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def build(
     batch: int,
     processes: bool = False,
 ) -> protocol.Step:
-    """Returns the work: the next batch; the arguments as of `py_dataset`."""
+    """Returns the work: the next batch. The arguments are those of `py_dataset`."""
     config = configuration(policy, crop=crop, batch=batch)
     head = tfseg.make_head(config.model.head)
     batches = tfseg.training_batches(tfseg.Dataset.open(dataset), config, head)
@@ -36,7 +36,7 @@ def build(
 
 
 def configuration(policy: list[dict[str, Any]], *, crop: int, batch: int) -> tfseg.RunConfig:
-    """Returns a run with these transforms; crops lie anywhere, as those of the peers."""
+    """Returns a run with these transforms and random crops, as in `py_dataset`."""
     return tfseg.RunConfig(
         augment=tuple(policy),
         data=tfseg.DataConfig(crop_size=crop, foreground_share=0.0),

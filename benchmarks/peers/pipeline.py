@@ -1,4 +1,4 @@
-"""A `Dataset.map` that does its work when it is asked, and not while another peer is timed."""
+"""A `Dataset.map` that works only when an element is requested, not during other turns."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import tensorflow as tf
 
 
 def use_threads(count: int) -> None:
-    """Gives TensorFlow `count` threads between operations and one within; before the first one."""
+    """Gives TensorFlow `count` threads between operations and one within, before the first one."""
     tf.config.threading.set_inter_op_parallelism_threads(count)
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def prompt(dataset: tf.data.Dataset, *, threads: int = 1) -> tf.data.Dataset:
-    """Takes away what works ahead or in parallel without being told.
+    """Turns off implicit prefetching and parallelism.
 
-    By default tf.data turns a map into a parallel one and adds a prefetch behind it; a peer then
-    augments during the turns of the others, and its own turn takes next to nothing.
+    By default tf.data makes a map parallel and adds a prefetch after it; it would then augment
+    during the turns of the others, and its timed turns would take almost no time.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -31,11 +31,11 @@ def prompt(dataset: tf.data.Dataset, *, threads: int = 1) -> tf.data.Dataset:
 
 
 def endless(example: dict[str, Any]) -> tf.data.Dataset:
-    """Returns the same arrays in memory, again and again."""
+    """Returns the same arrays in memory without end."""
     tensors = {name: tf.constant(value) for name, value in example.items()}
     return tf.data.Dataset.from_tensors(tensors).repeat()
 
 
 def iterate(dataset: tf.data.Dataset) -> Iterator[Any]:
-    """Yields elements, each made when it is asked for."""
+    """Yields elements, each made when it is requested."""
     return iter(prompt(dataset))

@@ -1,4 +1,4 @@
-"""What every library is asked to do, as plain values of tfseg; the peers translate names only."""
+"""The transforms of every library, as plain values of tfseg; the others translate only names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from PIL import Image
 
 import tfseg
 
-# In the order in which they act. The elastic field is fine and its displacements are small (1 pixel
-# of standard deviation) because AlbumentationsX allows no more on so fine a grid, and it is fine
-# because albumentations smooths it with a kernel of 8 sigma, slower the wider it is.
+# In the order in which they act. The elastic field is fine because albumentations smooths it with a
+# kernel of 8 sigma, which is slower for a larger sigma. Its displacements are small (standard
+# deviation of 1 pixel) because AlbumentationsX allows no more on such a fine grid.
 NINE: dict[str, dict[str, Any]] = {
     "HorizontalFlip": {},
     "VerticalFlip": {},
@@ -35,12 +35,12 @@ FIVE = (
     "GridDistortion",
     "OpticalDistortion",
 )
-MOVES = ("HorizontalFlip", "VerticalFlip", "ShiftScaleRotate")
-MOVERS = ("torchvision", "kornia", "warps")  # peers that are asked for these alone
+GEOMETRIC = ("HorizontalFlip", "VerticalFlip", "ShiftScaleRotate")
+GEOMETRIC_PEERS = ("torchvision", "kornia", "warps")  # libraries with only these
 SMOOTH_ELASTIC = [{"name": "ElasticTransform", "p": 1.0, "alpha": 175.0, "sigma": 50.0}]
 
-# One value instead of a range, where all libraries define the transform alike. A shift of whole
-# pixels, because albumentations cuts off the rest.
+# One value instead of a range, for transforms that all libraries define in the same way. The shift
+# is an integer number of pixels, because albumentations cuts off the rest.
 FIXED: dict[str, dict[str, Any]] = {
     "HorizontalFlip": {},
     "VerticalFlip": {},
@@ -67,7 +67,7 @@ def policy(*names: str, p: float = 1.0) -> list[dict[str, Any]]:
 def write_inputs(path: Path, *, size: int, ids: int) -> None:
     """Writes a real picture of `size` x `size` with `ids` instances: image uint8, label int32.
 
-    It is an embedded one, mirrored again and again, and shrunk as far as `ids` instances need.
+    It is an embedded one, mirrored repeatedly, and shrunk until there are `ids` instances.
     """
     files = tfseg.sample.path() / "other"
     name = "a0325cb7aa59.png"
@@ -80,8 +80,8 @@ def write_inputs(path: Path, *, size: int, ids: int) -> None:
         image, label = _mirrored(image, repeats), _mirrored(label, repeats)
         kinds = np.kron(np.arange(repeats**2).reshape(repeats, repeats), np.ones(tile, np.int32))
         label = np.where(label > 0, label + kinds.astype(np.int32) * 1000, 0)[:size, :size]
-        found, label = np.unique(label, return_inverse=True)
-        if len(found) > ids:
+        present, label = np.unique(label, return_inverse=True)
+        if len(present) > ids:
             label = label.reshape(size, size).astype(np.int32)
             np.savez(path, image=image[:size, :size], label=np.where(label > ids, 0, label))
             return

@@ -1,7 +1,7 @@
-"""How a peer is asked: one JSON object a line on standard input, one a line back.
+"""Requests to a library: one JSON object per line on standard input, one per line as answer.
 
-A peer's script calls `serve` with a function that builds its work. The parent, `client.Worker`,
-lets the peers take turns and pins them to their cores.
+The script of a library calls `serve` with a function that builds its work. The parent,
+`client.Worker`, pins the processes to their cores; `bench.Bench` runs them in turns.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def serve(build: Callable[..., Step], versions: Mapping[str, object]) -> None:
 
     Args:
         build: takes a policy (plain values as in `policies`), the arrays `image` `[H, W, 3]` uint8
-            and `label` `[H, W]` int32, and what the request says under "how".
-        versions: of what is measured, sent first.
+            and `label` `[H, W]` int32, and the arguments "how" of the request.
+        versions: of the library and its dependencies, sent first.
     """
     answers, sys.stdout = sys.stdout, sys.stderr  # a library that prints must not break the lines
     steps: dict[str, Step] = {}
-    _say(answers, {"versions": dict(versions)})
+    _send(answers, {"versions": dict(versions)})
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -36,12 +36,12 @@ def serve(build: Callable[..., Step], versions: Mapping[str, object]) -> None:
             if key not in steps:
                 inputs = dict(np.load(request["inputs"]))
                 steps[key] = build(request["policy"], inputs, **request["how"])
-            _say(answers, _ANSWERS[request["do"]](steps[key], request))
+            _send(answers, _ANSWERS[request["do"]](steps[key], request))
         except Exception as error:
-            _say(answers, {"error": f"{type(error).__name__}: {error}"})
+            _send(answers, {"error": f"{type(error).__name__}: {error}"})
 
 
-def _say(answers: TextIO, answer: dict[str, object]) -> None:
+def _send(answers: TextIO, answer: dict[str, object]) -> None:
     print(json.dumps(answer), file=answers, flush=True)
 
 
@@ -60,13 +60,13 @@ def _apply(step: Step, request: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _memory(step: Step, request: Mapping[str, Any]) -> dict[str, object]:
-    """Says by how much the resident memory rises above what it was before a step."""
+    """Returns how far the resident memory rises during a step."""
     for _ in range(3):
         step()
     rises = []
     for _ in range(request["count"]):
         with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")  # sets the peak to what is resident now
+            file.write("5")  # sets the peak to the resident memory
         before = _resident("VmRSS")
         step()
         rises.append(_resident("VmHWM") - before)

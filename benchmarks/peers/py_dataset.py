@@ -1,9 +1,8 @@
-"""`keras.utils.PyDataset` with albumentations or AlbumentationsX: what one would write by hand.
+"""`keras.utils.PyDataset` with albumentations or AlbumentationsX: a typical hand-written pipeline.
 
-It reads the same records at the same places in the same order as tfseg, decodes them by libpng (of
-OpenCV), cuts a crop, augments it in 8 bits, brings it to [0, 1] by the same percentiles, and makes
-the same targets, in NumPy. Its batches come as `model.fit` takes them: from Keras's queue, which
-two workers fill.
+It reads the same records in the same order as tfseg, decodes them by libpng (of OpenCV), cuts a
+crop, augments it in 8 bits, normalises it to [0, 1] by the same percentiles, and makes the same
+targets, in NumPy. Batches come from Keras's queue as in `model.fit`, filled by two workers.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ class Crops(keras.utils.PyDataset):
         return len(self._inputs["order"]) // self._batch
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        own = range(number * self._batch, (number + 1) * self._batch)
-        images, targets = zip(*(self._sample(position) for position in own), strict=True)
+        positions = range(number * self._batch, (number + 1) * self._batch)
+        images, targets = zip(*map(self._sample, positions), strict=True)
         return np.stack(images), np.stack(targets)
 
     def _sample(self, position: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +52,7 @@ class Crops(keras.utils.PyDataset):
         room = np.array(label.shape) - self._crop
         top, left = np.random.default_rng(position).integers(0, room + 1)
         window = slice(top, top + self._crop), slice(left, left + self._crop)
-        if self._compose is None:  # in the process that works
+        if self._compose is None:  # made in the worker process
             self._compose = compose.composed(self._policy, self._crop)
         moved = self._compose(image=image[window], mask=label[window])
         image = np.clip((moved["image"].astype(np.float32) - low) / (high - low), 0.0, 1.0)
@@ -87,7 +86,7 @@ def limits(image: np.ndarray) -> tuple[float, float]:
 
 def targets(label: np.ndarray) -> np.ndarray:
     """Returns center, foreground, offset and its mask `[H, W, 5]` float32, as center_offset's."""
-    found = np.zeros((*label.shape, 5), np.float32)
+    maps = np.zeros((*label.shape, 5), np.float32)
     y, x = np.nonzero(label > 0)
     if len(y):
         ids, group = np.unique(label[y, x], return_inverse=True)
@@ -101,11 +100,11 @@ def targets(label: np.ndarray) -> np.ndarray:
         center = order[starts][group]
         dy, dx = (y[center] - y).astype(np.float32), (x[center] - x).astype(np.float32)
         heat = np.exp(-(dy**2 + dx**2) / (2 * SIGMA**2 * area[group]).astype(np.float32))
-        found[y, x] = np.stack(
+        maps[y, x] = np.stack(
             [heat, np.ones_like(heat), dy / OFFSET_UNIT, dx / OFFSET_UNIT, np.ones_like(heat)], -1
         )
-    found[label == IGNORE, :2] = IGNORE
-    return found
+    maps[label == IGNORE, :2] = IGNORE
+    return maps
 
 
 def build(
@@ -123,10 +122,10 @@ def build(
         policy: plain values of transforms.
         inputs: "order", the numbers of the records as training takes them; "paths", "shards" and
             "offsets" of the index.
-        dataset: in the inputs already; tfseg opens it.
-        crop: side, pixels.
-        batch: images of a batch.
-        processes: whether the two workers are processes, or threads.
+        dataset: not used, as the inputs describe it; tfseg opens it.
+        crop: side of the crops, pixels.
+        batch: images per batch.
+        processes: whether the two workers are processes instead of threads.
     """
     crops = Crops(policy, inputs, crop=crop, batch=batch, processes=processes)
     queue = OrderedEnqueuer(

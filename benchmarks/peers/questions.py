@@ -1,4 +1,4 @@
-"""Who is timed against whom, at what."""
+"""The questions of the benchmark, and the contenders of each."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from peers import policies
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """Work for a peer.
+    """Work for a library.
 
     Attributes:
-        peer: tfseg, keras or the name of an environment; "tfseg, two cores" has a thread on each.
+        peer: tfseg, keras or the name of an environment; "tfseg, two cores" has two threads.
         policy: plain values of transforms.
-        size: of the image, relative to the usual one.
+        size: side of the image, relative to the usual one.
         ids: instances in the image.
-        images: augmented in a step.
-        how: further arguments of the peer's `build`.
+        images: images augmented per step.
+        how: further arguments of the library's `build`.
     """
 
     peer: str
@@ -40,22 +40,24 @@ def questions() -> dict[str, Question]:
     """Returns the contenders of every question on the CPU."""
     nine, five = policies.policy(), policies.policy(*policies.FIVE)
     compose = ("albumentationsx", "albumentations")
-    found = {f"all nine, p={p:g}": _among(policies.policy(p=p), *compose) for p in (1.0, 0.5, 0.1)}
+    asked = {f"all nine, p={p:g}": _among(policies.policy(p=p), *compose) for p in (1.0, 0.5, 0.1)}
     for name in policies.FIVE[1:]:
-        found[f"{name} alone"] = _among(policies.policy(name), *compose)
-    found["ElasticTransform alone, sigma 50"] = _among(policies.SMOOTH_ELASTIC, *compose)
+        asked[f"{name} alone"] = _among(policies.policy(name), *compose)
+    asked["ElasticTransform alone, sigma 50"] = _among(policies.SMOOTH_ELASTIC, *compose)
     addons = "tensorflow-addons"
-    found["five geometric"] = _among(five, *compose, addons) | {
-        f"{addons}, own operations": Contender(addons, five, how={"own_ops": True})
+    asked["five geometric"] = _among(five, *compose, addons) | {
+        f"{addons}, own operations": Contender(  # words: allow (a key of the results)
+            addons, five, how={"operations": True}
+        )
     }
-    found["Keras layers"] = _among(policies.policy(*policies.MOVES), "keras")
-    found["flips and ShiftScaleRotate"] = _among(
-        policies.policy(*policies.MOVES), *compose, *policies.MOVERS
+    asked["Keras layers"] = _among(policies.policy(*policies.GEOMETRIC), "keras")
+    asked["flips and ShiftScaleRotate"] = _among(
+        policies.policy(*policies.GEOMETRIC), *compose, *policies.GEOMETRIC_PEERS
     )
-    found["flips and ShiftScaleRotate, two threads"] = {
+    asked["flips and ShiftScaleRotate, two threads"] = {
         f"{name}, two cores": Contender(
             f"{name}, two cores",
-            policies.policy(*policies.MOVES),
+            policies.policy(*policies.GEOMETRIC),
             images=images,
             how=how,
         )
@@ -66,26 +68,26 @@ def questions() -> dict[str, Question]:
         )
     }
     for share in (0.5, 2.0):
-        found[f"all nine, image x {share:g}"] = _among(nine, *compose, size=share)
-    found["workers of Dataset.map"] = {
+        asked[f"all nine, image x {share:g}"] = _among(nine, *compose, size=share)
+    asked["workers of Dataset.map"] = {
         name: Contender("tfseg, two cores", nine, images=96, how={"workers": count, "batch": 96})
         for name, count in (("two workers", 2), ("one worker", 1))
     }
-    found["ids in the image"] = {
+    asked["ids in the image"] = {
         f"{count} ids": Contender("tfseg", nine, ids=count) for count in (10, 100, 1000)
     }
     for p in (1.0, 0.5):
-        found[f"a call for 8 images, p={p:g}"] = {
+        asked[f"a call for 8 images, p={p:g}"] = {
             name: Contender(
                 "tfseg", policies.policy(p=p), images=8, how={"batch": 8, "at_once": at_once}
             )
             for name, at_once in (("a call for each", False), ("a call for all", True))
         }
-    return found
+    return asked
 
 
 def gpu_questions() -> dict[str, Question]:
-    """Returns what is timed on a GPU, after batching."""
+    """Returns the questions on a GPU, after batching."""
     return {
         f"32 images on the device, image x {share:g}": {
             f"p={p:g}": Contender(

@@ -1,7 +1,8 @@
 """torchvision's transforms v2 on an image of 8 bits and a mask, by their functions.
 
-`RandomAffine` draws and calls `affine`, and so does this; only so can the draw be that of the
-others. Beyond the border there is black, for `affine` cannot mirror; that costs it nothing.
+`RandomAffine` draws parameters and calls `affine`; this script does the same, with the same
+distribution as the others. Beyond the border the image is black, as `affine` cannot mirror; that
+takes no time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import protocol
 import torch
 import torchvision
-from moves import moved
+from geometric import transformed
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
@@ -28,7 +29,7 @@ def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Ste
     draw = random.Random(0)
 
     def step() -> Pair:
-        moved_image, moved_mask = moved((image, mask), policy, _MOVES, draw)
+        moved_image, moved_mask = transformed((image, mask), policy, _TRANSFORMS, draw)
         return moved_image.permute(1, 2, 0), moved_mask
 
     return step
@@ -47,13 +48,17 @@ def _affine(
 ) -> Pair:
     shift = [draw.uniform(*entry["shift_limit"]) * length for length in reversed(mask.shape)]
     scale = 1.0 + draw.uniform(*entry["scale_limit"])
-    angle = -draw.uniform(*entry["rotate_limit"])  # clockwise here
+    angle = -draw.uniform(*entry["rotate_limit"])  # clockwise in torchvision
     bilinear = InterpolationMode.BILINEAR
     moved = functional.affine(image, angle, shift, scale, [0.0, 0.0], interpolation=bilinear)
     return moved, functional.affine(mask, angle, shift, scale, [0.0, 0.0])
 
 
-_MOVES = {"HorizontalFlip": _horizontal, "VerticalFlip": _vertical, "ShiftScaleRotate": _affine}
+_TRANSFORMS = {
+    "HorizontalFlip": _horizontal,
+    "VerticalFlip": _vertical,
+    "ShiftScaleRotate": _affine,
+}
 
 if __name__ == "__main__":
     torch.set_num_threads(int(os.environ["PEER_THREADS"]))

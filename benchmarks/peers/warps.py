@@ -1,4 +1,4 @@
-"""A gather warp by SciPy for each move, as imgaug does where it has no function of OpenCV."""
+"""A gather warp by SciPy per transform, as in imgaug without a function of OpenCV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import protocol
 import scipy
-from moves import moved
+from geometric import transformed
 from scipy import ndimage
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -19,7 +19,7 @@ def build(policy: list[dict[str, Any]], inputs: protocol.Arrays) -> protocol.Ste
     """Returns the work."""
     draw = random.Random(0)
     pair = inputs["image"], inputs["label"]
-    return lambda: moved(pair, policy, _MOVES, draw)
+    return lambda: transformed(pair, policy, _TRANSFORMS, draw)
 
 
 def _horizontal(image: np.ndarray, label: np.ndarray, *_: object) -> Pair:
@@ -43,19 +43,23 @@ def _affine(
     )
     y, x = y[:, None], x[None]
     sine, cosine = math.sin(angle) / scale, math.cos(angle) / scale
-    places = np.stack([cosine * y + sine * x, cosine * x - sine * y])
-    places += np.array([(length - 1) / 2 for length in label.shape])[:, None, None]
+    coordinates = np.stack([cosine * y + sine * x, cosine * x - sine * y])
+    coordinates += np.array([(length - 1) / 2 for length in label.shape])[:, None, None]
     moved = np.stack(
         [
-            ndimage.map_coordinates(image[..., channel], places, order=1, mode="mirror")
+            ndimage.map_coordinates(image[..., channel], coordinates, order=1, mode="mirror")
             for channel in range(image.shape[-1])
         ],
         axis=-1,
     )
-    return moved, ndimage.map_coordinates(label, places, order=0, mode="mirror")
+    return moved, ndimage.map_coordinates(label, coordinates, order=0, mode="mirror")
 
 
-_MOVES = {"HorizontalFlip": _horizontal, "VerticalFlip": _vertical, "ShiftScaleRotate": _affine}
+_TRANSFORMS = {
+    "HorizontalFlip": _horizontal,
+    "VerticalFlip": _vertical,
+    "ShiftScaleRotate": _affine,
+}
 
 if __name__ == "__main__":
     protocol.serve(build, {"scipy": scipy.__version__, "numpy": np.__version__})

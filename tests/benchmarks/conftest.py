@@ -1,4 +1,4 @@
-"""What the tests of the benchmarks share."""
+"""Fixtures of the tests of the benchmarks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run() -> Run:
-    """Runs a script of the folder with options, without a GPU; returns what it said."""
+    """Runs a script of the folder with options and without a GPU."""
 
     def run_script(script: str, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""The benchmarks of accuracy run at their smallest, and tell the kinds of images apart."""
+"""The benchmarks of accuracy run at their smallest, and separate the kinds of images."""
 
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ def test_the_benchmark_counts_every_kind_by_itself(run, folder):
     assert results["all"]["semantic"]["num_instances"] == sum(parts)
 
 
-def test_a_target_is_of_the_first_head_with_all_that_prediction_offers(monkeypatch):
+def test_a_target_is_compared_with_the_first_head_tuned_and_with_tta(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import accuracy
 
-    figures = {"semantic, tuned and tta": {"ap50": 0.7, "pq": 0.6}}
-    claims = accuracy._claims({"all": figures, "dark": figures}, "semantic", 20.0)
+    rows = {"semantic, tuned and tta": {"ap50": 0.7, "pq": 0.6}}
+    claims = accuracy._claims({"all": rows, "dark": rows}, "semantic", 20.0)
     assert [(claim["value"], claim["target"], claim["met"]) for claim in claims] == [
         (0.7, ">= 0.65", True),
         (0.6, ">= 0.63", False),
         (0.7, ">= 0.78", False),
         (0.6, ">= 0.73", False),
     ]
-    longer = accuracy._claims({"all": figures, "dark": figures}, "semantic", 105.0)
+    longer = accuracy._claims({"all": rows, "dark": rows}, "semantic", 105.0)
     assert [claim["target"] for claim in longer] == [">= 0.78", ">= 0.72", ">= 0.86", ">= 0.79"]
-    assert accuracy._claims({"all": figures}, "semantic", 121.0) == []
-    assert accuracy._claims({"all": figures}, "semantic", None) == []
+    assert accuracy._claims({"all": rows}, "semantic", 121.0) == []
+    assert accuracy._claims({"all": rows}, "semantic", None) == []
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def peers_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
 
 
-def test_tfseg_alone_is_measured_and_the_json_says_so(run, tmp_path):
+def test_tfseg_alone_is_measured_and_the_json_lists_the_libraries_left_out(run, tmp_path):
     path = tmp_path / "results.json"
     done = run(*SMALLEST, "--without", *PEERS, "--only=ShiftScaleRotate alone", f"--to={path}")
     assert done.returncode == 0, done.stderr
@@ -43,14 +43,14 @@ def test_tfseg_alone_is_measured_and_the_json_says_so(run, tmp_path):
     assert "commit" in report["machine"] and report["versions"]["tfseg"]["tensorflow"]
 
 
-def test_a_peer_without_an_environment_is_never_left_out_in_silence(run, tmp_path):
+def test_a_library_without_an_environment_is_an_error(run, tmp_path):
     done = run(*SMALLEST, f"--peers={tmp_path}", f"--to={tmp_path / 'results.json'}")
     assert done.returncode == 1
     assert "--without albumentations" in done.stderr
     assert not (tmp_path / "results.json").exists()
 
 
-def test_the_gpu_mode_refuses_in_one_line_where_there_is_none(run, tmp_path):
+def test_the_mode_for_gpus_refuses_in_one_line_if_there_is_none(run, tmp_path):
     done = run(*SMALLEST, "--gpu", f"--to={tmp_path / 'results.json'}")
     assert done.returncode == 1
     assert "No GPU" in done.stderr.splitlines()[-1]

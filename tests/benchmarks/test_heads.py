@@ -1,4 +1,4 @@
-"""The benchmark of the heads runs at its smallest, and says what its decoders found."""
+"""The benchmark of the heads runs at its smallest, and counts the decoded discs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfseg.heads import HEADS
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def test_every_head_is_measured_and_gives_the_discs_back(run, tmp_path):
+def test_every_head_is_measured_and_decodes_all_discs(run, tmp_path):
     path = tmp_path / "heads.json"
     options = ("--side=64", "--counts=4", "--rounds=1", f"--to={path}")
     done = run("heads.py", *options)

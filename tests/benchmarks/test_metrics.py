@@ -7,7 +7,7 @@ import json
 import pytest
 
 
-def test_all_contenders_find_the_same_and_the_json_holds_the_claims(run, tmp_path):
+def test_all_contenders_count_the_same_matches_and_the_json_has_the_claims(run, tmp_path):
     pytest.importorskip("pycocotools")
     path = tmp_path / "new" / "metrics.json"
     options = ("--side=128", "--pitch=16", "--rounds=2", "--slow_rounds=1", f"--to={path}")

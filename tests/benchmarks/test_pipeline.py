@@ -15,7 +15,7 @@ CLAIMS = 10
 ALONE = ("--quick", "--without", "albumentations", "albumentationsx")
 
 
-def test_reading_and_decoding_are_measured_and_the_claims_say_what_was_not(run, tmp_path):
+def test_reading_and_decoding_are_measured_and_other_claims_have_no_value(run, tmp_path):
     path = tmp_path / "results.json"
     done = run("pipeline.py", *ALONE, "--only=read and decode", f"--to={path}")
     assert done.returncode == 0, done.stderr
@@ -39,14 +39,14 @@ def test_every_question_is_answered_for_tfseg_alone(run, tmp_path, question):
     assert list(json.loads(path.read_text(encoding="utf-8"))["results"]) == [question]
 
 
-def test_a_peer_without_an_environment_is_never_left_out_in_silence(run, tmp_path):
+def test_a_library_without_an_environment_is_an_error(run, tmp_path):
     done = run("pipeline.py", "--quick", f"--peers={tmp_path}", f"--to={tmp_path / 'r.json'}")
     assert done.returncode == 1
     assert "--without albumentations" in done.stderr
     assert not (tmp_path / "r.json").exists()
 
 
-def test_the_targets_of_the_peers_are_those_of_the_head():
+def test_the_targets_of_the_other_libraries_are_those_of_the_head():
     source = (BENCHMARKS / "peers" / "py_dataset.py").read_text(encoding="utf-8")
     start, end = source.index("def targets("), source.index("def build(")
     names = {"np": np, "SIGMA": 0.2, "OFFSET_UNIT": 8.0, "IGNORE": -1}

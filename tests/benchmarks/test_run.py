@@ -24,7 +24,7 @@ def start(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
-def test_the_committed_results_keep_the_schema_and_no_claim_is_prettier_than_its_figure(file):
+def test_the_committed_results_keep_the_schema_and_no_claim_is_better_than_its_value(file):
     report = json.loads(file.read_text(encoding="utf-8"))
     jsonschema.validate(report, SCHEMA)
     for claim in report["claims"]:
@@ -45,7 +45,7 @@ def test_the_committed_results_keep_the_schema_and_no_claim_is_prettier_than_its
         {"curves": {"Time": {"x": "ids", "y": "ms", "lines": {"tfseg": [[1, 2]]}}}},
     ],
 )
-def test_the_schema_refuses_what_is_not_of_the_shape(wrong):
+def test_the_schema_refuses_other_shapes(wrong):
     report = json.loads(RESULTS[0].read_text(encoding="utf-8"))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(report | wrong, SCHEMA)
@@ -68,7 +68,7 @@ def test_every_script_that_writes_results_is_a_benchmark_and_an_unknown_one_is_r
     assert not named & {"common", "report", "run"}
 
 
-def test_accuracy_is_left_out_aloud_without_its_images(tmp_path):
+def test_accuracy_is_left_out_with_a_message_without_its_images(tmp_path):
     done = start("accuracy", f"--to={tmp_path}")
     assert (done.returncode, done.stdout.split(",")[0]) == (0, "left out: accuracy")
 

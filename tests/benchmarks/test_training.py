@@ -1,4 +1,4 @@
-"""The benchmark of the trainer runs at its smallest, and the committed figures are of this form."""
+"""The benchmark of the trainer runs at its smallest; the committed results are complete."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def assert_complete(report: dict) -> None:
     assert results["loops"]["bare loop"]["ratio"] == 1.0
     assert {"one replica", "two replicas"} <= set(results["replicas"])
     for network in results["scale_out"]["networks"].values():
-        assert all(0 < each < 1 for each in network["efficiency"].values())
+        assert all(0 < share < 1 for share in network["efficiency"].values())
     assert report["machine"]["processor"] and "commit" in report["machine"]
 
 
-def test_without_a_gpu_its_mode_says_so_and_measures_nothing(run, tmp_path):
+def test_the_mode_for_gpus_reports_that_there_is_none(run, tmp_path):
     path = tmp_path / "gpu.json"
     done = run("training.py", "--gpu", f"--to={path}")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
-        "No GPU is visible to TensorFlow here; nothing was measured."
+        "No GPU is visible to TensorFlow; nothing was measured."
     )
     assert not path.exists()
 
 
 @pytest.mark.slow
-def test_what_a_gpu_is_asked_can_be_asked_of_a_cpu(monkeypatch):
+def test_the_questions_for_a_gpu_can_be_answered_on_a_cpu(monkeypatch):
     monkeypatch.syspath_prepend(RESULTS.parents[1])
     import training_gpu
 
@@ -58,8 +58,8 @@ def test_what_a_gpu_is_asked_can_be_asked_of_a_cpu(monkeypatch):
     )
     results = training_gpu.measure(config, rounds=2, steps=2)
     assert len(results["choices"]) == 3 * 2
-    for each in results["choices"].values():
-        assert each["images_per_second"] == pytest.approx(2 / each["seconds"])
+    for row in results["choices"].values():
+        assert row["images_per_second"] == pytest.approx(2 / row["seconds"])
     assert 0 <= results["training"]["idle share"] < 1
     assert training_gpu.idle_share(3.0, 4.0) == 0.25
     (claim,) = training_gpu.claims(results)
@@ -77,5 +77,5 @@ def test_every_question_is_answered(run, tmp_path):
     assert len(report["results"]["memory"]["megabytes"]) == 20
 
 
-def test_the_committed_figures_are_complete():
+def test_the_committed_results_are_complete():
     assert_complete(json.loads(RESULTS.read_text(encoding="utf-8")))

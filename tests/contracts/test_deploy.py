@@ -1,4 +1,4 @@
-"""The files for containers and clusters keep the schemas of what reads them."""
+"""The files for containers and clusters keep the schemas of the programs that read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 SLURM = DEPLOY / "slurm.sh"
-# Of sbatch's manual, those that a training may want.
+# Options of sbatch, from its manual, that a training may need.
 SBATCH = {
     *("account", "array", "constraint", "cpus-per-task", "error", "exclusive", "gpus-per-node"),
     *("gpus-per-task", "gres", "job-name", "mail-type", "mail-user", "mem", "mem-per-cpu"),
@@ -22,7 +22,7 @@ SBATCH = {
 }
 
 
-def test_slurm_is_given_options_that_it_has_and_a_script_that_is_one():
+def test_the_options_and_the_syntax_of_the_script_for_slurm_are_valid():
     text = SLURM.read_text(encoding="utf-8")
     given = re.findall(r"^#SBATCH --([\w-]+)", text, re.MULTILINE)
     assert len(given) > 5
@@ -33,15 +33,15 @@ def test_slurm_is_given_options_that_it_has_and_a_script_that_is_one():
 
 
 @pytest.mark.parametrize(
-    ("code", "begun", "queued"), [(0, False, False), (143, True, True), (2, True, False)]
+    ("code", "started", "queued"), [(0, False, False), (143, True, True), (2, True, False)]
 )
-def test_a_job_whose_time_is_over_goes_into_the_queue_again(code, begun, queued, tmp_path):
+def test_a_job_at_its_time_limit_is_queued_again(code, started, queued, tmp_path):
     (tmp_path / "bin").mkdir()
     for name, ending in {"srun": code, "scontrol": 0}.items():
         script = f'#!/bin/bash\necho {name} "$@" >> "$LOG"\nexit {ending}\n'
         (tmp_path / "bin" / name).write_text(script, encoding="utf-8")
         (tmp_path / "bin" / name).chmod(0o755)
-    if begun:
+    if started:
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "config.yaml").touch()
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -50,7 +50,7 @@ def test_a_job_whose_time_is_over_goes_into_the_queue_again(code, begun, queued,
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=False)
     assert done.returncode == code
     first, *others = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
-    resume = "--resume " if begun else ""
+    resume = "--resume " if started else ""
     assert first == f"srun tfseg train data run {resume}--train.steps 9"
     assert others == (["scontrol requeue 7"] if queued else [])
 
@@ -65,7 +65,7 @@ def test_the_job_for_kubernetes_keeps_the_schema():
         kubernetes_validate.validate(job, "1.31", strict=True)
 
 
-def test_the_shell_in_the_job_is_one_and_mounts_what_it_reads():
+def test_the_script_of_the_job_is_valid_and_reads_only_what_it_mounts():
     text = (DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8")
     (container,) = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
     (script,) = container["args"]
@@ -75,7 +75,7 @@ def test_the_shell_in_the_job_is_one_and_mounts_what_it_reads():
 
 
 @pytest.mark.parametrize("name", ["Dockerfile.cpu", "Dockerfile.gpu"])
-def test_a_dockerfile_says_that_it_was_not_built_and_takes_what_an_installation_needs(name):
+def test_a_dockerfile_says_that_it_was_not_built_and_installs_with_the_constraints(name):
     text = (DEPLOY / name).read_text(encoding="utf-8")
     assert "Not built by the project's tests" in text
     steps = re.findall(r"^([A-Z]+) ", text, re.MULTILINE)

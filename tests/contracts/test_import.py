@@ -1,4 +1,4 @@
-"""`import tfseg` has no side effects, and works whatever was imported before it."""
+"""`import tfseg` has no side effects, and works after any other import."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_an_unknown_name_is_an_attribute_error():
         tfseg.no_such_name  # noqa: B018
 
 
-TAKE = (
-    "from tfseg.networks.backbones import segmentation_models as take\n"
-    "package = take()\n"
+IMPORT = (
+    "from tfseg.networks.backbones import segmentation_models as load\n"
+    "package = load()\n"
     "assert package.framework() == 'tf.keras', package.framework()\n"
     "assert callable(package.Unet)\n"
 )
@@ -79,33 +79,33 @@ UNCHANGED = "import os\nbefore = dict(os.environ)\n{}assert dict(os.environ) == 
 @pytest.mark.parametrize(
     "code",
     [
-        TAKE,
-        "import keras\n" + TAKE,
-        "import tfseg\nimport keras\n" + TAKE,
+        IMPORT,
+        "import keras\n" + IMPORT,
+        "import tfseg\nimport keras\n" + IMPORT,
         "import tfseg\n"
-        + TAKE
+        + IMPORT
         + "import segmentation_models\nassert segmentation_models is package",
     ],
     ids=["first", "after keras", "keras after tfseg", "segmentation_models after tfseg"],
 )
-def test_segmentation_models_is_taken_without_a_trace_in_any_order(code):
+def test_segmentation_models_is_imported_without_side_effects_in_any_order(code):
     result = run(UNCHANGED.format(code + "\n"))
     assert result.returncode == 0, result.stderr
     assert result.stdout == ""
 
 
 def test_a_segmentation_models_that_the_user_imported_is_used():
-    code = "import segmentation_models as mine\n" + TAKE + "assert package is mine\n"
+    code = "import segmentation_models as mine\n" + IMPORT + "assert package is mine\n"
     result = run(UNCHANGED.format(code), SM_FRAMEWORK="tf.keras")
     assert result.returncode == 0, result.stderr
 
 
 def test_a_choice_of_framework_by_the_user_is_restored_after_the_import():
-    result = run(UNCHANGED.format(TAKE), SM_FRAMEWORK="keras")
+    result = run(UNCHANGED.format(IMPORT), SM_FRAMEWORK="keras")
     assert result.returncode == 0, result.stderr
 
 
 def test_legacy_keras_is_refused_with_the_remedy():
-    result = run(TAKE, TF_USE_LEGACY_KERAS="1")
+    result = run(IMPORT, TF_USE_LEGACY_KERAS="1")
     assert result.returncode == 1
     assert "TF_USE_LEGACY_KERAS" in result.stderr.splitlines()[-1]

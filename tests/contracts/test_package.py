@@ -1,4 +1,4 @@
-"""What is built can be installed without its source, and works."""
+"""The wheel can be installed without the source, and works."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What .dockerignore lets through, so that this is what a container is built from.
-TAKEN = [
+# The files that .dockerignore includes, so that a container is built from the same.
+INCLUDED = [
     line[1:]
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     if line.startswith("!")
@@ -44,7 +44,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a wheel and a source distribution."""
     pytest.importorskip("build")
     folder = tmp_path_factory.mktemp("package")
-    for name in TAKEN:
+    for name in INCLUDED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         (folder / "source").mkdir(exist_ok=True)
         copy(ROOT / name, folder / "source" / name)
@@ -55,20 +55,20 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel alone; what it depends on is that of here."""
+    """The programs of an environment with the wheel; its dependencies are those of this one."""
     environment = tmp_path_factory.mktemp("environment")
     venv.create(environment, symlinks=True)
     (wheel,) = built.glob("*.whl")
     pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python"]
     run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=environment)
     (packages,) = environment.glob("lib/python*/site-packages")
-    here = [path for path in sys.path if Path(path).name == "site-packages"]
-    (packages / "here.pth").write_text("\n".join(here) + "\n", encoding="utf-8")
+    paths = [path for path in sys.path if Path(path).name == "site-packages"]
+    (packages / "dependencies.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
     return environment / "bin"
 
 
 @pytest.mark.slow
-def test_the_source_distribution_has_what_the_wheel_is_built_from(built):
+def test_the_source_distribution_has_the_files_of_the_wheel(built):
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
