@@ -22,7 +22,7 @@ from tfseg.ids import IGNORE
 # Square, so that a quarter turn loses nothing, and three channels, which colours need.
 COUNT, HEIGHT, WIDTH, CHANNELS = 3, 12, 12, 3
 LARGEST = 2**31 - 1
-# Of what has no default, or where the default does little to so small a picture.
+# For parameters without default, or with a default that changes a small picture only slightly.
 EXAMPLES: dict[str, dict[str, object]] = {
     "Affine": {"rotate": (-40.0, 40.0), "shear": (-10.0, 10.0), "scale": (0.8, 1.2)},
     "CenterCrop": {"height": 7, "width": 9},
@@ -155,8 +155,8 @@ def test_no_bit_of_an_image_depends_on_its_batch(name):
 def test_p_is_the_share_of_images_that_are_changed_and_each_transform_throws_its_own_coin():
     p, count = 0.3, 2000
     on = [
-        own["on"].numpy()
-        for own in draws(Chain([example_of(name, p) for name in ORDERED]), 2, count).values()
+        params["on"].numpy()
+        for params in draws(Chain([example_of(name, p) for name in ORDERED]), 2, count).values()
     ]
     # The share of 2000 deviates by sqrt(0.3 x 0.7 / 2000) = 0.0102.
     np.testing.assert_allclose(np.mean(on, axis=1), p, atol=4 * 0.0103)
@@ -166,23 +166,23 @@ def test_p_is_the_share_of_images_that_are_changed_and_each_transform_throws_its
 
 @pytest.mark.parametrize("name", GEOMETRIC)
 def test_image_and_ids_move_together(name):
-    # Every pixel has an id of its own, and its place is what the image shows.
+    # Every pixel has another id, and the image contains its coordinates.
     y, x = np.indices((HEIGHT, WIDTH))
-    places = np.stack([y, x, x], axis=-1) / 16
+    coordinates = np.stack([y, x, x], axis=-1) / 16
     example = {
-        "image": tf.constant(places, tf.float32),
+        "image": tf.constant(coordinates, tf.float32),
         "label": tf.constant(y * WIDTH + x, tf.int32),
     }
     for k in range(COUNT):
         result = chain(name).apply(example, one(drawn(name), k))
-        seen, ids = result["image"].numpy()[..., :2], result["label"].numpy()
+        read, ids = result["image"].numpy()[..., :2], result["label"].numpy()
         inside = ids != IGNORE
         source = np.stack([ids // WIDTH, ids % WIDTH], axis=-1)
-        # An id is that of the nearest pixel, so the place seen is at most half a pixel away.
-        assert np.abs(seen * 16 - source)[inside].max() <= 0.5 + 1e-3
+        # An id is that of the nearest pixel, so its coordinates are at most half a pixel away.
+        assert np.abs(read * 16 - source)[inside].max() <= 0.5 + 1e-3
         assert inside.mean() > 0.25
         if name in EXACT:
-            np.testing.assert_allclose(seen[inside] * 16, source[inside], atol=1e-5)
+            np.testing.assert_allclose(read[inside] * 16, source[inside], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PIXEL)
