@@ -12,8 +12,8 @@ import tensorflow as tf
 
 PAGE = (Path(__file__).parents[2] / "docs" / "from-tensorflow-addons.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"### (\w+)\n[^#]*?```python\n(.*?)```", PAGE, re.DOTALL))
-# Recorded with tensorflow-addons 0.23 on TensorFlow 2.15: a case of each operation, and ten steps of
-# each optimizer on given gradients.
+# Recorded with tensorflow-addons 0.23 on TensorFlow 2.15: a case of each operation, and ten steps
+# of each optimizer on given gradients.
 RECORDED = np.load(Path(__file__).with_name("tfa_cases.npz"), allow_pickle=False)
 NAMES = sorted({name.split("/")[0] for name in RECORDED.files})
 OPTIMIZERS = ("AdamW", "LAMB")
@@ -45,10 +45,10 @@ def test_an_optimizer_takes_the_steps_that_were_recorded(name):
     names = recorded(name)
     exec(compile(BLOCKS[name], name, "exec"), names)
     optimizer = names["result"]
-    variables = [keras.Variable(names[f"params_{name}"][0], name=name) for name in "wb"]
+    variables = [keras.Variable(names[f"params_{letter}"][0], name=letter) for letter in "wb"]
     optimizer.build(variables)
     for step in range(len(names["gradients_w"])):
-        optimizer.apply([tf.constant(names[f"gradients_{name}"][step]) for name in "wb"])
+        optimizer.apply([tf.constant(names[f"gradients_{letter}"][step]) for letter in "wb"])
         for variable in variables:
             expected = names[f"params_{variable.name}"][step + 1]
             np.testing.assert_allclose(variable, expected, atol=1e-5)
