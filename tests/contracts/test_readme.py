@@ -76,9 +76,10 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
 def test_the_layers_are_those_that_the_test_of_imports_enforces():
     layers = runpy.run_path(str(Path(__file__).with_name("test_layers.py")))["LAYERS"]
     diagram = re.search(r"```\n(\d +commands/.*?)```", README, re.DOTALL)[1]
+    lines = re.split(r"^(\d) ", diagram, flags=re.MULTILINE)[1:]
     drawn = {
-        int(number): set(re.findall(r"([\w/]+)(?:/|\.py)(?=\s|$)", rooms))
-        for number, rooms in re.findall(r"^(\d)(.*)$", diagram, re.MULTILINE)
+        int(number): set(re.findall(r"([\w/]+)(?:/|\.py)(?=\s)", rooms))
+        for number, rooms in zip(lines[::2], lines[1::2], strict=True)
     }
     enforced = {
         number: {room.replace(".", "/") for room in rooms} - {"__main__", "sample"}
