@@ -175,7 +175,7 @@ def test_pictures_are_those_of_scipy(interpolation, order, size):
     )
     center, moves = (np.array(size) - 1) / 2, np.array(size) * shift
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    # Of the content: enlarged, then turned, of (y, x); up is negative
+    # The content is enlarged, then turned; coordinates are (y, x), so up is negative
     forward = np.array([[cosine, -sine], [sine, cosine]]) @ np.diag(scale)
     back = np.linalg.inv(forward)
     expected = scipy.ndimage.affine_transform(

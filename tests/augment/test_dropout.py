@@ -71,7 +71,7 @@ def test_there_are_as_many_boxes_as_drawn():
     )
     pixels = taken(transform).sum(axis=(1, 2))
     assert set(pixels.tolist()) <= {1, 2, 3, 4}  # two may fall on one of the 108 pixels
-    # Of 2, 3 or 4 boxes of one pixel 3 are left but for those 1, 3 or 6 pairs in 108.
+    # 2, 3 or 4 boxes of one pixel leave 3 on average, minus 1, 3 or 6 pairs in 108 that coincide.
     assert abs(pixels.mean() - (3 - 10 / 3 / 108)) < 5 * np.sqrt(2 / 3 / COUNT)
 
 

@@ -124,7 +124,7 @@ def test_keys_have_independent_noise_and_none_is_a_shifted_copy(large):
     flat = large.reshape(len(KEYS), -1)
     correlation = np.corrcoef(flat) - np.eye(len(KEYS))
     assert np.abs(correlation).max() < 5 / np.sqrt(flat.shape[1])
-    # Of 2 x 49152 draws from 2^23 numbers, 49152^2 / 2^23 = 288 are in both by chance.
+    # Two times 49152 draws from 2^23 numbers have 49152^2 / 2^23 = 288 in common by chance.
     for other in flat[1:]:
         assert np.isin(flat[0], other).sum() < 2 * 288
 

@@ -77,7 +77,7 @@ def test_a_large_image_is_normalised_by_its_own_percentiles_too(size):
     image = np.random.default_rng(3).normal(100, 20, size).astype(np.float32)
     low, high = np.percentile(image, [1, 99.8])
     expected = np.clip((image - low) / (high - low), 0, 1)
-    # Of the 20000 values looked at, at least, the 99.8th percentile is known to 0.1 deviations.
+    # At least 20000 values are read, from which the 99.8th percentile is known to 0.1 deviations.
     np.testing.assert_allclose(percentile(image), expected, atol=0.05)
 
 
