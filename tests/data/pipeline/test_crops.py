@@ -198,7 +198,7 @@ def test_the_other_crops_are_those_without_instances_in_the_middle():
 
 
 def test_of_several_classes_a_rare_one_is_in_the_middle_as_often_as_a_frequent_one():
-    # Ids 1, 4, 7, ... are of the first of 3 classes, 2, 5, 8, ... of the second; the third is absent.
+    # Ids 1, 4, 7, ... are of class 1, ids 2, 5, 8, ... of class 2; class 3 does not occur.
     label = np.zeros((60, 60), np.int32)
     label[:30:3, :60:3] = 1 + 3 * np.arange(200).reshape(10, 20)
     label[55, 40] = 2
