@@ -89,7 +89,7 @@ def test_the_layers_are_those_that_the_test_of_imports_enforces():
 
 
 @pytest.mark.parametrize(
-    "name", ["augment.TRANSFORMS", "data.conversion.formats.FORMATS", "heads.HEADS", "config.HEADS"]
+    "name", ["augment.TRANSFORMS", "data.conversion.formats.NAMES", "heads.HEADS", "config.HEADS"]
 )
 def test_the_lists_for_extensions_exist(name):
     assert f"`{name}`" in README
