@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from tfseg.checks import InputError
 from tfseg.data.files import tiff_windows
@@ -38,6 +39,9 @@ def written(path: Path, image: np.ndarray, **options: object) -> Path:
     return path
 
 
+WINDOWS = (slice(None), slice(0, 1), slice(31, 66), slice(3, None, 13), slice(90, 400))
+
+
 @pytest.mark.parametrize("stored", STORED)
 @pytest.mark.parametrize(("kind", "channels"), [("u1", 3), ("u2", 1), ("f4", 4)])
 def test_windows_have_the_pixels_of_the_image(tmp_path, stored, kind, channels):
@@ -46,11 +50,41 @@ def test_windows_have_the_pixels_of_the_image(tmp_path, stored, kind, channels):
     assert isinstance(opened, tiff_windows.TiffWindows)
     assert opened.shape == image.shape
     np.testing.assert_array_equal(np.asarray(opened), image)
-    for rows in (slice(None), slice(0, 1), slice(31, 66), slice(3, None, 13), slice(90, 400)):
+    for rows in WINDOWS:
         for columns in (slice(None, None, 40), slice(47, 49), slice(100, 150)):
             pixels = opened[rows, columns]
             assert pixels.dtype == image.dtype
             np.testing.assert_array_equal(pixels, image[rows, columns])
+
+
+@pytest.mark.parametrize("tag", range(2, 9))
+@pytest.mark.parametrize("stored", ["tiles", "strips"])
+def test_windows_are_turned_upright_as_pillow_turns_the_image(tmp_path, stored, tag):
+    tags = [(274, "H", 1, tag, True)]
+    path = written(tmp_path / "a.tif", picture("u1", 3), extratags=tags, **STORED[stored])
+    with Image.open(path) as file:
+        file.load()  # Pillow turns a TIFF when it is loaded
+        image = np.asarray(file)
+    opened, is_turned = tiff_windows.open_picture(path)
+    assert isinstance(opened, tiff_windows.TiffWindows)
+    assert (opened.shape, is_turned) == (image.shape, True)
+    for rows in WINDOWS:
+        for columns in (slice(None, None, 40), slice(47, 49), slice(100, 150), slice(200, 300)):
+            np.testing.assert_array_equal(opened[rows, columns], image[rows, columns])
+    kept, is_turned = tiff_windows.open_picture(path, orientation="ignore")
+    assert is_turned is False
+    np.testing.assert_array_equal(np.asarray(kept), picture("u1", 3))
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack"])
+def test_a_fourth_channel_that_is_not_alpha_is_refused(tmp_path, photometric):
+    options = {"planarconfig": "contig", "extrasamples": [0] * (1 if photometric == "rgb" else 3)}
+    image = np.zeros((101, 150, 4), np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, image, photometric=photometric, tile=(32, 32), **options)
+    message = r"a\.tif must have 1 or 3 channels; got 4, none of them declared as alpha"
+    with pytest.raises(InputError, match=message):
+        tiff_windows.open_image(path)
 
 
 def test_a_window_reads_the_tiles_that_it_overlaps_once(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.data.files.decoding import JPEG, PNG
+from tfseg.data.files.limits import JPEG, PNG
 
 IMAGE_FORMATS = ("png", "raw", "jpeg")
 # For the embedded sample, level 3 takes a quarter of the time of level 6, for 5 % more bytes.

@@ -1,1 +1,3 @@
 """Files of users: images, tables and their paths."""
+
+ORIENTATIONS = ("apply", "ignore")  # what is done with the orientation tags of pictures

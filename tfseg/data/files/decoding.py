@@ -1,9 +1,8 @@
-"""Decodes PNG, JPEG, TIFF and npy files completely, or refuses them."""
+"""Decodes PNG, JPEG, TIFF, BMP, WebP and npy files completely, or refuses them."""
 
 from __future__ import annotations
 
 import io
-import logging
 import math
 import struct
 from collections.abc import Callable
@@ -11,20 +10,15 @@ from pathlib import Path
 
 import imagecodecs
 import numpy as np
-import tifffile
-from PIL import JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from tfseg.checks import InputError
+from tfseg.data.files import tiff
+from tfseg.data.files.limits import BMP, JPEG, PNG, TIFF, WEBP, NotOneImage, check_size
 
-MAX_PIXELS = 10**8  # larger images do not fit in 2 GB, with their ids, while they are converted
-MAX_BYTES = 8 * MAX_PIXELS  # RGB and alpha of 16 bits
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either byte order, and BigTIFF
 _NPY = b"\x93NUMPY"
 _PNG_END, _PALETTE = b"IEND\xaeB`\x82", b"\x03"
-
-# tifffile logs what it raises as well; without a handler, Python would print that to stderr.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+_MODES = ("1", "L", "RGB", "RGBA")  # of Pillow, whose arrays are the pixels
 
 
 def decode_image_file(path: Path, data: bytes) -> np.ndarray:
@@ -40,9 +34,9 @@ def decode_image_file(path: Path, data: bytes) -> np.ndarray:
     decoder = next(
         (decoder for start, decoder in _DECODERS.items() if data.startswith(start)), None
     )
-    if decoder is None:
+    if decoder is None or (data.startswith(WEBP) and data[8:12] != b"WEBP"):
         raise InputError(
-            f"{path} must be a PNG, JPEG or TIFF image; its content is something else. "
+            f"{path} must be a PNG, JPEG, TIFF, BMP or WebP image; its content is something else. "
             "Convert it, or remove it from the folder."
         )
     return _decode_with(decoder, path, data)
@@ -51,8 +45,9 @@ def decode_image_file(path: Path, data: bytes) -> np.ndarray:
 def decode_label_file(path: Path, data: bytes) -> np.ndarray:
     """Returns the numbers `[H, W]` or `[H, W, C]` that a file stores, of the type stored.
 
-    Unlike in `decode_image_file`, those of a PNG with a palette are its entries, not their colours,
-    and those of a PNG with less than 8 bits are not stretched. The file may also be an npy file.
+    Unlike in `decode_image_file`, those of a file with a palette are its entries, not their
+    colours, those of a PNG with less than 8 bits are not stretched, and those of a TIFF with white
+    as zero are not inverted. The file may also be an npy file.
 
     Raises:
         InputError: as in `decode_image_file`.
@@ -61,6 +56,8 @@ def decode_label_file(path: Path, data: bytes) -> np.ndarray:
         return _decode_with(_decode_npy, path, data)
     if data.startswith(PNG) and data[25:26] == _PALETTE:
         return _decode_with(_decode_palette, path, data)
+    if data.startswith(TIFF):
+        return _decode_with(tiff.decode_numbers, path, data)
     numbers = decode_image_file(path, data)
     if data.startswith(PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
         return numbers // (255 // (2 ** data[24] - 1))
@@ -70,7 +67,7 @@ def decode_label_file(path: Path, data: bytes) -> np.ndarray:
 def _decode_with(decoder: Callable[[bytes], np.ndarray], path: Path, data: bytes) -> np.ndarray:
     try:
         array = decoder(data)
-    except _NotOneImage as error:
+    except NotOneImage as error:
         raise InputError(f"{path} {error}") from error
     except MemoryError:
         raise
@@ -87,24 +84,11 @@ def damaged(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} is damaged or cut short ({reason}). Replace the file.")
 
 
-class _NotOneImage(ValueError):
-    """A file without exactly one grey or colour image of a usable size."""
-
-
-def _check_size(height: int, width: int) -> None:
-    """Refuses a size before memory for it is allocated."""
-    if height * width > MAX_PIXELS:
-        raise _NotOneImage(
-            f"must have at most {MAX_PIXELS} pixels; its header says {height} x {width} (height x "
-            "width). Cut it into tiles, or replace the file."
-        )
-
-
 def _check_png(data: bytes) -> None:
     if _PNG_END not in data:
         raise ValueError("its end is missing")
     width, height = struct.unpack(">II", data[16:24])
-    _check_size(height, width)
+    check_size(height, width)
 
 
 def _decode_png(data: bytes) -> np.ndarray:
@@ -130,59 +114,38 @@ def _decode_npy(data: bytes) -> np.ndarray:
     if dtype.hasobject or len(data) - file.tell() < math.prod(shape) * dtype.itemsize:
         raise ValueError(f"not the numbers of an array {list(shape)} {dtype}")
     if len(shape) == 2:
-        _check_size(*shape)
+        check_size(*shape)
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
     # Pillow, because imagecodecs decodes a truncated JPEG without an error.
-    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
-        _check_size(image.height, image.width)
-        return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    return _decode_by_pillow(JpegImagePlugin.JpegImageFile(io.BytesIO(data)))
 
 
-def _decode_tiff(data: bytes) -> np.ndarray:
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        series, photometric = file.series, file.pages.first.photometric
-        sizes = [dict(zip(part.axes, part.shape, strict=True)) for part in series]
-        if len(sizes) != 1 or not _is_one_image(sizes[0]):
-            raise _NotOneImage(
-                "must hold one image: axes Y and X, and at most 3 channels C or 4 samples S; "
-                f"got {' and '.join(map(str, sizes))}. Save each plane as a separate file."
-            )
-        _check_size(sizes[0]["Y"], sizes[0]["X"])
-        if series[0].nbytes > MAX_BYTES:
-            raise _NotOneImage(
-                f"must take at most {MAX_BYTES} bytes of memory; its header says "
-                f"{series[0].nbytes}. Save it with 8 or 16 bits, or cut it into tiles."
-            )
-        array = series[0].asarray()
-    if photometric not in _PHOTOMETRICS:
-        name = getattr(photometric, "name", photometric)  # a number that TIFF does not define
-        raise _NotOneImage(f"must be grey or RGB; got {name}. Save it as RGB.")
-    if photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u":
-        array = np.iinfo(array.dtype).max - array
-    return array if array.ndim == 2 else np.moveaxis(array, _channel_axis(sizes[0]), -1)
+def _decode_bmp(data: bytes) -> np.ndarray:
+    return _decode_by_pillow(BmpImagePlugin.BmpImageFile(io.BytesIO(data)))
 
 
-def _is_one_image(sizes: dict[str, int]) -> bool:
-    """Returns whether the axes of a TIFF are those of a grey or colour image."""
-    others = {axis: size for axis, size in sizes.items() if axis not in "YX"}
-    return len(sizes) == len(others) + 2 and others in ({}, {"C": 3}, {"S": 3}, {"S": 4})
+def _decode_webp(data: bytes) -> np.ndarray:
+    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    if image.n_frames > 1:
+        raise NotOneImage(
+            f"must hold one image; it has {image.n_frames} frames. Save each as a separate file."
+        )
+    return _decode_by_pillow(image)
 
 
-def _channel_axis(sizes: dict[str, int]) -> int:
-    return next(index for index, axis in enumerate(sizes) if axis in "CS")
+def _decode_by_pillow(file: ImageFile.ImageFile) -> np.ndarray:
+    with file as image:
+        check_size(image.height, image.width)
+        return np.asarray(image if image.mode in _MODES else image.convert("RGB"))
 
 
-_PHOTOMETRICS = (
-    tifffile.PHOTOMETRIC.MINISBLACK,
-    tifffile.PHOTOMETRIC.MINISWHITE,
-    tifffile.PHOTOMETRIC.RGB,
-    tifffile.PHOTOMETRIC.YCBCR,
-)
 _DECODERS = {
     PNG: _decode_png,
     JPEG: _decode_jpeg,
-    **dict.fromkeys(TIFF, _decode_tiff),
+    BMP: _decode_bmp,
+    WEBP: _decode_webp,
+    **dict.fromkeys(TIFF, tiff.decode_image),
 }

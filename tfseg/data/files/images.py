@@ -1,14 +1,15 @@
 """Reads and writes files of images and label maps.
 
-PNG, JPEG and TIFF (label maps: npy as well), recognised by their content. Nothing is rescaled or
-reduced to 8 bits, and a damaged or truncated file is an error, never a partial image. Orientation
-tags are not applied: pixels are taken as they are stored.
+PNG, JPEG, TIFF, BMP and WebP (label maps: PNG, TIFF and npy), recognised by their content. Nothing
+is rescaled or reduced to 8 bits, and a damaged or truncated file is an error, never a partial
+image. Pictures are turned upright by their orientation tags, and so are label maps by theirs.
 """
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -16,46 +17,75 @@ import tifffile
 
 from tfseg import atomic
 from tfseg.checks import InputError
-from tfseg.data.files.decoding import JPEG, decode_image_file, decode_label_file
+from tfseg.data.files.decoding import decode_image_file, decode_label_file
+from tfseg.data.files.limits import BMP, JPEG, WEBP
+from tfseg.data.files.orientation import tag_of, upright, upright_shape
 from tfseg.ids import MAX_ID
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
 LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy")
+_NOT_FOR_IDS = {"JPEG": JPEG, "WebP": WEBP, "BMP": BMP}
 _SAVE_IDS = "Save one id per pixel as 16-bit grey PNG or 32-bit TIFF."
 
 
+class Picture(NamedTuple):
+    """The content of an image file.
+
+    Attributes:
+        pixels: `[H, W, C]` uint8, uint16 or float32 with C = 1 (grey) or 3 (RGB).
+        turned: whether its orientation tag was applied; None if it has none.
+    """
+
+    pixels: np.ndarray
+    turned: bool | None
+
+
 def read_image(path: str | Path) -> np.ndarray:
-    """Reads an image as it is stored.
+    """Reads an image upright: the pixels of `read_picture`."""
+    return read_picture(path).pixels
+
+
+def read_picture(
+    path: str | Path, *, orientation: str = "apply", size: tuple[int, ...] | None = None
+) -> Picture:
+    """Reads an image.
+
+    An alpha channel, which only counts as one if the file declares it, is dropped; integer types
+    other than uint8 become uint16 where all values fit.
 
     Args:
-        path: a PNG, JPEG or TIFF file.
-
-    Returns:
-        `[H, W, C]` uint8, uint16 or float32 with C = 1 (grey), 3 (RGB) or 4 (RGB and alpha).
-        The alpha of a grey PNG is dropped; other integer types become uint16 where all values fit.
+        path: a PNG, JPEG, TIFF, BMP or WebP file.
+        orientation: "apply" turns the picture upright by the orientation tag of its file; "ignore"
+            leaves it as it is stored.
+        size: height and width of the annotation of the image; a picture that has them only as it
+            is stored is not turned.
 
     Raises:
         InputError: missing, not an image, damaged, several images, or unsupported pixels.
     """
     path = Path(path)
-    image = decode_image_file(path, load(path))
+    data = load(path)
+    image = decode_image_file(path, data)
     image = image if image.ndim == 3 else image[..., None]
-    channels = image.shape[-1]
-    if channels not in (1, 2, 3, 4):
-        raise InputError(
-            f"{path} must have 1 (grey), 3 (RGB) or 4 (RGBA) channels; got {channels}. "
-            "Save the channels you need as a grey or RGB image."
-        )
-    return standard_type(path, image[..., :1] if channels == 2 else image)
+    if image.shape[-1] in (2, 4):
+        image = image[..., :-1]
+    image, tag = standard_type(path, image), tag_of(data)
+    if tag == 1:
+        return Picture(image, None)
+    sizes = [image.shape[:2], upright_shape(image.shape[:2], tag)]
+    if orientation == "ignore" or (size in sizes and size != sizes[1]):
+        return Picture(image, turned=False)
+    return Picture(upright(image, tag), turned=True)
 
 
-def read_label(path: str | Path) -> np.ndarray:
+def read_label(path: str | Path, *, orientation: str = "apply") -> np.ndarray:
     """Reads a label map.
 
     Args:
-        path: a PNG, TIFF or npy file with one whole number per pixel; for a PNG with a palette,
+        path: a PNG, TIFF or npy file with one whole number per pixel; for a file with a palette,
             the numbers of the palette's entries.
+        orientation: as for `read_picture`, by the tag of the label map's file.
 
     Returns:
         `[H, W]` int32 instance ids, 0 = background.
@@ -66,9 +96,11 @@ def read_label(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     data = load(path)
-    if data.startswith(JPEG):
-        raise InputError(f"{path} must be PNG or TIFF; JPEG changes ids. {_SAVE_IDS}")
-    return as_label(path, decode_label_file(path, data))
+    for kind, start in _NOT_FOR_IDS.items():
+        if data.startswith(start):
+            raise InputError(f"{path} must be PNG, TIFF or npy; got {kind}. {_SAVE_IDS}")
+    label = as_label(path, decode_label_file(path, data))
+    return upright(label, tag_of(data)) if orientation == "apply" else label
 
 
 def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:
@@ -125,7 +157,7 @@ def write_picture(path: str | Path, picture: np.ndarray) -> Path:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """Returns the PNG, JPEG and TIFF files directly in `folder`, by name, without hidden ones.
+    """Returns the image files directly in `folder`, by name, without hidden ones.
 
     Raises:
         InputError: no such folder.
@@ -150,10 +182,10 @@ def entries(folder: str | Path) -> list[Path]:
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Converts an image to grey or RGB: grey is repeated, colour averaged, alpha dropped.
+    """Converts an image to grey or RGB: grey is repeated, colour averaged.
 
     Args:
-        image: `[H, W, C]` with C from 1 to 4, any type.
+        image: `[H, W, C]` with C = 1 or 3, any type.
         channels: 1 or 3.
 
     Returns:
@@ -164,14 +196,16 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
     """
     if channels not in (1, 3):
         raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
-    if image.ndim != 3 or not 1 <= image.shape[-1] <= 4:
-        raise InputError(f"An image must be [H, W, C], C from 1 to 4; got {list(image.shape)}.")
-    plain = image[..., :3] if image.shape[-1] >= 3 else image[..., :1]
-    if plain.shape[-1] == channels:
-        return plain
+    if image.ndim != 3 or image.shape[-1] not in (1, 3):
+        raise InputError(
+            f"An image must be [H, W, C] with C = 1 or 3; got {list(image.shape)}. Take the "
+            "channels that you need; alpha is none of them."
+        )
+    if image.shape[-1] == channels:
+        return image
     if channels == 3:
-        return np.repeat(plain, 3, axis=-1)
-    mean = plain.mean(axis=-1, keepdims=True, dtype=np.float64)
+        return np.repeat(image, 3, axis=-1)
+    mean = image.mean(axis=-1, keepdims=True, dtype=np.float64)
     return (np.rint(mean) if image.dtype.kind in "ui" else mean).astype(image.dtype)
 
 

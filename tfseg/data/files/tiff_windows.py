@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from tfseg.data.files.decoding import MAX_PIXELS, TIFF, damaged
-from tfseg.data.files.images import read_image, standard_type
+from tfseg.data.files import tiff
+from tfseg.data.files.decoding import damaged
+from tfseg.data.files.images import read_picture, standard_type
+from tfseg.data.files.limits import MAX_PIXELS, TIFF
+from tfseg.data.files.orientation import page_tag, stored_window, upright, upright_shape
 
 LARGE = 2**24  # pixels; smaller images are read at once
 CACHE_BYTES = 2**27  # of the tiles or strips read last, because windows overlap
@@ -23,21 +26,27 @@ _JPEG_PHOTOMETRICS = (*_PHOTOMETRICS, tifffile.PHOTOMETRIC.YCBCR)
 class TiffWindows:
     """A TIFF image `[H, W, C]` that is read one window at a time.
 
-    `image[rows, columns]` with slices reads a window, as `read_image` returns it;
+    `image[rows, columns]` with slices reads a window, as `read_picture` returns it;
     `np.asarray(image)` reads all of it.
 
     Attributes:
-        shape: height, width and channels.
+        shape: height, width and channels, without alpha, of the upright picture.
+        turned: as in `Picture`.
     """
 
-    def __init__(self, path: Path, page: tifffile.TiffPage) -> None:
-        self.shape = (page.imagelength, page.imagewidth, page.samplesperpixel)
+    def __init__(self, path: Path, page: tifffile.TiffPage, orientation: str) -> None:
+        tag = page_tag(page)
+        self.turned = None if tag == 1 else orientation == "apply"
+        self._tag = tag if self.turned else 1
+        self._channels = page.samplesperpixel - tiff.num_alpha_channels(page)
+        self.shape = upright_shape((page.imagelength, page.imagewidth, self._channels), self._tag)
         self._path, self._dtype = path, page.dtype
         if page.is_tiled:
             self._height, self._width = page.tilelength, page.tilewidth
         else:
-            self._height, self._width = min(page.rowsperstrip, self.shape[0]), self.shape[1]
-        size = self._height * self._width * self.shape[2] * np.dtype(page.dtype).itemsize
+            self._height, self._width = min(page.rowsperstrip, page.imagelength), page.imagewidth
+        self._across = math.ceil(page.imagewidth / self._width)
+        size = self._height * self._width * page.samplesperpixel * np.dtype(page.dtype).itemsize
         decode = functools.partial(
             page.decode, jpegtables=page.jpegtables, jpegheader=page.jpegheader
         )
@@ -50,17 +59,18 @@ class TiffWindows:
         Raises:
             InputError: the file is damaged in this window, or has non-finite pixels.
         """
-        rows, columns = (
+        upright_rows, upright_columns = (
             range(*part.indices(side)) for part, side in zip(window, self.shape, strict=False)
         )
-        pixels = np.zeros((len(rows), len(columns), self.shape[2]), self._dtype)
-        across = math.ceil(self.shape[1] / self._width)
+        rows, columns = stored_window(upright_rows, upright_columns, self.shape, self._tag)
+        pixels = np.zeros((len(rows), len(columns), self._channels), self._dtype)
         for row, to_rows, from_rows in _overlaps(rows, self._height):
             for column, to_columns, from_columns in _overlaps(columns, self._width):
-                segment = self._segment(row * across + column)
+                segment = self._segment(row * self._across + column)
                 if segment is not None:  # else a tile of zeros that the file leaves out
-                    pixels[to_rows, to_columns] = segment[from_rows, from_columns]
-        return standard_type(self._path, pixels)
+                    part = segment[from_rows, from_columns, : self._channels]
+                    pixels[to_rows, to_columns] = part
+        return upright(standard_type(self._path, pixels), self._tag)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Reads all of it."""
@@ -69,17 +79,32 @@ class TiffWindows:
 
 
 def open_image(path: str | Path) -> np.ndarray | TiffWindows:
+    """Opens an image upright: the pixels of `open_picture`."""
+    return open_picture(path)[0]
+
+
+def open_picture(
+    path: str | Path, *, orientation: str = "apply"
+) -> tuple[np.ndarray | TiffWindows, bool | None]:
     """Opens a large TIFF in tiles or strips as `TiffWindows`; reads any other image at once.
 
+    Args:
+        path: an image file.
+        orientation: as for `read_picture`.
+
+    Returns:
+        The pixels, and whether the orientation tag of the file was applied, as in `Picture`.
+
     Raises:
-        InputError: as in `read_image`.
+        InputError: as in `read_picture`.
     """
     path = Path(path)
-    return _windows(path) or read_image(path)
+    windows = _windows(path, orientation)
+    return (windows, windows.turned) if windows else read_picture(path, orientation=orientation)
 
 
-def _windows(path: Path) -> TiffWindows | None:
-    """Returns the windows of a file, or None where `read_image` must read or refuse it.
+def _windows(path: Path, orientation: str) -> TiffWindows | None:
+    """Returns the windows of a file, or None where `read_picture` must read or refuse it.
 
     A single-strip file would be read at once in any case, so it is not opened in windows.
     """
@@ -95,12 +120,13 @@ def _windows(path: Path) -> TiffWindows | None:
                 if page.compression == tifffile.COMPRESSION.JPEG
                 else _PHOTOMETRICS
             )
-            channels = page.samplesperpixel in (1, 3, 4) and page.dtype in ("u1", "u2", "f4")
+            channels = page.samplesperpixel - tiff.num_alpha_channels(page) in (1, 3)
+            numbers = page.dtype in ("u1", "u2", "f4") and page.bitspersample % 8 == 0
             sized = LARGE < page.imagelength * page.imagewidth <= MAX_PIXELS
             segmented = len(page.dataoffsets) > 1
-            fits = usual and known and channels and sized and segmented
-            return TiffWindows(path, page) if fits else None
-    except Exception:  # tifffile raises many kinds of errors; `read_image` reports the reason
+            fits = usual and known and channels and numbers and sized and segmented
+            return TiffWindows(path, page, orientation) if fits else None
+    except Exception:  # tifffile raises many kinds of errors; `read_picture` reports the reason
         return None
 
 

@@ -81,14 +81,14 @@ LABELS = {
     ),
     "a JPEG": (
         imagecodecs.jpeg8_encode(np.zeros((20, 24), np.uint8)),
-        r"a\.png must be PNG or TIFF; JPEG changes ids\. Save one id",
+        r"a\.png must be PNG, TIFF or npy; got JPEG\. Save one id",
     ),
     "cut short": (
         imagecodecs.png_encode(np.zeros((20, 24), np.uint16))[:-14],
         r"a\.png is damaged or cut short \(.+\)\. Replace the file",
     ),
-    "text": (b"1 2 3", r"a\.png must be a PNG, JPEG or TIFF image; .* Convert it"),
-    "empty": (b"", r"a\.png must be a PNG, JPEG or TIFF image; .* Convert it"),
+    "text": (b"1 2 3", r"a\.png must be a PNG, JPEG, TIFF, BMP or WebP image; .* Convert it"),
+    "empty": (b"", r"a\.png must be a PNG, JPEG, TIFF, BMP or WebP image; .* Convert it"),
 }
 
 

@@ -135,7 +135,7 @@ WRONG = {
     ),
     "a mask of other bytes": (
         {"shapes": [shape(LEFT[:2], shape_type="mask", mask="AAAA")]},
-        r"must be a PNG, JPEG or TIFF image",
+        r"must be a PNG, JPEG, TIFF, BMP or WebP image",
     ),
     "a group of groups": ({"shapes": [shape(LEFT, group_id=[1])]}, r"a number as group_id; got \["),
 }
