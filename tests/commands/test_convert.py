@@ -43,6 +43,28 @@ def test_convert_prints_classes_and_overlaps(tfseg, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("choice", ["apply", "ignore"])
+def test_convert_says_what_it_turned_and_what_it_left(tfseg, files, tmp_path, choice):
+    copied = shutil.copytree(files, tmp_path / "files")
+    exif = Image.Exif()
+    exif[274] = 3
+    for index in (2, 5):
+        path = copied / "images" / f"{index:02d}.png"
+        with Image.open(path) as image:
+            image.save(path, exif=exif)
+    result = tfseg("convert", copied, tmp_path / "data", "--orientation", choice)
+    turned = "tfseg: images turned upright by their orientation tags: 2\n"
+    left = "tfseg: images left as stored, though they have an orientation tag (the sizes of their "
+    assert result.code == 0
+    assert (turned in result.err, left in result.err) == (choice == "apply", choice == "ignore")
+    info = tfseg("info", tmp_path / "data")
+    assert f"options: overlap smaller_wins, orientation {choice}" in info.out
+    line = {"apply": "images turned upright by their orientation tags: 2\n"}.get(
+        choice, "images left as stored, though they have such a tag: 2\n"
+    )
+    assert line in info.out
+
+
 def test_convert_splits_by_a_table_and_by_groups(tfseg, files, tmp_path):
     rows = [f"{index:02d},{'train' if index < 5 else 'test'}" for index in range(8)]
     (tmp_path / "splits.csv").write_text("\n".join(["id,split", *rows]))

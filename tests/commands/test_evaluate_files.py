@@ -86,6 +86,18 @@ def test_images_of_the_same_names_are_in_the_report(tfseg, maps, tmp_path):
     assert "there is none for 2." in result.err
 
 
+@pytest.mark.parametrize("turned", [True, False])
+def test_images_of_the_report_stand_like_their_labels(tfseg, maps, tmp_path, turned):
+    (tmp_path / "images").mkdir()
+    exif = Image.Exif()
+    exif[274] = 6
+    picture = SQUARES.astype(np.uint8)
+    stored = np.rot90(picture) if turned else picture
+    for index in range(4):
+        Image.fromarray(stored).save(tmp_path / "images" / f"{index}.png", exif=exif)
+    assert tfseg(*arguments(maps, "good", "--images", tmp_path / "images")).code == 0
+
+
 def test_two_images_of_one_name_and_one_of_another_size_are_refused(tfseg, maps, tmp_path):
     (tmp_path / "images").mkdir()
     for index in range(4):

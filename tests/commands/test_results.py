@@ -86,6 +86,24 @@ def test_predict_of_good_files_exits_with_0(tfseg, run_dir, files, tmp_path):
     assert tfseg("predict", run_dir, image, "--out", tmp_path / "out").code == 0
 
 
+def test_predict_says_that_it_turned_an_image_in_its_record_too(tfseg, run_dir, files, tmp_path):
+    exif = Image.Exif()
+    exif[274] = 8
+    with Image.open(files / "images" / "00.png") as image:
+        image.save(tmp_path / "a.png", exif=exif)
+        size = image.size
+    command = ("predict", run_dir, tmp_path / "a.png", "--out", tmp_path / "out")
+    result = tfseg(*command)
+    assert "by their orientation tags, with ids of the upright size: 1\n" in result.err
+    with Image.open(tmp_path / "out" / "labels" / "a.png") as label:
+        assert label.size == size[::-1]
+    options = tmp_path / "out" / "options.json"
+    assert json.loads(options.read_text(encoding="utf-8"))["orientation"] == "apply"
+    refused = tfseg(*command, "--orientation=ignore", "--resume")
+    assert "orientation was apply; got ignore" in refused.err
+    assert "orientation tags" not in tfseg(*command, "--orientation=ignore").err
+
+
 def test_predict_resumes_with_the_same_options_only(tfseg, run_dir, files, tmp_path):
     out = tmp_path / "out"
     command = ("predict", run_dir, files / "images", "--out", out, "--tile=128", "--tta")

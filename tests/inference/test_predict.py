@@ -57,6 +57,32 @@ def test_every_file_gets_ids_an_overlay_and_rows(segmenter, files, tmp_path):
     assert not list(out.rglob("*.partial"))
 
 
+@pytest.mark.parametrize("orientation", ["apply", "ignore"])
+def test_results_are_of_the_upright_picture(segmenter, image, tmp_path, orientation):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(image[..., 0]).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(image[..., 0]).save(tmp_path / "b.png")
+    report = tfseg.predict_files(
+        segmenter,
+        [tmp_path / "a.png", tmp_path / "b.png"],
+        tmp_path / "out",
+        orientation=orientation,
+        formats=["coco"],
+    )
+    turned = orientation == "apply"
+    assert report.turned == ([tmp_path / "a.png"] if turned else [])
+    label = read_label(tmp_path / "out" / "labels" / "a.png")
+    viewed = np.rot90(image, -1) if turned else image  # clockwise
+    np.testing.assert_array_equal(label, segmenter.predict(np.ascontiguousarray(viewed)).label)
+    (described, _) = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
+    assert (described["height"], described["width"]) == viewed.shape[:2]
+    with Image.open(tmp_path / "out" / "overlays" / "a.png") as drawn:
+        assert drawn.size == viewed.shape[1::-1]
+    with pytest.raises(InputError, match="orientation must be"):
+        tfseg.predict_files(segmenter, [tmp_path], tmp_path / "out", orientation="upright")
+
+
 FILES = {"labels": ".png", "overlays": ".png", "tables": ".csv", "geojson": ".geojson"}
 
 

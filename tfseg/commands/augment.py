@@ -112,6 +112,7 @@ def _sample(source: Path, which: str, channels: int) -> tuple[np.ndarray, np.nda
         dataset = Dataset.open(source)
         sample = dataset.decode(find_record(dataset, which))
         return sample["image"].numpy(), sample["label"].numpy()
-    image, label = images.read_image(source), images.read_label(which)
+    label = images.read_label(which)
+    image = images.read_picture(source, size=label.shape).pixels
     images.same_size(source, image, Path(which), label)
     return images.to_channels(image, channels or (1 if image.shape[-1] == 1 else 3)), label

@@ -19,6 +19,7 @@ from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
 from tfseg.commands.progress import progress, with_speed
 from tfseg.data.conversion.formats import NAMES, OVERLAPS
+from tfseg.data.files import ORIENTATIONS
 
 
 def add_options(parser: Parser) -> None:
@@ -53,6 +54,12 @@ def add_options(parser: Parser) -> None:
         "--components",
         action="store_true",
         help="for semantic: every connected component of a class becomes an instance",
+    )
+    add(
+        "--orientation",
+        choices=ORIENTATIONS,
+        default="apply",
+        help="whether images and label maps are turned upright by the tags of their files",
     )
     add(
         "--val_fraction",
@@ -116,6 +123,7 @@ def run(
     overlap: str,
     masks: str | None,
     components: bool,
+    orientation: str,
     runner: str,
     beam_options: str,
     **options: Any,
@@ -127,7 +135,7 @@ def run(
     if beam_options and runner != "beam":
         raise InputError("--beam_options need --runner beam. Give both, or neither.")
     options["beam_options"] = shlex.split(beam_options) if runner == "beam" else None
-    reading = Reading(overlap=overlap, masks=masks, components=components)
+    reading = Reading(overlap=overlap, masks=masks, components=components, orientation=orientation)
     try:
         with progress("convert") as report:
             options["on_progress"] = with_speed(report)
@@ -149,6 +157,13 @@ def run(
         note(
             "instances without pixels (covered by others, outside the image, or too small): "
             f"{info.hidden_instances}"
+        )
+    if info.turned_images:
+        note(f"images turned upright by their orientation tags: {info.turned_images}")
+    if info.unturned_images:
+        note(
+            "images left as stored, though they have an orientation tag (the sizes of their "
+            f"annotations, or --orientation ignore): {info.unturned_images}"
         )
     print(f"data set: {dataset.path}")
     if info.skipped_images:

@@ -163,7 +163,7 @@ def _of_network(
 def _of_files(
     options: Mapping[str, Any], conventions: Conventions, report: Report
 ) -> tuple[Evaluation, Facts]:
-    from tfseg.data.files.images import read_image
+    from tfseg.data.files.images import read_picture
     from tfseg.evaluation.coco_results import results_pairs
     from tfseg.evaluation.label_folders import find_images, find_maps, folder_pairs
     from tfseg.evaluation.report.provenance import ARRAYS
@@ -174,7 +174,8 @@ def _of_files(
     images = find_images(folder, find_maps(labels)) if folder else {}
 
     def reported(pair: Pair) -> Pair:
-        report.add(pair, read_image(images[pair.id]) if images else None)
+        size = pair.truth.shape
+        report.add(pair, read_picture(images[pair.id], size=size).pixels if images else None)
         return pair
 
     make = results_pairs if predictions.suffix == ".json" else folder_pairs

@@ -74,6 +74,8 @@ def _print(info: DatasetInfo) -> None:
         "skipped images": info.skipped_images,
         "pixels of overlapping instances": info.overlap_pixels,
         "instances without pixels": info.hidden_instances,
+        "images turned upright by their orientation tags": info.turned_images,
+        "images left as stored, though they have such a tag": info.unturned_images,
     }.items():
         if number:
             print(f"{text}: {number}")

@@ -21,6 +21,7 @@ from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, plain, print_table, read_json, write_json
 from tfseg.commands.progress import progress
+from tfseg.data.files import ORIENTATIONS
 
 
 def add_options(parser: Parser) -> None:
@@ -48,6 +49,13 @@ def add_options(parser: Parser) -> None:
         nargs="+",
         default=[],
         help="additional files: coco, coco_results, geojson",
+    )
+    add(
+        "--orientation",
+        choices=ORIENTATIONS,
+        default="apply",
+        help="whether images are turned upright by the tags of their files; results are of the "
+        "turned image",
     )
     add("--resume", action="store_true", help="skip images that have all their results in DIR")
     add(
@@ -83,10 +91,16 @@ def run(
             formats=format,
             cleanup=cleanup,
             resume=resume,
+            orientation=how["orientation"],
             on_progress=report,
         )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
+    if result.turned:
+        note(
+            "images turned upright by their orientation tags, with ids of the upright size: "
+            f"{len(result.turned)}"
+        )
     counts = {"done": len(result.done), "skipped": len(result.skipped)}
     if resume:
         counts["kept"] = len(result.kept)

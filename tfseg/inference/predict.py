@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tfseg import atomic, checks
+from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import list_images
-from tfseg.data.files.tiff_windows import TiffWindows, open_image
+from tfseg.data.files.tiff_windows import TiffWindows, open_picture
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
 from tfseg.inference.result_folder import ResultFolder
@@ -28,12 +29,15 @@ class PredictReport:
         kept: files that already had results, with `resume`.
         skipped: files that could not be read, each with the reason.
         num_instances: in all images that are done or kept.
+        turned: files in `done` that were turned upright by their orientation tags, and whose
+            results have the size and the coordinates of the upright picture.
     """
 
     done: list[Path]
     kept: list[Path]
     skipped: list[tuple[Path, str]]
     num_instances: int
+    turned: list[Path]
 
 
 def predict_files(
@@ -44,6 +48,7 @@ def predict_files(
     formats: Collection[str] = (),
     cleanup: Cleanup | None = None,
     resume: bool = False,
+    orientation: str = "apply",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PredictReport:
     """Writes an id map, an overlay and a table of instances for every image.
@@ -61,12 +66,22 @@ def predict_files(
             coco.json and coco_results.json, annotations and results of all images.
         cleanup: of the predicted ids; None changes nothing.
         resume: skip images that have all their results.
+        orientation: "apply" turns images upright by the orientation tags of their files, and all
+            results are of the upright picture; "ignore" takes them as they are stored.
         on_progress: called with (files done, number of files).
 
     Raises:
         InputError: no images, two of the same name, an unknown format, or `out` is not writable.
     """
+    checks.one_of("orientation", orientation, ORIENTATIONS)
     files, folder = image_files(paths), ResultFolder(Path(out), formats, segmenter.class_names)
+    turned: set[Path] = set()
+
+    def read(path: Path) -> np.ndarray | TiffWindows:
+        image, is_turned = open_picture(path, orientation=orientation)
+        if is_turned:
+            turned.add(path)
+        return image
 
     def predict(image: np.ndarray | TiffWindows) -> Instances:
         instances = segmenter.predict(image)
@@ -79,7 +94,9 @@ def predict_files(
         for path in missing:
             folder.forget(path)
         skipped = []
-        for count, (path, reason) in enumerate(_work(predict, missing, folder), len(kept) + 1):
+        for count, (path, reason) in enumerate(
+            _work(read, predict, missing, folder), len(kept) + 1
+        ):
             if reason:
                 skipped.append((path, reason))
             if on_progress:
@@ -87,24 +104,26 @@ def predict_files(
         failed = {path for path, _ in skipped}
         num_instances = folder.finish([path for path in files if path not in failed])
     done = [path for path in missing if path not in failed]
-    return PredictReport(done, kept, skipped, num_instances)
+    is_turned = [path for path in done if path in turned]
+    return PredictReport(done, kept, skipped, num_instances, is_turned)
 
 
 def _work(
+    read: Callable[[Path], np.ndarray | TiffWindows],
     predict: Callable[[np.ndarray | TiffWindows], Instances],
     files: Iterable[Path],
     folder: ResultFolder,
 ) -> Iterator[tuple[Path, str]]:
     """Yields every file when its results are written, or with the reason why it was skipped."""
 
-    def read(path: Path) -> tuple[Path, np.ndarray | TiffWindows | str]:
+    def opened(path: Path) -> tuple[Path, np.ndarray | TiffWindows | str]:
         try:
-            return path, open_image(path)
+            return path, read(path)
         except checks.InputError as error:
             return path, str(error)
 
     def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str]]:
-        for path, image in ordered(read, files, threads=1):
+        for path, image in ordered(opened, files, threads=1):
             try:
                 yield path, image if isinstance(image, str) else (image, predict(image))
             except checks.InputError as error:  # a damaged tile of the file

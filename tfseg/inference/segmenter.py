@@ -100,7 +100,7 @@ class Segmenter(tf.Module):
         return tf.constant(json.dumps(describe(self.model_config)))
 
     def predict(self, image: np.ndarray | TiffWindows) -> Instances:
-        """Finds the instances of one image `[H, W, C]`: grey, RGB or RGBA of any real dtype.
+        """Finds the instances of one image `[H, W, C]`: grey or RGB of any real dtype.
 
         An image that `open_image` returned is read tile by tile.
         """

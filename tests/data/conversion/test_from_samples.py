@@ -150,7 +150,11 @@ REFUSED = [
     ),
     ([GOOD | {"label": LABEL - 1}], r"must have ids in \[-1, 2147483647\]; got -2 to 69999"),
     ([GOOD | {"label": LABEL * 2**20}], r"must have ids in \[-1, 2147483647\]; got -1048576 to"),
-    ([GOOD | {"image": image(0, 8, 9, 2)}], r"an image \[H, W\] or \[H, W, C\] with C = 1, 3 or 4"),
+    ([GOOD | {"image": image(0, 8, 9, 2)}], r"an image \[H, W\] or \[H, W, C\] with C = 1 or 3"),
+    (
+        [GOOD | {"image": image(0, 8, 9, 4)}],
+        r"with C = 1 or 3; got \[8, 9, 4\]\. Take the channels",
+    ),
     ([GOOD | {"image": np.zeros((0, 9))}], r"an image \[H, W\] or \[H, W, C\]"),
     ([GOOD | {"image": image(0) * 1.0}], r"The sample '000000' has float pixels"),
     ([GOOD | {"image": image(0).astype(int) - 1}], r"must have pixels from 0 to 65535"),

@@ -58,7 +58,7 @@ def convert_samples(
             Datasets, too), or one for each split: {"train": ..., "val": ...}. A sample is (image,
             label) or a mapping with the entries
 
-            - image: `[H, W]` or `[H, W, C]` uint8 or uint16, C = 1, 3 or 4;
+            - image: `[H, W]` or `[H, W, C]` uint8 or uint16, C = 1 or 3;
             - label: `[H, W]` or `[H, W, 1]` integer ids, 0 = background, -1 = ignored;
             - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
               ids; without it all have class 1;
@@ -177,10 +177,10 @@ def _encode(
 def _image(name: str, image: Any) -> np.ndarray:
     array = np.asarray(image)
     array = array[..., None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or not array.size:
+    if array.ndim != 3 or array.shape[-1] not in (1, 3) or not array.size:
         raise InputError(
-            f"{name} must have an image [H, W] or [H, W, C] with C = 1, 3 or 4; got "
-            f"{list(array.shape)}."
+            f"{name} must have an image [H, W] or [H, W, C] with C = 1 or 3; got "
+            f"{list(array.shape)}. Take the channels that you need; alpha is none of them."
         )
     return standard_type(name, array)
 

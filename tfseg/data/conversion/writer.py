@@ -38,7 +38,6 @@ from tfseg.data.dataset.dataset import (
 )
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Counts, Statistics
-from tfseg.data.files.images import to_channels
 from tfseg.data.files.paths import DataPath
 from tfseg.ordered_map import ordered
 from tfseg.version import __version__
@@ -101,7 +100,7 @@ def encode(
             f"{name} has float pixels; a data set holds 8 or 16 bits. Save it as 16-bit TIFF "
             "or PNG, scaled to 0..65535."
         )
-    image = to_channels(sample.image, 3 if sample.image.shape[-1] >= 3 else 1)
+    image = sample.image
     # Comparing channel by channel is faster, and for most coloured images the first two differ.
     if all((image[..., 0] == image[..., channel]).all() for channel in range(1, image.shape[-1])):
         image = image[..., :1]
@@ -112,6 +111,8 @@ def encode(
         image_formats=Counter([picture.format]),
         overlap_pixels=sample.overlap_pixels,
         hidden_instances=sample.hidden_instances,
+        turned_images=int(sample.turned is True),
+        unturned_images=int(sample.turned is False),
     )
     return records.features(id, image, sample.label, sample.class_of, picture=picture), counts
 
@@ -276,6 +277,8 @@ class _Writer:
             class_names=names,
             overlap_pixels=counts.overlap_pixels,
             hidden_instances=counts.hidden_instances,
+            turned_images=counts.turned_images,
+            unturned_images=counts.unturned_images,
             skipped_images=len(self.skipped),
             statistics=Statistics.of(counts, num_classes=len(names)),
             image_formats=tuple(format for format in IMAGE_FORMATS if counts.image_formats[format]),

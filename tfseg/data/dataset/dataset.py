@@ -22,7 +22,7 @@ from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, as_path
 
-SCHEMA_VERSION = "1.4"  # a reader takes this and every older one of the same major number
+SCHEMA_VERSION = "1.5"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
 Options = dict[str, str | int | float | bool]
 SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, and the reasons
@@ -62,6 +62,10 @@ class DatasetInfo:
         overlap_pixels: pixels in several instances of the source.
         hidden_instances: instances of the source without a pixel: covered by others, outside the
             image, or too small. (from version 1.1 on)
+        turned_images: images that were turned upright by the orientation tags of their files. (from
+            version 1.5 on)
+        unturned_images: images that are stored as they were, though they have such a tag. (from
+            version 1.5 on)
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
@@ -81,6 +85,8 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     overlap_pixels: int
     hidden_instances: int = 0
+    turned_images: int = 0
+    unturned_images: int = 0
     skipped_images: int = 0
     statistics: Statistics | None = None
     image_formats: tuple[str, ...] = ("png",)
@@ -130,6 +136,8 @@ class DatasetInfo:
         # Entries that were added after 1.0 may be missing.
         added: dict[str, object] = {
             "hidden_instances": 0,
+            "turned_images": 0,
+            "unturned_images": 0,
             "skipped_images": 0,
             "statistics": None,
             "options": {},

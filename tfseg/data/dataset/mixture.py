@@ -92,6 +92,8 @@ def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
         dtype=max((info.dtype for info in infos), key=("uint8", "uint16").index),
         overlap_pixels=sum(info.overlap_pixels for info in infos),
         hidden_instances=sum(info.hidden_instances for info in infos),
+        turned_images=sum(info.turned_images for info in infos),
+        unturned_images=sum(info.unturned_images for info in infos),
         skipped_images=sum(info.skipped_images for info in infos),
         statistics=None,
         image_formats=tuple(

@@ -12,6 +12,7 @@ import numpy as np
 from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats import OVERLAPS
+from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import entries, list_images
 
 SPLITS = ("train", "val", "test")
@@ -28,16 +29,21 @@ class Reading:
             large ones), "first", or "error", which refuses the image.
         masks: pattern of the mask files of an image, with {name} and *, such as
             "masks/{name}_*.png"; only for `instance_masks`.
+        orientation: "apply" turns pictures and label maps upright by the orientation tags of their
+            files, but a picture whose annotations have only its stored size stays so; "ignore"
+            takes all as they are stored.
         components: every connected component of a class is an instance; otherwise all pixels of a
             class in an image are one instance. Only for `semantic`.
     """
 
     overlap: str = "smaller_wins"
     masks: str | None = None
+    orientation: str = "apply"
     components: bool = False
 
     def __post_init__(self) -> None:
         checks.one_of("overlap", self.overlap, OVERLAPS)
+        checks.one_of("orientation", self.orientation, ORIENTATIONS)
         checks.flag("components", self.components)
 
 
@@ -81,13 +87,14 @@ class Sample(NamedTuple):
     """The pixels and instance ids of one image.
 
     Attributes:
-        image: `[H, W, C]` uint8, uint16 or float32, C = 1, 3 or 4.
+        image: `[H, W, C]` uint8, uint16 or float32, C = 1 or 3.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]` int64, from 1 on: the class of each id above 0 in `label`, in the order of
             the ids; None if all instances have class 1.
         overlap_pixels: number of pixels that belong to several instances.
         hidden_instances: number of instances without a pixel: covered by others, outside of the
             image, or too small.
+        turned: whether the orientation tag of the image file was applied; None if it has none.
     """
 
     image: np.ndarray
@@ -95,6 +102,7 @@ class Sample(NamedTuple):
     class_of: np.ndarray | None = None
     overlap_pixels: int = 0
     hidden_instances: int = 0
+    turned: bool | None = None
 
 
 class Format(Protocol):

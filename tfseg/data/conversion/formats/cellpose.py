@@ -35,8 +35,8 @@ from tfseg.data.files.images import (
     as_label,
     entries,
     load,
-    read_image,
     read_label,
+    read_picture,
     same_size,
 )
 
@@ -86,10 +86,11 @@ def read(item: Item[Path], reading: Reading) -> Sample:
         InputError: a file cannot be read, or the sizes differ.
     """
     path = item.annotations
-    image = read_image(item.image)
-    label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path)
+    how = reading.orientation
+    label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path, orientation=how)
+    image, turned = read_picture(item.image, orientation=how, size=label.shape)
     same_size(item.image, image, path, label)
-    return Sample(image, label)
+    return Sample(image, label, turned=turned)
 
 
 def _base(path: Path) -> str | None:

@@ -25,7 +25,7 @@ from tfseg.data.conversion.formats.base import (
     refuse_unmatched,
 )
 from tfseg.data.conversion.formats.painting import renumbered
-from tfseg.data.files.images import entries, read_image, read_label, same_size
+from tfseg.data.files.images import entries, read_label, read_picture, same_size
 from tfseg.ids import IGNORE
 
 LAYOUT = (
@@ -75,7 +75,8 @@ def read(item: Item[Path], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or a label is unknown.
     """
     path = item.annotations
-    image, stored = read_image(item.image), read_label(path)
+    stored = read_label(path, orientation=reading.orientation)
+    image, turned = read_picture(item.image, orientation=reading.orientation, size=stored.shape)
     same_size(item.image, image, path, stored)
     present = np.unique(stored)
     ids = np.zeros(len(present), np.int32)
@@ -92,7 +93,8 @@ def read(item: Item[Path], reading: Reading) -> Sample:
             ids[index] = len(class_of)
         elif label in _CLASSES or label in _VOID:
             ids[index] = IGNORE
-    return Sample(image, renumbered(stored, present, ids), np.array(class_of, np.int64))
+    label = renumbered(stored, present, ids)
+    return Sample(image, label, np.array(class_of, np.int64), turned=turned)
 
 
 def _items(source: Path, split: str) -> list[Item[Path]]:

@@ -34,7 +34,7 @@ from tfseg.data.conversion.formats.parsing import (
     shortened,
 )
 from tfseg.data.conversion.formats.shapes import Region, polygon
-from tfseg.data.files.images import read_image, stated_size
+from tfseg.data.files.images import read_picture, stated_size
 from tfseg.ids import IGNORE
 from tfseg.run_lengths import decode, decompress
 
@@ -101,10 +101,11 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
             do not fit it.
     """
     path, size, shapes = item.annotations
-    image = read_image(item.image)
+    image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
     stated_size(item.image, image, path, size)
     regions = ((_region(shape, size), shape.class_index) for shape in shapes)
-    return paint(image, regions, overlap=reading.overlap, name=item.image)
+    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
+    return sample._replace(turned=turned)
 
 
 def _categories(path: Path, content: Any) -> dict[int, str]:

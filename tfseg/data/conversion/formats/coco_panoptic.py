@@ -22,7 +22,7 @@ from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceInde
 from tfseg.data.conversion.formats.coco_files import by_split, image_folders, panoptic_files
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
-from tfseg.data.files.images import read_image, same_size
+from tfseg.data.files.images import read_picture, same_size
 from tfseg.ids import IGNORE
 
 LAYOUT = (
@@ -72,11 +72,14 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or a segment is not in the JSON file.
     """
     path, classes = item.annotations
-    image, colours = read_image(item.image), read_image(path)
+    colours = read_picture(path, orientation=reading.orientation).pixels
+    image, turned = read_picture(
+        item.image, orientation=reading.orientation, size=colours.shape[:2]
+    )
     same_size(item.image, image, path, colours)
-    if colours.dtype != np.uint8 or colours.shape[-1] < 3:
+    if colours.dtype != np.uint8 or colours.shape[-1] != 3:
         raise InputError(f"{path} must be an RGB picture of 8 bits. Give the PNG of the segments.")
-    segments = colours[..., :3].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+    segments = colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
     present = np.unique(segments)
     ids = np.zeros(len(present), np.int32)
     order = {segment: index for index, segment in enumerate(classes, start=1)}
@@ -95,6 +98,7 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
         renumbered(segments, present, ids),
         by_order[visible - 1],
         hidden_instances=int(np.count_nonzero(by_order > 0)) - len(visible),
+        turned=turned,
     )
 
 

@@ -34,7 +34,7 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.shapes import Region
-from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_image, same_size
+from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_picture, same_size
 
 LAYOUT = (
     "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, directly in it "
@@ -71,15 +71,20 @@ def read(item: _Item, reading: Reading) -> Sample:
     Raises:
         InputError: a file cannot be read, or the sizes differ.
     """
-    image = read_image(item.image)
-    regions = ((_region(item.image, image, path), 1) for path in item.annotations)
-    return paint(image, regions, overlap=reading.overlap, name=item.image)
+    how, paths = reading.orientation, item.annotations
+    size = read_picture(paths[0], orientation=how).pixels.shape[:2] if paths else None
+    image, turned = read_picture(item.image, orientation=how, size=size)
+    masks = (read_picture(path, orientation=how).pixels for path in paths)
+    regions = (
+        (_region(item.image, image, path, mask), 1) for path, mask in zip(paths, masks, strict=True)
+    )
+    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
+    return sample._replace(turned=turned)
 
 
-def _region(image_path: Path, image: np.ndarray, path: Path) -> Region:
-    mask = read_image(path)
+def _region(image_path: Path, image: np.ndarray, path: Path, mask: np.ndarray) -> Region:
     same_size(image_path, image, path, mask)
-    return Region(np.any(mask[..., :3], axis=-1))  # without an alpha channel
+    return Region(np.any(mask, axis=-1))
 
 
 def _is_flat(parent: Path) -> bool:

@@ -26,8 +26,8 @@ from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
     entries,
-    read_image,
     read_label,
+    read_picture,
     same_size,
 )
 
@@ -59,9 +59,10 @@ def read(item: Item[Path], reading: Reading) -> Sample:
         InputError: a file cannot be read, or the sizes differ.
     """
     path = item.annotations
-    image, label = read_image(item.image), read_label(path)
+    label = read_label(path, orientation=reading.orientation)
+    image, turned = read_picture(item.image, orientation=reading.orientation, size=label.shape)
     same_size(item.image, image, path, label)
-    return Sample(image, label)
+    return Sample(image, label, turned=turned)
 
 
 def _has_maps(folder: Path) -> bool:

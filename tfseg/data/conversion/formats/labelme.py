@@ -32,7 +32,7 @@ from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
 from tfseg.data.conversion.formats.shapes import Region, circle, joined, placed, polygon
 from tfseg.data.files.decoding import decode_label_file
-from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image, stated_size
+from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_picture, stated_size
 from tfseg.ids import IGNORE
 
 LAYOUT = "NAME.json and NAME.jpg beside it, directly in it or in train/, val/ and test/"
@@ -100,8 +100,11 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
         InputError: a file cannot be read, or the sizes differ.
     """
     path, names = item.annotations
-    image, content = read_image(item.image), read_json(path)
-    stated_size(item.image, image, path, _stated(path, content, image.shape))
+    content = read_json(path)
+    size = _stated(path, content)
+    image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
+    if size:
+        stated_size(item.image, image, path, size)
     instances: dict[Any, list[_Shape]] = {}
     for index, shape in enumerate(_shapes(path, content)):
         if shape.label != _BACKGROUND:
@@ -112,20 +115,21 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
         (joined([_region(shape, image.shape[:2]) for shape in parts]), indices[parts[0].label])
         for parts in instances.values()
     )
-    return paint(image, regions, overlap=reading.overlap, name=item.image)
+    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
+    return sample._replace(turned=turned)
 
 
 def _files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
     return by_stem([path for path in entries(folder) if path.suffix.lower() in suffixes])
 
 
-def _stated(path: Path, content: Any, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Returns the height and width in the JSON file, or else those of the image."""
+def _stated(path: Path, content: Any) -> tuple[int, int] | None:
+    """Returns the height and width in the JSON file, if it has both."""
     height, width = (
         entry(content, key, int, context=path, default=None)
         for key in ("imageHeight", "imageWidth")
     )
-    return height or shape[0], width or shape[1]
+    return (height, width) if height and width else None
 
 
 def _shapes(path: Path, content: Any) -> list[_Shape]:

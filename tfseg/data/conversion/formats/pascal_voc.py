@@ -20,7 +20,7 @@ import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import SPLITS, Item, Reading, Sample, SourceIndex, by_stem
-from tfseg.data.files.images import entries, read_image, read_label, same_size
+from tfseg.data.files.images import entries, read_label, read_picture, same_size
 from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
 
@@ -87,7 +87,9 @@ def read(item: Item[_Maps], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or an object has no class.
     """
     object_path, class_path, num_classes = item.annotations
-    image, label, classes = read_image(item.image), read_label(object_path), read_label(class_path)
+    how = reading.orientation
+    label, classes = (read_label(path, orientation=how) for path in (object_path, class_path))
+    image, turned = read_picture(item.image, orientation=how, size=label.shape)
     same_size(item.image, image, object_path, label)
     same_size(item.image, image, class_path, classes)
     label[(label == _VOID) | ((label == 0) & (classes == _VOID))] = IGNORE
@@ -102,7 +104,7 @@ def read(item: Item[_Maps], reading: Reading) -> Sample:
                 f"{object_path}; object {id} has {got}. Correct one of them."
             )
         class_of.append(np.bincount(values).argmax())
-    return Sample(image, label, np.array(class_of, np.int64))
+    return Sample(image, label, np.array(class_of, np.int64), turned=turned)
 
 
 def _class_names(path: Path) -> tuple[str, ...]:

@@ -38,8 +38,8 @@ from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
     entries,
-    read_image,
     read_label,
+    read_picture,
     same_size,
 )
 from tfseg.ids import IGNORE
@@ -89,16 +89,19 @@ def read(item: Item[_Mask], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or a value is not in the table.
     """
     path, table = item.annotations
-    image = read_image(item.image)
-    values = _colours(path) if table.colours else read_label(path)
+    how = reading.orientation
+    values = _colours(path, how) if table.colours else read_label(path, orientation=how)
+    image, turned = read_picture(item.image, orientation=how, size=values.shape)
     same_size(item.image, image, path, values)
     classes = _classes(path, values, table)
     if not reading.components:
-        return Sample(image, classes, np.unique(classes[classes > 0]).astype(np.int64))
+        present = np.unique(classes[classes > 0]).astype(np.int64)
+        return Sample(image, classes, present, turned=turned)
     parts = measure.label(np.maximum(classes, 0), background=0, connectivity=2)
     ids, first = np.unique(parts, return_index=True)
     class_of = classes.flat[first[ids > 0]].astype(np.int64)
-    return Sample(image, np.where(classes == IGNORE, IGNORE, parts).astype(np.int32), class_of)
+    label = np.where(classes == IGNORE, IGNORE, parts).astype(np.int32)
+    return Sample(image, label, class_of, turned=turned)
 
 
 def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
@@ -130,15 +133,15 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
     return [Item(name, pictures[name], _Mask(named[name], table)) for name in sorted(pictures)]
 
 
-def _colours(path: Path) -> np.ndarray:
+def _colours(path: Path, orientation: str) -> np.ndarray:
     """Returns the colours `[H, W]` int32 of a mask, as in `ClassTable`."""
-    mask = read_image(path)
+    mask = read_picture(path, orientation=orientation).pixels
     if mask.dtype != np.uint8 or mask.shape[-1] < 3:
         raise InputError(
             f"{path} must be an RGB picture of 8 bits, since the table of classes has colours; got "
             f"{mask.shape[-1]} channels of {mask.dtype}. Save it so, or give indices in the table."
         )
-    return mask[..., :3].astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
 
 
 def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:

@@ -31,7 +31,7 @@ from tfseg.data.conversion.formats.base import (
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import ring, shortened
 from tfseg.data.conversion.formats.shapes import polygon
-from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_image
+from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_picture
 from tfseg.data.files.tables import read_text
 
 LAYOUT = (
@@ -90,7 +90,7 @@ def read(item: Item[_Polygons], reading: Reading) -> Sample:
         InputError: the image cannot be read, or a line is not a polygon of a known class.
     """
     path, num_classes = item.annotations
-    image = read_image(item.image)
+    image, turned = read_picture(item.image, orientation=reading.orientation)
     size = np.array(image.shape[1::-1])
     lines = [] if path is None else read_text(path).splitlines()
     regions = (
@@ -99,7 +99,8 @@ def read(item: Item[_Polygons], reading: Reading) -> Sample:
         if line.strip()
         for class_index, corners in [_polygon(line, num_classes, f"{path}, line {number},")]
     )
-    return paint(image, regions, overlap=reading.overlap, name=item.image)
+    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
+    return sample._replace(turned=turned)
 
 
 def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
