@@ -62,6 +62,26 @@ def png(image: np.ndarray, *, depth: int | None = None, colour: int | None = Non
     )
 
 
+def interlaced(image: np.ndarray, depth: int, colour: int) -> bytes:
+    """Writes an interlaced PNG by the specification, without filters."""
+    height, width = image.shape[:2]
+    rows = []
+    steps = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)]
+    for row, column, down, across in [*steps, (1, 0, 2, 1)]:
+        part = image[row::down, column::across]
+        if part.size:
+            plain = png(part, depth=depth, colour=colour)
+            start = plain.index(b"IDAT")
+            (length,) = struct.unpack(">I", plain[start - 4 : start])
+            rows.append(zlib.decompress(plain[start + 4 : start + 4 + length]))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 1)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
 def saved(folder: Path, name: str, data: bytes) -> Path:
     path = folder / name
     path.write_bytes(data)
@@ -302,6 +322,49 @@ def test_channels_are_repeated_and_averaged():
         to_channels(grey, 2)
     with pytest.raises(InputError, match=r"C = 1 or 3; got \[1, 1, 4\]\. Take the channels"):
         to_channels(np.zeros((1, 1, 4), np.uint8), 3)  # it may be infrared as well as alpha
+
+
+@pytest.mark.parametrize("size", [(13, 11), (1, 1), (5, 3), (1, 9)])
+@pytest.mark.parametrize(
+    ("depth", "channels"),
+    [(1, 1), (2, 1), (4, 1), *((d, c) for d in (8, 16) for c in (1, 2, 3, 4))],
+)
+def test_an_interlaced_png_is_read_without_a_word(tmp_path, depth, channels, size, capfd):
+    image = noise(*size, channels, dtype="uint16" if depth == 16 else "uint8")
+    image &= 2**depth - 1
+    path = saved(tmp_path, "a.png", interlaced(image, depth, COLOUR_TYPE[channels]))
+    scale = 255 // (2**depth - 1) if depth < 8 else 1
+    np.testing.assert_array_equal(read_image(path), image[..., : 1 if channels < 3 else 3] * scale)
+    if channels == 1:
+        np.testing.assert_array_equal(read_label(path), image[..., 0])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_interlaced_png_with_a_palette_has_its_colours(tmp_path):
+    colours = noise(5, 3, seed=4)
+    entries = noise(9, 8, 1) % 5
+    data = interlaced(entries, 8, 3)
+    palette = b"PLTE" + colours.tobytes()
+    chunk = struct.pack(">I", 15) + palette + struct.pack(">I", zlib.crc32(palette))
+    path = saved(tmp_path, "a.png", data[:33] + chunk + data[33:])
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(read_image(path), np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(read_label(path), entries[..., 0])
+
+
+def test_a_damaged_or_cut_interlaced_png_is_refused(tmp_path, capfd):
+    data = interlaced(noise(24, 20, 3), 8, 2)
+    for length in range(9, len(data), 97):
+        with pytest.raises(InputError, match="damaged or cut short"):
+            read_image(saved(tmp_path, "a.png", data[:length]))
+    changed = bytearray(data)
+    changed[len(data) // 2] ^= 0x10
+    with pytest.raises(InputError, match="damaged or cut short"):
+        read_image(saved(tmp_path, "a.png", bytes(changed)))
+    packed = zlib.compress(bytes(10**6))
+    bomb = data[:33] + struct.pack(">I", len(packed)) + b"IDAT" + packed + data[-16:]
+    with pytest.raises(InputError, match="more pixels than its size"):
+        read_image(saved(tmp_path, "a.png", bomb))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.data.files.decoding import decode_png
 from tfseg.data.files.limits import JPEG, PNG
 
 IMAGE_FORMATS = ("png", "raw", "jpeg")
@@ -93,8 +94,8 @@ def decode_array(picture: Picture, size: tuple[int, int]) -> np.ndarray:
     if picture.format == "raw":
         wide = len(picture.data) // (size[0] * size[1]) % 2 == 0
         return np.frombuffer(picture.data, "<u2" if wide else "u1").reshape(*size, -1)
-    decoder = {"png": imagecodecs.png_decode, "jpeg": imagecodecs.jpeg8_decode}[picture.format]
-    image = decoder(picture.data)
+    is_png = picture.format == "png"
+    image = decode_png(picture.data) if is_png else imagecodecs.jpeg8_decode(picture.data)
     return image if image.ndim == 3 else image[..., None]
 
 

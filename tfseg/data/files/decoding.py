@@ -14,6 +14,7 @@ from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, WebP
 
 from tfseg.checks import InputError
 from tfseg.data.files import tiff
+from tfseg.data.files.interlaced_png import decode_interlaced, is_interlaced
 from tfseg.data.files.limits import BMP, JPEG, PNG, TIFF, WEBP, NotOneImage, check_size
 
 _NPY = b"\x93NUMPY"
@@ -93,11 +94,16 @@ def _check_png(data: bytes) -> None:
 
 def _decode_png(data: bytes) -> np.ndarray:
     _check_png(data)
-    return imagecodecs.png_decode(data)
+    return decode_png(data)
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    """Decodes a PNG file of a size that is known to be small enough, interlaced or not."""
+    return decode_interlaced(data) if is_interlaced(data) else imagecodecs.png_decode(data)
 
 
 def _decode_palette(data: bytes) -> np.ndarray:
-    """Returns the entries `[H, W]` uint8 of a palette, where `_decode_png` returns colours."""
+    """Returns the entries `[H, W]` uint8 of a palette, where `decode_png` returns colours."""
     _check_png(data)
     with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
         return np.array(image)

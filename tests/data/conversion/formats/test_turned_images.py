@@ -64,8 +64,8 @@ def test_labelme_states_a_size_or_none(tmp_path, png, size, counts):
     path = tmp_path / "files" / "a.json"
     stated = dict(zip(("imageHeight", "imageWidth"), size, strict=True)) if size else {}
     path.write_text(json.dumps(json.loads(path.read_text()) | stated))
-    sample, found = converted(tmp_path)
-    assert found == counts
+    sample, counted = converted(tmp_path)
+    assert counted == counts
     assert sample["image"].shape == (*(size or (6, 4)), 3)
 
 
