@@ -39,12 +39,12 @@ def test_depth_and_exposure_of_the_file_do_not_matter(segmenter, image):
     assert_same(segmenter.predict(image.astype(np.float32) * 3 - 17), predicted)
 
 
-def test_grey_in_rgb_and_rgba_is_grey(segmenter, image):
+def test_grey_in_rgb_is_grey_and_a_fourth_channel_is_refused(segmenter, image):
     predicted = segmenter.predict(image)
     rgb = np.repeat(image, 3, axis=-1)
-    opaque = np.full_like(image, 255)
     assert_same(segmenter.predict(rgb), predicted)
-    assert_same(segmenter.predict(np.concatenate([rgb, opaque], axis=-1)), predicted)
+    with pytest.raises(tfseg.InputError, match=r"must be \[H, W, C\] with C = 1 or 3; got .* 4\]"):
+        segmenter.predict(np.concatenate([rgb, image], axis=-1))  # it may be any channel
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (33, 32), (200, 31)])

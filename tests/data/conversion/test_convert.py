@@ -126,6 +126,7 @@ def test_the_options_that_decide_what_is_written_are_kept_and_no_path_is(tmp_pat
     assert contents(tmp_path / "one" / "data") == contents(tmp_path / "two/deeper" / "data")
     assert tfseg.Dataset.open(tmp_path / "one" / "data").info.options == {
         "overlap": "smaller_wins",
+        "orientation": "apply",
         "components": False,
         "groups": f"sha256:{hashlib.sha256(table.encode()).hexdigest()}",
         **given,
