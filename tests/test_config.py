@@ -109,6 +109,10 @@ def test_every_value_has_its_dotted_name():
         ({"model": {"head": "boundary", "head_options": {"sigma": 1.0}}}, "got 'sigma'"),
         ({"model": {"head_options": {"loss": "dice"}}}, "must not have loss; .* Set model.loss"),
         ({"model": {"head_options": {"min_area": 2.5}}}, "model.head_options.min_area must be a w"),
+        (
+            {"model": {"head_options": {"center_weight": -0.5}}},
+            r"model.head_options.center_weight must be a number .*; got -0\.5",
+        ),
         ({"model": {"head_options": 7}}, "model.head_options must map names to values"),
         (
             {"optimizer": {"warmup_steps": 5000}},

@@ -89,12 +89,7 @@ class Collector:
 
     def metrics(self) -> dict[str, float]:
         """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` ... and `max_dets`; NaN if undefined."""
-        numbers = [annotation["image_id"] for annotation in self._predicted]
-        max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
-        evaluator = tools("cocoeval").COCOeval(
-            self._index(self._truth), self._index(self._predicted), "segm"
-        )
-        evaluator.params.maxDets = [int(max_dets)]
+        evaluator = self.evaluator()
         with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
             evaluator.evaluate()
             evaluator.accumulate()
@@ -105,7 +100,17 @@ class Collector:
             end = "" if area == "all" else f"_{area}"
             values[f"ap{end}"] = _mean(precision[:, :, :, index])
             values[f"ar{end}"] = _mean(recall[:, :, index])
-        return values | {"max_dets": int(max_dets)}
+        return values | {"max_dets": evaluator.params.maxDets[0]}
+
+    def evaluator(self) -> Any:
+        """Returns a COCOeval of all images, before it evaluates; no instance is left out."""
+        numbers = [annotation["image_id"] for annotation in self._predicted]
+        max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
+        evaluator = tools("cocoeval").COCOeval(
+            self._index(self._truth), self._index(self._predicted), "segm"
+        )
+        evaluator.params.maxDets = [int(max_dets)]
+        return evaluator
 
     def _encoded(self, ids: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yields the id, mask and area of every instance, and of the ignored pixels."""
