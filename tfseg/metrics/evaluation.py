@@ -121,7 +121,7 @@ class Evaluation:
         return pd.DataFrame(counted | chosen | last)
 
     def as_table(self) -> str:
-        """Returns the headline metrics, each with its formula, and those of the classes, as text."""
+        """Returns the headline metrics as text, each with its formula, and those of classes."""
         summary = self.summary()
         by_threshold = summary["ap"]
         values = summary | {"ap": summary["ap_mean"]}
