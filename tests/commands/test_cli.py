@@ -274,3 +274,9 @@ def test_a_defect_keeps_its_traceback(tfseg, monkeypatch):
 def test_an_interrupt_is_one_line_and_the_code_of_its_signal(tfseg, monkeypatch, kind, code):
     monkeypatch.setattr(check, "run", raising(kind()))
     assert tfseg("check", "data") == (code, "", "tfseg: interrupted\n")
+
+
+def test_a_configuration_that_is_nested_too_deep_is_one_line(tfseg, tmp_path):
+    (tmp_path / "deep.yaml").write_text("[" * 20_000)
+    message = one_line(tfseg("train", "a", "b", "--config", tmp_path / "deep.yaml"))
+    assert message.startswith(f"--config {tmp_path / 'deep.yaml'}: maximum recursion depth")

@@ -145,3 +145,14 @@ def test_a_truncated_file_is_refused_by_its_name(folders):
     (predictions / "b.npy").write_bytes(b"")
     with pytest.raises(InputError, match="b.npy must be a NumPy array"):
         list(folder_pairs(predictions, labels))
+
+
+def test_a_header_that_states_more_than_the_file_has_allocates_nothing(tmp_path):
+    for name in ("predictions", "labels"):
+        (tmp_path / name).mkdir()
+    np.save(tmp_path / "labels" / "a.npy", np.eye(4, dtype=np.int32))
+    header = {"descr": "<i4", "fortran_order": False, "shape": (10**6, 10**6)}
+    with (tmp_path / "predictions" / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(InputError, match=r"a\.npy must be a NumPy array of integers; it cannot be"):
+        list(folder_pairs(tmp_path / "predictions", tmp_path / "labels"))

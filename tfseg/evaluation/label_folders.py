@@ -107,7 +107,8 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
     if path.suffix.lower() != ".npy":
         return read_label(path)
     try:
-        ids = np.load(path, allow_pickle=False)
+        # Mapped, so that a header that states more than the file has allocates nothing.
+        ids = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
@@ -115,7 +116,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
             "Save the id map missing with numpy.save."
         ) from error
     check_ids(str(path), ids, low=low)
-    return ids
+    return np.array(ids)
 
 
 def read_groups(path: str | Path, names: Iterable[str]) -> dict[str, str]:

@@ -176,7 +176,7 @@ class Evaluation:
                 f"{folder} has no evaluation ({error.strerror}: {error.filename}). "
                 "Name a folder that tfseg evaluate wrote."
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{folder} has a damaged evaluation ({error}). Evaluate again."
             ) from error
