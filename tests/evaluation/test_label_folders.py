@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +157,10 @@ def test_a_header_that_states_more_than_the_file_has_allocates_nothing(tmp_path)
         np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(InputError, match=r"a\.npy must be a NumPy array of integers; it cannot be"):
         list(folder_pairs(tmp_path / "predictions", tmp_path / "labels"))
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"a\xff"), "a\nb"])
+def test_a_name_that_results_cannot_hold_is_refused(tmp_path, name):
+    Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    with pytest.raises(InputError, match=r"png' must have a name in UTF-8 and without line breaks"):
+        folder_pairs(tmp_path, tmp_path)

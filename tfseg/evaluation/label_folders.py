@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.data.files.tables import check_complete, read_table
@@ -64,6 +65,7 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
         name = path.stem
         for ending in _ENDINGS:
             name = name.removesuffix(ending)
+        checks.file_name(path, name)
         if name in maps:
             raise InputError(
                 f"{path} and {maps[name].name} are both for the image {name!r}. Keep one."
