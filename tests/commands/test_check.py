@@ -36,8 +36,8 @@ def test_all_findings_are_in_the_json(tfseg, parts):
     assert (result.json["warnings"], len(result.json["findings"])) == (7, 7)
 
 
-def finding(place, message, level="warning"):
-    return Finding(level, place, message, "Correct it.")
+def finding(where, message, level="warning"):
+    return Finding(level, where, message, "Correct it.")
 
 
 def test_few_findings_and_other_kinds_keep_their_lines(parts):

@@ -110,7 +110,7 @@ def test_outlines_of_several_classes_have_the_colours_of_their_named_classes(tmp
 
 
 def test_a_picture_that_cannot_be_finished_leaves_nothing(tmp_path, dataset, monkeypatch):
-    def full(figure, path, **options):
+    def full(_, path, **options):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
