@@ -190,3 +190,14 @@ def test_compare_refuses_a_folder_without_an_evaluation(tfseg, evaluations, maps
     result = tfseg("compare", evaluations[0], maps["good"])
     assert (result.code, result.out) == (2, "")
     assert "has no evaluation" in result.err
+
+
+def test_labels_without_background_are_said_to_make_dice_say_nothing(tfseg, maps):
+    assert "dice" not in tfseg(*arguments(maps, "good")).err
+    for path in maps["labels"].iterdir():
+        Image.fromarray(SQUARES + np.uint16(1)).save(path)
+    result = tfseg(*arguments(maps, "good"))
+    assert result.err == (
+        "tfseg: every labelled pixel is foreground, so that dice and iou say nothing about the "
+        "instances; look at ap50 and pq\n"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,21 @@ def test_a_truncated_file_is_refused_by_its_name(folders):
     (predictions / "b.npy").write_bytes(b"")
     with pytest.raises(InputError, match="b.npy must be a NumPy array"):
         list(folder_pairs(predictions, labels))
+
+
+def test_a_header_that_states_more_than_the_file_has_allocates_nothing(tmp_path):
+    for name in ("predictions", "labels"):
+        (tmp_path / name).mkdir()
+    np.save(tmp_path / "labels" / "a.npy", np.eye(4, dtype=np.int32))
+    header = {"descr": "<i4", "fortran_order": False, "shape": (10**6, 10**6)}
+    with (tmp_path / "predictions" / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(InputError, match=r"a\.npy must be a NumPy array of integers; it cannot be"):
+        list(folder_pairs(tmp_path / "predictions", tmp_path / "labels"))
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"a\xff"), "a\nb"])
+def test_a_name_that_results_cannot_hold_is_refused(tmp_path, name):
+    Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    with pytest.raises(InputError, match=r"png' must have a name in UTF-8 and without line breaks"):
+        folder_pairs(tmp_path, tmp_path)

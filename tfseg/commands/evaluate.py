@@ -126,6 +126,11 @@ def run(
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
     page = _write_report(report, out / REPORT, evaluation, options, facts)
+    if _is_all_foreground(evaluation):
+        note(
+            "every labelled pixel is foreground, so that dice and iou say nothing about the "
+            "instances; look at ap50 and pq"
+        )
     if json:
         print_json({**options, "out": out, "report": page, **evaluation.summary()})
     else:
@@ -133,6 +138,14 @@ def run(
         print(f"results: {out}")
         print(f"report: {page}")
     return 0
+
+
+def _is_all_foreground(evaluation: Evaluation) -> bool:
+    """Says whether the labels leave no pixel for the background."""
+    from tfseg.metrics.counts import totals
+
+    pixels = totals(evaluation.images())
+    return 0 < pixels["pixels"] == pixels["pixels_truth"]
 
 
 def _write_report(

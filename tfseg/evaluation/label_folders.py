@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.data.files.tables import check_complete, read_table
@@ -64,6 +65,7 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
         name = path.stem
         for ending in _ENDINGS:
             name = name.removesuffix(ending)
+        checks.file_name(path, name)
         if name in maps:
             raise InputError(
                 f"{path} and {maps[name].name} are both for the image {name!r}. Keep one."
@@ -107,7 +109,8 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
     if path.suffix.lower() != ".npy":
         return read_label(path)
     try:
-        ids = np.load(path, allow_pickle=False)
+        # Mapped, so that a header that states more than the file has allocates nothing.
+        ids = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
@@ -115,7 +118,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
             "Save the id map missing with numpy.save."
         ) from error
     check_ids(str(path), ids, low=low)
-    return ids
+    return np.array(ids)
 
 
 def read_groups(path: str | Path, names: Iterable[str]) -> dict[str, str]:

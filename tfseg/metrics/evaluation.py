@@ -121,7 +121,7 @@ class Evaluation:
         return pd.DataFrame(counted | chosen | last)
 
     def as_table(self) -> str:
-        """Returns the headline metrics as lines of text, each with its formula."""
+        """Returns the headline metrics as text, each with its formula, and those of classes."""
         summary = self.summary()
         by_threshold = summary["ap"]
         values = summary | {"ap": summary["ap_mean"]}
@@ -135,6 +135,7 @@ class Evaluation:
                 "P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed",
                 f"IoU >={thresholds}",
                 f"ap    {aps}",
+                *_class_lines(summary.get("classes", {})),
             ]
         )
 
@@ -175,10 +176,28 @@ class Evaluation:
                 f"{folder} has no evaluation ({error.strerror}: {error.filename}). "
                 "Name a folder that tfseg evaluate wrote."
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{folder} has a damaged evaluation ({error}). Evaluate again."
             ) from error
+
+
+def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns a line of metrics for each class that occurs, below the names of its columns."""
+    metrics, numbers = ("ap50", "pq", "dice"), ("num_truth", "num_predicted")
+    rows = {
+        name: [*(_cell(values[metric]) for metric in metrics), *(values[key] for key in numbers)]
+        for name, values in of_class.items()
+        if any(values[key] for key in numbers)
+    }
+    if not rows:
+        return []
+    rows = {"class": [*metrics, "true", "predicted"]} | rows
+    width = max(map(len, rows))
+    return [
+        f"{name:<{width}}  {'  '.join(f'{cell:>6}' for cell in cells)}"
+        for name, cells in rows.items()
+    ]
 
 
 def _cell(value: float | None) -> str:

@@ -135,6 +135,7 @@ DAMAGED = {
     "": "Expecting value",
     '{"version": "1.0"': "Expecting",
     "[]": "list indices",
+    "[" * 200_000: "maximum recursion depth",
     "3": "not subscriptable",
     "{}": "no entry 'version'",
     '{"version": "one"}': "invalid literal",
@@ -143,7 +144,7 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("text", DAMAGED)
+@pytest.mark.parametrize("text", DAMAGED, ids=lambda text: text[:30])
 def test_a_file_that_is_no_description_of_a_data_set_is_damaged(copied, text):
     (copied / INFO_FILE).write_text(text, encoding="utf-8")
     message = rf"dataset\.json is damaged \(.*{DAMAGED[text]}.*\)\. Convert the data again"

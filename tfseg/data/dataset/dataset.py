@@ -112,7 +112,7 @@ class DatasetInfo:
             version = _numbers(content["version"])
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _damaged(path, error) from error
         newest = _numbers(SCHEMA_VERSION)
         if version > newest or version[0] < newest[0]:

@@ -253,7 +253,7 @@ def test_a_name_that_is_not_utf_8_is_refused(tmp_path, write):
             os.rename(folder + b"/a.png", folder + b"/\xff.png")
         except OSError as error:  # the file system knows no such names
             pytest.skip(str(error))
-    with pytest.raises(InputError, match=r"udcff\.png' must have a name in UTF-8\. Rename it"):
+    with pytest.raises(InputError, match=r"udcff\.png' must have a name in UTF-8 and without line"):
         label_maps.find(tmp_path, Reading())
 
 

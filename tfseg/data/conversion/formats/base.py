@@ -58,8 +58,7 @@ class Item(Generic[Annotations]):
     group: str | None = None
 
     def __post_init__(self) -> None:
-        if self.id != self.id.encode("utf-8", "ignore").decode():
-            raise InputError(f"{str(self.image)!r} must have a name in UTF-8. Rename it.")
+        checks.file_name(self.image, self.id)
 
 
 Splits = dict[str, list[Item[Any]]]
