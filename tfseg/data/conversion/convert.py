@@ -17,6 +17,7 @@ from tfseg.data.conversion import beam, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
 from tfseg.data.conversion.formats.base import Item, Reading
 from tfseg.data.conversion.formats.detection import FORMATS, detect
+from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import serialize
@@ -25,6 +26,8 @@ from tfseg.data.files.paths import DataPath, as_path
 from tfseg.version import __version__
 
 _DEFAULTS = Reading()
+_IDS = ("label_maps", "cellpose")
+_USED_BY = {"masks": ("instance_masks",), "components": ("semantic", *_IDS)}
 
 
 def convert(
@@ -90,6 +93,9 @@ def convert(
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     index = FORMATS[layout].find(source, reading)
+    if format is None and layout in _IDS and not reading.components:
+        maps = [item.annotations for items in index.splits.values() for item in items]
+        refuse_no_ids(source, maps, layout=layout)
     if index.class_names and class_name is not None:
         raise InputError(
             f"class_name is for formats without classes; {source} has {len(index.class_names)}: "
@@ -154,9 +160,9 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:
-    for option, owner in {"masks": "instance_masks", "components": "semantic"}.items():
-        if getattr(reading, option) and layout != owner:
+    for option, layouts in _USED_BY.items():
+        if getattr(reading, option) and layout not in layouts:
             raise InputError(
-                f"{option} is an option of the format {owner}; the source is {layout}. Leave it "
-                f"out, or say format {owner}."
+                f"{option} is an option of the format {', '.join(layouts)}; the source is "
+                f"{layout}. Leave it out, or say format {layouts[0]}."
             )

@@ -28,8 +28,9 @@ class Reading:
             large ones), "first", or "error", which refuses the image.
         masks: pattern of the mask files of an image, with {name} and *, such as
             "masks/{name}_*.png"; only for `instance_masks`.
-        components: every connected component of a class is an instance; otherwise all pixels of a
-            class in an image are one instance. Only for `semantic`.
+        components: every connected component of a value is an instance; otherwise all pixels of a
+            class in an image are one instance. For `semantic`, and for masks without classes that
+            are no ids, in the layouts `label_maps` and `cellpose`.
     """
 
     overlap: str = "smaller_wins"

@@ -29,6 +29,7 @@ from tfseg.data.conversion.formats.base import (
     refuse_unmatched,
     split_folders,
 )
+from tfseg.data.conversion.formats.doubtful_ids import components
 from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -89,7 +90,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     image = read_image(item.image)
     label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path)
     same_size(item.image, image, path, label)
-    return Sample(image, label)
+    return Sample(image, components(label) if reading.components else label)
 
 
 def _base(path: Path) -> str | None:

@@ -22,6 +22,7 @@ from tfseg.data.conversion.formats.base import (
     split_folders,
 )
 from tfseg.data.conversion.formats.class_tables import table_file
+from tfseg.data.conversion.formats.doubtful_ids import components
 from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -61,7 +62,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     path = item.annotations
     image, label = read_image(item.image), read_label(path)
     same_size(item.image, image, path, label)
-    return Sample(image, label)
+    return Sample(image, components(label) if reading.components else label)
 
 
 def _has_maps(folder: Path) -> bool:
