@@ -144,7 +144,9 @@ def test_the_script_of_the_page_works_as_it_stands(tmp_path, monkeypatch):
 @pytest.mark.parametrize("option", [{"masks": "masks/{name}_*.png"}, {"components": True}])
 def test_an_option_of_another_format_is_refused(tmp_path, png, option):
     coco(tmp_path, png)
-    message = rf"{next(iter(option))} is an option of the format [\w ,]+; the source is coco\. Leave it"
+    message = (
+        rf"{next(iter(option))} is an option of the format [\w ,]+; the source is coco\. Leave it"
+    )
     with pytest.raises(InputError, match=message):
         convert(tmp_path, tmp_path / "data", format="coco", reading=Reading(**option))
 

@@ -32,8 +32,14 @@ from tfseg.data.conversion.formats.base import (
     refuse_unmatched,
     split_folders,
 )
-from tfseg.data.conversion.formats.class_tables import FILES, ClassTable, read_table, table_file
-from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.conversion.formats.class_tables import (
+    FILES,
+    ClassTable,
+    classes_of,
+    read_colours,
+    read_table,
+    table_file,
+)
 from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
@@ -49,7 +55,6 @@ LAYOUT = (
     "val/ and test/, or train/NAME.png and train_labels/NAME.png"
 )
 _ENDINGS = ("_L", "_P", "_mask", "_label")
-_UNLISTED = 255
 
 
 class _Mask(NamedTuple):
@@ -90,9 +95,9 @@ def read(item: Item[_Mask], reading: Reading) -> Sample:
     """
     path, table = item.annotations
     image = read_image(item.image)
-    values = _colours(path) if table.colours else read_label(path)
+    values = read_colours(path) if table.colours else read_label(path)
     same_size(item.image, image, path, values)
-    classes = _classes(path, values, table)
+    classes = classes_of(path, values, table)
     if not reading.components:
         return Sample(image, classes, np.unique(classes[classes > 0]).astype(np.int64))
     parts = measure.label(np.maximum(classes, 0), background=0, connectivity=2)
@@ -128,29 +133,3 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
     if not pictures:
         raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
     return [Item(name, pictures[name], _Mask(named[name], table)) for name in sorted(pictures)]
-
-
-def _colours(path: Path) -> np.ndarray:
-    """Returns the colours `[H, W]` int32 of a mask, as in `ClassTable`."""
-    mask = read_image(path)
-    if mask.dtype != np.uint8 or mask.shape[-1] < 3:
-        raise InputError(
-            f"{path} must be an RGB picture of 8 bits, since the table of classes has colours; got "
-            f"{mask.shape[-1]} channels of {mask.dtype}. Save it so, or give indices in the table."
-        )
-    return mask[..., :3].astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-
-
-def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
-    """Returns the classes `[H, W]` int32, 0 = background, -1 = ignored."""
-    known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
-    present, counts = np.unique(values, return_counts=True)
-    for value, count in zip(present.tolist(), counts.tolist(), strict=True):
-        if value not in known:
-            shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"
-            raise InputError(
-                f"{path} must have the values of the table of classes; {count} pixels have "
-                f"{shown}. Add it to the table, as void if it is not a class."
-            )
-    ids = np.array([known[value] for value in present.tolist()], np.int32)
-    return renumbered(values, present, ids)
