@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import pascal_voc
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 OBJECTS = np.array([[0, 1, 1, 255, 2, 2, 2, 0]], np.uint8)
@@ -89,14 +89,14 @@ def test_vocs_names_are_given_only_to_vocs_palette_and_lists(tmp_path, png, pale
     message = r"must have class_names\.txt .* or labelmap\.txt, .* not VOC's; got neither\. Add"
     palette_png(tmp_path / "SegmentationClass" / "a.png", CLASSES)
     with pytest.raises(InputError, match=message):
-        pascal_voc.find(tmp_path, Reading())
+        refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
     png(tmp_path / "SegmentationClass" / "a.png", CLASSES)
     with pytest.raises(InputError, match=message):
-        pascal_voc.find(tmp_path, Reading())
+        refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
     write_voc(png, tmp_path, "a")
     (tmp_path / "ImageSets" / "Segmentation" / "train.txt").unlink()
     with pytest.raises(InputError, match=message):
-        pascal_voc.find(tmp_path, Reading())
+        refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
 
 
 LABELMAP = """# label:color_rgb:parts:actions
@@ -152,7 +152,7 @@ def test_an_object_without_a_class_of_the_table_is_refused(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\nb\n", r"the files of train; there is no JPEGImages/b, SegmentationObject/b, Seg"),
+        ("a\nb\n", r"the files of b; there is no JPEGImages/b, SegmentationObject/b, Seg"),
         ("../../a\n", r"there is no JPEGImages/\.\./\.\./a"),
         ("", r"the files of train; there are none\. Add them"),
     ],
@@ -161,7 +161,7 @@ def test_a_list_of_other_files_is_refused(tmp_path, png, palette_png, text, mess
     write_image(png, palette_png, tmp_path, "a")
     write_list(tmp_path, "train", text)
     with pytest.raises(InputError, match=message):
-        pascal_voc.find(tmp_path, Reading())
+        refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
 
 
 def test_masks_in_colour_a_missing_folder_and_an_empty_table_are_refused(
@@ -176,8 +176,8 @@ def test_masks_in_colour_a_missing_folder_and_an_empty_table_are_refused(
         pascal_voc.read(item, Reading())
     (tmp_path / "class_names.txt").write_text("background\n")
     with pytest.raises(InputError, match=r"class_names\.txt must have the name of a class in each"):
-        pascal_voc.find(tmp_path, Reading())
+        refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
     (tmp_path / "SegmentationClass" / "a.png").unlink()
     (tmp_path / "SegmentationClass").rmdir()
     with pytest.raises(InputError, match=r"has no folder 'SegmentationClass'\. Expected"):
-        pascal_voc.find(tmp_path, Reading())
+        refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)

@@ -7,7 +7,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import yolo
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 LEFT = "0 0 0.5 0 0.5 1 0 1"  # the left half
@@ -157,7 +157,7 @@ def test_names_of_another_form_are_refused(tmp_path, png, text, message):
     write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}")
     write_yaml(tmp_path, text)
     with pytest.raises(InputError, match=message):
-        yolo.find(tmp_path, Reading())
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
 
 
 def test_images_beside_the_folders_of_the_splits_are_refused(tmp_path, png):
@@ -165,7 +165,7 @@ def test_images_beside_the_folders_of_the_splits_are_refused(tmp_path, png):
     png(tmp_path / "images" / "b.png", np.zeros((4, 6), np.uint8))
     write_yaml(tmp_path)
     with pytest.raises(InputError, match=r"images must have b\.png or split folders, not both"):
-        yolo.find(tmp_path, Reading())
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
 
 
 def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
@@ -173,8 +173,8 @@ def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
     with pytest.raises(
         InputError, match=r"must have one \.yaml file with the names of .* got none"
     ):
-        yolo.find(tmp_path, Reading())
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
     write_yaml(tmp_path)
     (tmp_path / "labels" / "b.txt").write_text("")
-    with pytest.raises(InputError, match=r"Every text must have an image .* none for \S+b\.txt"):
-        yolo.find(tmp_path, Reading())
+    with pytest.raises(InputError, match=r"b\.txt must have an image .* there is none\."):
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)

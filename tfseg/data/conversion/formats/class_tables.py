@@ -27,6 +27,7 @@ from tfseg.ids import IGNORE
 
 LABELMAP = "labelmap.txt"
 FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt", LABELMAP)
+MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels")
 _BACKGROUND = ("background", "bg", "_background_")
 _UNLISTED = 255
 _IGNORED = ("void", "unlabeled", "unlabelled", "ignore", "__ignore__")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -76,21 +76,10 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     table, class_names = _classes(source, is_voc=_has_voc_palette(classes, names))
     splits = {}
     for split, stems in (names or {"train": sorted(objects)}).items():
-        missing = [
-            f"{kind}/{stem}"
-            for kind, files in zip(_FOLDERS, (images, objects, classes), strict=True)
-            for stem in stems
-            if stem not in files
-        ]
-        if missing or not stems:
-            what = f"there is no {listed(missing)}" if missing else "there are none"
-            raise InputError(f"{source} must have the files of {split}; {what}. Add them.")
+        if not stems:
+            raise InputError(f"{source} must have the files of {split}; there are none. Add them.")
         splits[split] = [
-            Item(
-                stem,
-                images[stem],
-                _Maps(objects[stem], classes[stem], len(class_names), table),
-            )
+            _item(stem, (images, objects, classes), source, (len(class_names), table))
             for stem in sorted(set(stems))
         ]
     return SourceIndex(splits, class_names)
@@ -121,6 +110,25 @@ def read(item: Item[_Maps], reading: Reading) -> Sample:
             )
         class_of.append(np.bincount(values).argmax())
     return Sample(image, label, np.array(class_of, np.int64))
+
+
+def _item(
+    stem: str,
+    files: tuple[Mapping[str, Path], ...],
+    source: Path,
+    classes: tuple[int, ClassTable | None],
+) -> Item[Any]:
+    """Returns the item of an image, with a fault if one of its three files is missing."""
+    missing = [
+        f"{kind}/{stem}"
+        for kind, by_name in zip(_FOLDERS, files, strict=True)
+        if stem not in by_name
+    ]
+    if missing:
+        fault = f"{source} must have the files of {stem}; there is no {listed(missing)}. Add them."
+        return Item(stem, source / _FOLDERS[0] / stem, None, fault=fault)
+    image, objects, masks = (by_name[stem] for by_name in files)
+    return Item(stem, image, _Maps(objects, masks, *classes))
 
 
 def _indices(path: Path) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 images/NAME.png and labels/NAME.png or masks/NAME.png, directly in the source or in its folders
 train, val and test; or train/ and train_labels/ (trainannot/), and the same for val and test, as in
-copies of CamVid. A mask may also be called NAME_L, NAME_P, NAME_mask or NAME_label. The table of
-classes lies in the source, see `class_tables`.
+copies of CamVid. A mask may also be called NAME_L, NAME_P, NAME_mask(s) or NAME_label(s). The table
+of classes lies in the source, see `class_tables`.
 
 All pixels of a class in an image are one instance, and its id is the class. With
 `Reading.components`, every connected component of a class (8 neighbours) is an instance. The index
@@ -28,12 +28,14 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     files_by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
 from tfseg.data.conversion.formats.class_tables import (
     FILES,
+    MASK_ENDINGS,
     ClassTable,
     classes_of,
     read_colours,
@@ -54,7 +56,7 @@ LAYOUT = (
     f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, directly in it or in train/, "
     "val/ and test/, or train/NAME.png and train_labels/NAME.png"
 )
-_ENDINGS = ("_L", "_P", "_mask", "_label")
+_ENDINGS = ("_L", "_P", *MASK_ENDINGS)
 
 
 class _Mask(NamedTuple):
@@ -128,8 +130,11 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
     pictures = files_by_stem(images, IMAGE_SUFFIXES)
     files = files_by_stem(masks, MASK_SUFFIXES)
     named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
-    refuse_unmatched("image", pictures, "a mask", named, masks)
-    refuse_unmatched("mask", named, "an image", pictures, images)
+    alone = unmatched("image", pictures, "a mask", named, masks)
+    alone += unmatched("mask", named, "an image", pictures, images)
     if not pictures:
         raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
-    return [Item(name, pictures[name], _Mask(named[name], table)) for name in sorted(pictures)]
+    pairs = pictures.keys() & named.keys()
+    return in_order(
+        [*alone, *(Item(name, pictures[name], _Mask(named[name], table)) for name in pairs)]
+    )

@@ -27,9 +27,10 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_stem,
     files_by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import ring, shortened
@@ -71,13 +72,14 @@ def find(source: Path, reading: Reading) -> SourceIndex:
                 raise InputError(f"{source} has no folder {folder}. Expected: {LAYOUT}.")
         images = files_by_stem(image_folder, IMAGE_SUFFIXES)
         labels = by_stem(_texts(label_folder))
-        refuse_unmatched("text", labels, "an image", images, image_folder)
+        alone = unmatched("text", labels, "an image", images, image_folder)
         if not images:
             raise InputError(f"{image_folder} is empty. Expected: {LAYOUT}.")
-        splits[split] = [
-            Item(name, images[name], _Polygons(labels.get(name), len(names)))
-            for name in sorted(images)
-        ]
+        items = (
+            Item(name, path, _Polygons(labels.get(name), len(names)))
+            for name, path in images.items()
+        )
+        splits[split] = in_order([*alone, *items])
     return SourceIndex(splits, names)
 
 
