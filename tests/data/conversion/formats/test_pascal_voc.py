@@ -86,16 +86,18 @@ def test_vocs_names_are_given_only_to_vocs_palette_and_lists(tmp_path, png, pale
     sample = pascal_voc.read(index.splits["train"][0], Reading())
     assert sample.label.tolist() == [[0, 1, 1, -1, 2, 2, 2, -1]]
     assert [index.class_names[number - 1] for number in sample.class_of] == ["person", "bird"]
-    message = r"must have class_names\.txt .* or labelmap\.txt, .* not VOC's; got neither\. Add"
+    message = r"must have class_names\.txt .* or labelmap\.txt; got neither, .* since {}\. Add one"
+    of_palette = message.format(r"\S+SegmentationClass/a\.png does not have its palette")
+    of_lists = message.format("ImageSets/Segmentation has no list of its images")
     palette_png(tmp_path / "SegmentationClass" / "a.png", CLASSES)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=of_palette):
         refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
     png(tmp_path / "SegmentationClass" / "a.png", CLASSES)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=of_palette):
         refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
     write_voc(png, tmp_path, "a")
     (tmp_path / "ImageSets" / "Segmentation" / "train.txt").unlink()
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=of_lists):
         refuse_faults(pascal_voc.find(tmp_path, Reading()).splits)
 
 

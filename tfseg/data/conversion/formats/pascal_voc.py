@@ -73,7 +73,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     images, objects, classes = (by_stem(entries(source / kind)) for kind in _FOLDERS)
     lists = {split: source / "ImageSets" / "Segmentation" / f"{split}.txt" for split in SPLITS}
     names = {split: read_text(path).split() for split, path in lists.items() if path.is_file()}
-    table, class_names = _classes(source, is_voc=_has_voc_palette(classes, names))
+    table, class_names = _classes(source, unlike_voc=_unlike_voc(classes, names))
     splits = {}
     for split, stems in (names or {"train": sorted(objects)}).items():
         if not stems:
@@ -154,32 +154,31 @@ def _coloured(path: Path, table: ClassTable) -> np.ndarray:
     return classes_of(path, read_colours(path), known)
 
 
-def _classes(source: Path, *, is_voc: bool) -> tuple[ClassTable | None, tuple[str, ...]]:
+def _classes(source: Path, *, unlike_voc: str) -> tuple[ClassTable | None, tuple[str, ...]]:
     """Returns the colours of the classes, if the masks have colours, and the names.
 
     Args:
         source: folder that may have a table.
-        is_voc: whether the classes are VOC's without a table.
+        unlike_voc: why the classes are not VOC's without a table, or an empty text.
     """
     if (source / LABELMAP).is_file() and not (source / _NAMES).is_file():
         table = read_table(source / LABELMAP)
         return table, table.names
     if (source / _NAMES).is_file():
         return None, _class_names(source / _NAMES)
-    if is_voc:
+    if not unlike_voc:
         return None, VOC
     raise InputError(
-        f"{source} must have {_NAMES} (a name in each line, the background first) or {LABELMAP}, "
-        "since the masks do not have VOC's palette, or ImageSets/Segmentation no lists, so that "
-        "the classes are not VOC's; got neither. Add one."
+        f"{source} must have {_NAMES} (a name in each line, the background first) or {LABELMAP}; "
+        f"got neither, and its classes are not those of VOC, since {unlike_voc}. Add one."
     )
 
 
-def _has_voc_palette(classes: Mapping[str, Path], lists: Mapping[str, list[str]]) -> bool:
-    """Returns whether a source has lists of images, and masks with the first colours of VOC."""
+def _unlike_voc(classes: Mapping[str, Path], lists: Mapping[str, list[str]]) -> str:
+    """Returns in what a source differs from VOC: it has lists, and masks with VOC's palette."""
     listed_masks = [classes[stem] for stems in lists.values() for stem in stems if stem in classes]
     if not listed_masks:
-        return False
+        return "ImageSets/Segmentation has no list of its images"
     data = load(listed_masks[0])
     start = data.find(b"PLTE") + 4
     colours = bytes(
@@ -187,7 +186,9 @@ def _has_voc_palette(classes: Mapping[str, Path], lists: Mapping[str, list[str]]
         for index in range(len(VOC) + 1)
         for channel in range(3)
     )
-    return start > 3 and data[start:].startswith(colours)
+    if start > 3 and data[start:].startswith(colours):
+        return ""
+    return f"{listed_masks[0]} does not have its palette"
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
