@@ -55,6 +55,16 @@ def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
     assert options["predictions"] == str(maps["good"])
 
 
+def test_every_file_of_the_folders_is_scored_or_named(tfseg, maps):
+    for folder in (maps["good"], maps["labels"]):
+        Image.fromarray(SQUARES).save(folder / "c_masks.png")
+    Image.fromarray(SQUARES).save(maps["labels"] / "c.png")  # the image of c_masks.png
+    result = tfseg(*arguments(maps, "good"))
+    assert result.out.startswith("good: 5 images, 55 instances, 49 predicted\n")
+    path = maps["labels"] / "c.png"
+    assert f"not scored, since they are no id maps of an image: {path}\n" in result.err
+
+
 def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     (tmp_path / "groups.csv").write_text("id,group\n0,a\n1,a\n2,b\n3,b\n", encoding="utf-8")
     choices = ("--edge_instances=ignore", "--empty=0", "--boundary", "--coco", "--json")

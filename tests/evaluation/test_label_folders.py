@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.evaluation.label_folders import folder_pairs
+from tfseg.evaluation.label_folders import find_maps, folder_pairs, unused_files
 
 IDS = np.array([[0, 1, 1], [2, 2, 0]])
 
@@ -58,6 +58,28 @@ def test_files_of_cellpose_are_found_beside_its_images_and_other_files(tmp_path)
     (pair,) = folder_pairs(tmp_path / "found", tmp_path / "true")
     assert pair.id == "a"
     np.testing.assert_array_equal(pair.prediction, IDS)
+
+
+def test_a_file_named_masks_leaves_no_other_image_out(folders):
+    for folder in folders:
+        write(folder / "c_masks.png")
+    assert [pair.id for pair in folder_pairs(*folders)] == ["a", "b", "c"]
+    (folders[1] / "c_masks.png").unlink()
+    with pytest.raises(InputError, match="Every prediction must have a label .* none for c. Add"):
+        folder_pairs(*folders)
+
+
+def test_files_beside_the_map_of_their_image_are_no_maps_and_can_be_named(tmp_path):
+    for name in ("a", "a_img", "a_masks", "a_cp_outlines", "a_flows", "b", "b_flows"):
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "notes.txt").touch()
+    assert {name: path.name for name, path in find_maps(tmp_path).items()} == {
+        "a": "a_masks.png",
+        "b": "b.png",
+        "b_flows": "b_flows.png",  # as far as names say: there is no b_masks.png
+    }
+    unused = ["a.png", "a_cp_outlines.png", "a_flows.png", "a_img.png", "notes.txt"]
+    assert [path.name for path in unused_files(tmp_path)] == unused
 
 
 def test_groups_come_from_a_table(folders, tmp_path):

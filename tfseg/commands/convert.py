@@ -52,7 +52,7 @@ def add_options(parser: Parser) -> None:
     add(
         "--components",
         action="store_true",
-        help="for semantic: every connected component of a class becomes an instance",
+        help="every connected component of a class, or of a binary mask, becomes an instance",
     )
     add(
         "--val_fraction",

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, write_json
 from tfseg.run_files import HISTORY
@@ -178,7 +178,12 @@ def _of_files(
 ) -> tuple[Evaluation, Facts]:
     from tfseg.data.files.images import read_image
     from tfseg.evaluation.coco_results import results_pairs
-    from tfseg.evaluation.label_folders import find_images, find_maps, folder_pairs
+    from tfseg.evaluation.label_folders import (
+        find_images,
+        find_maps,
+        folder_pairs,
+        unused_files,
+    )
     from tfseg.evaluation.report.provenance import ARRAYS
     from tfseg.metrics import evaluate_pairs
     from tfseg.version import versions
@@ -190,6 +195,9 @@ def _of_files(
         report.add(pair, read_image(images[pair.id]) if images else None)
         return pair
 
+    for path in [labels] if predictions.suffix == ".json" else [predictions, labels]:
+        if files := unused_files(path):
+            note(f"not scored, since they are no id maps of an image: {listed(files)}")
     make = results_pairs if predictions.suffix == ".json" else folder_pairs
     pairs = make(predictions, labels, groups=options["groups"])
     evaluation = evaluate_pairs(map(reported, pairs), conventions=conventions)

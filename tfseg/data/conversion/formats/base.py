@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -28,8 +28,9 @@ class Reading:
             large ones), "first", or "error", which refuses the image.
         masks: pattern of the mask files of an image, with {name} and *, such as
             "masks/{name}_*.png"; only for `instance_masks`.
-        components: every connected component of a class is an instance; otherwise all pixels of a
-            class in an image are one instance. Only for `semantic`.
+        components: every connected component of a value is an instance; otherwise all pixels of a
+            class in an image are one instance. For `semantic`, and for masks without classes that
+            are no ids, in the layouts `label_maps` and `cellpose`.
     """
 
     overlap: str = "smaller_wins"
@@ -50,12 +51,14 @@ class Item(Generic[Annotations]):
         image: image file.
         annotations: what `read` needs beside the image file; every format has a type for it.
         group: images of one group stay in one split; None without groups.
+        fault: why the image cannot be read, if it is known before; empty otherwise.
     """
 
     id: str
     image: Path
     annotations: Annotations
     group: str | None = None
+    fault: str = ""
 
     def __post_init__(self) -> None:
         checks.file_name(self.image, self.id)
@@ -186,10 +189,10 @@ def by_partner(
     return named
 
 
-def refuse_unmatched(
+def unmatched(
     kind: str, files: Mapping[str, Path], other: str, partners: Mapping[str, Any], folder: Path
-) -> None:
-    """Checks that every file has a partner of the same name.
+) -> list[Item[Any]]:
+    """Returns an item with a fault for every file without a partner of the same name.
 
     Args:
         kind: what a file is, for errors.
@@ -197,16 +200,30 @@ def refuse_unmatched(
         other: what a partner is, with its article, for errors.
         partners: partners by name.
         folder: folder of the partners, for errors.
+    """
+    rule = f"must have {other} of the same name in {folder}; there is none. Add it"
+    return [
+        Item(name, path, None, fault=f"{path} {rule}, or take the {kind} away.")
+        for name, path in files.items()
+        if name not in partners
+    ]
+
+
+def in_order(items: Iterable[Item[Annotations]]) -> list[Item[Annotations]]:
+    """Returns items in the order of their ids."""
+    return sorted(items, key=lambda item: item.id)
+
+
+def refuse_faults(splits: Splits) -> None:
+    """Refuses items that cannot be read, before any image is decoded.
 
     Raises:
-        InputError: some files have no partner; names the first few.
+        InputError: names the first such items.
     """
-    alone = [path for name, path in files.items() if name not in partners]
-    if alone:
-        raise InputError(
-            f"Every {kind} must have {other} of the same name in {folder}; there is none "
-            f"for {listed(alone)}. Add it, or take the {kind} away."
-        )
+    faulty = [item for items in splits.values() for item in items if item.fault]
+    if faulty:
+        others = listed([item.image.name for item in faulty[1:]])
+        raise InputError(faulty[0].fault + (f" Faults are in {others} too." if others else ""))
 
 
 def refuse_mixed(source: Path, kinds: Sequence[str] = ()) -> None:
