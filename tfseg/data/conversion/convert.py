@@ -25,6 +25,11 @@ from tfseg.data.files.paths import DataPath, as_path
 from tfseg.version import __version__
 
 _DEFAULTS = Reading()
+_OWNERS = {  # of the options of some formats
+    "masks": ("instance_masks",),
+    "components": ("semantic",),
+    "crowd": ("coco", "coco_panoptic"),
+}
 
 
 def convert(
@@ -116,6 +121,7 @@ def convert(
             "shard_size": shard_size,
             "store": store,
         },
+        notes=index.notes,
         key=finished_shards.key(
             source, __version__, layout, reading, class_names, ids, store, on_error
         ),
@@ -154,9 +160,9 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:
-    for option, owner in {"masks": "instance_masks", "components": "semantic"}.items():
-        if getattr(reading, option) and layout != owner:
+    for option, owners in _OWNERS.items():
+        if getattr(reading, option) != getattr(_DEFAULTS, option) and layout not in owners:
             raise InputError(
-                f"{option} is an option of the format {owner}; the source is {layout}. Leave it "
-                f"out, or say format {owner}."
+                f"{option} is an option of the format {' and '.join(owners)}; the source is "
+                f"{layout}. Leave it out, or say format {owners[0]}."
             )

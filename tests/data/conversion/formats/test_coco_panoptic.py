@@ -54,7 +54,26 @@ def test_things_are_instances_void_and_crowds_ignored_and_the_rest_background(tm
     # numbered as in the file: 300 is 1, 5 is 2
     assert sample.label.tolist() == [[-1, 2, 2, 1, 0, -1]]
     assert sample.class_of.tolist() == [2, 1]
-    assert sample.hidden_instances == 0
+    assert (sample.hidden_instances, sample.ignored_crowds) == (0, 1)
+    crowd_too = coco_panoptic.read(index.splits["train"][0], Reading(crowd="instance"))
+    assert crowd_too.label.tolist() == [[-1, 2, 2, 1, 0, 4]]
+    assert (crowd_too.class_of.tolist(), crowd_too.ignored_crowds) == ([2, 1, 1], 0)
+
+
+def test_numbers_and_flags_may_be_written_in_other_types(tmp_path, png):
+    info = [{"id": 5.0, "category_id": 1.0, "iscrowd": False}, {"id": 300, "category_id": 18}]
+    info += [{"id": 70000, "category_id": 200}, {"id": 9, "category_id": 1, "iscrowd": "1"}]
+    write_panoptic(
+        png,
+        tmp_path / "train.json",
+        images=[{"id": "a", "file_name": "a.jpg"}],
+        annotations=[{"image_id": "a", "file_name": "a.png", "segments_info": info}],
+        categories=[entry | {"isthing": bool(entry["isthing"])} for entry in CATEGORIES],
+    )
+    (item,) = coco_panoptic.find(tmp_path, Reading()).splits["train"]
+    sample = coco_panoptic.read(item, Reading())
+    assert sample.label.tolist() == [[-1, 1, 1, 2, 0, -1]]
+    assert sample.ignored_crowds == 1
 
 
 def test_a_listed_segment_without_a_pixel_is_counted(tmp_path, png):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg import checks
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats import OVERLAPS
+from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files.images import entries, list_images
 
 SPLITS = ("train", "val", "test")
@@ -30,15 +30,19 @@ class Reading:
             "masks/{name}_*.png"; only for `instance_masks`.
         components: every connected component of a class is an instance; otherwise all pixels of a
             class in an image are one instance. Only for `semantic`.
+        crowd: what an annotation with iscrowd 1 is: "ignore", or "instance", as for masks painted
+            in CVAT. Only for `coco` and `coco_panoptic`.
     """
 
     overlap: str = "smaller_wins"
     masks: str | None = None
     components: bool = False
+    crowd: str = "ignore"
 
     def __post_init__(self) -> None:
         checks.one_of("overlap", self.overlap, OVERLAPS)
         checks.flag("components", self.components)
+        checks.one_of("crowd", self.crowd, CROWDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +75,12 @@ class SourceIndex(NamedTuple):
     Attributes:
         splits: the items of each split, in the order of their ids.
         class_names: the first is class 1; empty if the format has no classes.
+        notes: what was left out or taken in another sense, a sentence each.
     """
 
     splits: Splits
     class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Sample(NamedTuple):
@@ -88,6 +94,7 @@ class Sample(NamedTuple):
         overlap_pixels: number of pixels that belong to several instances.
         hidden_instances: number of instances without a pixel: covered by others, outside of the
             image, or too small.
+        ignored_crowds: number of crowds whose pixels are ignored.
     """
 
     image: np.ndarray
@@ -95,6 +102,7 @@ class Sample(NamedTuple):
     class_of: np.ndarray | None = None
     overlap_pixels: int = 0
     hidden_instances: int = 0
+    ignored_crowds: int = 0
 
 
 class Format(Protocol):
