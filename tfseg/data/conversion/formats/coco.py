@@ -18,12 +18,9 @@ folders named after the split or the file.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex
@@ -34,6 +31,7 @@ from tfseg.data.conversion.formats.coco_files import (
     instance_files,
     is_coco,
 )
+from tfseg.data.conversion.formats.coco_outlines import REMEDY, outline, packed, region
 from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import (
@@ -41,19 +39,16 @@ from tfseg.data.conversion.formats.parsing import (
     first_file,
     inside,
     read_json,
-    ring,
     shortened,
 )
-from tfseg.data.conversion.formats.shapes import Region, polygon
+from tfseg.data.conversion.formats.shapes import Region
 from tfseg.data.files.images import read_image, stated_size
 from tfseg.ids import IGNORE
-from tfseg.run_lengths import decode, decompress
 
 LAYOUT = (
     "annotations/instances_train2017.json and train2017/*.jpg, or annotations.json and images/, or "
     "JSON and images in train/, val/ and test/"
 )
-_REMEDY = "Draw its outline, or take the annotation out."
 
 
 class Shape(NamedTuple):
@@ -143,36 +138,16 @@ def _refuse_other_json(path: Path, content: Any) -> None:
 def _pack(record: dict) -> dict:
     """Keeps the entries that are used; numbers become arrays: a quarter of the memory."""
     if isinstance(record.get("counts"), list):
-        record["counts"] = _counts(record["counts"])
+        record["counts"] = packed(record["counts"])
     if "segmentation" not in record:
         return record
     context = f"annotation {shortened(record.get('id'))}"
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
-    return kept | {"outline": _outline(record["segmentation"], context), "context": context}
-
-
-def _outline(segmentation: Any, context: str) -> Any:
-    """Returns rings or run lengths, or why there are none."""
-    if isinstance(segmentation, dict) and segmentation:
-        return segmentation
-    if not isinstance(segmentation, list) or not segmentation:
-        got = shortened(json.dumps(segmentation)).strip("'")
-        return f'{context} must have polygons or run lengths; got "segmentation": {got}. {_REMEDY}'
-    is_flat = not any(isinstance(part, list | dict | str) for part in segmentation)
     try:
-        rings = [segmentation] if is_flat else segmentation
-        return tuple(ring(part, context=context) for part in rings)
+        shape: Any = outline(record["segmentation"], context)
     except InputError as error:
-        return str(error)
-
-
-def _counts(values: list) -> np.ndarray | list:
-    """Returns run lengths as an array, or as they are where they cannot be any."""
-    numbers = (
-        isinstance(value, int | float) and 0 <= value < 2**32 and value == int(value)
-        for value in values
-    )
-    return np.array(values, np.int64) if all(numbers) else values
+        shape = str(error)
+    return kept | {"outline": shape, "context": context}
 
 
 def _items(
@@ -263,26 +238,13 @@ def _shape(record: dict, path: Path, context: str, indices: dict[int, int]) -> S
         is_crowd = flag(record, "iscrowd", context=context)
     except InputError as error:
         return Shape(str(error), 0, context)
-    outline = record.get("outline", f"{context} must have a segmentation; got none. {_REMEDY}")
-    if isinstance(outline, str) and "outline" in record:
-        outline = f"{path}, {outline}"
-    return Shape(outline, indices[category], context, is_crowd)
+    shape = record.get("outline", f"{context} must have a segmentation; got none. {REMEDY}")
+    if isinstance(shape, str) and "outline" in record:
+        shape = f"{path}, {shape}"
+    return Shape(shape, indices[category], context, is_crowd)
 
 
 def _region(shape: Shape, size: tuple[int, int]) -> Region:
     if isinstance(shape.outline, str):
         raise InputError(shape.outline)
-    if isinstance(shape.outline, tuple):
-        return polygon(shape.outline, size)
-    counts = shape.outline.get("counts")
-    try:
-        if isinstance(counts, list):
-            raise ValueError("counts must be whole numbers from 0 on")
-        if not isinstance(counts, str | np.ndarray) or shape.outline.get("size") != list(size):
-            raise ValueError(f"counts and the size {list(size)} are needed")
-        counts = decompress(counts) if isinstance(counts, str) else counts
-        return Region(decode(counts, size))
-    except ValueError as error:
-        raise InputError(
-            f"{shape.context} has run lengths that do not fit its image ({error}). Export it again."
-        ) from error
+    return region(shape.outline, size, shape.context)
