@@ -224,6 +224,12 @@ def test_json_is_coco_when_it_has_images_and_annotations(tmp_path):
     assert coco.matches(tmp_path)
     path.write_text('{"b.png12": {"filename": "b.png", "regions": []}}')
     assert not coco.matches(tmp_path)
+    for damaged in ("", '{"images": ', "[" * 100_000):
+        path.write_text(damaged)
+        with pytest.raises(InputError, match=r"via_region_data\.json is not JSON"):
+            coco.find(tmp_path, Reading())
+        assert coco.matches(tmp_path)
+    path.write_text('{"b.png12": {"filename": "b.png", "regions": []}}')
     with pytest.raises(
         InputError, match=r"data\.json must be a file of COCO, .*; got b\.png12\. Ex"
     ):
@@ -353,7 +359,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path, kind):
 FAULTY = {
     "no segmentation": (
         {"id": 17, "image_id": 1, "category_id": 3},
-        r"a\.json must have a segmentation; got none\. Draw",
+        r"a\.json, annotation 17 must have a segmentation; got none\. Draw",
     ),
     "a box alone": (
         annotation([]),

@@ -103,18 +103,6 @@ WRONG = {
         {"images": [{"id": 7, "file_name": "/a.jpg"}]},
         r"must name a file within the folder of the images; got '/a\.jpg'",
     ),
-    "an unknown category": (
-        {
-            "annotations": [
-                {
-                    "image_id": 7,
-                    "file_name": "a.png",
-                    "segments_info": [{"id": 5, "category_id": 2}],
-                }
-            ]
-        },
-        r"must have a category of the file; got 2",
-    ),
 }
 
 
@@ -124,6 +112,23 @@ def test_a_file_of_another_shape_is_refused(tmp_path, png, kind):
     write_panoptic(png, tmp_path / "train.json", **changes)
     with pytest.raises(InputError, match=message):
         coco_panoptic.find(tmp_path, Reading())
+
+
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ({"id": 5, "category_id": 2}, r"of a\.png in \S+ must have a category of the file; got 2"),
+        ({"category_id": 1}, r"must have the entry 'id', a whole number; got none"),
+        ({"id": 5, "category_id": 1, "iscrowd": "x"}, r"must have 'iscrowd' 0 or 1; got 'x'"),
+        (3, r"must be an object; got 3"),
+    ],
+)
+def test_a_fault_of_a_segment_is_one_of_its_image_alone(tmp_path, png, segment, message):
+    annotations = [{"image_id": 7, "file_name": "a.png", "segments_info": [segment]}]
+    write_panoptic(png, tmp_path / "train.json", annotations=annotations)
+    (item,) = coco_panoptic.find(tmp_path, Reading()).splits["train"]
+    with pytest.raises(InputError, match=message):
+        coco_panoptic.read(item, Reading())
 
 
 def test_a_segment_that_is_not_listed_and_a_map_in_grey_are_refused(tmp_path, png):

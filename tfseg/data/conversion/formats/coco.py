@@ -147,7 +147,7 @@ def _pack(record: dict) -> dict:
         shape: Any = outline(record["segmentation"], context)
     except InputError as error:
         shape = str(error)
-    return kept | {"outline": shape, "context": context}
+    return kept | {"id": record.get("id"), "outline": shape}
 
 
 def _items(
@@ -156,8 +156,8 @@ def _items(
     shapes: dict[str, list[Shape]] = {}
     for record in entry(content, "annotations", list, context=path):
         context = str(path)
-        if isinstance(record, dict) and "context" in record:
-            context = f"{path}, {record['context']}"
+        if isinstance(record, dict):
+            context = f"{path}, annotation {shortened(record.get('id'))}"
         image_id = image_key(record, "image_id", context=context)
         shapes.setdefault(image_id, []).append(_shape(record, path, context, indices))
     folders, items, missing = image_folders(source, path), {}, []

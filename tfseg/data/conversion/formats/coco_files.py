@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS
+from tfseg.data.conversion.formats.parsing import read_json
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries
 
 _SPLIT = re.compile(r"(?<![a-z])(train|valid|validation|val|test)(?![a-z])", re.IGNORECASE)
@@ -28,15 +29,18 @@ def panoptic_files(source: Path) -> list[Path]:
 
 
 def is_coco(path: Path) -> bool:
-    """Returns whether a JSON file has the entries "images" and "annotations", by its bytes."""
+    """Returns whether a JSON file has the entries "images" and "annotations", or is damaged."""
     try:
         with (
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
-            return all(re.search(rb'"%b"\s*:' % key, content) for key in _ENTRIES)
-    except (OSError, ValueError):  # not readable, or empty
-        return False
+            if all(re.search(rb'"%b"\s*:' % key, content) for key in _ENTRIES):
+                return True
+        read_json(path)
+    except (OSError, ValueError):  # InputError too; ValueError of an empty map
+        return True  # what is wrong is said when it is read
+    return False
 
 
 def by_split(source: Path, paths: list[Path]) -> dict[str, Path]:

@@ -38,6 +38,7 @@ class _Segments(NamedTuple):
     file: Path
     classes: dict[int, int]
     crowds: frozenset[int]
+    fault: str = ""  # why the segments cannot be read
 
 
 def matches(source: Path) -> bool:
@@ -79,7 +80,9 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
     Raises:
         InputError: a file cannot be read, the sizes differ, or a segment is not in the JSON file.
     """
-    path, classes, crowds = item.annotations
+    path, classes, crowds, fault = item.annotations
+    if fault:
+        raise InputError(fault)
     ignored = crowds if reading.crowd == "ignore" else frozenset()
     classes = {id: IGNORE if id in ignored else index for id, index in classes.items()}
     image, colours = read_image(item.image), read_image(path)
@@ -143,10 +146,10 @@ def _items(
             first_file(map_name, [path.with_suffix("")]),
         )
         missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
-        listed_segments = entry(record, "segments_info", list, context=context)
+        given = entry(record, "segments_info", list, context=context)
         name = image_name.with_suffix("").as_posix()
         if image and segments:
-            items[name] = Item(name, image, _segments(path, segments, listed_segments, indices))
+            items[name] = Item(name, image, _segments(path, segments, given, indices))
     if missing:
         raise InputError(
             f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "
@@ -162,13 +165,18 @@ def _items(
 
 def _segments(path: Path, maps: Path, segments: list, indices: dict[int, int]) -> _Segments:
     """Returns the class of each segment, of things from 1 on and of others 0, and the crowds."""
-    context, classes, crowds = f"A segment in {path}", {}, set()
-    for record in segments:
-        category = integer(record, "category_id", context=context)
-        if category not in indices:
-            raise InputError(f"{context} must have a category of the file; got {category}. Add it.")
-        id = integer(record, "id", context=context)
-        classes[id] = indices[category]
-        if flag(record, "iscrowd", context=context) and classes[id]:
-            crowds.add(id)
+    context, classes, crowds = f"A segment of {maps.name} in {path}", {}, set()
+    try:
+        for record in segments:
+            category = integer(record, "category_id", context=context)
+            if category not in indices:
+                raise InputError(
+                    f"{context} must have a category of the file; got {category}. Add it."
+                )
+            id = integer(record, "id", context=context)
+            classes[id] = indices[category]
+            if flag(record, "iscrowd", context=context) and classes[id]:
+                crowds.add(id)
+    except InputError as error:
+        return _Segments(maps, {}, frozenset(), str(error))
     return _Segments(maps, classes, frozenset(crowds))
