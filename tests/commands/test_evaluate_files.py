@@ -76,7 +76,9 @@ def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     assert result.json["conventions"]["empty"] == 0.0
     assert result.json["boundary_f"] == 1.0
     assert result.json["ap"] == {"0.25": 1.0, "0.50": 1.0}
-    assert result.json["coco"]["ap"] == pytest.approx(1.0)
+    assert result.json["coco"]["ar"] == pytest.approx(1.0)
+    assert result.json["coco"]["ap"] is None
+    assert "COCO's AP is left out, because it ranks by score" in result.err
     assert result.json["intervals"]["ap50"] == [1.0, 1.0]
     assert pd.read_csv(tmp_path / "out" / "counts.csv")["group"].tolist() == ["a", "a", "b", "b"]
 

@@ -15,8 +15,8 @@ def test_info_prints_the_content_of_the_data_set(tfseg, dataset):
     result = tfseg("info", dataset)
     assert result.code == 0
     rows = [line.split() for line in result.out.splitlines()]
-    options = "overlap smaller_wins, components False, val_fraction 0.25, seed 0, shard_size 256, "
-    assert f"\noptions: {options}store png\n" in result.out
+    options = "overlap smaller_wins, components False, crowd ignore, val_fraction 0.25, seed 0, "
+    assert f"\noptions: {options}shard_size 256, store png\n" in result.out
     # squares of 16 x 16 and 20 x 20 pixels, which touch neither each other nor the edge
     assert ["train", "6", "12", "1", "64"] in rows
     assert ["object", "8", "16"] in rows

@@ -121,7 +121,7 @@ def test_all_formats_contain_the_instances_of_the_table(segmenter, files, tmp_pa
     table = pd.read_csv(out / "instances.csv")
     assert report.num_instances == len(table) > 3
     results = json.loads((out / "coco_results.json").read_text())
-    assert [entry["image_id"] for entry in results] == [Path(name).stem for name in table["image"]]
+    assert [entry["file_name"] for entry in results] == table["image"].tolist()
     np.testing.assert_allclose([entry["score"] for entry in results], table["score"], atol=1e-6)
     truth = json.loads((out / "coco.json").read_text())
     names = [entry["file_name"] for entry in truth["images"]]

@@ -123,6 +123,8 @@ def run(
             "give either RUN_DIR and DATA, or --predictions and --labels, but not both. "
             "See tfseg evaluate --help."
         )
+    if predictions:
+        _say_what_is_lost(evaluation)
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
     page = _write_report(report, out / REPORT, evaluation, options, facts)
@@ -146,6 +148,21 @@ def _is_all_foreground(evaluation: Evaluation) -> bool:
 
     pixels = totals(evaluation.images())
     return 0 < pixels["pixels"] == pixels["pixels_truth"]
+
+
+def _say_what_is_lost(evaluation: Evaluation) -> None:
+    from tfseg.metrics.evaluation import LOST
+
+    summary = evaluation.summary()
+    lost = [summary.get(name, 0) for name in LOST]
+    if any(lost):
+        note(
+            "an id map has one instance a pixel: of the predicted masks {} lost some of "
+            "theirs and {} lost all; metrics other than COCO's are of the map".format(*lost)
+        )
+    coco = summary.get("coco", {})
+    if coco.get("ap") is None and coco.get("ar") is not None:
+        note("COCO's AP is left out, because it ranks by score, and id maps have none")
 
 
 def _write_report(

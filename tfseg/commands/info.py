@@ -77,9 +77,12 @@ def _print(info: DatasetInfo) -> None:
         "skipped images": info.skipped_images,
         "pixels of overlapping instances": info.overlap_pixels,
         "instances without pixels": info.hidden_instances,
+        "ignored crowds (iscrowd 1)": info.ignored_crowds,
     }.items():
         if number:
             print(f"{text}: {number}")
+    for text in info.notes:
+        print(f"note: {text}")
 
 
 def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, nested
 
 SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
+LOST = ("cut_predictions", "hidden_predictions")  # where predictions were given as masks
 ALL_CLASSES = ""  # in the column `class`: instances of every class together, ignoring their class
 
 
@@ -75,6 +76,9 @@ class Evaluation:
             "intervals": bootstrap.intervals(images, self.conventions),
             "conventions": dataclasses.asdict(self.conventions),
         }
+        for name in LOST:
+            if name in images:
+                summary[name] = sums[name]
         if self.class_names:
             tables = {name: self.images(name) for name in self.class_names}
             summary |= classes.summary(tables, self.conventions)

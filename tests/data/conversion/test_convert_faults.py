@@ -77,7 +77,7 @@ SPOILED = {
         lambda files: [
             path.write_bytes(imagecodecs.png_encode(ARRAY)) for path in (files / "labels").iterdir()
         ],
-        r"files has no instances: every label is 0 everywhere\. Check the annotations",
+        r"files has no instances: no pixel has an id above 0\. Check the annotations",
     ),
 }
 

@@ -98,10 +98,12 @@ INFOS = st.builds(
     class_names=st.lists(TEXT, max_size=2).map(tuple),
     overlap_pixels=COUNT,
     hidden_instances=COUNT,
+    ignored_crowds=COUNT,
     skipped_images=COUNT,
     statistics=st.none() | STATISTICS,
     image_formats=st.lists(st.sampled_from(IMAGE_FORMATS), max_size=2).map(tuple),
     options=st.dictionaries(TEXT, TEXT | COUNT | FLOAT | st.booleans(), max_size=2),
+    notes=st.lists(TEXT, max_size=2).map(tuple),
     splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 
@@ -116,7 +118,7 @@ def test_any_info_is_written_and_read_again_unchanged(info, tmp_path_factory):
     assert list(read.splits) == list(info.splits)
 
 
-@pytest.mark.parametrize("version", ["2.0", "1.5", "1.10", "0.9"])
+@pytest.mark.parametrize("version", ["2.0", "1.6", "1.10", "0.9"])
 def test_a_newer_version_is_refused_whatever_else_it_holds(copied, version):
     (copied / INFO_FILE).write_text(f'{{"version": "{version}"}}', encoding="utf-8")
     message = rf"has schema version {version}; this tfseg reads 1\.0 to {SCHEMA_VERSION}\. Update"
@@ -164,6 +166,7 @@ ADDED = {
     "1.2": {"skipped_images": 0, "statistics": None},
     "1.3": {"image_formats": ("png",)},
     "1.4": {"options": {}},
+    "1.5": {"ignored_crowds": 0, "notes": ()},
 }
 REQUIRED = [
     field.name
@@ -172,7 +175,7 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4"])
 def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
     later = {
         name: value

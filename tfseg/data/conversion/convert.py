@@ -27,7 +27,11 @@ from tfseg.version import __version__
 
 _DEFAULTS = Reading()
 _IDS = ("label_maps", "cellpose")
-_USED_BY = {"masks": ("instance_masks",), "components": ("semantic", *_IDS)}
+_OWNERS = {  # of the options of some formats
+    "masks": ("instance_masks",),
+    "components": ("semantic", *_IDS),
+    "crowd": ("coco", "coco_panoptic"),
+}
 
 
 def convert(
@@ -124,6 +128,7 @@ def convert(
             "shard_size": shard_size,
             "store": store,
         },
+        notes=index.notes,
         key=finished_shards.key(
             source, __version__, layout, reading, class_names, ids, store, on_error
         ),
@@ -165,9 +170,9 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:
-    for option, layouts in _USED_BY.items():
-        if getattr(reading, option) and layout not in layouts:
+    for option, owners in _OWNERS.items():
+        if getattr(reading, option) != getattr(_DEFAULTS, option) and layout not in owners:
             raise InputError(
-                f"{option} is an option of the format {', '.join(layouts)}; the source is "
-                f"{layout}. Leave it out, or say format {layouts[0]}."
+                f"{option} is an option of the format {' and '.join(owners)}; the source is "
+                f"{layout}. Leave it out, or say format {owners[0]}."
             )

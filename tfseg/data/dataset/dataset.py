@@ -22,7 +22,7 @@ from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, as_path
 
-SCHEMA_VERSION = "1.4"  # a reader takes this and every older one of the same major number
+SCHEMA_VERSION = "1.5"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
 Options = dict[str, str | int | float | bool]
 SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, and the reasons
@@ -62,6 +62,8 @@ class DatasetInfo:
         overlap_pixels: pixels in several instances of the source.
         hidden_instances: instances of the source without a pixel: covered by others, outside the
             image, or too small. (from version 1.1 on)
+        ignored_crowds: annotations of the source with iscrowd 1 whose pixels are ignored. (from
+            version 1.5 on)
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
@@ -70,6 +72,8 @@ class DatasetInfo:
         options: options of the conversion by name that determine what is written and have no entry
             above; a table by its SHA-256. Empty in a data set of an older version. (from version
             1.4 on)
+        notes: what the conversion left out or took in another sense, a sentence each. (from version
+            1.5 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -81,10 +85,12 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     overlap_pixels: int
     hidden_instances: int = 0
+    ignored_crowds: int = 0
     skipped_images: int = 0
     statistics: Statistics | None = None
     image_formats: tuple[str, ...] = ("png",)
     options: Options = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     splits: dict[str, SplitInfo]
 
     def to_json(self) -> str:
@@ -130,9 +136,11 @@ class DatasetInfo:
         # Entries that were added after 1.0 may be missing.
         added: dict[str, object] = {
             "hidden_instances": 0,
+            "ignored_crowds": 0,
             "skipped_images": 0,
             "statistics": None,
             "options": {},
+            "notes": [],
         }
         content = added | {"image_formats": ["png"]} | content
         values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
@@ -153,7 +161,7 @@ class DatasetInfo:
         if values["statistics"] is not None:
             values["statistics"] = Statistics.from_content(values["statistics"])
         checks.mapping("options", values["options"])
-        lists = {name: tuple(values[name]) for name in ("class_names", "image_formats")}
+        lists = {name: tuple(values[name]) for name in ("class_names", "image_formats", "notes")}
         return cls(**values | lists | {"splits": splits})
 
 

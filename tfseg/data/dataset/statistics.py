@@ -34,6 +34,7 @@ class Counts:
         at_border: number of instances at the border of their image.
         overlap_pixels: as in `DatasetInfo`.
         hidden_instances: as in `DatasetInfo`.
+        ignored_crowds: as in `DatasetInfo`.
         pixels: number of pixels by (channels of the image, its bits, channel, value).
     """
 
@@ -47,6 +48,7 @@ class Counts:
     at_border: int = 0
     overlap_pixels: int = 0
     hidden_instances: int = 0
+    ignored_crowds: int = 0
     pixels: Counter[tuple[int, int, int, int]] = dataclasses.field(default_factory=Counter)
 
     def __add__(self, other: Counts) -> Counts:

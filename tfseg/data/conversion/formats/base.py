@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg import checks
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats import OVERLAPS
+from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files.images import entries, list_images
 
 SPLITS = ("train", "val", "test")
@@ -31,15 +31,19 @@ class Reading:
         components: every connected component of a value is an instance; otherwise all pixels of a
             class in an image are one instance. For `semantic`, and for masks without classes that
             are no ids, in the layouts `label_maps` and `cellpose`.
+        crowd: what an annotation with iscrowd 1 is: "ignore", or "instance", as for masks painted
+            in CVAT. Only for `coco` and `coco_panoptic`.
     """
 
     overlap: str = "smaller_wins"
     masks: str | None = None
     components: bool = False
+    crowd: str = "ignore"
 
     def __post_init__(self) -> None:
         checks.one_of("overlap", self.overlap, OVERLAPS)
         checks.flag("components", self.components)
+        checks.one_of("crowd", self.crowd, CROWDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +77,12 @@ class SourceIndex(NamedTuple):
     Attributes:
         splits: the items of each split, in the order of their ids.
         class_names: the first is class 1; empty if the format has no classes.
+        notes: what was left out or taken in another sense, a sentence each.
     """
 
     splits: Splits
     class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Sample(NamedTuple):
@@ -90,6 +96,7 @@ class Sample(NamedTuple):
         overlap_pixels: number of pixels that belong to several instances.
         hidden_instances: number of instances without a pixel: covered by others, outside of the
             image, or too small.
+        ignored_crowds: number of crowds whose pixels are ignored.
     """
 
     image: np.ndarray
@@ -97,6 +104,7 @@ class Sample(NamedTuple):
     class_of: np.ndarray | None = None
     overlap_pixels: int = 0
     hidden_instances: int = 0
+    ignored_crowds: int = 0
 
 
 class Format(Protocol):
