@@ -88,10 +88,10 @@ def faults(path: Path) -> Iterator[str]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Returns the Python files and pages of a folder, or the file."""
-    if path.is_file():
-        return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix in {".py", ".md"})
+    """Returns the Python files and pages of a folder, or the path of a single file."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.suffix in {".py", ".md"})
+    return [path]
 
 
 def main(arguments: list[str]) -> int:

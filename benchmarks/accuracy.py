@@ -78,7 +78,7 @@ def main(
             for part, metrics in _by_kind(evaluation, kinds).items():
                 results.setdefault(part, {})[f"{head}{name}"] = metrics
         print(pd.DataFrame(results["all"]).T.to_string(float_format="%.3f"), flush=True)
-        claims = _claims(results, heads[0], budget.get("minutes"))
+        claims = claims_of(results, heads[0], budget.get("minutes"))
         settings = {"drawn": DRAWN, **budget}
         written = {"config": to_dict(configured(model, **budget))}  # without the path of a table
         written["curves"] = curves(work, results["training"], budget)
@@ -204,7 +204,7 @@ def _by_kind(evaluation: tfseg.Evaluation, kinds: pd.Series) -> dict[str, dict[s
     }
 
 
-def _claims(
+def claims_of(
     results: dict[str, dict[str, Any]], head: str, minutes: float | None
 ) -> list[dict[str, Any]]:
     """Compares a head with the targets of the smallest budget that its minutes fit into."""

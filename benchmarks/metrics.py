@@ -143,10 +143,7 @@ def _coco(truth: np.ndarray, prediction: np.ndarray) -> COCOeval:
     """Returns an evaluator with the encoded masks of one image."""
     collector = Collector(1)
     collector.add(truth, prediction, (None, None), None)
-    evaluator = COCOeval(
-        collector._index(collector._truth), collector._index(collector._predicted), "segm"
-    )
-    evaluator.params.maxDets = [len(collector._predicted)]
+    evaluator = collector.evaluator()
     evaluator.params.areaRng, evaluator.params.areaRngLbl = [[0, 1e10]], ["all"]
     return evaluator
 

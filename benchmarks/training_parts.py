@@ -273,12 +273,12 @@ def scale_out(config: tfseg.RunConfig, measured: Results) -> Results:
         kind = dataclasses.replace(config.model, architecture=architecture)
         model = tfseg.build_model(kind, seed=0)
         size = sum(4 * int(np.prod(weight.shape)) for weight in model.trainable_variables)
-        layers = [layer for layer in model._flatten_layers() if hasattr(layer, "moving_mean")]
+        normalisations = sum(variable.name == "moving_mean" for variable in model.variables)
         sheet[architecture] = {
             "gradient_megabytes": size / 1e6,
-            "normalisations": len(layers),
+            "normalisations": normalisations,
             "measured_seconds": measured[name]["seconds"],
-            "efficiency": _efficiencies(size, len(layers), measured[name]["seconds"]),
+            "efficiency": _efficiencies(size, normalisations, measured[name]["seconds"]),
         }
     return {"assumptions": ASSUMPTIONS, "networks": sheet}
 

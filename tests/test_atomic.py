@@ -92,3 +92,11 @@ def test_only_a_durable_file_waits_for_the_disk(tmp_path, durable):
     ).stdout
     assert printed.split() == ([f"{path}.partial"] if durable else [])
     assert path.exists()
+
+
+def test_a_full_disk_names_the_file_that_was_written(tmp_path):
+    (tmp_path / "a.csv.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        atomic.write_text(tmp_path / "a.csv", "text")
+    assert caught.value.filename == str(tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []

@@ -58,3 +58,11 @@ def test_what_is_no_interval_is_refused(value):
     with pytest.raises(InputError) as error:
         checks.interval("limit", value, low=-1, high=2)
     assert str(error.value) == f"limit must be (a, b) with -1 <= a <= b <= 2; got {value!r}."
+
+
+@pytest.mark.parametrize("name", ["a\udcff.png", "a\nb.png", "a\r.png"])
+def test_a_name_that_tables_cannot_hold_is_refused_and_shown_on_one_line(name):
+    with pytest.raises(InputError, match="must have a name in UTF-8 and without line") as caught:
+        checks.file_name(f"x/{name}", name)
+    assert str(caught.value).isprintable()
+    checks.file_name("x/é 1.png", "é 1")

@@ -109,6 +109,10 @@ def test_every_value_has_its_dotted_name():
         ({"model": {"head": "boundary", "head_options": {"sigma": 1.0}}}, "got 'sigma'"),
         ({"model": {"head_options": {"loss": "dice"}}}, "must not have loss; .* Set model.loss"),
         ({"model": {"head_options": {"min_area": 2.5}}}, "model.head_options.min_area must be a w"),
+        (
+            {"model": {"head_options": {"center_weight": -0.5}}},
+            r"model.head_options.center_weight must be a number .*; got -0\.5",
+        ),
         ({"model": {"head_options": 7}}, "model.head_options must map names to values"),
         (
             {"optimizer": {"warmup_steps": 5000}},
@@ -157,3 +161,18 @@ def test_what_decides_about_the_batches_and_the_weights_is_not_free_on_resume():
 def test_a_configuration_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         RunConfig().seed = 1
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "a: " + "{b: " * 20_000])
+def test_a_file_that_is_nested_too_deep_is_refused(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(InputError, match="cannot be read as a configuration: maximum recursion"):
+        config.read(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "values", [{"channels": 10**9}, {"filters": (32, 10**9)}, {"decoder_filters": (10**9,) * 5}]
+)
+def test_more_channels_than_memory_can_hold_are_refused(values):
+    with pytest.raises(InputError, match=r"must be a whole number in \[[01], 8192\]; got 10+\."):
+        config.ModelConfig(**values)

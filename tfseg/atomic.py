@@ -37,6 +37,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yields the path of a new file, which replaces `path` in one step when the block ends.
 
     The new file is PATH.partial. When the block raises, it is removed and `path` stays as it was.
+    An error of the operating system that names no file, such as a full disk, gets the name `path`.
 
     Args:
         path: of the file to write or to replace.
@@ -49,6 +50,9 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             sync(partial)
         partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

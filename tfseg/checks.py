@@ -117,5 +117,21 @@ def mapping(name: str, value: object) -> None:
         raise InputError(f"{name} must map names to values; got {value!r}.")
 
 
+def file_name(path: object, name: str) -> None:
+    """Refuses a file whose name tables and results cannot hold: no UTF-8, or with a line break.
+
+    Args:
+        path: of the file, for the message.
+        name: what results would call it.
+
+    Raises:
+        InputError: such a name.
+    """
+    if name != name.encode("utf-8", "ignore").decode() or {"\n", "\r"} & set(name):
+        raise InputError(
+            f"{str(path)!r} must have a name in UTF-8 and without line breaks. Rename it."
+        )
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,7 +1,8 @@
 """The command `tfseg`: runs a subcommand and prints errors as one line.
 
 Exit codes: that of the subcommand; 1 if another process of a training is lost; 2 for wrong options
-or input; 130 for Ctrl-C; 143 for SIGTERM during training. Neither this module nor the parsing of
+or input; 130 for Ctrl-C; 141 if the reader of the output is gone, as in `tfseg ... | head`; 143 for
+SIGTERM during training. Neither this module nor the parsing of
 options imports TensorFlow, so that `tfseg --help` is fast.
 """
 
@@ -40,7 +41,18 @@ REMEDIES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `tfseg` with `arguments`, by default those of the process, and returns the exit code."""
     try:
-        command, values = parse(sys.argv[1:] if arguments is None else arguments)
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()  # here, because at the end of the process it could only be reported
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        command, values = parse(arguments)
         if getattr(command, "uses_tensorflow", _always)(values):
             _load_tensorflow()
         with warnings.catch_warnings():

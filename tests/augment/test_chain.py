@@ -473,3 +473,61 @@ def test_a_size_that_is_not_static_is_refused_when_the_graph_is_made(unknown):
     )
     with pytest.raises(InputError, match="Height, width and channels must be static.* or resize"):
         graph.get_concrete_function()
+
+
+def both_ways(image, label):
+    """Applies an empty chain eagerly and in a graph; returns the two results or their errors."""
+    chain = Chain([])
+    graph = tf.function(lambda one: chain.apply(one, {}), autograph=False)
+    outcomes = []
+    for apply in (lambda one: chain.apply(one, {}), graph):
+        try:
+            outcomes.append(apply({"image": tf.constant(image), "label": tf.constant(label)}))
+        except (InputError, tf.errors.InvalidArgumentError) as error:
+            outcomes.append(error)
+    return outcomes
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("value", [255.0, -1.0, np.nan, np.inf, 1.01])
+def test_floats_beyond_the_unit_interval_are_refused_eagerly_and_in_a_graph(value, dtype):
+    eager, graph = both_ways(np.array([[[0.5], [value]]], dtype), [[0, 1]])
+    assert isinstance(eager, InputError)
+    assert isinstance(graph, tf.errors.InvalidArgumentError)
+    message = "Images of floats must be in [0, 1]; divide by their largest value, or clip them. Got"
+    assert str(eager).startswith(message)
+    assert message in graph.message
+
+
+def test_the_refused_values_are_named():
+    eager, _ = both_ways(np.array([[[0.5], [250.0]]], np.float32), [[0, 1]])
+    assert str(eager).endswith("Got 0.5 to 250.0.")
+
+
+def test_what_rounding_leaves_of_the_unit_interval_is_taken():
+    image = np.array([[[-1e-7], [1.0000002]]], np.float32)  # as resizing in float32 makes them
+    for result in both_ways(image, [[0, 1]]):
+        np.testing.assert_array_equal(result["image"], image)
+
+
+@pytest.mark.parametrize("id", [2**31, 2**32 - 1])
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.uint64])
+def test_ids_beyond_int32_are_refused_eagerly_and_in_a_graph(dtype, id):
+    eager, graph = both_ways(np.zeros([1, 2, 1], np.uint8), np.array([[0, id]], dtype))
+    message = "Labels must have ids up to 2147483647; renumber the instances. Got"
+    assert str(eager) == f"{message} 0 to {id}."
+    assert message in graph.message
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.uint64])
+def test_the_largest_id_is_kept_in_every_type(dtype):
+    for result in both_ways(np.zeros([1, 2, 1], np.uint8), np.array([[7, 2**31 - 1]], dtype)):
+        assert result["label"].numpy().tolist() == [[7, 2**31 - 1]]
+
+
+def test_one_image_of_a_batch_is_enough_to_refuse_it():
+    image = np.zeros([3, 1, 2, 1], np.float32)
+    image[2, 0, 1] = 2.0
+    eager, graph = both_ways(image, np.zeros([3, 1, 2], np.int32))
+    assert isinstance(eager, InputError)
+    assert isinstance(graph, tf.errors.InvalidArgumentError)

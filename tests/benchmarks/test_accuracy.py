@@ -56,17 +56,17 @@ def test_a_target_is_compared_with_the_first_head_tuned_and_with_tta(monkeypatch
     import accuracy
 
     rows = {"semantic, tuned and tta": {"ap50": 0.7, "pq": 0.6}}
-    claims = accuracy._claims({"all": rows, "dark": rows}, "semantic", 20.0)
+    claims = accuracy.claims_of({"all": rows, "dark": rows}, "semantic", 20.0)
     assert [(claim["value"], claim["target"], claim["met"]) for claim in claims] == [
         (0.7, ">= 0.65", True),
         (0.6, ">= 0.63", False),
         (0.7, ">= 0.78", False),
         (0.6, ">= 0.73", False),
     ]
-    longer = accuracy._claims({"all": rows, "dark": rows}, "semantic", 105.0)
+    longer = accuracy.claims_of({"all": rows, "dark": rows}, "semantic", 105.0)
     assert [claim["target"] for claim in longer] == [">= 0.78", ">= 0.72", ">= 0.86", ">= 0.79"]
-    assert accuracy._claims({"all": rows}, "semantic", 121.0) == []
-    assert accuracy._claims({"all": rows}, "semantic", None) == []
+    assert accuracy.claims_of({"all": rows}, "semantic", 121.0) == []
+    assert accuracy.claims_of({"all": rows}, "semantic", None) == []
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import warnings
@@ -61,6 +62,25 @@ def test_bad_use_ends_the_process_with_code_2_and_one_line():
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
     assert "Did you mean 'train'?" in result.stderr
+
+
+@pytest.mark.parametrize("length", [1, 100_000])  # within the buffer of the stream, and beyond it
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_reader_that_is_gone_ends_the_command_without_a_word(options, length):
+    reading, writing = os.pipe()
+    os.close(reading)  # as `head` does when it has its lines
+    code = (
+        "import sys\n"
+        "from tfseg.cli import main\n"
+        "from tfseg.commands import check\n"
+        "check.uses_tensorflow = lambda values: False\n"
+        f"check.run = lambda **_: print('x' * {length})\n"
+        "sys.exit(main(['check', 'data']))\n"
+    )
+    command = [sys.executable, *options, "-c", code]
+    result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_the_log_level_that_the_user_chose_is_kept(tfseg, monkeypatch):
@@ -254,3 +274,9 @@ def test_a_defect_keeps_its_traceback(tfseg, monkeypatch):
 def test_an_interrupt_is_one_line_and_the_code_of_its_signal(tfseg, monkeypatch, kind, code):
     monkeypatch.setattr(check, "run", raising(kind()))
     assert tfseg("check", "data") == (code, "", "tfseg: interrupted\n")
+
+
+def test_a_configuration_that_is_nested_too_deep_is_one_line(tfseg, tmp_path):
+    (tmp_path / "deep.yaml").write_text("[" * 20_000)
+    message = one_line(tfseg("train", "a", "b", "--config", tmp_path / "deep.yaml"))
+    assert message.startswith(f"--config {tmp_path / 'deep.yaml'}: maximum recursion depth")

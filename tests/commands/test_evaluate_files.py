@@ -55,6 +55,16 @@ def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
     assert options["predictions"] == str(maps["good"])
 
 
+def test_every_file_of_the_folders_is_scored_or_named(tfseg, maps):
+    for folder in (maps["good"], maps["labels"]):
+        Image.fromarray(SQUARES).save(folder / "c_masks.png")
+    Image.fromarray(SQUARES).save(maps["labels"] / "c.png")  # the image of c_masks.png
+    result = tfseg(*arguments(maps, "good"))
+    assert result.out.startswith("good: 5 images, 55 instances, 49 predicted\n")
+    path = maps["labels"] / "c.png"
+    assert f"not scored, since they are no id maps of an image: {path}\n" in result.err
+
+
 def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     (tmp_path / "groups.csv").write_text("id,group\n0,a\n1,a\n2,b\n3,b\n", encoding="utf-8")
     choices = ("--edge_instances=ignore", "--empty=0", "--boundary", "--coco", "--json")
@@ -66,7 +76,9 @@ def test_every_choice_reaches_the_figures(tfseg, maps, tmp_path):
     assert result.json["conventions"]["empty"] == 0.0
     assert result.json["boundary_f"] == 1.0
     assert result.json["ap"] == {"0.25": 1.0, "0.50": 1.0}
-    assert result.json["coco"]["ap"] == pytest.approx(1.0)
+    assert result.json["coco"]["ar"] == pytest.approx(1.0)
+    assert result.json["coco"]["ap"] is None
+    assert "COCO's AP is left out, because it ranks by score" in result.err
     assert result.json["intervals"]["ap50"] == [1.0, 1.0]
     assert pd.read_csv(tmp_path / "out" / "counts.csv")["group"].tolist() == ["a", "a", "b", "b"]
 
@@ -202,3 +214,14 @@ def test_compare_refuses_a_folder_without_an_evaluation(tfseg, evaluations, maps
     result = tfseg("compare", evaluations[0], maps["good"])
     assert (result.code, result.out) == (2, "")
     assert "has no evaluation" in result.err
+
+
+def test_labels_without_background_are_said_to_make_dice_say_nothing(tfseg, maps):
+    assert "dice" not in tfseg(*arguments(maps, "good")).err
+    for path in maps["labels"].iterdir():
+        Image.fromarray(SQUARES + np.uint16(1)).save(path)
+    result = tfseg(*arguments(maps, "good"))
+    assert result.err == (
+        "tfseg: every labelled pixel is foreground, so that dice and iou say nothing about the "
+        "instances; look at ap50 and pq\n"
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 from PIL import Image
+
+from tfseg import convert_samples
 
 
 def test_info_prints_the_content_of_the_data_set(tfseg, dataset):
@@ -13,8 +16,8 @@ def test_info_prints_the_content_of_the_data_set(tfseg, dataset):
     assert result.code == 0
     rows = [line.split() for line in result.out.splitlines()]
     options = (
-        "overlap smaller_wins, orientation apply, components False, val_fraction 0.25, seed 0, "
-        "shard_size 256, store png"
+        "overlap smaller_wins, orientation apply, components False, crowd ignore, "
+        "val_fraction 0.25, seed 0, shard_size 256, store png"
     )
     assert f"\noptions: {options}\n" in result.out
     # squares of 16 x 16 and 20 x 20 pixels, which touch neither each other nor the edge
@@ -49,8 +52,17 @@ def test_info_draws_histograms_and_a_sheet_of_images(tfseg, dataset, tmp_path):
     assert result.code == 0
     assert result.out.endswith(f"pictures: {tmp_path / 'new' / 'info'}\n")
     sizes = {path.name: size(path) for path in (tmp_path / "new" / "info").iterdir()}
-    # a row of two pictures of 80 x 64 below their ids, for both splits
-    assert sizes == {"histograms.png": (1080, 720), "images.png": (164, 2 * (16 + 64 + 4))}
+    # a row of two pictures of 80 x 64, four times enlarged, below their ids, for both splits
+    assert sizes == {"histograms.png": (1080, 720), "images.png": (644, 2 * (16 + 256 + 4))}
+
+
+def test_info_prints_the_classes_that_occur_and_names_those_that_do_not(tfseg, tmp_path):
+    samples = [{"image": np.eye(4, dtype=np.uint8), "label": np.eye(4, dtype=int), "class_of": [2]}]
+    names = ("cell", "dust", "fibre", "spore", "yeast", "mite")
+    convert_samples(samples, tmp_path / "data", class_names=names)
+    out = tfseg("info", tmp_path / "data").out
+    assert "\nclass  images  instances\ndust        1          1\n" in out
+    assert "\nclasses without instances: cell, fibre, spore and 2 more\n" in out
 
 
 def test_info_of_an_older_data_set_prints_a_note_about_its_statistics(tfseg, dataset, tmp_path):

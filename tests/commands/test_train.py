@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,3 +230,21 @@ def test_fewer_than_one_process_is_refused(tfseg, dataset, tmp_path):
     result = tfseg("train", dataset, tmp_path / "run", "--launch=0")
     assert (result.code, result.out) == (2, "")
     assert "--launch must be a whole number in [1, 64]; got 0" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("history.csv", None, "must be the history up to step 4 to resume the run"),
+        ("run.json", '{"starts": [', "must be the record of the earlier starts of the run"),
+    ],
+)
+def test_a_run_with_a_lost_or_cut_file_is_resumed_only_when_that_is_mended(
+    tfseg, dataset, run_dir, small, tmp_path, name, content, message
+):
+    run = shutil.copytree(run_dir, tmp_path / "run")
+    (run / name).unlink() if content is None else (run / name).write_text(content)
+    result = tfseg("train", dataset, run, "--resume", *small, "--train.steps=6")
+    assert result.code == 2
+    assert f"{run / name} {message}" in result.err
+    assert len(result.err.splitlines()) == 1

@@ -20,7 +20,7 @@ from tfseg.evaluation.previews import draw_outlines
 SIDE = 32  # pixels, of the images and of the crops, so that a crop is a whole image
 CAPTION = 16  # pixels above the pictures of a row
 SMALL = (
-    *("--train.steps=1", "--train.warmup_steps=0", "--train.batch_size=1", "--augment=[]"),
+    *("--train.steps=1", "--optimizer.warmup_steps=0", "--train.batch_size=1", "--augment=[]"),
     *("--model.filters=[4,8]", f"--data.crop_size={SIDE}"),
 )
 ARGUMENTS = {

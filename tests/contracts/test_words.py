@@ -103,3 +103,8 @@ def test_the_exit_code_is_1_if_there_is_a_fault(tmp_path, capsys):
     (tmp_path / "bad.py").write_text("seen = 1\n", encoding="utf-8")
     assert CHECK["main"]([str(tmp_path / "good.py"), str(tmp_path / "bad.py")]) == 1
     assert capsys.readouterr().out == f"{tmp_path / 'bad.py'}:1: the name 'seen'\n"
+
+
+def test_a_path_that_is_missing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        CHECK["main"]([str(tmp_path / "renamed")])

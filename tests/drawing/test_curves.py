@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.drawing.curves import draw_history, plot_curves
+from tfseg.drawing.curves import draw_history, plot_curves, read_history
 
 TABLE = pd.DataFrame(
     {
@@ -59,3 +59,24 @@ def test_what_is_no_history_is_refused(tmp_path):
     (tmp_path / "history.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(InputError, match="must have the columns step and loss"):
         plot_curves(tmp_path / "history.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read as a history"),
+        ("a,b\n1,2\n", "must have the columns step and loss"),
+        ("step,loss\n2,abc\n", "must have numbers alone; got 'abc' as loss"),
+        ("step,loss,val_loss\n2,1,\n4,1,x\n", "as val_loss"),
+        ('"""', "cannot be read as a history"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_no_history(tmp_path, text, message):
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_history(tmp_path)
+
+
+def test_columns_without_a_single_number_are_taken(tmp_path):
+    (tmp_path / "history.csv").write_text("step,loss,val_loss\n2,1.5,\n")
+    assert read_history(tmp_path)["loss"].tolist() == [1.5]

@@ -10,7 +10,10 @@ import pytest
 from PIL import Image
 
 from tfseg.checks import InputError
+from tfseg.data.conversion.formats.shapes import polygon
 from tfseg.evaluation.coco_results import results_pairs
+from tfseg.metrics import evaluate_pairs
+from tfseg.run_lengths import decode
 
 mask = pytest.importorskip("pycocotools.mask")
 
@@ -64,18 +67,38 @@ def test_the_higher_score_has_the_pixels_that_both_claim(labels):
         assert [(pair.prediction == number).sum() for number in (1, 2)] == [16, 12]
 
 
+def entry(segmentation=RUNS, **others) -> dict:
+    return {"image_id": "b", "category_id": 1, "segmentation": segmentation, "score": 0.5} | others
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ([{"image_id": 7, "segmentation": POLYGON}], "no label for the image_id 7"),
-        ([{"image_id": "b"}], "must be a COCO results file, .*; no entry 'segmentation'"),
-        ({"images": []}, "must be a COCO results file"),
-        ("[{", "must be a COCO results file"),
-        ([{"image_id": "b", "segmentation": "x"}], "Image 'b' has a segmentation that is neither"),
+        ([entry(image_id=7)], "no label for the image_id 7"),
+        ([{"image_id": "b"}], r"entry 0, must be a COCO results file, .*; got \{'image_id': 'b'\}"),
+        ([3], "entry 0, must be a COCO results file, .*; got 3"),
+        ({}, "must be a COCO results file, .*; got an empty object"),
+        ({"images": []}, "must be a COCO results file, .*; got an object with images"),
+        ("[{", r"results\.json is not JSON"),
+        ("[" * 100_000, r"results\.json is not JSON"),
+        ([entry("x")], r'must have polygons or run lengths; got "segmentation": "x"'),
+        ([entry([[1, 1, float("nan"), 1, 5, 4]])], "coordinates that are numbers up to"),
+        ([entry([[1, 1, 1e18, 1, 5, 4]])], "coordinates that are numbers up to"),
+        ([entry([[1, 1, 5, 4]])], "at least three corners"),
         (
-            [{"image_id": "b", "segmentation": {"size": [2, 2], "counts": [4]}}],
-            r"Image 'b' has a segmentation of \(2, 2\) pixels for a label of \(6, 8\)",
+            [entry({"size": [2, 2], "counts": [4]})],
+            r"the size \[6, 8\] are needed; got the size \[",
         ),
+        ([entry({"size": [10**6, 10**6], "counts": [10**12]})], r"run lengths that do not fit"),
+        ([entry({"size": [6, 8], "counts": [10**12]})], r"counts must be whole numbers"),
+        ([entry({"size": [6, 8], "counts": [7.5, 40.5]})], r"counts must be whole numbers"),
+        ([entry({"size": [6, 8], "counts": [7]})], r"runs of 7 pixels for 6 x 8"),
+        ([entry(score=float("nan"))], "must have a score from 0 to 1; got nan"),
+        ([entry(score=1.5)], "must have a score from 0 to 1; got 1.5"),
+        ([entry(score=-0.1)], "must have a score from 0 to 1; got -0.1"),
+        ([entry(score="1")], "must have a score from 0 to 1; got '1'"),
+        ([entry(score=True)], "must have a score from 0 to 1; got True"),
+        ([entry(), entry(score=None)], "must have a score in every entry, or in none"),
     ],
 )
 def test_what_is_no_results_file_of_these_images_is_refused(labels, entries, message):
@@ -84,10 +107,43 @@ def test_what_is_no_results_file_of_these_images_is_refused(labels, entries, mes
 
 
 def test_a_missing_file_is_refused(labels, tmp_path):
-    with pytest.raises(InputError, match="no.json cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"no\.json does not exist"):
         results_pairs(tmp_path / "no.json", labels)
 
 
+def test_the_masks_are_kept_as_given_beside_the_map_that_cuts_them(labels):
+    large, small = [[0, 0, 4, 0, 4, 4, 0, 4]], [[1, 1, 3, 1, 3, 3, 1, 3]]
+    _, pair = pairs(labels, [entry(large, score=0.9), entry(small, score=0.4)])
+    assert [decode(runs, (6, 8)).sum() for runs in pair.masks] == [16, 4]
+    assert np.unique(pair.prediction).tolist() == [0, 1]
+    summary = evaluate_pairs([pair]).summary()
+    assert (summary["cut_predictions"], summary["hidden_predictions"]) == (0, 1)
+    _, pair = pairs(labels, [entry(large, score=0.4), entry(small, score=0.9)])
+    summary = evaluate_pairs([pair]).summary()
+    assert (summary["cut_predictions"], summary["hidden_predictions"]) == (1, 0)
+
+
+def test_polygons_have_the_pixels_that_conversion_gives_them(labels):
+    rings = [np.random.default_rng(seed).uniform(0, 8, (7, 2)) for seed in range(3)]
+    _, pair = pairs(labels, [entry([ring.ravel().tolist() for ring in rings])])
+    converted = polygon(rings, (6, 8))
+    expected = np.zeros((6, 8), bool)
+    height, width = converted.mask.shape
+    expected[converted.y : converted.y + height, converted.x : converted.x + width] = converted.mask
+    np.testing.assert_array_equal(decode(pair.masks[0], (6, 8)), expected)
+
+
+def test_classes_that_are_ignored_are_said(labels):
+    with pytest.warns(UserWarning, match="category_id of .* is ignored, .*; got 5, 7"):
+        pairs(labels, [entry(category_id=5), entry(category_id=7)])
+
+
+def test_a_file_name_says_the_image_whatever_its_id(labels):
+    _, pair = pairs(labels, [entry(image_id=139, file_name="b.tif")])
+    assert pair.scores.tolist() == [0.5]
+
+
+@pytest.mark.filterwarnings("default:category_id")
 def test_the_command_takes_a_results_file(labels, tmp_path, capsys):
     from tfseg.cli import main
 
@@ -97,3 +153,9 @@ def test_the_command_takes_a_results_file(labels, tmp_path, capsys):
     result = json.loads(capsys.readouterr().out)
     assert (result["pq"], result["out"]) == (1.0, str(tmp_path / "results-evaluation"))
     assert result["coco"]["ap"] == pytest.approx(1.0)
+    entries = [entry(), entry(), entry(category_id=2)]
+    (tmp_path / "results.json").write_text(json.dumps(entries))
+    assert main(["evaluate", *given]) == 0
+    printed = capsys.readouterr().err
+    assert "of the predicted masks 0 lost some of theirs and 2 lost all" in printed
+    assert "tfseg: warning: category_id of" in printed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -56,24 +58,66 @@ def outlined(sheet, id):
 
 def test_the_sheet_has_a_row_of_smaller_pictures_with_outlines_for_each_split(squares):
     sheet = contact_sheet(squares)
-    # 400 is more than twice 192: blocks of 3 x 3. Each picture is 133 x 100, 4 pixels apart, below
-    # a line of text of 16 pixels, and 4 pixels follow: 153 a row. The squares, from 100 to 199,
-    # have the middles of the blocks 33 (pixel 100) to 66 (pixel 199).
-    assert sheet.shape[0] == 2 * 153
+    # 400 is more than 384: blocks of 2 x 2. Each picture is 200 x 150, 4 pixels apart, below a line
+    # of text of 16 pixels, and 4 pixels follow: 220 a row. The squares, from 100 to 199, have the
+    # middles of the blocks 50 (pixel 101) to 99 (pixel 199).
+    assert sheet.shape[0] == 2 * 220
     for id in (2, 3):
         top, bottom, left, right = outlined(sheet, id)
-        assert (top, bottom) == (16 + 33, 16 + 66)
-        assert (left, right) == ((id - 1) * 104 + 33, (id - 1) * 104 + 66)
+        assert (top, bottom) == (16 + 50, 16 + 99)
+        assert (left, right) == ((id - 1) * 154 + 50, (id - 1) * 154 + 99)
     first = outlined(sheet, 1)  # in both rows
-    assert (first[0], first[1]) == (16 + 33, 153 + 16 + 66)
+    assert (first[0], first[1]) == (16 + 50, 220 + 16 + 99)
 
 
 def test_of_many_images_some_are_taken_over_the_whole_split(squares):
     few = contact_sheet(squares, count=2)  # of four: the first and the third
-    assert outlined(few, 3)[2] == 104 + 33
+    assert outlined(few, 3)[2] == 154 + 50
     for id in (2, 4):
         with pytest.raises(ValueError, match="zero-size"):
             outlined(few, id)
+
+
+def test_small_pictures_are_enlarged_with_thin_outlines(tmp_path):
+    label = np.zeros((9, 50), np.int32)
+    label[2:5, 10:20] = 1
+    image = np.arange(450, dtype=np.uint16).reshape(9, 50)
+    sheet = contact_sheet(convert_samples([(image, label)], tmp_path / "data"))
+    # four times, the most: rows 8 to 19, columns 40 to 79 below 16 pixels of text
+    assert sheet.shape == (16 + 36 + 4, 200, 3)
+    assert outlined(sheet, 1) == (16 + 8, 16 + 19, 40, 79)
+    outline = (sheet == color_ids(np.array([[1]]))[0, 0]).all(axis=-1).sum()
+    assert outline == 2 * 40 + 2 * (12 - 2)
+
+
+def test_outlines_of_several_classes_have_the_colours_of_their_named_classes(tmp_path):
+    label = np.zeros((96, 96), np.int32)
+    label[8:24, 8:24], label[40:56, 40:56], label[70:90, 70:90] = 3, 7, 9
+    image = np.zeros((96, 96), np.uint8)
+    samples = [{"image": image, "label": label, "class_of": [4, 2, 4]}]
+    names = ("cell", "dust", "fibre", "spore")
+    sheet = contact_sheet(convert_samples(samples, tmp_path / "data", class_names=names))
+    # A row with the two classes that occur: 16 pixels of text, 16 of squares of 13 x 13, and 4;
+    # then the picture, four times as large, below 16 pixels of text.
+    top = 16 + 16 + 4 + 16
+    assert sheet.shape[0] == top + 384 + 4
+    for index, (first, last) in {2: (160, 223), 4: (32, 359)}.items():
+        assert outlined(sheet[top:], index) == (first, last, first, last)
+        assert outlined(sheet[:top], index)[:2] == (16, 16 + 12)
+    for absent in (1, 3):
+        with pytest.raises(ValueError, match="zero-size"):
+            outlined(sheet, absent)
+
+
+def test_a_picture_that_cannot_be_finished_leaves_nothing(tmp_path, dataset, monkeypatch):
+    def full(_, path, **options):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    with pytest.raises(InputError, match=r"histograms\.png cannot be written: No space left"):
+        draw_histograms(count_samples(dataset), tmp_path / "histograms.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_very_long_images_stay_a_picture(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.evaluation.label_folders import folder_pairs
+from tfseg.evaluation.label_folders import find_maps, folder_pairs, unused_files
 
 IDS = np.array([[0, 1, 1], [2, 2, 0]])
 
@@ -57,6 +58,28 @@ def test_files_of_cellpose_are_found_beside_its_images_and_other_files(tmp_path)
     (pair,) = folder_pairs(tmp_path / "found", tmp_path / "true")
     assert pair.id == "a"
     np.testing.assert_array_equal(pair.prediction, IDS)
+
+
+def test_a_file_named_masks_leaves_no_other_image_out(folders):
+    for folder in folders:
+        write(folder / "c_masks.png")
+    assert [pair.id for pair in folder_pairs(*folders)] == ["a", "b", "c"]
+    (folders[1] / "c_masks.png").unlink()
+    with pytest.raises(InputError, match="Every prediction must have a label .* none for c. Add"):
+        folder_pairs(*folders)
+
+
+def test_files_beside_the_map_of_their_image_are_no_maps_and_can_be_named(tmp_path):
+    for name in ("a", "a_img", "a_masks", "a_cp_outlines", "a_flows", "b", "b_flows"):
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "notes.txt").touch()
+    assert {name: path.name for name, path in find_maps(tmp_path).items()} == {
+        "a": "a_masks.png",
+        "b": "b.png",
+        "b_flows": "b_flows.png",  # as far as names say: there is no b_masks.png
+    }
+    unused = ["a.png", "a_cp_outlines.png", "a_flows.png", "a_img.png", "notes.txt"]
+    assert [path.name for path in unused_files(tmp_path)] == unused
 
 
 def test_groups_come_from_a_table(folders, tmp_path):
@@ -145,3 +168,21 @@ def test_a_truncated_file_is_refused_by_its_name(folders):
     (predictions / "b.npy").write_bytes(b"")
     with pytest.raises(InputError, match="b.npy must be a NumPy array"):
         list(folder_pairs(predictions, labels))
+
+
+def test_a_header_that_states_more_than_the_file_has_allocates_nothing(tmp_path):
+    for name in ("predictions", "labels"):
+        (tmp_path / name).mkdir()
+    np.save(tmp_path / "labels" / "a.npy", np.eye(4, dtype=np.int32))
+    header = {"descr": "<i4", "fortran_order": False, "shape": (10**6, 10**6)}
+    with (tmp_path / "predictions" / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(InputError, match=r"a\.npy must be a NumPy array of integers; it cannot be"):
+        list(folder_pairs(tmp_path / "predictions", tmp_path / "labels"))
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"a\xff"), "a\nb"])
+def test_a_name_that_results_cannot_hold_is_refused(tmp_path, name):
+    Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    with pytest.raises(InputError, match=r"png' must have a name in UTF-8 and without line breaks"):
+        folder_pairs(tmp_path, tmp_path)

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from pycocotools import mask as tools
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tfseg.data.conversion.formats import coco
+from tfseg.data.conversion.formats.base import Reading
 from tfseg.inference.coco import annotation_file, image_ids, results
 from tfseg.inference.instances import instance_table
 from tfseg.run_lengths import decompress
@@ -23,9 +26,10 @@ SCORES = np.linspace(0.9, 0.1, 5).astype(np.float32)
 CLASSES = np.array([1, 2, 1, 2, 2], np.int32)
 
 
-def entries(label: np.ndarray, image_id: int | str = 7) -> list[dict]:
+def entries(label: np.ndarray, image_id: int = 7) -> list[dict]:
     """Returns the entries as they are read from the file."""
-    return json.loads(json.dumps(results(label, instance_table(label, SCORES, CLASSES), image_id)))
+    table = instance_table(label, SCORES, CLASSES)
+    return json.loads(json.dumps(results(label, table, image_id, "a.png")))
 
 
 def test_an_entry_worked_out_by_hand():
@@ -73,5 +77,21 @@ def test_pycocotools_scores_the_results_against_the_annotations(names, tmp_path)
 
 def test_an_image_id_is_the_number_when_all_names_are_different_numbers():
     assert image_ids(["0012.png", "7.tif"]) == {"0012.png": 12, "7.tif": 7}
-    assert image_ids(["a.png", "7.png"]) == {"a.png": "a", "7.png": "7"}
-    assert image_ids(["7.png", "07.png"]) == {"7.png": "7", "07.png": "07"}
+
+
+def test_an_image_id_is_the_position_among_other_names():
+    assert image_ids(["a.png", "7.png"]) == {"a.png": 1, "7.png": 2}
+    assert image_ids(["7.png", "07.png"]) == {"7.png": 1, "07.png": 2}
+
+
+def test_conversion_reads_the_annotations_again(tmp_path):
+    label = np.zeros((40, 50), np.int32)
+    label[3:20, 5:30], label[25:38, 10:48] = 1, 2
+    images = [{"id": 1, "file_name": "a.png", "height": 40, "width": 50}]
+    content = annotation_file(images, entries(label, 1), class_names=("cell", "dust"))
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    Image.fromarray(label.astype(np.uint8)).save(tmp_path / "a.png")
+    index = coco.find(tmp_path, Reading())
+    sample = coco.read(index.splits["train"][0], Reading())
+    np.testing.assert_array_equal(sample.label, label)
+    assert (index.class_names, sample.class_of.tolist()) == (("cell", "dust"), [1, 2])

@@ -36,6 +36,16 @@ def test_the_table_of_a_hand_worked_example():
     assert table.class_id.tolist() == [3, 1]
 
 
+def test_an_instance_of_a_tall_image_has_its_position_in_the_image():
+    label = np.zeros((2500, 3), np.int32)
+    label[1000:2101, 1] = 1  # longer than the rows that are processed at once
+    label[2499, 2] = 2
+    table = instance_table(label, np.ones(2, np.float32), np.ones(2, np.int32))
+    one, two = table.drop(columns=["score", "class_id"]).to_numpy().tolist()
+    assert one == [1, 1101, 1550, 1, 1000, 1, 2101, 2]  # y = (1000 + 2100) / 2
+    assert two == [2, 1, 2499, 2, 2499, 2, 2500, 3]
+
+
 @given(arrays(np.int32, (5, 6), elements=st.integers(0, 6)))
 def test_the_table_agrees_with_scikit_image(label):
     table = instance_table(label, np.arange(1, 7, dtype=np.float32) / 10, np.ones(6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tfseg.data.files import tiff_windows
 from tfseg.data.files.images import read_image, read_label
 from tfseg.drawing.overlays import overlay
 from tfseg.evaluation.coco_results import results_pairs
-from tfseg.inference import result_folder
+from tfseg.inference import predict, result_folder
 from tfseg.inference.cleanup import Cleanup
 
 
@@ -146,7 +147,7 @@ def test_all_formats_contain_the_instances_of_the_table(segmenter, files, tmp_pa
     table = pd.read_csv(out / "instances.csv")
     assert report.num_instances == len(table) > 3
     results = json.loads((out / "coco_results.json").read_text())
-    assert [entry["image_id"] for entry in results] == [Path(name).stem for name in table["image"]]
+    assert [entry["file_name"] for entry in results] == table["image"].tolist()
     np.testing.assert_allclose([entry["score"] for entry in results], table["score"], atol=1e-6)
     truth = json.loads((out / "coco.json").read_text())
     names = [entry["file_name"] for entry in truth["images"]]
@@ -266,3 +267,10 @@ def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(
     drawn = np.asarray(Image.open(tmp_path / "out" / "overlays" / "large.png"))
     np.testing.assert_array_equal(drawn, overlay(large[::3, ::3, None], label[::3, ::3]))
     assert windows[-1] == (80, 67, 1)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"a\xff.png"), "a\nb.png"])
+def test_a_name_that_results_cannot_hold_is_refused_before_anything_is_predicted(tmp_path, name):
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
+    with pytest.raises(InputError, match=r"png' must have a name in UTF-8 and without line breaks"):
+        predict.image_files([tmp_path])

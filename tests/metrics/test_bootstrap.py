@@ -135,6 +135,10 @@ def evaluation_of(*pairs: tuple, **conventions) -> Evaluation:
         (evaluation_of(("a", ONE, ONE), ("c", ONE, ONE)), "only one of them has b, c"),
         (evaluation_of(("a", ONE, ONE), ("b", NONE, ONE)), "same truth and groups; those of b dif"),
         (
+            evaluation_of(("a", ONE, ONE), Pair("b", ONE, ONE, group="x")),
+            "same truth and groups; those of b differ",
+        ),
+        (
             evaluation_of(("a", ONE, ONE), ("b", ONE, ONE), edge_instances="ignore"),
             "follow the same conventions",
         ),

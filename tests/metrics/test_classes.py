@@ -112,3 +112,17 @@ ONE = np.array([[0, 2]])
 def test_instances_without_a_known_class_are_refused(classes, message):
     with pytest.raises(InputError, match=f"^Image '0': {message}"):
         evaluate([(ONE, ONE, *classes)])
+
+
+def test_the_table_has_a_line_for_each_class_that_occurs():
+    truth = np.array([[1, 1, 0, 2, 2, 2]])
+    prediction = np.array([[1, 1, 0, 2, 2, 0]])  # the second has the class of no true instance
+    pair = Pair("a", truth, prediction, [1, 2], [1, 1])
+    lines = evaluate_pairs([pair], class_names=("cell", "fibre", "dust")).as_table().splitlines()
+    # cell: a match with IoU 1 and a false one: 1 of 2, and 1 / 1.5; Dice 2 * 2 / (2 + 4)
+    assert lines[-3:] == [
+        "class    ap50      pq    dice    true  predicted",
+        "cell   0.5000  0.6667  0.6667       1       2",
+        "fibre  0.0000  0.0000  0.0000       1       0",
+    ]
+    assert "class" not in evaluate_pairs([Pair("a", truth, prediction)]).as_table()

@@ -9,8 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfseg.checks import InputError
+from tfseg.evaluation.coco_results import results_pairs
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 
 coco = pytest.importorskip("pycocotools.coco")
@@ -56,6 +58,16 @@ def reference(pairs: list[Pair], tmp_path) -> list[float]:
     dataset = {"images": images, "annotations": truths, "categories": [{"id": 1, "name": "a"}]}
     for file, content in (("truth.json", dataset), ("results.json", results)):
         (tmp_path / file).write_text(json.dumps(content), encoding="utf-8")
+    return of_files(tmp_path)
+
+
+def as_text(plane: np.ndarray) -> dict:
+    rle = mask.encode(np.asfortranarray(plane, np.uint8))
+    return rle | {"counts": rle["counts"].decode()}
+
+
+def of_files(tmp_path) -> list[float]:
+    """The twelve numbers of truth.json and results.json."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco.COCO(str(tmp_path / "truth.json"))
         evaluator = cocoeval.COCOeval(truth, truth.loadRes(str(tmp_path / "results.json")), "segm")
@@ -94,14 +106,14 @@ def test_a_false_prediction_of_higher_score_halves_the_precision():
 
 def test_more_than_a_hundred_instances_are_all_counted():
     truth = np.arange(1, 401, dtype=np.int32).reshape(20, 20)
-    ours = metrics(Pair("dense", truth, truth))
+    ours = metrics(Pair("dense", truth, truth, scores=np.ones(400)))
     assert ours["max_dets"] == 400
     assert ours["ap"] == ours["ar"] == pytest.approx(1.0)
 
 
 def test_classes_are_scored_apart_and_averaged():
     truth = np.array([[1, 1, 0, 2, 2]])
-    pair = Pair("a", truth, truth, truth_class_of=[1, 2], predicted_class_of=[1, 1])
+    pair = Pair("a", truth, truth, truth_class_of=[1, 2], predicted_class_of=[1, 1], scores=[1, 1])
     # class 1: a right one and a false one of the same score, the right one first: 1; class 2: 0
     assert metrics(pair, class_names=("a", "b"))["ap"] == pytest.approx(0.5)
     right = pair._replace(predicted_class_of=[1, 2])
@@ -112,6 +124,48 @@ def test_nothing_predicted_is_0_and_nothing_to_find_is_not_defined():
     empty, one = np.zeros((3, 4), np.int32), np.eye(3, 4, dtype=np.int32)
     assert metrics(Pair("a", one, empty))["ap"] == 0.0
     assert metrics(Pair("a", empty, one))["ap"] is None
+
+
+def test_without_scores_there_is_no_ap_and_recall_does_not_need_them():
+    truth, prediction = np.array([[1, 1, 0, 0, 0]]), np.array([[1, 1, 0, 2, 2]])
+    ours = metrics(Pair("a", truth, prediction))
+    assert {ours[name] for name in ("ap", "ap50", "ap75", "ap_small")} == {None}
+    assert ours["ar"] == 1.0
+    assert metrics(Pair("a", truth, np.zeros_like(truth)))["ap"] == 0.0  # nothing to rank
+
+
+def test_masks_that_overlap_are_scored_as_given(tmp_path):
+    draw = np.random.default_rng(3)
+    truth = np.zeros((60, 60), np.int32)
+    truth[5:25, 5:25], truth[5:25, 30:50], truth[40:50, 10:20] = 1, 2, 3
+    planes, scores = [], []
+    for number in (1, 1, 2, 3, 3):  # duplicates
+        planes.append(np.roll(truth == number, draw.integers(0, 3, 2), (0, 1)))
+        scores.append(draw.random())
+    annotations = [
+        {"id": number, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [0, 0, 1, 1]}
+        | {"area": float((truth == number).sum()), "segmentation": as_text(truth == number)}
+        for number in (1, 2, 3)
+    ]
+    image = {"id": 1, "height": 60, "width": 60}
+    dataset = {"images": [image], "annotations": annotations, "categories": [{"id": 1}]}
+    results = [
+        {"image_id": 1, "category_id": 1, "segmentation": as_text(plane), "score": score}
+        for plane, score in zip(planes, scores, strict=True)
+    ]
+    (tmp_path / "truth.json").write_text(json.dumps(dataset))
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    stats = of_files(tmp_path)
+    Image.fromarray(truth.astype(np.uint8)).save(tmp_path / "1.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "1.png").rename(tmp_path / "labels" / "1.png")
+    pairs = results_pairs(tmp_path / "results.json", tmp_path / "labels")
+    summary = evaluate_pairs(pairs, conventions=Conventions(coco=True)).summary()
+    names = ("ap", "ap50", "ap75", "ap_small")
+    assert [summary["coco"][name] for name in names] == pytest.approx(stats[:4], rel=1e-12)
+    assert summary["coco"]["ar"] == pytest.approx(stats[8], rel=1e-12)
+    assert summary["coco"]["ap"] < 0.9  # of the id map it is 1 where the shift is 0
+    assert summary["cut_predictions"] + summary["hidden_predictions"] == 2
 
 
 def test_they_are_written_and_read_back(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
+from tfseg.checks import InputError
 from tfseg.training.history import History
 
 
@@ -45,4 +47,21 @@ def test_a_run_stopped_before_its_first_row_has_no_file_and_can_be_restored(tmp_
     history.write()
     assert list(tmp_path.iterdir()) == []
     history.restore(0)
+    assert history.rows == []
+
+
+@pytest.mark.parametrize("text", [None, "", "a\n1\n", "step,loss\n2,x\n", "step,loss\n", '"""'])
+def test_a_missing_or_damaged_history_is_refused_where_there_were_rows(tmp_path, text):
+    history = History(tmp_path / "history.csv")
+    if text is not None:
+        history.path.write_text(text)
+    with pytest.raises(
+        InputError, match=r"history\.csv must be the history up to step 4 to resume"
+    ):
+        history.restore(4, pending=1)
+
+
+def test_a_run_that_was_stopped_before_its_first_row_has_no_history_yet(tmp_path):
+    history = History(tmp_path / "history.csv")
+    history.restore(3, pending=3)
     assert history.rows == []

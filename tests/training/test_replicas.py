@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import runs
-from tensorflow.python.ops import custom_gradient, op_selector
+from tensorflow.python.ops import op_selector
 
+from tfseg.compat import DEPENDENT_VARIABLES
 from tfseg.config import OptimizerConfig, RunConfig, TrainConfig
 
 STEPS = 20
@@ -115,9 +116,9 @@ def test_no_graph_is_searched_for_variables_behind_an_all_reduce(start, monkeypa
     def search(*_: object, **__: object) -> None:
         raise AssertionError("tracing takes time with the cube of the depth")
 
-    plain = custom_gradient._get_dependent_variables
+    plain = DEPENDENT_VARIABLES.value()
     monkeypatch.setattr(op_selector, "get_backward_walk_ops", search)
     config = runs.changed(SGD, train={"accumulate": 1})
     (batch,) = runs.batches(1, batch_size=config.train.batch_size)
     assert np.isfinite(start(config, ["CPU:0", "CPU:1"]).step(batch)["loss"])
-    assert custom_gradient._get_dependent_variables is plain
+    assert DEPENDENT_VARIABLES.value() is plain

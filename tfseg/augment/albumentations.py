@@ -231,7 +231,7 @@ def _parsed(source: str | Path) -> Any:
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return json.loads(source)
         return json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise checks.InputError(f"A pipeline must be JSON, or a file of it: {error}.") from error
 
 

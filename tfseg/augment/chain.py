@@ -10,7 +10,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment import compose
+from tfseg.augment import compose, inputs
 from tfseg.augment.base import AffineMove, Example, Geometric, Params, Pixel, Transform
 from tfseg.ids import IGNORE
 from tfseg.kernels import field as fields
@@ -110,7 +110,9 @@ class Chain:
             The same entries: image `[h, w, C]` float in [0, 1], label `[h, w]` int32.
 
         Raises:
-            InputError: other shapes or dtypes, or H, W or C is not static.
+            InputError: other shapes or dtypes, H, W or C is not static, or values are out of range:
+                floats beyond [0, 1], ids beyond int32. In a graph such values are a
+                tf.errors.InvalidArgumentError with the same message.
         """
         names = ("image", "label", *self.sampling.others)
         missing = [name for name in names if name not in example]
@@ -120,8 +122,7 @@ class Chain:
                 f"{', '.join(map(repr, example))}."
             )
         entries = {name: tf.convert_to_tensor(example[name]) for name in names}
-        _check(entries)
-        return {**example, **self._compiled(entries, params)}
+        return {**example, **self._compiled(inputs.checked(entries), params)}
 
     def output_size(self, size: Size) -> Size:
         """Returns (h, w) of the result for an image of `size` (H, W).
@@ -256,32 +257,3 @@ def _change(
 def _unit(values: tf.Tensor) -> float:
     """Returns the factor that brings `values` to [0, 1]."""
     return 1.0 if values.dtype.is_floating else 1.0 / values.dtype.max
-
-
-def _check(example: Example) -> None:
-    image, label = example["image"], example["label"]
-    if (image.shape.rank, label.shape.rank) not in ((3, 2), (4, 3)):
-        raise checks.InputError(
-            "Image and label must be [H, W, C] and [H, W], or [B, H, W, C] and [B, H, W]; "
-            f"got {image.shape} and {label.shape}. A grey image needs a channel axis of 1."
-        )
-    if not label.dtype.is_integer:
-        raise checks.InputError(f"Labels must be integer ids; got {label.dtype.name}.")
-    size = label.shape[-2:]
-    if None in size or image.shape[-1] is None:
-        raise checks.InputError(
-            "Height, width and channels must be static; "
-            f"got {image.shape} and {label.shape}. Crop or resize them first."
-        )
-    for name, value in example.items():
-        if name != "label" and not (value.dtype.is_floating or value.dtype.is_integer):
-            raise checks.InputError(f"{name!r} must be numbers; got {value.dtype.name}.")
-        shape = value.shape[label.shape.rank - 2 : label.shape.rank]
-        if shape != size:
-            raise checks.InputError(
-                f"{name!r} and label must have one size; got {shape} and {size}."
-            )
-    if not (image.dtype.is_floating or image.dtype in (tf.uint8, tf.uint16)):
-        raise checks.InputError(
-            f"Images must be uint8, uint16 or floats in [0, 1]; got {image.dtype.name}."
-        )

@@ -18,7 +18,7 @@ from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
 from tfseg.commands.progress import progress, with_speed
-from tfseg.data.conversion.formats import NAMES, OVERLAPS
+from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 
 
@@ -53,7 +53,14 @@ def add_options(parser: Parser) -> None:
     add(
         "--components",
         action="store_true",
-        help="for semantic: every connected component of a class becomes an instance",
+        help="every connected component of a class, or of a binary mask, becomes an instance",
+    )
+    add(
+        "--crowd",
+        choices=CROWDS,
+        default="ignore",
+        help="for coco and coco_panoptic: what an annotation with iscrowd 1 is; CVAT writes masks "
+        "painted with the brush so",
     )
     add(
         "--orientation",
@@ -124,6 +131,7 @@ def run(
     masks: str | None,
     components: bool,
     orientation: str,
+    crowd: str,
     runner: str,
     beam_options: str,
     **options: Any,
@@ -135,7 +143,13 @@ def run(
     if beam_options and runner != "beam":
         raise InputError("--beam_options need --runner beam. Give both, or neither.")
     options["beam_options"] = shlex.split(beam_options) if runner == "beam" else None
-    reading = Reading(overlap=overlap, masks=masks, components=components, orientation=orientation)
+    reading = Reading(
+        overlap=overlap,
+        masks=masks,
+        orientation=orientation,
+        components=components,
+        crowd=crowd,
+    )
     try:
         with progress("convert") as report:
             options["on_progress"] = with_speed(report)
@@ -165,6 +179,10 @@ def run(
             "images left as stored, though they have an orientation tag (the sizes of their "
             f"annotations, or --orientation ignore): {info.unturned_images}"
         )
+    if info.ignored_crowds:
+        note(f"crowds (iscrowd 1) whose pixels are ignored: {info.ignored_crowds}")
+    for text in info.notes:
+        note(text)
     print(f"data set: {dataset.path}")
     if info.skipped_images:
         note(f"skipped images, listed in {dataset.path / 'skipped.csv'}: {info.skipped_images}")

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, write_json
 from tfseg.run_files import HISTORY
@@ -123,9 +123,16 @@ def run(
             "give either RUN_DIR and DATA, or --predictions and --labels, but not both. "
             "See tfseg evaluate --help."
         )
+    if predictions:
+        _say_what_is_lost(evaluation)
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
     page = _write_report(report, out / REPORT, evaluation, options, facts)
+    if _is_all_foreground(evaluation):
+        note(
+            "every labelled pixel is foreground, so that dice and iou say nothing about the "
+            "instances; look at ap50 and pq"
+        )
     if json:
         print_json({**options, "out": out, "report": page, **evaluation.summary()})
     else:
@@ -133,6 +140,29 @@ def run(
         print(f"results: {out}")
         print(f"report: {page}")
     return 0
+
+
+def _is_all_foreground(evaluation: Evaluation) -> bool:
+    """Says whether the labels leave no pixel for the background."""
+    from tfseg.metrics.counts import totals
+
+    pixels = totals(evaluation.images())
+    return 0 < pixels["pixels"] == pixels["pixels_truth"]
+
+
+def _say_what_is_lost(evaluation: Evaluation) -> None:
+    from tfseg.metrics.evaluation import LOST
+
+    summary = evaluation.summary()
+    lost = [summary.get(name, 0) for name in LOST]
+    if any(lost):
+        note(
+            "an id map has one instance a pixel: of the predicted masks {} lost some of "
+            "theirs and {} lost all; metrics other than COCO's are of the map".format(*lost)
+        )
+    coco = summary.get("coco", {})
+    if coco.get("ap") is None and coco.get("ar") is not None:
+        note("COCO's AP is left out, because it ranks by score, and id maps have none")
 
 
 def _write_report(
@@ -165,7 +195,12 @@ def _of_files(
 ) -> tuple[Evaluation, Facts]:
     from tfseg.data.files.images import read_picture
     from tfseg.evaluation.coco_results import results_pairs
-    from tfseg.evaluation.label_folders import find_images, find_maps, folder_pairs
+    from tfseg.evaluation.label_folders import (
+        find_images,
+        find_maps,
+        folder_pairs,
+        unused_files,
+    )
     from tfseg.evaluation.report.provenance import ARRAYS
     from tfseg.metrics import evaluate_pairs
     from tfseg.version import versions
@@ -178,6 +213,9 @@ def _of_files(
         report.add(pair, read_picture(images[pair.id], size=size).pixels if images else None)
         return pair
 
+    for path in [labels] if predictions.suffix == ".json" else [predictions, labels]:
+        if files := unused_files(path):
+            note(f"not scored, since they are no id maps of an image: {listed(files)}")
     make = results_pairs if predictions.suffix == ".json" else folder_pairs
     pairs = make(predictions, labels, groups=options["groups"])
     evaluation = evaluate_pairs(map(reported, pairs), conventions=conventions)

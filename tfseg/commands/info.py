@@ -1,7 +1,7 @@
 """Describes a data set: counts, sizes, areas and pixel values.
 
 With --out, writes histograms.png, and images.png with images of every split and the outlines of
-their instances.
+their instances, in the colours of their classes where there are several.
 
 Example: tfseg info nuclei --out nuclei-info
 """
@@ -12,6 +12,8 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfseg import atomic
+from tfseg.checks import listed
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, print_table
 
@@ -53,10 +55,11 @@ def _draw(dataset: Dataset, out: Path, count: int) -> None:
     from tfseg.data.files.images import write_picture
     from tfseg.evaluation.dataset_sheet import contact_sheet, count_samples, draw_histograms
 
-    sheet = contact_sheet(dataset, count=count)
-    out.mkdir(parents=True, exist_ok=True)
+    sheet, counts = contact_sheet(dataset, count=count), count_samples(dataset)
+    with atomic.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     write_picture(out / "images.png", sheet)
-    draw_histograms(count_samples(dataset), out / "histograms.png")
+    draw_histograms(counts, out / "histograms.png")
 
 
 def _print(info: DatasetInfo) -> None:
@@ -76,9 +79,12 @@ def _print(info: DatasetInfo) -> None:
         "instances without pixels": info.hidden_instances,
         "images turned upright by their orientation tags": info.turned_images,
         "images left as stored, though they have such a tag": info.unturned_images,
+        "ignored crowds (iscrowd 1)": info.ignored_crowds,
     }.items():
         if number:
             print(f"{text}: {number}")
+    for text in info.notes:
+        print(f"note: {text}")
 
 
 def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> None:
@@ -87,9 +93,11 @@ def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> N
         f"at the edge of the image: {statistics.border_share:.1%}"
     )
     print("sizes: " + ", ".join(f"{n} of {size}" for size, n in statistics.sizes.items()))
-    classes = (class_names, statistics.class_images, statistics.class_instances)
+    rows = list(zip(class_names, statistics.class_images, statistics.class_instances, strict=True))
     print()
-    print_table([("class", "images", "instances"), *zip(*classes, strict=True)])
+    print_table([("class", "images", "instances"), *(row for row in rows if row[2])])
+    if without := [name for name, _, instances in rows if not instances]:
+        print(f"classes without instances: {listed(without)}")
     named = {
         "area, pixels": statistics.area,
         "instances per image": statistics.instances_per_image,

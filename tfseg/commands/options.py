@@ -112,7 +112,7 @@ class ConfigFile(jsonargparse.ActionConfigFile):
             values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
             check_names(values)
             super().__call__(parser, namespace, value, *rest)
-        except (OSError, UnicodeDecodeError, InputError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, InputError, yaml.YAMLError, RecursionError) as error:
             raise InputError(f"--config {value}: {_reason(error)}") from error
 
 

@@ -32,7 +32,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Returns the object in a file that `write_json` wrote; empty if there is no such file."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

@@ -12,6 +12,7 @@ ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
 DATASET = "dataset"  # limits of images
+_MOST_CHANNELS = 8192  # of an image or a layer; a kernel of 3 x 3 then has 2.4 GB at most
 NUM_STAGES = 5  # of the Unet decoder; Compact has at most as many
 
 
@@ -77,7 +78,7 @@ class ModelConfig:
         checks.one_of("model.preprocessing", self.preprocessing, PREPROCESSING)
         self._check_input()
         checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
-        checks.integer("model.channels", self.channels, low=0)
+        checks.integer("model.channels", self.channels, low=0, high=_MOST_CHANNELS)
         check_head_options(self.head, self.head_options)
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
@@ -125,4 +126,4 @@ def _numbers(name: str, values: Any, *, low: int) -> None:
         count = f"{low}" if low == NUM_STAGES else f"{low} to {NUM_STAGES}"
         raise checks.InputError(f"{name} must be {count} numbers, one per stage; got {values!r}.")
     for number in values:
-        checks.integer(f"Each of {name}", number, low=1)
+        checks.integer(f"Each of {name}", number, low=1, high=_MOST_CHANNELS)

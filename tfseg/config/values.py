@@ -117,7 +117,7 @@ def read(path: Path) -> RunConfig:
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = str(error).replace("\n", " ")
         raise checks.InputError(f"{path} cannot be read as a configuration: {reason}") from error
     return from_dict(values)

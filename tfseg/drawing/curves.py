@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.run_files import HISTORY
 
@@ -34,7 +35,7 @@ def plot_curves(history: str | Path) -> Figure:
     # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.figure import Figure
 
-    table = _read(Path(history))
+    table = read_history(history)
     plot = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
     axes = plot.add_subplot(xlabel="step", ylabel="loss", yscale="log")
     for name in table.columns[table.columns.str.startswith("loss/")]:
@@ -48,11 +49,22 @@ def plot_curves(history: str | Path) -> Figure:
 
 
 def draw_history(history: str | Path, path: str | Path) -> None:
-    """Draws the figure of `plot_curves` into the PNG file `path`."""
-    plot_curves(history).savefig(path, format="png")
+    """Draws the figure of `plot_curves` into the PNG file `path`, atomically."""
+    plot = plot_curves(history)
+    with atomic.replacing(Path(path), durable=False) as partial:
+        plot.savefig(partial, format="png")
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_history(path: str | Path) -> pd.DataFrame:
+    """Returns the table of a history: step, loss, and further columns of numbers.
+
+    Args:
+        path: history.csv of a run, or the folder of the run.
+
+    Raises:
+        InputError: the file does not exist, or is no history.
+    """
+    path = Path(path)
     path = path / HISTORY if path.is_dir() else path
     try:
         table = pd.read_csv(path)
@@ -62,4 +74,8 @@ def _read(path: Path) -> pd.DataFrame:
         ) from error
     if not {"step", "loss"} <= set(table):
         raise InputError(f"{path} must have the columns step and loss; got {list(table)}.")
+    texts = table.select_dtypes(exclude=["number", "bool"]).dropna(axis=1, how="all")
+    if len(texts.columns):
+        name = texts.columns[0]
+        raise InputError(f"{path} must have numbers alone; got {texts[name].iloc[0]!r} as {name}.")
     return table

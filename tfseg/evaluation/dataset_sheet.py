@@ -6,19 +6,23 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 from skimage import measure
 
-from tfseg import checks
+from tfseg import atomic, checks
 from tfseg.data.dataset import statistics
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.records import Record, parse
 from tfseg.data.dataset.statistics import Counts
-from tfseg.drawing.overlays import overlay
+from tfseg.drawing.overlays import GAP, color_ids, display
 from tfseg.evaluation.previews import Row, stack_rows
+from tfseg.metrics.outline import outline_pixels
 
 _SIZE, _DOTS_PER_INCH, _BINS = (9.0, 6.0), 120, 50  # inches
-_SIDE = 192  # pixels, the longer side of a picture on the sheet, at most
-_COLUMNS = 6
+_SIDE = 384  # pixels, the longer side of a picture on the sheet, at most
+_ENLARGED = 4  # times, at most
+_COLUMNS = 4
+_TEXT = 12  # pixels, the size of the names of classes
 _LONGEST_ID = 24  # letters, in a caption
 
 
@@ -39,6 +43,9 @@ def draw_histograms(counts: Counts, path: str | Path) -> None:
     """Draws areas, instances per image, image sizes and pixel values into the PNG file `path`.
 
     Areas are binned on a logarithmic axis: they span several orders of magnitude.
+
+    Raises:
+        InputError: the file cannot be written.
     """
     # Not pyplot: it keeps figures and settings for the lifetime of the process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,7 +70,8 @@ def draw_histograms(counts: Counts, path: str | Path) -> None:
         value.hist(values, _BINS, weights=pixels, histtype="step", label=f"channel {index}")
     value.set(yscale="log", xlabel="pixel value", ylabel="pixels")
     value.legend()
-    plot.savefig(path)
+    with atomic.writing(path), atomic.replacing(Path(path)) as partial:
+        plot.savefig(partial, format="png")
 
 
 def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
@@ -74,40 +82,70 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
         count: largest number of images of a split, in [1, 1000].
 
     Returns:
-        `[h, w, 3]` uint8; image ids are above each row. Large images are reduced by integer
-        factors; outlines are one pixel wide, and ignored pixels are darker.
+        `[h, w, 3]` uint8; image ids are above each row. Large images are reduced and small ones
+        enlarged by integer factors. Outlines are one pixel wide, in the colour of the id, or of the
+        class where there are several, whose names are above the pictures; ignored pixels are
+        darker.
 
     Raises:
         InputError: a shard is missing, or a record does not decode.
     """
     checks.integer("count", count, low=1, high=1000)
-    rows: list[Row] = []
+    names, present, rows = dataset.info.class_names, set[int](), list[Row]()
     for split, info in dataset.info.splits.items():
         number = min(count, info.num_images)
         chosen = {info.num_images * index // number for index in range(number)}
-        records = [
-            parse(record)
-            for index, record in enumerate(dataset.records(split).as_numpy_iterator())
-            if index in chosen
-        ]
+        captions, pictures = [], []
+        for index, record in enumerate(dataset.records(split).as_numpy_iterator()):
+            if index in chosen:
+                sample = parse(record)
+                present.update(sample.class_of.tolist())
+                captions.append(_shortened(sample.id))
+                pictures.append(_picture(sample, by_class=len(names) > 1))
         for start in range(0, number, _COLUMNS):
-            row = records[start : start + _COLUMNS]
-            ids = ", ".join(_shortened(record.id) for record in row)
-            rows.append((f"{split}: {ids}", [_picture(record) for record in row]))
-    return stack_rows(rows)
+            ids = ", ".join(captions[start : start + _COLUMNS])
+            rows.append((f"{split}: {ids}", pictures[start : start + _COLUMNS]))
+    legend = [_class_picture(index, names[index - 1]) for index in sorted(present)]
+    return stack_rows([("classes", legend), *rows] if len(names) > 1 and legend else rows)
 
 
-def _picture(record: Record) -> np.ndarray:
-    """Returns means over square blocks of the image, with the ids of the blocks' central pixels."""
-    height, width = record.label.shape
-    factor = min(-(-max(height, width) // _SIDE), height, width)
-    height, width = height // factor, width // factor
-    cropped = record.image[: height * factor, : width * factor]
-    image = measure.block_reduce(cropped, (factor, factor, 1), np.mean)
-    label = record.label[factor // 2 :: factor, factor // 2 :: factor][:height, :width]
-    picture = overlay(image, label)
+def _picture(record: Record, *, by_class: bool) -> np.ndarray:
+    """Returns the image at the size of the sheet, with the outlines of its instances."""
+    image, label = _resized(record.image, record.label)
+    picture, edge = display(image), outline_pixels(label)
+    ids = label[edge]
+    if by_class:
+        all_ids = np.unique(record.label[record.label > 0])
+        ids = record.class_of[np.searchsorted(all_ids, ids)]
+    picture[edge] = color_ids(ids)
     picture[label < 0] //= 2
     return picture
+
+
+def _resized(image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both enlarged, or means over square blocks with the ids of their central pixels."""
+    height, width = label.shape
+    longest = max(height, width)
+    if longest <= _SIDE:
+        block = np.ones((min(_ENLARGED, _SIDE // longest),) * 2, label.dtype)
+        return np.kron(image, block[..., None].astype(image.dtype)), np.kron(label, block)
+    factor = min(-(-longest // _SIDE), height, width)
+    height, width = height // factor, width // factor
+    cropped = image[: height * factor, : width * factor]
+    means = measure.block_reduce(cropped, (factor, factor, 1), np.mean)
+    return means, label[factor // 2 :: factor, factor // 2 :: factor][:height, :width]
+
+
+def _class_picture(index: int, name: str) -> np.ndarray:
+    """Returns the name of a class beside its colour."""
+    font = ImageFont.load_default(_TEXT)
+    width = 2 * _TEXT + round(font.getlength(name))
+    picture = Image.new("RGB", (width, _TEXT + GAP), "white")
+    pen = ImageDraw.Draw(picture)
+    color = color_ids(np.array([index]))[0].tolist()
+    pen.rectangle((0, 0, _TEXT, _TEXT), fill=tuple(color))
+    pen.text((_TEXT + GAP, 0), name, fill="black", font=font)
+    return np.asarray(picture)
 
 
 def _column(counter: Counter[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 PNG and TIFF with one integer per pixel, and .npy with an array `[H, W]` of integers; only .npy
 can hold -1, ignored. NAME_cp_masks and NAME_masks, which Cellpose writes beside its images, are the
-maps of NAME; where a folder has such files, all other files are skipped.
+maps of NAME; the image NAME and Cellpose's other results for it are then no maps.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.data.files.tables import check_complete, read_table
@@ -19,6 +20,7 @@ from tfseg.ids import BACKGROUND, IGNORE, check_ids
 from tfseg.metrics import Pair
 
 _ENDINGS = ("_cp_masks", "_masks")
+_OTHERS = ("_img", "_seg", "_outlines", "_cp_outlines", "_flows", "_cp_flows", "_cp_output")
 
 
 def folder_pairs(
@@ -58,12 +60,14 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
     """
     folder = Path(folder)
     files = [path for path in entries(folder) if path.suffix.lower() in LABEL_SUFFIXES]
-    named = [path for path in files if path.stem.endswith(_ENDINGS)]
+    named = {_image_name(path) for path in files if path.stem.endswith(_ENDINGS)}
+    beside = named | {name + ending for name in named for ending in _OTHERS}
     maps: dict[str, Path] = {}
-    for path in named or files:
-        name = path.stem
-        for ending in _ENDINGS:
-            name = name.removesuffix(ending)
+    for path in files:
+        name = _image_name(path)
+        if path.stem in beside:
+            continue
+        checks.file_name(path, name)
         if name in maps:
             raise InputError(
                 f"{path} and {maps[name].name} are both for the image {name!r}. Keep one."
@@ -74,6 +78,16 @@ def find_maps(folder: str | Path) -> dict[str, Path]:
         hint = f"Name {inner}." if inner.is_dir() else "Check the path."
         raise InputError(f"{folder} has no id maps ({', '.join(LABEL_SUFFIXES)}). {hint}")
     return maps
+
+
+def unused_files(folder: str | Path) -> list[Path]:
+    """Returns the files directly in `folder` that are not the id map of an image.
+
+    Raises:
+        InputError: as `find_maps`.
+    """
+    maps = set(find_maps(folder).values())
+    return [path for path in entries(folder) if path.is_file() and path not in maps]
 
 
 def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
@@ -107,7 +121,8 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
     if path.suffix.lower() != ".npy":
         return read_label(path)
     try:
-        ids = np.load(path, allow_pickle=False)
+        # Mapped, so that a header that states more than the file has allocates nothing.
+        ids = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
@@ -115,7 +130,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
             "Save the id map missing with numpy.save."
         ) from error
     check_ids(str(path), ids, low=low)
-    return ids
+    return np.array(ids)
 
 
 def read_groups(path: str | Path, names: Iterable[str]) -> dict[str, str]:
@@ -127,6 +142,14 @@ def read_groups(path: str | Path, names: Iterable[str]) -> dict[str, str]:
     _, groups = read_table(Path(path), "group")
     check_complete(Path(path), groups, names)
     return groups
+
+
+def _image_name(path: Path) -> str:
+    """Returns the name of the image that an id map belongs to."""
+    name = path.stem
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return name
 
 
 def _refuse_unpaired(

@@ -15,22 +15,30 @@ import pandas as pd
 from tfseg.run_lengths import compress, encode
 
 
-def image_ids(names: Iterable[str]) -> Mapping[str, int | str]:
+def image_ids(names: Iterable[str]) -> Mapping[str, int]:
     """Returns the `image_id` of every file name.
 
-    It is the number in the name when all names are numbers, as in COCO, else the name without
-    suffix, by which the image can be identified in other files.
+    It is the number in the name when all names are different numbers, as in COCO, else the position
+    of the name, from 1 on.
     """
     stems = {name: Path(name).stem for name in names}
     numbers = {name: int(stem) for name, stem in stems.items() if stem.isdecimal()}
-    return numbers if len(set(numbers.values())) == len(stems) else stems
+    if len(set(numbers.values())) == len(stems):
+        return numbers
+    return {name: position for position, name in enumerate(stems, start=1)}
 
 
-def results(label: np.ndarray, table: pd.DataFrame, image_id: int | str) -> list[dict[str, Any]]:
-    """Returns one entry of a results file per row of `table` (see `instance_table`)."""
+def results(
+    label: np.ndarray, table: pd.DataFrame, image_id: int, file_name: str
+) -> list[dict[str, Any]]:
+    """Returns one entry of a results file per row of `table` (see `instance_table`).
+
+    Besides COCO's entries each has a `file_name`, by which its image is known without coco.json.
+    """
     return [
         {
             "image_id": image_id,
+            "file_name": file_name,
             "category_id": row.class_id,
             "segmentation": _segmentation(label, row),
             "bbox": _box(row),
@@ -57,7 +65,7 @@ def annotation_file(
             {
                 "id": number,
                 "iscrowd": 0,
-                **{key: value for key, value in entry.items() if key != "score"},
+                **{key: entry[key] for key in entry if key not in ("score", "file_name")},
             }
             for number, entry in enumerate(entries, start=1)
         ],

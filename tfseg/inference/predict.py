@@ -146,11 +146,13 @@ def image_files(paths: Iterable[str | Path]) -> list[Path]:
     """Returns the given image files, and those directly in the given folders.
 
     Raises:
-        InputError: no files, or two with the same name.
+        InputError: no files, two with the same name, or a name that results cannot hold.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         files += list_images(path) if path.is_dir() else [path]
+    for path in files:
+        checks.file_name(path, path.name)
     if not files:
         raise checks.InputError(
             "There are no images to predict. Give image files or folders of them."

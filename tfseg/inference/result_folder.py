@@ -106,7 +106,7 @@ class ResultFolder:
         for image in images:
             (path,) = (file for file in self._labels(image) if file.is_file())
             label, table = read_label(path), pd.read_csv(self._others(image)["tables"])
-            entries += coco.results(label, table, ids[image.name])
+            entries += coco.results(label, table, ids[image.name], image.name)
             height, width = label.shape
             named = {"id": ids[image.name], "file_name": image.name}
             described.append({**named, "height": height, "width": width})

@@ -32,7 +32,7 @@ def read(run_dir: Path, model: ModelConfig) -> dict[str, Any]:
     try:
         options = yaml.safe_load(path.read_text(encoding="utf-8"))["head_options"]
         check_head_options(model.head, frozen(options))
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise checks.InputError(
             f"{path} cannot be used ({reason}). Remove it, or run tfseg tune again."

@@ -14,7 +14,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -57,6 +58,7 @@ class Collector:
         self._images: list[dict[str, Any]] = []
         self._truth: list[dict[str, Any]] = []
         self._predicted: list[dict[str, Any]] = []
+        self._is_ranked = True
 
     def add(
         self,
@@ -64,6 +66,7 @@ class Collector:
         prediction: np.ndarray,
         classes: tuple[np.ndarray | None, np.ndarray | None],
         scores: np.ndarray | None,
+        masks: Sequence[np.ndarray] | None = None,
     ) -> None:
         """Adds an image.
 
@@ -71,30 +74,30 @@ class Collector:
             truth: `[H, W]` integer ids, -1 = ignored.
             prediction: `[H, W]` integer ids.
             classes: of the true and of the predicted instances, the class of id i at i - 1.
-            scores: of the predicted instances, the score of id i at i - 1; without them all are 1.
+            scores: of the predicted instances, the score of id i at i - 1; without them there is no
+                AP: its value would be that of the order of the ids.
+            masks: run lengths of the predicted instances, of the id i at i - 1, which may overlap;
+                without them those of `prediction`.
 
         Raises:
             InputError: an instance has no class or no score.
         """
         image = {"id": len(self._images) + 1, "height": truth.shape[0], "width": truth.shape[1]}
         self._images.append(image)
-        for name, mask in self._encoded(truth):
+        for name, mask in self._encoded(encode_ids(truth), truth.shape):
             all_classes = range(1, self._num_classes + 1)
             for category in [_entry("class", classes[0], name, 1)] if name > 0 else all_classes:
                 self._truth.append(mask | {"category_id": int(category), "iscrowd": int(name < 0)})
-        for name, mask in self._encoded(prediction):
+        runs = encode_ids(prediction) if masks is None else enumerate(masks, start=1)
+        for name, mask in self._encoded(runs, truth.shape):
             category = int(_entry("class", classes[1], name, 1))
             score = float(_entry("score", scores, name, 1.0))
             self._predicted.append(mask | {"category_id": category, "iscrowd": 0, "score": score})
+            self._is_ranked &= scores is not None
 
     def metrics(self) -> dict[str, float]:
         """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` ... and `max_dets`; NaN if undefined."""
-        numbers = [annotation["image_id"] for annotation in self._predicted]
-        max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
-        evaluator = tools("cocoeval").COCOeval(
-            self._index(self._truth), self._index(self._predicted), "segm"
-        )
-        evaluator.params.maxDets = [int(max_dets)]
+        evaluator = self.evaluator()
         with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
             evaluator.evaluate()
             evaluator.accumulate()
@@ -105,12 +108,26 @@ class Collector:
             end = "" if area == "all" else f"_{area}"
             values[f"ap{end}"] = _mean(precision[:, :, :, index])
             values[f"ar{end}"] = _mean(recall[:, :, index])
-        return values | {"max_dets": int(max_dets)}
+        if not self._is_ranked:
+            values |= {name: math.nan for name in values if name.startswith("ap")}
+        return values | {"max_dets": evaluator.params.maxDets[0]}
 
-    def _encoded(self, ids: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+    def evaluator(self) -> Any:
+        """Returns a COCOeval of all images, before it evaluates; no instance is left out."""
+        numbers = [annotation["image_id"] for annotation in self._predicted]
+        max_dets = max(np.bincount(numbers).max() if numbers else 1, 1)
+        evaluator = tools("cocoeval").COCOeval(
+            self._index(self._truth), self._index(self._predicted), "segm"
+        )
+        evaluator.params.maxDets = [int(max_dets)]
+        return evaluator
+
+    def _encoded(
+        self, runs: Iterable[tuple[int, np.ndarray]], shape: tuple[int, ...]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yields the id, mask and area of every instance, and of the ignored pixels."""
-        height, width = ids.shape
-        for name, counts in encode_ids(ids):
+        height, width = shape
+        for name, counts in runs:
             rle = {"counts": counts.tolist(), "size": [height, width]}
             mask = self._tools.frPyObjects(rle, height, width)
             area = float(self._tools.area(mask))

@@ -56,6 +56,21 @@ def count_pixels(table: Overlaps) -> dict[str, int]:
     }
 
 
+def count_lost(prediction: np.ndarray, masks: Sequence[np.ndarray]) -> dict[str, int]:
+    """Counts the masks that have fewer pixels in the map `[H, W]` than given, and those with none.
+
+    Args:
+        prediction: ids; that of a mask is its position, from 1 on.
+        masks: run lengths of each mask.
+    """
+    given = np.array([runs[1::2].sum() for runs in masks], np.int64)
+    left = np.bincount(prediction[prediction > 0], minlength=len(masks) + 1)[1:]
+    return {
+        "cut_predictions": int(np.count_nonzero((left > 0) & (left < given))),
+        "hidden_predictions": int(np.count_nonzero(left == 0)),
+    }
+
+
 def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, float]:
     """Counts the instances.
 

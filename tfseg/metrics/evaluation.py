@@ -20,6 +20,7 @@ from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, nested
 
 SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
+LOST = ("cut_predictions", "hidden_predictions")  # where predictions were given as masks
 ALL_CLASSES = ""  # in the column `class`: instances of every class together, ignoring their class
 
 
@@ -75,6 +76,9 @@ class Evaluation:
             "intervals": bootstrap.intervals(images, self.conventions),
             "conventions": dataclasses.asdict(self.conventions),
         }
+        for name in LOST:
+            if name in images:
+                summary[name] = sums[name]
         if self.class_names:
             tables = {name: self.images(name) for name in self.class_names}
             summary |= classes.summary(tables, self.conventions)
@@ -121,7 +125,7 @@ class Evaluation:
         return pd.DataFrame(counted | chosen | last)
 
     def as_table(self) -> str:
-        """Returns the headline metrics as lines of text, each with its formula."""
+        """Returns the headline metrics as text, each with its formula, and those of classes."""
         summary = self.summary()
         by_threshold = summary["ap"]
         values = summary | {"ap": summary["ap_mean"]}
@@ -135,6 +139,7 @@ class Evaluation:
                 "P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed",
                 f"IoU >={thresholds}",
                 f"ap    {aps}",
+                *_class_lines(summary.get("classes", {})),
             ]
         )
 
@@ -175,10 +180,28 @@ class Evaluation:
                 f"{folder} has no evaluation ({error.strerror}: {error.filename}). "
                 "Name a folder that tfseg evaluate wrote."
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{folder} has a damaged evaluation ({error}). Evaluate again."
             ) from error
+
+
+def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns a line of metrics for each class that occurs, below the names of its columns."""
+    metrics, numbers = ("ap50", "pq", "dice"), ("num_truth", "num_predicted")
+    rows = {
+        name: [*(_cell(values[metric]) for metric in metrics), *(values[key] for key in numbers)]
+        for name, values in of_class.items()
+        if any(values[key] for key in numbers)
+    }
+    if not rows:
+        return []
+    rows = {"class": [*metrics, "true", "predicted"]} | rows
+    width = max(map(len, rows))
+    return [
+        f"{name:<{width}}  {'  '.join(f'{cell:>6}' for cell in cells)}"
+        for name, cells in rows.items()
+    ]
 
 
 def _cell(value: float | None) -> str:

@@ -51,6 +51,8 @@ FURTHER_FORMULAS = {
     "boundary_ap": "as ap, with min(IoU, IoU of the bands inside the outlines) instead of IoU",
     "hausdorff": "mean over matches (IoU > 0.5) of the Hausdorff distance of outlines, pixels",
     "hausdorff95": "the same with the 95th percentile of distances instead of the largest",
+    "cut_predictions": "predicted masks with some pixels lost: a map has one instance a pixel",
+    "hidden_predictions": "predicted masks without any pixel left in the map",
     "coco": "COCO's mask AP and AR: ranked by score, at most max_dets predictions per image",
     "image_mean": "mean over images of the metric of each image alone",
     "classes": "metrics of the pixels and instances of one class; only equal classes match",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ class Pair(NamedTuple):
         predicted_class_of: the same of the prediction.
         scores: `[N]` float, the score of predicted id i at i - 1; used by COCO's metrics only.
         group: name shared by images that belong together, such as those of one patient; "" = none.
+        masks: run lengths (see `tfseg.run_lengths`) of the predicted masks as given, of id i at
+            i - 1: they may overlap, which `prediction` cannot. COCO's metrics are of them.
     """
 
     id: str
@@ -27,3 +30,4 @@ class Pair(NamedTuple):
     predicted_class_of: np.ndarray | None = None
     scores: np.ndarray | None = None
     group: str = ""
+    masks: Sequence[np.ndarray] | None = None

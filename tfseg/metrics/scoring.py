@@ -11,7 +11,7 @@ import pandas as pd
 from tfseg.checks import InputError
 from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
-from tfseg.metrics.counts import count_instances, count_pixels
+from tfseg.metrics.counts import count_instances, count_lost, count_pixels
 from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
 from tfseg.metrics.pair import Pair
 
@@ -73,11 +73,13 @@ def _count(
     parts = {ALL_CLASSES: table} | classes.split(table, pair, class_names)
     if collector:
         class_of = (pair.truth_class_of, pair.predicted_class_of) if class_names else (None, None)
-        collector.add(truth, prediction, class_of, pair.scores)
+        collector.add(truth, prediction, class_of, pair.scores, pair.masks)
     for name, part in parts.items():
         counted = conventions.without_void_predictions(part, prediction)
         row: dict[str, Any] = keys | {"class": name} | count_pixels(part)
         row |= count_instances(counted, conventions.thresholds)
+        if pair.masks is not None and name == ALL_CLASSES:
+            row |= count_lost(prediction, pair.masks)
         if conventions.boundary:
             row |= count_boundaries(truth, prediction, counted, conventions.thresholds)
         yield row

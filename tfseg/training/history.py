@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from tfseg import atomic
+from tfseg.checks import InputError
 
 Row = dict[str, float]
 
@@ -22,15 +23,33 @@ class History:
         self.path = path
         self.rows: list[Row] = []
 
-    def restore(self, step: int) -> None:
-        """Reads the file up to `step`; the rows after it belong to steps that will be repeated."""
-        if self.path.exists():
+    def restore(self, step: int, *, pending: int = 0) -> None:
+        """Reads the file up to `step`; the rows after it belong to steps that will be repeated.
+
+        Args:
+            step: optimizer steps done.
+            pending: steps up to this one that are in no row yet.
+
+        Raises:
+            InputError: the file is missing although there were rows, or is damaged.
+        """
+        if not self.path.exists() and step == pending:
+            return
+        try:
             table = pd.read_csv(self.path, dtype=str, keep_default_na=False)
             rows = [
                 {name: _number(text) for name, text in row.items()}
                 for row in table.to_dict("records")
             ]
             self.rows = [row for row in rows if row["step"] <= step]
+            if step > pending:
+                self.rows[-1]["loss"]  # of the last row before the checkpoint
+        except (OSError, ValueError, LookupError) as error:
+            raise InputError(
+                f"{self.path} must be the history up to step {step} to resume the run, because it "
+                f"decides which checkpoint is the best; it cannot be read ({error}). Restore it, "
+                "or start another run."
+            ) from error
 
     def write(self) -> None:
         """Replaces the file atomically; does nothing while there are no rows."""

@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfseg import atomic, config
+from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
 from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.files.paths import DataPath, is_remote
@@ -29,9 +30,12 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         path: of run.json.
         session: that will train.
         first_step: steps done before.
+
+    Raises:
+        InputError: the file of the earlier starts is damaged.
     """
     dataset = session.dataset
-    starts = json.loads(path.read_text(encoding="utf-8"))["starts"] if path.exists() else []
+    starts = _starts(path) if path.exists() else []
     content = {
         "config": config.to_dict(session.config),
         "data": [
@@ -41,6 +45,16 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
     }
     text = json.dumps(content, indent=2) + "\n"
     atomic.write_text(path, text)
+
+
+def _starts(path: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path} must be the record of the earlier starts of the run; it cannot be read "
+            f"({error}). Restore or remove it, then resume again."
+        ) from error
 
 
 def checksum(dataset: Dataset) -> str:

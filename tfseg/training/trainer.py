@@ -171,7 +171,7 @@ class _Run:
             intact = checkpoint.newest(self.folder.last)
             step, _ = weights.restore(intact, self.session.variables)
             pending = checkpoint.pending(intact)
-        self.history.restore(step)
+        self.history.restore(step, pending=len(pending))
         return step, self.history.rows, pending
 
     def write_provenance(self) -> None:

@@ -167,7 +167,7 @@ def test_an_id_twice_in_a_split_is_an_error(data):
     first, *others = stored(data)
     rewrite(data, [first, *others, first], num_instances=8)
     message = "2 samples have this id."
-    same = "The same image as train/a."
+    same = "The same image again: train/a."
     assert check(data) == [
         Finding("error", "train/a", message, "Rename, and convert again."),
         Finding("warning", "train/a", same, "Keep one of them."),
@@ -451,11 +451,11 @@ def test_an_image_twice_in_a_split_is_a_warning_and_in_two_splits_an_error(tmp_p
     write(tmp_path / "files", ["train/a", "train/c"], image=image)
     data = convert(tmp_path / "files", tmp_path / "one").path
     assert check(data) == [
-        Finding("warning", "train/a", "The same image as train/c.", "Keep one of them.")
+        Finding("warning", "train/a", "The same image again: train/c.", "Keep one of them.")
     ]
     write(tmp_path / "files", ["val/d"], image=image)
     data = convert(tmp_path / "files", tmp_path / "two").path
-    message = "The same image as train/c, val/d."
+    message = "The same image again: train/c, val/d."
     assert check(data) == [Finding("error", "train/a", message, "Keep it in one split.")]
 
 

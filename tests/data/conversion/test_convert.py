@@ -128,6 +128,7 @@ def test_the_options_that_decide_what_is_written_are_kept_and_no_path_is(tmp_pat
         "overlap": "smaller_wins",
         "orientation": "apply",
         "components": False,
+        "crowd": "ignore",
         "groups": f"sha256:{hashlib.sha256(table.encode()).hexdigest()}",
         **given,
     }

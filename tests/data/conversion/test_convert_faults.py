@@ -35,15 +35,15 @@ SPOILED = {
     "no folder": (shutil.rmtree, r"files does not exist\. Check the path"),
     "no files": (
         lambda files: [shutil.rmtree(folder) for folder in files.iterdir()],
-        r"files is empty\. Expected one of these: label_maps",
+        r"files is empty\. Give a folder with images",
     ),
     "no label": (
         lambda files: (files / "labels" / "c.png").unlink(),
-        r"must have a label .* none for \S+c\.png\. Add it, or take the image away",
+        r"c\.png must have a label .* there is none\. Add it, or take the image away",
     ),
     "no image": (
         lambda files: (files / "images" / "c.png").unlink(),
-        r"must have an image .* none for \S+c\.png\. Add it, or take the label away",
+        r"c\.png must have an image .* there is none\. Add it, or take the label away",
     ),
     "another size": (
         replace("labels/c.png", imagecodecs.png_encode(ARRAY.T.copy())),
@@ -77,7 +77,7 @@ SPOILED = {
         lambda files: [
             path.write_bytes(imagecodecs.png_encode(ARRAY)) for path in (files / "labels").iterdir()
         ],
-        r"files has no instances: every label is 0 everywhere\. Check the annotations",
+        r"files has no instances: no pixel has an id above 0\. Check the annotations",
     ),
 }
 

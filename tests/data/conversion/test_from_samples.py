@@ -163,7 +163,7 @@ REFUSED = [
     ([GOOD | {"class_of": {3: 1}}], r"The class of id 70000 of sample '000000' must .* got None"),
     ([], r"Every split must have samples; one has none"),
     ({"dev": [GOOD]}, r"A split of the samples must be one of test, train, val; got 'dev'"),
-    ([(image(0), LABEL * 0)], r"The source has no instances: every label is 0"),
+    ([(image(0), LABEL * 0)], r"The source has no instances: no pixel has an id above 0"),
 ]
 
 

@@ -100,10 +100,12 @@ INFOS = st.builds(
     hidden_instances=COUNT,
     turned_images=COUNT,
     unturned_images=COUNT,
+    ignored_crowds=COUNT,
     skipped_images=COUNT,
     statistics=st.none() | STATISTICS,
     image_formats=st.lists(st.sampled_from(IMAGE_FORMATS), max_size=2).map(tuple),
     options=st.dictionaries(TEXT, TEXT | COUNT | FLOAT | st.booleans(), max_size=2),
+    notes=st.lists(TEXT, max_size=2).map(tuple),
     splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 
@@ -137,6 +139,7 @@ DAMAGED = {
     "": "Expecting value",
     '{"version": "1.0"': "Expecting",
     "[]": "list indices",
+    "[" * 200_000: "maximum recursion depth",
     "3": "not subscriptable",
     "{}": "no entry 'version'",
     '{"version": "one"}': "invalid literal",
@@ -145,7 +148,7 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("text", DAMAGED)
+@pytest.mark.parametrize("text", DAMAGED, ids=lambda text: text[:30])
 def test_a_file_that_is_no_description_of_a_data_set_is_damaged(copied, text):
     (copied / INFO_FILE).write_text(text, encoding="utf-8")
     message = rf"dataset\.json is damaged \(.*{DAMAGED[text]}.*\)\. Convert the data again"
@@ -165,7 +168,7 @@ ADDED = {
     "1.2": {"skipped_images": 0, "statistics": None},
     "1.3": {"image_formats": ("png",)},
     "1.4": {"options": {}},
-    "1.5": {"turned_images": 0, "unturned_images": 0},
+    "1.5": {"turned_images": 0, "unturned_images": 0, "ignored_crowds": 0, "notes": ()},
 }
 REQUIRED = [
     field.name

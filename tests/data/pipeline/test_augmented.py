@@ -100,3 +100,19 @@ def test_elements_of_another_form_are_refused_in_one_line_before_anything_runs(f
 def test_a_seed_out_of_range_is_refused(seed):
     with pytest.raises(InputError, match=r"seed must be a whole number in \[0, 2147483647\]"):
         augmented(dataset(), [HorizontalFlip()], seed=seed)
+
+
+def test_batches_are_refused_with_the_order_that_works():
+    message = r"must be single images; got batches \(\S+ 16, 20, 3\)\. Augment before batching: "
+    for batches in (dataset().batch(2), dataset().map(as_pair).batch(2)):
+        with pytest.raises(InputError, match=message):
+            augmented(batches, MOVED, seed=0)
+
+
+def test_values_out_of_range_end_the_first_read_with_the_reason():
+    data = dataset().map(lambda one: one | {"image": tf.cast(one["image"], tf.float32)})
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"floats must be in \[0, 1\]; divide"):
+        next(iter(augmented(data, MOVED, seed=0)))
+    data = dataset(label_dtype="int64").map(lambda one: one | {"label": one["label"] + 2**31})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ids up to 2147483647; renumber"):
+        next(iter(augmented(data, MOVED, seed=0)))

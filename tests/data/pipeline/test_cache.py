@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import shutil
 import tempfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,7 +124,8 @@ def test_the_size_is_that_of_the_decoded_images_and_ids(sizes):
     ("kept", "remedy"), [("memory", "Choose disk or none"), ("disk", "Choose none")]
 )
 def test_a_cache_that_does_not_fit_is_refused_with_its_size(sizes, monkeypatch, kept, remedy):
-    monkeypatch.setattr(cache, "_available_bytes", lambda where: 1000)
+    monkeypatch.setattr(cache, "memory_bytes", lambda: 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(
         InputError, match=f"{kept} takes about 0.0481 MB; 0.001 MB are available. {remedy}"
     ):

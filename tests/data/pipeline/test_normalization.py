@@ -18,6 +18,7 @@ from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import fixed_limits
 from tfseg.data.pipeline.replay import replay
 from tfseg.evaluation.previews import preview
+from tfseg.heads import head_of
 from tfseg.networks.build import build_model
 
 SIZE = 32
@@ -106,7 +107,7 @@ def test_a_segmenter_knows_an_exposure_where_the_limits_are_fixed(sample, tmp_pa
     )
     assert np.abs(segmenter.maps(image) - segmenter.maps(dark)).max() > 0
     expected = model((image[None] / 200).astype(np.float32), training=False)
-    outputs = np.concatenate([expected[name][0] for name in segmenter._head.outputs], axis=-1)
+    outputs = np.concatenate([expected[name][0] for name in head_of(fixed).outputs], axis=-1)
     np.testing.assert_allclose(segmenter.maps(image), outputs, atol=1e-5)
     # The same values in another type are the same image: 16 bit, and the floats of an export.
     for kind in (np.uint16, np.float32):

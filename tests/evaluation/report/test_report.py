@@ -102,6 +102,14 @@ def test_the_report_of_an_empty_prediction_and_of_an_empty_truth_work(tmp_path):
         assert set(titles(written(folder, [pair], images=[IMAGE]))) >= set(ALWAYS)
 
 
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "step,loss\n2,abc\n"])
+def test_what_is_no_history_is_left_out_with_a_warning(tmp_path, text):
+    (tmp_path / "history.csv").write_text(text)
+    with pytest.warns(UserWarning, match=r"history\.csv .* The report has no learning curves\."):
+        page = written(tmp_path, [lost(1)], history=tmp_path / "history.csv")
+    assert "Learning" not in page
+
+
 def test_a_history_that_is_not_there_is_left_out(tmp_path):
     assert "Learning" not in written(tmp_path, [lost(1)], history=tmp_path / "none.csv")
 

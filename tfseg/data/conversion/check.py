@@ -235,7 +235,7 @@ def _check_duplicates(totals: _Totals) -> Iterator[Finding]:
             yield Finding(
                 "error" if in_two_splits else "warning",
                 "/".join(first),
-                f"The same image as {listed(['/'.join(other) for other in others])}.",
+                f"The same image again: {listed(['/'.join(other) for other in others])}.",
                 "Keep it in one split." if in_two_splits else "Keep one of them.",
             )
 

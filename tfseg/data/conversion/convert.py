@@ -15,8 +15,9 @@ from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data.conversion import beam, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
-from tfseg.data.conversion.formats.base import Item, Reading
+from tfseg.data.conversion.formats.base import Item, Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import FORMATS, detect
+from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import serialize
@@ -25,6 +26,12 @@ from tfseg.data.files.paths import DataPath, as_path
 from tfseg.version import __version__
 
 _DEFAULTS = Reading()
+_IDS = ("label_maps", "cellpose")
+_OWNERS = {  # of the options of some formats
+    "masks": ("instance_masks",),
+    "components": ("semantic", *_IDS),
+    "crowd": ("coco", "coco_panoptic"),
+}
 
 
 def convert(
@@ -90,6 +97,11 @@ def convert(
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     index = FORMATS[layout].find(source, reading)
+    if on_error == "fail":
+        refuse_faults(index.splits)
+    if format is None and layout in _IDS and not reading.components:
+        sound = [item for items in index.splits.values() for item in items if not item.fault]
+        refuse_no_ids(source, [item.annotations for item in sound], layout=layout)
     if index.class_names and class_name is not None:
         raise InputError(
             f"class_name is for formats without classes; {source} has {len(index.class_names)}: "
@@ -116,6 +128,7 @@ def convert(
             "shard_size": shard_size,
             "store": store,
         },
+        notes=index.notes,
         key=finished_shards.key(
             source, __version__, layout, reading, class_names, ids, store, on_error
         ),
@@ -135,6 +148,8 @@ def convert(
 
 
 def _encode(item: Item[Any], *, layout: str, reading: Reading, store: str) -> writer.Encoded:
+    if item.fault:
+        raise InputError(item.fault)
     sample, original = FORMATS[layout].read(item, reading), load(item.image)
     entries, counts = writer.encode(
         item.id, sample, name=item.image, store=store, original=original
@@ -148,15 +163,16 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
         return _encode(item, **options)
     except InputError as error:
         # Relative paths: the data set must not depend on the path of the source.
-        start_of_path = rf"(?<![^\s'\"(]){re.escape(f'{source}{os.sep}')}"
-        reason = re.sub(start_of_path, "", str(error))
+        start_of_path = rf"(?<![^\s'\"(]){re.escape(str(source))}"
+        reason = re.sub(f"{start_of_path}{re.escape(os.sep)}", "", str(error))
+        reason = re.sub(rf"{start_of_path}(?=[\s;,]|\.\s)", "the source", reason)
         return Skipped(os.path.relpath(item.image, source), reason)
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:
-    for option, owner in {"masks": "instance_masks", "components": "semantic"}.items():
-        if getattr(reading, option) and layout != owner:
+    for option, owners in _OWNERS.items():
+        if getattr(reading, option) != getattr(_DEFAULTS, option) and layout not in owners:
             raise InputError(
-                f"{option} is an option of the format {owner}; the source is {layout}. Leave it "
-                f"out, or say format {owner}."
+                f"{option} is an option of the format {' and '.join(owners)}; the source is "
+                f"{layout}. Leave it out, or say format {owners[0]}."
             )

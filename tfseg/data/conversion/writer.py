@@ -65,6 +65,7 @@ class Contents(NamedTuple):
         source_format: as in `DatasetInfo`.
         class_names: as in `DatasetInfo`.
         options: as in `DatasetInfo`; options that are None are left out.
+        notes: as in `DatasetInfo`.
         key: equal for two runs that write the same data set; None if the run cannot be resumed.
     """
 
@@ -74,6 +75,7 @@ class Contents(NamedTuple):
     source_format: str
     class_names: tuple[str, ...]
     options: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
     key: str | None = None
 
 
@@ -113,6 +115,7 @@ def encode(
         hidden_instances=sample.hidden_instances,
         turned_images=int(sample.turned is True),
         unturned_images=int(sample.turned is False),
+        ignored_crowds=sample.ignored_crowds,
     )
     return records.features(id, image, sample.label, sample.class_of, picture=picture), counts
 
@@ -157,10 +160,7 @@ def write_dataset(
             writer.look_for_finished()
         splits = {name: writer.write(name) for name in contents.splits}
         if not sum(info.num_instances for info in splits.values()):
-            raise InputError(
-                f"{contents.source_name} has no instances: every label is 0 everywhere. Check the "
-                "annotations."
-            )
+            raise InputError(_no_instances(contents.source_name, writer.counts.ignored_crowds))
         with writing(destination):
             writer.finish(splits)
     return Dataset.open(destination)
@@ -199,6 +199,15 @@ def write_shard(
         if contents.key is not None:
             finished_shards.write(path, shard, contents.key)
     return shard
+
+
+def _no_instances(name: object, ignored_crowds: int) -> str:
+    if not ignored_crowds:
+        return f"{name} has no instances: no pixel has an id above 0. Check the annotations."
+    return (
+        f"{name} has no instances: all {ignored_crowds} annotations are crowds (iscrowd 1), "
+        "which are ignored. If they are single objects, convert with crowd instance."
+    )
 
 
 class _Writer:
@@ -279,10 +288,12 @@ class _Writer:
             hidden_instances=counts.hidden_instances,
             turned_images=counts.turned_images,
             unturned_images=counts.unturned_images,
+            ignored_crowds=counts.ignored_crowds,
             skipped_images=len(self.skipped),
             statistics=Statistics.of(counts, num_classes=len(names)),
             image_formats=tuple(format for format in IMAGE_FORMATS if counts.image_formats[format]),
             options={name: value for name, value in options if value is not None},
+            notes=self.contents.notes,
             splits=splits,
         )
         if self.skipped:

@@ -66,6 +66,8 @@ class DatasetInfo:
             version 1.5 on)
         unturned_images: images that are stored as they were, though they have such a tag. (from
             version 1.5 on)
+        ignored_crowds: annotations of the source with iscrowd 1 whose pixels are ignored. (from
+            version 1.5 on)
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
@@ -74,6 +76,8 @@ class DatasetInfo:
         options: options of the conversion by name that determine what is written and have no entry
             above; a table by its SHA-256. Empty in a data set of an older version. (from version
             1.4 on)
+        notes: what the conversion left out or took in another sense, a sentence each. (from version
+            1.5 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -87,10 +91,12 @@ class DatasetInfo:
     hidden_instances: int = 0
     turned_images: int = 0
     unturned_images: int = 0
+    ignored_crowds: int = 0
     skipped_images: int = 0
     statistics: Statistics | None = None
     image_formats: tuple[str, ...] = ("png",)
     options: Options = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     splits: dict[str, SplitInfo]
 
     def to_json(self) -> str:
@@ -118,7 +124,7 @@ class DatasetInfo:
             version = _numbers(content["version"])
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _damaged(path, error) from error
         newest = _numbers(SCHEMA_VERSION)
         if version > newest or version[0] < newest[0]:
@@ -138,9 +144,11 @@ class DatasetInfo:
             "hidden_instances": 0,
             "turned_images": 0,
             "unturned_images": 0,
+            "ignored_crowds": 0,
             "skipped_images": 0,
             "statistics": None,
             "options": {},
+            "notes": [],
         }
         content = added | {"image_formats": ["png"]} | content
         values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
@@ -161,7 +169,7 @@ class DatasetInfo:
         if values["statistics"] is not None:
             values["statistics"] = Statistics.from_content(values["statistics"])
         checks.mapping("options", values["options"])
-        lists = {name: tuple(values[name]) for name in ("class_names", "image_formats")}
+        lists = {name: tuple(values[name]) for name in ("class_names", "image_formats", "notes")}
         return cls(**values | lists | {"splits": splits})
 
 

@@ -94,8 +94,10 @@ def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
         hidden_instances=sum(info.hidden_instances for info in infos),
         turned_images=sum(info.turned_images for info in infos),
         unturned_images=sum(info.unturned_images for info in infos),
+        ignored_crowds=sum(info.ignored_crowds for info in infos),
         skipped_images=sum(info.skipped_images for info in infos),
         statistics=None,
+        notes=tuple(dict.fromkeys(note for info in infos for note in info.notes)),
         image_formats=tuple(
             dict.fromkeys(format for info in infos for format in info.image_formats)
         ),

@@ -36,6 +36,7 @@ class Counts:
         hidden_instances: as in `DatasetInfo`.
         turned_images: as in `DatasetInfo`.
         unturned_images: as in `DatasetInfo`.
+        ignored_crowds: as in `DatasetInfo`.
         pixels: number of pixels by (channels of the image, its bits, channel, value).
     """
 
@@ -51,6 +52,7 @@ class Counts:
     hidden_instances: int = 0
     turned_images: int = 0
     unturned_images: int = 0
+    ignored_crowds: int = 0
     pixels: Counter[tuple[int, int, int, int]] = dataclasses.field(default_factory=Counter)
 
     def __add__(self, other: Counts) -> Counts:

@@ -195,6 +195,12 @@ def augmented(
             'Elements must be {"image", "label"} or (image, label); '
             f"got {tf.nest.map_structure(lambda leaf: leaf.shape, spec)}."
         )
+    image, label = spec if pair else (spec["image"], spec["label"])
+    if (image.shape.rank, label.shape.rank) == (4, 3):
+        raise checks.InputError(
+            f"Elements must be single images; got batches {image.shape}. Augment before batching: "
+            "tfseg.augmented(dataset, transforms, seed=seed).batch(n)."
+        )
     chain, root = Chain(transforms, sampling=sampling), random.root(seed)
 
     def apply(index: tf.Tensor, element: Example | tuple) -> Example | tuple:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import string
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pandas as pd
 
 from tfseg import atomic
 from tfseg.checks import InputError
+from tfseg.drawing.curves import read_history
 from tfseg.evaluation.report.gallery import Gallery, pack
 from tfseg.evaluation.report.outcomes import KINDS, outcomes
 from tfseg.evaluation.report.sections import Content, sections
@@ -84,7 +86,8 @@ class Report:
             path: of the file.
             evaluation: of the images that were added.
             title: of the page.
-            history: history.csv of the training; left out if the file does not exist.
+            history: history.csv of the training; left out if the file does not exist, and with a
+                warning if it is no history.
             facts: tables of names and values, or texts, by their titles.
 
         Raises:
@@ -94,14 +97,13 @@ class Report:
             raise InputError("A report needs at least one image; add the pairs that are evaluated.")
         path = Path(path)
         truth, predicted = (pd.concat(tables, ignore_index=True) for tables in self._tables)
-        has_history = history is not None and Path(history).is_file()
         content = Content(
             evaluation=evaluation,
             summary=evaluation.summary(),
             truth=truth,
             predicted=predicted,
             images=pd.DataFrame(self._images),
-            history=pd.read_csv(history) if has_history else None,
+            history=_history(history),
             facts=facts or {},
         )
         text = page(title, sections(content), self._data())
@@ -114,6 +116,16 @@ class Report:
         """Returns the content of the gallery."""
         entries = self._gallery.entries()
         return {"kinds": KINDS, "images": entries, "num_images": self._gallery.num_added}
+
+
+def _history(path: str | Path | None) -> pd.DataFrame | None:
+    if path is None or not Path(path).is_file():
+        return None
+    try:
+        return read_history(path)
+    except InputError as error:
+        warnings.warn(f"{error} The report has no learning curves.", stacklevel=3)
+        return None
 
 
 def page(title: str, parts: Iterable[tuple[str, str]], data: Mapping[str, object]) -> str:

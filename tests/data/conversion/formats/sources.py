@@ -60,6 +60,7 @@ def pascal_voc(source, png):
     png(source / "JPEGImages" / "a.jpg", IMAGE)
     for kind in ("Object", "Class"):
         png(source / f"Segmentation{kind}" / "a.png", LEFT)
+    (source / "class_names.txt").write_text("background\ncell\n")
 
 
 def labelme(source, png):

@@ -9,7 +9,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import cityscapes
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 # road; person 0 and 1; a group of persons; void (unlabeled, static); a caravan; car 0; bicycle 12
@@ -61,12 +61,12 @@ def test_missing_files_and_folders_are_refused(tmp_path, png):
     write_frame(png, tmp_path, name="b")
     ids.unlink()
     with pytest.raises(
-        InputError, match=r"Every image must have ids .*aachen_000000_000019_leftIm"
+        InputError, match=r"aachen_000000_000019_leftImg8bit\.png must have ids .* none"
     ):
-        cityscapes.find(tmp_path, Reading())
+        refuse_faults(cityscapes.find(tmp_path, Reading()).splits)
     (tmp_path / "gtFine" / "train").rename(tmp_path / "gtFine" / "other")
     with pytest.raises(InputError, match=r"gtFine has no folder of a split"):
-        cityscapes.find(tmp_path, Reading())
+        refuse_faults(cityscapes.find(tmp_path, Reading()).splits)
     shutil.rmtree(tmp_path / "leftImg8bit")
     with pytest.raises(InputError, match=r"has no folder 'leftImg8bit'\. Expected"):
-        cityscapes.find(tmp_path, Reading())
+        refuse_faults(cityscapes.find(tmp_path, Reading()).splits)

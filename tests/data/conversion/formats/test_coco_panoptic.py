@@ -54,7 +54,26 @@ def test_things_are_instances_void_and_crowds_ignored_and_the_rest_background(tm
     # numbered as in the file: 300 is 1, 5 is 2
     assert sample.label.tolist() == [[-1, 2, 2, 1, 0, -1]]
     assert sample.class_of.tolist() == [2, 1]
-    assert sample.hidden_instances == 0
+    assert (sample.hidden_instances, sample.ignored_crowds) == (0, 1)
+    crowd_too = coco_panoptic.read(index.splits["train"][0], Reading(crowd="instance"))
+    assert crowd_too.label.tolist() == [[-1, 2, 2, 1, 0, 4]]
+    assert (crowd_too.class_of.tolist(), crowd_too.ignored_crowds) == ([2, 1, 1], 0)
+
+
+def test_numbers_and_flags_may_be_written_in_other_types(tmp_path, png):
+    info = [{"id": 5.0, "category_id": 1.0, "iscrowd": False}, {"id": 300, "category_id": 18}]
+    info += [{"id": 70000, "category_id": 200}, {"id": 9, "category_id": 1, "iscrowd": "1"}]
+    write_panoptic(
+        png,
+        tmp_path / "train.json",
+        images=[{"id": "a", "file_name": "a.jpg"}],
+        annotations=[{"image_id": "a", "file_name": "a.png", "segments_info": info}],
+        categories=[entry | {"isthing": bool(entry["isthing"])} for entry in CATEGORIES],
+    )
+    (item,) = coco_panoptic.find(tmp_path, Reading()).splits["train"]
+    sample = coco_panoptic.read(item, Reading())
+    assert sample.label.tolist() == [[-1, 1, 1, 2, 0, -1]]
+    assert sample.ignored_crowds == 1
 
 
 def test_a_listed_segment_without_a_pixel_is_counted(tmp_path, png):
@@ -84,18 +103,6 @@ WRONG = {
         {"images": [{"id": 7, "file_name": "/a.jpg"}]},
         r"must name a file within the folder of the images; got '/a\.jpg'",
     ),
-    "an unknown category": (
-        {
-            "annotations": [
-                {
-                    "image_id": 7,
-                    "file_name": "a.png",
-                    "segments_info": [{"id": 5, "category_id": 2}],
-                }
-            ]
-        },
-        r"must have a category of the file; got 2",
-    ),
 }
 
 
@@ -105,6 +112,23 @@ def test_a_file_of_another_shape_is_refused(tmp_path, png, kind):
     write_panoptic(png, tmp_path / "train.json", **changes)
     with pytest.raises(InputError, match=message):
         coco_panoptic.find(tmp_path, Reading())
+
+
+@pytest.mark.parametrize(
+    ("segment", "message"),
+    [
+        ({"id": 5, "category_id": 2}, r"of a\.png in \S+ must have a category of the file; got 2"),
+        ({"category_id": 1}, r"must have the entry 'id', a whole number; got none"),
+        ({"id": 5, "category_id": 1, "iscrowd": "x"}, r"must have 'iscrowd' 0 or 1; got 'x'"),
+        (3, r"must be an object; got 3"),
+    ],
+)
+def test_a_fault_of_a_segment_is_one_of_its_image_alone(tmp_path, png, segment, message):
+    annotations = [{"image_id": 7, "file_name": "a.png", "segments_info": [segment]}]
+    write_panoptic(png, tmp_path / "train.json", annotations=annotations)
+    (item,) = coco_panoptic.find(tmp_path, Reading()).splits["train"]
+    with pytest.raises(InputError, match=message):
+        coco_panoptic.read(item, Reading())
 
 
 def test_a_segment_that_is_not_listed_and_a_map_in_grey_are_refused(tmp_path, png):

@@ -17,6 +17,7 @@ from sources import IMAGE, LEFT, WRITERS, coco
 
 import tfseg
 from tfseg import InputError, Reading, convert
+from tfseg.cli import main
 from tfseg.data.conversion.formats import NAMES
 from tfseg.data.conversion.formats.detection import FORMATS, detect
 from tfseg.data.dataset.dataset import INFO_FILE
@@ -38,7 +39,7 @@ def test_every_format_is_recognised_and_its_data_set_is_without_a_fault(tmp_path
     np.testing.assert_array_equal(sample["label"], LEFT.astype(int) - void * (LEFT == 0))
     np.testing.assert_array_equal(sample["image"], IMAGE)
     named = dataset.info.class_names[sample["class_of"][0] - 1]
-    known = {"cityscapes": "car", "pascal_voc": "aeroplane"}
+    known = {"cityscapes": "car"}
     without = {"label_maps", "cellpose", "instance_masks"}
     assert named == known.get(name, "object" if name in without else "cell")
 
@@ -144,9 +145,48 @@ def test_the_script_of_the_page_works_as_it_stands(tmp_path, monkeypatch):
 @pytest.mark.parametrize("option", [{"masks": "masks/{name}_*.png"}, {"components": True}])
 def test_an_option_of_another_format_is_refused(tmp_path, png, option):
     coco(tmp_path, png)
-    message = rf"{next(iter(option))} is an option of the format \w+; the source is coco\. Leave it"
+    message = (
+        rf"{next(iter(option))} is an option of the format [\w ,]+; the source is coco\. Leave it"
+    )
     with pytest.raises(InputError, match=message):
         convert(tmp_path, tmp_path / "data", format="coco", reading=Reading(**option))
+
+
+def test_crowds_are_for_formats_that_have_them(tmp_path, png):
+    WRITERS["yolo"](tmp_path, png)
+    with pytest.raises(
+        InputError,
+        match=r"crowd is an option of the format coco and coco_panoptic; the source is",
+    ):
+        convert(tmp_path, tmp_path / "data", format="yolo", reading=Reading(crowd="instance"))
+
+
+def test_ignored_crowds_are_counted_and_said(tmp_path, png, capsys):
+    coco(tmp_path / "files", png)
+    path = tmp_path / "files" / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    (made,) = content["annotations"]
+    content["annotations"] = [made, made | {"iscrowd": 1}, made | {"iscrowd": 1}]
+    path.write_text(json.dumps(content))
+    assert main(["convert", str(tmp_path / "files"), str(tmp_path / "data")]) == 0
+    printed = capsys.readouterr().err
+    assert "tfseg: crowds (iscrowd 1) whose pixels are ignored: 2\n" in printed
+    assert "tfseg: instances_train2017.json: 2 of 2 crowds (iscrowd 1) have another" in printed
+    assert main(["info", str(tmp_path / "data"), "--json"]) == 0
+    stored = json.loads(capsys.readouterr().out)
+    assert (stored["ignored_crowds"], len(stored["notes"])) == (2, 1)
+    assert main(["info", str(tmp_path / "data")]) == 0
+    assert "ignored crowds (iscrowd 1): 2" in capsys.readouterr().out
+    given = ["convert", str(tmp_path / "files"), str(tmp_path / "all"), "--crowd", "instance"]
+    assert main([*given, "--overlap", "first"]) == 0
+    info = tfseg.Dataset.open(tmp_path / "all").info
+    assert (info.hidden_instances, info.ignored_crowds, info.notes) == (2, 0, ())
+    content["annotations"] = content["annotations"][1:]
+    path.write_text(json.dumps(content))
+    with pytest.raises(
+        InputError, match=r"no instances: all 2 annotations are crowds \(iscrowd 1\), which are ign"
+    ):
+        convert(tmp_path / "files", tmp_path / "none")
 
 
 def test_a_pattern_of_masks_says_the_format(tmp_path, png):

@@ -166,7 +166,7 @@ def spoil_file_name(folder: Path) -> None:
 
 def spoil_shape(folder: Path) -> None:
     write_coco(folder, "b c é.png", [RING])
-    (folder / "annotations.json").write_text('[{"images": {}}]')
+    (folder / "annotations.json").write_text('{"images": {}, "annotations": []}')
 
 
 def spoil_depth(folder: Path) -> None:

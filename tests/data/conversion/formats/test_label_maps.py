@@ -13,7 +13,7 @@ from PIL import Image
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import label_maps
-from tfseg.data.conversion.formats.base import Item, Reading
+from tfseg.data.conversion.formats.base import Item, Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 
@@ -41,6 +41,22 @@ def test_the_suffixes_of_image_and_label_may_differ(tmp_path, write):
     (tmp_path / "images" / "a.png").rename(tmp_path / "images" / "a.JPG")
     (item,) = label_maps.find(tmp_path, Reading()).splits["train"]
     assert (item.image.name, item.annotations.name) == ("a.JPG", "a.tif")
+
+
+@pytest.mark.parametrize("ending", ["_mask", "_masks", "_label", "_labels"])
+@pytest.mark.parametrize("kind", ["masks", "labels"])
+def test_maps_may_have_an_ending(tmp_path, write, ending, kind):
+    write(tmp_path, ["a", "a_mask_b"])
+    for name in ("a", "a_mask_b"):
+        (tmp_path / "labels" / f"{name}.png").rename(tmp_path / "labels" / f"{name}{ending}.png")
+    (tmp_path / "labels").rename(tmp_path / kind)
+    assert detect(tmp_path) == "label_maps"
+    items = label_maps.find(tmp_path, Reading()).splits["train"]
+    assert {item.id: item.annotations.stem for item in items} == {
+        "a": f"a{ending}",
+        "a_mask_b": f"a_mask_b{ending}",
+    }
+    refuse_faults({"train": items})
 
 
 def test_the_folders_train_val_and_test_are_the_splits_and_others_are_left_out(tmp_path, write):
@@ -206,10 +222,10 @@ def drop_all(folder):
 
 
 REFUSED = {
-    drop_label: r"Every image must have a label .* in \S+labels; there is none for \S+images\S+b\."
-    r"png\. Add it, or take the image away",
-    drop_image: r"Every label must have an image .* in \S+images; there is none for \S+labels\S+b\."
-    r"png\. Add it, or take the label away",
+    drop_label: r"images\S+b\.png must have a label of the same name in \S+labels; .* none\. "
+    r"Add it, or take the image away",
+    drop_image: r"labels\S+b\.png must have an image of the same name in \S+images; .* none\. "
+    r"Add it, or take the label away",
     drop_labels: r"train has no folder 'labels'\. Expected: images/NAME\.png and labels/NAME\.png",
     drop_all: r"images is empty\. Put the images there\. Expected: images/NAME\.png",
     add_text: r"notes\.txt must be a file that ends in \.png, .*\. Convert it, or take it out",
@@ -224,15 +240,17 @@ def test_files_that_are_not_of_the_layout_are_refused_in_any_split(tmp_path, wri
     write(tmp_path, ["train/a", "train/b", "val/a"])
     spoil(tmp_path / "train")
     with pytest.raises(InputError, match=REFUSED[spoil]):
-        label_maps.find(tmp_path, Reading())
+        refuse_faults(label_maps.find(tmp_path, Reading()).splits)
 
 
 def test_of_many_files_without_a_partner_the_first_three_are_named(tmp_path, write):
     write(tmp_path, [f"{index}" for index in range(9)])
     for index in range(4, 9):
         (tmp_path / "labels" / f"{index}.png").unlink()
-    with pytest.raises(InputError, match=r"none for \S+4\.png, \S+5\.png, \S+6\.png and 2 more\."):
-        label_maps.find(tmp_path, Reading())
+    with pytest.raises(
+        InputError, match=r"4\.png must .* Faults are in 5\.png, 6\.png, 7\.png and 1 more too"
+    ):
+        refuse_faults(label_maps.find(tmp_path, Reading()).splits)
 
 
 @pytest.mark.parametrize("kind", ["images", "labels"])
@@ -242,7 +260,7 @@ def test_files_beside_split_folders_are_refused_because_they_would_be_left_out(
     write(tmp_path, ["train/a", "b"])
     shutil.rmtree(tmp_path / {"images": "labels", "labels": "images"}[kind])
     with pytest.raises(InputError, match=rf"have {kind}/ or split folders, not both; .* train\. M"):
-        label_maps.find(tmp_path, Reading())
+        refuse_faults(label_maps.find(tmp_path, Reading()).splits)
 
 
 def test_a_name_that_is_not_utf_8_is_refused(tmp_path, write):
@@ -253,17 +271,17 @@ def test_a_name_that_is_not_utf_8_is_refused(tmp_path, write):
             os.rename(folder + b"/a.png", folder + b"/\xff.png")
         except OSError as error:  # the file system knows no such names
             pytest.skip(str(error))
-    with pytest.raises(InputError, match=r"udcff\.png' must have a name in UTF-8\. Rename it"):
-        label_maps.find(tmp_path, Reading())
+    with pytest.raises(InputError, match=r"udcff\.png' must have a name in UTF-8 and without line"):
+        refuse_faults(label_maps.find(tmp_path, Reading()).splits)
 
 
 def test_a_source_that_is_missing_empty_or_of_no_known_layout_is_refused(tmp_path, write):
     with pytest.raises(InputError, match=r"no does not exist\. Check the path"):
         detect(tmp_path / "no")
-    with pytest.raises(InputError, match=r"is empty\. Expected one of these: label_maps \(images/"):
+    with pytest.raises(InputError, match=r"is empty\. Give a folder with images and annotations"):
         detect(tmp_path)
     (tmp_path / "pictures").mkdir()
-    with pytest.raises(InputError, match=r"none of the layouts that tfseg reads: .*ID/masks"):
+    with pytest.raises(InputError, match=r"none of the layouts that tfseg reads: it has neither"):
         detect(tmp_path)
     write(tmp_path, ["a"])
     (tmp_path / "cell" / "masks").mkdir(parents=True)

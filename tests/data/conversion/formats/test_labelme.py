@@ -11,7 +11,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import labelme
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 LEFT = [[0, 0], [2, 0], [2, 4], [0, 4]]  # columns 0 and 1 of 4 rows
@@ -81,6 +81,21 @@ def test_rectangles_circles_and_masks_have_their_pixels(tmp_path, png):
     assert sample.hidden_instances == 0
 
 
+@pytest.mark.parametrize("kind", ["oriented_rectangle", "rotation", "quadrilateral"])
+def test_shapes_of_four_corners_are_polygons(tmp_path, png, kind):
+    diamond = [[2, 0], [4, 2], [2, 4], [0, 2]]
+    write_labelme(png, tmp_path / "a.json", [shape(diamond, shape_type=kind)])
+    _, sample = read_one(tmp_path)
+    # The centre (x, y) of a pixel lies inside where |x - 2| + |y - 2| < 2.
+    y, x = np.mgrid[:4, :6] + 0.5
+    inside = np.abs(x - 2) + np.abs(y - 2) < 2
+    assert (sample.label[inside] == 1).all()
+    assert (sample.label[np.abs(x - 2) + np.abs(y - 2) > 2] == 0).all()
+    write_labelme(png, tmp_path / "a.json", [shape(diamond[:3], shape_type=kind)])
+    with pytest.raises(InputError, match=rf"got '{kind}', and 3 points\. Draw it as a polygon"):
+        refuse_faults(labelme.find(tmp_path, Reading()).splits)
+
+
 def test_shapes_of_one_group_and_label_are_one_instance(tmp_path, png):
     right = [[5, 1], [9, 1], [9, 2], [5, 2]]
     shapes = [
@@ -123,7 +138,7 @@ WRONG = {
     "no label at all": ({"shapes": []}, r"has no shape with a label\. Annotate"),
     "a point": (
         {"shapes": [shape(LEFT), shape([[1, 1]], shape_type="point")]},
-        r"Shape 2 of \S+a\.json must be a polygon, .*; a 'point' has no area",
+        r"Shape 2 of \S+a\.json must be a polygon, .*; got 'point', which has no",
     ),
     "one corner": ({"shapes": [shape([[1, 1]], shape_type="rectangle")]}, r"two points; got 1"),
     "two corners": ({"shapes": [shape(LEFT[:2])]}, r"at least three corners x, y; got 4 numbers"),
@@ -150,7 +165,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path, png, kind):
         write_labelme(png, tmp_path / "a.json", [])
         (tmp_path / "a.json").write_text(json.dumps(changes))
     with pytest.raises(InputError, match=message):
-        labelme.find(tmp_path, Reading())
+        refuse_faults(labelme.find(tmp_path, Reading()).splits)
 
 
 def test_files_beside_split_folders_are_refused(tmp_path, png):
@@ -158,7 +173,7 @@ def test_files_beside_split_folders_are_refused(tmp_path, png):
         (tmp_path / "train").mkdir(exist_ok=True)
         write_labelme(png, tmp_path / f"{name}.json", [shape(LEFT)])
     with pytest.raises(InputError, match=r"must have b\.png or split folders, not both"):
-        labelme.find(tmp_path, Reading())
+        refuse_faults(labelme.find(tmp_path, Reading()).splits)
 
 
 def test_an_image_of_another_size_and_files_without_a_partner_are_refused(tmp_path, png):
@@ -167,10 +182,12 @@ def test_an_image_of_another_size_and_files_without_a_partner_are_refused(tmp_pa
         read_one(tmp_path)
     png(tmp_path / "b.png", np.zeros((4, 6), np.uint8))
     with pytest.raises(
-        InputError, match=r"Every image must have a JSON file .* none for \S+b\.png"
+        InputError, match=r"b\.png must have a JSON file .* none\. Add it, or take the image"
     ):
-        labelme.find(tmp_path, Reading())
+        refuse_faults(labelme.find(tmp_path, Reading()).splits)
     (tmp_path / "b.png").unlink()
     (tmp_path / "a.png").unlink()
-    with pytest.raises(InputError, match=r"Every JSON file must have an image .* \S+a\.json"):
-        labelme.find(tmp_path, Reading())
+    with pytest.raises(
+        InputError, match=r"a\.json must have an image .* none\. Add it, or take the JSON"
+    ):
+        refuse_faults(labelme.find(tmp_path, Reading()).splits)

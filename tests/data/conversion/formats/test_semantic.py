@@ -9,7 +9,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import semantic
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 INDICES = np.array([[0, 1, 1, 2], [1, 0, 3, 2], [0, 0, 0, 255]], np.uint8)
@@ -136,29 +136,29 @@ def test_a_table_of_another_form_is_refused(tmp_path, png, name, text, message):
     write_masks(png, tmp_path, name)
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=rf"{name} must .*{message}"):
-        semantic.find(tmp_path, Reading())
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)
 
 
 def test_images_and_masks_without_a_partner_and_a_missing_table_are_refused(tmp_path, png):
     write_masks(png, tmp_path, "codes.txt")
     png(tmp_path / "images" / "b.png", INDICES)
-    with pytest.raises(InputError, match=r"Every image must have a mask .* none for \S+b\.png"):
-        semantic.find(tmp_path, Reading())
+    with pytest.raises(InputError, match=r"b\.png must have a mask .* there is none\. Add"):
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)
     png(tmp_path / "labels" / "b.png", INDICES)
     png(tmp_path / "labels" / "b_L.png", INDICES)
     with pytest.raises(InputError, match=r"b\.png and \S+b_L\.png are masks of one image"):
-        semantic.find(tmp_path, Reading())
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)
     (tmp_path / "labels" / "b_L.png").unlink()
     (tmp_path / "test").mkdir()
     with pytest.raises(InputError, match=r"has no table of classes, or no masks\. Expected"):
-        semantic.find(tmp_path, Reading())
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)
     write_masks(png, tmp_path, "codes.txt", images="train/images/a.png", masks="train/masks/a.png")
     with pytest.raises(InputError, match=r"must have images/ or split folders, not both"):
-        semantic.find(tmp_path, Reading())
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)
     for kind in ("images", "labels"):
         shutil.rmtree(tmp_path / kind)
     with pytest.raises(InputError, match=r"has no masks of test\. Expected"):
-        semantic.find(tmp_path, Reading())
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)
     (tmp_path / "codes.txt").unlink()
     with pytest.raises(InputError, match=r"has no table of classes, or no masks\. Expected"):
-        semantic.find(tmp_path, Reading())
+        refuse_faults(semantic.find(tmp_path, Reading()).splits)

@@ -75,6 +75,22 @@ def test_parts_are_joined_and_a_ring_the_other_way_round_is_a_hole():
     assert filled(square(0, 2), np.add(square(0, 2), [4, 0])[::-1]).sum() == 8
 
 
+def test_a_ring_listed_twice_is_one_whichever_way_it_runs():
+    outer, inner = square(0, 6), square(2, 4)
+    again = np.roll(outer, 1, axis=0)
+    for twice in (outer, outer[::-1], again, again[::-1], [*outer, outer[0]][::-1]):
+        assert filled(outer, twice).sum() == 36
+        assert filled(outer, inner[::-1], twice, inner[::-1]).sum() == 36 - 4
+    assert filled(outer, inner, inner[::-1]).sum() == 36  # the first says the way
+
+
+def test_a_hole_over_the_edge_stays_a_hole():
+    hole = [[4, 2], [4, 4], [7, 4], [7, 2]]  # columns 4, 5, 6 of rows 2, 3; 6 is outside
+    assert filled(square(0, 6), hole).sum() == 36 - 4
+    wide = [[0, 0], [99, 0], [99, 6], [0, 6]]  # over the edge of the image
+    assert filled(wide, [[5, 2], [5, 4], [99, 4], [99, 2]]).sum() == 6 * 8 - 2 * 3
+
+
 def test_a_hole_may_be_cut_by_one_ring_that_runs_in_and_back_out():
     ring = [[0, 0], [6, 0], [6, 6], [0, 6], [0, 3], [2, 3], [2, 4], [4, 4], [4, 2], [2, 2], [2, 3]]
     assert filled([*ring, [0, 3]]).sum() == 36 - 4

@@ -100,6 +100,24 @@ def test_a_map_follows_the_tag_of_its_file(tmp_path, png, name, file):
     np.testing.assert_array_equal(sample["label"] == 1, LEFT)
 
 
+@pytest.mark.parametrize("coloured", [False, True])
+def test_both_masks_of_voc_follow_the_tags_of_their_files(tmp_path, png, coloured):
+    source = tmp_path / "files"
+    WRITERS["pascal_voc"](source, png)
+    if coloured:
+        (source / "class_names.txt").unlink()
+        (source / "labelmap.txt").write_text("background:0,0,0::\ncell:0,0,1::\n")
+    for kind in ("Object", "Class"):
+        path = source / f"Segmentation{kind}" / "a.png"
+        with Image.open(path) as image:
+            mask = np.asarray(image)
+        mask = np.stack([mask * 0, mask * 0, mask], axis=-1) if coloured else mask
+        tagged(path, np.ascontiguousarray(mask[::-1, ::-1]), 3)
+    sample, counts = converted(tmp_path)
+    assert counts == [0, 0]  # of images
+    np.testing.assert_array_equal(sample["label"] == 1, LEFT)
+
+
 @pytest.mark.parametrize("store", ["png", "raw", "original"])
 def test_a_turned_image_is_stored_turned(tmp_path, png, store):
     WRITERS["label_maps"](tmp_path / "files", png)

@@ -7,7 +7,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import yolo
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 LEFT = "0 0 0.5 0 0.5 1 0 1"  # the left half
@@ -50,6 +50,43 @@ def test_folders_without_splits_and_names_in_a_list(tmp_path, png):
     assert yolo.find(tmp_path, Reading()).class_names == ("blood cell",)
 
 
+def test_names_stay_texts_and_classes_may_be_written_as_floats(tmp_path, png):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"1.0 {LEFT}\n")
+    write_yaml(tmp_path, "nc: 5\nnames: [no, yes, on, null, 1.50, 0x10]\n")
+    index = yolo.find(tmp_path, Reading())
+    assert index.class_names == ("no", "yes", "on", "null", "1.50", "0x10")
+    assert read_one(tmp_path).class_of.tolist() == [2]
+    (tmp_path / "labels" / "a.txt").write_text(f"0.000000 {LEFT}\n")
+    assert read_one(tmp_path).class_of.tolist() == [1]
+    write_yaml(tmp_path, "names: {0: no, 1: yes}\n")
+    assert yolo.find(tmp_path, Reading()).class_names == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        "path: .\ntrain: images/train2017\nval: images/val2017\n",
+        "path: /data/coco\ntrain: /data/coco/images/train2017\nval: ../coco/images/val2017/\n",
+        # As in coco128-seg: one folder for both is one split.
+        "train: images/train2017\nval: images/train2017\ntest: images/val2017\n",
+    ],
+)
+def test_folders_of_other_names_are_those_that_data_yaml_names(tmp_path, png, paths):
+    for folder in ("train2017", "val2017"):
+        write_image(
+            png, tmp_path / "images" / folder, tmp_path / "labels" / folder, f"0 {LEFT}", folder
+        )
+    write_yaml(tmp_path, f"{paths}names: [cell]\n")
+    assert detect(tmp_path) == "yolo"
+    splits = yolo.find(tmp_path, Reading()).splits
+    second = "test" if "test" in paths else "val"
+    assert {split: [item.id for item in items] for split, items in splits.items()} == {
+        "train": ["train2017"],
+        second: ["val2017"],
+    }
+    assert yolo.read(splits[second][0], Reading()).label.max() == 1
+
+
 def test_an_image_without_a_text_or_with_an_empty_one_has_no_instances(tmp_path, png):
     for name, text in {"a": "", "b": None, "c": f"0 {LEFT}\n\n"}.items():
         write_image(png, tmp_path / "images", tmp_path / "labels", text, name=name)
@@ -76,6 +113,11 @@ def test_polygons_past_the_border_stay_and_overlaps_are_decided(tmp_path, png):
         ("9" * 5000 + " 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '999"),
         ("dog 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got 'dog'"),
         ("0 0.5 0.5 0.2 0.2", r"line 2, must have a polygon; it has the box of an object"),
+        ("0.5 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '0\.5'"),
+        (
+            "0 0 0 1 0 1 1 0.93",
+            r"pairs of x and y after the class; got 7 numbers\. If the last one, '0\.93', is",
+        ),
         ("0 0 0 1 0 1", r"line 2, must have at least three corners x, y; got 5 numbers"),
         ("0", r"line 2, must have at least three corners x, y; got 0 numbers"),
         ("0 0 0 1 0 1 nan", r"line 2, must have coordinates that are numbers"),
@@ -108,14 +150,14 @@ LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\n" + "".join(
         ("", r"data\.yaml must have names"),
         (f"{LAUGHS}names: *s\n", r"data\.yaml must have names"),
         ("names: [\n", r"data\.yaml is not YAML \("),
-        ("names: !!python/object/apply:os.getcwd []\n", r"data\.yaml is not YAML \(could not det"),
+        ("names: !!python/object/apply:os.getcwd []\n", r"data\.yaml must have names"),
     ],
 )
 def test_names_of_another_form_are_refused(tmp_path, png, text, message):
     write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}")
     write_yaml(tmp_path, text)
     with pytest.raises(InputError, match=message):
-        yolo.find(tmp_path, Reading())
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
 
 
 def test_images_beside_the_folders_of_the_splits_are_refused(tmp_path, png):
@@ -123,7 +165,7 @@ def test_images_beside_the_folders_of_the_splits_are_refused(tmp_path, png):
     png(tmp_path / "images" / "b.png", np.zeros((4, 6), np.uint8))
     write_yaml(tmp_path)
     with pytest.raises(InputError, match=r"images must have b\.png or split folders, not both"):
-        yolo.find(tmp_path, Reading())
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
 
 
 def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
@@ -131,8 +173,8 @@ def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
     with pytest.raises(
         InputError, match=r"must have one \.yaml file with the names of .* got none"
     ):
-        yolo.find(tmp_path, Reading())
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
     write_yaml(tmp_path)
     (tmp_path / "labels" / "b.txt").write_text("")
-    with pytest.raises(InputError, match=r"Every text must have an image .* none for \S+b\.txt"):
-        yolo.find(tmp_path, Reading())
+    with pytest.raises(InputError, match=r"b\.txt must have an image .* there is none\."):
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)

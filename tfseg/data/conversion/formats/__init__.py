@@ -16,3 +16,4 @@ NAMES = (
     "semantic",
 )
 OVERLAPS = ("smaller_wins", "first", "error")
+CROWDS = ("ignore", "instance")

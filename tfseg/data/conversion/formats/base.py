@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg import checks
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats import OVERLAPS
+from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import entries, list_images
 
@@ -32,19 +32,24 @@ class Reading:
         orientation: "apply" turns pictures and label maps upright by the orientation tags of their
             files, but a picture whose annotations have only its stored size stays so; "ignore"
             takes all as they are stored.
-        components: every connected component of a class is an instance; otherwise all pixels of a
-            class in an image are one instance. Only for `semantic`.
+        components: every connected component of a value is an instance; otherwise all pixels of a
+            class in an image are one instance. For `semantic`, and for masks without classes that
+            are no ids, in the layouts `label_maps` and `cellpose`.
+        crowd: what an annotation with iscrowd 1 is: "ignore", or "instance", as for masks painted
+            in CVAT. Only for `coco` and `coco_panoptic`.
     """
 
     overlap: str = "smaller_wins"
     masks: str | None = None
     orientation: str = "apply"
     components: bool = False
+    crowd: str = "ignore"
 
     def __post_init__(self) -> None:
         checks.one_of("overlap", self.overlap, OVERLAPS)
         checks.one_of("orientation", self.orientation, ORIENTATIONS)
         checks.flag("components", self.components)
+        checks.one_of("crowd", self.crowd, CROWDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,16 +61,17 @@ class Item(Generic[Annotations]):
         image: image file.
         annotations: what `read` needs beside the image file; every format has a type for it.
         group: images of one group stay in one split; None without groups.
+        fault: why the image cannot be read, if it is known before; empty otherwise.
     """
 
     id: str
     image: Path
     annotations: Annotations
     group: str | None = None
+    fault: str = ""
 
     def __post_init__(self) -> None:
-        if self.id != self.id.encode("utf-8", "ignore").decode():
-            raise InputError(f"{str(self.image)!r} must have a name in UTF-8. Rename it.")
+        checks.file_name(self.image, self.id)
 
 
 Splits = dict[str, list[Item[Any]]]
@@ -77,10 +83,12 @@ class SourceIndex(NamedTuple):
     Attributes:
         splits: the items of each split, in the order of their ids.
         class_names: the first is class 1; empty if the format has no classes.
+        notes: what was left out or taken in another sense, a sentence each.
     """
 
     splits: Splits
     class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Sample(NamedTuple):
@@ -95,6 +103,7 @@ class Sample(NamedTuple):
         hidden_instances: number of instances without a pixel: covered by others, outside of the
             image, or too small.
         turned: whether the orientation tag of the image file was applied; None if it has none.
+        ignored_crowds: number of crowds whose pixels are ignored.
     """
 
     image: np.ndarray
@@ -103,6 +112,7 @@ class Sample(NamedTuple):
     overlap_pixels: int = 0
     hidden_instances: int = 0
     turned: bool | None = None
+    ignored_crowds: int = 0
 
 
 class Format(Protocol):
@@ -195,10 +205,10 @@ def by_partner(
     return named
 
 
-def refuse_unmatched(
+def unmatched(
     kind: str, files: Mapping[str, Path], other: str, partners: Mapping[str, Any], folder: Path
-) -> None:
-    """Checks that every file has a partner of the same name.
+) -> list[Item[Any]]:
+    """Returns an item with a fault for every file without a partner of the same name.
 
     Args:
         kind: what a file is, for errors.
@@ -206,16 +216,30 @@ def refuse_unmatched(
         other: what a partner is, with its article, for errors.
         partners: partners by name.
         folder: folder of the partners, for errors.
+    """
+    rule = f"must have {other} of the same name in {folder}; there is none. Add it"
+    return [
+        Item(name, path, None, fault=f"{path} {rule}, or take the {kind} away.")
+        for name, path in files.items()
+        if name not in partners
+    ]
+
+
+def in_order(items: Iterable[Item[Annotations]]) -> list[Item[Annotations]]:
+    """Returns items in the order of their ids."""
+    return sorted(items, key=lambda item: item.id)
+
+
+def refuse_faults(splits: Splits) -> None:
+    """Refuses items that cannot be read, before any image is decoded.
 
     Raises:
-        InputError: some files have no partner; names the first few.
+        InputError: names the first such items.
     """
-    alone = [path for name, path in files.items() if name not in partners]
-    if alone:
-        raise InputError(
-            f"Every {kind} must have {other} of the same name in {folder}; there is none "
-            f"for {listed(alone)}. Add it, or take the {kind} away."
-        )
+    faulty = [item for items in splits.values() for item in items if item.fault]
+    if faulty:
+        others = listed([item.image.name for item in faulty[1:]])
+        raise InputError(faulty[0].fault + (f" Faults are in {others} too." if others else ""))
 
 
 def refuse_mixed(source: Path, kinds: Sequence[str] = ()) -> None:

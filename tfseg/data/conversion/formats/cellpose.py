@@ -25,10 +25,12 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
+from tfseg.data.conversion.formats.doubtful_ids import components
 from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -46,6 +48,7 @@ LAYOUT = (
 )
 _ENDINGS = ("_cp_masks", "_masks", "_seg")
 _OTHERS = ("_outlines", "_flows", "_cp_output", "_rois")
+_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 _ALLOWED = {
     (module, name)
     for core in ("numpy.core", "numpy._core")
@@ -90,7 +93,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path, orientation=how)
     image, turned = read_picture(item.image, orientation=how, size=label.shape)
     same_size(item.image, image, path, label)
-    return Sample(image, label, turned=turned)
+    return Sample(image, components(label) if reading.components else label, turned=turned)
 
 
 def _base(path: Path) -> str | None:
@@ -114,20 +117,23 @@ def _items(folder: Path) -> list[Item[Path]]:
         elif path.is_file() and not path.stem.endswith(_OTHERS):
             raise InputError(f"{path} is no part of the layout {LAYOUT}. Take it out of {folder}.")
     images = by_partner(by_stem(pictures), labels, ("_img",), what="images of one name")
-    refuse_unmatched("image", images, "ids", labels, folder)
-    refuse_unmatched("file of ids", labels, "an image", images, folder)
+    alone = unmatched("image", images, "ids", labels, folder)
+    alone += unmatched("file of ids", labels, "an image", images, folder)
     if not images:
         raise InputError(f"{folder} has no images. Expected: {LAYOUT}.")
-    return [Item(name, images[name], labels[name]) for name in sorted(images)]
+    pairs = images.keys() & labels.keys()
+    return in_order([*alone, *(Item(name, images[name], labels[name]) for name in pairs)])
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Returns a class or function that NumPy arrays are made with.
+        """Returns a class or function that NumPy arrays are made with; paths become None.
 
         Raises:
             UnpicklingError: any other name.
         """
+        if module.startswith("pathlib") and name in _PATHS:
+            return lambda *parts: None
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return super().find_class(module, name)

@@ -22,7 +22,8 @@ from tfseg.data.conversion.formats.base import (
     Reading,
     Sample,
     SourceIndex,
-    refuse_unmatched,
+    in_order,
+    unmatched,
 )
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.files.images import entries, read_label, read_picture, same_size
@@ -100,11 +101,12 @@ def read(item: Item[Path], reading: Reading) -> Sample:
 def _items(source: Path, split: str) -> list[Item[Path]]:
     images = _files(source / "leftImg8bit" / split, _IMAGE)
     ids = _files(source / "gtFine" / split, _IDS)
-    refuse_unmatched("image", images, "ids", ids, source / "gtFine" / split)
-    refuse_unmatched("file of ids", ids, "an image", images, source / "leftImg8bit" / split)
+    alone = unmatched("image", images, "ids", ids, source / "gtFine" / split)
+    alone += unmatched("file of ids", ids, "an image", images, source / "leftImg8bit" / split)
     if not images:
         raise InputError(f"{source / 'gtFine' / split} is empty. Expected: {LAYOUT}.")
-    return [Item(name, images[name], ids[name]) for name in sorted(images)]
+    pairs = images.keys() & ids.keys()
+    return in_order([*alone, *(Item(name, images[name], ids[name]) for name in pairs)])
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:

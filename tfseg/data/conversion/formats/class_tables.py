@@ -1,8 +1,9 @@
-"""Class tables of semantic masks, in files with the usual names.
+"""Class tables of semantic masks, in files with the usual names, and the classes of masks.
 
 - class_dict.csv or classes.csv: columns name and r, g, b, or name and index.
 - label_colors.txt: lines "r g b name", as in CamVid.
 - codes.txt: one name a line; the first has the index 0.
+- labelmap.txt: lines "name:r,g,b:parts:actions", as CVAT writes them.
 
 A class named background (or bg, _background_) is background. A class named void, unlabeled,
 unlabelled, ignore or __ignore__ is ignored.
@@ -16,12 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from tfseg.checks import InputError
+from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.files.images import read_picture
 from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
 
-FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt")
+LABELMAP = "labelmap.txt"
+FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt", LABELMAP)
+MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels")
 _BACKGROUND = ("background", "bg", "_background_")
+_UNLISTED = 255
 _IGNORED = ("void", "unlabeled", "unlabelled", "ignore", "__ignore__")
 
 
@@ -71,6 +79,49 @@ def read_table(path: Path) -> ClassTable:
     return ClassTable(tuple(names), class_of, lengths == {3})
 
 
+def read_colours(path: Path, *, orientation: str = "apply") -> np.ndarray:
+    """Returns the colours `[H, W]` int32 of a mask, as in `ClassTable`.
+
+    Args:
+        path: a picture in colour.
+        orientation: as for `read_picture`.
+
+    Raises:
+        InputError: the file cannot be read, or is not in colour.
+    """
+    mask = read_picture(path, orientation=orientation).pixels
+    if mask.dtype != np.uint8 or mask.shape[-1] < 3:
+        raise InputError(
+            f"{path} must be an RGB picture of 8 bits, since the table of classes has colours; got "
+            f"{mask.shape[-1]} channels of {mask.dtype}. Save it so, or give indices in the table."
+        )
+    return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+
+
+def classes_of(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
+    """Returns the classes `[H, W]` int32 of the values of a mask, 0 = background, -1 = ignored.
+
+    Args:
+        path: the mask, for errors.
+        values: `[H, W]` indices or colours.
+        table: the classes of the values. The index 255 is ignored if it is not in the table.
+
+    Raises:
+        InputError: a value is not in the table.
+    """
+    known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
+    present, counts = np.unique(values, return_counts=True)
+    for value, count in zip(present.tolist(), counts.tolist(), strict=True):
+        if value not in known:
+            shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"
+            raise InputError(
+                f"{path} must have the values of the table of classes; {count} pixels have "
+                f"{shown}. Add it to the table, as void if it is not a class."
+            )
+    ids = np.array([known[value] for value in present.tolist()], np.int32)
+    return renumbered(values, present, ids)
+
+
 def _value(texts: list[str]) -> int | None:
     """Returns the value of a pixel from an index or from red, green and blue."""
     numbers = [int(text) for text in texts if text.isdecimal() and len(text) < 4]
@@ -91,6 +142,10 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     for index, line in enumerate(line for line in text.splitlines() if line.strip()):
         if path.name == "codes.txt":
             yield line, [str(index)]
+        elif path.name == LABELMAP:
+            name, colour, *_ = [*line.split(":"), ""]
+            if not name.startswith("#"):
+                yield name, colour.split(",")
         else:
             *values, name = line.split(maxsplit=3)
             yield name, values

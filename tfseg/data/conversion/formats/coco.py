@@ -8,35 +8,42 @@ folders named after the split or the file.
 - A list of polygons is one instance in several parts. A ring inside another one, running the other
   way round, is a hole. Run lengths may be compressed or not.
 - An instance that reaches beyond the image is cut off at its border.
-- A crowd is ignored where no instance is.
+- A crowd is ignored where no instance is, or an instance, as asked.
 - Categories become classes in the order of their ids, which may have gaps; categories of one name
-  are one class. Boxes, areas and keypoints are not used.
+  are one class. One without annotations that is the supercategory of another, or `_background_`, is
+  left out. Boxes, areas and keypoints are not used.
+- An image whose path leads out of the source is looked for by its last name.
+- A fault of an annotation is one of its image, and raised when the image is read.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex
-from tfseg.data.conversion.formats.coco_files import by_split, image_folders, instance_files
+from tfseg.data.conversion.formats.coco_categories import classes_of
+from tfseg.data.conversion.formats.coco_files import (
+    by_split,
+    image_folders,
+    instance_files,
+    is_coco,
+)
+from tfseg.data.conversion.formats.coco_outlines import REMEDY, outline, packed, region
+from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import (
     entry,
     first_file,
     inside,
     read_json,
-    ring,
     shortened,
 )
-from tfseg.data.conversion.formats.shapes import Region, polygon
+from tfseg.data.conversion.formats.shapes import Region
 from tfseg.data.files.images import read_picture, stated_size
 from tfseg.ids import IGNORE
-from tfseg.run_lengths import decode, decompress
 
 LAYOUT = (
     "annotations/instances_train2017.json and train2017/*.jpg, or annotations.json and images/, or "
@@ -48,103 +55,111 @@ class Shape(NamedTuple):
     """One annotation.
 
     Attributes:
-        outline: rings `[N, 2]` as (x, y), or run lengths: (counts `[N]`, or their text, size).
-        class_index: class from 1 on, or `IGNORE`.
+        outline: rings `[N, 2]` as (x, y); run lengths: (counts `[N]`, or their text, size); or, as
+            a text, why the annotation cannot be read.
+        class_index: class from 1 on.
         context: which annotation it is, for errors.
+        is_crowd: it is marked as a crowd.
     """
 
     outline: Any
     class_index: int
     context: str
+    is_crowd: bool = False
 
 
 class _Annotations(NamedTuple):
-    """The shapes of an image, its (height, width), and the JSON file that has them."""
+    """The shapes of an image, its (height, width), if known, and the JSON file that has them."""
 
     file: Path
-    size: tuple[int, int]
+    size: tuple[int, int] | None
     shapes: list[Shape]
 
 
 def matches(source: Path) -> bool:
-    """Returns whether there is a JSON file in a folder of this layout."""
-    return bool(instance_files(source))
+    """Returns whether there is a JSON file of COCO in a folder of this layout."""
+    return any(map(is_coco, instance_files(source)))
 
 
 def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, in the order of their ids.
 
     Raises:
-        InputError: a malformed file, an image that is missing or outside of the source, or two
-            files for one split.
+        InputError: a malformed file, an image that is missing, or two files for one split.
     """
     files = by_split(source, instance_files(source))
     if not files:
         raise InputError(f"{source} has no JSON file of COCO. Expected: {LAYOUT}.")
     contents = {split: read_json(path, _pack) for split, path in files.items()}
-    categories = {split: _categories(files[split], contents[split]) for split in files}
-    names = list(dict.fromkeys(name for ids in categories.values() for name in ids.values()))
-    if not names:
-        raise InputError(f"{source} must have at least one category; got none. Export them too.")
-    splits = {}
     for split, path in files.items():
-        indices = {id: names.index(name) + 1 for id, name in categories[split].items()}
-        splits[split] = _items(source, path, contents.pop(split), indices)
-    return SourceIndex(splits, tuple(names))
+        _refuse_other_json(path, contents[split])
+    classes = classes_of(files, contents)
+    notes, splits = classes.notes, {}
+    for split, path in files.items():
+        notes += _path_note(path, contents[split]["images"])
+        items = _items(source, path, contents.pop(split), classes.indices[split])
+        splits[split] = items
+        if reading.crowd == "ignore":
+            shapes = ((item.id, shape) for item in items for shape in item.annotations.shapes)
+            crowds = ((id, shape.class_index) for id, shape in shapes if shape.is_crowd)
+            notes += crowd_note(path, crowds)
+    return SourceIndex(splits, classes.names, notes)
 
 
 def read(item: Item[_Annotations], reading: Reading) -> Sample:
     """Reads an image and paints its instances.
 
     Raises:
-        InputError: the image cannot be read, its size differs from the JSON file, or run lengths
-            do not fit it.
+        InputError: the image cannot be read, its size differs from the JSON file, an annotation is
+            malformed, or run lengths do not fit it.
     """
     path, size, shapes = item.annotations
     image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
-    stated_size(item.image, image, path, size)
-    regions = ((_region(shape, size), shape.class_index) for shape in shapes)
+    if size is not None:
+        stated_size(item.image, image, path, size)
+    size = image.shape[:2]
+    ignored = [shape.is_crowd and reading.crowd == "ignore" for shape in shapes]
+    regions = (
+        (_region(shape, size), IGNORE if ignore else shape.class_index)
+        for shape, ignore in zip(shapes, ignored, strict=True)
+    )
     sample = paint(image, regions, overlap=reading.overlap, name=item.image)
-    return sample._replace(turned=turned)
+    return sample._replace(ignored_crowds=sum(ignored), turned=turned)
 
 
-def _categories(path: Path, content: Any) -> dict[int, str]:
-    """Returns the names of the categories, in the order of their ids."""
-    names = {}
-    for record in entry(content, "categories", list, context=path):
-        context = f"A category in {path}"
-        id = entry(record, "id", int, context=context)
-        names[id] = entry(record, "name", str, context=context)
-    return {id: names[id] for id in sorted(names)}
+def _refuse_other_json(path: Path, content: Any) -> None:
+    if isinstance(content, dict) and not {"images", "annotations"} <= content.keys():
+        raise InputError(
+            f"{path} must be a file of COCO, with the entries 'images', 'annotations' and "
+            f"'categories'; got {listed(list(content)) or 'none'}. Export it as COCO."
+        )
 
 
 def _pack(record: dict) -> dict:
     """Keeps the entries that are used; numbers become arrays: a quarter of the memory."""
     if isinstance(record.get("counts"), list):
-        record["counts"] = _counts(record["counts"])
+        record["counts"] = packed(record["counts"])
     if "segmentation" not in record:
         return record
     context = f"annotation {shortened(record.get('id'))}"
-    outline = record["segmentation"]
-    if isinstance(outline, list):
-        outline = tuple(ring(part, context=context) for part in outline)
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
-    return kept | {"outline": outline, "context": context}
-
-
-def _counts(values: list) -> np.ndarray:
-    if not all(type(value) is int and 0 <= value < 2**32 for value in values):
-        raise InputError("run lengths must be whole numbers from 0 on. Export them again.")
-    return np.array(values, np.int64)
+    try:
+        shape: Any = outline(record["segmentation"], context)
+    except InputError as error:
+        shape = str(error)
+    return kept | {"id": record.get("id"), "outline": shape}
 
 
 def _items(
     source: Path, path: Path, content: Any, indices: dict[int, int]
 ) -> list[Item[_Annotations]]:
-    shapes: dict[int, list[Shape]] = {}
+    shapes: dict[str, list[Shape]] = {}
     for record in entry(content, "annotations", list, context=path):
-        image_id, shape = _shape(record, path, indices)
-        shapes.setdefault(image_id, []).append(shape)
+        context = str(path)
+        if isinstance(record, dict):
+            context = f"{path}, annotation {shortened(record.get('id'))}"
+        image_id = image_key(record, "image_id", context=context)
+        shapes.setdefault(image_id, []).append(_shape(record, path, context, indices))
     folders, items, missing = image_folders(source, path), {}, []
     images = entry(content, "images", list, context=path)
     _refuse_repeated(path, images)
@@ -172,55 +187,64 @@ def _items(
 
 
 def _refuse_repeated(path: Path, images: list) -> None:
-    ids = [entry(record, "id", int, context=f"An image in {path}") for record in images]
+    ids = [image_key(record, "id", context=f"An image in {path}") for record in images]
     if repeated := [id for id, times in Counter(ids).items() if times > 1]:
         raise InputError(f"{path} has several images of the id {listed(repeated)}. Keep one.")
 
 
 def _item(
-    record: Any, path: Path, folders: list[Path], shapes: dict[int, list[Shape]]
+    record: Any, path: Path, folders: list[Path], shapes: dict[str, list[Shape]]
 ) -> Item[_Annotations] | None:
     """Returns an item, or None if its image is missing; takes its shapes out of `shapes`."""
     context = f"An image in {path}"
-    name = inside(entry(record, "file_name", str, context=context), context=context)
+    name, _ = _image_name(entry(record, "file_name", str, context=context), context)
     height, width = (
-        entry(record, key, int, context=f"{name} in {path}") for key in ("height", "width")
+        integer(record, key, context=f"{name} in {path}") for key in ("height", "width")
     )
-    annotations = _Annotations(path, (height, width), shapes.pop(record["id"], []))
+    size = None if height == width == -1 else (height, width)  # as VIA writes them
+    id = image_key(record, "id", context=context)
+    annotations = _Annotations(path, size, shapes.pop(id, []))
     image = first_file(name, folders)
     return Item(name.with_suffix("").as_posix(), image, annotations) if image else None
 
 
-def _shape(record: Any, path: Path, indices: dict[int, int]) -> tuple[int, Shape]:
-    context = str(path)
-    if isinstance(record, dict) and "context" in record:
-        context = f"{path}, {record['context']}"
-    if not isinstance(record, dict) or not record.get("outline"):
-        raise InputError(
-            f"{context} must have annotations with a segmentation; got {shortened(record)}. Draw "
-            "its outline, or take it out."
-        )
-    image_id = entry(record, "image_id", int, context=context)
-    category = entry(record, "category_id", int, context=context)
-    if category not in indices:
-        raise InputError(
-            f"{context} must have one of the categories {listed(list(indices))}; got {category}. "
-            "Add the category."
-        )
-    crowd = entry(record, "iscrowd", int, context=context, default=0)
-    return image_id, Shape(record["outline"], IGNORE if crowd else indices[category], context)
+def _image_name(text: str, context: str) -> tuple[PurePosixPath, bool]:
+    """Returns the path of an image, and whether it is but the last name of one that leads out."""
+    try:
+        return inside(text, context=context), False
+    except InputError:
+        return inside(PureWindowsPath(text).name, context=context), True
+
+
+def _path_note(path: Path, images: Any) -> tuple[str, ...]:
+    names = [record.get("file_name") for record in images if isinstance(record, dict)]
+    outside = [name for name in names if isinstance(name, str) and _image_name(name, str(path))[1]]
+    if not outside:
+        return ()
+    return (
+        f"{path.name}: {len(outside)} paths of images lead out of the source, such as "
+        f"{outside[0]}: looked for by their last names",
+    )
+
+
+def _shape(record: dict, path: Path, context: str, indices: dict[int, int]) -> Shape:
+    try:
+        category = integer(record, "category_id", context=context)
+        if category not in indices:
+            raise InputError(
+                f"{context} must have one of the categories {listed(list(indices))}; got "
+                f"{category}. Add the category."
+            )
+        is_crowd = flag(record, "iscrowd", context=context)
+    except InputError as error:
+        return Shape(str(error), 0, context)
+    shape = record.get("outline", f"{context} must have a segmentation; got none. {REMEDY}")
+    if isinstance(shape, str) and "outline" in record:
+        shape = f"{path}, {shape}"
+    return Shape(shape, indices[category], context, is_crowd)
 
 
 def _region(shape: Shape, size: tuple[int, int]) -> Region:
-    if isinstance(shape.outline, tuple):
-        return polygon(shape.outline, size)
-    counts = shape.outline.get("counts") if isinstance(shape.outline, dict) else None
-    try:
-        if not isinstance(counts, str | np.ndarray) or shape.outline.get("size") != list(size):
-            raise ValueError(f"counts and the size {list(size)} are needed")
-        counts = decompress(counts) if isinstance(counts, str) else counts
-        return Region(decode(counts, size))
-    except ValueError as error:
-        raise InputError(
-            f"{shape.context} has run lengths that do not fit its image ({error}). Export it again."
-        ) from error
+    if isinstance(shape.outline, str):
+        raise InputError(shape.outline)
+    return region(shape.outline, size, shape.context)

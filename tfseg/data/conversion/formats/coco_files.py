@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from pathlib import Path
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS
+from tfseg.data.conversion.formats.parsing import read_json
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries
 
 _SPLIT = re.compile(r"(?<![a-z])(train|valid|validation|val|test)(?![a-z])", re.IGNORECASE)
+_ENTRIES = (b"images", b"annotations")
 
 
 def instance_files(source: Path) -> list[Path]:
@@ -23,6 +26,21 @@ def instance_files(source: Path) -> list[Path]:
 def panoptic_files(source: Path) -> list[Path]:
     """Returns the JSON files beside a folder of their name with PNG files."""
     return [path for path in _json_files(source) if _has_maps(path)]
+
+
+def is_coco(path: Path) -> bool:
+    """Returns whether a JSON file has the entries "images" and "annotations", or is damaged."""
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            if all(re.search(rb'"%b"\s*:' % key, content) for key in _ENTRIES):
+                return True
+        read_json(path)
+    except (OSError, ValueError):  # InputError too; ValueError of an empty map
+        return True  # what is wrong is said when it is read
+    return False
 
 
 def by_split(source: Path, paths: list[Path]) -> dict[str, Path]:
@@ -43,13 +61,14 @@ def by_split(source: Path, paths: list[Path]) -> dict[str, Path]:
 def image_folders(source: Path, path: Path) -> list[Path]:
     """Returns the folders that may have the images of a JSON file."""
     stem = re.sub(r"^(instances|panoptic)_", "", path.stem)
-    names = {
-        stem,
-        *(name for name, split in SPLIT_NAMES.items() if split == _split_of(path, source)),
-    }
-    parents = [path.parent, *(source / name for name in sorted(names)), source]
-    parents += [source / "images" / name for name in sorted(names)]
+    split = _split_of(path, source)
+    names = sorted({stem, *(name for name, other in SPLIT_NAMES.items() if split == other)})
+    of_split = [source / name for name in names]
+    parents = [path.parent, *of_split, source] if _SPLIT.search(stem) else [path.parent, source]
+    parents += [*of_split, *(source / "images" / name for name in names)]
     folders = [folder for parent in parents for folder in (parent, parent / "images")]
+    if path.parent.name in SPLIT_NAMES and path.parent != source:  # images/ is of all splits
+        folders = [folder for folder in folders if folder != source / "images"]
     return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
 
 
@@ -75,7 +94,9 @@ def _json_files(source: Path) -> list[Path]:
 
 def _of_image(path: Path) -> bool:
     """Returns whether a JSON file belongs to one image by its name, or is of COCO panoptic."""
-    folders = (path.parent, path.parent.parent / "images")
+    folders = [path.parent]
+    if path.parent.name == "annotations":
+        folders.append(path.parent.parent / "images")
     images = (folder / f"{path.stem}{suffix}" for folder in folders for suffix in IMAGE_SUFFIXES)
     return path.stem.startswith("panoptic_") or any(image.is_file() for image in images)
 

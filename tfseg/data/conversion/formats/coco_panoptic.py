@@ -1,7 +1,7 @@
 """COCO panoptic: panoptic_*.json, a folder of PNG files of the same name, and the images.
 
 A PNG holds the segment of each pixel as red + 256 green + 65536 blue; 0 is void. Segments of things
-become instances; void and crowds are ignored; other segments are background.
+become instances; void and, if not asked for, crowds are ignored; other segments are background.
 
 The files lie in annotations/, directly in the source, or in its folders train, val and test, as for
 `coco`.
@@ -20,6 +20,7 @@ import numpy as np
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex, Splits
 from tfseg.data.conversion.formats.coco_files import by_split, image_folders, panoptic_files
+from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
 from tfseg.data.files.images import read_picture, same_size
@@ -32,10 +33,12 @@ LAYOUT = (
 
 
 class _Segments(NamedTuple):
-    """The PNG file of an image, and the class of each of its segments, see `_classes`."""
+    """The PNG file of an image, the class of each of its segments, and the crowds of things."""
 
     file: Path
     classes: dict[int, int]
+    crowds: frozenset[int]
+    fault: str = ""  # why the segments cannot be read
 
 
 def matches(source: Path) -> bool:
@@ -55,6 +58,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
         raise InputError(f"{source} has no JSON file of COCO panoptic. Expected: {LAYOUT}.")
     splits: Splits = {}
     names: dict[int, str | None] = {}
+    notes: tuple[str, ...] = ()
     for split, path in files.items():
         content = read_json(path)
         things = _things(path, entry(content, "categories", list, context=path))
@@ -62,7 +66,12 @@ def find(source: Path, reading: Reading) -> SourceIndex:
         if things != names:
             raise InputError(f"{path} must have the categories of the other files. Export again.")
         splits[split] = _items(source, path, content, things)
-    return SourceIndex(splits, tuple(name for name in names.values() if name is not None))
+        if reading.crowd == "ignore":
+            segments = [(item.id, item.annotations) for item in splits[split]]
+            crowds = ((id, of.classes[crowd]) for id, of in segments for crowd in of.crowds)
+            notes += crowd_note(path, crowds)
+    class_names = tuple(name for name in names.values() if name is not None)
+    return SourceIndex(splits, class_names, notes)
 
 
 def read(item: Item[_Segments], reading: Reading) -> Sample:
@@ -71,11 +80,14 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
     Raises:
         InputError: a file cannot be read, the sizes differ, or a segment is not in the JSON file.
     """
-    path, classes = item.annotations
-    colours = read_picture(path, orientation=reading.orientation).pixels
-    image, turned = read_picture(
-        item.image, orientation=reading.orientation, size=colours.shape[:2]
-    )
+    path, classes, crowds, fault = item.annotations
+    if fault:
+        raise InputError(fault)
+    ignored = crowds if reading.crowd == "ignore" else frozenset()
+    classes = {id: IGNORE if id in ignored else index for id, index in classes.items()}
+    how = reading.orientation
+    colours = read_picture(path, orientation=how).pixels
+    image, turned = read_picture(item.image, orientation=how, size=colours.shape[:2])
     same_size(item.image, image, path, colours)
     if colours.dtype != np.uint8 or colours.shape[-1] != 3:
         raise InputError(f"{path} must be an RGB picture of 8 bits. Give the PNG of the segments.")
@@ -99,6 +111,7 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
         by_order[visible - 1],
         hidden_instances=int(np.count_nonzero(by_order > 0)) - len(visible),
         turned=turned,
+        ignored_crowds=len(ignored),
     )
 
 
@@ -108,8 +121,8 @@ def _things(path: Path, categories: list) -> dict[int, str | None]:
     context = f"A category in {path}"
     for record in categories:
         name = entry(record, "name", str, context=context)
-        is_thing = entry(record, "isthing", int, context=context, default=1)
-        names[entry(record, "id", int, context=context)] = name if is_thing else None
+        is_thing = flag(record, "isthing", context=context, default=True)
+        names[integer(record, "id", context=context)] = name if is_thing else None
     if not any(names.values()):
         raise InputError(f"{path} must have a category of things; got none. Export them too.")
     return {id: names[id] for id in sorted(names)}
@@ -120,14 +133,13 @@ def _items(
 ) -> list[Item[_Segments]]:
     context, images, items = f"An entry in {path}", {}, {}
     for record in entry(content, "images", list, context=path):
-        images[entry(record, "id", int, context=context)] = entry(
-            record, "file_name", str, context=context
-        )
+        id = image_key(record, "id", context=context)
+        images[id] = entry(record, "file_name", str, context=context)
     numbers = [id for id, name in things.items() if name is not None]
     indices = {id: numbers.index(id) + 1 if id in numbers else 0 for id in things}
     folders, missing = image_folders(source, path), []
     for record in entry(content, "annotations", list, context=path):
-        id = entry(record, "image_id", int, context=context)
+        id = image_key(record, "image_id", context=context)
         if id not in images:
             raise InputError(f"{path} has segments of the image {id}, which it does not list.")
         image_name = inside(images[id], context=path)
@@ -137,10 +149,10 @@ def _items(
             first_file(map_name, [path.with_suffix("")]),
         )
         missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
-        classes = _classes(path, entry(record, "segments_info", list, context=context), indices)
+        given = entry(record, "segments_info", list, context=context)
         name = image_name.with_suffix("").as_posix()
         if image and segments:
-            items[name] = Item(name, image, _Segments(segments, classes))
+            items[name] = Item(name, image, _segments(path, segments, given, indices))
     if missing:
         raise InputError(
             f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "
@@ -154,14 +166,20 @@ def _items(
     return [items[name] for name in sorted(items)]
 
 
-def _classes(path: Path, segments: list, indices: dict[int, int]) -> dict[int, int]:
-    """Returns the class of each segment: things from 1 on, others 0, crowds `IGNORE`."""
-    context, classes = f"A segment in {path}", {}
-    for record in segments:
-        category = entry(record, "category_id", int, context=context)
-        if category not in indices:
-            raise InputError(f"{context} must have a category of the file; got {category}. Add it.")
-        crowd = entry(record, "iscrowd", int, context=context, default=0)
-        index = indices[category]
-        classes[entry(record, "id", int, context=context)] = IGNORE if crowd and index else index
-    return classes
+def _segments(path: Path, maps: Path, segments: list, indices: dict[int, int]) -> _Segments:
+    """Returns the class of each segment, of things from 1 on and of others 0, and the crowds."""
+    context, classes, crowds = f"A segment of {maps.name} in {path}", {}, set()
+    try:
+        for record in segments:
+            category = integer(record, "category_id", context=context)
+            if category not in indices:
+                raise InputError(
+                    f"{context} must have a category of the file; got {category}. Add it."
+                )
+            id = integer(record, "id", context=context)
+            classes[id] = indices[category]
+            if flag(record, "iscrowd", context=context) and classes[id]:
+                crowds.add(id)
+    except InputError as error:
+        return _Segments(maps, {}, frozenset(), str(error))
+    return _Segments(maps, classes, frozenset(crowds))

@@ -21,16 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.checks import InputError, listed
+from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import (
     Item,
     Reading,
     Sample,
     SourceIndex,
     files_by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.shapes import Region
@@ -102,10 +103,17 @@ def _items(parent: Path, reading: Reading) -> list[_Item]:
         return _by_pattern(parent, reading.masks)
     if _is_flat(parent):
         return _by_folder(parent)
-    items = [_item(folder) for folder in entries(parent) if folder.is_dir()]
+    items = [_item_or_fault(folder) for folder in entries(parent) if folder.is_dir()]
     if not items:
         raise InputError(f"{parent} has no folder of an image. Expected: {LAYOUT}.")
     return items
+
+
+def _item_or_fault(folder: Path) -> _Item:
+    try:
+        return _item(folder)
+    except InputError as error:
+        return Item(folder.name, folder, (), fault=str(error))
 
 
 def _item(folder: Path) -> _Item:
@@ -124,9 +132,10 @@ def _item(folder: Path) -> _Item:
 def _by_folder(parent: Path) -> list[_Item]:
     images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
     folders = {path.name: path for path in entries(parent / "masks")}
-    refuse_unmatched("image", images, "a folder of masks", folders, parent / "masks")
-    refuse_unmatched("folder of masks", folders, "an image", images, parent / "images")
-    return [Item(name, images[name], _masks(folders[name])) for name in sorted(images)]
+    alone = unmatched("image", images, "a folder of masks", folders, parent / "masks")
+    alone += unmatched("folder of masks", folders, "an image", images, parent / "images")
+    pairs = images.keys() & folders.keys()
+    return in_order([*alone, *(Item(name, images[name], _masks(folders[name])) for name in pairs)])
 
 
 def _masks(folder: Path) -> tuple[Path, ...]:
@@ -141,17 +150,20 @@ def _by_pattern(parent: Path, pattern: str) -> list[_Item]:
         name = _owner(path.relative_to(parent).as_posix(), pattern, images)
         masks.setdefault(name, []).append(path)
     lost = masks.pop(None, [])
-    if lost:
-        raise InputError(
-            f"{listed(lost)} must have an image of its name in {parent / 'images'}. Add the image, "
-            f"take the mask away, or correct the pattern {pattern!r}."
-        )
-    if not any(masks.values()):
+    rule = (
+        f"must have an image of its name in {parent / 'images'}. Add the image, take the mask "
+        f"away, or correct the pattern {pattern!r}."
+    )
+    alone: list[_Item] = [
+        Item(path.relative_to(parent).as_posix(), path, (), fault=f"{path} {rule}") for path in lost
+    ]
+    if not alone and not any(masks.values()):
         raise InputError(
             f"{parent} has no file {pattern!r} of any of its {len(images)} images. Correct the "
             "pattern."
         )
-    return [Item(name, images[name], tuple(masks[name])) for name in sorted(images)]
+    items = [Item(name, images[name], tuple(masks[name])) for name in images]
+    return in_order([*alone, *items])
 
 
 def _matching(parent: Path, pattern: str) -> Iterator[Path]:

@@ -1,7 +1,8 @@
 """Images and label maps with the same names: images/NAME.png and labels/NAME.png.
 
 A label map is a PNG, TIFF or npy file with the instance id of each pixel, 0 = background. Its
-folder may also be called masks, as in the data of StarDist. The two folders lie directly in the
+folder may also be called masks, as in the data of StarDist, and the map NAME_mask, NAME_masks,
+NAME_label or NAME_labels. The two folders lie directly in the
 source, or in its folders train, val and test, which are then the splits. Other folders are left
 out.
 """
@@ -16,12 +17,15 @@ from tfseg.data.conversion.formats.base import (
     Reading,
     Sample,
     SourceIndex,
+    by_partner,
     files_by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
-from tfseg.data.conversion.formats.class_tables import table_file
+from tfseg.data.conversion.formats.class_tables import MASK_ENDINGS, table_file
+from tfseg.data.conversion.formats.doubtful_ids import components
 from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     LABEL_SUFFIXES,
@@ -62,7 +66,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     label = read_label(path, orientation=reading.orientation)
     image, turned = read_picture(item.image, orientation=reading.orientation, size=label.shape)
     same_size(item.image, image, path, label)
-    return Sample(image, label, turned=turned)
+    return Sample(image, components(label) if reading.components else label, turned=turned)
 
 
 def _has_maps(folder: Path) -> bool:
@@ -74,7 +78,8 @@ def _has_maps(folder: Path) -> bool:
     if labels.name == "labels":
         return bool(files) or not entries(labels)
     stems = {path.stem for path in entries(images)} if images.is_dir() else set()
-    return bool(files) and {path.stem for path in files} <= stems
+    named = {stem + ending for stem in stems for ending in ("", *MASK_ENDINGS)}
+    return bool(files) and {path.stem for path in files} <= named
 
 
 def _labels(folder: Path) -> Path:
@@ -87,9 +92,11 @@ def _items(folder: Path) -> list[Item[Path]]:
         if not kind.is_dir():
             raise InputError(f"{folder} has no folder {kind.name!r}. Expected: {LAYOUT}.")
     images = files_by_stem(folder / "images", IMAGE_SUFFIXES)
-    labels = files_by_stem(_labels(folder), LABEL_SUFFIXES)
-    refuse_unmatched("image", images, "a label", labels, _labels(folder))
-    refuse_unmatched("label", labels, "an image", images, folder / "images")
+    files = files_by_stem(_labels(folder), LABEL_SUFFIXES)
+    labels = by_partner(files, images, MASK_ENDINGS, what="labels of one image")
+    alone = unmatched("image", images, "a label", labels, _labels(folder))
+    alone += unmatched("label", labels, "an image", images, folder / "images")
     if not images:
         raise InputError(f"{folder / 'images'} is empty. Put the images there. Expected: {LAYOUT}.")
-    return [Item(name, images[name], labels[name]) for name in sorted(images)]
+    pairs = images.keys() & labels.keys()
+    return in_order([*alone, *(Item(name, images[name], labels[name]) for name in pairs)])

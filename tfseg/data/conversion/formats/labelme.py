@@ -2,10 +2,10 @@
 
 The files lie directly in the source, or in its folders train, val and test, which are then the
 splits.
-Polygons, rectangles, circles and masks are instances; shapes with the same group_id and label are
-parts of one instance. Labels become classes in alphabetical order; "__ignore__" is ignored where no
-instance is, and "_background_" is left out. The image has the name of the JSON file; the path in
-the JSON file is not followed.
+Polygons, rectangles (oriented ones too), circles and masks are instances; shapes with the same
+group_id and label are parts of one instance. Labels become classes in alphabetical order;
+"__ignore__" is ignored where no instance is, and "_background_" is left out. The image has the name
+of the JSON file; the path in the JSON file is not followed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from tfseg.data.conversion.formats.base import (
     Sample,
     SourceIndex,
     by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
@@ -36,6 +37,9 @@ from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_picture, state
 from tfseg.ids import IGNORE
 
 LAYOUT = "NAME.json and NAME.jpg beside it, directly in it or in train/, val/ and test/"
+# Shapes of four corners; rotation and quadrilateral are of X-AnyLabeling.
+_CORNERS = ("rectangle", "oriented_rectangle", "rotation", "quadrilateral")
+_LINES = ("point", "points", "line", "linestrip")
 _IGNORED, _BACKGROUND = "__ignore__", "_background_"
 
 
@@ -63,33 +67,27 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """Reads the JSON files and returns the items of each split, by id.
 
     Raises:
-        InputError: a malformed file, an image without a JSON file, or a JSON file without an image.
+        InputError: no images, or no shape with a label in any file.
     """
     refuse_mixed(source)
     files = {}
+    labels: set[str] = set()
+    faults: dict[Path, str] = {}
     for split, folder in split_folders(source).items():
         images, annotations = _files(folder), _files(folder, (".json",))
-        refuse_unmatched("image", images, "a JSON file", annotations, folder)
-        refuse_unmatched("JSON file", annotations, "an image", images, folder)
-        if not images:
+        if not images and not annotations:
             raise InputError(f"{folder} has no images. Expected: {LAYOUT}.")
-        files[split] = images, annotations
-    labels = {
-        shape.label
-        for _, annotations in files.values()
-        for path in annotations.values()
-        for shape in _shapes(path, read_json(path))
-    }
+        for name in images.keys() & annotations.keys():
+            path = annotations[name]
+            try:
+                labels |= {shape.label for shape in _shapes(path, read_json(path))}
+            except InputError as error:
+                faults[path] = str(error)
+        files[split] = folder, images, annotations
     names = sorted(labels - {_IGNORED, _BACKGROUND})
-    if not names:
+    splits = {split: _items(*parts, names, faults) for split, parts in files.items()}
+    if not names and not any(item.fault for items in splits.values() for item in items):
         raise InputError(f"{source} has no shape with a label. Annotate the images first.")
-    splits = {
-        split: [
-            Item(stem, images[stem], _Annotations(annotations[stem], names))
-            for stem in sorted(images)
-        ]
-        for split, (images, annotations) in files.items()
-    }
     return SourceIndex(splits, tuple(names))
 
 
@@ -123,6 +121,23 @@ def _files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str, 
     return by_stem([path for path in entries(folder) if path.suffix.lower() in suffixes])
 
 
+def _items(
+    folder: Path,
+    images: dict[str, Path],
+    annotations: dict[str, Path],
+    names: list[str],
+    faults: dict[Path, str],
+) -> list[Item[Any]]:
+    alone = unmatched("image", images, "a JSON file", annotations, folder)
+    alone += unmatched("JSON file", annotations, "an image", images, folder)
+    items = (
+        Item(name, images[name], _Annotations(path, names), fault=faults.get(path, ""))
+        for name, path in annotations.items()
+        if name in images
+    )
+    return in_order([*alone, *items])
+
+
 def _stated(path: Path, content: Any) -> tuple[int, int] | None:
     """Returns the height and width in the JSON file, if it has both."""
     height, width = (
@@ -149,12 +164,13 @@ def _shapes(path: Path, content: Any) -> list[_Shape]:
 
 def _outline(kind: str, points: list, context: str) -> np.ndarray:
     """Returns the outline of a shape; for a mask, the box of its first and last pixel."""
-    if kind == "polygon" or (kind == "rectangle" and len(points) == 4):
+    if kind == "polygon" or (kind in _CORNERS and len(points) == 4):
         return ring(points, context=context)
     if kind not in ("rectangle", "circle", "mask"):
+        why = "which has no area" if kind in _LINES else f"and {len(points)} points"
         raise InputError(
-            f"{context} must be a polygon, rectangle, circle or mask; a {shortened(kind)} has no "
-            "area. Draw it again, or take it out."
+            f"{context} must be a polygon, a rectangle, a circle or a mask, or {_CORNERS[1]} of "
+            f"four points; got {shortened(kind)}, {why}. Draw it as a polygon, or take it out."
         )
     if len(points) != 2:
         raise InputError(f"{context} must have two points; got {len(points)}. Draw it again.")

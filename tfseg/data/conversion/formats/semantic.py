@@ -2,8 +2,8 @@
 
 images/NAME.png and labels/NAME.png or masks/NAME.png, directly in the source or in its folders
 train, val and test; or train/ and train_labels/ (trainannot/), and the same for val and test, as in
-copies of CamVid. A mask may also be called NAME_L, NAME_P, NAME_mask or NAME_label. The table of
-classes lies in the source, see `class_tables`.
+copies of CamVid. A mask may also be called NAME_L, NAME_P, NAME_mask(s) or NAME_label(s). The table
+of classes lies in the source, see `class_tables`.
 
 All pixels of a class in an image are one instance, and its id is the class. With
 `Reading.components`, every connected component of a class (8 neighbours) is an instance. The index
@@ -28,12 +28,20 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     files_by_stem,
+    in_order,
     refuse_mixed,
-    refuse_unmatched,
     split_folders,
+    unmatched,
 )
-from tfseg.data.conversion.formats.class_tables import FILES, ClassTable, read_table, table_file
-from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.conversion.formats.class_tables import (
+    FILES,
+    MASK_ENDINGS,
+    ClassTable,
+    classes_of,
+    read_colours,
+    read_table,
+    table_file,
+)
 from tfseg.data.files.images import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
@@ -48,8 +56,7 @@ LAYOUT = (
     f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, directly in it or in train/, "
     "val/ and test/, or train/NAME.png and train_labels/NAME.png"
 )
-_ENDINGS = ("_L", "_P", "_mask", "_label")
-_UNLISTED = 255
+_ENDINGS = ("_L", "_P", *MASK_ENDINGS)
 
 
 class _Mask(NamedTuple):
@@ -90,10 +97,11 @@ def read(item: Item[_Mask], reading: Reading) -> Sample:
     """
     path, table = item.annotations
     how = reading.orientation
-    values = _colours(path, how) if table.colours else read_label(path, orientation=how)
+    read_values = read_colours if table.colours else read_label
+    values = read_values(path, orientation=how)
     image, turned = read_picture(item.image, orientation=how, size=values.shape)
     same_size(item.image, image, path, values)
-    classes = _classes(path, values, table)
+    classes = classes_of(path, values, table)
     if not reading.components:
         present = np.unique(classes[classes > 0]).astype(np.int64)
         return Sample(image, classes, present, turned=turned)
@@ -126,34 +134,11 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
     pictures = files_by_stem(images, IMAGE_SUFFIXES)
     files = files_by_stem(masks, MASK_SUFFIXES)
     named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
-    refuse_unmatched("image", pictures, "a mask", named, masks)
-    refuse_unmatched("mask", named, "an image", pictures, images)
+    alone = unmatched("image", pictures, "a mask", named, masks)
+    alone += unmatched("mask", named, "an image", pictures, images)
     if not pictures:
         raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
-    return [Item(name, pictures[name], _Mask(named[name], table)) for name in sorted(pictures)]
-
-
-def _colours(path: Path, orientation: str) -> np.ndarray:
-    """Returns the colours `[H, W]` int32 of a mask, as in `ClassTable`."""
-    mask = read_picture(path, orientation=orientation).pixels
-    if mask.dtype != np.uint8 or mask.shape[-1] < 3:
-        raise InputError(
-            f"{path} must be an RGB picture of 8 bits, since the table of classes has colours; got "
-            f"{mask.shape[-1]} channels of {mask.dtype}. Save it so, or give indices in the table."
-        )
-    return mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-
-
-def _classes(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
-    """Returns the classes `[H, W]` int32, 0 = background, -1 = ignored."""
-    known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
-    present, counts = np.unique(values, return_counts=True)
-    for value, count in zip(present.tolist(), counts.tolist(), strict=True):
-        if value not in known:
-            shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"
-            raise InputError(
-                f"{path} must have the values of the table of classes; {count} pixels have "
-                f"{shown}. Add it to the table, as void if it is not a class."
-            )
-    ids = np.array([known[value] for value in present.tolist()], np.int32)
-    return renumbered(values, present, ids)
+    pairs = pictures.keys() & named.keys()
+    return in_order(
+        [*alone, *(Item(name, pictures[name], _Mask(named[name], table)) for name in pairs)]
+    )

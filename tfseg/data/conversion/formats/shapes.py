@@ -38,14 +38,17 @@ class Region(NamedTuple):
 def polygon(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> Region:
     """Fills one or several outlines.
 
-    A ring inside the area of the larger ones that runs the other way round is a hole. Any other
-    ring is a further part.
+    A ring that runs the other way round and lies, for the most part, inside the area of the larger
+    ones is a hole. Any other ring is a further part. A ring that is listed twice is one, whichever
+    way it runs and wherever it starts.
 
     Args:
         rings: at least one, each `[N, 2]` finite (x, y), N from 3 on; the last corner is joined to
             the first.
         shape: (height, width) of the image.
     """
+    if len(rings) > 1:
+        rings = list({_edges(ring): ring for ring in reversed(rings)}.values())[::-1]
     corners = np.concatenate(rings)
     limits = np.array([shape[1], shape[0]])
     low = np.clip(np.floor(corners.min(axis=0)), 0, limits).astype(int)
@@ -57,7 +60,7 @@ def polygon(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> Region:
     for index in sorted(range(len(rings)), key=lambda index: -abs(areas[index])):
         filled = _fill(rings[index] - low, (height, width))
         turned = any(part * areas[index] < 0 for part in parts)
-        if turned and not (filled & ~mask).any():
+        if turned and 2 * np.count_nonzero(filled & ~mask) < np.count_nonzero(filled):
             mask &= ~filled
         else:
             mask |= filled
@@ -119,6 +122,17 @@ def _portions(counts: np.ndarray) -> list[np.ndarray]:
     ends = np.cumsum(counts)
     limits = np.arange(_MOST_CROSSINGS, int(ends[-1]), _MOST_CROSSINGS)
     return np.split(np.arange(len(counts)), np.unique(np.searchsorted(ends, limits)))
+
+
+def _edges(ring: np.ndarray) -> bytes:
+    """Returns the edges of a ring as a key: equal for a ring turned round or begun elsewhere."""
+    ends = np.stack([ring, np.roll(ring, -1, axis=0)])
+    is_later = (ends[0, :, 0] > ends[1, :, 0]) | (
+        (ends[0, :, 0] == ends[1, :, 0]) & (ends[0, :, 1] > ends[1, :, 1])
+    )
+    ends = np.where(is_later[:, None], ends[::-1], ends)
+    edges = np.concatenate(ends[:, (ends[0] != ends[1]).any(axis=1)], axis=1)
+    return np.unique(edges, axis=0).tobytes()
 
 
 def _signed_area(ring: np.ndarray) -> float:

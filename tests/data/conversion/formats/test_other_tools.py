@@ -1,0 +1,102 @@
+"""Files of tools that are not read, and folders without a layout: one sentence with the way out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sources import coco
+
+from tfseg import InputError, convert
+from tfseg.data.conversion.formats.other_tools import other_tool
+
+IMAGE = np.zeros((4, 6), np.uint8)
+REGION = {"shape_attributes": {"name": "polygon", "all_points_x": [1], "all_points_y": [1]}}
+FILES = {
+    "VIA 2": ({"a.png12": {"filename": "a.png", "regions": {"0": REGION}}}, r"of VIA\. Export"),
+    "VIA project": ({"_via_settings": {}, "_via_img_metadata": {}}, r"of VIA\. .* as COCO"),
+    "VoTT": (
+        {"asset": {"name": "a.png"}, "regions": [], "version": "2.1.0"},
+        r"of VoTT\. .*convert_samples",
+    ),
+    "SA-1B": (
+        {"image": {"file_name": "a.png"}, "annotations": [{"segmentation": {}}]},
+        r"of Segment Anything \(SA-1B\)\. .*convert_samples",
+    ),
+    "CreateML": (
+        [{"image": "a.png", "annotations": [{"label": "c", "coordinates": {"x": 1}}]}],
+        r"of CreateML, which has boxes alone\. Annotate",
+    ),
+    "nnU-Net": (
+        {"channel_names": {"0": "R"}, "labels": {"background": 0}, "numTraining": 1},
+        r"of nnU-Net, .*codes\.txt",
+    ),
+    "Supervisely": (
+        {"classes": [{"title": "c", "shape": "polygon"}], "tags": []},
+        r"of Supervisely\. Export it from there as COCO",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["a.json", "export.json"])
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_of_another_tool_is_named_with_the_way_out(tmp_path, png, kind, name):
+    content, message = FILES[kind]
+    for folder in (tmp_path / "flat", tmp_path / "split" / "train"):
+        png(folder / "a.png", IMAGE)
+        (folder / name).write_text(json.dumps(content))
+    for source in (tmp_path / "flat", tmp_path / "split"):
+        with pytest.raises(InputError, match=rf"{name} must be .*; it is {message}") as caught:
+            convert(source, tmp_path / "data")
+        assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
+def test_the_xml_of_cvat_is_named(tmp_path, png):
+    png(tmp_path / "images" / "a.png", IMAGE)
+    (tmp_path / "annotations.xml").write_text(
+        '<?xml version="1.0"?>\n<annotations>\n<image id="0" name="a.png"/></annotations>'
+    )
+    with pytest.raises(InputError, match=r"annotations\.xml .* of CVAT for images\. .* COCO 1\.0"):
+        convert(tmp_path, tmp_path / "data")
+
+
+def test_a_file_of_another_tool_beside_one_of_coco_does_no_harm(tmp_path, png):
+    coco(tmp_path / "files", png)
+    (tmp_path / "files" / "annotations.xml").write_text("<annotations><image/></annotations>")
+    (tmp_path / "files" / "project.json").write_text('{"_via_settings": {}}')
+    assert other_tool(tmp_path / "files") is None
+
+
+FOLDERS = {
+    "Mapillary": (
+        ["training/images/a.png", "training/v2.0/instances/a.png"],
+        r"v2\.0/ is of Mapillary Vistas\. Read",
+    ),
+    "KITTI": (
+        ["training/image_2/a.png", "training/instance/a.png"],
+        r"instance/ is of KITTI\. Read it",
+    ),
+    "nnU-Net": (["imagesTr/a_0000.png", "labelsTr/a.png"], r"imagesTr/ is of nnU-Net"),
+    "CamVid": (["train/a.png", "trainannot/a.png"], r"only the table of classes .* codes\.txt"),
+    "no objects": (["JPEGImages/a.png", "SegmentationClass/a.png"], r"SegmentationObject/ is miss"),
+    "no labels": (["images/a.png"], r"images/ is of label_maps, and \S+labels is missing"),
+    "other names": (["images/a.png", "masks/z.png"], r"has no file of the name of each image"),
+    "images alone": (["a.png", "b.png"], r"their annotations are missing: NAME\.json of labelme"),
+    "one deeper": (
+        ["x/images/a.png", "x/labels/a.png"],
+        r"folder x in it has them\. Give \S+x",
+    ),
+    "nothing": (["x/y/z.png"], r"it has neither images nor a folder images/\."),
+}
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_a_folder_without_a_layout_lacks_one_thing(tmp_path, png, kind):
+    files, message = FOLDERS[kind]
+    for file in files:
+        png(tmp_path / "files" / file, IMAGE)
+    with pytest.raises(InputError, match=message) as caught:
+        convert(tmp_path / "files", tmp_path / "data")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + 2 * len(str(tmp_path))

@@ -1,0 +1,71 @@
+"""Outlines of COCO's annotations and results: what they may be, and their pixels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.parsing import ring, shortened
+from tfseg.data.conversion.formats.shapes import Region, polygon
+from tfseg.run_lengths import decode, decompress
+
+REMEDY = "Draw its outline, or take the annotation out."
+
+
+def outline(segmentation: Any, context: str) -> tuple[np.ndarray, ...] | dict[str, Any]:
+    """Returns rings `[N, 2]` as (x, y), or run lengths: an object with counts and size.
+
+    Raises:
+        InputError: neither polygons nor run lengths, or corners that are no numbers or too large.
+    """
+    if isinstance(segmentation, dict) and segmentation:
+        return segmentation
+    if not isinstance(segmentation, list) or not segmentation:
+        got = shortened(json.dumps(segmentation)).strip("'")
+        raise InputError(
+            f'{context} must have polygons or run lengths; got "segmentation": {got}. {REMEDY}'
+        )
+    is_flat = not any(isinstance(part, list | dict | str) for part in segmentation)
+    return tuple(
+        ring(part, context=context) for part in ([segmentation] if is_flat else segmentation)
+    )
+
+
+def packed(counts: list) -> np.ndarray | list:
+    """Returns run lengths as an array `[N]` int64, or as they are where they cannot be any."""
+    numbers = (
+        isinstance(count, int | float) and 0 <= count < 2**32 and count == int(count)
+        for count in counts
+    )
+    return np.array(counts, np.int64) if all(numbers) else counts
+
+
+def region(shape: Any, size: tuple[int, int], context: str) -> Region:
+    """Returns the pixels of an outline.
+
+    Args:
+        shape: what `outline` returns.
+        size: (height, width) of the image.
+        context: which annotation it is, for errors.
+
+    Raises:
+        InputError: the run lengths do not fit the image.
+    """
+    if isinstance(shape, tuple):
+        return polygon(shape, size)
+    counts = shape.get("counts")
+    try:
+        if isinstance(counts, list):
+            raise ValueError("counts must be whole numbers from 0 on")
+        if not isinstance(counts, str | np.ndarray) or shape.get("size") != list(size):
+            got = shortened(shape.get("size"))
+            raise ValueError(f"counts and the size {list(size)} are needed; got the size {got}")
+        counts = decompress(counts) if isinstance(counts, str) else counts
+        return Region(decode(counts, size))
+    except ValueError as error:
+        raise InputError(
+            f"{context} has run lengths that do not fit its image ({error}). Export it again."
+        ) from error
