@@ -127,7 +127,9 @@ def test_a_run_with_a_flipped_bit_resumes_from_the_checkpoint_before(path, seed)
 def test_another_architecture_is_refused_before_anything_is_assigned(path):
     checkpoint.save(path, variables((2,), (3, 3), value=1.0), step=1, loss=1.0)
     fresh = variables((2,), (4, 3))
-    with pytest.raises(InputError, match=r"another architecture: .* \(3, 3\), in the network \(4, 3\)"):
+    with pytest.raises(
+        InputError, match=r"another architecture: .* \(3, 3\), in the network \(4, 3\)"
+    ):
         weights.restore(path, fresh)
     assert not np.asarray(fresh[0]).any()
     with pytest.raises(InputError, match="it has 2 variables, the network 3; use the config"):
