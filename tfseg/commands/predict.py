@@ -49,7 +49,11 @@ def add_options(parser: Parser) -> None:
         default=[],
         help="additional files: coco, coco_results, geojson",
     )
-    add("--resume", action="store_true", help="skip images that have all their results in DIR")
+    add(
+        "--resume",
+        action="store_true",
+        help="skip images whose results in DIR were made by the same weights and options",
+    )
     add(
         "--one_piece",
         action="store_true",
