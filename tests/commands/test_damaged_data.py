@@ -14,7 +14,7 @@ COMMANDS = {
     "evaluate": ["evaluate", "RUN", "DATA", "--split", "SPLIT", "--out", "OUT"],
     "info": ["info", "DATA"],
     "tune": ["tune", "RUN", "DATA"],
-    "bench": ["bench", "DATA", "--batches=2", "--repeats=1", "--train.batch_size=2"],
+    "bench": ["bench", "DATA", "--batches=2", "--repeats=1"],
     "preview": ["augment", "preview", "DATA", "last", "--out", "OUT"],
     "replay": ["augment", "replay", "DATA", "RUN", "last", "--out", "OUT"],
     "train": ["train", "DATA", "OUT"],
@@ -90,7 +90,7 @@ def test_a_damaged_shard_is_one_line_that_names_shard_and_record(
 ):
     path = shard(split, change)
     names = {"RUN": run_dir, "DATA": path.parent, "OUT": tmp_path / "out", "SPLIT": split}
-    options = small if command == "train" else ()
+    options = small if command in ("train", "bench") else ()
     result = tfseg(*(names.get(word, word) for word in COMMANDS[command]), *options)
     if command == "check":
         reason = (
