@@ -20,7 +20,7 @@ COMMANDS = {
     "train": ["train", "DATA", "OUT"],
     "check": ["check", "DATA"],
 }
-# Of the commands above, those that read the split.
+# The commands that read a split
 READ = {
     "train": ("evaluate", "info", "bench", "preview", "replay", "train", "check"),
     "val": ("evaluate", "info", "tune", "train", "check"),
@@ -120,14 +120,14 @@ def test_the_shard_of_another_split_is_not_scored(tfseg, dataset, run_dir, tmp_p
 def test_one_flipped_bit_anywhere_is_noticed_before_anything_is_scored(tfseg, shard):
     rng = np.random.default_rng(0)
     path = shard("val", lambda parts: parts)
-    whole = path.read_bytes()
-    for position in rng.integers(len(whole), size=20):
-        data = bytearray(whole)
+    content = path.read_bytes()
+    for position in rng.integers(len(content), size=20):
+        data = bytearray(content)
         data[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(data)
         result = tfseg("info", path.parent)
         assert result.code == 2, position
         assert f"{path}, record " in result.err
-    path.write_bytes(whole)
+    path.write_bytes(content)
     assert tfseg("info", path.parent).code == 0
     assert len(list(tf.data.TFRecordDataset(str(path)))) == 2
