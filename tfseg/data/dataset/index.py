@@ -11,21 +11,28 @@ import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.files.paths import DataPath, as_path, num_bytes, open_bytes
 
-if TYPE_CHECKING:
-    from tfseg.data.dataset.dataset import Dataset
-
 _HEADER, _FOOTER = 12, 4  # bytes around a payload
 _THREADS = 16  # a disk that is not cached answers many requests at once
 _MASK = 0xA282EAD8
 UNREADABLE = -1
 _ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
+
+
+class Sharded(Protocol):
+    """What an index needs of a `Dataset`, which reads its records by one."""
+
+    def split(self, name: str) -> Any:
+        """Returns a `SplitInfo`."""
+
+    def shard_paths(self, split: str) -> list[DataPath]:
+        """Returns the files of a split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Index:
     offsets: np.ndarray
 
     @classmethod
-    def read(cls, dataset: Dataset, split: str) -> Index:
+    def read(cls, dataset: Sharded, split: str) -> Index:
         """Reads the framing of all shards of a split.
 
         From a broken frame on, the records of its shard are `UNREADABLE`.
