@@ -118,9 +118,9 @@ def bench(
     head = head_of(config.model) if session is None else session.head
     stages = training_stages(dataset, config, head)
     work = _input_work(training_order(dataset, config, first=0), stages, config.train.batch_size)
-    if session:
-        work |= _device_work(session)
     with unwrap_input_errors(), named_damage(dataset, "train"):
+        if session:
+            work |= _device_work(session)
         speeds = _speeds(work, batches, repeats, config.train.batch_size)
     stage_speeds = tuple(
         StageSpeed(stage, speeds[stage, "alone"], speeds.get((stage, "cumulative")))
