@@ -1,9 +1,10 @@
-"""Files that are replaced in one step, and the one error for what cannot be written."""
+"""Files and folders that are replaced in one step, and the one error for what cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,30 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def replace_folder(path: Path, partial: Path, aside: Path) -> None:
+    """Renames the folder `partial` to `path`; a folder that is there becomes `aside`, removed last.
+
+    A process that is killed meanwhile leaves the old folder, complete, as `path` or as `aside`, or
+    the new one as `path`.
+    """
+    if path.exists() and any(path.iterdir()):
+        _remove(aside)
+        os.rename(path, aside)
+        try:
+            os.rename(partial, path)
+        except BaseException:
+            os.rename(aside, path)
+            raise
+    else:
+        os.rename(partial, path)
+    _remove(aside)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Predicts the instances of images of any size: id maps, overlays and tables.
 
 Images larger than a tile are predicted tile by tile; instances across tiles are joined. DIR gets
-labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/,
+labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/, digests/,
 instances.csv (id, area, centroid, box, score, class) and options.json. --format adds geojson/ with
 polygons for QuPath, coco.json and coco_results.json. A file that cannot be read is reported and
 skipped, and the exit code is then 1.
@@ -49,7 +49,11 @@ def add_options(parser: Parser) -> None:
         default=[],
         help="additional files: coco, coco_results, geojson",
     )
-    add("--resume", action="store_true", help="skip images that have all their results in DIR")
+    add(
+        "--resume",
+        action="store_true",
+        help="skip images whose results in DIR were made by the same weights and options",
+    )
     add(
         "--one_piece",
         action="store_true",

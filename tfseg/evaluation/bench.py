@@ -13,8 +13,10 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.order import training_order
+from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.data.pipeline.stages import Stage, training_stages
 from tfseg.heads import head_of
 from tfseg.inference.segmenter import Segmenter
@@ -107,7 +109,8 @@ def bench(
         input_only: leaves out copy, step and predict, so no network is built.
 
     Raises:
-        InputError: the configuration does not fit the data set or the devices.
+        InputError: the configuration does not fit the data set or the devices, or a record is
+            damaged.
     """
     checks.integer("batches", batches, low=1)
     checks.integer("repeats", repeats, low=1)
@@ -115,9 +118,10 @@ def bench(
     head = head_of(config.model) if session is None else session.head
     stages = training_stages(dataset, config, head)
     work = _input_work(training_order(dataset, config, first=0), stages, config.train.batch_size)
-    if session:
-        work |= _device_work(session)
-    speeds = _speeds(work, batches, repeats, config.train.batch_size)
+    with unwrap_input_errors(), named_damage(dataset, "train"):
+        if session:
+            work |= _device_work(session)
+        speeds = _speeds(work, batches, repeats, config.train.batch_size)
     stage_speeds = tuple(
         StageSpeed(stage, speeds[stage, "alone"], speeds.get((stage, "cumulative")))
         for stage in dict.fromkeys(stage for stage, _ in work)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.dataset.integrity import verify
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def evaluate(
         report: receives every image with its prediction and the seconds it took.
 
     Raises:
-        InputError: there is no such split, or it is empty.
+        InputError: there is no such split, it is empty, or a shard is not the one that dataset.json
+            describes.
     """
     conventions = conventions or Conventions()
     class_names = _class_names(segmenter, dataset)
@@ -56,6 +58,7 @@ def evaluate(
             report.add(scored, sample["image"], seconds=seconds)
         return scored
 
+    verify(dataset, split)
     samples = dataset.samples(split).as_numpy_iterator()
     return evaluate_pairs(map(pair, samples), conventions=conventions, class_names=class_names)
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import verify
 from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
@@ -153,6 +154,7 @@ def _computed(
     segmenter: Segmenter, dataset: Dataset, folder: Path, on_progress: Progress | None
 ) -> Iterator[Path]:
     """Yields a file with the maps of each image: maps take 16 bytes per pixel, images 1 to 3."""
+    verify(dataset, _SPLIT)
     count = dataset.split(_SPLIT).num_images
     for index, sample in enumerate(dataset.samples(_SPLIT).as_numpy_iterator()):
         path = folder / f"{index}.npz"

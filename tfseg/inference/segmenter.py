@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from tfseg.kernels import normalize
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.run_files import CHECKPOINTS, CONFIG
+from tfseg.version import __version__
 
 
 class Segmenter(tf.Module):
@@ -69,6 +71,15 @@ class Segmenter(tf.Module):
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
         self._head = head_of(model_config)
+
+    def digest(self) -> str:
+        """Returns a SHA-256 of all that `predict` depends on: weights, configuration, options."""
+        options = {"tile": self.tile, "tta": self.tta, "version": __version__}
+        described = json.dumps(dataclasses.asdict(self.model_config) | options, default=str)
+        digest = hashlib.sha256(described.encode())
+        for weight in self.weights:
+            digest.update(weight.numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def model(self) -> keras.Model:

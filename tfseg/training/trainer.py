@@ -16,6 +16,7 @@ import numpy as np
 
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
@@ -109,7 +110,7 @@ class Trainer:
         """
         folder = RunFolder(self.run_dir)
         watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
-        with unwrap_input_errors():
+        with unwrap_input_errors(), named_damage(dataset, "val"):
             begun = self._begun(folder, resume=resume)
             config = duration.with_step_count(self.config, dataset, begun=begun, build=self._build)
             run = _Run(config, folder, dataset, watching, self._build)
