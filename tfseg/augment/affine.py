@@ -186,7 +186,7 @@ class Affine(AffineMove):
 
 
 def _per_axis(limits: Any) -> tuple[Range, Range]:
-    """Returns a `PerAxis` that has not been checked yet as two ranges."""
+    """Splits a `PerAxis` that is not checked yet into two ranges."""
     pair = isinstance(limits, tuple | list) and len(limits) == 2
     if pair and all(isinstance(limit, tuple | list) for limit in limits):
         return limits[0], limits[1]

@@ -36,22 +36,22 @@ _KINDS = TRANSFORMS | {"NoOp": Affine, "SquareSymmetry": D4} | dict.fromkeys(SEQ
 def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Chain:
     """Converts a pipeline of albumentations 2.0 to a chain; its `transforms` suit `to_spec`.
 
-    Border, fill and interpolation, which albumentations has in every transform, must agree and
-    become the chain's `sampling`, and additional targets its `others`. The docstrings of transforms
-    describe differences to albumentations. As in every chain, pixel-level transforms act after all
+    Border, fill and interpolation must be the same in all transforms, and become the chain's
+    `sampling`; additional targets become its `others`. The docstrings of transforms describe
+    differences from albumentations. As in every chain, pixel-level transforms act after all
     geometric ones, and ids beyond the border are never mirrored: unless the border is constant,
     they become `IGNORE`. Settings of boxes and key points are ignored, because both follow from the
     ids.
 
     Args:
-        pipeline: `A.Compose(...)`, its `to_dict()`, that as JSON, or the path of a file with it, as
-            `A.save` writes.
+        pipeline: `A.Compose(...)`, its `to_dict()`, this dict as JSON, or the path of a file that
+            `A.save` wrote.
         max_pixel_value: the largest value of the images that the pipeline is for, above 0: 255 for
             8 bits, 1 for floats. `fill` and `Normalize` refer to it.
 
     Raises:
-        InputError: transforms or parameters have no equivalent in tfseg. All are named, such as
-            "Compose.OneOf[1].Perspective[0].keep_size", with [k] for position k in the list.
+        InputError: transforms or parameters have no equivalent in tfseg. The message names all of
+            them, such as "Compose.OneOf[1].Perspective[0].keep_size"; [k] is a position in a list.
     """
     checks.in_range("max_pixel_value", max_pixel_value, low=1e-6)
     conversion = _Conversion(max_pixel_value)
@@ -62,7 +62,7 @@ def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Cha
         raise checks.InputError(
             "\n- ".join(
                 (
-                    "The pipeline has parts that tfseg cannot do; change them or leave them out:",
+                    "The pipeline has parts that tfseg cannot convert; change or remove them:",
                     *conversion.problems,
                 )
             )
@@ -71,7 +71,7 @@ def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Cha
 
 
 class _Conversion:
-    """Converts, and collects what cannot be converted and what belongs to `Sampling`."""
+    """Converts transforms; collects problems, and settings that belong to `Sampling`."""
 
     def __init__(self, max_pixel_value: float) -> None:
         self.max_pixel_value = max_pixel_value
@@ -96,7 +96,7 @@ class _Conversion:
             ):
                 transforms += transform.transforms
             elif parent == "OneOf" and name == "SomeOf" and transform.p < 1:
-                # SomeOf still draws with its p after it has been chosen.
+                # SomeOf draws with its p again after it has been chosen.
                 transforms.append(SomeOf(transforms=(transform,), p=transform.p))
             else:
                 transforms.append(transform)
@@ -123,7 +123,7 @@ class _Conversion:
     def _converted(self, entry: Mapping[str, Any], path: str) -> Transform | None:
         name = _name(entry)
         if name not in _KINDS:
-            self.problems.append(f"{path} is no transform of tfseg")
+            self.problems.append(f"{path} is not a transform of tfseg")
             self._parts(entry, path)
             return None
         arguments = self._arguments(entry, path)
@@ -170,7 +170,7 @@ class _Conversion:
         return tuple(self.listed(entries, _name(entry)))
 
     def _settle(self, values: Mapping[str, Any], path: str) -> None:
-        """Notes the settings that belong to `Sampling`."""
+        """Records the settings that belong to `Sampling`."""
         for name, kind in (values.get("additional_targets") or {}).items():
             self._others[name] = "nearest"
             if kind != "mask":  # the values of a second image would be changed too
@@ -193,7 +193,7 @@ class _Conversion:
         self._settings.setdefault(key, {}).setdefault(value, []).append(path)
 
     def _built(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
-        """Returns a `kind`, or None if it refuses an argument; arguments are tried one by one."""
+        """Returns a `kind`, or None if an argument is invalid; reports every invalid argument."""
         needed = [
             field.name
             for field in dataclasses.fields(kind)
@@ -220,8 +220,8 @@ def _root(pipeline: Any) -> Mapping[str, Any]:
     version = str(values.get("__version__", "2.0"))
     if not version.startswith("2.0"):
         raise checks.InputError(
-            f"A pipeline must be of albumentations 2.0, such as 2.0.8; got one of {version}, which "
-            "has other parameters."
+            f"A pipeline must be of albumentations 2.0, such as 2.0.8; got version {version}, "
+            "which has other parameters."
         )
     return frozen(values["transform"])
 
@@ -232,7 +232,7 @@ def _parsed(source: str | Path) -> Any:
             return json.loads(source)
         return json.loads(Path(source).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise checks.InputError(f"A pipeline must be JSON, or a file of it: {error}.") from error
+        raise checks.InputError(f"A pipeline must be JSON or a JSON file: {error}.") from error
 
 
 def _name(entry: Any) -> str:
