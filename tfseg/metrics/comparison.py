@@ -28,7 +28,7 @@ def compare(
 
     Args:
         first: the baseline.
-        second: what is compared with it.
+        second: the evaluation that is compared with the baseline.
         resamples: number of draws.
         confidence: probability of the intervals, in (0, 1).
         seed: of the draws.
@@ -68,7 +68,7 @@ def _check_comparable(first: Evaluation, second: Evaluation) -> None:
             "Both evaluations must be of the same images; only one of them has "
             f"{listed(unpaired)}. Evaluate both on one set."
         )
-    if repr(first.conventions) != repr(second.conventions):  # repr, since NaN is not NaN
+    if repr(first.conventions) != repr(second.conventions):  # repr, since NaN differs from NaN
         raise InputError(
             "Both evaluations must follow the same conventions; got "
             f"{first.conventions} and {second.conventions}. Evaluate both with the same options."
