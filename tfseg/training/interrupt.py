@@ -10,11 +10,11 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: the machine is shut down, or the time of a scheduled job is over."""
+    """SIGTERM: the machine shuts down, or the time of a scheduled job is over."""
 
 
 class WorkerLost(ConnectionError):
-    """Another process of the training ended, or can no longer be reached."""
+    """Another process of the training ended, or cannot be reached any more."""
 
 
 _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}

@@ -16,16 +16,16 @@ from typing import IO
 
 from tfseg.checks import InputError
 
-# For the others to notice and report that a process ended, which took them up to 12 seconds.
+# Time for the others to notice and report that a process ended; they took up to 12 seconds.
 _SECONDS_TO_END = 40.0
 
 
 def launch(command: Sequence[str], count: int) -> int:
     """Runs `command` in `count` processes that train together, until all have ended.
 
-    Lines of their standard errors start with the number of the process in brackets; the standard
-    output is shared. SIGINT and SIGTERM are passed on to all of them. If one fails, the others have
-    some time to end by themselves and are then killed.
+    Lines on standard error start with the number of the process in brackets; the standard output is
+    shared. SIGINT and SIGTERM are passed on to all processes. If one fails, the others have some
+    time to end by themselves and are then killed.
 
     Returns:
         0, or the exit code of the first process that failed: 128 + number if a signal ended it.

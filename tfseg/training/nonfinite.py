@@ -33,7 +33,7 @@ def check_finite(
     """Writes the samples of skipped steps to nonfinite.csv; `train.on_nonfinite` may end the run.
 
     Args:
-        taken: losses of consecutive steps.
+        taken: losses of successive steps.
         last: number of the last of these steps.
         folder: of the run; the chief writes nonfinite.csv.
         session: of the run.
@@ -67,7 +67,7 @@ def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> chec
 
 
 def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
-    """Returns whether a step was skipped because of its loss scale, not of its samples."""
+    """Returns whether a step was skipped because of its loss scale, not because of its samples."""
     scale = float(losses.get("loss_scale", 1.0))
     return scale > 1.0 and math.isfinite(float(losses["loss"]))
 
@@ -75,8 +75,8 @@ def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
 def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     """Returns the ids of the samples of `step`, counted from 1, in the order of its batches.
 
-    The records are read again: the order of the samples is a function of the seed, so batches need
-    no ids.
+    Reads the records again: the order of the samples is a function of the seed, so batches need no
+    ids.
     """
     samples = config.train.batch_size * config.train.accumulate
     stream = training_order(dataset, config, first=(step - 1) * samples).take(samples)
@@ -85,7 +85,7 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
 
 
 def add_rows(path: Path, ids: list[str], *, step: int) -> None:
-    """Adds rows step, id to the CSV file `path`, after removing those from `step` on."""
+    """Adds rows (step, id) to the CSV file `path`, after removing the rows from `step` on."""
     table = pd.DataFrame({"step": step, "id": ids})
     if path.exists():
         before = pd.read_csv(path, dtype={"id": str})

@@ -102,7 +102,7 @@ class Trainer:
             callbacks: watch the training, in the chief only.
 
         Raises:
-            WorkerLost: another of several processes ended or cannot be reached.
+            WorkerLost: another process ended or cannot be reached.
             InputError: the folder is not empty (or, to resume, has no checkpoint), the
                 configuration does not fit the data, the devices, their memory or the run, a record
                 is damaged, or a loss or weight is not finite.
@@ -157,7 +157,7 @@ class _Run:
         self.pending: list[Losses] = []
 
     def restore(self) -> None:
-        """Resumes the run in the folder; from the start, if it has no checkpoint yet."""
+        """Resumes the run in the folder, or starts it if there is no checkpoint yet."""
         self.step, self.history.rows, self.pending = self.workers.run_on_chief(
             self._restore_on_chief
         )
@@ -300,5 +300,5 @@ class _Run:
     def _save(self, path: Path, variables: list[keras.Variable], **options: Any) -> None:
         loss = validation.lowest_loss(self.history.rows)
         if not checkpoint.save(path, variables, step=self.step, loss=loss, **options):
-            what = "loss was finite, the weights after it are not,"
+            what = "loss was finite, but the weights became non-finite"
             raise nonfinite.diverged(self.folder, self.step, what)
