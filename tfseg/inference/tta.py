@@ -16,14 +16,14 @@ _ALL = tuple(itertools.product(_EITHER, _EITHER, _EITHER))  # transposed, upside
 def averaged(
     network: Callable[[tf.Tensor], Maps], images: tf.Tensor, *, vectors: Collection[str]
 ) -> Maps:
-    """Returns the mean of the maps of all eight symmetries, each transformed back to the image.
+    """Returns the mean of the maps of all eight symmetries, after transforming them back.
 
     Logits are averaged, not probabilities: decoding expects logits.
 
     Args:
         network: `[B, H, W, C]` -> maps `[B, H, W, channels]`.
         images: `[B, H, W, C]`.
-        vectors: names of the maps with a vector (y, x) in two channels: it turns with the image.
+        vectors: names of the maps with a vector (y, x) in two channels, which turns with the image.
     """
     total: Maps = {}
     for symmetry in _ALL:

@@ -13,12 +13,12 @@ import pandas as pd
 from tfseg.evaluation.report.outcomes import KINDS
 
 SIZE_BINS, SCORE_BINS = 6, 10
-MOST_NEIGHBOURS = 4  # this number and more are one row
+MOST_NEIGHBOURS = 4  # instances with this number or more share a row
 NONE = "none"  # no partner in the other map
 
 
 def by_size(truth: pd.DataFrame) -> pd.DataFrame:
-    """Counts kinds of true instances by diameter, that of a disc of equal area, in quantiles."""
+    """Counts kinds of true instances by quantiles of the diameter of a disc of equal area."""
     diameter = 2 * np.sqrt(truth["area"] / np.pi)
     edges = np.unique(np.quantile(diameter, np.linspace(0, 1, SIZE_BINS + 1)).round(1))
     if len(edges) < 2:
@@ -42,16 +42,16 @@ def by_position(truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counted(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """Returns counts, with a row for every name that occurs and a column for every kind."""
+    """Returns counts with a row for every name that occurs and a column for every kind."""
     counts = pd.crosstab(np.asarray(row_of, object), truth["kind"].to_numpy())
     present = [name for name in names if name in counts.index]
     return counts.reindex(index=present, columns=list(KINDS), fill_value=0)
 
 
 def by_score(predicted: pd.DataFrame, num_truth: int) -> pd.DataFrame:
-    """Returns `precision` and `recall` of the predictions with at least each `score`.
+    """Returns `precision` and `recall` if only predictions with at least `score` are kept.
 
-    The matching stays as it is: a prediction is right if it has a partner, of any class.
+    The matching is not repeated: a prediction is right if it has a partner of any class.
     """
     scored = predicted.dropna(subset="score").sort_values("score", ascending=False, kind="stable")
     right = np.cumsum(_is_right(scored))

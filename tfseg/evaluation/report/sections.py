@@ -39,7 +39,7 @@ class Content:
         evaluation: of the images in the report.
         summary: of the evaluation, which takes a while to compute.
         truth: the true instances of all images, as in `outcomes.Outcomes`.
-        predicted: the predicted ones.
+        predicted: the predicted instances of all images.
         images: `brightness` and `seconds` of each image, NaN if unknown, `height`, `width`.
         history: of the training; None without one.
         facts: tables of names and values, or texts, by their titles.
@@ -255,7 +255,7 @@ def data(content: Content) -> str:
 
 
 def configuration(content: Content) -> str:
-    """Returns the provenance: what was run, with which settings and versions."""
+    """Returns the provenance: settings, data and versions."""
     conventions = {"Conventions": dict(content.summary["conventions"])}
     parts = []
     for title, fact in (conventions | dict(content.facts)).items():
