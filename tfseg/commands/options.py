@@ -92,14 +92,14 @@ class GroupHelp(argparse.Action):
 class ConfigFile(jsonargparse.ActionConfigFile):
     """Reads `--config FILE`: any part of a RunConfig as YAML; options after it override it.
 
-    The folder of a run, `--from RUN`, stands for the file in it. The name of a preset stands for
-    its file unless a file of that name exists.
+    The folder of a run, `--from RUN`, means the configuration file in it. The name of a preset
+    means the file of the preset, unless a file with this name exists.
     """
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: Any, value: Any, *rest: Any
     ) -> None:
-        """Checks the names in the file, then takes its values.
+        """Checks the names in the file, then uses its values.
 
         Raises:
             InputError: the file cannot be read, or has an unknown name or a wrong type of value.
@@ -125,7 +125,7 @@ def _reason(error: Exception) -> str:
 
 
 def name(parser: Parser, prog: str) -> None:
-    """Sets the name of `parser`, and a short usage line: the options are listed below it."""
+    """Sets the name of `parser`, and a short usage line; the options are listed below it."""
     positionals = [
         f"{action.metavar}{'...' if action.nargs == '+' else ''}"
         for action in parser._actions
@@ -187,7 +187,7 @@ def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     The values of an action are returned next to its name, like those of a command.
 
     Raises:
-        InputError: RunConfig refuses a value.
+        InputError: a value of RunConfig is invalid.
     """
     if "action" in values:
         return {"action": values["action"], **resolved(values[values["action"]])}

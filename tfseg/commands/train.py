@@ -1,9 +1,9 @@
 """Trains a network on one or several data sets, on all visible GPUs or the CPU.
 
-RUN_DIR gets config.yaml (all values used), run.json (these, versions, data and command),
+RUN_DIR gets config.yaml (all values used), run.json (values, versions, data and command),
 history.csv with its plot curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM write a
 checkpoint, and --resume continues from it. --dry_run and --overfit write nothing.
-On several hosts, run the same command on each of them, with TF_CONFIG or by srun.
+On several hosts, run the same command on each host, with TF_CONFIG or by srun.
 
 Several data sets must have the same classes; --data.weights sets how many samples come from each.
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by tfseg convert")
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, which is created")

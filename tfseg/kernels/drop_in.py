@@ -47,7 +47,7 @@ def _wrapped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
 
 
 # Functions that map a coordinate, given the length of the axis, to the coordinate that is read.
-# `sampling` maps pixels instead; its own border is used only for "constant".
+# `sampling` maps pixels instead; its border is used only for "constant".
 _BORDER_MAPS = {"constant": _unchanged, "nearest": _clipped, "reflect": _mirrored, "wrap": _wrapped}
 
 

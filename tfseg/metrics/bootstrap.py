@@ -55,7 +55,7 @@ def intervals(
 
 def sums_by_unit(images: pd.DataFrame) -> pd.DataFrame:
     """Returns the summed counts of every group, or of every image where there are no groups."""
-    # An image without a group is a unit of its own, even if a group has the same name.
+    # An image without a group is a separate unit, even if a group has the same name.
     unit = np.where(images["group"] == "", "image/" + images["id"], "group/" + images["group"])
     return images.drop(columns=["id", "group", "class"]).groupby(unit).sum()
 

@@ -89,7 +89,7 @@ def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
         if given != wanted:
             raise checks.InputError(
                 f"model.encoder_weights: the {what} of the encoder in {file} must be {wanted}; got "
-                f"{given}. Take another run, or configure the network as in that run."
+                f"{given}. Use another run, or configure the network as in that run."
             )
     take_encoder(file, build_model(other, pretrained=False), model)
 

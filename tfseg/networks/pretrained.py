@@ -137,7 +137,7 @@ def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
     if lacking:
         raise checks.InputError(
             f"model.encoder_weights: the encoder in {file} has fewer layers, as in PSPNet; it "
-            f"has no {checks.listed(lacking)}. Take a run of another architecture."
+            f"has no {checks.listed(lacking)}. Use a run of another architecture."
         )
     for position, layer in wanted.items():
         for variable, other in zip(layer.weights, given[position].weights, strict=True):
