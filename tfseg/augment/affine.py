@@ -2,7 +2,7 @@
 
 Names and meaning follow albumentations 2.0.8, and so do the matrices: the centre is at
 ((H - 1) / 2, (W - 1) / 2) and positive degrees turn counter-clockwise as displayed. Interpolation,
-border and fill are those of the chain's `Sampling`. Options that would change the size, such as
+border and fill come from the chain's `Sampling`. Options that would change the size, such as
 `fit_output` and `crop_border`, are left out, because shapes are static.
 """
 

@@ -83,7 +83,7 @@ class _Conversion:
         """Converts the parts (path, entry) of a `parent`; a sequence in a sequence is flattened."""
         transforms: list[Transform] = []
         for path, entry in entries:
-            name, transform = _name(entry), self._converted(entry, path)
+            name, transform = _name(entry), self._convert(entry, path)
             if transform is None:
                 continue
             if parent in SEQUENCES and transform == Affine(p=transform.p):
@@ -118,9 +118,9 @@ class _Conversion:
         if "fill" in agreed:
             arguments["border_value"] = share(agreed["fill"], self.max_pixel_value)
             arguments["fill"] = integer(agreed["fill_mask"])
-        return self._built(Sampling, arguments, "Sampling")
+        return self._build(Sampling, arguments, "Sampling")
 
-    def _converted(self, entry: Mapping[str, Any], path: str) -> Transform | None:
+    def _convert(self, entry: Mapping[str, Any], path: str) -> Transform | None:
         name = _name(entry)
         if name not in _KINDS:
             self.problems.append(f"{path} is not a transform of tfseg")
@@ -130,10 +130,10 @@ class _Conversion:
         if arguments is None or ("transforms" in arguments and self.problems):
             return None
         if arguments.get("transforms") == ():
-            return self._built(Affine, {"p": arguments["p"]}, path)
+            return self._build(Affine, {"p": arguments["p"]}, path)
         if name in SEQUENCES:
             arguments["n"] = (len(arguments["transforms"]),) * 2
-        return self._built(_KINDS[name], arguments, path)
+        return self._build(_KINDS[name], arguments, path)
 
     def _arguments(self, entry: Mapping[str, Any], path: str) -> dict[str, Any] | None:
         name = _name(entry)
@@ -157,7 +157,7 @@ class _Conversion:
                 self.problems.append(f"{path}.{key} is unknown; got {value!r}")
             elif must is not ANY and value != must:
                 self.problems.append(f"{path}.{key} must be {must!r}; got {value!r}")
-        self._settle(values, path)
+        self._record_settings(values, path)
         if "transforms" in known:
             values["transforms"] = self._parts(entry, path)
         return {key: values[key] for key in known}
@@ -169,7 +169,7 @@ class _Conversion:
         entries = [(f"{path}.{_name(part)}[{k}]", part) for k, part in enumerate(parts)]
         return tuple(self.listed(entries, _name(entry)))
 
-    def _settle(self, values: Mapping[str, Any], path: str) -> None:
+    def _record_settings(self, values: Mapping[str, Any], path: str) -> None:
         """Records the settings that belong to `Sampling`."""
         for name, kind in (values.get("additional_targets") or {}).items():
             self._others[name] = "nearest"
@@ -184,15 +184,15 @@ class _Conversion:
                 known = ", ".join(f"{value} ({name})" for value, name in names.items())
                 self.problems.append(f"{path}.{key} must be one of {known}; got {values[key]!r}")
             elif key in values:
-                self._note(key, names[values[key]], path)
+                self._record(key, names[values[key]], path)
         if values.get("border_mode") == 0:
-            self._note("fill", single(values["fill"]), path)
-            self._note("fill_mask", single(values["fill_mask"]), path)
+            self._record("fill", single(values["fill"]), path)
+            self._record("fill_mask", single(values["fill_mask"]), path)
 
-    def _note(self, key: str, value: Any, path: str) -> None:
+    def _record(self, key: str, value: Any, path: str) -> None:
         self._settings.setdefault(key, {}).setdefault(value, []).append(path)
 
-    def _built(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
+    def _build(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
         """Returns a `kind`, or None if an argument is invalid; reports every invalid argument."""
         needed = [
             field.name
@@ -212,7 +212,7 @@ class _Conversion:
 def _root(pipeline: Any) -> Mapping[str, Any]:
     values = pipeline.to_dict() if hasattr(pipeline, "to_dict") else pipeline
     if isinstance(values, str | Path):
-        values = _parsed(values)
+        values = _parse(values)
     if not isinstance(values, Mapping) or not isinstance(values.get("transform"), Mapping):
         raise checks.InputError(
             f"A pipeline must be A.Compose(...), its to_dict(), or that as JSON; got {pipeline!r}."
@@ -226,7 +226,7 @@ def _root(pipeline: Any) -> Mapping[str, Any]:
     return frozen(values["transform"])
 
 
-def _parsed(source: str | Path) -> Any:
+def _parse(source: str | Path) -> Any:
     try:
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return json.loads(source)

@@ -1,4 +1,4 @@
-"""Parameters of transforms as albumentations 2.0.8 writes them, converted to those of tfseg."""
+"""Conversion of parameters of transforms from albumentations 2.0.8 to tfseg."""
 
 from __future__ import annotations
 

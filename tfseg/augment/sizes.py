@@ -1,6 +1,6 @@
 """Transforms that bring all pictures to the same size.
 
-Names and meaning follow albumentations 2.0.8. Interpolation, border and fill are those of the
+Names and meaning follow albumentations 2.0.8. Interpolation, border and fill come from the
 chain's `Sampling`. `p` must be 1 where the size changes, because all results have the same size.
 """
 

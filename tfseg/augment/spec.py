@@ -65,8 +65,8 @@ class Plan(NamedTuple):
 def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
     """Builds the transforms and settings of `augment` in a configuration.
 
-    The entries are those of `from_spec`, {"name": "CopyPaste", "p": ..., "share": ...} as the last
-    transform, and {"name": "Sampling", "border": ..., "fill": ...} in any position.
+    Entries are as in `from_spec`, and also {"name": "CopyPaste", "p": ..., "share": ...} as the
+    last transform, and {"name": "Sampling", "border": ..., "fill": ...} in any position.
 
     Raises:
         InputError: as in `from_spec`, or CopyPaste or Sampling occurs twice, or CopyPaste is not
@@ -94,7 +94,7 @@ def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
 def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
     """Builds transforms from plain values, such as ["light", {"name": "GaussNoise", "p": 1.0}].
 
-    The name of a policy stands for its transforms (see `policies`).
+    The name of a policy is replaced by its transforms (see `policies`).
 
     Raises:
         InputError: an unknown policy, transform or parameter, with the nearest valid name.

@@ -149,10 +149,10 @@ def add_run_config(parser: Parser) -> None:
         # jsonargparse also adds one --config per group; the one for all groups is enough.
         if action.dest in RUN_OPTIONS and action.metavar == "CONFIG":
             action.help = argparse.SUPPRESS
-    _give_groups_a_page(parser)
+    _add_group_pages(parser)
 
 
-def _give_groups_a_page(parser: Parser) -> None:
+def _add_group_pages(parser: Parser) -> None:
     """Replaces each group of a RunConfig in `--help` by a line; `--GROUP.help` prints its page."""
     pages = parser.add_argument_group("groups of values, each with a page of help")
     kept = []
@@ -184,7 +184,7 @@ def add_json(parser: Parser) -> None:
 def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     """Replaces the values of a RunConfig, if there are any, by one argument `config`.
 
-    The values of an action are returned next to its name, like those of a command.
+    The values of an action are returned next to its name, like the values of a command.
 
     Raises:
         InputError: a value of RunConfig is invalid.

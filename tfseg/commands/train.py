@@ -93,7 +93,7 @@ def run(
     checks.integer("--launch", launch, low=1, high=64)
     if launch > 1:
         flags = {"--resume": resume, "--dry_run": dry_run, "--overfit": overfit, "--json": json}
-        return _launched(
+        return _launch_processes(
             config, [*map(str, dataset), str(run_dir), *_flags(flags, watching)], launch
         )
     if dry_run or overfit:
@@ -120,7 +120,7 @@ def _flags(flags: dict[str, bool], watching: dict[str, Any]) -> list[str]:
     ]
 
 
-def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
+def _launch_processes(config: RunConfig, arguments: list[str], count: int) -> int:
     """Runs the command in `count` processes; returns its exit code."""
     from tfseg.training.launch import launch
 
@@ -151,7 +151,7 @@ def fit(
     from tfseg.training.callbacks import Curves
     from tfseg.training.trainer import Trainer
 
-    opened = _opened(dataset)
+    opened = _open_datasets(dataset)
     if config.data.cache != "none":
         note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
@@ -191,7 +191,7 @@ def _callbacks(
     return callbacks
 
 
-def _opened(paths: Sequence[DataPath]) -> Dataset:
+def _open_datasets(paths: Sequence[DataPath]) -> Dataset:
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.mixture import Mixture
 
@@ -203,7 +203,7 @@ def _trial(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str
     from tfseg.training.overfit import overfit_batch
     from tfseg.training.session import Session
 
-    opened = _opened(dataset)
+    opened = _open_datasets(dataset)
     if not overfit:
         return dataclasses.asdict(dry_run(config, opened))
     first, last = overfit_batch(Session(config, opened))

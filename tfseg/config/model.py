@@ -83,8 +83,8 @@ class ModelConfig:
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
             checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0] or balanced")
-        _numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
-        _numbers("model.filters", self.filters, low=2)
+        _check_numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
+        _check_numbers("model.filters", self.filters, low=2)
 
     def _check_input(self) -> None:
         self._check_limits()
@@ -120,7 +120,7 @@ class ModelConfig:
             )
 
 
-def _numbers(name: str, values: Any, *, low: int) -> None:
+def _check_numbers(name: str, values: Any, *, low: int) -> None:
     """Checks for a list of `low` to NUM_STAGES whole numbers from 1 on."""
     if not isinstance(values, tuple | list) or not low <= len(values) <= NUM_STAGES:
         count = f"{low}" if low == NUM_STAGES else f"{low} to {NUM_STAGES}"

@@ -149,12 +149,12 @@ def _input_work(
         held = before.take(_HELD if batched else _HELD * size).cache().repeat()
         batched = batched or name == "batch"
         for kind, source in (("alone", held), ("cumulative", before)):
-            work[name, kind] = _counted(stage(source), 1 if batched else size)
+            work[name, kind] = _count_elements(stage(source), 1 if batched else size)
         before = stage(before)
     return work
 
 
-def _counted(dataset: tf.data.Dataset, size: int) -> Batches:
+def _count_elements(dataset: tf.data.Dataset, size: int) -> Batches:
     """Returns the work that makes `size` elements per step, without copying them to NumPy."""
     made = dataset.map(lambda *_: tf.constant(0)).batch(size)
     return lambda: iter(made.prefetch(tf.data.AUTOTUNE))
@@ -166,13 +166,13 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     segmenter = Segmenter(session.model, session.config.model)
     (batch,) = itertools.islice(session.training_input(), 1)
     batches = training_batches(dataset, session.config, session.head)
-    held = _off_sharding(batches.take(_HELD).cache().repeat())
+    held = _without_sharding(batches.take(_HELD).cache().repeat())
 
     def train(batches: Iterator[tuple]) -> Iterator[object]:
-        return (_finished(session.train_step(batch)["loss"]) for batch in batches)
+        return (_wait_for(session.train_step(batch)["loss"]) for batch in batches)
 
     def copied(batches: Iterator[tuple]) -> Iterator[object]:
-        return (_finished(_local(session, batch)) for batch in batches)
+        return (_wait_for(_last_pixel(session, batch)) for batch in batches)
 
     def predicted() -> Iterator[object]:
         samples = dataset.samples("train").repeat().as_numpy_iterator()
@@ -190,19 +190,19 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     }
 
 
-def _off_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
+def _without_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return batches.with_options(options)
 
 
-def _local(session: Session, batch: tuple) -> tf.Tensor:
+def _last_pixel(session: Session, batch: tuple) -> tf.Tensor:
     """Returns one pixel of a batch on the last device."""
     images, *_ = batch
     return session.strategy.experimental_local_results(images)[-1][0, 0, 0, 0]
 
 
-def _finished(value: tf.Tensor) -> float:
+def _wait_for(value: tf.Tensor) -> float:
     """Waits until the device has computed the value, and returns it."""
     return float(value)
 

@@ -82,7 +82,7 @@ def tune(
         )
     segmenter = load(run_dir, checkpoint_name=checkpoint_name, tuned=False)
     with tempfile.TemporaryDirectory() as folder:
-        files = list(_computed(segmenter, dataset, Path(folder), on_progress))
+        files = list(_compute_maps(segmenter, dataset, Path(folder), on_progress))
         tuning = search(lambda: map(_read, files), segmenter.model_config, metric=metric)
     thresholds.write(
         run_dir,
@@ -149,7 +149,7 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
     return float(evaluation.metrics()[metric])
 
 
-def _computed(
+def _compute_maps(
     segmenter: Segmenter, dataset: Dataset, folder: Path, on_progress: Progress | None
 ) -> Iterator[Path]:
     """Yields a file with the maps of each image: maps need 16 bytes per pixel, images 1 to 3."""

@@ -17,7 +17,7 @@ PROBABILITIES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)  # to choose a
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskHead(MaskOptions, Head):
-    """A head with a mask among its outputs; its options are those of `MaskOptions`.
+    """A head with a mask among its outputs, and the options of `MaskOptions`.
 
     Attributes:
         loss: of the mask, such as "dice + 0.5 * bce" (see `losses.parse`); empty uses the head's

@@ -18,24 +18,24 @@ from tfseg.kernels.sampling import Border
 _PADDINGS = {"REFLECT": "reflect_101", "SYMMETRIC": "reflect", "CONSTANT": "constant"}
 
 
-def _unchanged(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _keep(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     del length
     return coordinate
 
 
-def _clipped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _clip(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     return tf.clip_by_value(coordinate, 0.0, length - 1.0)
 
 
-def _mirrored(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _mirror(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     rest = coordinate - 2.0 * length * tf.cast(
         tf.cast(coordinate / (2.0 * length), tf.int32), tf.float32
     )
     below = tf.where(rest < 0.0, -rest - 1.0, rest)
-    return _clipped(tf.where(below >= length, 2.0 * length - below - 1.0, below), length)
+    return _clip(tf.where(below >= length, 2.0 * length - below - 1.0, below), length)
 
 
-def _wrapped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _wrap(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     # Not a modulo: as in tensorflow-addons, nothing is interpolated between the last pixel and the
     # first, and values jump more than one length outside the image.
     turns = tf.floor(tf.abs(coordinate) / max(length - 1.0, 1.0))
@@ -43,12 +43,12 @@ def _wrapped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     moved = tf.where(
         coordinate < 0.0, coordinate + length * (turns + 1.0), coordinate - length * turns
     )
-    return tf.where(inside, coordinate, _clipped(moved, length))
+    return tf.where(inside, coordinate, _clip(moved, length))
 
 
 # Functions that map a coordinate, given the length of the axis, to the coordinate that is read.
 # `sampling` maps pixels instead; its border is used only for "constant".
-_BORDER_MAPS = {"constant": _unchanged, "nearest": _clipped, "reflect": _mirrored, "wrap": _wrapped}
+_BORDER_MAPS = {"constant": _keep, "nearest": _clip, "reflect": _mirror, "wrap": _wrap}
 
 
 def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:

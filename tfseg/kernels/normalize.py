@@ -13,7 +13,7 @@ _SAMPLE = 256  # rows and columns used at most: more take longer and change noth
 
 
 def percentile(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
-    """Maps the 1st percentile of `image` to 0 and the 99.8th to 1, and clips there.
+    """Maps the 1st percentile of `image` to 0 and the 99.8th to 1, and clips to [0, 1].
 
     The result depends neither on affine changes of exposure nor on the bit depth of the file. An
     image of one value becomes 0.
@@ -58,7 +58,7 @@ def limits(image: tf.Tensor) -> tf.Tensor:
 
 
 def scale(image: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
-    """Maps the first of `limits` `[2]` to 0 and the second to 1, and clips there."""
+    """Maps the first of `limits` `[2]` to 0 and the second to 1, and clips to [0, 1]."""
     low, high = tf.unstack(limits)
     image = tf.cast(image, tf.float32)
     return tf.clip_by_value(tf.math.divide_no_nan(image - low, high - low), 0.0, 1.0)

@@ -41,7 +41,7 @@ def values(image: tf.Tensor, field: Field, *, interpolation: str, border: Border
     kernel = _KERNELS[interpolation]
     rows = _taps(field.y, image.shape[0], border.name, kernel)
     columns = _taps(field.x, image.shape[1], border.name, kernel)
-    return _weighted(image, rows, columns, border)
+    return _weighted_sum(image, rows, columns, border)
 
 
 def ids(label: tf.Tensor, field: Field, *, fill: int | float) -> tf.Tensor:
@@ -104,7 +104,9 @@ _KERNELS = {"nearest": _nearest, "bilinear": _linear, "bicubic": _cubic}
 INTERPOLATIONS = tuple(_KERNELS)
 
 
-def _weighted(image: tf.Tensor, rows: list[_Tap], columns: list[_Tap], border: Border) -> tf.Tensor:
+def _weighted_sum(
+    image: tf.Tensor, rows: list[_Tap], columns: list[_Tap], border: Border
+) -> tf.Tensor:
     def read(row: _Tap, column: _Tap) -> tf.Tensor:
         values = tf.cast(_gather(image, row.index, column.index), tf.float32)
         if border.name != "constant":

@@ -57,13 +57,13 @@ def _count_outlines(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
     tolerance = math.ceil(_NEAR * math.hypot(*truth.shape))
     return {
         "outline_truth": int(truth.sum()),
-        "outline_truth_near": _near(truth, predicted, tolerance),
+        "outline_truth_near": _count_near(truth, predicted, tolerance),
         "outline_predicted": int(predicted.sum()),
-        "outline_predicted_near": _near(predicted, truth, tolerance),
+        "outline_predicted_near": _count_near(predicted, truth, tolerance),
     }
 
 
-def _near(pixels: np.ndarray, others: np.ndarray, tolerance: int) -> int:
+def _count_near(pixels: np.ndarray, others: np.ndarray, tolerance: int) -> int:
     """Counts the `pixels` at a distance of at most `tolerance` from one of the `others`."""
     if not (pixels.any() and others.any()):
         return 0

@@ -78,6 +78,6 @@ def _check_comparable(first: Evaluation, second: Evaluation) -> None:
     differing = truths[0].loc[(truths[0] != truths[1]).any(axis=1), "id"].tolist()
     if differing:
         raise InputError(
-            "Both evaluations must have the same truth and groups; those of "
-            f"{listed(differing)} differ. Evaluate both with the same labels."
+            "Both evaluations must have the same truth and groups; got differences for "
+            f"{listed(differing)}. Evaluate both with the same labels."
         )

@@ -95,8 +95,8 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
             "aji_plus", table, assign(table.truth_index, table.predicted_index, table.iou)
         ),
         "seg_sum": _seg_sum(table),
-        "splits": _repeated(table.truth_index[table.iou > TOUCHING]),
-        "merges": _repeated(table.predicted_index[table.iou > TOUCHING]),
+        "splits": _count_repeated(table.truth_index[table.iou > TOUCHING]),
+        "merges": _count_repeated(table.predicted_index[table.iou > TOUCHING]),
         "count_error": abs(num_predicted - num_truth),
     }
 
@@ -129,5 +129,5 @@ def _seg_sum(table: Overlaps) -> float:
     return math.fsum(table.iou[covering])
 
 
-def _repeated(index: np.ndarray) -> int:
+def _count_repeated(index: np.ndarray) -> int:
     return int((np.bincount(index) > 1).sum())

@@ -123,7 +123,7 @@ def match(table: Overlaps, threshold: float) -> np.ndarray:
         `[M]` int64 positions in the K pairs of `table`, ascending.
 
     Source:
-        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; the weights are those of its
+        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; the weights come from its
         code, stardist/matching.py.
     """
     (pairs,) = np.nonzero(table.iou >= threshold)
@@ -153,7 +153,7 @@ def assign(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.nda
     if not len(used):
         return np.zeros(0, np.int64)
     width = int(columns.max()) + 1
-    # The solver gives every row a column. An extra column for every row stands for "none"; all
+    # The solver gives every row a column. An extra column for every row means "none"; all
     # weights are raised by 1, since the solver reads a weight of 0 as no edge.
     rank = np.arange(len(used))
     edges = (np.concatenate([row, rank]), np.concatenate([columns, width + rank]))

@@ -59,9 +59,9 @@ def _block(features: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     shortcut = features
     if features.shape[-1] != filters:
         shortcut = _convolution(features, filters, 1)
-    residual = _rectified(_normalized(_convolution(features, filters, 3)))
-    residual = _normalized(_convolution(residual, filters, 3))
-    return _rectified(keras.layers.Add()([shortcut, residual]))
+    residual = _activate(_normalize(_convolution(features, filters, 3)))
+    residual = _normalize(_convolution(residual, filters, 3))
+    return _activate(keras.layers.Add()([shortcut, residual]))
 
 
 def _convolution(features: keras.KerasTensor, filters: int, size: int) -> keras.KerasTensor:
@@ -70,9 +70,9 @@ def _convolution(features: keras.KerasTensor, filters: int, size: int) -> keras.
     )(features)
 
 
-def _normalized(features: keras.KerasTensor) -> keras.KerasTensor:
+def _normalize(features: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.BatchNormalization()(features)
 
 
-def _rectified(features: keras.KerasTensor) -> keras.KerasTensor:
+def _activate(features: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.Activation("relu")(features)

@@ -22,7 +22,7 @@ _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], type[KeyboardInterrupt] | None]]:
-    """Remembers the first Ctrl-C or SIGTERM; a second one interrupts at once.
+    """Remembers the first Ctrl-C or SIGTERM; a second one interrupts immediately.
 
     An interrupt in the middle of a step would leave weights that do not match the step count.
     Signals reach only the main thread; in other threads this does nothing.

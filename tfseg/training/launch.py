@@ -35,7 +35,7 @@ def launch(command: Sequence[str], count: int) -> int:
     """
     processes: list[subprocess.Popen[str]] = []
     readers: list[threading.Thread] = []
-    with _signals_kept() as signals:
+    with _collect_signals() as signals:
         try:
             for number, environment in enumerate(environments(count)):
                 process = subprocess.Popen(
@@ -105,7 +105,7 @@ def _prefix(number: int, stream: IO[str]) -> None:
 
 
 @contextlib.contextmanager
-def _signals_kept() -> Iterator[list[int]]:
+def _collect_signals() -> Iterator[list[int]]:
     """Collects SIGINT and SIGTERM in a list, so that none is lost while processes are started."""
     kept: list[int] = []
     before = {

@@ -42,7 +42,7 @@ def check_finite(
         InputError: a step was not finite, and `train.on_nonfinite` is stop.
     """
     for step, losses in enumerate(taken, start=last - len(taken) + 1):
-        if not losses["skipped"] or _too_large_a_scale(losses):
+        if not losses["skipped"] or _is_scale_too_large(losses):
             continue
         ids = sample_ids(session.dataset, session.config, step=step)
         write = functools.partial(add_rows, folder.path / NONFINITE, ids, step=step)
@@ -56,7 +56,7 @@ def check_finite(
 
 
 def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> checks.InputError:
-    """Returns the error that ends a run whose weights or loss are not finite."""
+    """Returns the error that ends a run with non-finite weights or loss."""
     kept = f"the last good checkpoint is {folder.last}"
     if not folder.last.exists():
         kept = "there is no checkpoint yet"
@@ -66,7 +66,7 @@ def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> chec
     )
 
 
-def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
+def _is_scale_too_large(losses: dict[str, tf.Tensor]) -> bool:
     """Returns whether a step was skipped because of its loss scale, not because of its samples."""
     scale = float(losses.get("loss_scale", 1.0))
     return scale > 1.0 and math.isfinite(float(losses["loss"]))

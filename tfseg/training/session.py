@@ -66,7 +66,7 @@ class Session:
     def __init__(
         self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
     ) -> None:
-        self.config = _resolved(config, dataset)
+        self.config = _resolve(config, dataset)
         self.dataset = dataset
         dataset.split("train")
         if config.devices.deterministic:
@@ -127,13 +127,13 @@ class Session:
         """Returns endless batches, divided among the devices, the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
         make = functools.partial(batches_from_service, first_step=first_batch)
-        return self._distributed(make)
+        return self._distribute(make)
 
     def validation_input(self) -> Iterator[tuple]:
         """Returns batches that cover the validated images of the split val once."""
-        return self._distributed(scored_batches)
+        return self._distribute(scored_batches)
 
-    def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
+    def _distribute(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
         """Returns the batches of `make`, divided among hosts and replicas."""
 
         def host_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -172,7 +172,7 @@ def _warn_of_small_images(size: int, dataset: Dataset) -> None:
         )
 
 
-def _resolved(config: RunConfig, dataset: Dataset) -> RunConfig:
+def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
     channels = dataset.info.channels
     if config.model.channels not in (0, channels):
         raise checks.InputError(

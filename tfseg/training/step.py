@@ -120,7 +120,7 @@ class TrainStep:
             total = tf.add_n([self._weights[name] * part for name, part in parts.items()])
             scaled = total if scale is None else total * scale
         variables = [variable.value for variable in self.model.trainable_variables]
-        return _named(total, parts), tape.gradient(scaled, variables)
+        return _name_losses(total, parts), tape.gradient(scaled, variables)
 
     def _clip(self, gradients: Gradients, norm: tf.Tensor) -> Gradients:
         if not self.clip_norm:
@@ -176,11 +176,11 @@ def make_validation_step(
         }
         total = tf.add_n([loss_weights[name] * part for name, part in parts.items()])
         counts = graph.count(labels, head.decode(outputs).labels, weights)
-        return _named(total, parts) | counts | {"count": tf.reduce_sum(weights)}
+        return _name_losses(total, parts) | counts | {"count": tf.reduce_sum(weights)}
 
     @tf.function(autograph=False)
     def step(batch: tuple) -> Losses:
-        return _summed(strategy, strategy.run(replica_step, args=batch))
+        return _sum_over_replicas(strategy, strategy.run(replica_step, args=batch))
 
     return step
 
@@ -189,11 +189,11 @@ def _unscale(gradients: Gradients, scale: tf.Tensor | None) -> Gradients:
     return gradients if scale is None else [gradient / scale for gradient in gradients]
 
 
-def _named(total: tf.Tensor, parts: Losses) -> Losses:
+def _name_losses(total: tf.Tensor, parts: Losses) -> Losses:
     return {"loss": total} | {f"loss/{name}": part for name, part in parts.items()}
 
 
-def _summed(strategy: tf.distribute.Strategy, values: Losses) -> Losses:
+def _sum_over_replicas(strategy: tf.distribute.Strategy, values: Losses) -> Losses:
     return {
         name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
         for name, value in values.items()

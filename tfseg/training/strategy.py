@@ -24,7 +24,7 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
     if kind in ("auto", "multi_worker"):
         resolver = cluster.find_resolver()
         if resolver:
-            return _over_workers(resolver, devices)
+            return _multi_worker_strategy(resolver, devices)
         if kind == "multi_worker":
             raise checks.InputError(
                 "devices.strategy multi_worker needs TF_CONFIG with several workers, or srun with "
@@ -47,7 +47,9 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
     )
 
 
-def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.distribute.Strategy:
+def _multi_worker_strategy(
+    resolver: cluster.Resolver, devices: Sequence[str]
+) -> tf.distribute.Strategy:
     if devices:
         raise checks.InputError(
             f"devices.names must be empty with {cluster.num_workers(resolver)} workers; got "

@@ -110,7 +110,7 @@ class Trainer:
         folder = RunFolder(self.run_dir)
         watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
         with unwrap_input_errors():
-            begun = self._begun(folder, resume=resume)
+            begun = self._resumed_config(folder, resume=resume)
             config = duration.with_step_count(self.config, dataset, begun=begun, build=self._build)
             run = _Run(config, folder, dataset, watching, self._build)
             self.is_chief = run.workers.is_chief
@@ -124,7 +124,7 @@ class Trainer:
                 run.workers.run_on_chief(run.write_provenance)
                 return run.train_on()
 
-    def _begun(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
+    def _resumed_config(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
         """Returns the configuration of the run to resume, if its number of steps is needed."""
         if not self.config.train.minutes:
             return None
@@ -184,7 +184,7 @@ class _Run:
         """Trains from the current step to the last one."""
         clock = Clock(self.step, self.samples)
         batches = self.session.training_input(first_step=self.step)
-        with self._watched(), deferred_interrupt() as interrupted:
+        with self._watch(), deferred_interrupt() as interrupted:
             while True:
                 done, interrupt = self.workers.any_done(self._is_done(), interrupted())
                 if done or interrupt:
@@ -210,7 +210,7 @@ class _Run:
         )
 
     @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watch(self) -> Iterator[None]:
         self._notify("on_begin", self.session)
         try:
             yield
@@ -224,14 +224,14 @@ class _Run:
     def _is_done(self) -> bool:
         return self.step >= self.train.steps or self.out_of_patience
 
-    def _due(self, every: int) -> bool:
+    def _is_due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.train.steps
 
     def _is_validation_due(self) -> bool:
-        return self.validated and self._due(validation.interval(self.log))
+        return self.validated and self._is_due(validation.interval(self.log))
 
     def _is_row_due(self) -> bool:
-        due = self._due(self.log.log_every) or self._due(self.log.checkpoint_every)
+        due = self._is_due(self.log.log_every) or self._is_due(self.log.checkpoint_every)
         return due or self._is_validation_due()
 
     def _add_row(self, clock: Clock) -> None:
@@ -253,7 +253,7 @@ class _Run:
                     self.workers.run_on_chief(save)
                 self._notify("on_validation", row | progress)
             self._use_validations()
-        if self._due(self.log.checkpoint_every):
+        if self._is_due(self.log.checkpoint_every):
             self._checkpoint()
         self._notify("on_log", row | progress)
 

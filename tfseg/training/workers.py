@@ -110,10 +110,10 @@ class Workers:
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
         """Returns the sum over all processes; 64-bit integers, so that bytes do not change."""
-        return self._summed(tf.constant(values)).numpy()
+        return self._all_reduce(tf.constant(values)).numpy()
 
     @tf.function(autograph=False)
-    def _summed(self, values: tf.Tensor) -> tf.Tensor:
+    def _all_reduce(self, values: tf.Tensor) -> tf.Tensor:
         replicas = self._strategy.num_replicas_in_sync // self.count  # of each worker
 
         def replica_sum() -> tf.Tensor:

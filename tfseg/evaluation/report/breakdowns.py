@@ -25,23 +25,23 @@ def by_size(truth: pd.DataFrame) -> pd.DataFrame:
         edges = np.array([edges[0], edges[0] + 0.1])
     index = np.clip(np.searchsorted(edges, diameter, side="right") - 1, 0, len(edges) - 2)
     names = [f"{low:.1f} to {high:.1f}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    return _counted(truth, [names[number] for number in index], names)
+    return _count_kinds(truth, [names[number] for number in index], names)
 
 
 def by_neighbours(truth: pd.DataFrame) -> pd.DataFrame:
     """Counts kinds of true instances by the number of touching true instances."""
     names = [str(number) for number in range(MOST_NEIGHBOURS)] + [f"{MOST_NEIGHBOURS} or more"]
     index = truth["neighbours"].clip(upper=MOST_NEIGHBOURS)
-    return _counted(truth, [names[number] for number in index], names)
+    return _count_kinds(truth, [names[number] for number in index], names)
 
 
 def by_position(truth: pd.DataFrame) -> pd.DataFrame:
     """Counts kinds of true instances inside the image and at its edge."""
     names = ["inside", "at the edge"]
-    return _counted(truth, [names[int(at_edge)] for at_edge in truth["at_edge"]], names)
+    return _count_kinds(truth, [names[int(at_edge)] for at_edge in truth["at_edge"]], names)
 
 
-def _counted(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+def _count_kinds(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """Returns counts with a row for every name that occurs and a column for every kind."""
     counts = pd.crosstab(np.asarray(row_of, object), truth["kind"].to_numpy())
     present = [name for name in names if name in counts.index]

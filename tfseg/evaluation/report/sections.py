@@ -17,8 +17,8 @@ from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation
 EXPLANATIONS = {
     "dice": "How well the foreground is found, ignoring which instance a pixel belongs to.",
     "iou": "The same, but stricter: a wrong pixel counts fully.",
-    "ap50": "Share of correct instances among all true and predicted ones; correct is an instance"
-    " with an IoU of at least 0.50.",
+    "ap50": "Share of correct instances among all true and predicted ones; an instance is correct"
+    " if its IoU is at least 0.50.",
     "ap": "The same, averaged over increasing IoU thresholds.",
     "pq": "How many instances are correct (rq) and how well their shapes fit (sq), in one number.",
     "sq": "How well the shapes of the correct instances fit.",
@@ -125,8 +125,8 @@ def errors(content: Content) -> str:
     return (
         "<p>Outcomes of the true instances. Found: IoU of at least 0.50 with a prediction, even if "
         "another one overlaps it too. Split: IoU above 0.1 with several predictions. Merged: IoU "
-        "above 0.1 with the same prediction as another true instance. The diameter is that of a "
-        "disc of the same area; each of its rows has about the same number of instances."
+        "above 0.1 with the same prediction as another true instance. The diameter belongs to a "
+        "disc of the same area; all rows of diameters have about the same number of instances."
         f'</p><ul class="legend">{keys}</ul>{drawn}'
     )
 
