@@ -251,7 +251,7 @@ def test_numbers_are_names_too(tmp_path):
 
 
 def test_an_image_that_comes_twice_is_refused():
-    with pytest.raises(InputError, match="Image 'a' comes twice"):
+    with pytest.raises(InputError, match="Image 'a' occurs twice"):
         evaluate_pairs([("a", TRUTH, PREDICTED), ("a", TRUTH, PREDICTED)])
 
 

@@ -215,7 +215,7 @@ def _root(pipeline: Any) -> Mapping[str, Any]:
         values = _parse(values)
     if not isinstance(values, Mapping) or not isinstance(values.get("transform"), Mapping):
         raise checks.InputError(
-            f"A pipeline must be A.Compose(...), its to_dict(), or that as JSON; got {pipeline!r}."
+            f"A pipeline must be A.Compose(...), or its to_dict(), also as JSON; got {pipeline!r}."
         )
     version = str(values.get("__version__", "2.0"))
     if not version.startswith("2.0"):

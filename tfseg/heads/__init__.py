@@ -76,7 +76,7 @@ def head_of(model: ModelConfig) -> Head:
         return head
     if isinstance(model.class_weights, str):
         raise checks.InputError(
-            f"model.class_weights {model.class_weights} becomes numbers in tfseg train, from the "
-            f"data set; without training give {count} numbers."
+            f"model.class_weights must be {count} numbers; got {model.class_weights}, which only "
+            "tfseg train replaces by numbers, from the data set."
         )
     return Classified(head=head, num_classes=count, class_weights=model.class_weights)

@@ -38,7 +38,7 @@ class Classified(Head):
         """Checks the weights."""
         if self.class_weights and len(self.class_weights) != self.num_classes:
             raise checks.InputError(
-                f"model.class_weights must be one for each of the {self.num_classes} classes; got "
+                f"model.class_weights must have {self.num_classes} numbers, one per class; got "
                 f"{len(self.class_weights)}."
             )
         self.losses()

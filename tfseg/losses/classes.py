@@ -91,5 +91,5 @@ def checked_weights(name: str, weights: Sequence[float]) -> list[float]:
     for weight in weights:
         checks.in_range(f"Each of {name}", weight, low=0)
     if weights and not any(weights):
-        raise checks.InputError(f"{name} must have one above 0; got {list(weights)}.")
+        raise checks.InputError(f"{name} must have a weight above 0; got {list(weights)}.")
     return [float(weight) for weight in weights]

@@ -65,7 +65,7 @@ def _check_comparable(first: Evaluation, second: Evaluation) -> None:
     unpaired = sorted(set(one["id"]) ^ set(other["id"]))
     if unpaired:
         raise InputError(
-            "Both evaluations must be of the same images; only one of them has "
+            "Both evaluations must have the same images; only one of them has "
             f"{listed(unpaired)}. Evaluate both on one set."
         )
     if repr(first.conventions) != repr(second.conventions):  # repr, since NaN differs from NaN

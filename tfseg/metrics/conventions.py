@@ -42,7 +42,7 @@ class Conventions:
         good = all(isinstance(iou, int | float) and 0 < iou <= 1 for iou in given)
         if not good or 0.5 not in given or list(given) != sorted(set(given)):
             raise InputError(
-                "thresholds must be numbers in (0, 1], ascending, 0.5 (for ap50) among them; "
+                "thresholds must be numbers in (0, 1], ascending, and include 0.5 (for ap50); "
                 f"got {list(given)}."
             )
         object.__setattr__(self, "thresholds", given)

@@ -84,7 +84,7 @@ def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
     check_ids("prediction", prediction, low=BACKGROUND)
     if truth.shape != prediction.shape:
         raise InputError(
-            "truth and prediction must be of one size (height, width); "
+            "truth and prediction must have the same size (height, width); "
             f"got {truth.shape} and {prediction.shape}. Give the prediction of this image."
         )
     true, predicted, pixels = _pairs(truth.ravel(), prediction.ravel())

@@ -44,7 +44,7 @@ def evaluate_pairs(
     for pair in pairs:
         pair = Pair(*pair)
         if pair.id in ids:
-            raise InputError(f"Image {pair.id!r} comes twice. Give every image once.")
+            raise InputError(f"Image {pair.id!r} occurs twice. Give every image once.")
         ids.add(pair.id)
         try:
             rows.extend(_count(pair, conventions, tuple(class_names), collector))

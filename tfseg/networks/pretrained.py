@@ -126,7 +126,7 @@ def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
     if [array.shape for array in arrays[: len(shapes)]] != shapes:
         raise checks.InputError(
             f"model.encoder_weights: {file} does not fit the {run_files.CONFIG} of its run. "
-            "Restore the one that the run was made with."
+            "Restore the original file of the run."
         )
     values = {
         id(variable): array for variable, array in zip(source.variables, arrays, strict=False)

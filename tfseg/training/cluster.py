@@ -59,7 +59,7 @@ def _tf_config_resolver() -> Resolver:
     if others := sorted(set(jobs) - {"chief", "worker"}):
         raise checks.InputError(
             f"TF_CONFIG must only have the jobs chief and worker; got {', '.join(others)} too "
-            f"({address}). Leave them out: parameter servers are not supported, and the chief "
+            f"({address}). Remove them: parameter servers are not supported, and the chief "
             "evaluates."
         )
     return resolver

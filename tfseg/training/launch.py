@@ -73,7 +73,7 @@ def environments(count: int) -> list[dict[str, str]]:
     if len(gpus) % count:
         raise InputError(
             f"--launch must divide the {len(gpus)} GPUs evenly; got {count}. "
-            "Choose GPUs by CUDA_VISIBLE_DEVICES, or none by -1."
+            "Choose GPUs by CUDA_VISIBLE_DEVICES; -1 means none."
         )
     share = len(gpus) // count
     shares = [",".join(gpus[at * share : (at + 1) * share]) or "-1" for at in range(count)]

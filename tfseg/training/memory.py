@@ -77,5 +77,5 @@ def _message(config: RunConfig, replicas: int, error: tf.errors.ResourceExhauste
     return (
         f"Out of memory: {size} crops of {crop} x {crop} on a device need about {need:.2g} GiB "
         f"(train.batch_size is {train.batch_size}, on {replicas} devices). {remedy}. "
-        f"TensorFlow says: {tf_errors.out_of_memory(str(error))[:200]}"
+        f"TensorFlow's error: {tf_errors.out_of_memory(str(error))[:200]}"
     )

@@ -95,7 +95,7 @@ class Workers:
             raise WorkerLost(
                 f"Another of the {self.count} workers ended or cannot be reached, so this one "
                 "ends too; the output of the other worker has the reason. Start all of them again "
-                f"with --resume. TensorFlow says: {error.message.splitlines()[0]}"
+                f"with --resume. TensorFlow's error: {error.message.splitlines()[0]}"
             ) from error
 
     def _broadcast(self, payload: bytes) -> bytes:

@@ -52,7 +52,7 @@ class Report:
                 size. The message names the image.
         """
         if not np.size(pair.truth):
-            raise InputError(f"Image {pair.id!r} has no pixels. Leave it out.")
+            raise InputError(f"Image {pair.id!r} has no pixels. Remove it.")
         if image is not None and image.shape[:2] != np.shape(pair.truth):
             raise InputError(
                 f"Image {pair.id!r} must have the size of its label, {np.shape(pair.truth)}; "
