@@ -187,7 +187,7 @@ def skip_variable_search() -> contextlib.AbstractContextManager[None]:
 
 
 def overrides(*names: PrivateName) -> Callable[[Class], Class]:
-    """Returns a class decorator that checks that the overridden methods `names` still exist.
+    """Returns a class decorator that checks that the overridden methods `names` exist in Keras.
 
     Raises:
         InputError: a name no longer exists, so Keras would never call the overriding method.

@@ -21,7 +21,7 @@ from tfseg.kernels.field import Field, Size
 
 _REACH = 4  # standard deviations at which a bell is cut off, as in OpenCV and SciPy
 # If the corners move inwards by less than 0.32, the divisor inside the picture is above 0.0303, its
-# value for the corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0). Only divisors outside are lower.
+# value for the corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0). It limits only pixels outside.
 _LEAST_DIVISOR = 0.01
 
 

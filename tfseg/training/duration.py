@@ -69,7 +69,7 @@ def _steps_of_minutes(config: RunConfig, dataset: Dataset, build: BuildModel) ->
     )
     if steps < 1:
         raise checks.InputError(
-            f"train.minutes must be more than {spent / 60.0:.1f}, the time needed before the first step; "
+            f"train.minutes must be more than {spent / 60.0:.1f}, the time before the first step; "
             f"got {minutes:g}."
         )
     return steps
