@@ -288,7 +288,7 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path):
     config = changed(devices={"names": ("CPU:0", "CPU:1")})
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
-        r"on 2 devices\)\. Take a smaller data.crop_size or model\. TensorFlow says: .*Unable to"
+        r"on 2 devices\)\. Use a smaller data.crop_size or model\. TensorFlow.s error: .*Unable to"
     )
     with pytest.raises(InputError, match=message):
         Trainer(config, tmp_path / "run", build=build).fit(dataset)
@@ -317,8 +317,8 @@ def test_out_of_memory_among_several_workers_no_second_strategy_is_asked_for(mon
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     mirrored = make_strategy(("CPU:0", "CPU:1"), kind="mirrored")
     message = (
-        r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Take "
-        r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow says: OOM when"
+        r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Use "
+        r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow.s error: OOM when"
     )
     config = changed(train={"batch_size": 8})
     with pytest.raises(InputError, match=message), memory.explain_out_of_memory(config, mirrored):

@@ -31,7 +31,7 @@ def evaluate(
         segmenter: a trained network.
         dataset: with the images.
         split: its name.
-        conventions: what is counted; the defaults of its attributes without it.
+        conventions: what is counted; `Conventions()` by default.
         report: receives every image with its prediction and the seconds it took.
 
     Raises:
@@ -64,14 +64,14 @@ def evaluate(
 
 
 def renumbered(label: np.ndarray) -> np.ndarray:
-    """Returns `label` `[H, W]` with ids from 1 without gaps, in the same order; 0 and -1 stay."""
+    """Renumbers ids of `label` `[H, W]` from 1 without gaps, in the same order; 0 and -1 stay."""
     ids, rank = np.unique(label, return_inverse=True)
     number = np.where(ids > 0, np.cumsum(ids > 0), ids)
     return number.astype(np.int32)[rank].reshape(label.shape)
 
 
 def _class_names(segmenter: Segmenter, dataset: Dataset) -> tuple[str, ...]:
-    """Returns the classes to score; none where the network has only one."""
+    """Returns the classes to score; none if the network has only one."""
     known, labelled = segmenter.class_names, dataset.info.class_names
     if len(known) < 2:
         return ()
