@@ -1,8 +1,9 @@
-"""What tests of every layer may use: the embedded sample, and a small data set made of it."""
+"""Fixtures for the tests of every layer."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,16 @@ def dataset(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> tfseg.Dat
             shutil.copy(image, folder / "files" / split / "images")
             shutil.copy(label, folder / "files" / split / "labels")
     return tfseg.convert(folder / "files", folder / "data", class_name="nucleus")
+
+
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes | None]]:
+    """Returns a function that reads all below a folder: by path its bytes, or None for folders."""
+
+    def read(folder: Path) -> dict[str, bytes | None]:
+        return {
+            path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+        }
+
+    return read

@@ -6,8 +6,8 @@
     tfseg.Trainer(tfseg.RunConfig(seed=1), "run").fit(dataset)
     instances = tfseg.load("run").predict(image)
 
-The public names are those of __init__.pyi. Each is imported when it is first used, so that
-`import tfseg` alone loads no TensorFlow.
+The public names are in __init__.pyi. Each is imported when it is first used, so that `import tfseg`
+alone loads no TensorFlow.
 """
 
 import lazy_loader

@@ -1,9 +1,10 @@
-"""Files that are replaced in one step, and the one error for what cannot be written."""
+"""Atomic replacement of files and folders, and the error for what cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,12 @@ from tfseg.checks import InputError
 def writing(
     path: object, remedy: str = "Choose another folder.", *errors: type[Exception]
 ) -> Iterator[None]:
-    """Turns an error of the operating system into one that names the file and the remedy.
+    """Replaces an error of the operating system by one that names the file and the remedy.
 
     Args:
         path: of the file or folder that is written.
         remedy: what the user can do.
-        errors: further types of errors that are turned, such as those of TensorFlow's files.
+        errors: further types of errors to replace, such as errors of TensorFlow's files.
 
     Raises:
         InputError: the block raised such an error.
@@ -34,15 +35,15 @@ def writing(
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """Yields the path of a new file, which replaces `path` in one step when the block ends.
+    """Yields the path of a new file, which atomically replaces `path` when the block ends.
 
-    The new file is PATH.partial. When the block raises, it is removed and `path` stays as it was.
-    An error of the operating system that names no file, such as a full disk, gets the name `path`.
+    The new file is PATH.partial. If the block raises, it is removed and `path` does not change.
+    An error of the operating system without a file name, such as a full disk, gets the name `path`.
 
     Args:
         path: of the file to write or to replace.
         durable: waits until the new file is on the disk, so that a power failure cannot leave an
-            incomplete one. That takes milliseconds.
+            incomplete file. This takes milliseconds.
     """
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -58,8 +59,32 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def replace_folder(path: Path, partial: Path, aside: Path) -> None:
+    """Renames the folder `partial` to `path`; a folder that is there becomes `aside`, removed last.
+
+    A process that is killed meanwhile leaves the old folder, complete, as `path` or as `aside`, or
+    the new one as `path`.
+    """
+    if path.exists() and any(path.iterdir()):
+        _remove(aside)
+        os.rename(path, aside)
+        try:
+            os.rename(partial, path)
+        except BaseException:
+            os.rename(aside, path)
+            raise
+    else:
+        os.rename(partial, path)
+    _remove(aside)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8 in one step."""
+    """Writes a text file in UTF-8 atomically."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 

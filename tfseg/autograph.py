@@ -11,10 +11,10 @@ Function = TypeVar("Function", bound=Callable)
 
 
 def no_autograph(function: Function) -> Function:
-    """Returns `function` as one that autograph does not rewrite.
+    """Marks `function` so that autograph does not rewrite it.
 
-    No Python condition in this package looks at a tensor, so rewriting has no use. It would take
-    0.6 s for the targets of a head, wrap an InputError in another error, and read a source file
-    again that was edited while the program runs.
+    No Python condition in this package depends on a tensor, so rewriting is useless. It would take
+    0.6 s for the targets of a head, wrap an InputError in another error, and read source files
+    again, even if they were edited while the program runs.
     """
     return tf.autograph.experimental.do_not_convert(function)

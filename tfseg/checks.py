@@ -13,7 +13,7 @@ _SHOWN = 3  # names in one message
 
 
 class InputError(ValueError):
-    """A value, file or option of the user that cannot be used."""
+    """A value, file or option from the user that cannot be used."""
 
 
 def listed(names: Sequence[object]) -> str:
@@ -23,9 +23,9 @@ def listed(names: Sequence[object]) -> str:
 
 
 def nearest(value: str, options: Iterable[str]) -> str:
-    """Returns the hint " Did you mean 'x'?" for the closest option, or "" where none is close.
+    """Returns the hint " Did you mean 'x'?" for the closest option, or "" if none is close.
 
-    The same name in another group is the closest one, as optimizer.ema to train.ema.
+    The same name in another group is the closest, such as optimizer.ema for train.ema.
     """
     options, name = list(options), str(value).lstrip("-").rpartition(".")[2]
     close = [option for option in options if option.endswith(f".{name}")]
@@ -34,10 +34,10 @@ def nearest(value: str, options: Iterable[str]) -> str:
 
 
 def one_of(name: str, value: str, options: Iterable[str]) -> None:
-    """Refuses a `value` that is not among `options`, naming the closest one.
+    """Checks that `value` is among `options`.
 
     Raises:
-        InputError: the value is unknown.
+        InputError: the value is unknown. The message has the closest option.
     """
     options = sorted(options)
     if value not in options:
@@ -49,7 +49,7 @@ def one_of(name: str, value: str, options: Iterable[str]) -> None:
 def in_range(
     name: str, value: float, *, low: float = float("-inf"), high: float = float("inf")
 ) -> None:
-    """Refuses a number outside the closed interval [low, high].
+    """Checks that a number is in the closed interval [low, high].
 
     Raises:
         InputError: the number is outside, or not a number.
@@ -59,7 +59,7 @@ def in_range(
 
 
 def integer(name: str, value: int, *, low: int, high: int = 2**31 - 1) -> None:
-    """Refuses what is not an integer in the closed interval [low, high].
+    """Checks that a value is an integer in the closed interval [low, high].
 
     Raises:
         InputError: the number is outside, or not an integer.
@@ -75,7 +75,7 @@ def interval(
     low: float = float("-inf"),
     high: float = float("inf"),
 ) -> None:
-    """Refuses anything but `(a, b)` with low <= a <= b <= high.
+    """Checks that a value is `(a, b)` with low <= a <= b <= high.
 
     Raises:
         InputError: not two numbers, in the wrong order, or outside.
@@ -88,30 +88,30 @@ def interval(
 
 
 def flag(name: str, value: bool) -> None:
-    """Refuses anything but true and false.
+    """Checks that a value is true or false.
 
     Raises:
-        InputError: something else.
+        InputError: it is not.
     """
     if not isinstance(value, bool):
         raise InputError(f"{name} must be true or false; got {value!r}.")
 
 
 def sequence(name: str, value: object, example: str) -> None:
-    """Refuses anything but a list or tuple.
+    """Checks that a value is a list or tuple.
 
     Raises:
-        InputError: something else.
+        InputError: it is not.
     """
     if not isinstance(value, tuple | list):
         raise InputError(f"{name} must be a list, such as {example}; got {value!r}.")
 
 
 def mapping(name: str, value: object) -> None:
-    """Refuses anything but names with values.
+    """Checks that a value maps names to values.
 
     Raises:
-        InputError: something else.
+        InputError: it does not.
     """
     if not isinstance(value, Mapping):
         raise InputError(f"{name} must map names to values; got {value!r}.")

@@ -1,8 +1,8 @@
 """The command `tfseg`: runs a subcommand and prints errors as one line.
 
-Exit codes: that of the subcommand; 1 if another process of a training is lost; 2 for wrong options
-or input; 130 for Ctrl-C; 141 if the reader of the output is gone, as in `tfseg ... | head`; 143 for
-SIGTERM during training. Neither this module nor the parsing of
+The exit code comes from the subcommand, except for 1 if another process of a training is lost, 2
+for wrong options or input, 130 for Ctrl-C, 141 if the reader of the output is gone, as in
+`tfseg ... | head`, and 143 for SIGTERM during training. Neither this module nor the parsing of
 options imports TensorFlow, so that `tfseg --help` is fast.
 """
 
@@ -39,12 +39,12 @@ REMEDIES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `tfseg` with `arguments`, by default those of the process, and returns the exit code."""
+    """Runs `tfseg` with `arguments`, by default from `sys.argv`, and returns the exit code."""
     try:
         try:
             return _run(sys.argv[1:] if arguments is None else arguments)
         finally:
-            sys.stdout.flush()  # here, because at the end of the process it could only be reported
+            sys.stdout.flush()  # at the end of the process an error could only be reported
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
@@ -103,8 +103,8 @@ def _always(values: dict[str, object]) -> bool:
 def _load_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages, unless the user has set their level.
 
-    Some messages are written to standard error before the level is read, such as the one about CUDA
-    when GPUs are listed for the first time.
+    TensorFlow writes some messages before it reads the level, such as the message about CUDA when
+    GPUs are listed for the first time, so standard error is redirected.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return

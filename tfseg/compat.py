@@ -1,7 +1,7 @@
 """All patches of Keras, TensorFlow and segmentation-models, and all uses of their private names.
 
-A name that is gone raises an error with the package, its version and the name; a plain assignment
-would do nothing. tests/test_compat.py has a test for every name: what it is used for.
+If a name no longer exists, an error has the package, its version and the name; a plain assignment
+would do nothing. tests/test_compat.py tests the use of every name.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Class = TypeVar("Class", bound=type)
 
 @dataclasses.dataclass(frozen=True)
 class PrivateName:
-    """A name that is no documented part of its package.
+    """A name that is not a documented part of its package.
 
     Attributes:
-        package: its name in pip.
+        package: name of the package in pip.
         module: the module with the name.
         path: of the name in the module, such as Optimizer._all_reduce_sum_gradients.
-        purpose: what tfseg does with it.
+        purpose: what tfseg does with the name.
     """
 
     package: str
@@ -43,7 +43,7 @@ class PrivateName:
         """Returns the module or class that has the name.
 
         Raises:
-            InputError: it is gone.
+            InputError: the name no longer exists.
         """
         try:
             owner = importlib.import_module(self.module)
@@ -55,23 +55,23 @@ class PrivateName:
         return owner
 
     def value(self) -> Any:
-        """Returns what the name stands for.
+        """Returns the value of the name.
 
         Raises:
-            InputError: it is gone.
+            InputError: the name no longer exists.
         """
         return getattr(self.owner(), self._attribute)
 
     @contextlib.contextmanager
     def replaced(self, value: Any, *, owner: Any = None) -> Iterator[None]:
-        """Gives the name another value inside the context.
+        """Sets the name to another value inside the context.
 
         Args:
-            value: inside.
+            value: the value inside the context.
             owner: an object of the class that has the name; None changes the class or module.
 
         Raises:
-            InputError: the name is gone.
+            InputError: the name no longer exists.
         """
         if owner is None:
             owner = self.owner()
@@ -89,7 +89,7 @@ class PrivateName:
                 setattr(owner, self._attribute, before)
 
     def missing(self) -> InputError:
-        """Returns the error for a name that is gone."""
+        """Returns the error for a name that no longer exists."""
         return _unsupported(self.package, f"there is no {self.module}.{self.path}", self.purpose)
 
     @property
@@ -164,8 +164,8 @@ def gradients_are_sums(
 ) -> contextlib.AbstractContextManager[None]:
     """Stops the optimizer, inside the context, from summing gradients over the replicas.
 
-    Keras has no public way. To let it sum gradients that are divided by the number of replicas
-    would be right too, and send every gradient twice: see benchmarks/training.py.
+    Keras has no public way. Dividing the gradients by the number of replicas and letting Keras sum
+    them would also be correct, but would send every gradient twice: see benchmarks/training.py.
     """
     return SUM_GRADIENTS.replaced(list, owner=optimizer)
 
@@ -173,24 +173,24 @@ def gradients_are_sums(
 def skip_variable_search() -> contextlib.AbstractContextManager[None]:
     """Makes TensorFlow trace an all-reduce, inside the context, without a search for variables.
 
-    An all-reduce has a custom gradient, and for each of those TensorFlow searches the graph for
-    variables, with several replicas the graphs of the other replicas too, in lists. Synchronised
-    batch normalisation has three all-reduces forward and as many backward, so tracing takes time
-    with the cube of the depth: on two replicas of two cores the first step of Unet with resnet18
-    took 103 s and takes 14, and that of Linknet with efficientnetb0 took more than 280 s and takes
-    38.
+    An all-reduce has a custom gradient, and for each custom gradient TensorFlow searches the graph
+    for variables in lists, including the graphs of all other replicas. Synchronised batch
+    normalisation has three all-reduces in the forward and three in the backward pass, so tracing
+    time grows with the cube of the depth. Without the search the first step on two replicas of two
+    cores takes 14 s instead of 103 s for Unet with resnet18, and 38 s instead of more than 280 s
+    for Linknet with efficientnetb0.
 
-    The search finds only variables of TensorFlow 1: variables that a function reads while it is
+    The search finds only variables of TensorFlow 1; variables that a function reads while it is
     traced are recorded anyway. There is no public way to skip it.
     """
     return DEPENDENT_VARIABLES.replaced(lambda **_: [])
 
 
 def overrides(*names: PrivateName) -> Callable[[Class], Class]:
-    """Returns a decorator of a class that overrides methods which its base class must still have.
+    """Returns a class decorator that checks that the overridden methods `names` exist in Keras.
 
     Raises:
-        InputError: one of `names` is gone, so Keras would never call the method that overrides it.
+        InputError: a name no longer exists, so Keras would never call the overriding method.
     """
 
     def checked(kind: Class) -> Class:
@@ -209,7 +209,7 @@ def seeded_initializers(seed: int) -> Iterator[None]:
     passes no seed. The state of Python's generator is restored afterwards.
 
     Raises:
-        InputError: Keras draws the seeds from elsewhere.
+        InputError: Keras does not draw the seeds from Python's generator.
     """
     state = random.getstate()
     random.seed(seed)
@@ -226,14 +226,14 @@ def seeded_initializers(seed: int) -> Iterator[None]:
 
 
 def set_normalization(model: keras.Model, *, momentum: float) -> None:
-    """Makes the batch normalisation of a model synchronised, and sets the momentum.
+    """Synchronises the batch normalisation of a model, and sets its momentum.
 
-    segmentation-models has no argument for either, and a copy of the model by
-    `keras.models.clone_model` would take twice the time and lose the marks of the encoder's layers.
-    Keras reads both attributes when the layer is called.
+    segmentation-models has no argument for either, and `keras.models.clone_model` would take twice
+    the time and lose the marks of the encoder's layers. Keras reads both attributes when the layer
+    is called.
 
     Raises:
-        InputError: the layers of Keras have no such attributes.
+        InputError: the layers of Keras do not have these attributes.
     """
     values = {"synchronized": True, "momentum": momentum}
     for layer in model.layers:
@@ -251,15 +251,15 @@ def set_normalization(model: keras.Model, *, momentum: float) -> None:
 def patched_segmentation_models(
     patched: Callable[[Builder], Builder], context_block: Callable[[Callable], Callable]
 ) -> Iterator[None]:
-    """Changes segmentation-models, which is imported already, inside the context.
+    """Patches segmentation-models, which must be imported, inside the context.
 
-    Keras 3 refuses "/" in the names of layers, which the densenets have, and loads no function that
-    it does not know by name. PSPNet computes the sizes of what it pools and enlarges when it is
-    built, so it takes images of one size only.
+    Keras 3 rejects layer names with "/", as in the densenets, and loads only functions that it
+    knows by name. PSPNet computes the sizes of its pooling and upsampling when it is built, so it
+    would accept images of one size only.
 
     Args:
-        patched: makes a builder of encoders of the package's builder.
-        context_block: makes a block of PSPNet's pyramid of the package's 1 x 1 convolution.
+        patched: makes a builder of encoders from the package's builder.
+        context_block: makes a block of PSPNet's pyramid from the package's 1 x 1 convolution.
     """
     for name in (SLICE, EXPAND):
         keras.saving.register_keras_serializable("tfseg")(name.value())
@@ -273,7 +273,7 @@ def patched_segmentation_models(
         INPUT_SHAPE.replaced(lambda *_: None),
         SPATIAL_CONTEXT.replaced(context_block(CONVOLUTION.value())),
     ):
-        # About channels other than 1 or 3, which are fine without pretrained weights.
+        # The warning about channels other than 1 or 3, which work without pretrained weights.
         warnings.filterwarnings("ignore", module="keras_applications", category=UserWarning)
         yield
 

@@ -1,4 +1,4 @@
-"""Instance ids of a label map: background, ignored pixels, and the range that is valid."""
+"""Instance ids of a label map: background, ignored pixels, and the valid range."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ def ordered(
 ) -> Generator[Result, None, None]:
     """Yields `function(item)` in the order of the items, computed by `threads`, or one per core.
 
-    At most two results per thread wait to be taken. Threads suffice: decoders and encoders release
-    the interpreter lock. The first error is raised when its item is reached, and work that has not
-    begun is cancelled. (Python 3.14 has this as `Executor.map(..., buffersize=)`.)
+    At most two results per thread are waiting. Threads suffice, because decoders and encoders
+    release the interpreter lock. An error is raised when its item is reached, and work that has not
+    started is cancelled. (Python 3.14 has this as `Executor.map(..., buffersize=)`.)
     """
     threads = threads or min(os.cpu_count() or 1, 16)
     pool = ThreadPoolExecutor(threads)

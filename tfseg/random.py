@@ -2,9 +2,9 @@
 
 A seed is `[2]` int32. It is made from (seed, epoch, sample id) and then folded with a name for each
 use, so no draw depends on other draws, on the batch or on the number of threads. All draws happen
-in this module and with the same named algorithm, because the automatic choice differs between
-devices. It calls the raw operations: `tf.random.stateless_uniform` and `stateless_fold_in` wrap
-each of them in some 50 others, and an image has a hundred draws.
+in this module with a fixed algorithm, because the automatic choice differs between devices. The
+module calls raw operations: `tf.random.stateless_uniform` and `stateless_fold_in` add some 50 other
+operations to each of them, and an image has a hundred draws.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 _PHILOX = 1
-# Second half of the counter of `fold_in`, so that a child shares no number with a draw.
+# Second half of the counter of `fold_in`, so that children and draws share no numbers.
 _CHILD = 2**63 + 1
 
 
 def root(seed: int) -> tf.Tensor:
-    """Returns the seed `[2]` int32 from which a run draws everything."""
+    """Returns the seed `[2]` int32 for all draws of a run."""
     return tf.constant([seed, 0], tf.int32)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 CONFIG = "config.yaml"  # all values used
-RECORD = "run.json"  # these, with versions, data and commands
+RECORD = "run.json"  # all values, with versions, data and commands
 HISTORY = "history.csv"  # the metrics of training and validation
-NONFINITE = "nonfinite.csv"  # the samples of steps whose loss or gradient was not finite
-THRESHOLDS = "thresholds.yaml"  # what `tune` chose
+NONFINITE = "nonfinite.csv"  # the samples of steps with non-finite loss or gradients
+THRESHOLDS = "thresholds.yaml"  # thresholds that `tune` chose
 CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"  # a folder
-LAST, BEST = "last.npz", "best.npz"  # in it
+LAST, BEST = "last.npz", "best.npz"  # in this folder

@@ -1,7 +1,7 @@
 """COCO's run lengths: masks as counts of pixels, and counts as compressed strings.
 
-The counts `[N]` of a mask are numbers of pixels outside and inside in turn, down the columns,
-outside first.
+The counts `[N]` of a mask alternate between pixels outside and inside, column by column, starting
+with pixels outside.
 
 Source: https://cocodataset.org, "Data Format"; maskApi.c of https://github.com/cocodataset/cocoapi.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_BITS = 5  # of a number in a character; the sixth bit says that more follow
+_BITS = 5  # of a number per character; the sixth bit is set if more characters follow
 
 
 def encode(mask: np.ndarray, *, y: int, x: int, shape: tuple[int, int]) -> np.ndarray:
@@ -35,7 +35,7 @@ def encode(mask: np.ndarray, *, y: int, x: int, shape: tuple[int, int]) -> np.nd
 
 
 def encode_ids(ids: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields every id of `[H, W]` but 0, ascending, with the counts `[N]` int64 of its pixels."""
+    """Yields the ids of `[H, W]` except 0, ascending, with the counts `[N]` int64 of each."""
     flat = ids.ravel(order="F")
     starts = np.flatnonzero(np.append(flat.size > 0, flat[1:] != flat[:-1]))
     ends = np.append(starts[1:], flat.size)
@@ -85,9 +85,9 @@ def compress(counts: np.ndarray) -> str:
 def decompress(text: str) -> np.ndarray:
     """Returns the counts `[N]` int64 of a compressed string.
 
-    Every count is a little-endian number of 5 bits per character, plus 48; the sixth bit says that
-    more characters follow, and the fifth bit of the last character is the sign. From the fourth
-    count on, the string has the difference to the count two before.
+    Every count is a little-endian number with 5 bits per character, plus 48. The sixth bit is set
+    if more characters follow, and the fifth bit of the last character is the sign. From the fourth
+    count on, the string has the difference from the count two positions before.
 
     Source: rleFrString in maskApi.c.
 

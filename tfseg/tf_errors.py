@@ -1,6 +1,6 @@
-"""The texts of errors of TensorFlow that are searched: it has one class for many causes.
+"""Searches the texts of TensorFlow's errors, because one class of errors has many causes.
 
-A text that changes with a version of TensorFlow makes a worse message, never a wrong result.
+A text that changes with a version of TensorFlow only makes a message worse, never a result wrong.
 tests/test_tf_errors.py provokes each of these errors.
 """
 
@@ -12,7 +12,7 @@ import re
 # the step, and may give the error as text in an error of its runner.
 _INPUT_ERROR = re.compile(r"InputError: (.*?)(?: \[while running|\\n|$)", re.MULTILINE)
 _NAMES = re.compile(r"^\{\{.*\}\} | \[Op:.*")  # of functions and operations, around the reason
-_OUT_OF_MEMORY = re.compile(r"(?!\s*File ).*(OOM|[Mm]emory)")  # no line of a traceback
+_OUT_OF_MEMORY = re.compile(r"(?!\s*File ).*(OOM|[Mm]emory)")  # not a line of a traceback
 _TOO_LATE_FOR_WORKERS = "program startup"
 # The function that handles a damaged record exists only in the process that trains.
 _SERVICE = {"pyfunc": "a record is damaged", "Unknown iteration": "a server was started again"}
@@ -36,7 +36,7 @@ def service_reason(text: str) -> str:
 
 
 def out_of_memory(text: str) -> str:
-    """Returns the line of an error that says what did not fit into memory."""
+    """Returns the line of an error about the data that did not fit into memory."""
     lines = text.splitlines()
     return next((line for line in lines if _OUT_OF_MEMORY.match(line)), lines[0]).strip()
 

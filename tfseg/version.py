@@ -1,4 +1,4 @@
-"""The version of this tfseg, also written into every data set, and those of other packages."""
+"""The version of tfseg, also written into every data set, and the versions of other packages."""
 
 __version__ = "0.1.0"
 

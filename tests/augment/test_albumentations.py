@@ -131,10 +131,10 @@ EVERY = [
 ]
 FOREIGN = [
     "Compose.additional_targets['second'] must be 'mask'; got 'image'",
-    "Compose.CLAHE[0] is no transform of tfseg",
+    "Compose.CLAHE[0] is not a transform of tfseg",
     "Compose.OneOf[2].Perspective[0].keep_size must be True; got False",
-    "Compose.OneOf[2].MotionBlur[1] is no transform of tfseg",
-    "Compose.RandomOrder[3] is no transform of tfseg",
+    "Compose.OneOf[2].MotionBlur[1] is not a transform of tfseg",
+    "Compose.RandomOrder[3] is not a transform of tfseg",
     "Compose.RandomOrder[3].ElasticTransform[0].noise_distribution must be 'uniform'; "
     "got 'gaussian'",
     "Compose.RandomOrder[3].Sharpen[1].method must be 'kernel'; got 'gaussian'",
@@ -415,13 +415,13 @@ def test_a_missing_or_unknown_parameter_is_refused(name):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"__version__": "1.4.0", "transform": {}}, r"of albumentations 2\.0.*got one of 1\.4\.0"),
-        ({"__version__": "2.5.1", "transform": {}}, r"got one of 2\.5\.1, which has other"),
+        ({"__version__": "1.4.0", "transform": {}}, r"of albumentations 2\.0.*got version 1\.4\.0"),
+        ({"__version__": "2.5.1", "transform": {}}, r"got version 2\.5\.1, which has other"),
         ({}, r"^A pipeline must be A\.Compose\(\.\.\.\), .*; got \{\}"),
         ([HorizontalFlip()], r"^A pipeline must be A\.Compose\(\.\.\.\), .*; got \[Horiz"),
         (None, r"^A pipeline must be A\.Compose\(\.\.\.\), .*; got None"),
-        ("{", r"^A pipeline must be JSON, or a file of it: Expecting"),
-        ("nowhere.json", r"^A pipeline must be JSON, or a file of it: .*nowhere\.json"),
+        ("{", r"^A pipeline must be JSON or a JSON file: Expecting"),
+        ("nowhere.json", r"^A pipeline must be JSON or a JSON file: .*nowhere\.json"),
         ({"transform": {"name": "D4"}}, r"^Each transform .*'__class_fullname__'.*'name': 'D4'"),
         (pipeline(3), r"^Each transform .*; got 3"),  # type: ignore[arg-type]
         (

@@ -325,7 +325,7 @@ def test_the_parts_of_a_choice_act_like_any_transform():
             "must hold transforms such as .*; got 3",
         ),
         (lambda: OneOf(transforms=HorizontalFlip()), "must be a list of transforms"),
-        (lambda: OneOf(transforms=(HorizontalFlip(p=0.0),)), "needs a part whose p is not 0"),
+        (lambda: OneOf(transforms=(HorizontalFlip(p=0.0),)), "needs a part with p above 0"),
         (lambda: SomeOf(transforms=(HorizontalFlip(),), n=(0, 2)), r"SomeOf\.n must be \(a, b\)"),
     ],
 )

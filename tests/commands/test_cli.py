@@ -117,7 +117,7 @@ def test_the_help_shows_units_and_defaults(capsys):
         cli.main(["train", "--data.help"])
     text = " ".join(capsys.readouterr().out.split())
     assert (
-        "side of the square training crop, pixels; multiples of 32 waste nothing. (default: 128)"
+        "side of the square training crop, pixels; multiples of 32 need no padding. (default: 128)"
         in text
     )
     with pytest.raises(SystemExit):

@@ -171,7 +171,7 @@ def test_maps_of_different_sizes_are_one_line_with_the_image(tfseg, maps):
     result = tfseg(*arguments(maps, "good"))
     assert (result.code, result.out) == (2, "")
     (line,) = result.err.splitlines()
-    assert "Image '2': truth and prediction must be of one size" in line
+    assert "Image '2': truth and prediction must have the same size" in line
     assert not maps["good"].with_name("good-evaluation").exists()
 
 

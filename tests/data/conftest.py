@@ -1,4 +1,4 @@
-"""Small image folders to convert, and a picture of what lies in a folder."""
+"""Small image folders to convert."""
 
 from __future__ import annotations
 
@@ -52,16 +52,3 @@ def ten(write, tmp_path_factory) -> Dataset:
     """Ten images of 20 x 24 pixels in train, a to j, in shards of 2, 3, 2 and 3."""
     folder = tmp_path_factory.mktemp("ten")
     return convert(write(folder / "files", "abcdefghij"), folder / "data", shard_size=3)
-
-
-@pytest.fixture(scope="session")
-def contents() -> Callable[[Path], dict[str, bytes | None]]:
-    """Returns a function that reads all below a folder: by path its bytes, or None for folders."""
-
-    def read(folder: Path) -> dict[str, bytes | None]:
-        return {
-            path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-        }
-
-    return read

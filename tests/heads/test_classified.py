@@ -84,5 +84,5 @@ def test_several_class_names_make_a_head_of_classes_and_one_does_not():
 
 
 def test_a_weight_for_each_class_is_needed():
-    with pytest.raises(InputError, match="must be one for each of the 2 classes; got 3"):
+    with pytest.raises(InputError, match="must have 2 numbers, one per class; got 3"):
         head_of(ModelConfig(class_names=("cell", "dust"), class_weights=(1.0, 3.0, 1.0)))

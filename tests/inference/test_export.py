@@ -84,14 +84,114 @@ def test_a_folder_with_other_files_is_refused(segmenter, tmp_path):
 
 
 def test_an_earlier_model_is_replaced_only_when_asked(segmenter, exported):
-    (exported / "mark.txt").write_text("old", encoding="utf-8")
+    before = (exported / "saved_model.pb").stat().st_ino
     with pytest.raises(InputError, match=r"contains a SavedModel\. .*--overwrite"):
         tfseg.export(segmenter, exported)
-    assert (exported / "mark.txt").exists()
+    assert (exported / "saved_model.pb").stat().st_ino == before
     tfseg.export(segmenter, exported, overwrite=True)
-    assert not (exported / "mark.txt").exists()
-    assert (exported / "saved_model.pb").is_file()
+    assert (exported / "saved_model.pb").stat().st_ino != before
     assert [path.name for path in exported.parent.iterdir()] == [exported.name]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "variables/notes.txt", "assets/words.txt"])
+def test_other_files_beside_a_model_are_never_removed(segmenter, model, contents, name):
+    (model / name).parent.mkdir(exist_ok=True)
+    (model / name).write_text("mine", encoding="utf-8")
+    before = contents(model.parent)
+    message = rf"model has other files beside the SavedModel: {name}\. Move them away, or choose"
+    with pytest.raises(InputError, match=message):
+        tfseg.export(segmenter, model, overwrite=True)
+    assert contents(model.parent) == before
+
+
+@pytest.mark.parametrize("suffix", [".partial", ".replaced"])
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+def test_what_somebody_else_put_beside_the_destination_is_kept_and_refused(
+    segmenter, model, contents, suffix, what
+):
+    beside = model.with_name(f"model{suffix}")
+    if what == "file":
+        beside.write_text("mine", encoding="utf-8")
+    elif what == "folder":
+        (beside / "variables").mkdir(parents=True)
+        (beside / "variables" / "thesis.txt").write_text("mine", encoding="utf-8")
+    else:
+        (model.parent / "elsewhere").mkdir()
+        beside.symlink_to(model.parent / "elsewhere")
+    before = contents(model.parent)
+    message = rf"model\{suffix} must be free while the model is written; it has other files\. Move"
+    with pytest.raises(InputError, match=message):
+        tfseg.export(segmenter, model, overwrite=True)
+    assert contents(model.parent) == before
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A folder with the names of a SavedModel."""
+    return fill(tmp_path / "model", "old")
+
+
+def fill(folder, text):
+    (folder / "variables").mkdir(parents=True)
+    (folder / "assets").mkdir()
+    names = ["saved_model.pb", "fingerprint.pb", "variables/variables.index"]
+    for name in [*names, "variables/variables.data-00000-of-00001"]:
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tfseg import atomic
+calls = 0
+def killed_at(function):
+    def call(*arguments, **options):
+        global calls
+        calls += 1
+        if calls == int(sys.argv[2]):
+            os._exit(9)
+        return function(*arguments, **options)
+    return call
+for name in ("rename", "unlink", "rmdir"):
+    setattr(os, name, killed_at(getattr(os, name)))
+path = Path(sys.argv[1])
+atomic.replace_folder(path, Path(f"{path}.partial"), Path(f"{path}.replaced"))
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_model_and_the_next_export_cleans_up(
+    segmenter, tmp_path, contents
+):
+    expected = {text: contents(fill(tmp_path / text, text)) for text in ("old", "new")}
+    killed = 0
+    while True:
+        folder = tmp_path / str(killed)
+        fill(folder / "model", "old")
+        fill(folder / "model.partial", "new")
+        command = [sys.executable, "-c", KILLED, str(folder / "model"), str(killed + 1)]
+        if subprocess.run(command, check=False).returncode != 9:
+            break
+        killed += 1
+        path = next(
+            folder / name for name in ("model", "model.replaced") if (folder / name).exists()
+        )
+        assert contents(path) in expected.values()
+    assert killed == 2 + 7  # two renames, and the old files and folders one by one
+    assert contents(folder / "model") == expected["new"]
+    for number in (0, 1, 4):
+        tfseg.export(segmenter, tmp_path / str(number) / "model", overwrite=True)
+        assert [path.name for path in (tmp_path / str(number)).iterdir()] == ["model"]
+
+
+def test_the_present_folder_is_refused_where_it_has_files(segmenter, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=r"\. contains other files and no SavedModel"):
+        tfseg.export(segmenter, ".")
+    (tmp_path / "mine.txt").unlink()
+    tfseg.export(segmenter, ".")
+    assert (tmp_path / "saved_model.pb").is_file()
 
 
 def test_a_destination_that_is_a_file_is_refused(segmenter, tmp_path):

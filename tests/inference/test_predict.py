@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from tfseg.drawing.overlays import overlay
 from tfseg.evaluation.coco_results import results_pairs
 from tfseg.inference import predict, result_folder
 from tfseg.inference.cleanup import Cleanup
+from tfseg.networks.build import build_model
 
 
 @pytest.fixture
@@ -84,7 +87,13 @@ def test_results_are_of_the_upright_picture(segmenter, image, tmp_path, orientat
         tfseg.predict_files(segmenter, [tmp_path], tmp_path / "out", orientation="upright")
 
 
-FILES = {"labels": ".png", "overlays": ".png", "tables": ".csv", "geojson": ".geojson"}
+FILES = {
+    "labels": ".png",
+    "overlays": ".png",
+    "tables": ".csv",
+    "geojson": ".geojson",
+    "digests": ".txt",
+}
 
 
 @pytest.mark.parametrize("missing", FILES)
@@ -111,6 +120,58 @@ def test_incomplete_results_are_predicted_again(segmenter, files, tmp_path, miss
     for path, stamp in stamps.items():
         if path.stem in ("grey", "colour"):
             assert path.stat().st_mtime_ns == stamp
+
+
+def test_an_image_of_other_content_is_predicted_again(segmenter, files, tmp_path):
+    out = tmp_path / "out"
+    tfseg.predict_files(segmenter, [files], out)
+    shutil.copy(files / "colour.png", files / "grey.png")  # the name and the suffix stay
+    report = tfseg.predict_files(segmenter, [files], out, resume=True)
+    assert [path.name for path in report.done] == ["grey.png"]
+    again = tfseg.predict_files(segmenter, [files], out, resume=True)
+    assert (again.done, len(again.kept)) == ([], 3)
+    (files / "grey.png").unlink()
+    gone = tfseg.predict_files(segmenter, [files / "grey.png"], out, resume=True)
+    assert [path.name for path, _ in gone.skipped] == ["grey.png"]
+
+
+def changed_weight(segmenter: tfseg.Segmenter) -> tfseg.Segmenter:
+    model = build_model(segmenter.model_config)
+    model.set_weights(segmenter.model.get_weights())
+    variable = model.variables[-1]
+    variable.assign(np.nextafter(np.asarray(variable), 9))
+    return tfseg.Segmenter(model, segmenter.model_config)
+
+
+def changed_threshold(segmenter: tfseg.Segmenter) -> tfseg.Segmenter:
+    config = dataclasses.replace(segmenter.model_config, head_options={"min_area": 6})
+    return tfseg.Segmenter(segmenter.model, config)
+
+
+def changed_tile(segmenter: tfseg.Segmenter) -> tfseg.Segmenter:
+    return tfseg.Segmenter(segmenter.model, segmenter.model_config, tile=128)
+
+
+@pytest.mark.parametrize("change", [changed_weight, changed_threshold, changed_tile, None])
+def test_results_of_other_weights_thresholds_or_options_are_made_again(
+    segmenter, files, tmp_path, change
+):
+    out, image = tmp_path / "out", files / "grey.png"
+    tfseg.predict_files(segmenter, [image], out)
+    other = change(segmenter) if change else segmenter
+    cleanup = None if change else Cleanup(min_area=1)
+    report = tfseg.predict_files(other, [image], out, cleanup=cleanup, resume=True)
+    assert (report.done, report.kept) == ([image], [])
+    report = tfseg.predict_files(other, [image], out, cleanup=cleanup, resume=True)
+    assert (report.done, report.kept) == ([], [image])
+
+
+def test_results_of_another_orientation_are_made_again(segmenter, files, tmp_path):
+    out, image = tmp_path / "out", files / "grey.png"
+    tfseg.predict_files(segmenter, [image], out)
+    for done, kept in (([image], []), ([], [image])):
+        report = tfseg.predict_files(segmenter, [image], out, resume=True, orientation="ignore")
+        assert (report.done, report.kept) == (done, kept)
 
 
 def test_without_resume_everything_is_done_again(segmenter, files, tmp_path):

@@ -133,7 +133,10 @@ def evaluation_of(*pairs: tuple, **conventions) -> Evaluation:
     ("other", "message"),
     [
         (evaluation_of(("a", ONE, ONE), ("c", ONE, ONE)), "only one of them has b, c"),
-        (evaluation_of(("a", ONE, ONE), ("b", NONE, ONE)), "same truth and groups; those of b dif"),
+        (
+            evaluation_of(("a", ONE, ONE), ("b", NONE, ONE)),
+            "same truth and groups; got differences for b",
+        ),
         (
             evaluation_of(("a", ONE, ONE), Pair("b", ONE, ONE, group="x")),
             "same truth and groups; those of b differ",

@@ -133,7 +133,7 @@ def test_what_is_predicted_in_ignored_pixels_alone_changes_nothing(maps):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"thresholds": (0.6, 0.7)}, r"thresholds must be .* among them; got \[0.6, 0.7\]"),
+        ({"thresholds": (0.6, 0.7)}, r"thresholds must be .* and include 0.5 .*; got \[0.6, 0.7\]"),
         ({"thresholds": (0.5, 0.5)}, "ascending"),
         ({"thresholds": (0, 0.5)}, r"\(0, 1\]"),
         ({"thresholds": (0.5, 1.5)}, r"\(0, 1\]"),

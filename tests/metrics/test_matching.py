@@ -195,7 +195,7 @@ ZEROS = np.zeros((4, 5), np.int32)
 @pytest.mark.parametrize(
     ("truth", "prediction", "message"),
     [
-        (ZEROS, ZEROS.T, r"one size .*\(4, 5\) and \(5, 4\)"),
+        (ZEROS, ZEROS.T, r"same size .*\(4, 5\) and \(5, 4\)"),
         (ZEROS.astype(np.float32), ZEROS, r"truth must .* integer type; got float32 \[4, 5\]"),
         (ZEROS, ZEROS > 0, r"prediction must .* integer type; got bool"),
         (ZEROS, ZEROS[..., None], r"prediction must .*\[H, W\].* \[4, 5, 1\]"),

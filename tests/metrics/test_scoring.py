@@ -231,7 +231,7 @@ def test_an_evaluation_cannot_be_changed(evaluation):
 @pytest.mark.parametrize(
     ("truth", "prediction", "message"),
     [
-        (TRUTH, PREDICTED[:3], r"one size .*; got \(4, 6\) and \(3, 6\)\."),
+        (TRUTH, PREDICTED[:3], r"same size .*; got \(4, 6\) and \(3, 6\)\."),
         (TRUTH / 2, PREDICTED, r"truth must be an id map .*; got float64"),
         (TRUTH, PREDICTED - 1, r"prediction must have ids from 0 .*; got -1 to 8\."),
     ],
@@ -251,7 +251,7 @@ def test_numbers_are_names_too(tmp_path):
 
 
 def test_an_image_that_comes_twice_is_refused():
-    with pytest.raises(InputError, match="Image 'a' comes twice"):
+    with pytest.raises(InputError, match="Image 'a' occurs twice"):
         evaluate_pairs([("a", TRUTH, PREDICTED), ("a", TRUTH, PREDICTED)])
 
 

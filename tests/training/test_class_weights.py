@@ -80,7 +80,9 @@ def test_what_cannot_be_counted_or_is_no_number_yet_is_refused(two):
     info = dataclasses.replace(two.info, statistics=None)
     with pytest.raises(InputError, match=r"balanced needs the counts in .*dataset.json, which an"):
         balanced(dataclasses.replace(two, info=info))
-    with pytest.raises(InputError, match="becomes numbers in tfseg train, from the data set; w"):
+    with pytest.raises(
+        InputError, match="must be 2 numbers; got balanced, which only tfseg train replaces"
+    ):
         head_of(ModelConfig(class_names=("cell", "dust"), class_weights="balanced"))
     with pytest.raises(InputError, match=r"must be a list, such as \[1.0, 3.0\] or balanced; got"):
         ModelConfig(class_weights="balance")

@@ -183,4 +183,4 @@ def test_memory_that_is_not_there_is_told_in_each_process(dataset, tmp_path):
         assert code == 2, err
         message = "Out of memory: 2 crops of 32 x 32 on a device need about"
         assert err.splitlines()[-1].startswith(message), err
-        assert "(train.batch_size is 4, on 2 devices). Take train.batch_size 2 and" in err
+        assert "(train.batch_size is 4, on 2 devices). Use train.batch_size 2 and" in err

@@ -38,7 +38,7 @@ def test_an_unknown_device_is_refused_with_the_nearest():
 def test_a_batch_that_cannot_be_shared_out_evenly_is_refused_with_the_next_that_can():
     strategy = make_strategy(("CPU:0", "CPU:1"))
     check_batch_size(6, strategy)
-    with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 7. Take 8."):
+    with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 7. Use 8."):
         check_batch_size(7, strategy)
 
 

@@ -18,6 +18,7 @@ from runs import arrays
 import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
+from tfseg.networks import weights
 from tfseg.training.session import Session
 
 
@@ -149,7 +150,7 @@ def _edit_last(run: Path, edit) -> None:
     path = run / "checkpoints" / "last.npz"
     content = arrays(path) | {"step": np.array(2)}
     edit(content)
-    np.savez(path, **content)
+    weights.write(path, content)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_checkpoint(config, dataset, copy):
@@ -189,14 +190,16 @@ def test_weights_that_overflow_after_a_finite_loss_are_not_kept(config, dataset,
     config = runs.changed(config, train={"steps": 3})
     last = copy / "checkpoints" / "last.npz"
     before = last.read_bytes()
-    with pytest.raises(InputError, match=r"was finite, the weights after it are not, at step 3"):
+    with pytest.raises(
+        InputError, match=r"was finite, but the weights became non-finite at step 3"
+    ):
         tfseg.Trainer(config, copy).fit(dataset, resume=True)
     assert last.read_bytes() == before
 
 
 def test_a_batch_that_the_replicas_cannot_share_is_refused(config, dataset, tmp_path):
     config = runs.changed(config, train={"batch_size": 3}, devices={"names": ("CPU:0", "CPU:1")})
-    with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 3. Take 4."):
+    with pytest.raises(InputError, match=r"multiple of the 2 replicas; got 3. Use 4."):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
     assert not (tmp_path / "run").exists()
 

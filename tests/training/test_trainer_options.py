@@ -23,6 +23,7 @@ from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.normalization import normalized
+from tfseg.networks import weights
 from tfseg.training import checkpoint, dry_run, memory, nonfinite, overfit, session, validation
 from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy
@@ -154,7 +155,7 @@ def poison(run: Path, dataset: tfseg.Dataset) -> None:
     variables = Session(CONFIG, dataset).model.variables
     (index,) = (k for k, variable in enumerate(variables) if variable.shape == (3, 3, 6, 4))
     content[f"{index:05d}"][:] = np.float32(3e38)
-    np.savez(path, **content)
+    weights.write(path, content)
 
 
 @pytest.fixture
@@ -275,7 +276,8 @@ def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkey
 
 
 def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
-    np.savez(tmp_path / "other.npz", step=1, loss=1.0, **{f"{k:05d}": k for k in range(20)})
+    other = {f"{index:05d}": index for index in range(20)}
+    weights.write(tmp_path / "other.npz", {"step": 1, "loss": 1.0, **other})
     with pytest.raises(InputError, match=r"other.npz belongs to another architecture: 0 of the"):
         Session(changed(train={"init": str(tmp_path / "other.npz")}), dataset)
 
@@ -286,7 +288,7 @@ def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path):
     config = changed(devices={"names": ("CPU:0", "CPU:1")})
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
-        r"on 2 devices\)\. Take a smaller data.crop_size or model\. TensorFlow says: .*Unable to"
+        r"on 2 devices\)\. Use a smaller data.crop_size or model\. TensorFlow.s error: .*Unable to"
     )
     with pytest.raises(InputError, match=message):
         Trainer(config, tmp_path / "run", build=build).fit(dataset)
@@ -315,8 +317,8 @@ def test_out_of_memory_among_several_workers_no_second_strategy_is_asked_for(mon
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     mirrored = make_strategy(("CPU:0", "CPU:1"), kind="mirrored")
     message = (
-        r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Take "
-        r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow says: OOM when"
+        r"Out of memory: 4 crops of 32 x 32 on a device need about .* on 2 devices\)\. Use "
+        r"train.batch_size 4 and train.accumulate 2, or a smaller .* TensorFlow.s error: OOM when"
     )
     config = changed(train={"batch_size": 8})
     with pytest.raises(InputError, match=message), memory.explain_out_of_memory(config, mirrored):

@@ -303,7 +303,7 @@ def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tm
     assert written.steps > 1000  # one of this network takes less than a minute
     again = duration.with_step_count(config, dataset, begun=configs.read(folder / "config.yaml"))
     assert again.train == written
-    with pytest.raises(InputError, match=r"train.minutes must be more than the .* step; got 1e-05"):
+    with pytest.raises(InputError, match=r"train.minutes must be more than .* step; got 1e-05"):
         duration.with_step_count(
             changed(train={"minutes": 1e-5}), dataset, begun=None, build=runs.build
         )

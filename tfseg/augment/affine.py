@@ -2,7 +2,7 @@
 
 Names and meaning follow albumentations 2.0.8, and so do the matrices: the centre is at
 ((H - 1) / 2, (W - 1) / 2) and positive degrees turn counter-clockwise as displayed. Interpolation,
-border and fill are those of the chain's `Sampling`. Options that would change the size, such as
+border and fill come from the chain's `Sampling`. Options that would change the size, such as
 `fit_output` and `crop_border`, are left out, because shapes are static.
 """
 
@@ -186,7 +186,7 @@ class Affine(AffineMove):
 
 
 def _per_axis(limits: Any) -> tuple[Range, Range]:
-    """Returns a `PerAxis` that has not been checked yet as two ranges."""
+    """Splits a `PerAxis` that is not checked yet into two ranges."""
     pair = isinstance(limits, tuple | list) and len(limits) == 2
     if pair and all(isinstance(limit, tuple | list) for limit in limits):
         return limits[0], limits[1]

@@ -36,22 +36,22 @@ _KINDS = TRANSFORMS | {"NoOp": Affine, "SquareSymmetry": D4} | dict.fromkeys(SEQ
 def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Chain:
     """Converts a pipeline of albumentations 2.0 to a chain; its `transforms` suit `to_spec`.
 
-    Border, fill and interpolation, which albumentations has in every transform, must agree and
-    become the chain's `sampling`, and additional targets its `others`. The docstrings of transforms
-    describe differences to albumentations. As in every chain, pixel-level transforms act after all
+    Border, fill and interpolation must be the same in all transforms, and become the chain's
+    `sampling`; additional targets become its `others`. The docstrings of transforms describe
+    differences from albumentations. As in every chain, pixel-level transforms act after all
     geometric ones, and ids beyond the border are never mirrored: unless the border is constant,
     they become `IGNORE`. Settings of boxes and key points are ignored, because both follow from the
     ids.
 
     Args:
-        pipeline: `A.Compose(...)`, its `to_dict()`, that as JSON, or the path of a file with it, as
-            `A.save` writes.
+        pipeline: `A.Compose(...)`, its `to_dict()`, this dict as JSON, or the path of a file that
+            `A.save` wrote.
         max_pixel_value: the largest value of the images that the pipeline is for, above 0: 255 for
             8 bits, 1 for floats. `fill` and `Normalize` refer to it.
 
     Raises:
-        InputError: transforms or parameters have no equivalent in tfseg. All are named, such as
-            "Compose.OneOf[1].Perspective[0].keep_size", with [k] for position k in the list.
+        InputError: transforms or parameters have no equivalent in tfseg. The message names all of
+            them, such as "Compose.OneOf[1].Perspective[0].keep_size"; [k] is a position in a list.
     """
     checks.in_range("max_pixel_value", max_pixel_value, low=1e-6)
     conversion = _Conversion(max_pixel_value)
@@ -62,7 +62,7 @@ def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Cha
         raise checks.InputError(
             "\n- ".join(
                 (
-                    "The pipeline has parts that tfseg cannot do; change them or leave them out:",
+                    "The pipeline has parts that tfseg cannot convert; change or remove them:",
                     *conversion.problems,
                 )
             )
@@ -71,7 +71,7 @@ def from_albumentations(pipeline: Any, *, max_pixel_value: float = 255.0) -> Cha
 
 
 class _Conversion:
-    """Converts, and collects what cannot be converted and what belongs to `Sampling`."""
+    """Converts transforms; collects problems, and settings that belong to `Sampling`."""
 
     def __init__(self, max_pixel_value: float) -> None:
         self.max_pixel_value = max_pixel_value
@@ -83,7 +83,7 @@ class _Conversion:
         """Converts the parts (path, entry) of a `parent`; a sequence in a sequence is flattened."""
         transforms: list[Transform] = []
         for path, entry in entries:
-            name, transform = _name(entry), self._converted(entry, path)
+            name, transform = _name(entry), self._convert(entry, path)
             if transform is None:
                 continue
             if parent in SEQUENCES and transform == Affine(p=transform.p):
@@ -96,7 +96,7 @@ class _Conversion:
             ):
                 transforms += transform.transforms
             elif parent == "OneOf" and name == "SomeOf" and transform.p < 1:
-                # SomeOf still draws with its p after it has been chosen.
+                # SomeOf draws with its p again after it has been chosen.
                 transforms.append(SomeOf(transforms=(transform,), p=transform.p))
             else:
                 transforms.append(transform)
@@ -118,22 +118,22 @@ class _Conversion:
         if "fill" in agreed:
             arguments["border_value"] = share(agreed["fill"], self.max_pixel_value)
             arguments["fill"] = integer(agreed["fill_mask"])
-        return self._built(Sampling, arguments, "Sampling")
+        return self._build(Sampling, arguments, "Sampling")
 
-    def _converted(self, entry: Mapping[str, Any], path: str) -> Transform | None:
+    def _convert(self, entry: Mapping[str, Any], path: str) -> Transform | None:
         name = _name(entry)
         if name not in _KINDS:
-            self.problems.append(f"{path} is no transform of tfseg")
+            self.problems.append(f"{path} is not a transform of tfseg")
             self._parts(entry, path)
             return None
         arguments = self._arguments(entry, path)
         if arguments is None or ("transforms" in arguments and self.problems):
             return None
         if arguments.get("transforms") == ():
-            return self._built(Affine, {"p": arguments["p"]}, path)
+            return self._build(Affine, {"p": arguments["p"]}, path)
         if name in SEQUENCES:
             arguments["n"] = (len(arguments["transforms"]),) * 2
-        return self._built(_KINDS[name], arguments, path)
+        return self._build(_KINDS[name], arguments, path)
 
     def _arguments(self, entry: Mapping[str, Any], path: str) -> dict[str, Any] | None:
         name = _name(entry)
@@ -157,7 +157,7 @@ class _Conversion:
                 self.problems.append(f"{path}.{key} is unknown; got {value!r}")
             elif must is not ANY and value != must:
                 self.problems.append(f"{path}.{key} must be {must!r}; got {value!r}")
-        self._settle(values, path)
+        self._record_settings(values, path)
         if "transforms" in known:
             values["transforms"] = self._parts(entry, path)
         return {key: values[key] for key in known}
@@ -169,8 +169,8 @@ class _Conversion:
         entries = [(f"{path}.{_name(part)}[{k}]", part) for k, part in enumerate(parts)]
         return tuple(self.listed(entries, _name(entry)))
 
-    def _settle(self, values: Mapping[str, Any], path: str) -> None:
-        """Notes the settings that belong to `Sampling`."""
+    def _record_settings(self, values: Mapping[str, Any], path: str) -> None:
+        """Records the settings that belong to `Sampling`."""
         for name, kind in (values.get("additional_targets") or {}).items():
             self._others[name] = "nearest"
             if kind != "mask":  # the values of a second image would be changed too
@@ -184,16 +184,16 @@ class _Conversion:
                 known = ", ".join(f"{value} ({name})" for value, name in names.items())
                 self.problems.append(f"{path}.{key} must be one of {known}; got {values[key]!r}")
             elif key in values:
-                self._note(key, names[values[key]], path)
+                self._record(key, names[values[key]], path)
         if values.get("border_mode") == 0:
-            self._note("fill", single(values["fill"]), path)
-            self._note("fill_mask", single(values["fill_mask"]), path)
+            self._record("fill", single(values["fill"]), path)
+            self._record("fill_mask", single(values["fill_mask"]), path)
 
-    def _note(self, key: str, value: Any, path: str) -> None:
+    def _record(self, key: str, value: Any, path: str) -> None:
         self._settings.setdefault(key, {}).setdefault(value, []).append(path)
 
-    def _built(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
-        """Returns a `kind`, or None if it refuses an argument; arguments are tried one by one."""
+    def _build(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
+        """Returns a `kind`, or None if an argument is invalid; reports every invalid argument."""
         needed = [
             field.name
             for field in dataclasses.fields(kind)
@@ -212,27 +212,27 @@ class _Conversion:
 def _root(pipeline: Any) -> Mapping[str, Any]:
     values = pipeline.to_dict() if hasattr(pipeline, "to_dict") else pipeline
     if isinstance(values, str | Path):
-        values = _parsed(values)
+        values = _parse(values)
     if not isinstance(values, Mapping) or not isinstance(values.get("transform"), Mapping):
         raise checks.InputError(
-            f"A pipeline must be A.Compose(...), its to_dict(), or that as JSON; got {pipeline!r}."
+            f"A pipeline must be A.Compose(...), or its to_dict(), also as JSON; got {pipeline!r}."
         )
     version = str(values.get("__version__", "2.0"))
     if not version.startswith("2.0"):
         raise checks.InputError(
-            f"A pipeline must be of albumentations 2.0, such as 2.0.8; got one of {version}, which "
-            "has other parameters."
+            f"A pipeline must be of albumentations 2.0, such as 2.0.8; got version {version}, "
+            "which has other parameters."
         )
     return frozen(values["transform"])
 
 
-def _parsed(source: str | Path) -> Any:
+def _parse(source: str | Path) -> Any:
     try:
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return json.loads(source)
         return json.loads(Path(source).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise checks.InputError(f"A pipeline must be JSON, or a file of it: {error}.") from error
+        raise checks.InputError(f"A pipeline must be JSON or a JSON file: {error}.") from error
 
 
 def _name(entry: Any) -> str:

@@ -1,4 +1,4 @@
-"""Parameters of transforms as albumentations 2.0.8 writes them, converted to those of tfseg."""
+"""Conversion of parameters of transforms from albumentations 2.0.8 to tfseg."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 SEQUENCES = ("Compose", "Sequential")
-# Parameters of the classes that have another name in tfseg.
+# Parameters of the classes that tfseg names differently.
 ACCEPTED = {"NoOp": ("p",)} | dict.fromkeys(SEQUENCES, ("p", "transforms"))
 ANY = object()
 
@@ -16,8 +16,8 @@ _BENT = _MOVED | _BORDERED | {"keypoint_remapping_method": ANY}
 _TURNED = _MOVED | _BORDERED | {"rotate_method": ANY}  # of boxes
 _RESIZED = _MOVED | {"area_for_downscale": None}
 _PADDED = {"padding": ANY, "pad_height_divisor": None, "pad_width_divisor": None}
-# Parameters without an equivalent in tfseg, with the value that they must have: `ANY` where they do
-# not concern image and ids, or are converted separately.
+# Parameters without an equivalent in tfseg, with the required value: `ANY` for those that do not
+# affect image and ids, or that are converted separately.
 REQUIRED_VALUES: dict[str, dict[str, Any]] = {
     "Affine": _TURNED | {"balanced_scale": False, "fit_output": False, "translate_px": None},
     "CenterCrop": _BORDERED | {"pad_if_needed": ANY, "pad_position": "center"},
@@ -52,11 +52,11 @@ NUMBERS = {
 
 
 def values_of(name: str, entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, Any]:
-    """Returns `entry`, with tuples for lists, with the parameters of transform `name` in tfseg.
+    """Returns `entry` with the parameters that transform `name` has in tfseg; lists are tuples.
 
     Raises:
         LookupError: a parameter is missing.
-        TypeError: one has another type.
+        TypeError: a parameter has the wrong type.
     """
     if name not in _CONVERSIONS:
         return dict(entry)
@@ -64,12 +64,12 @@ def values_of(name: str, entry: Mapping[str, Any], max_pixel_value: float) -> di
 
 
 def single(value: Any) -> Any:
-    """Returns the number that all channels have, and anything else unchanged."""
+    """Returns the number if all channels have the same, and anything else unchanged."""
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def share(value: Any, max_pixel_value: float) -> Any:
-    """Returns a number in image values, and anything else unchanged."""
+    """Scales a number by `max_pixel_value` to [0, 1]; returns anything else unchanged."""
     return value / max_pixel_value if isinstance(value, int | float) else value
 
 

@@ -1,4 +1,4 @@
-"""What a transform is: a frozen dataclass that draws random numbers for one image and acts on it.
+"""The base classes of transforms: frozen dataclasses that draw random numbers for one image.
 
 `sample` runs outside XLA, on the seed of one image. `matrix` and `edit` (geometric transforms) and
 `change` (pixel-level transforms) run inside XLA on one image and never draw. `p` is handled once,
@@ -60,18 +60,21 @@ class Geometric(Transform):
 
     @abc.abstractmethod
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
-        """Composes `field`, in coordinates of the result, with the transform of a `size` (H, W)."""
+        """Composes `field`, in coordinates of the result, with the transform of a source of `size`.
+
+        `size` is (H, W).
+        """
 
 
 class AffineMove(Geometric):
-    """A geometric transform that is a matrix; neighbours in a chain are multiplied into one."""
+    """A geometric transform by a matrix; matrices of adjacent ones in a chain are multiplied."""
 
     @abc.abstractmethod
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Returns the pull-back matrix `[3, 3]` (see `kernels.matrices`) on a source of `size`."""
 
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
-        """Sends the coordinates through the matrix."""
+        """Multiplies the coordinates by the matrix."""
         return fields.affine(field, self.matrix(params, size=size))
 
 
@@ -79,7 +82,7 @@ class Pixel(Transform):
     """A pixel-level transform: it changes values and moves nothing.
 
     Attributes:
-        value_range: to which the chain clips the result of `change`.
+        value_range: the range to which the chain clips the result of `change`.
     """
 
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)

@@ -19,7 +19,7 @@ class GaussianBlur(Pixel):
 
     Args:
         blur_limit: width of the filter in pixels, each 0 or odd, in [0, 701]. Drawn from all whole
-            numbers in between; even ones count as one larger, and 0 as 2 int(3.5 sigma) + 1.
+            numbers in between; an even number is raised by one, and 0 becomes 2 int(3.5 sigma) + 1.
         sigma_limit: standard deviation in pixels, in [0, 100]; 0 changes nothing.
         p: probability in [0, 1].
     """
@@ -85,7 +85,7 @@ class Sharpen(Pixel):
 
 
 def _reach(sigma: float) -> int:
-    """Returns the radius of an unlimited filter, in pixels.
+    """Returns the radius of a filter without a limit, in pixels.
 
     Source: albumentations 2.0.8, after Pillow.
     """

@@ -68,5 +68,5 @@ def _require_colors(transform: Pixel, image: tf.Tensor) -> None:
     if image.shape[-1] != 3:
         raise checks.InputError(
             f"{type(transform).__name__} needs images of 3 channels, red, green and blue; "
-            f"got {image.shape[-1]}. Leave it out for others."
+            f"got {image.shape[-1]}. Remove it for other images."
         )

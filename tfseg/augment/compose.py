@@ -15,7 +15,7 @@ from tfseg.augment.base import Geometric, Params, Pixel, Transform
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice(Transform):
-    """A transform made of others.
+    """A transform that chooses which of several transforms act.
 
     Attributes:
         transforms: the parts, which may be choices too.
@@ -43,7 +43,7 @@ class OneOf(Choice):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not any(part.p for part in self.transforms):
-            raise checks.InputError("OneOf needs a part whose p is not 0.")
+            raise checks.InputError("OneOf needs a part with p above 0.")
 
     def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
         """Returns 1 for the part drawn and 0 for the others."""
@@ -74,10 +74,10 @@ class SomeOf(Choice):
 
 
 def check_transforms(name: str, transforms: Sequence[Transform]) -> None:
-    """Refuses what is not a list of transforms.
+    """Checks that `transforms` is a list of transforms.
 
     Raises:
-        InputError: something else is among them.
+        InputError: it is not a list, or has another entry.
     """
     if not isinstance(transforms, list | tuple):
         raise checks.InputError(f"{name} must be a list of transforms; got {transforms!r}.")
@@ -89,7 +89,7 @@ def check_transforms(name: str, transforms: Sequence[Transform]) -> None:
 
 
 def name_each(transforms: Sequence[Transform], path: str = "") -> Iterator[tuple[str, Transform]]:
-    """Yields every transform that is no choice with its name, such as "OneOf/1/Rotate/2"."""
+    """Yields every transform with its name, such as "OneOf/1/Rotate/2"; opens choices."""
     for name, transform in _named(transforms, path):
         if isinstance(transform, Choice):
             yield from name_each(transform.transforms, f"{name}/")
@@ -100,8 +100,8 @@ def name_each(transforms: Sequence[Transform], path: str = "") -> Iterator[tuple
 def draw(transforms: Sequence[Transform], seed: tf.Tensor) -> dict[str, Params]:
     """Draws for one image: seed `[2]` int32 -> parameters by the names of `name_each`.
 
-    The seed of a transform depends only on its name and its number among those of that name, so
-    adding another kind of transform does not change its draws.
+    The seed of a transform depends only on its kind and its number among transforms of this kind,
+    so adding another kind of transform does not change its draws.
     """
     chances = tf.constant([transform.p for transform in transforms], tf.float32)
     return _draw(transforms, chances, tf.constant(True), seed, "")

@@ -1,8 +1,8 @@
 """Transforms that distort the picture. Names and meaning follow albumentations.
 
-In albumentations 2.0.8 a picture reaches from 0 to its length; here it reaches from edge to edge of
-its pixels, half a pixel further up and to the left. Otherwise a distortion of strength 0 would
-shift the picture, as the camera mode of albumentations does.
+In tfseg a picture reaches from edge to edge of its pixels. In albumentations 2.0.8 it reaches from
+0 to its length, half a pixel further down and to the right; with this convention a distortion of
+strength 0 would shift the picture, as the camera mode of albumentations does.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _FARTHEST = 0.32  # below a third, so that the four corners always stay convex
 class ElasticTransform(Geometric):
     """Moves every pixel by smooth noise, like a rubber sheet that is pulled in places.
 
-    The noise is the one that albumentations calls "uniform". Its "gaussian" is left out: it is
-    divided by its largest value, so that the distortion depends on the size of the picture. Noise
+    The noise is the one that albumentations calls "uniform". Its "gaussian" noise is left out: it
+    is divided by its largest value, which makes the distortion depend on the picture's size. Noise
     is not repeated beyond the border, so the border moves no more than the middle.
 
     Args:
-        alpha: how far, in pixels before the smoothing, in [0, 1e6]. After it the standard deviation
-            is 0.163 alpha / sigma pixels.
-        sigma: standard deviation of the smoothing, pixels, in [1, 1e4]. Below 1 / 100 of the side
-            of the picture it takes noticeably longer.
+        alpha: largest shift before the smoothing, pixels, in [0, 1e6]; after the smoothing the
+            standard deviation is 0.163 alpha / sigma pixels.
+        sigma: standard deviation of the smoothing, pixels, in [1, 1e4]. A sigma below 1 / 100 of
+            the picture's side makes the transform noticeably slower.
         same_dxdy: whether y and x move by the same amount, so along one diagonal only.
         p: probability in [0, 1].
     """
@@ -67,13 +67,13 @@ class ElasticTransform(Geometric):
 class GridDistortion(Geometric):
     """Stretches and squeezes rows and columns of a grid of cells.
 
-    The map is continuous, and with limits of 0 nothing moves; that of albumentations repeats one
-    pixel at every line of the grid and is up to one step off in between. Both agree on the lines.
+    The map is continuous, and with limits of 0 nothing moves. The map of albumentations repeats one
+    pixel at every grid line and is up to one step off between lines; on the lines both agree.
 
     Args:
         num_steps: cells along each side, in [1, 100]; the rest of a side is one more cell.
-        distort_limit: added to 1 gives how much a cell is squeezed, drawn for every row and column
-            of cells, in [-1, 1].
+        distort_limit: added to 1 to give the factor by which a cell is squeezed, drawn for every
+            row and column of cells, in [-1, 1].
         normalized: whether the cells are scaled together so that all of the picture stays visible.
         p: probability in [0, 1].
     """
@@ -141,13 +141,13 @@ class OpticalDistortion(Geometric):
 class Perspective(Geometric):
     """Moves the four corners inwards and stretches the quadrilateral between them over the picture.
 
-    The size stays, and the drawn corners become those of the result; with `keep_size`
-    albumentations enlarges the result once more by the size that the corners lost and shows its top
-    left part. `fit_output` is left out.
+    The size stays, and the drawn corners become the corners of the result. With `keep_size`
+    albumentations enlarges the result further, by the size that the corners cut off, and shows its
+    top left part. `fit_output` is left out.
 
     Args:
-        scale: of the share of height and width by which a corner moves inwards, in [0, 10]: the
-            standard deviation of a normal number, of which the absolute value modulo 0.32 is used.
+        scale: standard deviation, in [0, 10], of a normal number; a corner moves inwards by its
+            absolute value modulo 0.32, as a share of height and width.
         p: probability in [0, 1].
     """
 

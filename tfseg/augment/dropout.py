@@ -20,12 +20,12 @@ class CoarseDropout(Pixel):
 
     Args:
         num_holes_range: number of boxes, in [1, 1000].
-        hole_height_range: two whole numbers are pixels, anything else shares of the height of the
-            image, in [0, 1]; a box is not higher than the image.
+        hole_height_range: in pixels if both are whole numbers, otherwise as shares of the image
+            height, in [0, 1]; a box is at most as high as the image.
         hole_width_range: the same for the width.
         fill: value of the boxes in the image, in [0, 1].
-        fill_label: id of the boxes in the label, such as 0 or `IGNORE`; None leaves the ids. It
-            is `fill_mask` in albumentations.
+        fill_label: id of the boxes in the label, such as 0 or `IGNORE`; None keeps the ids. It is
+            called `fill_mask` in albumentations.
         p: probability in [0, 1].
     """
 
@@ -100,7 +100,7 @@ def _pixels(limits: tuple[float, float], length: int) -> tuple[int, int]:
 
 
 def _drawn(limits: tuple[int, int | tf.Tensor], share: tf.Tensor) -> tf.Tensor:
-    """Returns the whole number that lies at `share`, in [0, 1), of low, ..., high, int32."""
+    """Returns the number at `share`, in [0, 1), of the whole numbers low, ..., high, int32."""
     low, high = limits
-    # One product, no sum: XLA would fuse the two, which at the edge of a pixel gives other bits.
+    # Only a product: XLA would fuse a sum with it, and round differently at the edge of a pixel.
     return low + tf.cast(share * tf.cast(high - low + 1, tf.float32), tf.int32)

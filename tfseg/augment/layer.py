@@ -21,7 +21,7 @@ class Augmentation(keras.layers.Layer):
     The draw of an image depends on `seed`, the number of the call, the replica and the position in
     the batch. Prefer a `tf.data` pipeline (`tfseg.augmented`) where possible: its draws depend on
     the sample alone, and it runs while the device computes. Compile a model with this layer with
-    `jit_compile=False`: XLA draws other numbers.
+    `jit_compile=False`: XLA draws different numbers.
 
     Args:
         transforms: in the order in which they act.
@@ -32,7 +32,7 @@ class Augmentation(keras.layers.Layer):
         super().__init__(**options)
         self.seed = seed
         self._chain, self._unchanged = Chain(transforms), Chain([])
-        # Counts the calls, so that each draws new numbers; not trained, and saved with the model.
+        # Counts the calls, so that every call draws new numbers; saved with the model, not trained.
         self.calls = self.add_weight(
             shape=(),
             dtype="int32",

@@ -19,15 +19,15 @@ class CopyPaste:
     of the image, so ids stay unique. In a configuration it is the last transform of `augment`.
 
     Args:
-        share: of the other image's instances that are pasted, `(low, high)` in [0, 1], drawn for
+        share: share of the other image's instances to paste, `(low, high)` in [0, 1], drawn for
             each image.
-        p: probability in [0, 1] that an image gets any.
+        p: probability in [0, 1] that instances are pasted onto an image.
         num_classes: number of classes that ids encode (see `kernels.class_ids`); new ids encode the
             class of the old ones.
 
     Source: Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method for Instance
-    Segmentation (2021), arXiv 2012.07177, section 3; without the scale jitter, which other
-    transforms do, and without blending, which made no difference there (table 2).
+    Segmentation (2021), arXiv 2012.07177, section 3; without scale jitter, which other transforms
+    provide, and without blending, which made no difference in the paper (table 2).
     """
 
     share: tuple[float, float] = (0.1, 0.5)
@@ -70,7 +70,7 @@ class CopyPaste:
         chosen = on & (coins < share) & (ids > 0)
         mask = tf.reshape(tf.gather(chosen, position), tf.shape(other))
         count = self.num_classes
-        highest = -(-tf.maximum(tf.reduce_max(label), 0) // count) * count  # rounded up to a class
+        highest = -(-tf.maximum(tf.reduce_max(label), 0) // count) * count  # multiple of K
         class_of = class_ids.classes(other, num_classes=count)
         new_ids = highest + tf.reshape(position, tf.shape(other)) * count + class_of
         return tf.where(mask, new_ids, label), mask

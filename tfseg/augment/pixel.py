@@ -84,10 +84,10 @@ class GaussNoise(Pixel):
 
     Args:
         std_range: standard deviation in image values, in [0, 1].
-        mean_range: in image values, in [-1, 1].
+        mean_range: mean in image values, in [-1, 1].
         per_channel: whether every channel has different noise; otherwise all have the same.
-        noise_scale_factor: in [0.001, 1]. Below 1 the noise is drawn for an image of this share of
-            the height and width and enlarged bilinearly, which gives coarser and weaker grain.
+        noise_scale_factor: in [0.001, 1]. Below 1 the noise is drawn at this share of the height
+            and width and enlarged bilinearly, which gives coarser and weaker grain.
         p: probability in [0, 1].
     """
 
@@ -157,7 +157,7 @@ class Normalize(Pixel):
                 checks.in_range(f"Normalize.{name}[{channel}]", number, low=low, high=1000.0)
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
-        """Brings `image` `[H, W, C]` to the mean 0 and the deviation 1 of the data set."""
+        """Subtracts the mean from `image` `[H, W, C]` and divides by the standard deviation."""
         del params
         for name in ("mean", "std"):
             count, channels = len(getattr(self, name)), image.shape[-1]

@@ -16,7 +16,7 @@ Policy = tuple[Transform, ...]
 
 
 def nuclei() -> Policy:
-    """Returns any orientation and soft shapes, because tissue has no upright and no corners.
+    """Returns any orientation and soft shapes: tissue has no upright direction and no corners.
 
     Focus, exposure and noise vary as between microscopes; brightness varies little, since nuclei
     may be only 0.1 brighter than the background. Elastic shifts have a deviation of 2 pixels. For
@@ -34,7 +34,7 @@ def nuclei() -> Policy:
 
 
 def natural() -> Policy:
-    """Returns left-right flips and small rotations, because photographs have an upright.
+    """Returns left-right flips and small rotations: photographs have an upright direction.
 
     Light and colour vary with camera and weather. For images of 3 channels.
     """
@@ -49,10 +49,10 @@ def natural() -> Policy:
 
 
 def satellite() -> Policy:
-    """Returns all symmetries and no distortion: views from above have straight lines, no upright.
+    """Returns all symmetries and no distortion.
 
-    Colour and haze vary with season and sun; the scale varies little, because the sensor fixes it.
-    For images of 3 channels.
+    Views from above have straight lines and no upright direction. Colour and haze vary with season
+    and sun; the scale varies little, because the sensor fixes it. For images of 3 channels.
     """
     return (
         D4(),

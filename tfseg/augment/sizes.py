@@ -1,7 +1,7 @@
 """Transforms that bring all pictures to the same size.
 
-Names and meaning follow albumentations 2.0.8. Interpolation, border and fill are those of the
-chain's `Sampling`. `p` must be 1 where the size changes, because all results are of one size.
+Names and meaning follow albumentations 2.0.8. Interpolation, border and fill come from the
+chain's `Sampling`. `p` must be 1 where the size changes, because all results have the same size.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Sized(AffineMove):
         self._integer("width", low=1)
 
     def output_size(self, size: Size) -> Size:
-        """Returns the size asked for."""
+        """Returns the requested size."""
         del size
         return self.height, self.width
 
@@ -44,7 +44,7 @@ class CenterCrop(_Sized):
     """
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Moves the corner of the crop to that of the picture."""
+        """Moves the corner of the crop to the corner of the picture."""
         del params
         return matrices.center_crop(size, (self.height, self.width))
 
@@ -61,7 +61,7 @@ class RandomCrop(_Sized):
     """
 
     def output_size(self, size: Size) -> Size:
-        """Returns the size asked for.
+        """Returns the requested size.
 
         Raises:
             InputError: the picture is smaller.
@@ -89,11 +89,11 @@ class RandomResizedCrop(AffineMove):
 
     The part has whole pixels, and all positions have the same probability. A part that does not fit
     into the picture is shrunk, keeping its shape, until it does; albumentations draws up to ten
-    times and then takes the middle. As in `Resize`, shrinking skips pixels.
+    times and then uses the middle. As in `Resize`, shrinking skips pixels.
 
     Args:
         size: (height, width) of the result, pixels.
-        scale: area of the part as a share of the picture's, in [0.0001, 1].
+        scale: area of the part as a share of the picture, in [0.0001, 1].
         ratio: width / height of the part, in [0.01, 100], uniform in its logarithm.
         p: must be 1 where the size changes.
     """
@@ -115,7 +115,7 @@ class RandomResizedCrop(AffineMove):
         self._interval("ratio", low=0.01, high=100.0)
 
     def output_size(self, size: Size) -> Size:
-        """Returns the size asked for."""
+        """Returns the requested size."""
         del size
         return self.size[0], self.size[1]
 
@@ -143,7 +143,7 @@ class RandomResizedCrop(AffineMove):
 class PadIfNeeded(AffineMove):
     """Pads a smaller picture by its border; the picture is in the middle.
 
-    Ids of the padding are `Sampling.fill`. If the number of rows or columns to add is odd, the
+    Padding has the id `Sampling.fill`. If the number of rows or columns to add is odd, the
     extra one is at the end.
 
     Args:
@@ -162,7 +162,7 @@ class PadIfNeeded(AffineMove):
         self._integer("min_width", low=1)
 
     def output_size(self, size: Size) -> Size:
-        """Returns the larger of the size of the picture and the size asked for."""
+        """Returns the larger of the picture's size and the requested size."""
         return max(size[0], self.min_height), max(size[1], self.min_width)
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
@@ -175,7 +175,7 @@ class Resize(_Sized):
     """Resizes the picture from edge to edge, as OpenCV does.
 
     Pixel i of the result is read at (i + 1/2) old / new - 1/2. Beyond the outermost pixel OpenCV
-    has the border "nearest". Ids are those of OpenCV's INTER_NEAREST_EXACT. Nothing is averaged:
+    uses the border "nearest". Ids are read as by OpenCV's INTER_NEAREST_EXACT. Nothing is averaged:
     below half the size, pixels are skipped.
 
     Args:
@@ -197,7 +197,7 @@ def _position(seed: tf.Tensor) -> Params:
 def _to_corner(
     params: Params, size: Size, part: tuple[matrices.Number, matrices.Number]
 ) -> tf.Tensor:
-    """Moves a `part` to the corner; there are H - h + 1 positions, 0 to H - h."""
+    """Moves a `part` to the corner; it has H - h + 1 possible positions, 0 to H - h."""
     corner = [
         params[name] * (old - new + 1) for name, old, new in zip("yx", size, part, strict=True)
     ]

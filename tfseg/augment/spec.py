@@ -41,7 +41,7 @@ TRANSFORMS: dict[str, type[Transform]] = {
         *(OneOf, SomeOf),
     )
 }
-# What else it may hold, once, with the parameters that it may set: see `plan`.
+# Other entries of a configuration, each at most once, with the parameters it may set: see `plan`.
 _OTHERS: dict[str, tuple[type, tuple[str, ...]]] = {
     "CopyPaste": (CopyPaste, ("p", "share")),
     "Sampling": (Sampling, ("interpolation", "border", "border_value", "fill")),
@@ -49,12 +49,12 @@ _OTHERS: dict[str, tuple[type, tuple[str, ...]]] = {
 
 
 class Plan(NamedTuple):
-    """What `augment` in a configuration stands for.
+    """What `augment` in a configuration means.
 
     Attributes:
         transforms: of one image, in the order in which they act.
-        copy_paste: acts on the batch after them; None without that entry.
-        sampling: how they read the image, and what it has beyond its border, in crops too.
+        copy_paste: acts on the batch after the transforms; None without that entry.
+        sampling: interpolation and border of transforms and crops.
     """
 
     transforms: list[Transform]
@@ -63,20 +63,21 @@ class Plan(NamedTuple):
 
 
 def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
-    """Builds what `augment` in a configuration stands for.
+    """Builds the transforms and settings of `augment` in a configuration.
 
-    Its entries are those of `from_spec`, {"name": "CopyPaste", "p": ..., "share": ...} as the last
-    transform, and {"name": "Sampling", "border": ..., "fill": ...} in any position.
+    Entries are as in `from_spec`, and also {"name": "CopyPaste", "p": ..., "share": ...} as the
+    last transform, and {"name": "Sampling", "border": ..., "fill": ...} in any position.
 
     Raises:
-        InputError: as `from_spec`; one of the two entries is given twice, or CopyPaste is not last.
+        InputError: as in `from_spec`, or CopyPaste or Sampling occurs twice, or CopyPaste is not
+            the last transform.
     """
     transforms: list[Mapping[str, Any] | str] = []
     others: dict[str, Any] = {}
     for entry in spec:
         name = str(entry.get("name")) if isinstance(entry, Mapping) else ""
         if name in others:
-            raise checks.InputError(f"augment must have one {name} at most; got {entry!r} too.")
+            raise checks.InputError(f"augment must have at most one {name}; got also {entry!r}.")
         if isinstance(entry, Mapping) and name in _OTHERS:
             others[name] = _build(entry, *_OTHERS[name])
         elif "CopyPaste" in others:
@@ -93,7 +94,7 @@ def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
 def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
     """Builds transforms from plain values, such as ["light", {"name": "GaussNoise", "p": 1.0}].
 
-    The name of a policy stands for its transforms (see `policies`).
+    The name of a policy is replaced by its transforms (see `policies`).
 
     Raises:
         InputError: an unknown policy, transform or parameter, with the nearest valid name.

@@ -1,10 +1,10 @@
 """One module per subcommand: its options, one call into the library, one printed table.
 
 The docstring of a module is the help of its command (- in the command is _ in the module).
-`add_options` declares the options; `run` takes their values as keyword arguments and returns the
-exit code. Libraries are imported inside `run`. A command with actions declares them with
+`add_options` declares the options; `run` has their values as keyword arguments and returns the exit
+code. Libraries are imported inside `run`. A command with actions declares them with
 `dest="action"`, and `run` gets the name of the action. A command that does not always need
-TensorFlow has a function `uses_tensorflow` of the values.
+TensorFlow has a function `uses_tensorflow(values)`.
 """
 
 from __future__ import annotations

@@ -57,11 +57,11 @@ def run(*, action: str, **values: Any) -> int:
 
 
 def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfig) -> int:
-    """Draws a crop of an image, random examples of the policy, and of each transform alone.
+    """Draws a crop of an image, and random examples of the policy and of each transform alone.
 
     SOURCE and WHICH are an image and its label map, or a data set and a sample of its split train.
     Pictures have the size --data.crop_size and are augmented as in training, from --seed. Values in
-    [0, 1] are shown unchanged, outlines are those of the labels, and ignored pixels are darker.
+    [0, 1] are shown unchanged, with the outlines of the labels; ignored pixels are darker.
 
     Example: tfseg augment preview a.png a-ids.png --out preview.png --data.crop_size 192
     """
@@ -80,7 +80,7 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
 
 
 def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -> int:
-    """Repeats what training sees of one sample in one epoch, bit for bit, and prints the draw.
+    """Repeats one sample of one epoch as in training, bit for bit, and prints the draw.
 
     RUN is the folder of the run, or a file with its configuration. DIR gets image.tif (float32),
     ids.tif (int32, -1 where ignored), overlay.png to look at, and draw.json.

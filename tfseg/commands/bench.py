@@ -1,8 +1,8 @@
 """Measures how many images per second each stage handles, and names the bottleneck.
 
 Every stage is timed alone, with its input in memory, and together with all stages before it ("so
-far"), on the split train with the configuration of a run. Prints the median of the repeats and
-their quartiles. Nothing is written.
+far"), on the split train with the configuration of a run. Prints the median and the quartiles of
+the repeats. Nothing is written.
 
 Example: tfseg bench nuclei --train.batch_size 16 --data.crop_size 256
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
     add("--batches", type=int, default=5, help="batches per repeat, after a warm-up")

@@ -18,7 +18,7 @@ from tfseg.commands.output import print_json, print_table, write_json
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("first", metavar="A", type=Path, help="folder of the first evaluation")
     add("second", metavar="B", type=Path, help="folder of the second evaluation")

@@ -31,7 +31,7 @@ OPTIONS = "options.json"
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     steps = RunConfig().train.steps
     add("--out", metavar="DIR", type=Path, default=Path("tfseg-demo"), help="output folder")

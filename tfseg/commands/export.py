@@ -11,7 +11,7 @@ from tfseg.commands.options import Parser
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
     add("destination", metavar="DEST", type=Path, help="folder of the SavedModel, which is created")

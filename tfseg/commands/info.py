@@ -1,4 +1,4 @@
-"""Describes a data set: counts, sizes, areas and pixel values.
+"""Describes a data set: counts, sizes, areas and pixel values, after its files were verified.
 
 With --out, writes histograms.png, and images.png with images of every split and the outlines of
 their instances, in the colours of their classes where there are several.
@@ -32,10 +32,13 @@ def add_options(parser: Parser) -> None:
 
 
 def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
-    """Prints the content of dataset.json, and draws."""
+    """Compares the shards with dataset.json, prints its content, and draws."""
     from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.integrity import verify
 
     opened = Dataset.open(dataset)
+    for split in opened.info.splits:
+        verify(opened, split)
     if out is not None:
         _draw(opened, out, count)
     if json:

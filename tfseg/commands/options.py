@@ -92,14 +92,14 @@ class GroupHelp(argparse.Action):
 class ConfigFile(jsonargparse.ActionConfigFile):
     """Reads `--config FILE`: any part of a RunConfig as YAML; options after it override it.
 
-    The folder of a run, `--from RUN`, stands for the file in it. The name of a preset stands for
-    its file unless a file of that name exists.
+    The folder of a run, `--from RUN`, means the configuration file in it. The name of a preset
+    means the file of the preset, unless a file with this name exists.
     """
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: Any, value: Any, *rest: Any
     ) -> None:
-        """Checks the names in the file, then takes its values.
+        """Checks the names in the file, then uses its values.
 
         Raises:
             InputError: the file cannot be read, or has an unknown name or a wrong type of value.
@@ -125,7 +125,7 @@ def _reason(error: Exception) -> str:
 
 
 def name(parser: Parser, prog: str) -> None:
-    """Sets the name of `parser`, and a short usage line: the options are listed below it."""
+    """Sets the name of `parser`, and a short usage line; the options are listed below it."""
     positionals = [
         f"{action.metavar}{'...' if action.nargs == '+' else ''}"
         for action in parser._actions
@@ -149,10 +149,10 @@ def add_run_config(parser: Parser) -> None:
         # jsonargparse also adds one --config per group; the one for all groups is enough.
         if action.dest in RUN_OPTIONS and action.metavar == "CONFIG":
             action.help = argparse.SUPPRESS
-    _give_groups_a_page(parser)
+    _add_group_pages(parser)
 
 
-def _give_groups_a_page(parser: Parser) -> None:
+def _add_group_pages(parser: Parser) -> None:
     """Replaces each group of a RunConfig in `--help` by a line; `--GROUP.help` prints its page."""
     pages = parser.add_argument_group("groups of values, each with a page of help")
     kept = []
@@ -184,10 +184,10 @@ def add_json(parser: Parser) -> None:
 def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     """Replaces the values of a RunConfig, if there are any, by one argument `config`.
 
-    The values of an action are returned next to its name, like those of a command.
+    The values of an action are returned next to its name, like the values of a command.
 
     Raises:
-        InputError: RunConfig refuses a value.
+        InputError: a value of RunConfig is invalid.
     """
     if "action" in values:
         return {"action": values["action"], **resolved(values[values["action"]])}

@@ -38,7 +38,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Returns dicts, lists, strings and numbers that JSON can store; None for non-finite ones."""
+    """Returns dicts, lists, strings and numbers for JSON; non-finite numbers become None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,9 +1,9 @@
 """Predicts the instances of images of any size: id maps, overlays and tables.
 
 Images larger than a tile are predicted tile by tile; instances across tiles are joined. DIR gets
-labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/,
+labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/, digests/,
 instances.csv (id, area, centroid, box, score, class) and options.json. --format adds geojson/ with
-polygons for QuPath, coco.json and coco_results.json. A file that cannot be read is reported and
+polygons for QuPath, coco.json and coco_results.json. Files that cannot be read are reported and
 skipped, and the exit code is then 1.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
@@ -25,7 +25,7 @@ from tfseg.data.files import ORIENTATIONS
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
     add("images", metavar="IMAGES", type=Path, nargs="+", help="image files, or folders of them")
@@ -57,7 +57,11 @@ def add_options(parser: Parser) -> None:
         help="whether images are turned upright by the tags of their files; results are of the "
         "turned image",
     )
-    add("--resume", action="store_true", help="skip images that have all their results in DIR")
+    add(
+        "--resume",
+        action="store_true",
+        help="skip images whose results in DIR were made by the same weights and options",
+    )
     add(
         "--one_piece",
         action="store_true",

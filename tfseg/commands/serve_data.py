@@ -1,7 +1,8 @@
 """Makes training batches for training on other machines, on all cores, until it is stopped.
 
-The data set must have the same path on this machine as on the training machine. Anybody who can
-reach the port, or the next one, can run TensorFlow graphs here: use it only in a trusted network.
+The data set must have the same path on this machine and on the training machine. Anybody who can
+reach the port, or the next port, can run TensorFlow graphs on this machine: use it only in a
+trusted network.
 
 Example: tfseg serve-data --host worker7 --port 5050
 """
@@ -15,7 +16,7 @@ from tfseg.commands.options import Parser
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add(
         "--host",
@@ -27,7 +28,7 @@ def add_options(parser: Parser) -> None:
         "--port",
         type=int,
         default=5050,
-        help="port; the next one is used as well; 0 = any two free ports",
+        help="port; the next port is used as well; 0 = any two free ports",
     )
 
 

@@ -1,9 +1,9 @@
 """Trains a network on one or several data sets, on all visible GPUs or the CPU.
 
-RUN_DIR gets config.yaml (all values used), run.json (these, versions, data and command),
+RUN_DIR gets config.yaml (all values used), run.json (values, versions, data and command),
 history.csv with its plot curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM write a
 checkpoint, and --resume continues from it. --dry_run and --overfit write nothing.
-On several hosts, run the same command on each of them, with TF_CONFIG or by srun.
+On several hosts, run the same command on each host, with TF_CONFIG or by srun.
 
 Several data sets must have the same classes; --data.weights sets how many samples come from each.
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by tfseg convert")
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, which is created")
@@ -93,7 +93,7 @@ def run(
     checks.integer("--launch", launch, low=1, high=64)
     if launch > 1:
         flags = {"--resume": resume, "--dry_run": dry_run, "--overfit": overfit, "--json": json}
-        return _launched(
+        return _launch_processes(
             config, [*map(str, dataset), str(run_dir), *_flags(flags, watching)], launch
         )
     if dry_run or overfit:
@@ -120,7 +120,7 @@ def _flags(flags: dict[str, bool], watching: dict[str, Any]) -> list[str]:
     ]
 
 
-def _launched(config: RunConfig, arguments: list[str], count: int) -> int:
+def _launch_processes(config: RunConfig, arguments: list[str], count: int) -> int:
     """Runs the command in `count` processes; returns its exit code."""
     from tfseg.training.launch import launch
 
@@ -151,7 +151,7 @@ def fit(
     from tfseg.training.callbacks import Curves
     from tfseg.training.trainer import Trainer
 
-    opened = _opened(dataset)
+    opened = _open_datasets(dataset)
     if config.data.cache != "none":
         note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
@@ -191,7 +191,7 @@ def _callbacks(
     return callbacks
 
 
-def _opened(paths: Sequence[DataPath]) -> Dataset:
+def _open_datasets(paths: Sequence[DataPath]) -> Dataset:
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.mixture import Mixture
 
@@ -203,7 +203,7 @@ def _trial(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str
     from tfseg.training.overfit import overfit_batch
     from tfseg.training.session import Session
 
-    opened = _opened(dataset)
+    opened = _open_datasets(dataset)
     if not overfit:
         return dataclasses.asdict(dry_run(config, opened))
     first, last = overfit_batch(Session(config, opened))

@@ -1,8 +1,8 @@
 """Chooses the decoding thresholds of a trained network on the split val, never on test.
 
 RUN_DIR gets thresholds.yaml, which predict, evaluate and export then use instead of the thresholds
-in config.yaml. Every image is predicted once; then the options of the head are chosen one after the
-other, as long as the metric improves.
+in config.yaml. Every image is predicted once; then the options of the head are chosen one by one,
+as long as the metric improves.
 
 Example: tfseg tune runs/first nuclei --metric pq
 """
@@ -18,7 +18,7 @@ from tfseg.commands.progress import progress
 
 
 def add_options(parser: Parser) -> None:
-    """Declares what `run` takes."""
+    """Declares the options of the command."""
     add = parser.add_argument
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
     add("dataset", metavar="DATA", type=Path, help="data set made by convert, with a split val")

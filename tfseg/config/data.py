@@ -16,22 +16,21 @@ class DataConfig:
     """How samples are read for training.
 
     Attributes:
-        crop_size: side of the square training crop, pixels; multiples of 32 waste nothing.
-        foreground_share: share of the crops that are certain to show part of an instance, in
-            [0, 1].
+        crop_size: side of the square training crop, pixels; multiples of 32 need no padding.
+        foreground_share: share of the crops that must show part of an instance, in [0, 1].
         instance_share: share of the crops with an instance in the middle, in [0, 1]; small and
             large instances are equally likely, and so are all classes in an image.
             `foreground_share` applies to the rest.
         min_visibility: an instance cut by the border of the crop is ignored in training if less
             than this share of its pixels is left; 0 keeps all.
         service: servers started with tfseg serve-data, such as grpc://localhost:5050, that make the
-            training batches, identical and in the same order; empty makes them in this process.
-        on_corrupt: reaction to a damaged record: fail, or skip, which warns and takes the next
-            intact one instead.
-        weights: ratio of the samples from several data sets, such as 2 1; empty takes every image
+            same training batches in the same order; empty makes them in this process.
+        on_corrupt: reaction to a damaged record: fail, or skip, which warns and uses the next
+            intact record instead.
+        weights: ratio of the samples from several data sets, such as 2 1; empty uses every image
             equally often.
         balance: a CSV file that sets how often each image of the split train is used: columns id
-            and weight, relative to the others, or id and group, all groups equally often; empty
+            and weight (relative to other images), or id and group (all groups equally often); empty
             uses each image once per epoch.
         cache: where decoded images are kept after the first epoch: none, memory, or disk (in the
             folder for temporary files, until training ends).
@@ -57,7 +56,7 @@ class DataConfig:
         for server in self.service:
             if not re.fullmatch(r"grpc://[^/\s]+:[1-9]\d*", str(server)):
                 raise checks.InputError(
-                    f"Each of data.service must be grpc://HOST:PORT; got {server!r}. Take the "
+                    f"Each of data.service must be grpc://HOST:PORT; got {server!r}. Use the "
                     "address that tfseg serve-data prints."
                 )
         if self.service and self.on_corrupt == "skip":

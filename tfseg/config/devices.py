@@ -1,4 +1,4 @@
-"""Where a training runs, and in what precision."""
+"""The devices and the precision of a training."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeviceConfig:
-    """Where the training runs, and in what precision.
+    """The devices and the precision of a training.
 
     Attributes:
         strategy: how the training is distributed: auto (multi_worker if TF_CONFIG or srun names
             several processes, else mirrored), multi_worker, mirrored (over `names`), or one_device
             (the first of `names`).
-        names: devices of this process, such as CPU:0 CPU:1; empty takes every visible GPU, or the
+        names: devices of this process, such as CPU:0 CPU:1; empty uses every visible GPU, or the
             CPU if there is none.
-        precision: what layers compute in: float32, mixed_bfloat16 or mixed_float16. With the mixed
-            ones weights, last layer and losses stay in float32, and mixed_float16 scales the loss.
-            Meant for GPUs; a CPU is slower with them. Prediction is always in float32.
+        precision: number format of the layers: float32, mixed_bfloat16 or mixed_float16. In mixed
+            precision weights, last layer and losses stay in float32; mixed_float16 also scales the
+            loss. Mixed precision is for GPUs and slower on a CPU. Prediction always uses float32.
         jit_compile: compiles forward and backward pass by XLA, on one device. On a CPU a step is
             slower and the first one takes 10 s longer; a GPU may be faster.
-        deterministic: makes TensorFlow use operations that give the same bits every time on a GPU
-            too, until the process ends. They are slower, some of them several times. On a CPU the
-            same seed gives the same bits without it.
+        deterministic: makes TensorFlow use bit-exact operations on a GPU, until the process ends.
+            They are slower, some of them several times. On a CPU the same seed gives the same bits
+            without it.
     """
 
     strategy: str = free_on_resume("auto")

@@ -1,4 +1,4 @@
-"""What a field of a configuration may carry beside its default."""
+"""Fields of a configuration with metadata: whether a value may change on resume."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _FREE_ON_RESUME = "free_on_resume"
 
 
 def free_on_resume(default: Any) -> Any:
-    """Returns a field with this default, and another value of it does not prevent `--resume`.
+    """Returns a field with this default that may have another value with `--resume`.
 
-    All other fields decide which batches come and what they teach, so they must stay the same.
+    All other fields decide on the batches and on the training, so they must stay the same.
     """
     return dataclasses.field(default=default, metadata={_FREE_ON_RESUME: True})
 
 
 def names_free_on_resume(kind: type, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted names of the fields of a dataclass that `free_on_resume` made."""
+    """Yields the dotted names of the fields of a dataclass made by `free_on_resume`."""
     types = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         group = types[field.name]

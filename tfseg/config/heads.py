@@ -1,4 +1,4 @@
-"""The options of every head, with their defaults. Imports no TensorFlow, as all configurations.
+"""The options of every head, with defaults. Like all configurations, it imports no TensorFlow.
 
 The classes of `tfseg.heads` inherit from these, so an option is declared once.
 """
@@ -17,15 +17,15 @@ _LOSS = "loss"  # an attribute of heads that a configuration sets by model.loss
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskOptions:
-    """Options of all heads: they have a mask among their outputs.
+    """Options of all heads, which all have a mask among their outputs.
 
     Attributes:
-        separation_weight: added to a pixel's weight of 1 in the loss of the mask where two
-            instances touch, and less the further they are apart; U-Net's is 10.
-        separation_sigma: pixels; where the distances to two instances add up to it, the added
-            weight is 0.6 of `separation_weight`.
-        size_power: pixels of an instance weigh (mean area / area) to this power; at 1 each instance
-            of an image weighs the same.
+        separation_weight: added to the weight 1 of a pixel in the loss of the mask where two
+            instances touch; it decreases with the gap between them. U-Net uses 10.
+        separation_sigma: in pixels; a pixel with distances to two instances that add up to this
+            value gets 0.6 of `separation_weight`.
+        size_power: pixels of an instance have the weight (mean area / area) to this power; at 1
+            every instance of an image has the same total weight.
         min_area: smaller instances are dropped, pixels.
     """
 
@@ -50,11 +50,11 @@ class CenterOffsetOptions(MaskOptions):
         sigma: width of the heatmap's bump, as a share of the square root of the instance's area.
         foreground_threshold: probability above which a pixel belongs to an object.
         center_threshold: height above which a peak of the heatmap is a centre, in [0, 1].
-        center_distance: of two peaks that are at most this many rows and columns apart, the lower
-            one is dropped, pixels.
-        center_weight: of the loss of the heatmap; that of the foreground is 1.
-        offset_weight: of the loss of the offsets.
-        offset_beta: errors of offsets below it are squared (smooth L1), units of 8 pixels; 0: L1.
+        center_distance: if two peaks are at most this many rows and columns apart, the lower one is
+            dropped, pixels.
+        center_weight: weight of the heatmap's loss; the foreground's loss has the weight 1.
+        offset_weight: weight of the offsets' loss.
+        offset_beta: smooth L1: offset errors below it are squared, units of 8 pixels; 0 means L1.
     """
 
     sigma: float = 0.2
@@ -71,8 +71,9 @@ class BoundaryOptions(MaskOptions):
     """Options of the head boundary.
 
     Attributes:
-        growth: pixels that an instance grows over the boundary, at most.
-        part_weights: of the pixels of background, interior and boundary in the loss; empty: all 1.
+        growth: largest number of pixels that an instance grows over the boundary.
+        part_weights: weights of the pixels of background, interior and boundary in the loss; empty
+            means 1 for all.
     """
 
     growth: int = 4
@@ -85,11 +86,11 @@ class DistanceOptions(MaskOptions):
 
     Attributes:
         foreground_threshold: probability above which a pixel belongs to an object.
-        seed_threshold: depth, as a share of the instance's largest, above which a connected
+        seed_threshold: depth, as a share of the instance's largest depth, above which a connected
             component is the seed of an instance. Lower values merge touching instances, higher
-            ones split bent instances.
-        levels: equal steps of depth from the seeds to the border.
-        distance_weight: of the loss of the depth; that of the foreground is 1.
+            values split bent instances.
+        levels: number of equal steps of depth from the seeds to the border.
+        distance_weight: weight of the depth's loss; the foreground's loss has the weight 1.
     """
 
     foreground_threshold: float = 0.5
@@ -118,14 +119,14 @@ HEADS: dict[str, type[Any]] = {
 
 
 def check_head_options(head: str, options: Mapping[str, Any]) -> None:
-    """Checks the options of a head: their names, kinds and ranges.
+    """Checks the options of a head: their names, types and ranges.
 
     Args:
         head: one of `HEADS`.
-        options: by name; those left out have their defaults.
+        options: by name; missing options have their defaults.
 
     Raises:
-        InputError: there is no such option, or its value cannot be used.
+        InputError: an option is unknown, or its value is invalid.
     """
     checks.mapping(_GROUP, options)
     if _LOSS in options:
@@ -141,7 +142,7 @@ def check_head_options(head: str, options: Mapping[str, Any]) -> None:
 
 
 def _check_kind(name: str, value: Any, default: Any) -> None:
-    """Refuses a value of another kind than the default's."""
+    """Checks that a value has the type of the default."""
     if isinstance(default, bool):
         checks.flag(name, value)
     elif isinstance(default, int):

@@ -1,4 +1,4 @@
-"""What a training measures, logs and keeps."""
+"""Logging, validation and checkpoints of a training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ BEST_METRICS = ("loss", "ap50", "pq", "dice", "iou")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LogConfig:
-    """What is measured, logged and kept during the training.
+    """Logging, validation and checkpoints of a training.
 
     Attributes:
         log_every: steps between two rows of history.csv.
         checkpoint_every: steps between two checkpoints.
-        keep: number of last checkpoints that are kept, in case the newest is damaged.
+        keep: number of last checkpoints to keep, in case the newest is damaged.
         validate_every: steps between two validations on the centre crops of the split val, if the
             data set has one: loss, ap50, pq, dice and iou; 0 validates with every checkpoint.
-        validation_images: how many images of the split are validated, counted from the first; 0
-            takes all.
+        validation_images: number of images of the split to validate, from the first on; 0 uses all.
         best: metric of the validation that chooses the best checkpoint, and that `train.patience`
             watches: loss, ap50, pq, dice or iou.
     """

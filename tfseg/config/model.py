@@ -1,4 +1,4 @@
-"""Which network is built."""
+"""The network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUM_STAGES = 5  # of the Unet decoder; Compact has at most as many
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Which network is built.
+    """The network.
 
     Attributes:
         architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, or Compact, a small
@@ -26,33 +26,33 @@ class ModelConfig:
         backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0; Compact
             ignores it.
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
-            the network; the path of such a file, or of a folder with such files; or a run of tfseg
-            with this backbone: its folder or one of its checkpoints, whose averaged weights are
-            taken where it has them. Grey images are repeated to 3 channels for ImageNet weights.
-        limits: image values that become 0 and 1, in the unit of the images: empty takes the 1st and
+            downloaded; the path of such a file, or of a folder with such files; or the folder or a
+            checkpoint of a run of tfseg with this backbone, from which averaged weights are used if
+            there are any. Grey images are repeated to 3 channels for ImageNet weights.
+        limits: image values that become 0 and 1, in the unit of the images: empty uses the 1st and
             the 99.8th percentile of each image, so that its exposure does not matter; two numbers,
-            such as [0, 255], are the same for all images; dataset takes the 1st and 99th
+            such as [0, 255], are the same for all images; dataset uses the 1st and 99th
             percentiles of all splits of the data set, and writes them into config.yaml.
-        preprocessing: of images in [0, 1]: none, or backbone, the values that its ImageNet weights
-            were trained with.
+        preprocessing: conversion of images in [0, 1]: none, or backbone, to the values with which
+            its ImageNet weights were trained.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
-        std: each channel is then divided by it.
+        std: each channel is divided by it, after `mean`.
         decoder_filters: channels of the Unet decoder's stages, deepest first; FPN, Linknet and
             PSPNet ignore it.
         filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
-        dropout: share of the channels before the last convolution that is dropped in training, in
-            [0, 0.9]; which ones depends on the image alone.
-        channels: channels of the input image; 0 takes the data set's.
+        dropout: share of the last convolution's input channels that is dropped in training, in
+            [0, 0.9]; the choice depends on the image alone.
+        channels: channels of the input image; 0 uses the number of the data set.
         head: how instances are represented: center_offset, boundary, distance or semantic.
-        loss: of the head's mask, such as "dice + 0.5 * bce": a sum of bce, dice, focal, jaccard,
-            lovasz and tversky; empty takes the head's default.
+        loss: loss of the head's mask, such as "dice + 0.5 * bce": a sum of bce, dice, focal,
+            jaccard, lovasz and tversky; empty uses the head's default.
         head_options: options of the head, such as {center_threshold: 0.2, separation_weight: 10}
             (see `config.heads`).
-        class_names: classes that the network distinguishes; empty takes the data set's, and a
-            single name makes one class of all instances.
-        class_weights: of the pixels of each class in the loss of the classes; empty: all 1;
-            balanced: instances of all classes / (classes * instances of this one), of the data set,
-            written into config.yaml.
+        class_names: classes that the network distinguishes; empty uses the classes of the data set,
+            and a single name puts all instances into one class.
+        class_weights: weights of the pixels of each class in the loss of the classes; empty: 1 for
+            all; balanced: instances of all classes / (classes * instances of this class) in the
+            data set, written into config.yaml.
     """
 
     architecture: str = "Compact"
@@ -83,8 +83,8 @@ class ModelConfig:
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
             checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0] or balanced")
-        _numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
-        _numbers("model.filters", self.filters, low=2)
+        _check_numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
+        _check_numbers("model.filters", self.filters, low=2)
 
     def _check_input(self) -> None:
         self._check_limits()
@@ -120,8 +120,8 @@ class ModelConfig:
             )
 
 
-def _numbers(name: str, values: Any, *, low: int) -> None:
-    """Refuses anything but a list of `low` to NUM_STAGES whole numbers from 1 on."""
+def _check_numbers(name: str, values: Any, *, low: int) -> None:
+    """Checks for a list of `low` to NUM_STAGES whole numbers from 1 on."""
     if not isinstance(values, tuple | list) or not low <= len(values) <= NUM_STAGES:
         count = f"{low}" if low == NUM_STAGES else f"{low} to {NUM_STAGES}"
         raise checks.InputError(f"{name} must be {count} numbers, one per stage; got {values!r}.")

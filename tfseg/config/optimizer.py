@@ -7,7 +7,7 @@ from typing import Any
 
 from tfseg import checks
 
-# Those of Keras that train weights by their gradients alone, by their Keras names.
+# Optimizers of Keras that need only the gradients, by their Keras names.
 OPTIMIZERS = (
     *("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion"),
     *("Muon", "Nadam", "RMSprop", "SGD"),
@@ -23,7 +23,7 @@ class OptimizerConfig:
         name: a class of keras.optimizers, such as AdamW, Lamb, Lion, Muon or SGD. Muon updates the
             kernels of convolutions and leaves all other weights to AdamW. On a CPU it is slow for
             kernels with 512 channels, as in the encoders of segmentation-models.
-        options: further arguments of that class, such as {momentum: 0.9}.
+        options: further arguments of this class, such as {momentum: 0.9}.
         learning_rate: peak of the schedule.
         schedule: learning rate after the warm-up: constant, cosine, poly (falls as (1 - progress)
             ** power), step (falls by a factor at each milestone) or plateau (falls by a factor
@@ -31,16 +31,16 @@ class OptimizerConfig:
         schedule_options: "power" of poly; "milestones", as shares of the steps, and "factor" of
             step; "patience", a number of validations, and "factor" of plateau; "final" of cosine
             and poly, the last learning rate as a share of the peak.
-        warmup_steps: first steps, in which the learning rate rises linearly to its peak.
+        warmup_steps: number of first steps in which the learning rate rises linearly to its peak.
         weight_decay: decoupled weight decay, multiplied by the learning rate; biases and
             normalisation layers have none.
-        clip_norm: gradients are scaled down to this norm, taken over all of them; 0 does not clip.
-        freeze_encoder: first steps, in which the encoder's weights do not change or decay; the
-            moving averages of its batch normalisation are still updated.
-        encoder_learning_rate: learning rate of the encoder as a share of the other layers'; for a
-            pretrained encoder, such as 0.1.
-        ema: decay per step of a moving average of the weights. The average is then validated, used
-            for prediction and exported; 0 keeps none.
+        clip_norm: gradients are scaled down to this global norm; 0 does not clip.
+        freeze_encoder: number of first steps in which the encoder's weights do not change or decay;
+            the moving averages of its batch normalisation are still updated.
+        encoder_learning_rate: learning rate of the encoder as a share of the learning rate of other
+            layers; such as 0.1 for a pretrained encoder.
+        ema: decay per step of a moving average of the weights. The average is validated, used for
+            prediction and exported instead of the weights; 0 keeps none.
     """
 
     name: str = "Muon"
@@ -70,6 +70,6 @@ class OptimizerConfig:
         if self.name == "Ftrl" and (self.freeze_encoder, self.encoder_learning_rate) != (0, 1):
             raise checks.InputError(
                 "optimizer.freeze_encoder and optimizer.encoder_learning_rate have no effect with "
-                "Ftrl, which computes the weights from the sum of all gradients. Take another "
+                "Ftrl, which computes the weights from the sum of all gradients. Use another "
                 "optimizer.name."
             )

@@ -1,4 +1,4 @@
-"""One training run: everything that a configuration file holds."""
+"""The complete configuration of a training run."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class RunConfig:
         data: how samples are read.
         augment: transforms in the order in which they act, each {"name": ..., parameters}, or the
             name of a ready list: light, natural, nuclei or satellite. CopyPaste must be last.
-            {"name": "Sampling", "border": ..., "fill": ...} sets what images have beyond their
-            border, and the id of such pixels, for crops and transforms.
-        model: which network is built.
-        train: how long the network is trained, and on what batches.
+            {"name": "Sampling", "border": ..., "fill": ...} sets the values and ids of pixels
+            beyond the border of an image, for crops and transforms.
+        model: the network.
+        train: duration and batches of the training.
         optimizer: how the weights are updated.
-        log: what is measured, logged and kept.
-        devices: where the training runs, and in what precision.
+        log: logging, validation and checkpoints.
+        devices: devices and precision.
     """
 
     seed: int = 0

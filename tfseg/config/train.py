@@ -1,4 +1,4 @@
-"""How long a network is trained, and on what batches."""
+"""Duration and batches of a training."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ ON_NONFINITE = ("skip", "stop")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How long the network is trained, and on what batches.
+    """Duration and batches of a training.
 
     Attributes:
         steps: optimizer steps in total.
         epochs: passes over the data, which replace `steps`; 0 uses `steps`.
-        minutes: training time, which replaces `steps`: before the run starts, the speed of a few
-            steps gives their number, which is written to config.yaml; 0 uses `steps`.
-        batch_size: samples per batch, over all replicas together.
-        accumulate: batches per step: the gradients of all of them are added up. Only batch
-            normalisation differs from one large batch: its statistics are those of each batch.
-        init: folder of a run, or a checkpoint, from which the network's first weights are taken.
-            Layers of another shape, as with another head, start from scratch and are named. Empty:
-            the whole network starts from scratch.
-        patience: training ends after so many validations in a row without an improvement of
+        minutes: training time, which replaces `steps`: before the run starts, a few steps are timed
+            to compute their number, which is written to config.yaml; 0 uses `steps`.
+        batch_size: samples per batch, over all replicas.
+        accumulate: batches per step, with gradients added up. Only batch normalisation differs from
+            one large batch: it uses the statistics of each batch.
+        init: folder of a run, or a checkpoint, with the initial weights of the network. Layers with
+            another shape, as with another head, start from scratch and are named. Empty: all layers
+            start from scratch.
+        patience: training ends after this many validations in a row without an improvement of
             `log.best`; 0 never ends it early.
-        on_nonfinite: what to do if loss or gradients of a step are not finite; such a step changes
-            no weights. stop, or skip, which counts the step in history.csv. nonfinite.csv has the
-            ids of its samples.
+        on_nonfinite: reaction to a step with non-finite loss or gradients, which changes no
+            weights: stop, or skip, which counts the step in history.csv. nonfinite.csv has the ids
+            of its samples.
     """
 
     steps: int = free_on_resume(1000)

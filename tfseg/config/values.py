@@ -85,7 +85,7 @@ def _build(values: Mapping[str, Any], kind: Any) -> Any:
 
 
 def frozen(value: Any) -> Any:
-    """Returns plain values with tuples for lists, as the fields of a configuration hold them."""
+    """Replaces lists by tuples in plain values, as in the fields of a configuration."""
     if isinstance(value, Mapping):
         return {key: frozen(item) for key, item in value.items()}
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
@@ -110,7 +110,7 @@ def preset(name: str) -> Path:
 
 
 def read(path: Path) -> RunConfig:
-    """Reads what `write` wrote, or a hand-written file with any part of it.
+    """Reads a file that `write` wrote, or a hand-written file with any part of it.
 
     Raises:
         InputError: no such file, not YAML, or an unknown name.

@@ -13,30 +13,32 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.order import training_order
+from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.data.pipeline.stages import Stage, training_stages
 from tfseg.heads import head_of
 from tfseg.inference.segmenter import Segmenter
 from tfseg.training.session import Session
 
-_WARM_UP = 2  # batches: the first compiles, both fill the buffers
-_HELD = 2  # batches in memory, the repeated input of a stage that is timed alone
+_WARM_UP = 2  # batches: the first one compiles, both fill the buffers
+_HELD = 2  # batches in memory, repeated as the input of a stage that is timed alone
 COPY, STEP, PREDICT = "copy", "step", "predict"
 REMEDIES = {
     "read": "put the data set on a faster disk, or keep decoded images (--data.cache memory)",
     "decode": "keep decoded images (--data.cache memory, or disk)",
     "cache": "keep decoded images in memory (--data.cache memory)",
-    "crop": "take smaller crops (--data.crop_size), or cut large images into tiles to convert",
-    "augment": "take fewer transforms or lower their p (--augment), or smaller crops "
+    "crop": "use smaller crops (--data.crop_size), or cut large images into tiles to convert",
+    "augment": "use fewer transforms or lower their p (--augment), or smaller crops "
     "(--data.crop_size)",
-    "batch": "take smaller crops (--data.crop_size)",
-    "targets": "take another head (--model.head), or smaller crops (--data.crop_size)",
-    COPY: "take smaller crops (--data.crop_size)",
-    STEP: "take a smaller network (--model), or more devices (--devices.names)",
+    "batch": "use smaller crops (--data.crop_size)",
+    "targets": "use another head (--model.head), or smaller crops (--data.crop_size)",
+    COPY: "use smaller crops (--data.crop_size)",
+    STEP: "use a smaller network (--model), or more devices (--devices.names)",
 }
 
-Batches = Callable[[], Iterator[object]]  # starts from scratch; each step does one batch
+Batches = Callable[[], Iterator[object]]  # starts from scratch; each step processes one batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +62,8 @@ class StageSpeed:
 
     Attributes:
         stage: its name.
-        alone: with its input in memory.
-        cumulative: together with all stages before it; None for a stage outside the chain.
+        alone: speed with its input in memory.
+        cumulative: speed together with all stages before it; None for a stage outside the chain.
     """
 
     stage: str
@@ -92,22 +94,23 @@ def bench(
     repeats: int = 5,
     input_only: bool = False,
 ) -> BenchReport:
-    """Times the stages of training and prediction, alone and together with all stages before.
+    """Times the stages of training and prediction, alone and with all stages before.
 
     Stages: "read" (stored records), "decode" (whole images and ids), "crop", "augment", "batch",
     "targets", "copy" (from the host to the devices), "step" (forward, backward and update), and
     separately "predict" (full images one at a time, with decoding to ids). They are timed in turn,
-    so that a slow minute of the machine affects all of them.
+    so that a slow minute of the machine affects all stages.
 
     Args:
         dataset: its `train` split is used.
-        config: of a run on it; nothing is written.
-        batches: timed in each repeat, after a warm-up.
+        config: of a run on this data set; nothing is written.
+        batches: number of batches timed in each repeat, after a warm-up.
         repeats: number of measurements of every stage.
         input_only: leaves out copy, step and predict, so no network is built.
 
     Raises:
-        InputError: the configuration does not fit the data set or the devices.
+        InputError: the configuration does not fit the data set or the devices, or a record is
+            damaged.
     """
     checks.integer("batches", batches, low=1)
     checks.integer("repeats", repeats, low=1)
@@ -115,9 +118,10 @@ def bench(
     head = head_of(config.model) if session is None else session.head
     stages = training_stages(dataset, config, head)
     work = _input_work(training_order(dataset, config, first=0), stages, config.train.batch_size)
-    if session:
-        work |= _device_work(session)
-    speeds = _speeds(work, batches, repeats, config.train.batch_size)
+    with unwrap_input_errors(), named_damage(dataset, "train"):
+        if session:
+            work |= _device_work(session)
+        speeds = _speeds(work, batches, repeats, config.train.batch_size)
     stage_speeds = tuple(
         StageSpeed(stage, speeds[stage, "alone"], speeds.get((stage, "cumulative")))
         for stage in dict.fromkeys(stage for stage, _ in work)
@@ -129,7 +133,7 @@ def bench(
 def bottleneck(speeds: tuple[StageSpeed, ...]) -> str:
     """Returns the name of the stage that limits the speed of training.
 
-    It is the step if all input stages together are faster; else the slowest input stage.
+    This is the step if all input stages together are faster, else the slowest input stage.
     """
     by_name = {speed.stage: speed for speed in speeds if speed.stage != PREDICT}
     step = by_name.pop(STEP, None)
@@ -142,37 +146,37 @@ def bottleneck(speeds: tuple[StageSpeed, ...]) -> str:
 def _input_work(
     before: tf.data.Dataset, stages: Mapping[str, Stage], size: int
 ) -> dict[tuple[str, str], Batches]:
-    """Returns the work to time of every stage of the pipeline, alone and cumulative."""
+    """Returns the work to time for every stage of the pipeline, alone and cumulative."""
     work: dict[tuple[str, str], Batches] = {}
     batched = False
     for name, stage in stages.items():
         held = before.take(_HELD if batched else _HELD * size).cache().repeat()
         batched = batched or name == "batch"
         for kind, source in (("alone", held), ("cumulative", before)):
-            work[name, kind] = _counted(stage(source), 1 if batched else size)
+            work[name, kind] = _count_elements(stage(source), 1 if batched else size)
         before = stage(before)
     return work
 
 
-def _counted(dataset: tf.data.Dataset, size: int) -> Batches:
-    """Returns the work of making `size` elements per step, without copying them to NumPy."""
+def _count_elements(dataset: tf.data.Dataset, size: int) -> Batches:
+    """Returns the work that makes `size` elements per step, without copying them to NumPy."""
     made = dataset.map(lambda *_: tf.constant(0)).batch(size)
     return lambda: iter(made.prefetch(tf.data.AUTOTUNE))
 
 
 def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
-    """Returns the work to time of the network, alone and cumulative."""
+    """Returns the work to time for the network, alone and cumulative."""
     dataset, size = session.dataset, session.config.train.batch_size
     segmenter = Segmenter(session.model, session.config.model)
     (batch,) = itertools.islice(session.training_input(), 1)
     batches = training_batches(dataset, session.config, session.head)
-    held = _off_sharding(batches.take(_HELD).cache().repeat())
+    held = _without_sharding(batches.take(_HELD).cache().repeat())
 
     def train(batches: Iterator[tuple]) -> Iterator[object]:
-        return (_finished(session.train_step(batch)["loss"]) for batch in batches)
+        return (_wait_for(session.train_step(batch)["loss"]) for batch in batches)
 
     def copied(batches: Iterator[tuple]) -> Iterator[object]:
-        return (_finished(_local(session, batch)) for batch in batches)
+        return (_wait_for(_last_pixel(session, batch)) for batch in batches)
 
     def predicted() -> Iterator[object]:
         samples = dataset.samples("train").repeat().as_numpy_iterator()
@@ -190,20 +194,20 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     }
 
 
-def _off_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
+def _without_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return batches.with_options(options)
 
 
-def _local(session: Session, batch: tuple) -> tf.Tensor:
-    """Returns one pixel of the part of a batch on the last device."""
+def _last_pixel(session: Session, batch: tuple) -> tf.Tensor:
+    """Returns one pixel of a batch on the last device."""
     images, *_ = batch
     return session.strategy.experimental_local_results(images)[-1][0, 0, 0, 0]
 
 
-def _finished(value: tf.Tensor) -> float:
-    """Returns the value, which waits until the device has computed it."""
+def _wait_for(value: tf.Tensor) -> float:
+    """Waits until the device has computed the value, and returns it."""
     return float(value)
 
 

@@ -1,4 +1,4 @@
-"""The differences of two evaluations as a table in a file and as a picture."""
+"""The differences between two evaluations, as a CSV file and as a picture."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pandas as pd
 
 from tfseg import atomic
 
-# The metrics in the picture and in the output of the command; the table has all of them.
+# The metrics in the picture and in the output of the command; the CSV file has all metrics.
 SHOWN = (
     *("dice", "iou", "ap50", "ap_mean", "pq", "sq", "rq"),
     *("precision_0.50", "recall_0.50", "f1_0.50", "aji", "aji_plus", "seg", "boundary_f"),
 )
 _WIDTH, _ROW_HEIGHT, _DOTS_PER_INCH = 7.0, 0.3, 120  # inches
-# Blue and orange of Okabe and Ito, which differ for all kinds of colour vision.
+# Blue and orange of Okabe and Ito, distinct for all kinds of colour vision.
 _COLORS = {1: "#0072B2", -1: "#D55E00", 0: "#777777"}
 
 
 def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows of SHOWN, in that order."""
+    """Returns the rows of SHOWN, in this order."""
     rows = table.set_index("metric", drop=False)
     return rows.loc[[name for name in SHOWN if name in rows.index]]
 
@@ -28,7 +28,7 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
     """Writes comparison.csv and comparison.png, each file atomically.
 
     Args:
-        table: what `metrics.compare` returns.
+        table: the result of `metrics.compare`.
         folder: created if it does not exist.
         names: of the first and of the second evaluation.
 
@@ -47,14 +47,14 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
 def draw_differences(table: pd.DataFrame, path: str | Path, *, names: tuple[str, str]) -> None:
     """Draws the differences with their intervals into the PNG file `path`, a row per metric.
 
-    Blue to the right of 0 is better, orange to the left is worse, grey is no clear difference.
+    Blue to the right of 0 is better, orange to the left is worse, grey means no clear difference.
 
     Args:
-        table: what `metrics.compare` returns, or some rows of it.
+        table: the result of `metrics.compare`, or some of its rows.
         path: of the picture.
         names: of the first and of the second evaluation.
     """
-    # Not pyplot: it keeps figures and settings for the lifetime of the process.
+    # Not pyplot, which keeps figures and settings for the lifetime of the process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.dataset.integrity import verify
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ def evaluate(
         segmenter: a trained network.
         dataset: with the images.
         split: its name.
-        conventions: what is counted; the defaults of its attributes without it.
+        conventions: what is counted; `Conventions()` by default.
         report: receives every image with its prediction and the seconds it took.
 
     Raises:
-        InputError: there is no such split, or it is empty.
+        InputError: there is no such split, it is empty, or a shard is not the one that dataset.json
+            describes.
     """
     conventions = conventions or Conventions()
     class_names = _class_names(segmenter, dataset)
@@ -56,19 +58,20 @@ def evaluate(
             report.add(scored, sample["image"], seconds=seconds)
         return scored
 
+    verify(dataset, split)
     samples = dataset.samples(split).as_numpy_iterator()
     return evaluate_pairs(map(pair, samples), conventions=conventions, class_names=class_names)
 
 
 def renumbered(label: np.ndarray) -> np.ndarray:
-    """Returns `label` `[H, W]` with ids from 1 without gaps, in the same order; 0 and -1 stay."""
+    """Renumbers ids of `label` `[H, W]` from 1 without gaps, in the same order; 0 and -1 stay."""
     ids, rank = np.unique(label, return_inverse=True)
     number = np.where(ids > 0, np.cumsum(ids > 0), ids)
     return number.astype(np.int32)[rank].reshape(label.shape)
 
 
 def _class_names(segmenter: Segmenter, dataset: Dataset) -> tuple[str, ...]:
-    """Returns the classes to score; none where the network has only one."""
+    """Returns the classes to score; none if the network has only one."""
     known, labelled = segmenter.class_names, dataset.info.class_names
     if len(known) < 2:
         return ()

@@ -107,7 +107,7 @@ def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     if missing:
         raise InputError(
             f"Every label must have an image of the same name in {folder}; there is none for "
-            f"{listed(missing)}. Add it, or leave the images out."
+            f"{listed(missing)}. Add it, or evaluate without images."
         )
     return images
 
@@ -127,7 +127,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
             f"{path} must be a NumPy array of integers; it cannot be read ({reason}). "
-            "Save the id map missing with numpy.save."
+            "Save the id map again with numpy.save."
         ) from error
     check_ids(str(path), ids, low=low)
     return np.array(ids)

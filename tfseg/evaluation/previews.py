@@ -1,4 +1,4 @@
-"""A picture of a policy: an image under several draws of it, and under every transform alone."""
+"""A picture of an augmentation policy: draws of the policy and of every transform alone."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Row = tuple[str, list[np.ndarray]]
 def preview(
     image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
 ) -> np.ndarray:
-    """Draws a crop of an image, under `count` draws of the policy and of each transform alone.
+    """Draws a crop of an image with `count` draws of the policy and of each transform alone.
 
-    The crop is cut as in training and contains an instance. A column has one seed: a transform that
-    occurs once in the policy draws the same random numbers alone and in the policy.
+    The crop is cut as in training and contains an instance. Every column has one seed, so a
+    transform that occurs once in the policy draws the same random numbers alone and in the policy.
 
     Args:
         image: `[H, W, C]`, any real dtype, 1 or 3 channels; brought to [0, 1] as in training.
@@ -78,9 +78,9 @@ def plot_augmentations(
     """Plots the picture of `preview`, pixel by pixel, as a matplotlib figure for notebooks.
 
     Raises:
-        InputError: as `preview`.
+        InputError: as in `preview`.
     """
-    # Not pyplot: it keeps figures and settings for the lifetime of the process.
+    # Not pyplot, which keeps figures and settings for the lifetime of the process.
     from matplotlib.figure import Figure
 
     picture = preview(image, label, config, count=count)
@@ -107,7 +107,7 @@ def draw_samples(
 
 
 def draw_outlines(example: Example) -> np.ndarray:
-    """Returns a picture of image and ids: [0, 1], or the range of values beyond it, as grey."""
+    """Returns a picture of image and ids; shows [0, 1], or the range of values if it is larger."""
     image, label = (np.asarray(example[name]) for name in ("image", "label"))
     exceeds = image.min() < 0 or image.max() > 1
     limits = (float(image.min()), float(image.max())) if exceeds else (0.0, 1.0)

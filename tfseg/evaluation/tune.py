@@ -13,14 +13,15 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import verify
 from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
 from tfseg.metrics import Conventions, evaluate_pairs
 
 METRICS = ("ap50", "pq")
-_SPLIT = "val"  # never test: metrics on data that thresholds were chosen on are too good
-_ROUNDS = 3  # over all options; on the embedded sample the second one changes nothing
+_SPLIT = "val"  # never test: metrics on the data used to choose thresholds are too good
+_ROUNDS = 3  # over all options; on the embedded sample the second round changes nothing
 _CONVENTIONS = Conventions(thresholds=(0.5,))
 
 Options = dict[str, float]
@@ -82,7 +83,7 @@ def tune(
         )
     segmenter = load(run_dir, checkpoint_name=checkpoint_name, tuned=False)
     with tempfile.TemporaryDirectory() as folder:
-        files = list(_computed(segmenter, dataset, Path(folder), on_progress))
+        files = list(_compute_maps(segmenter, dataset, Path(folder), on_progress))
         tuning = search(lambda: map(_read, files), segmenter.model_config, metric=metric)
     thresholds.write(
         run_dir,
@@ -97,13 +98,13 @@ def tune(
 
 
 def search(samples: Callable[[], Iterable[Sample]], model: ModelConfig, *, metric: str) -> Tuning:
-    """Searches the options one by one for the best value, until none changes.
+    """Searches for the best value of one option after another, until no value changes.
 
-    Ties keep the current value, else the lowest.
+    A tie keeps the current value if it is among the best, else the lowest.
 
     Args:
-        samples: returns all images at every call.
-        model: configuration of the network; the `tunable` of its head has the values to try.
+        samples: returns all images, at every call.
+        model: configuration of the network; `tunable` of its head has the values to try.
         metric: "ap50" or "pq".
     """
     tunable = head_of(model).tunable
@@ -149,10 +150,11 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
     return float(evaluation.metrics()[metric])
 
 
-def _computed(
+def _compute_maps(
     segmenter: Segmenter, dataset: Dataset, folder: Path, on_progress: Progress | None
 ) -> Iterator[Path]:
-    """Yields a file with the maps of each image: maps take 16 bytes per pixel, images 1 to 3."""
+    """Yields a file with the maps of each image: maps need 16 bytes per pixel, images 1 to 3."""
+    verify(dataset, _SPLIT)
     count = dataset.split(_SPLIT).num_images
     for index, sample in enumerate(dataset.samples(_SPLIT).as_numpy_iterator()):
         path = folder / f"{index}.npz"

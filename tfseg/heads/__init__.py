@@ -1,4 +1,4 @@
-"""Heads: how a dense network represents instances. One file each; `base` defines what a head is."""
+"""Heads: how a dense network represents instances. One head per file; `base` has the interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfseg.heads.distance import Distance
 from tfseg.heads.mask import MaskHead
 from tfseg.heads.semantic import Semantic
 
-# Named as the options that they inherit.
+# Heads have the names of the options that they inherit.
 HEADS: dict[str, type[Head]] = {
     name: head
     for name, options in config.HEADS.items()
@@ -44,11 +44,11 @@ def make_head(name: str, *, loss: str = "", **options: Any) -> Head:
 
     Args:
         name: one of `HEADS`.
-        loss: of its mask, as `model.loss`; empty takes the head's default.
-        options: as `model.head_options`; those left out have their defaults.
+        loss: of the mask, as in `model.loss`; empty uses the head's default.
+        options: as in `model.head_options`; missing options have their defaults.
 
     Raises:
-        InputError: there is no such head or option, or a value of another kind.
+        InputError: an unknown head or option, or a value of the wrong type.
     """
     checks.one_of("model.head", name, HEADS)
     config.check_head_options(name, options)
@@ -59,7 +59,7 @@ def head_without_classes(model: ModelConfig) -> Head:
     """Returns the head of a network that finds instances, ignoring their classes.
 
     Raises:
-        InputError: an option or a loss that the head refuses.
+        InputError: the head rejects an option or the loss.
     """
     return make_head(model.head, loss=model.loss, **model.head_options)
 
@@ -68,7 +68,7 @@ def head_of(model: ModelConfig) -> Head:
     """Returns the head of a network, with classes where the network has several.
 
     Raises:
-        InputError: an option that the head refuses, or weights of classes that are no numbers yet.
+        InputError: the head rejects an option, or the class weights are not numbers yet.
     """
     head = head_without_classes(model)
     count = len(model.class_names)
@@ -76,7 +76,7 @@ def head_of(model: ModelConfig) -> Head:
         return head
     if isinstance(model.class_weights, str):
         raise checks.InputError(
-            f"model.class_weights {model.class_weights} becomes numbers in tfseg train, from the "
-            f"data set; without training give {count} numbers."
+            f"model.class_weights must be {count} numbers; got {model.class_weights}, which only "
+            "tfseg train replaces by numbers, from the data set."
         )
     return Classified(head=head, num_classes=count, class_weights=model.class_weights)

@@ -1,4 +1,4 @@
-"""What a head is: output maps, targets made from ids, losses, and decoding back to ids."""
+"""The interface of heads: output maps, targets computed from ids, losses, and decoding to ids."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Maps = dict[str, tf.Tensor]
 class Decoded(NamedTuple):
     """Instances of a batch.
 
-    `labels` `[B, H, W]` int32, ids 1 to n_b in image b; `scores` `[B, N]` float32 in [0, 1], the
-    score of id k at k - 1, 0 beyond n_b; N is the largest n_b. `classes` `[B, N]` int32, the class
-    of id k at k - 1, from 1 on, 0 beyond n_b; None where the head knows no classes.
+    `labels` `[B, H, W]` int32: ids 1 to n_b in image b. `scores` `[B, N]` float32 in [0, 1] and
+    `classes` `[B, N]` int32, from 1 on: id k is at index k - 1, with 0 beyond n_b; N is the largest
+    n_b. `classes` is None if the head has no classes.
     """
 
     labels: tf.Tensor
@@ -34,7 +34,7 @@ class Head(abc.ABC):
     """Channels of every output map, by name."""
 
     vectors: ClassVar[frozenset[str]] = frozenset()
-    """The outputs whose two channels are a vector (y, x), which turns with the image."""
+    """Outputs with two channels that are a vector (y, x), which turns with the image."""
 
     tunable: ClassVar[dict[str, tuple[float, ...]]] = {}
     """Fields that only `decode` reads, with the values that `tune` tries."""
@@ -45,7 +45,7 @@ class Head(abc.ABC):
 
     @abc.abstractmethod
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Returns a loss for every output, each with one value a sample."""
+        """Returns a loss for every output, each with one value per sample."""
 
     @property
     @abc.abstractmethod

@@ -1,8 +1,8 @@
 """Background, interior and boundary of instances, as three classes.
 
-Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, tells touching cells apart by background
-between them; the third class used here is that of Caicedo et al. (2019), Evaluation of deep
-learning strategies for nucleus segmentation in fluorescence images, Cytometry A 95.
+Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, separates touching cells by background
+between them; the third class comes from Caicedo et al. (2019), Evaluation of deep learning
+strategies for nucleus segmentation in fluorescence images, Cytometry A 95.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Boundary(BoundaryOptions, MaskHead):
     """Connected components of the interior, grown back over the boundary.
 
     The boundary is the outermost ring of pixels of every instance; an instance too small to have
-    anything inside it is all interior. What is lost: an instance whose parts are joined by two
-    pixels or fewer is split.
+    pixels inside the ring is all interior. Limitation: an instance is split where its parts are
+    joined by two pixels or fewer.
     """
 
     outputs: ClassVar[dict[str, int]] = {"classes": 3}
@@ -42,7 +42,7 @@ class Boundary(BoundaryOptions, MaskHead):
         return {"classes": self.weighted(classes, labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Returns cross-entropy of the classes, or the chosen loss of each against the rest."""
+        """Returns cross-entropy of the classes, or the chosen loss for each against the rest."""
         if self.loss:
             loss = losses.parse(self.loss)
             return {"classes": losses.OneVersusRest(loss, self.part_weights, name="classes")}

@@ -20,12 +20,12 @@ from tfseg.heads.instances import drop_small_and_score, foreground_targets, igno
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions, votes
 
-_OFFSET_UNIT = 8.0  # pixels a unit of the network's output, so that outputs stay near 1
+_OFFSET_UNIT = 8.0  # pixels per unit of the network's output, so that outputs stay near 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CenterOffset(CenterOffsetOptions, MaskHead):
-    """Votes of foreground pixels for the nearest centre."""
+    """Foreground pixels vote for the centre nearest to the pixel they point at."""
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1, "center": 1, "offset": 2}
     vectors: ClassVar[frozenset[str]] = frozenset({"offset"})
@@ -43,8 +43,8 @@ class CenterOffset(CenterOffsetOptions, MaskHead):
         width = 2.0 * self.sigma**2 * centers.area
         heat = tf.where(labels > 0, tf.exp(-tf.math.divide_no_nan(distance, width)), 0.0)
         inside = tf.cast(labels > 0, tf.float32)
-        # Stacked first and then transposed: 1 ms, where tf.stack on the last axis takes 3
-        # (512 x 512 pixels).
+        # Stacked first and then transposed: 1 ms for 512 x 512 pixels; tf.stack on the last axis
+        # takes 3 ms.
         offset = tf.stack([centers.y / _OFFSET_UNIT, centers.x / _OFFSET_UNIT, inside])
 
         return {
@@ -54,7 +54,7 @@ class CenterOffset(CenterOffsetOptions, MaskHead):
         }
 
     def losses(self) -> dict[str, keras.losses.Loss]:
-        """Returns the chosen loss or Dice + BCE, one for the heatmap, L1 of the offsets."""
+        """Returns the chosen loss or Dice + BCE, BCE of the heatmap, and L1 of the offsets."""
         return {
             "foreground": losses.parse(self.loss or "bce + dice", name="foreground"),
             "center": losses.HeatmapBCE(name="center"),
@@ -63,7 +63,7 @@ class CenterOffset(CenterOffsetOptions, MaskHead):
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """The defaults make the three gradients of one size at the start of training."""
+        """With the defaults the three gradients are equally large at the start of training."""
         return {"foreground": 1.0, "center": self.center_weight, "offset": self.offset_weight}
 
     def decode(self, outputs: Maps) -> Decoded:

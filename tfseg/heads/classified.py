@@ -1,4 +1,4 @@
-"""Adds classes to any head: a class for every pixel, and instances get theirs by vote."""
+"""Adds classes to any head: every pixel gets a class, and the pixels of an instance vote."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CLASS = "class"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Classified(Head):
-    """Instances of `head`, of several classes.
+    """Instances found by `head`, with several classes.
 
-    The class of an instance is the one that most of its pixels have, the first of equal ones; its
-    score is that of `head` times the mean probability of this class over its pixels.
+    The class of an instance is the most frequent class of its pixels, the first one in a tie. Its
+    score is the score from `head` times the mean probability of this class over its pixels.
 
     Source: Cheng et al., Panoptic-DeepLab (2020), arXiv 1911.10194, section 3.3, "majority vote"
     and "instance-level score".
@@ -27,7 +27,7 @@ class Classified(Head):
     Attributes:
         head: finds the instances, ignoring their class.
         num_classes: from 2 on; `targets` reads the class from the ids (see `class_ids`).
-        class_weights: of the pixels of each class in the loss; empty: all 1.
+        class_weights: weights of the pixels of each class in the loss; empty means 1 for all.
     """
 
     head: Head
@@ -38,7 +38,7 @@ class Classified(Head):
         """Checks the weights."""
         if self.class_weights and len(self.class_weights) != self.num_classes:
             raise checks.InputError(
-                f"model.class_weights must be one for each of the {self.num_classes} classes; got "
+                f"model.class_weights must have {self.num_classes} numbers, one per class; got "
                 f"{len(self.class_weights)}."
             )
         self.losses()
@@ -85,7 +85,7 @@ def _vote(labels: tf.Tensor, logits: tf.Tensor, count: tf.Tensor) -> tuple[tf.Te
     images, num_classes = tf.shape(labels)[0], logits.shape[-1]
     num_ids = count + 1  # with the background
     group = labels + tf.range(images)[:, None, None] * num_ids
-    winner = tf.argmax(logits, axis=-1)  # the first of equal ones
+    winner = tf.argmax(logits, axis=-1)  # the first one in a tie
 
     def sums(values: tf.Tensor) -> tf.Tensor:
         total = tf.math.unsorted_segment_sum(values, group, images * num_ids)
@@ -94,6 +94,6 @@ def _vote(labels: tf.Tensor, logits: tf.Tensor, count: tf.Tensor) -> tuple[tf.Te
     votes = sums(tf.one_hot(winner, num_classes, dtype=tf.int32))
     area = tf.reduce_sum(votes, axis=-1)
     chosen = tf.argmax(votes, axis=-1, output_type=tf.int32)
-    sure = tf.gather(sums(tf.nn.softmax(logits)), chosen, axis=-1, batch_dims=2)
-    probability = tf.math.divide_no_nan(sure, tf.cast(area, tf.float32))
+    total = tf.gather(sums(tf.nn.softmax(logits)), chosen, axis=-1, batch_dims=2)
+    probability = tf.math.divide_no_nan(total, tf.cast(area, tf.float32))
     return tf.where(area > 0, chosen + 1, 0), probability

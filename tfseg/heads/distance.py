@@ -1,8 +1,8 @@
-"""Foreground and depth of every pixel in its instance; instances are flooded from the deepest.
+"""Foreground and depth of every pixel in its instance; instances grow from their deepest pixels.
 
 Source: after Bai and Urtasun, Deep Watershed Transform (2017), arXiv 1611.08303. Differences: the
-depth is a share of the instance's largest, so that one threshold fits all sizes, and is regressed
-directly, without a direction map.
+depth is a share of the instance's largest depth, so that one threshold fits all sizes, and is
+regressed directly, without a direction map.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tfseg.kernels.components import components, grow
 class Distance(DistanceOptions, MaskHead):
     """Connected components of great depth, grown over the foreground from deep to shallow.
 
-    What is lost: of the instances of the embedded sample 95.7 % are recovered at IoU 0.9 from exact
-    depths; most of the others are small and touch a neighbour.
+    Limitation: from exact depths, 95.7 % of the instances of the embedded sample are recovered at
+    IoU 0.9; most of the others are small and touch a neighbour.
     """
 
     outputs: ClassVar[dict[str, int]] = {"foreground": 1, "distance": 1}
@@ -65,7 +65,7 @@ class Distance(DistanceOptions, MaskHead):
 
         def flood(level: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             share = tf.cast(level, tf.float32) / self.levels
-            deep = depth >= self.seed_threshold * share  # all of it at the last level
+            deep = depth >= self.seed_threshold * share  # everywhere at the last level
             return level - 1, grow(labels, object_pixel & deep)
 
         _, labels = tf.while_loop(lambda level, _: level >= 0, flood, (self.levels - 1, seeds))

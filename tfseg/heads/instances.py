@@ -1,4 +1,4 @@
-"""What heads share: foreground and ignored pixels in targets, and the scores of instances."""
+"""Functions that heads share: foreground and ignored pixels in targets, scores of instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the heads with a mask share: its loss, and weights of its pixels."""
+"""The base class of heads with a mask: the loss of the mask, and the weights of its pixels."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PROBABILITIES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)  # to choose a
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaskHead(MaskOptions, Head):
-    """A head with a mask among its outputs; its options are those of `MaskOptions`.
+    """A head with a mask among its outputs, and the options of `MaskOptions`.
 
     Attributes:
-        loss: of the mask, such as "dice + 0.5 * bce" (see `losses.parse`); empty takes the head's
+        loss: of the mask, such as "dice + 0.5 * bce" (see `losses.parse`); empty uses the head's
             default. A configuration sets it by model.loss.
     """
 
@@ -34,7 +34,7 @@ class MaskHead(MaskOptions, Head):
             losses.parse(self.loss)
 
     def weighted(self, mask: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Returns the target of a mask `[B, H, W, 1]`, with its weights beside it if it has any."""
+        """Returns the target of a mask `[B, H, W, 1]`; weights, if any, are a second channel."""
         if not (self.separation_weight or self.size_power):
             return mask
         weights = tf.ones_like(mask[..., 0])

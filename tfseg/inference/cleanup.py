@@ -1,4 +1,4 @@
-"""Cleanup of predicted ids: loose parts, holes, instances at the edge, small instances."""
+"""Cleanup of predicted ids: extra components, holes, instances at the edge, small instances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfseg.inference.instances import Instances
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cleanup:
-    """Steps that clean the ids of an image, in this order; by default none.
+    """Steps that clean the ids of an image, in this order; all are off by default.
 
     Attributes:
         one_piece: keep only the largest connected component of each instance; pixels that touch
@@ -54,9 +54,9 @@ class Cleanup:
 
 
 def largest_components(label: np.ndarray) -> np.ndarray:
-    """Returns `label` `[H, W]` int32 with only the largest connected component of each id.
+    """Keeps only the largest connected component of each id in `label` `[H, W]` int32, from 0 on.
 
-    Among components of equal size the first one is kept; the others become background. Ids from 0.
+    Among components of equal size the first one is kept; other components become background.
     """
     components, count = measure.label(label, background=0, connectivity=1, return_num=True)
     ids = np.zeros(count + 1, label.dtype)  # of each component
@@ -70,12 +70,12 @@ def largest_components(label: np.ndarray) -> np.ndarray:
 
 
 def fill_holes(label: np.ndarray) -> np.ndarray:
-    """Returns `label` `[H, W]` int32 with its holes filled.
+    """Fills the holes of the instances in `label` `[H, W]` int32, ids from 0 on.
 
     A hole is background that touches a single id and not the edge of the image; a hole with another
-    instance inside stays. Ids from 0.
+    instance inside stays.
     """
-    padded = np.pad(label, 1)  # all background at the edge becomes one component, which is no hole
+    padded = np.pad(label, 1)  # joins the background at the edge to one component, not a hole
     components, count = ndimage.label(padded == 0)
     lowest = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
     highest = np.zeros(count + 1, np.int32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from tfseg import atomic, checks
 from tfseg.inference.segmenter import Segmenter
 
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel
+# The files of a SavedModel without assets, and those that TensorFlow has while it writes one.
+_OURS = re.compile(
+    r"saved_model\.pb|fingerprint\.pb|assets|variables(/variables(\.index|\.data-[-\w]+|_temp(/.+)?))?"
+)
 
 
 def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = False) -> Path:
@@ -24,10 +30,13 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     Args:
         segmenter: a trained network.
         destination: folder of the SavedModel, new or empty.
-        overwrite: replace an existing SavedModel, once the new one is complete.
+        overwrite: replace an existing SavedModel, once the new one is complete. A process that is
+            killed leaves the old one, if not as DESTINATION then as DESTINATION.replaced, or the
+            new one.
 
     Raises:
-        InputError: the folder is not empty, or cannot be written.
+        InputError: the folder is not empty, has other files, or cannot be written; or other files
+            are at DESTINATION.partial or DESTINATION.replaced.
     """
     destination = Path(destination)
     _check_free(destination, overwrite=overwrite)
@@ -37,21 +46,22 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
         )
         for name, dtype in (("serving_default", tf.uint8), ("float", tf.float32))
     }
-    partial = destination.with_name(destination.name + ".partial")
+    final = Path(os.path.realpath(destination))
+    partial, aside = (final.with_name(f"{final.name}.{end}") for end in ("partial", "replaced"))
+    _refuse_foreign(partial)
+    _refuse_foreign(aside)  # now: later, the old model has this name
     with atomic.writing(destination, "Choose another folder.", tf.errors.OpError):
         try:
             shutil.rmtree(partial, ignore_errors=True)
             tf.saved_model.save(segmenter, str(partial), signatures=signatures)
-            if destination.exists():
-                shutil.rmtree(destination)
-            partial.replace(destination)
+            atomic.replace_folder(final, partial, aside)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return destination
 
 
 def _check_free(destination: Path, *, overwrite: bool) -> None:
-    if not destination.exists():
+    if not os.path.lexists(destination):
         return
     if not destination.is_dir():
         raise checks.InputError(f"{destination} must be a folder; it is a file. Choose a folder.")
@@ -67,3 +77,25 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
             f"{destination} contains a SavedModel. Choose another folder, or replace it with "
             "--overwrite (overwrite=True)."
         )
+    if foreign := _foreign(destination):
+        raise checks.InputError(
+            f"{destination} has other files beside the SavedModel: {foreign}. Move them away, or "
+            "choose another folder."
+        )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Checks that `folder` does not exist or has only files of a killed export."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir() or _foreign(folder):
+        raise checks.InputError(
+            f"{folder} must be free while the model is written; it has other files. Move it away, "
+            "or choose another destination."
+        )
+
+
+def _foreign(folder: Path) -> str | None:
+    """Returns the name of some file or folder that `export` does not write, if there is one."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    return next((name for name in names if not _OURS.fullmatch(name)), None)

@@ -1,6 +1,6 @@
 """Polygons of instances as GeoJSON that QuPath imports.
 
-Source: RFC 7946; the properties are those of the files that QuPath exports.
+Source: RFC 7946; the properties are the same as in files that QuPath exports.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def feature_collection(
 ) -> dict[str, Any]:
     """Returns one feature per instance, with its id as name and its score as measurement.
 
-    If there are several classes, its class is its classification.
+    With several classes, the feature has the class as its classification.
 
     Coordinates are (x, y) in pixels; (0, 0) is the corner of the image. The polygons follow the
-    sides of the pixels, so they enclose exactly the instance, without its holes.
+    sides of the pixels, so they enclose exactly the pixels of the instance, without holes.
 
     Args:
         label: `[H, W]` int32 ids, 0 = background.
@@ -62,7 +62,7 @@ def _geometry(instance_rings: list[Ring]) -> dict[str, Any]:
     for hole in instance_rings:
         if _signed_area(hole) < 0:
             enclosing = [index for index, ring in enumerate(outer) if _encloses(ring, hole)]
-            # A part inside the hole of another part may have a hole: the smallest ring encloses it.
+            # Rings may be nested: the hole belongs to the smallest ring that encloses it.
             smallest = min(enclosing, key=lambda index: _signed_area(outer[index]))
             polygons[smallest].append(_coordinates(hole))
     if len(polygons) == 1:
@@ -81,7 +81,7 @@ def _signed_area(ring: Ring) -> float:
 
 
 def _encloses(outer: Ring, hole: Ring) -> bool:
-    """Returns whether `hole` lies inside `outer`, by the pixel in its first corner."""
+    """Returns whether `hole` lies inside `outer`, by a point in the pixel at its first corner."""
     (first, left), (second, right) = hole[0], hole[1]
     # The pixel on the left when walking along the first side is in the hole, half a pixel away.
     along = (np.sign(second - first), np.sign(right - left))

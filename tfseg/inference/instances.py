@@ -9,7 +9,7 @@ import pandas as pd
 
 from tfseg.checks import InputError
 
-_ROWS = 1024  # processed at once: coordinates of pixels take five times the memory of their ids
+_ROWS = 1024  # processed at once, because coordinates need five times the memory of ids
 
 
 class Instances(NamedTuple):
@@ -29,8 +29,8 @@ def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -
 
     Args:
         label: `[H, W]` int32 ids 1 to N, 0 = background.
-        scores: `[N]` float32 in [0, 1]; `scores[i]` is that of id i + 1.
-        classes: `[N]` int from 1 on; `classes[i]` is that of id i + 1.
+        scores: `[N]` float32 in [0, 1]; `scores[i]` belongs to id i + 1.
+        classes: `[N]` int from 1 on; `classes[i]` belongs to id i + 1.
 
     Returns:
         Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on

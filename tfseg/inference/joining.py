@@ -1,4 +1,4 @@
-"""Joins windows that were decoded one by one into a single id map."""
+"""Joins separately decoded windows into a single id map."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from tfseg.inference.instances import Instances
 
-_SAME = 0.5  # IoU above which two instances are the same one: at most one partner can reach it
+_SAME = 0.5  # IoU above which two instances are the same; at most one partner exceeds it
 
 
 class Joined:
     """An id map that is written window by window, in reading order.
 
-    A window is decoded with some context around its core. Where the context was written before, the
-    instances of the window are matched with the written ones: a match keeps the written id.
+    A window is decoded with some context around its core. In the part of the context that was
+    written before, instances are matched with the written ones: a match keeps the written id.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -27,8 +27,8 @@ class Joined:
         Args:
             instances: of the window `[h, w]`.
             top: row of the window's first pixel in the map.
-            left: its column.
-            core: rows and columns of the window to write; pixels above and to the left of them
+            left: column of the window's first pixel in the map.
+            core: rows and columns of the window to write; pixels above and to the left of the core
                 were written before.
         """
         height, width = instances.label.shape

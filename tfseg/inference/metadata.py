@@ -1,4 +1,4 @@
-"""Metadata of a network, stored with it: inputs, outputs, units, thresholds."""
+"""Metadata that is stored with a network: inputs, outputs, units, thresholds."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def predict_files(
     """Writes an id map, an overlay and a table of instances for every image.
 
     `out` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535 ids),
-    overlays/NAME.png, tables/NAME.csv with one row per instance, and instances.csv with the rows of
-    all images. A file that cannot be read is skipped and reported. The next file is read and the
-    previous one written while the network works.
+    overlays/NAME.png, tables/NAME.csv with one row per instance, digests/NAME.txt for `resume`, and
+    instances.csv with the rows of all images. A file that cannot be read is skipped and reported.
+    The next file is read and the previous one written while the network works.
 
     Args:
         segmenter: a trained network.
@@ -65,7 +65,8 @@ def predict_files(
         formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
             coco.json and coco_results.json, annotations and results of all images.
         cleanup: of the predicted ids; None changes nothing.
-        resume: skip images that have all their results.
+        resume: skip images that have all their results, made of the same content of the image by
+            the same weights, thresholds and options.
         orientation: "apply" turns images upright by the orientation tags of their files, and all
             results are of the upright picture; "ignore" takes them as they are stored.
         on_progress: called with (files done, number of files).
@@ -74,7 +75,9 @@ def predict_files(
         InputError: no images, two of the same name, an unknown format, or `out` is not writable.
     """
     checks.one_of("orientation", orientation, ORIENTATIONS)
-    files, folder = image_files(paths), ResultFolder(Path(out), formats, segmenter.class_names)
+    files = image_files(paths)
+    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation}"
+    folder = ResultFolder(Path(out), formats, segmenter.class_names, made_with)
     turned: set[Path] = set()
 
     def read(path: Path) -> np.ndarray | TiffWindows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tfseg import atomic, checks
+from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.drawing.overlays import overlay
@@ -21,6 +23,7 @@ from tfseg.inference.geojson import feature_collection
 from tfseg.inference.instances import Instances, instance_table
 
 FORMATS = ("coco", "coco_results", "geojson")
+_DIGESTS = "digests"  # folder with what the results of each image were made of
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
 OVERLAY_SIDE = 4096  # pixels; drawing a full overlay of 10,000 x 10,000 pixels takes a gigabyte
 
@@ -33,6 +36,7 @@ class ResultFolder:
         path: the folder.
         formats: additional files besides ids, overlays and tables: any of `FORMATS`.
         class_names: of the classes 1, 2, ...
+        made_with: digest of the network and the options of the prediction.
 
     Raises:
         InputError: an unknown format.
@@ -41,6 +45,7 @@ class ResultFolder:
     path: Path
     formats: Collection[str] = ()
     class_names: Sequence[str] = ("instance",)
+    made_with: str = ""
 
     def __post_init__(self) -> None:
         """Checks the formats."""
@@ -49,21 +54,26 @@ class ResultFolder:
 
     def prepare(self) -> None:
         """Creates the folders."""
-        for folder in ("labels", *self._suffixes()):
+        for folder in ("labels", _DIGESTS, *self._suffixes()):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     def forget(self, image: Path) -> None:
-        """Removes the id map of an earlier prediction: the image no longer counts as done."""
-        for path in self._labels(image):
+        """Removes id map and digest of an earlier prediction: the image is no longer done."""
+        for path in (self._digest(image), *self._labels(image)):
             path.unlink(missing_ok=True)
 
     def is_done(self, image: Path) -> bool:
-        """Returns whether all files of `image` exist; its id map is written last."""
+        """Returns whether all files of `image` exist, of its present content and `made_with`."""
         has_label = any(path.is_file() for path in self._labels(image))
-        return has_label and all(path.is_file() for path in self._others(image).values())
+        if not (has_label and all(path.is_file() for path in self._others(image).values())):
+            return False
+        try:
+            return self._digest(image).read_text(encoding="utf-8") == self._key(image)
+        except OSError:  # no digest, or no image: the prediction says why
+            return False
 
     def write(self, image: Path, pixels: np.ndarray | TiffWindows, instances: Instances) -> None:
-        """Writes the files of one image, each atomically.
+        """Writes the files of one image, each atomically, and its digest last.
 
         Args:
             image: its file; the results are named after it.
@@ -83,6 +93,7 @@ class ResultFolder:
         if "geojson" in files:
             _write_json(feature_collection(label, table, self.class_names), files["geojson"])
         write_label(self._label(image, ""), label)
+        atomic.write_text(self._digest(image), self._key(image))
 
     def finish(self, images: Sequence[Path]) -> int:
         """Writes the files for all `images`, which are done; returns the number of instances."""
@@ -116,6 +127,13 @@ class ResultFolder:
         }
         for name in sorted(content.keys() & set(self.formats)):
             _write_json(content[name], self.path / f"{name}.json")
+
+    def _key(self, image: Path) -> str:
+        """Returns the SHA-256 of `made_with` and the file of an image, in hex digits."""
+        return hashlib.sha256(f"{self.made_with} {file_sha256(image)}".encode()).hexdigest()
+
+    def _digest(self, image: Path) -> Path:
+        return self.path / _DIGESTS / f"{image.stem}.txt"
 
     def _labels(self, image: Path) -> Iterator[Path]:
         return (self._label(image, suffix) for suffix in _LABEL_SUFFIXES)

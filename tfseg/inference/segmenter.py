@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from tfseg.kernels import normalize
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.run_files import CHECKPOINTS, CONFIG
+from tfseg.version import __version__
 
 
 class Segmenter(tf.Module):
@@ -42,13 +44,13 @@ class Segmenter(tf.Module):
 
         Args:
             model: made by `build_model`.
-            model_config: its configuration.
+            model_config: configuration of the model.
             tile: `predict` splits larger images into tiles of this side, a multiple of 128; 0 =
                 never.
             tta: average the maps over the eight flips and rotations of an image.
 
         Raises:
-            InputError: `tile` is not such a number, or the limits are those of a data set.
+            InputError: `tile` is not such a number, or the limits are still "dataset".
         """
         super().__init__()
         self._fixed_limits = fixed_limits(model_config)
@@ -59,8 +61,8 @@ class Segmenter(tf.Module):
                 f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for no tiles; got {tile}. "
                 f"Use {rounded}."
             )
-        # The graph is saved with TensorFlow's variables. Keras variables are restored by Python's
-        # loader only: saved_model_cli and TensorFlow Serving would find no weights.
+        # TensorFlow's variables, because only the Python loader restores Keras variables of a
+        # SavedModel: saved_model_cli and TensorFlow Serving would find no weights.
         self.weights = [variable.value for variable in model.variables]
         self._network = functools.partial(model, training=False)
         self.model_config = model_config
@@ -69,6 +71,15 @@ class Segmenter(tf.Module):
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
         self._head = head_of(model_config)
+
+    def digest(self) -> str:
+        """Returns a SHA-256 of all that `predict` depends on: weights, configuration, options."""
+        options = {"tile": self.tile, "tta": self.tta, "version": __version__}
+        described = json.dumps(dataclasses.asdict(self.model_config) | options, default=str)
+        digest = hashlib.sha256(described.encode())
+        for weight in self.weights:
+            digest.update(weight.numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def model(self) -> keras.Model:
@@ -85,7 +96,7 @@ class Segmenter(tf.Module):
 
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
-            "classes" `[B, N]` int32 from 1, of id k at k - 1, 0 where the image has no id k.
+            "classes" `[B, N]` int32 from 1; id k is at index k - 1, 0 if the image has no id k.
         """
         images = tf.map_fn(
             lambda image: normalize.percentile(image, self._fixed_limits),
@@ -137,14 +148,14 @@ class Segmenter(tf.Module):
         return tiles.predict_tiles(network, decode, (height, width, num_maps), size=self.tile)
 
     def _limits(self, image: np.ndarray | TiffWindows) -> tf.Tensor:
-        """Returns the values of the image that become 0 and 1, the same for all of its tiles."""
-        if self._fixed_limits:  # and nothing of the file is read
+        """Returns the values of the image that become 0 and 1, the same for all its tiles."""
+        if self._fixed_limits:  # without reading the file
             return tf.constant(self._fixed_limits, tf.float32)
         down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
         return normalize.limits(to_channels(image[down, across], self.channels))
 
     def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
-        # One trace for all sizes of tiles: those at the end of a row or column are smaller.
+        # One trace for all sizes of tiles: tiles at the end of a row or column are smaller.
         return self._tile_maps.get_concrete_function(
             tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
         )

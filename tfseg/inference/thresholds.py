@@ -1,4 +1,4 @@
-"""Thresholds that were tuned after the training: a small file in the folder of the run."""
+"""Thresholds tuned after the training, in a small file in the folder of the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(run_dir: Path, options: dict[str, float], **facts: Any) -> Path:
 
 
 def read(run_dir: Path, model: ModelConfig) -> dict[str, Any]:
-    """Returns the tuned options of the run; empty when it was not tuned.
+    """Returns the tuned options of the run; empty if it was not tuned.
 
     Raises:
         InputError: the file is damaged, or belongs to another head.

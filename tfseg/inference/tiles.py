@@ -1,8 +1,8 @@
 """Large images: maps tile by tile, blended where tiles overlap, decoded window by window.
 
-Memory holds the maps of one row of tiles, never of the image. The result equals that of the untiled
-image if the receptive field of the network is at most `reach` and instances are at most a quarter
-of a tile long: then every window with a part of an instance in its core contains all of it.
+Memory holds the maps of one row of tiles, never of the image. The result is the same as without
+tiles if the receptive field of the network is at most `reach` and instances are at most a quarter
+of a tile long: then a window with part of an instance in its core contains the full instance.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfseg.inference.joining import Joined
 
 MULTIPLE = 128  # of a tile's side, so that tiles start at multiples of the networks' stride, 32
 _OVERLAP = 4  # neighbouring tiles overlap by 1 / _OVERLAP of their side
-_FADE = 8  # tiles are blended in 1 / _FADE of the overlap; the rest is margin
+_FADE = 8  # tiles are blended in 1 / _FADE of the overlap; the rest is a margin
 
 Network = Callable[[slice, slice], np.ndarray]
 Decode = Callable[[np.ndarray], Instances]

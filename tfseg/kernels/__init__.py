@@ -1,5 +1,5 @@
-"""Pure tensor functions that XLA compiles: no seed, no configuration, no files; TensorFlow only.
+"""Pure tensor functions that XLA compiles: TensorFlow only, without seeds, files and configuration.
 
-Pixel centres lie on whole numbers and axis order is (y, x). A field is pull-back: for each output
-pixel it holds the coordinates in the source at which that pixel is read.
+Pixel centres lie on whole numbers and axis order is (y, x). A field is pull-back: it holds, for
+each output pixel, the source coordinates to read.
 """

@@ -1,4 +1,4 @@
-"""Ids that encode the class of their instance, so that whatever moves an id moves its class.
+"""Instance ids that encode the class, so that a transform that moves an id also moves its class.
 
 With K classes, the class of an id is (id - 1) % K + 1. Transforms neither make nor change ids, so
 crops and warps need not keep track of classes.
@@ -13,16 +13,16 @@ def with_classes(label: tf.Tensor, class_of: tf.Tensor, *, num_classes: int) -> 
     """Renumbers the instances of an image so that their ids encode their class.
 
     Args:
-        label: `[H, W]` int32 ids; those of 0 and below stay as they are.
-        class_of: `[N]` int32, from 1 on: the class of each id above 0, in the order of the ids.
+        label: `[H, W]` int32 ids; ids of 0 and below stay unchanged.
+        class_of: `[N]` int32: the class, from 1 on, of each id above 0, in ascending order of ids.
         num_classes: K.
     """
     flat = tf.reshape(label, [-1])
     ids = tf.sort(tf.unique(tf.boolean_mask(flat, flat > 0))[0])
     rank = tf.searchsorted(ids, flat)  # arbitrary outside instances
     # Padded by one class, which is looked up where there is no instance.
-    of_pixel = tf.gather(tf.pad(class_of, [[0, 1]]), tf.minimum(rank, tf.size(class_of)))
-    return tf.where(label > 0, tf.reshape(rank * num_classes + of_pixel, tf.shape(label)), label)
+    pixel_class = tf.gather(tf.pad(class_of, [[0, 1]]), tf.minimum(rank, tf.size(class_of)))
+    return tf.where(label > 0, tf.reshape(rank * num_classes + pixel_class, tf.shape(label)), label)
 
 
 def classes(ids: tf.Tensor, *, num_classes: int) -> tf.Tensor:

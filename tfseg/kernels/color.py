@@ -14,8 +14,8 @@ def shift_hsv(
 
     Args:
         image: `[H, W, 3]` float32 in [0, 1].
-        hue: turns of the colour circle; 1/3 turns red into green.
-        saturation: in [-1, 1], added to a share of 0 to 1 and clipped there.
+        hue: in turns of the colour circle; 1/3 makes red green.
+        saturation: in [-1, 1], added to the saturation, clipped to [0, 1].
         value: in [-1, 1], added to the largest of the three channels and clipped to [0, 1].
 
     Returns:

@@ -1,7 +1,7 @@
-"""Connected components of masks, and ids that grow over masks; all instances of a batch at once.
+"""Connected components of masks, and growing of ids, for all instances of a batch at once.
 
-Pixels are connected to their 4 neighbours. No loop over instances, so thousands cost no more
-than ten.
+Pixels are connected to their 4 neighbours. There is no loop over instances, so thousands cost no
+more than ten.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from tfseg.kernels.runs import find_runs
 def components(mask: tf.Tensor) -> tf.Tensor:
     """Numbers the connected components of `mask` `[B, H, W]` bool: `[B, H, W]` int32, 0 outside.
 
-    Numbers start at 1 in every image and follow the first pixels in reading order, as those of
-    `scipy.ndimage.label` do.
+    Numbers start at 1 in every image and follow the first pixels in reading order, as in
+    `scipy.ndimage.label`.
 
-    Source: Zhang et al., FastSV (2020), arXiv 1910.05971: every run of pixels points at a lower run
-    of its component; pointers are followed, and set to the lowest of the neighbours', until nothing
-    changes.
+    Source: Zhang et al., FastSV (2020), arXiv 1910.05971: every run of pixels points to a lower run
+    of its component; each step follows the pointers and replaces them by the lowest pointer of the
+    neighbours, until nothing changes.
     """
     runs = find_runs(mask)
-    # Two runs, one below the other, are joined once, where the later of them begins.
+    # Joins a run to a run below it once, at the first column that both have.
     below = mask[:, 1:] & mask[:, :-1] & (runs.begins[:, 1:] | runs.begins[:, :-1])
     upper, lower = (
         tf.boolean_mask(numbers, below) for numbers in (runs.of[:, :-1], runs.of[:, 1:])
@@ -32,10 +32,10 @@ def components(mask: tf.Tensor) -> tf.Tensor:
     number_of_run = tf.range(tf.size(runs.row))
 
     def hook(root: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        offered, root_of_side = tf.gather(root, others), tf.gather(root, sides)
+        candidates, root_of_side = tf.gather(root, others), tf.gather(root, sides)
         hooked = root
         for target in (sides, root_of_side):
-            lowest = tf.math.unsorted_segment_min(offered, target, tf.size(number_of_run))
+            lowest = tf.math.unsorted_segment_min(candidates, target, tf.size(number_of_run))
             hooked = tf.minimum(hooked, lowest)
         jumped = tf.gather(hooked, hooked)
         jumped = tf.gather(jumped, jumped)

@@ -1,6 +1,6 @@
 """The image functions of tensorflow-addons 0.23, with the same names, arguments and conventions.
 
-Images come in batches, x stands before y where tensorflow-addons has it so, and values agree to
+Images come in batches, x comes before y where it does in tensorflow-addons, and values agree to
 1e-4 of their range. Works with and without XLA; height, width and channels are static.
 """
 
@@ -18,37 +18,37 @@ from tfseg.kernels.sampling import Border
 _PADDINGS = {"REFLECT": "reflect_101", "SYMMETRIC": "reflect", "CONSTANT": "constant"}
 
 
-def _unchanged(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _keep(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     del length
     return coordinate
 
 
-def _clipped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _clip(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     return tf.clip_by_value(coordinate, 0.0, length - 1.0)
 
 
-def _mirrored(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+def _mirror(coordinate: tf.Tensor, length: int) -> tf.Tensor:
     rest = coordinate - 2.0 * length * tf.cast(
         tf.cast(coordinate / (2.0 * length), tf.int32), tf.float32
     )
     below = tf.where(rest < 0.0, -rest - 1.0, rest)
-    return _clipped(tf.where(below >= length, 2.0 * length - below - 1.0, below), length)
+    return _clip(tf.where(below >= length, 2.0 * length - below - 1.0, below), length)
 
 
-def _wrapped(coordinate: tf.Tensor, length: int) -> tf.Tensor:
-    # Not modulo the length: nothing is interpolated between the last pixel and the first, and more
-    # than a length outside values jump, as in the operation behind tensorflow-addons.
+def _wrap(coordinate: tf.Tensor, length: int) -> tf.Tensor:
+    # Not a modulo: as in tensorflow-addons, nothing is interpolated between the last pixel and the
+    # first, and values jump more than one length outside the image.
     turns = tf.floor(tf.abs(coordinate) / max(length - 1.0, 1.0))
     inside = (coordinate >= 0.0) & (coordinate <= length - 1.0)
     moved = tf.where(
         coordinate < 0.0, coordinate + length * (turns + 1.0), coordinate - length * turns
     )
-    return tf.where(inside, coordinate, _clipped(moved, length))
+    return tf.where(inside, coordinate, _clip(moved, length))
 
 
-# Maps a coordinate, given the length of the axis, to the one that is read. Unlike in `sampling`,
-# coordinates are mapped and not pixels, so only "constant" reaches the border of the sampling.
-_BORDER_MAPS = {"constant": _unchanged, "nearest": _clipped, "reflect": _mirrored, "wrap": _wrapped}
+# Functions that map a coordinate, given the length of the axis, to the coordinate that is read.
+# `sampling` maps pixels instead; its border is used only for "constant".
+_BORDER_MAPS = {"constant": _keep, "nearest": _clip, "reflect": _mirror, "wrap": _wrap}
 
 
 def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
@@ -100,8 +100,8 @@ def rotate(
     height, width = _size(images)
 
     def edit(field: Field, angle: tf.Tensor) -> Field:
-        # Not through `matrices`: half way between two pixels the last bit decides which of them is
-        # the nearest, and these are the operations of tensorflow-addons in their order.
+        # Not `matrices`: halfway between two pixels the last bit decides which one is nearest, so
+        # these are the operations of tensorflow-addons in the same order.
         sine, cosine = tf.sin(angle), tf.cos(angle)
         x = ((width - 1.0) - (cosine * (width - 1.0) - sine * (height - 1.0))) / 2.0
         y = ((height - 1.0) - (sine * (width - 1.0) + cosine * (height - 1.0))) / 2.0
@@ -109,7 +109,7 @@ def rotate(
             y=sine * field.x + cosine * field.y + y, x=cosine * field.x - sine * field.y + x
         )
 
-    return _moved(images, angles, 0, edit, interpolation, fill_mode, fill_value)
+    return _resample(images, angles, 0, edit, interpolation, fill_mode, fill_value)
 
 
 def translate(
@@ -135,7 +135,7 @@ def translate(
     def edit(field: Field, move: tf.Tensor) -> Field:
         return Field(y=field.y - move[1], x=field.x - move[0])
 
-    return _moved(images, translations, 1, edit, interpolation, fill_mode, fill_value)
+    return _resample(images, translations, 1, edit, interpolation, fill_mode, fill_value)
 
 
 def gaussian_filter2d(
@@ -149,8 +149,8 @@ def gaussian_filter2d(
 
     Args:
         image: `[B, H, W, C]`, `[H, W, C]` or `[H, W]`, any numbers.
-        filter_shape: height and width of the filter in pixels, or one number for both; odd, where
-            tensorflow-addons also takes even ones, which make asymmetric filters.
+        filter_shape: height and width of the filter in pixels, or one number for both; odd.
+            tensorflow-addons also accepts even numbers, which make asymmetric filters.
         sigma: standard deviations in pixels, (y, x) or one number for both; 0 changes nothing.
         padding: what lies beyond the border: "REFLECT", "SYMMETRIC" (the border pixel twice) or
             "CONSTANT".
@@ -185,7 +185,7 @@ def gaussian_filter2d(
     return _map_images(blur, image)
 
 
-def _moved(
+def _resample(
     images: tf.Tensor,
     numbers: tf.Tensor | float | Sequence[float],
     rank: int,
@@ -194,7 +194,7 @@ def _moved(
     fill_mode: str,
     fill_value: float,
 ) -> tf.Tensor:
-    """Reads every image at the field that `edit` makes of its `numbers`, of `rank` per image."""
+    """Resamples every image at the field that `edit` returns for its `numbers` of rank `rank`."""
     interpolation, fill_mode = interpolation.lower(), fill_mode.lower()
     if interpolation not in ("nearest", "bilinear"):
         raise ValueError(f"interpolation must be nearest or bilinear; got {interpolation!r}.")
@@ -207,7 +207,7 @@ def _moved(
         moved = edit(fields.grid(size), number)
         y, x = (_BORDER_MAPS[fill_mode](p, n) for p, n in zip(moved[:2], size, strict=True))
         if interpolation == "nearest":
-            return sampling.ids(source, Field(_rounded(y), _rounded(x)), fill=fill_value)
+            return sampling.ids(source, Field(_round(y), _round(x)), fill=fill_value)
         border = Border("constant" if fill_mode == "constant" else "nearest", fill_value)
         values = sampling.values(source, Field(y, x), interpolation="bilinear", border=border)
         return tf.cast(values, source.dtype)
@@ -216,7 +216,7 @@ def _moved(
     return _map_images(move, images, numbers, is_shared=numbers.shape.rank == rank)
 
 
-def _rounded(coordinate: tf.Tensor) -> tf.Tensor:
+def _round(coordinate: tf.Tensor) -> tf.Tensor:
     """Rounds halves away from 0, as tensorflow-addons does; `sampling` rounds them up."""
     return tf.sign(coordinate) * tf.floor(tf.abs(coordinate) + 0.5)
 
@@ -232,7 +232,7 @@ def _map_images(
     *numbers: tf.Tensor,
     is_shared: bool = False,
 ) -> tf.Tensor:
-    """Maps `function` over the images `[H, W, C]` of a batch and the `numbers` of each image."""
+    """Applies `function` to every image `[H, W, C]` of a batch and its `numbers`."""
     images = tf.convert_to_tensor(images)
     batch = images[None, ..., None] if images.shape.rank == 2 else images
     batch = batch[None] if batch.shape.rank == 3 else batch

@@ -1,8 +1,8 @@
 """Coordinate fields and their edits.
 
-Every geometric transform is a function Field -> Field. Because a field is pull-back, the edit of
-the transform that acts *last* on the picture is applied *first*, and an edit may use only the
-current coordinates, never the pixel index: that makes composition exact.
+Every geometric transform is a function Field -> Field. A field is pull-back, so edits are applied
+in reverse: the transform that acts *last* on the picture edits the field *first*. An edit may use
+only the current coordinates, never the pixel index, so that composition is exact.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Field(NamedTuple):
     Attributes:
         y: `[h, w]` float32, in pixels.
         x: `[h, w]` float32, in pixels.
-        is_grid: every pixel still reads the pixel of the source at the same position, so values
-            of the source need no lookup.
+        is_grid: whether every pixel reads the source pixel at the same position, so that no lookup
+            is needed.
     """
 
     y: tf.Tensor
@@ -39,7 +39,7 @@ def grid(size: Size) -> Field:
 
 
 def affine(field: Field, matrix: tf.Tensor) -> Field:
-    """Sends every coordinate of `field` through a pull-back `matrix` (see `matrices`)."""
+    """Multiplies every coordinate of `field` by a pull-back `matrix` (see `matrices`)."""
     return Field(
         y=matrix[0, 0] * field.y + matrix[0, 1] * field.x + matrix[0, 2],
         x=matrix[1, 0] * field.y + matrix[1, 1] * field.x + matrix[1, 2],

@@ -16,15 +16,15 @@ def separable(
 ) -> tf.Tensor:
     """Filters `image` vertically with `rows` and horizontally with `columns`.
 
-    The taps are a loop, not an expression. It skips trailing taps of weight 0, so a small filter
-    drawn from a range is cheap; and XLA cannot fuse the first pass into the second, which would
-    compute it again at each tap. For 512x512x3 with up to 10 taps a side, 10 / 3 of them used, this
-    took 5.2 / 2.8 ms; as an expression with a branch between the passes 6.9 / 7.1 ms, without one
-    12.5 ms; as a convolution 300 ms (medians, one core).
+    The taps are added in a loop, not in an expression. The loop skips trailing taps of weight 0, so
+    a small filter is cheap; and XLA cannot fuse the first pass into the second, which would compute
+    it again at each tap. For 512x512x3 and up to 10 taps a side, with 10 / 3 of them used, the loop
+    took 5.2 / 2.8 ms, an expression with a branch between the passes 6.9 / 7.1 ms, without the
+    branch 12.5 ms, and a convolution 300 ms (medians, one core).
 
     Args:
         image: `[H, W, C]` float32, of any size.
-        rows: `[m + 1]` float32, the weight of a pixel and of those 1, ..., m above and below it.
+        rows: `[m + 1]` float32, weights of a pixel and of the pixels 1, ..., m above and below.
         columns: `[n + 1]` float32, the same to the left and right.
         border: what lies beyond the image.
 
@@ -33,11 +33,11 @@ def separable(
     """
     height, width, channels = image.shape
     reach = rows.shape[0] - 1, columns.shape[0] - 1
-    padded = _padded(image, reach, border)
-    # Channels side by side in one long row: three of them alone are a bad innermost loop.
+    padded = _pad(image, reach, border)
+    # Channels side by side in one long row: an innermost loop over 3 channels would be slow.
     lines = tf.reshape(padded, [padded.shape[0], padded.shape[1] * channels])
-    lines = _along(lines, rows, axis=0, step=1)
-    lines = _along(lines, columns, axis=1, step=channels)
+    lines = _filter_axis(lines, rows, axis=0, step=1)
+    lines = _filter_axis(lines, columns, axis=1, step=channels)
     return tf.reshape(lines, [height, width, channels])
 
 
@@ -53,7 +53,7 @@ def gaussian_weights(sigma: tf.Tensor, radius: tf.Tensor, *, largest: int) -> tf
         `[largest + 1]` float32; over both sides the sum is 1.
     """
     distance = tf.range(largest + 1, dtype=tf.float32)
-    # Far below any sigma of use: the neighbours' weights underflow to 0, the middle one stays 1.
+    # At 1e-3 the weights of the neighbours underflow to 0 and the middle weight is 1: no blur.
     curve = tf.exp(-0.5 * (distance / tf.maximum(sigma, 1e-3)) ** 2)
     curve = tf.where(distance <= tf.cast(radius, tf.float32), curve, 0.0)
     return curve / (2.0 * tf.reduce_sum(curve) - curve[0])
@@ -66,12 +66,12 @@ def gaussian(image: tf.Tensor, sigma: tf.Tensor, radius: tf.Tensor, *, largest: 
 
 
 def sharpen(image: tf.Tensor, alpha: tf.Tensor, lightness: tf.Tensor) -> tf.Tensor:
-    """Mixes `image` with its Laplacian of 8 neighbours plus `lightness` times itself.
+    """Mixes `image` with a sharp image: its 8-neighbour Laplacian plus `lightness` times itself.
 
     Args:
         image: `[H, W, C]` float32; the border is reflect_101.
-        alpha: `[]` float32 in [0, 1], share of the second.
-        lightness: `[]` float32; factor of the second where all pixels are equal.
+        alpha: `[]` float32 in [0, 1], share of the sharp image.
+        lightness: `[]` float32, factor of the sharp image where all pixels are equal.
 
     Returns:
         `[H, W, C]` float32, not clipped.
@@ -80,7 +80,7 @@ def sharpen(image: tf.Tensor, alpha: tf.Tensor, lightness: tf.Tensor) -> tf.Tens
     return image * (1.0 + alpha * (8.0 + lightness)) - alpha * box
 
 
-def _along(lines: tf.Tensor, weights: tf.Tensor, *, axis: int, step: int) -> tf.Tensor:
+def _filter_axis(lines: tf.Tensor, weights: tf.Tensor, *, axis: int, step: int) -> tf.Tensor:
     """Filters the middle of `lines` `[h, w]` along `axis`, where neighbours are `step` apart."""
     reach = weights.shape[0] - 1
     size = list(lines.shape)
@@ -101,7 +101,7 @@ def _along(lines: tf.Tensor, weights: tf.Tensor, *, axis: int, step: int) -> tf.
     return total
 
 
-def _padded(image: tf.Tensor, reach: tuple[int, int], border: Border) -> tf.Tensor:
+def _pad(image: tf.Tensor, reach: tuple[int, int], border: Border) -> tf.Tensor:
     """Pads `image` `[H, W, C]` by `reach` (y, x) pixels on every side."""
     once = all(more < length for length, more in zip(image.shape[:2], reach, strict=True))
     if once and border.name in _MODES:

@@ -48,9 +48,9 @@ def transpose(size: Size) -> tf.Tensor:
 def quarter_turns(turns: tf.Tensor, size: Size) -> tf.Tensor:
     """Turns the content `turns` times, int32, by 90 degrees counter-clockwise about the centre.
 
-    Exact: no sine, no cosine. On a square this is `numpy.rot90`. Where H - W is odd, one and three
-    turns are about the point half a pixel right of the centre: about the centre itself, the pixels
-    would fall between those of the result.
+    Exact: no sine, no cosine. On a square this is `numpy.rot90`. If H - W is odd, one and three
+    turns are about the point half a pixel right of the centre, because turns about the centre would
+    move pixels to positions between pixels.
     """
     sines = tf.constant([0.0, 1.0, 0.0, -1.0])
     sine, cosine = (tf.gather(sines, (turns + quarter) % 4) for quarter in (0, 1))
@@ -89,7 +89,7 @@ def resize(source: tuple[Number, Number], size: Size) -> tf.Tensor:
 
 
 def center_crop(source: Size, size: Size) -> tf.Tensor:
-    """Reads the middle `size` of an image of size `source`; where it is larger, reads beyond.
+    """Reads the middle `size` of an image of size `source`; a larger `size` adds padding.
 
     If the number of rows or columns to remove or add is odd, the extra one is at the end, so that
     padding followed by cropping gives the image back.
@@ -99,7 +99,7 @@ def center_crop(source: Size, size: Size) -> tf.Tensor:
 
 
 def about_center(matrix: tf.Tensor, size: tuple[Number, Number]) -> tf.Tensor:
-    """Returns `matrix`, which acts about (0, 0), as acting about the centre of `size` (H, W)."""
+    """Makes `matrix` act about the centre of an image of `size` (H, W) instead of about (0, 0)."""
     center = [(length - 1.0) / 2 for length in size]
     return product(translate(-center[0], -center[1]), matrix, translate(*center))
 
@@ -116,7 +116,7 @@ def product(*matrices: tf.Tensor) -> tf.Tensor:
 
 
 def _about_pixel(matrix: tf.Tensor, size: Size, exchanges: tf.Tensor | int) -> tf.Tensor:
-    """Returns `matrix` about the centre, or half a pixel right of it where `exchanges` is 1."""
+    """Makes `matrix` act about the centre; half a pixel right if H - W and `exchanges` are odd."""
     odd = (size[0] - size[1]) % 2
     return about_center(matrix, (size[0], size[1] + tf.cast(odd * exchanges, tf.float32)))
 

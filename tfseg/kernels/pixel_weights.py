@@ -1,4 +1,4 @@
-"""Weights of pixels made from instance ids: for gaps between instances, and for small instances."""
+"""Pixel weights computed from instance ids: for gaps between instances and small instances."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 _FAR = 1e9  # squared pixels
-_REACH = 3  # sigmas that are searched: further away the weight is less than 0.012 of its height
-_MOST = 10.0  # largest factor between the weight of an instance and that of one of mean area
+_REACH = 3  # search radius in sigmas: further away the weight is below 0.012 of its maximum
+_MOST = 10.0  # largest ratio between the weights of an instance and of one with the mean area
 
 
 class _Nearest(NamedTuple):
-    """Squared distances to the nearest instance and to the second one, and the first one's id."""
+    """Squared distances to the nearest and second nearest instance, and their ids."""
 
     first: tf.Tensor
     id: tf.Tensor
@@ -26,8 +26,9 @@ def between(labels: tf.Tensor, *, sigma: float) -> tf.Tensor:
     exp(-(d1 + d2)^2 / (2 sigma^2)), d1 and d2 the distances to the nearest instance (0 inside it)
     and to the second one. Ignored pixels belong to no instance.
 
-    Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, eq. 2, which weights only background
-    by it; here the rims of touching instances count as well, as no background lies between them.
+    Source: Ronneberger et al., U-Net (2015), arXiv 1505.04597, eq. 2, which weights only the
+    background; this function also weights the rims of touching instances, because no background
+    lies between them.
 
     Args:
         labels: `[B, H, W]` int32 ids.
@@ -40,14 +41,14 @@ def between(labels: tf.Tensor, *, sigma: float) -> tf.Tensor:
     present = labels > 0
     far = tf.fill(tf.shape(labels), _FAR)
     nearest = _Nearest(tf.where(present, 0.0, _FAR), labels, far, tf.zeros_like(labels))
-    # The two nearest of every pixel lie among the two nearest of each column in its row.
+    # First the two nearest instances within each column, then the nearest of those along each row.
     for axis in (1, 2):
-        nearest = _along(nearest, axis, reach)
-    way = tf.sqrt(nearest.first) + tf.sqrt(nearest.second)
-    return tf.exp(-(way**2) / (2.0 * sigma**2))
+        nearest = _search_axis(nearest, axis, reach)
+    total = tf.sqrt(nearest.first) + tf.sqrt(nearest.second)
+    return tf.exp(-(total**2) / (2.0 * sigma**2))
 
 
-def _along(start: _Nearest, axis: int, reach: int) -> _Nearest:
+def _search_axis(start: _Nearest, axis: int, reach: int) -> _Nearest:
     """Searches along one axis, up to `reach` pixels to both sides."""
     length = tf.shape(start.id)[axis]
     paddings = [[reach, reach] if dimension == axis else [0, 0] for dimension in range(3)]
@@ -63,16 +64,16 @@ def _along(start: _Nearest, axis: int, reach: int) -> _Nearest:
 
     def look(step: tf.Tensor, *known: tf.Tensor) -> tuple[tf.Tensor, ...]:
         moved = tf.cast(step - reach, tf.float32) ** 2
-        nearest = _with(_Nearest(*known), at(padded.first, step) + moved, at(padded.id, step))
+        nearest = _update(_Nearest(*known), at(padded.first, step) + moved, at(padded.id, step))
         further, other = at(padded.second, step) + moved, at(padded.second_id, step)
-        return step + 1, *_with(nearest, further, other)
+        return step + 1, *_update(nearest, further, other)
 
     _, *nearest = tf.while_loop(lambda step, *_: step <= 2 * reach, look, (0, *start))
     return _Nearest(*nearest)
 
 
-def _with(known: _Nearest, distance: tf.Tensor, id: tf.Tensor) -> _Nearest:
-    """Updates the two nearest instances of every pixel with one more."""
+def _update(known: _Nearest, distance: tf.Tensor, id: tf.Tensor) -> _Nearest:
+    """Updates the two nearest instances of every pixel with one more candidate."""
     same = id == known.id
     ahead = ~same & (distance < known.first)
     next_one = ~same & ~ahead & (distance < known.second)
@@ -85,14 +86,14 @@ def _with(known: _Nearest, distance: tf.Tensor, id: tf.Tensor) -> _Nearest:
 
 
 def by_size(labels: tf.Tensor, area: tf.Tensor, *, power: float) -> tf.Tensor:
-    """Returns weights by which small instances count more: (mean area / area) ** power.
+    """Returns higher weights for small instances: (mean area / area) ** power.
 
     At power 1 every instance of an image weighs the same, whatever its size; the weight is between
     1/10 and 10.
 
     Args:
         labels: `[B, H, W]` int32 ids.
-        area: `[B, H, W]` float32, of the instance at each pixel, pixels.
+        area: `[B, H, W]` float32, area of the instance at each pixel, in pixels.
         power: from 0 on.
 
     Returns:

@@ -28,8 +28,8 @@ class Centers(NamedTuple):
 def centers(labels: tf.Tensor) -> Centers:
     """Finds the centre of every instance of `labels` `[B, H, W]` int32.
 
-    The centre is the pixel of the instance that is nearest to its centroid, so that it lies on the
-    instance even where the instance is bent. Ties go to the first pixel in reading order.
+    The centre is the instance pixel nearest to the centroid, because the centroid of a bent
+    instance may lie outside it. Ties go to the first pixel in reading order.
     """
     runs = find_runs(labels)
     instance, key = _instances(runs)
@@ -46,14 +46,14 @@ def centers(labels: tf.Tensor) -> Centers:
     id = tf.cast(key - image * 2**32, tf.int32)
     at_center = tf.gather_nd(labels, tf.concat([image[:, None], center], axis=-1))
     totals = tf.stack([area, total_row, total_column], axis=-1)
-    center = _moved(center, (id > 0) & (at_center != id), totals, runs, instance)
-    return _of_pixels(runs, tf.gather(center, instance), tf.gather(area, instance))
+    center = _move_onto_instances(center, (id > 0) & (at_center != id), totals, runs, instance)
+    return _spread_centers(runs, tf.gather(center, instance), tf.gather(area, instance))
 
 
-def _moved(
+def _move_onto_instances(
     center: tf.Tensor, bent: tf.Tensor, totals: tf.Tensor, runs: Runs, instance: tf.Tensor
 ) -> tf.Tensor:
-    """Returns `center` `[I, 2]`, moved to the nearest pixel of the instance where `bent` `[I]`."""
+    """Moves `center` `[I, 2]` to the nearest pixel of the instance where `bent` `[I]` is true."""
     selected = tf.where(tf.gather(bent, instance))[:, 0]
     instance, row, first, last = (
         tf.gather(value, selected) for value in (instance, runs.row, runs.first, runs.last)
@@ -62,9 +62,9 @@ def _moved(
     area, total_row, total_column = tf.unstack(tf.gather(totals, instance), axis=-1)
     # The pixel of the run nearest to the centroid; if two are equally near, the left one.
     column = tf.clip_by_value((2 * total_column + area - 1) // (2 * area), first, last)
-    # Its squared distance to the centroid, total / area, times area and without the part that is
-    # the same for all pixels of the instance. In integers, because float32 loses pixels in sums
-    # over large instances and decides ties by rounding.
+    # The squared distance to the centroid (total / area), times area, without the terms that are
+    # the same for all pixels of the instance. In integers, because float32 sums over large
+    # instances lose pixels, and rounding would decide ties.
     distance = area * (row**2 + column**2) - 2 * (row * total_row + column * total_column)
     num = tf.size(bent)
     closest = tf.gather(tf.math.unsorted_segment_min(distance, instance, num), instance)
@@ -75,8 +75,8 @@ def _moved(
     return tf.where(bent[:, None], tf.gather(pixel, chosen), center)
 
 
-def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
-    """Brings the centre `[R, 2]` and the area `[R]` int64 of each run to its pixels."""
+def _spread_centers(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
+    """Spreads the centre `[R, 2]` and the area `[R]` int64 of each run over its pixels."""
     inside = tf.cast(runs.value > 0, tf.int32)
     row, column = tf.unstack(tf.cast(center, tf.int32), axis=-1)
     y = runs.spread((row - runs.row) * inside)
@@ -89,36 +89,36 @@ def _of_pixels(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
 
 
 def interior(labels: tf.Tensor) -> tf.Tensor:
-    """Returns `[B, H, W]` bool: pixels of instances with no other id, or background, beside them.
+    """Returns `[B, H, W]` bool: instance pixels that touch neither another id nor background.
 
-    Beside means above, below, left or right. Ignored pixels and the edge of the image do not count
-    as others. An instance that would have no interior has all of its pixels in it.
+    Pixels touch their neighbours above, below, left and right. Ignored pixels and the edge of the
+    image do not count. An instance without interior pixels counts as interior entirely.
     """
-    inner = (labels > 0) & ~_beside_others(labels, corners=False)
+    inner = (labels > 0) & ~_touches_others(labels, corners=False)
     return inner | ((_largest(tf.cast(inner, tf.int32), labels) == 0) & (labels > 0))
 
 
 def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
-    """Returns `[B, H, W]` float32: depth inside the instance, 1 at its deepest, 0 outside.
+    """Returns `[B, H, W]` float32: depth inside the instance, 1 at its deepest pixel, 0 outside.
 
     The depth is the number of erosions that a pixel survives, at most `limit`, divided by the
-    largest of the instance. Erosions alternate between squares and diamonds, which gives octagonal
-    rings with corners 12 % further out than their sides. Ignored pixels and the edge of the image
-    do not erode.
+    largest number in the instance. Erosions alternate between squares and diamonds, which gives
+    octagonal rings with corners 12 % further out than their sides. Ignored pixels and the edge of
+    the image do not erode.
     """
     inside = labels > 0
-    # Once every border pixel is gone, no remaining pixel has another instance beside it.
-    left = inside & ~_beside_others(labels, corners=True)
+    # Without its border pixels, an instance no longer touches another one.
+    left = inside & ~_touches_others(labels, corners=True)
     ignored = labels < 0
 
     def erode(step: tf.Tensor, left: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, ...]:
         gone = ~(left | ignored)
-        rows = _beside(gone, axis=1)
+        rows = _dilate(gone, axis=1)
         # Odd steps erode by a diamond, even ones by a square.
         reached = tf.cond(
             step % 2 == 0,
-            lambda: _beside(rows, axis=2),
-            lambda: rows | _beside(gone, axis=2),
+            lambda: _dilate(rows, axis=2),
+            lambda: rows | _dilate(gone, axis=2),
         )
         return step + 1, left & ~reached, total + tf.cast(left, tf.int32)
 
@@ -130,8 +130,8 @@ def depth(labels: tf.Tensor, *, limit: int = 64) -> tf.Tensor:
     return tf.math.divide_no_nan(tf.cast(total, tf.float32), tf.cast(deepest, tf.float32))
 
 
-def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
-    """Returns `mask` `[B, H, W]` bool with the pixels before and after them along `axis`."""
+def _dilate(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
+    """Dilates `mask` `[B, H, W]` bool by one pixel in both directions along `axis`."""
     around = [[0, 0], [0, 0], [0, 0]]
     around[axis] = [1, 1]
     padded = tf.pad(mask, around)
@@ -141,8 +141,8 @@ def _beside(mask: tf.Tensor, *, axis: int) -> tf.Tensor:
     return tf.ensure_shape(before | mask | after, mask.shape)
 
 
-def _beside_others(labels: tf.Tensor, *, corners: bool) -> tf.Tensor:
-    """Returns where a neighbour, with `corners` a diagonal one too, has another id.
+def _touches_others(labels: tf.Tensor, *, corners: bool) -> tf.Tensor:
+    """Returns where a neighbour has another id; `corners` includes diagonal neighbours.
 
     Ignored pixels do not count. Each pair of neighbours is compared once, for both pixels.
     """
@@ -156,7 +156,7 @@ def _beside_others(labels: tf.Tensor, *, corners: bool) -> tf.Tensor:
         differ = (upper != lower) & (tf.minimum(upper, lower) >= 0)
         for y, x in begins:
             beside |= tf.pad(differ, [[0, 0], [y, down - y], [x, abs(right) - x]])
-    return tf.ensure_shape(beside, labels.shape)  # slices of unknown size lose it
+    return tf.ensure_shape(beside, labels.shape)  # slices of unknown size lose the shape
 
 
 def _instances(runs: Runs) -> tuple[tf.Tensor, tf.Tensor]:

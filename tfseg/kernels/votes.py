@@ -1,4 +1,4 @@
-"""Peaks of a map, and pixels that join the peak nearest to the pixel they point at.
+"""Finds the peaks of a map, and assigns each pixel to the peak nearest to its target.
 
 All coordinates are whole pixels, so that ties and rounding cannot differ between machines.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-_REACH = 8  # cells around a peak in which it is known
+_REACH = 8  # radius around a peak, in cells, within which the peak is entered
 _AROUND = np.arange(-_REACH, _REACH + 1)
 _DISC = np.argwhere(np.hypot(_AROUND[:, None], _AROUND) <= _REACH).astype(np.int32) - _REACH
 
@@ -17,7 +17,7 @@ def highest_around(values: tf.Tensor, *, distance: int) -> tf.Tensor:
     """Returns the largest of `values` `[B, H, W]` at most `distance` rows and columns away.
 
     Every step doubles the window, along one axis after the other: 0.8 ms for 512 x 512 pixels and a
-    distance of 3, where a pooling of 7 x 7 takes 9.
+    distance of 3; a pooling of 7 x 7 takes 9 ms.
     """
     window = 2 * distance + 1
     for axis in (1, 2):
@@ -56,7 +56,7 @@ def join_nearest(peaks: tf.Tensor, offset: tf.Tensor, mask: tf.Tensor) -> tf.Ten
     image, *start = tf.meshgrid(*(tf.range(size) for size in tf.unstack(shape)), indexing="ij")
     target = tf.cast(tf.stack(start, axis=-1), tf.float32) + tf.round(offset)
     target = tf.clip_by_value(target, 0.0, tf.cast(shape[1:] - 1, tf.float32))
-    # A NaN offset (diverged network) casts to an arbitrary integer; it votes somewhere harmless.
+    # A NaN offset (diverged network) becomes an arbitrary integer; its vote is harmless.
     target = tf.clip_by_value(tf.cast(target, tf.int32), 0, shape[1:] - 1)
     row, column = tf.unstack(target, axis=-1)
     joined = _look_up(centers, (image, row, column), shape, size=1)
@@ -82,11 +82,11 @@ def _look_up(
     *,
     size: tf.Tensor | int,
 ) -> tf.Tensor:
-    """Returns which of `centers` is nearest to the cells of the targets, -1 far from all.
+    """Returns which of `centers` is nearest to each target's cell, -1 if all are far away.
 
     Args:
         centers: `[K, 3]` int32, image, row and column.
-        target: image, row and column, int32 of one shape, which the result has too.
+        target: image, row and column, int32 of the same shape as the result.
         shape: `[3]` int32, of the images.
         size: side of a cell, pixels.
     """
@@ -98,8 +98,8 @@ def _look_up(
     row, column = tf.unstack(centers[:, None, 1:] // size + _DISC, axis=-1)  # [K, D]
     inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
     cell = tf.where(inside, flat(centers[:, :1], row, column), -1)  # -1 is ignored
-    # From the middle of the cell, in half pixels; at equal distance the first peak has the lowest
-    # key.
+    # Measured from the middle of the cell, in half pixels. At equal distances the first peak has
+    # the lowest key.
     away = tf.stack([row, column], axis=-1) * (2 * size) + (size - 1) - 2 * centers[:, None, 1:]
     square = tf.reduce_sum(tf.cast(away, tf.int64) ** 2, axis=-1)
     num = tf.shape(centers, tf.int64)[0]

@@ -1,11 +1,11 @@
 """Geometric transforms that no matrix describes: Field -> Field.
 
 They act on the picture from edge to edge: -1/2 to length - 1/2 in pixels, as pixel centres lie on
-whole numbers. Albumentations (2.0.8) uses 0 to length, so its maps are shifted half a pixel down
-and to the right; here, distorting a flipped picture flips the result.
+whole numbers, so distorting a flipped picture flips the result. Albumentations (2.0.8) uses 0 to
+length, so its maps are shifted half a pixel down and to the right.
 
-All but the perspective add an offset to the coordinates: an offset of 0 changes no bit, and
-rounding errors are those of a small number.
+All except the perspective add an offset to the coordinates, so an offset of 0 changes no bit, and
+rounding errors are small.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tfseg.kernels import intensity, sampling
 from tfseg.kernels.field import Field, Size
 
 _REACH = 4  # standard deviations at which a bell is cut off, as in OpenCV and SciPy
-# Within a picture with corners drawn in by less than 0.32 the divisor stays above 0.0303, its value
-# for the corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0). Only coordinates beyond are limited.
+# If the corners move inwards by less than 0.32, the divisor inside the picture is above 0.0303, its
+# value for the corners (0.32, 0.32), (0, 0.68), (1, 1), (0.68, 0). It limits only pixels outside.
 _LEAST_DIVISOR = 0.01
 
 
@@ -30,11 +30,12 @@ def elastic(
 ) -> Field:
     """Moves every coordinate by smooth noise: uniform in [-alpha, alpha], blurred by a Gaussian.
 
-    The noise is not drawn for every pixel. Normal numbers on a lattice of spacing `sigma`, each
-    spread by the bell of the blur, have the same covariance to 1e-4 and, blurred noise being nearly
-    normal, the same distribution; their sum is two small matrix products. Beyond the picture the
-    offset is that of the nearest pixel. An accelerator may round the factors of these products to
-    TF32, by a share of 2^-11 each: about 0.01 pixels where the offset is 10.
+    The noise is not drawn for every pixel but on a lattice of spacing `sigma`: normal numbers, each
+    multiplied by the Gaussian of the blur, are summed by two small matrix products. They have the
+    same covariance to 1e-4 and the same distribution, because blurred noise is nearly normal.
+    Pixels beyond the picture get the offset of the nearest pixel inside. An accelerator may round
+    the factors of these products to TF32, by a share of 2^-11 each: about 0.01 pixels where the
+    offset is 10.
 
     Args:
         field: `[h, w]`.
@@ -56,18 +57,18 @@ def elastic(
 
 
 def grid_distortion(field: Field, rows: tf.Tensor, columns: tf.Tensor, *, size: Size) -> Field:
-    """Stretches each row and column of cells by a different number, from the top left corner on.
+    """Stretches each row and column of cells by a different factor, from the top left corner on.
 
     Args:
         field: `[h, w]`.
         rows: `[n + 1]` float32, source pixels per pixel in each of the n rows of cells; the last
             number is for the rest where n does not divide the height. 1 changes nothing.
-        columns: `[m + 1]` float32, the same of the columns.
+        columns: `[m + 1]` float32, the same for the columns.
         size: (H, W) of the source. Beyond it the outermost cells are extended.
     """
     return Field(
-        _stretched(field.y, rows, size[0]),
-        _stretched(field.x, columns, size[1]),
+        _stretch(field.y, rows, size[0]),
+        _stretch(field.x, columns, size[1]),
     )
 
 
@@ -115,13 +116,13 @@ def fisheye(field: Field, strength: tf.Tensor, *, size: Size) -> Field:
 
 
 def perspective(field: Field, corners: tf.Tensor, *, size: Size) -> Field:
-    """Spreads a quadrilateral of the picture over all of it.
+    """Stretches a quadrilateral of the picture to the full picture.
 
     Args:
         field: `[h, w]`.
         corners: `[4, 2]` float32, where the corners top left, top right, bottom right and bottom
             left of the result lie in the source, (y, x) as shares of its height and width. Each is
-            less than 0.32 away from that corner, in y and in x: such four are always convex.
+            less than 0.32 away from that corner, in y and in x, so the four are always convex.
         size: (H, W) of the source.
 
     Source: P. Heckbert, Fundamentals of Texture Mapping and Image Warping (1989), section 2.2.3.
@@ -144,7 +145,7 @@ def perspective(field: Field, corners: tf.Tensor, *, size: Size) -> Field:
 
 def _smooth_noise(key: tf.Tensor, planes: int, *, sigma: float, size: Size) -> tf.Tensor:
     """Returns blurred noise `[H, W, planes]` that had the standard deviation 1 before the blur."""
-    rows, columns = (_bells(length, sigma) for length in size)
+    rows, columns = (_bell_weights(length, sigma) for length in size)
     down, across = rows.shape[1], columns.shape[1]
     normal = intensity.normal_noise(key, (down, planes * across))
     tall = tf.matmul(rows, normal)
@@ -152,12 +153,12 @@ def _smooth_noise(key: tf.Tensor, planes: int, *, sigma: float, size: Size) -> t
     return tf.transpose(tf.reshape(noise, [size[0], planes, size[1]]), [0, 2, 1])
 
 
-def _bells(length: int, sigma: float) -> np.ndarray:
+def _bell_weights(length: int, sigma: float) -> np.ndarray:
     """Returns the weight of each node of the lattice at each of `length` pixels, `[length, nodes]`.
 
-    The nodes lie on the multiples of `sigma`. White noise on them has to be sqrt(sigma) times as
-    high as on pixels to be as strong, which makes sqrt(sigma) times the bell of the blur. Its
-    square, summed over the nodes, is the same everywhere to 2 exp(-pi^2) = 1e-4.
+    The nodes lie on the multiples of `sigma`. To be as strong as white noise on pixels, noise on
+    the nodes must be sqrt(sigma) times as high, so the weights are sqrt(sigma) times the Gaussian
+    of the blur. Their squares, summed over the nodes, are constant to 2 exp(-pi^2) = 1e-4.
     """
     pixel = np.arange(length)[:, None] / sigma
     nodes = np.arange(-_REACH, math.ceil((length - 1) / sigma) + _REACH + 1)
@@ -170,7 +171,7 @@ def _edges(length: int, count: int) -> list[int]:
     return [*list(range(0, length, max(length // count, 1)))[: count + 1], length]
 
 
-def _stretched(coordinate: tf.Tensor, steps: tf.Tensor, length: int) -> tf.Tensor:
+def _stretch(coordinate: tf.Tensor, steps: tf.Tensor, length: int) -> tf.Tensor:
     # A sum of ramps: a cell adds nothing before it and its full width after it. Needs no gather.
     edges = _edges(length, steps.shape[0] - 1)
     cells = list(itertools.pairwise(edges))

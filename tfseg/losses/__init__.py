@@ -1,9 +1,9 @@
-"""Losses on pixels, one value a sample.
+"""Losses on pixels, one value per sample.
 
-Every loss returns `[B]`, each sample normalised by the pixels that count in it. The mean over the
-global batch is then the same on any number of replicas; a loss that returned one scalar a batch
-would be summed over replicas by Keras without being scaled. Pixels with targets below 0 are
-ignored. All is computed in float32, also from outputs of half precision.
+Every loss returns `[B]`, and each sample is normalised by its counted pixels. The mean over the
+global batch is then the same on any number of replicas; one scalar per batch would be summed over
+the replicas by Keras without scaling. Pixels with targets below 0 are ignored. Everything is
+computed in float32, even from outputs in half precision.
 
 Losses are added and weighted: `Dice() + 0.5 * BCE()`, or `parse("dice + 0.5 * bce")`. Pixels are
 weighted by a second channel of the target.

@@ -1,4 +1,4 @@
-"""The base class of losses on pixels: one value a sample, sums of losses, weights of pixels."""
+"""The base class of losses on pixels: one value per sample, sums of losses, weights of pixels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import tensorflow as tf
 
 
 class PixelLoss(keras.losses.Loss, abc.ABC):
-    """A loss between target and logits of one shape, with one value a sample.
+    """A loss between target and logits of the same shape, with one value per sample.
 
     Target `[B, H, W, 1]` float32: 1 object, 0 background, -1 ignored; an optional second channel is
-    the weight of each pixel, from 0 on. Prediction: logits `[B, H, W, 1]`, any float dtype. Finite,
-    with finite gradients, for samples without objects, full of objects, or with all pixels ignored.
+    the weight of each pixel, from 0 on. Prediction: logits `[B, H, W, 1]`, any float dtype. Loss
+    and gradients are finite for samples without objects, full of objects, or with all pixels
+    ignored.
     """
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -69,13 +70,13 @@ class Sum(PixelLoss):
     __rmul__ = __mul__
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         terms = [(weight, keras.losses.serialize(loss)) for weight, loss in self.terms]
         return {"terms": terms, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict) -> Sum:
-        """Returns the loss that gave `config`."""
+        """Makes the loss from the result of `get_config`."""
         terms = [(weight, keras.losses.deserialize(loss)) for weight, loss in config["terms"]]
         return cls(terms, name=config["name"])
 
@@ -91,6 +92,6 @@ def total(values: tf.Tensor) -> tf.Tensor:
 
 
 def mean(values: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over each sample weighted by `counted`, `[B]`; 0 where all weights are."""
+    """Returns the mean over each sample weighted by `counted`, `[B]`; 0 if all weights are 0."""
     weights = tf.broadcast_to(counted, tf.shape(values))
     return tf.math.divide_no_nan(total(values * weights), total(weights))

@@ -18,7 +18,7 @@ class ClassCE(PixelLoss):
     Target `[B, H, W, 1]` float32: index of the class, -1 ignored. Prediction `[B, H, W, K]` logits.
 
     Args:
-        class_weights: of the pixels of each class, from 0 on; empty: all of them 1.
+        class_weights: of the pixels of each class, from 0 on; empty means 1 for all.
         name: of the loss in Keras.
     """
 
@@ -35,7 +35,7 @@ class ClassCE(PixelLoss):
         return mean(entropy[..., None], counted)
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         return {"class_weights": self.class_weights, "name": self.name}
 
 
@@ -48,7 +48,7 @@ class OneVersusRest(PixelLoss):
 
     Args:
         loss: of the mask of a class.
-        class_weights: of each class in the mean, from 0 on; empty: all of them 1.
+        class_weights: of each class in the mean, from 0 on; empty means 1 for all.
         name: of the loss in Keras.
     """
 
@@ -72,13 +72,13 @@ class OneVersusRest(PixelLoss):
         return tf.add_n(parts) / sum(weights)
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         loss = keras.losses.serialize(self.loss)
         return {"loss": loss, "class_weights": self.class_weights, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict) -> OneVersusRest:
-        """Returns the loss that gave `config`."""
+        """Makes the loss from the result of `get_config`."""
         return cls(**config | {"loss": keras.losses.deserialize(config["loss"])})
 
 
@@ -86,10 +86,10 @@ def checked_weights(name: str, weights: Sequence[float]) -> list[float]:
     """Returns weights as numbers.
 
     Raises:
-        InputError: one is below 0, or all are 0.
+        InputError: a weight is below 0, or all are 0.
     """
     for weight in weights:
         checks.in_range(f"Each of {name}", weight, low=0)
     if weights and not any(weights):
-        raise checks.InputError(f"{name} must have one above 0; got {list(weights)}.")
+        raise checks.InputError(f"{name} must have a weight above 0; got {list(weights)}.")
     return [float(weight) for weight in weights]

@@ -22,8 +22,8 @@ class BCE(PixelLoss):
 class Dice(PixelLoss):
     """1 - soft Dice.
 
-    Source: Milletari et al., V-Net (2016), eq. 3, with unsquared denominators and 1 added to both
-    parts, so that a sample without objects is defined.
+    Source: Milletari et al., V-Net (2016), eq. 3, with unsquared denominators and 1 added to
+    numerator and denominator, so that a sample without objects is defined.
     """
 
     def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
@@ -38,7 +38,7 @@ class Tversky(PixelLoss):
     """1 - the soft Tversky index, which weighs the two kinds of errors.
 
     Source: Salehi et al., Tversky loss function (2017), arXiv 1706.05721, eq. 3, with 1 added to
-    both parts. With both weights 1 it is the Jaccard loss.
+    numerator and denominator. With both weights 1 it is the Jaccard loss.
 
     Args:
         false_positive: weight of background predicted as objects.
@@ -64,7 +64,7 @@ class Tversky(PixelLoss):
         return 1.0 - (hit + 1.0) / (hit + errors + 1.0)
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         weights = {"false_positive": self.false_positive, "false_negative": self.false_negative}
         return weights | {"name": self.name}
 
@@ -77,19 +77,20 @@ class Jaccard(Tversky):
         super().__init__(1.0, 1.0, name=name)
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         return {"name": self.name}
 
 
 @keras.saving.register_keras_serializable("tfseg.losses")
 class Focal(PixelLoss):
-    """Cross-entropy in which pixels that are classified well weigh less.
+    """Cross-entropy with lower weights for pixels that are classified well.
 
     Source: Lin et al., Focal loss (2017), arXiv 1708.02002, eq. 5; the mean over counted pixels.
 
     Args:
-        alpha: weight of objects in [0, 1]; that of the background is 1 - alpha.
-        gamma: power of 1 - the probability of the true class, at least 0; at 0 all weigh the same.
+        alpha: weight of objects in [0, 1]; the background has the weight 1 - alpha.
+        gamma: power of (1 - probability of the true class), at least 0; at 0 all pixels weigh the
+            same.
         name: of the loss in Keras.
     """
 
@@ -109,7 +110,7 @@ class Focal(PixelLoss):
         return mean(weight * missing * tf.nn.softplus(-right), counted)
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         return {"alpha": self.alpha, "gamma": self.gamma, "name": self.name}
 
 
@@ -126,7 +127,7 @@ class Lovasz(PixelLoss):
         error = tf.nn.relu(1.0 - (2.0 * truth - 1.0) * logits) * tf.sign(counted)
         rows = [tf.shape(error)[0], -1]
         error, truth, counted = (tf.reshape(values, rows) for values in (error, truth, counted))
-        error, order = tf.math.top_k(error, tf.shape(error)[1])  # ignored pixels are 0, so last
+        error, order = tf.math.top_k(error, tf.shape(error)[1])  # ignored pixels have error 0
         truth, counted = (tf.gather(values, order, batch_dims=1) for values in (truth, counted))
         objects = tf.reduce_sum(truth * counted, axis=1, keepdims=True)
         missed = tf.cumsum(truth * counted, axis=1)

@@ -17,11 +17,11 @@ class OffsetL1(keras.losses.Loss):
     `[B, H, W, 2]`: dy, dx. A sample without objects has loss 0.
 
     Source: Cheng et al., Panoptic-DeepLab (2020), section 3.2, "instance center regression"; with
-    `beta`, Girshick, Fast R-CNN (2015), arXiv 1504.08083, eq. 3, whose beta is 1.
+    `beta`, Girshick, Fast R-CNN (2015), arXiv 1504.08083, eq. 3, with beta 1.
 
     Args:
-        beta: errors below it become error^2 / (2 beta), and the others error - beta / 2: smooth
-            L1; at 0 errors are not changed.
+        beta: smooth L1: errors below beta become error^2 / (2 beta), others error - beta / 2; 0
+            does not change errors.
         name: of the loss in Keras.
     """
 
@@ -40,5 +40,5 @@ class OffsetL1(keras.losses.Loss):
         return mean(error, y_true[..., 2:])
 
     def get_config(self) -> dict:
-        """Returns what `from_config` makes the loss from."""
+        """Returns the arguments from which `from_config` makes the loss."""
         return {"beta": self.beta, "name": self.name}

@@ -1,15 +1,15 @@
 """Metrics of instance segmentation in NumPy: foreground overlap, AP, panoptic quality and others.
 
-Everything is computed from counts that add up over images, and the counts of an image from one
-sparse table of overlaps (`matching`). `counts` and `formulas` state the formulas, docs/metrics.md
-has all of them with their sources. `graph` has Keras metrics of the same counts for training; only
-it imports TensorFlow, and this package does not import it.
+Metrics are computed from counts that add up over images; the counts of an image come from one
+sparse table of overlaps (`matching`). `counts` and `formulas` have the formulas, docs/metrics.md
+all of them with their sources. `graph` has Keras metrics of the same counts for training; it alone
+imports TensorFlow, and is not imported by this package.
 
 Conventions:
     - An id map is `[H, W]`, any integer type, ids in any order and with gaps, 0 = background. A
       truth may have -1 = ignored: such a pixel counts neither in the truth nor in the prediction,
-      and a prediction without a match that lies mostly on such pixels is no error.
-    - With no true and no predicted instance a metric is 1 (`Conventions.empty`).
+      and an unmatched prediction that lies mostly on such pixels is not an error.
+    - Without true and predicted instances a metric is 1 (`Conventions.empty`).
     - AP compares IoU >= threshold (StarDist), PQ compares IoU > 0.5 (Kirillov et al.).
 """
 

@@ -1,8 +1,8 @@
 """How much metrics would vary with other images: bootstrap intervals.
 
 Images are drawn with replacement, as many as there are, and the metrics are computed from the sums
-of their counts. Where images have groups (patients, slides), whole groups are drawn, since images
-of one group resemble each other. An interval lies between two percentiles of the drawn metrics.
+of their counts. If images have groups (patients, slides), complete groups are drawn, because images
+of a group resemble each other. An interval lies between two percentiles of the drawn metrics.
 
 Source:
     Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 13 (percentile intervals)
@@ -31,11 +31,11 @@ def intervals(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> dict[str, object]:
-    """Returns [low, high] of every metric of all images together; nothing for fewer than 2 units.
+    """Returns [low, high] of every metric over all images; nothing for fewer than 2 units.
 
     Args:
         images: `Evaluation.images`, the counts of each image; at least two images or groups.
-        conventions: with which they were counted.
+        conventions: of the counts.
         resamples: number of draws.
         confidence: probability of the interval, in (0, 1).
         seed: of the draws.
@@ -55,7 +55,7 @@ def intervals(
 
 def sums_by_unit(images: pd.DataFrame) -> pd.DataFrame:
     """Returns the summed counts of every group, or of every image where there are no groups."""
-    # An image without a group stands for itself, and not for a group of its name.
+    # An image without a group is a separate unit, even if a group has the same name.
     unit = np.where(images["group"] == "", "image/" + images["id"], "group/" + images["group"])
     return images.drop(columns=["id", "group", "class"]).groupby(unit).sum()
 
@@ -69,12 +69,12 @@ def draw_units(num_units: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def drawn_metrics(sums: pd.DataFrame, draws: np.ndarray, conventions: Conventions) -> pd.DataFrame:
-    """Returns the metrics of every resample, a row for each.
+    """Returns the metrics, one row per resample.
 
     Args:
-        sums: what `sums_by_unit` returns.
-        draws: what `draw_units` returns.
-        conventions: with which the images were counted.
+        sums: the result of `sums_by_unit`.
+        draws: the result of `draw_units`.
+        conventions: of the counts.
     """
     drawn = draws @ sums.to_numpy(float)
     counts = dict(zip(sums.columns, drawn.T, strict=True))
@@ -82,7 +82,7 @@ def drawn_metrics(sums: pd.DataFrame, draws: np.ndarray, conventions: Convention
 
 
 def percentile_bounds(drawn: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Returns the lower and the upper percentile of every column, without its undefined values."""
+    """Returns the lower and upper percentile of every column, leaving out undefined values."""
     if not 0 < confidence < 1:
         raise InputError(f"confidence must be a number in (0, 1); got {confidence!r}.")
     tail = (1 - confidence) / 2

@@ -32,7 +32,7 @@ def count_boundaries(
 
     Returns:
         `outline_truth`, `outline_predicted`, pixels; `outline_truth_near` and
-        `outline_predicted_near`, those within the tolerance of an outline of the other map;
+        `outline_predicted_near`, pixels within the tolerance of an outline of the other map;
         `boundary_tp_T`; `hausdorff_sum` and `hausdorff95_sum` over matches with IoU > 0.5, pixels.
     """
     ignored = truth == IGNORE
@@ -57,13 +57,13 @@ def _count_outlines(truth: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
     tolerance = math.ceil(_NEAR * math.hypot(*truth.shape))
     return {
         "outline_truth": int(truth.sum()),
-        "outline_truth_near": _near(truth, predicted, tolerance),
+        "outline_truth_near": _count_near(truth, predicted, tolerance),
         "outline_predicted": int(predicted.sum()),
-        "outline_predicted_near": _near(predicted, truth, tolerance),
+        "outline_predicted_near": _count_near(predicted, truth, tolerance),
     }
 
 
-def _near(pixels: np.ndarray, others: np.ndarray, tolerance: int) -> int:
+def _count_near(pixels: np.ndarray, others: np.ndarray, tolerance: int) -> int:
     """Counts the `pixels` at a distance of at most `tolerance` from one of the `others`."""
     if not (pixels.any() and others.any()):
         return 0
@@ -87,7 +87,7 @@ def _band(ids: np.ndarray, ignored: np.ndarray, width: int) -> np.ndarray:
 
 
 def _with_band_iou(table: Overlaps, bands: Overlaps) -> Overlaps:
-    """Returns `table` with the smaller of its IoU and that of the bands of each pair."""
+    """Returns `table` with the smaller of IoU and IoU of the bands for each pair."""
     band_iou = dict(zip(_pair_ids(bands), bands.iou.tolist(), strict=True))
     iou = np.array([band_iou.get(pair, 0.0) for pair in _pair_ids(table)])
     return table._replace(iou=np.minimum(table.iou, iou))
@@ -113,7 +113,7 @@ def _sum_distances(truth: np.ndarray, prediction: np.ndarray, table: Overlaps) -
 
 
 def _points(ids: np.ndarray) -> dict[int, np.ndarray]:
-    """Returns the outline `[N, 2]` (y, x) of every instance, the edge of the image included."""
+    """Returns the outline `[N, 2]` (y, x) of every instance, including the edge of the image."""
     outline = outline_pixels(np.pad(ids, 1))[1:-1, 1:-1]
     points, id_of = np.argwhere(outline), ids[outline]
     order = np.argsort(id_of, kind="stable")

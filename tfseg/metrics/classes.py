@@ -25,7 +25,7 @@ def split(table: Overlaps, pair: Pair, class_names: tuple[str, ...]) -> dict[str
     """Returns the table of each class by its name.
 
     Raises:
-        InputError: an instance has no class, or one that has no name.
+        InputError: an instance has no class, or a class without a name.
     """
     if not class_names:
         return {}
@@ -38,11 +38,11 @@ def split(table: Overlaps, pair: Pair, class_names: tuple[str, ...]) -> dict[str
 
 
 def summary(images: Mapping[str, pd.DataFrame], conventions: Conventions) -> dict[str, Any]:
-    """Returns `classes`, the metrics of each class, and `class_mean`, over those that occur.
+    """Returns `classes`, the metrics of each class, and `class_mean` over the classes that occur.
 
     Args:
-        images: the counts of each image, a table for each class by its name.
-        conventions: with which they were counted.
+        images: tables with the counts of each image, by the names of the classes.
+        conventions: of the counts.
     """
     sums = {name: totals(table) for name, table in images.items()}
     values = {name: compute_metrics(counts, conventions) for name, counts in sums.items()}

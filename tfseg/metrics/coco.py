@@ -150,7 +150,7 @@ def _entry(kind: str, values: np.ndarray | None, name: int, default: float) -> f
         return default
     if name > len(values):
         raise InputError(
-            f"every id must have a {kind}; got the id {name} and {len(values)} of them."
+            f"every id must have a {kind}; got the id {name} and {len(values)} values."
         )
     return values[name - 1]
 

@@ -28,7 +28,7 @@ def compare(
 
     Args:
         first: the baseline.
-        second: what is compared with it.
+        second: the evaluation that is compared with the baseline.
         resamples: number of draws.
         confidence: probability of the intervals, in (0, 1).
         seed: of the draws.
@@ -65,10 +65,10 @@ def _check_comparable(first: Evaluation, second: Evaluation) -> None:
     unpaired = sorted(set(one["id"]) ^ set(other["id"]))
     if unpaired:
         raise InputError(
-            "Both evaluations must be of the same images; only one of them has "
+            "Both evaluations must have the same images; only one of them has "
             f"{listed(unpaired)}. Evaluate both on one set."
         )
-    if repr(first.conventions) != repr(second.conventions):  # repr, since NaN is not NaN
+    if repr(first.conventions) != repr(second.conventions):  # repr, since NaN differs from NaN
         raise InputError(
             "Both evaluations must follow the same conventions; got "
             f"{first.conventions} and {second.conventions}. Evaluate both with the same options."
@@ -78,6 +78,6 @@ def _check_comparable(first: Evaluation, second: Evaluation) -> None:
     differing = truths[0].loc[(truths[0] != truths[1]).any(axis=1), "id"].tolist()
     if differing:
         raise InputError(
-            "Both evaluations must have the same truth and groups; those of "
-            f"{listed(differing)} differ. Evaluate both with the same labels."
+            "Both evaluations must have the same truth and groups; got differences for "
+            f"{listed(differing)}. Evaluate both with the same labels."
         )

@@ -11,7 +11,7 @@ from tfseg.checks import InputError
 from tfseg.ids import IGNORE
 from tfseg.metrics.matching import Overlaps, overlaps
 
-# Hundredths divided, not 0.5 + 0.05 i: an IoU of 12 / 20 then is exactly the threshold 0.6.
+# Divided hundredths, not 0.5 + 0.05 i, so that an IoU of 12 / 20 is exactly the threshold 0.6.
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 EDGE_POLICIES = ("keep", "ignore")
 
@@ -22,14 +22,13 @@ class Conventions:
 
     Attributes:
         thresholds: of IoU, in (0, 1], ascending; 0.5 is one of them.
-        empty: value of a metric where there is neither a true nor a predicted instance, in [0, 1],
-            or NaN: then such an image is left out of averages.
-        edge_instances: instances that reach the edge of the image. "keep": they count as all
-            others; "ignore": a true one is ignored, and a predicted one without a match is no
-            error.
+        empty: value of a metric without true and predicted instances, in [0, 1]; NaN leaves such
+            images out of averages.
+        edge_instances: instances that reach the edge of the image. "keep": they count like all
+            others; "ignore": true ones are ignored, and unmatched predicted ones are not errors.
         boundary: also count outline pixels: boundary F, boundary AP, Hausdorff distance. It takes
             half a second for 1,000 instances on 1024 x 1024 pixels, all other counts 0.01 s.
-        coco: also COCO's mask AP and AR; needs pycocotools.
+        coco: also compute COCO's mask AP and AR; needs pycocotools.
     """
 
     thresholds: tuple[float, ...] = THRESHOLDS
@@ -43,7 +42,7 @@ class Conventions:
         good = all(isinstance(iou, int | float) and 0 < iou <= 1 for iou in given)
         if not good or 0.5 not in given or list(given) != sorted(set(given)):
             raise InputError(
-                "thresholds must be numbers in (0, 1], ascending, 0.5 (for ap50) among them; "
+                "thresholds must be numbers in (0, 1], ascending, and include 0.5 (for ap50); "
                 f"got {list(given)}."
             )
         object.__setattr__(self, "thresholds", given)
@@ -56,7 +55,7 @@ class Conventions:
     def apply_edge_policy(
         self, truth: np.ndarray, prediction: np.ndarray
     ) -> tuple[np.ndarray, Overlaps]:
-        """Returns the truth `[H, W]`, edge instances ignored if chosen so, and the table.
+        """Returns the truth `[H, W]`, without edge instances if they are ignored, and the table.
 
         Raises:
             InputError: the maps cannot be compared.
@@ -71,8 +70,8 @@ class Conventions:
     def without_void_predictions(self, table: Overlaps, prediction: np.ndarray) -> Overlaps:
         """Returns the table without predictions that are neither right nor wrong.
 
-        Left out is a predicted instance without a partner of IoU > 0.5 of which more than half is
-        ignored, or which reaches the edge of the image where edge instances are ignored.
+        These are predicted instances without a partner of IoU > 0.5 that are more than half
+        ignored, or that reach the edge of the image if edge instances are ignored.
 
         Source:
             Kirillov et al. 2019, Panoptic Segmentation, section 4.1, "Void labels", and

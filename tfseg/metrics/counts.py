@@ -29,13 +29,13 @@ TOUCHING = 0.1  # IoU above which an instance takes part in a split or a merge
 
 
 def threshold_name(threshold: float) -> str:
-    """Returns a threshold as part of a name: "0.50", or all its digits where it has more."""
+    """Returns a threshold as part of a name: "0.50", or all digits if there are more than two."""
     short = f"{threshold:.2f}"
     return short if float(short) == threshold else repr(threshold)
 
 
 def totals(counts: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Returns the sum of every numeric column; the order of the rows changes no digit."""
+    """Returns the sum of every numeric column, the same for any order of the rows."""
     sums: dict[str, float] = {}
     for name, column in counts.items():
         values = np.asarray(column)
@@ -75,8 +75,8 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
     """Counts the instances.
 
     Returns:
-        `num_truth`; `num_predicted`; `tp_T`, matches with IoU >= T; `num_matched` and `iou_sum`,
-        those with IoU > 0.5 and the sum of their IoU; `aji_intersection`, `aji_union`,
+        `num_truth`; `num_predicted`; `tp_T`, matches with IoU >= T; `num_matched`, matches with
+        IoU > 0.5, and `iou_sum`, the sum of their IoU; `aji_intersection`, `aji_union`,
         `aji_plus_intersection`, `aji_plus_union`, pixels; `seg_sum`; `splits`, `merges`;
         `count_error`, |predicted - true|.
     """
@@ -88,21 +88,21 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
         "num_predicted": num_predicted,
         **tp,
         "num_matched": len(matched),
-        # Rounded once, so that renumbering the instances changes no digit.
+        # Rounded once, so that the sum does not depend on the numbers of the instances.
         "iou_sum": math.fsum(matched),
         **_count_aji("aji", table, _best_pairs(table)),
         **_count_aji(
             "aji_plus", table, assign(table.truth_index, table.predicted_index, table.iou)
         ),
         "seg_sum": _seg_sum(table),
-        "splits": _repeated(table.truth_index[table.iou > TOUCHING]),
-        "merges": _repeated(table.predicted_index[table.iou > TOUCHING]),
+        "splits": _count_repeated(table.truth_index[table.iou > TOUCHING]),
+        "merges": _count_repeated(table.predicted_index[table.iou > TOUCHING]),
         "count_error": abs(num_predicted - num_truth),
     }
 
 
 def _best_pairs(table: Overlaps) -> np.ndarray:
-    """Returns the position of the pair of largest IoU of each true instance that has a pair."""
+    """Returns, for each true instance in a pair, the position of its pair with the largest IoU."""
     order = np.lexsort((table.intersection, table.iou, table.truth_index))
     truth = table.truth_index[order]
     return order[np.flatnonzero(np.diff(truth, append=-1))]
@@ -129,5 +129,5 @@ def _seg_sum(table: Overlaps) -> float:
     return math.fsum(table.iou[covering])
 
 
-def _repeated(index: np.ndarray) -> int:
+def _count_repeated(index: np.ndarray) -> int:
     return int((np.bincount(index) > 1).sum())

@@ -1,14 +1,14 @@
 """Metrics from counts, and their formulas.
 
-The counts are those of one image, of all images together, or of many resamples at once: every
-metric is computed for arrays of any one shape.
+The counts belong to one image, to all images together, or to many resamples at once: every metric
+is computed for arrays of any shape.
 
 Conventions:
-    - Where there is neither a true nor a predicted instance, a metric is `Conventions.empty`, 1 by
-      default. Any other quotient with a divisor of 0 is 0: the precision without predictions, the
-      recall without true instances, SQ without a match.
-    - "AP" has three meanings in use. Here it is TP / (TP + FP + FN) at a threshold: no ranking by
-      score and no limit of detections per image. COCO's AP is computed in `coco`.
+    - Without true and predicted instances, a metric is `Conventions.empty`, 1 by default. Any other
+      quotient with a divisor of 0 is 0: the precision without predictions, the recall without true
+      instances, SQ without a match.
+    - "AP" has three meanings in the field. In this module it is TP / (TP + FP + FN) at a threshold,
+      without ranking by score or a limit of detections per image. `coco` computes COCO's AP.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def compute_metrics(
 
     Args:
         counts: sums of the counts of the module `counts`, arrays of one shape or numbers.
-        conventions: with which they were counted.
+        conventions: of the counts.
     """
     conventions = conventions or Conventions()
     thresholds, empty = conventions.thresholds, conventions.empty
@@ -82,7 +82,7 @@ def compute_metrics(
 
 
 def nested(values: Mapping[str, Any], thresholds: Sequence[float]) -> dict[str, object]:
-    """Gathers `ap_0.50`, `ap_0.55`, ... into `ap` by threshold, and so for other metrics."""
+    """Gathers `ap_0.50`, `ap_0.55`, ... into `ap` by threshold, and other metrics the same way."""
     names = [threshold_name(threshold) for threshold in thresholds]
     tree: dict[str, Any] = {}
     for key, value in values.items():
@@ -155,7 +155,7 @@ def _boundary_metrics(
 
 
 def _share(total: np.ndarray, empty: float) -> Callable[..., np.ndarray]:
-    """Returns a division: x / 0 = 0, and `empty` where `total` is 0."""
+    """Returns a function that divides, with x / 0 = 0, and `empty` where `total` is 0."""
 
     def share(part: np.ndarray, divisor: np.ndarray) -> np.ndarray:
         part, divisor = np.broadcast_arrays(np.asarray(part, float), np.asarray(divisor, float))

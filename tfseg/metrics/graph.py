@@ -1,8 +1,8 @@
 """Keras metrics of instances and foreground: the same counts as in NumPy, inside the graph.
 
-Each metric keeps sums of integers (and PQ a float64 sum of IoU). The result is that of all images,
-for any batches and any number of replicas, and equals that of `evaluate_pairs` on the same images.
-The metrics take id maps, so the outputs of a network are decoded first:
+Each metric keeps sums of integers (and PQ a float64 sum of IoU). The result covers all images, does
+not depend on batches and replicas, and equals the result of `evaluate_pairs` on the same images.
+Inputs are id maps, so the outputs of a network are decoded first:
 
     metric.update_state(labels, head.decode(outputs).labels)
 
@@ -46,7 +46,7 @@ class _Table(NamedTuple):
 
 
 class _Counting(keras.metrics.Metric):
-    """Adds up counts `[N]` int64 of images."""
+    """The base class of metrics that add up counts `[N]` int64 over images."""
 
     def __init__(self, size: int, name: str | None, dtype: str | None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -59,7 +59,7 @@ class _Counting(keras.metrics.Metric):
 
         Args:
             y_true: `[B, H, W]` or `[B, H, W, 1]` integer ids, 0 = background, -1 = ignored.
-            y_pred: the same of the prediction, without -1.
+            y_pred: the same for the prediction, without -1.
             sample_weight: `[B]`; an image of weight 0, such as padding, is left out; any other
                 counts once.
 
@@ -87,7 +87,7 @@ class IoU(_Counting):
         return table.pixels
 
     def result(self) -> tf.Tensor:
-        """Returns the metric, `[]` float64; 1 where there is nothing in either."""
+        """Returns the metric, `[]` float64; 1 if both are empty."""
         both, truth, predicted = tf.unstack(tf.convert_to_tensor(self.counts))
         return _fraction(both, truth + predicted - both)
 
@@ -100,7 +100,7 @@ class Dice(IoU):
         super().__init__(name, dtype)
 
     def result(self) -> tf.Tensor:
-        """Returns the metric, `[]` float64; 1 where there is nothing in either."""
+        """Returns the metric, `[]` float64; 1 if both are empty."""
         both, truth, predicted = tf.unstack(tf.convert_to_tensor(self.counts))
         return _fraction(2 * both, truth + predicted)
 
@@ -136,7 +136,7 @@ class InstanceAP(_Counting):
         return tf.stack([table.num_truth, table.num_predicted, *matches])
 
     def result(self) -> tf.Tensor:
-        """Returns the metric, `[]` float64; 1 where there is no instance at all."""
+        """Returns the metric, `[]` float64; 1 without any instance."""
         counts = tf.convert_to_tensor(self.counts)
         instances, matches = counts[0] + counts[1], counts[2:]
         return tf.reduce_mean(_fraction(matches, instances - matches))
@@ -162,7 +162,7 @@ class PanopticQuality(_Counting):
         self.iou_sum.assign_add(tf.reduce_sum(tf.boolean_mask(table.iou, table.iou > 0.5)))
 
     def result(self) -> tf.Tensor:
-        """Returns the metric, `[]` float64; 1 where there is no instance at all."""
+        """Returns the metric, `[]` float64; 1 without any instance."""
         instances = tf.reduce_sum(tf.convert_to_tensor(self.counts))
         return _fraction(2 * tf.convert_to_tensor(self.iou_sum), instances)
 
@@ -254,8 +254,8 @@ def _pairs(truth: tf.Tensor, prediction: tf.Tensor) -> tuple[tf.Tensor, ...]:
     # tf.unique hashes its values one by one, and there are far fewer runs than pixels.
     runs = find_runs((truth + 1) * 2**_BITS + prediction)
     names, number = tf.unique(runs.value)
-    # Two ids fill an integer of 64 bits, so the image is no part of a name: every name has a sum in
-    # every image, most of them 0. Naming pairs of image and number took 1.1 ms of 6.2.
+    # Two ids fill an integer of 64 bits, so a name cannot include the image: every name has a sum
+    # in every image, and most sums are 0. Naming pairs of image and number took 1.1 ms of 6.2 ms.
     size = tf.size(names)
     sums = tf.math.unsorted_segment_sum(
         runs.length, runs.image * size + number, tf.shape(truth)[0] * size
@@ -270,15 +270,15 @@ def _pairs(truth: tf.Tensor, prediction: tf.Tensor) -> tuple[tf.Tensor, ...]:
 def _num_matches(table: _Table, chosen: tf.Tensor) -> tf.Tensor:
     """Returns the size of the largest matching in pairs of IoU >= 0.5.
 
-    Two such pairs share an instance only where its two halves are instances of the other map, and
-    a half has no other partner. So the pairs, as edges of a graph, form trees of one or two edges
-    with one match in every tree. The number of trees is the number of ends minus that of edges.
+    Two such pairs share an instance only if its two halves are instances of the other map, and a
+    half has no other partner. So the pairs, as edges of a graph, form trees of one or two edges,
+    with one match per tree. The number of trees is the number of nodes minus the number of edges.
     """
-    ends = [
+    nodes = [
         tf.size(tf.unique(tf.boolean_mask(index, chosen)).y, out_type=tf.int64)
         for index in (table.truth_index, table.predicted_index)
     ]
-    return ends[0] + ends[1] - tf.math.count_nonzero(chosen)
+    return nodes[0] + nodes[1] - tf.math.count_nonzero(chosen)
 
 
 def _fraction(part: tf.Tensor, total: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Which predicted instance is which true one: a sparse table of overlaps, and matching by IoU."""
+"""Matches true and predicted instances: a sparse table of overlaps, and matching by IoU."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Overlaps(NamedTuple):
         predicted_index: `[K]` int64 positions in `predicted_ids`.
         intersection: `[K]` int64, pixels, > 0.
         iou: `[K]` float64 in (0, 1], intersection over union.
-        num_pixels: of the image that are not ignored.
+        num_pixels: pixels of the image that are not ignored.
     """
 
     truth_ids: np.ndarray
@@ -45,12 +45,12 @@ class Overlaps(NamedTuple):
 
     @property
     def union(self) -> np.ndarray:
-        """Pixels in one or the other instance of each pair, `[K]` int64."""
+        """Pixels in either instance of each pair, `[K]` int64."""
         areas = self.truth_areas[self.truth_index] + self.predicted_areas[self.predicted_index]
         return areas - self.intersection
 
     def select(self, truth: np.ndarray, predicted: np.ndarray) -> Overlaps:
-        """Returns the table of some instances alone: `truth` `[T]` and `predicted` `[P]` bool."""
+        """Returns the table of the selected instances: `truth` `[T]` and `predicted` `[P]` bool."""
         pairs = truth[self.truth_index] & predicted[self.predicted_index]
         return Overlaps(
             self.truth_ids[truth],
@@ -84,7 +84,7 @@ def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
     check_ids("prediction", prediction, low=BACKGROUND)
     if truth.shape != prediction.shape:
         raise InputError(
-            "truth and prediction must be of one size (height, width); "
+            "truth and prediction must have the same size (height, width); "
             f"got {truth.shape} and {prediction.shape}. Give the prediction of this image."
         )
     true, predicted, pixels = _pairs(truth.ravel(), prediction.ravel())
@@ -113,7 +113,7 @@ def match(table: Overlaps, threshold: float) -> np.ndarray:
     """Matches one to one: as many pairs with IoU >= `threshold` as possible.
 
     Above 0.5 no instance has two such partners, so the pairs themselves are the only matching. At
-    0.5 and below, of the matchings with the most pairs the one with the largest sum of IoU.
+    0.5 and below, returns the matching with the largest sum of IoU among those with the most pairs.
 
     Args:
         table: of one image.
@@ -123,7 +123,7 @@ def match(table: Overlaps, threshold: float) -> np.ndarray:
         `[M]` int64 positions in the K pairs of `table`, ascending.
 
     Source:
-        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; the weights are those of its
+        Schmidt et al. 2018, Cell Detection with Star-convex Polygons; the weights come from its
         code, stardist/matching.py.
     """
     (pairs,) = np.nonzero(table.iou >= threshold)
@@ -153,7 +153,7 @@ def assign(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.nda
     if not len(used):
         return np.zeros(0, np.int64)
     width = int(columns.max()) + 1
-    # The solver gives every row a column. An extra column for every row stands for "none"; all
+    # The solver gives every row a column. An extra column for every row means "none"; all
     # weights are raised by 1, since the solver reads a weight of 0 as no edge.
     rank = np.arange(len(used))
     edges = (np.concatenate([row, rank]), np.concatenate([columns, width + rank]))

@@ -1,4 +1,4 @@
-"""Which pixels of instances form their outlines."""
+"""The outline pixels of instances."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 def outline_pixels(ids: np.ndarray, ignored: np.ndarray | None = None) -> np.ndarray:
     """Returns `[H, W]` bool: pixels of an instance with a neighbour (of 4) of another id.
 
-    The edge of the image is no outline.
+    The edge of the image is not an outline.
 
     Args:
-        ids: `[H, W]` integer ids; 0 and below is no instance.
-        ignored: `[H, W]` bool, pixels that count as no neighbours.
+        ids: `[H, W]` integer ids; ids of 0 and below are not instances.
+        ignored: `[H, W]` bool, pixels that do not count as neighbours.
     """
     outline = np.zeros(ids.shape, bool)
     for axis in (0, 1):

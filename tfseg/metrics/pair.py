@@ -9,15 +9,15 @@ import numpy as np
 
 
 class Pair(NamedTuple):
-    """One image to score; a tuple of the first three is as good.
+    """One image to score; functions also accept a tuple of the first three.
 
     Attributes:
         id: name of the image.
         truth: `[H, W]` integer ids, 0 = background, -1 = ignored.
         prediction: `[H, W]` integer ids, 0 = background.
-        truth_class_of: `[N]` int, the class of id i at i - 1, from 1 on; None without classes.
-        predicted_class_of: the same of the prediction.
-        scores: `[N]` float, the score of predicted id i at i - 1; used by COCO's metrics only.
+        truth_class_of: `[N]` int, class from 1 on of id i at index i - 1; None without classes.
+        predicted_class_of: the same for the prediction.
+        scores: `[N]` float, score of predicted id i at index i - 1; used only by COCO's metrics.
         group: name shared by images that belong together, such as those of one patient; "" = none.
         masks: run lengths (see `tfseg.run_lengths`) of the predicted masks as given, of id i at
             i - 1: they may overlap, which `prediction` cannot. COCO's metrics are of them.

@@ -24,18 +24,18 @@ def evaluate_pairs(
 ) -> Evaluation:
     """Scores predicted id maps against true ones.
 
-    Holds one pair at a time, and a few numbers of each image.
+    Keeps one pair in memory at a time, and a few numbers per image.
 
     Args:
-        pairs: (image id, truth, prediction), or `Pair` where there are classes or groups; both
-            maps `[H, W]` of one size and any integer type, 0 = background, in the truth
-            -1 = ignored.
-        conventions: what is counted; the defaults of its attributes without it.
+        pairs: (image id, truth, prediction), or `Pair` if there are classes or groups; both maps
+            `[H, W]` of the same size and any integer type, 0 = background, and -1 = ignored in the
+            truth.
+        conventions: what is counted; `Conventions()` by default.
         class_names: of the classes 1, 2, ...; every pair then needs the classes of its instances.
 
     Raises:
         InputError: there are no pairs, two have the same id, or the maps of an image cannot be
-            compared; names the image.
+            compared. The message names the image.
     """
     conventions = conventions or Conventions()
     collector = coco.Collector(max(1, len(class_names))) if conventions.coco else None
@@ -44,13 +44,13 @@ def evaluate_pairs(
     for pair in pairs:
         pair = Pair(*pair)
         if pair.id in ids:
-            raise InputError(f"Image {pair.id!r} comes twice. Give every image once.")
+            raise InputError(f"Image {pair.id!r} occurs twice. Give every image once.")
         ids.add(pair.id)
         try:
             rows.extend(_count(pair, conventions, tuple(class_names), collector))
         except InputError as error:
             raise InputError(f"Image {pair.id!r}: {error}") from None
-        del pair  # before the next one is made
+        del pair  # frees it before the next one is made
     if not rows:
         raise InputError("There are no images to evaluate; give at least one pair of id maps.")
     coco_metrics = collector.metrics() if collector else {}
@@ -63,7 +63,7 @@ def _count(
     class_names: tuple[str, ...],
     collector: coco.Collector | None,
 ) -> Iterator[dict[str, Any]]:
-    """Yields the row of all instances of an image, and that of each class."""
+    """Yields a row for all instances of an image, and a row for each class."""
     truth, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
     truth, table = conventions.apply_edge_policy(truth, prediction)
     if conventions.boundary:

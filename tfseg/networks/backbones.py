@@ -1,7 +1,7 @@
-"""segmentation-models: imported without side effects, and changed to build networks for Keras 3.
+"""segmentation-models: imported without side effects, and patched to build networks for Keras 3.
 
-The package chooses its Keras at import, by the environment variable SM_FRAMEWORK, and prints which.
-The variable is set for the import alone, and the line is not shown.
+At import the package chooses its Keras by the environment variable SM_FRAMEWORK, and prints it.
+The variable is set only during the import, and the printed line is suppressed.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def backbones() -> list[str]:
 
 
 def patched_backbones(get_file: Callable[..., str]) -> contextlib.AbstractContextManager[None]:
-    """Makes segmentation-models, inside the context, build networks that Keras 3 can save.
+    """Patches segmentation-models inside the context, so that Keras 3 can save its networks.
 
     Args:
         get_file: fetches a file of weights, with the arguments of `keras.utils.get_file`.
@@ -103,7 +103,7 @@ class _Layers:
 
         def make_patched(*args: Any, name: str | None = None, **options: Any) -> Any:
             name = name and name.replace("/", "_")
-            # The only one of the package: inceptionresnetv2 adds a scaled block to its shortcut.
+            # The package's only lambda: inceptionresnetv2 adds a scaled block to its shortcut.
             if kind == "Lambda" and args[0].__name__ == "<lambda>":
                 return AddScaled(options["arguments"]["scale"], name=name)
             return make(*args, name=name, **options)
@@ -122,7 +122,7 @@ class _Utils:
 
 
 def _context_block(convolution: Callable[..., Block]) -> Callable[..., Block]:
-    """Returns PSPNet's block for a level of its pyramid, for images of any size.
+    """Returns a builder of PSPNet's block for a level of its pyramid, for images of any size.
 
     Source: Zhao et al., Pyramid Scene Parsing Network (2017), section 3.2: pooled to level x level
     cells, a 1 x 1 convolution, enlarged bilinearly.

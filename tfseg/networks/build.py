@@ -1,4 +1,4 @@
-"""From a configuration to a `keras.Model` with one output map for each map of the head."""
+"""Builds a `keras.Model` from a configuration, with one output for each map of the head."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def build_model(
     """Builds the network.
 
     Args:
-        config: which; `channels` must be set.
+        config: the network; `channels` must be set.
         seed: of the initial weights.
-        pretrained: reads `encoder_weights`; false where a checkpoint is read into the network.
+        pretrained: reads `encoder_weights`; use false if a checkpoint replaces all weights.
         precision: Keras's policy for all layers but the last, such as mixed_bfloat16. Weights are
             float32 under any policy, so a checkpoint fits networks of all policies.
 
     Returns:
         A functional model: images `[B, H, W, channels]` float32 in [0, 1], of any size, -> dict of
         maps `[B, H, W, n]` float32, logits, named as in the head's `outputs`. Its batch
-        normalisation is synchronised, so statistics are those of the global batch on any number of
-        replicas.
+        normalisation is synchronised: its statistics are computed over the global batch, on any
+        number of replicas.
 
     Raises:
-        InputError: an unknown backbone, no number of channels or one that does not fit the weights
-            of the encoder, or weights that do not exist.
+        InputError: an unknown backbone, `channels` is not set or does not fit the encoder weights,
+            or the weights do not exist.
     """
     where = checkpoint_of(config.encoder_weights)
     config = dataclasses.replace(config, encoder_weights=where)
@@ -89,7 +89,7 @@ def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
         if given != wanted:
             raise checks.InputError(
                 f"model.encoder_weights: the {what} of the encoder in {file} must be {wanted}; got "
-                f"{given}. Take another run, or configure the network as in that run."
+                f"{given}. Use another run, or configure the network as in that run."
             )
     take_encoder(file, build_model(other, pretrained=False), model)
 
@@ -135,8 +135,8 @@ def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
     features = convolutions[-1].input
     if config.dropout:
         features = KeyedDropout(config.dropout, name="dropout")([features, network.input])
-    # One for all maps: those with few channels waste most of a CPU's time, and with three of them
-    # a training step of Unet with resnet18 took 8 % longer.
+    # One convolution for all maps: convolutions with few channels waste most of a CPU's time; with
+    # three of them a training step of Unet with resnet18 took 8 % longer.
     maps = keras.layers.Conv2D(
         _num_maps(config),
         3,

@@ -1,4 +1,4 @@
-"""Marks the layers of a network's encoder, and finds them again."""
+"""Marks the layers of a network's encoder, and finds marked layers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfseg import checks
 
 
 def mark_encoder(layers: Iterable[keras.layers.Layer]) -> None:
-    """Marks the layers of an encoder with their positions, the same in all networks with it."""
+    """Marks the layers of an encoder with their positions, the same in all its networks."""
     for position, layer in enumerate(layers):
         layer.position_in_encoder = position
 
@@ -26,14 +26,14 @@ def encoder_layers(model: keras.Model) -> dict[int, keras.layers.Layer]:
 
 
 def encoder_variables(model: keras.Model) -> list[keras.Variable]:
-    """Returns the trained variables of the encoder, in the order of the model's.
+    """Returns the trained variables of the encoder, in the order of the model's variables.
 
     Raises:
         InputError: there are none.
     """
     layers = encoder_layers(model).values()
     encoder_ids = {id(variable) for layer in layers for variable in layer.trainable_variables}
-    variables = [one for one in model.trainable_variables if id(one) in encoder_ids]
+    variables = [variable for variable in model.trainable_variables if id(variable) in encoder_ids]
     if not variables:
         raise checks.InputError(
             "optimizer.freeze_encoder and optimizer.encoder_learning_rate need a network with an "

@@ -33,7 +33,7 @@ class PadToStride(keras.layers.Layer):
         return (shape[0], height, width, shape[3])
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the layer is made from."""
+        """Returns the arguments of the layer."""
         return super().get_config() | {"stride": self.stride}
 
 
@@ -73,8 +73,8 @@ class ResizeAs(keras.layers.Layer):
 class Cells(keras.layers.Layer):
     """Means over `level` x `level` cells of an image of any size: `[B, level, level, C]`.
 
-    Cell i spans floor(i n / level) to ceil((i + 1) n / level) of n rows or columns: neighbours
-    share one where n is no multiple of `level`, and none is empty.
+    Cell i spans floor(i n / level) to ceil((i + 1) n / level) of n rows or columns: adjacent cells
+    share one if n is not a multiple of `level`, and no cell is empty.
 
     Source: He et al., Spatial Pyramid Pooling (2014), section 2.3.
     """
@@ -102,7 +102,7 @@ class Cells(keras.layers.Layer):
         return (shape[0], self.level, self.level, shape[3])
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the layer is made from."""
+        """Returns the arguments of the layer."""
         return super().get_config() | {"level": self.level}
 
 
@@ -123,7 +123,7 @@ class AddScaled(keras.layers.Layer):
         return shapes[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the layer is made from."""
+        """Returns the arguments of the layer."""
         return super().get_config() | {"scale": self.scale}
 
 
@@ -131,9 +131,9 @@ class AddScaled(keras.layers.Layer):
 class KeyedDropout(keras.layers.Layer):
     """Drops whole channels of features in training, different ones in every sample.
 
-    Inputs are [features, images]. The mask is a function of the sample's image alone: the same on
-    any number of replicas, in any batch and after a resume, where Keras's layers draw from a state
-    of each replica. The augmentation gives an image new pixels in every epoch.
+    Inputs are [features, images]. The mask depends on the sample's image alone, so it is the same
+    on any number of replicas, in any batch and after a resume; Keras's layers draw from a state of
+    each replica. Masks differ between epochs, because augmentation changes the pixels.
 
     Source: Tompson et al., Efficient Object Localization (2015), section 3.2: spatial dropout.
     """
@@ -143,7 +143,7 @@ class KeyedDropout(keras.layers.Layer):
         self.rate = rate
 
     def call(self, inputs: list[tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Drops channels, and divides the others by the share kept: the mean stays."""
+        """Drops channels, and divides the others by the kept share, so that the mean stays."""
         features, images = inputs
         if not training:
             return features
@@ -163,5 +163,5 @@ class KeyedDropout(keras.layers.Layer):
         return shapes[0]
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what the layer is made from."""
+        """Returns the arguments of the layer."""
         return super().get_config() | {"rate": self.rate}

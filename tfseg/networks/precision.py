@@ -10,7 +10,7 @@ import keras
 
 @contextlib.contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
-    """Sets the dtype policy of Keras inside the context; segmentation-models passes none on."""
+    """Sets the dtype policy of Keras inside the context; segmentation-models has no argument."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

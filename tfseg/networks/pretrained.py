@@ -28,15 +28,15 @@ _RAW = ("resnet", "resnext", "seresnet18", "seresnet34")  # their first layer is
 
 @contextlib.contextmanager
 def weights_found(where: str) -> Iterator[tuple[str | None, Callable[..., str]]]:
-    """Yields the `encoder_weights` for a builder of segmentation-models, and what finds the file.
+    """Yields the `encoder_weights` for segmentation-models, and the function that finds the file.
 
     Args:
         where: "none"; "imagenet": the files of the package, from Keras's cache or downloaded; or
             the path of such a file, or of a folder of them.
 
     Raises:
-        InputError: a file is missing, cannot be fetched or is of another encoder; names the file
-            and where to put it.
+        InputError: a file is missing, cannot be fetched or fits another encoder. The message names
+            the file and where to put it.
     """
     path = Path(where).expanduser()
     if where in (NONE, IMAGENET):
@@ -64,7 +64,7 @@ def weights_found(where: str) -> Iterator[tuple[str | None, Callable[..., str]]]
 def _find_file(folder: Path | None, name: str, origin: str, **options: object) -> str:
     """Returns the path of a file, from `folder` or from Keras's cache, where it may be downloaded.
 
-    Keras deletes a file in its cache whose checksum is not the one it knows; this leaves it alone.
+    Keras would delete a file in its cache that has another checksum; this function keeps it.
     """
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     path = (folder or home / "models") / name
@@ -74,7 +74,7 @@ def _find_file(folder: Path | None, name: str, origin: str, **options: object) -
     if folder is None:
         try:
             return keras.utils.get_file(name, origin, **options)
-        except Exception as error:  # Keras raises no other kind without a network
+        except Exception as error:  # the type that Keras raises without a network
             reason = f"it does not exist and cannot be fetched: {error}"
     raise checks.InputError(
         f"model.encoder_weights needs {path}: {reason}. Put the file there by hand, from {origin}"
@@ -82,7 +82,7 @@ def _find_file(folder: Path | None, name: str, origin: str, **options: object) -
 
 
 def checkpoint_of(where: str) -> str:
-    """Returns the best checkpoint of a run, where `where` is the folder of one, else `where`."""
+    """Returns the best checkpoint if `where` is the folder of a run, else `where`."""
     path = Path(where).expanduser()
     if not (path / run_files.CONFIG).is_file():
         return where
@@ -90,7 +90,7 @@ def checkpoint_of(where: str) -> str:
 
 
 def is_checkpoint(where: str) -> bool:
-    """Checks by the name of the file whether encoder weights are those of a run of tfseg."""
+    """Checks by the file name whether encoder weights come from a run of tfseg."""
     return where.endswith(weights.SUFFIX)
 
 
@@ -111,23 +111,22 @@ def model_of(file: Path) -> ModelConfig:
 def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
     """Copies the weights of an encoder from a checkpoint into `model`.
 
-    They are the moving averages, where the training kept them.
+    The weights are the moving averages if the training kept them.
 
     Args:
         file: the checkpoint.
-        source: a network built as that of the checkpoint.
+        source: a network built like the network of the checkpoint.
         model: has the same encoder; all its other layers keep their weights.
 
     Raises:
-        InputError: the file is damaged, of another network than `source`, or its encoder has fewer
-            layers.
+        InputError: the file is damaged or does not fit `source`, or its encoder has fewer layers.
     """
     arrays = weights.read(file)[2]
     shapes = [tuple(variable.shape) for variable in source.variables]
     if [array.shape for array in arrays[: len(shapes)]] != shapes:
         raise checks.InputError(
             f"model.encoder_weights: {file} does not fit the {run_files.CONFIG} of its run. "
-            "Restore the one that the run was made with."
+            "Restore the original file of the run."
         )
     values = {
         id(variable): array for variable, array in zip(source.variables, arrays, strict=False)
@@ -138,7 +137,7 @@ def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
     if lacking:
         raise checks.InputError(
             f"model.encoder_weights: the encoder in {file} has fewer layers, as in PSPNet; it "
-            f"has no {checks.listed(lacking)}. Take a run of another architecture."
+            f"has no {checks.listed(lacking)}. Use a run of another architecture."
         )
     for position, layer in wanted.items():
         for variable, other in zip(layer.weights, given[position].weights, strict=True):

@@ -1,15 +1,18 @@
-"""Reads the weights of a checkpoint, a NumPy archive: all of them or none.
+"""The file of a checkpoint, a NumPy archive, and its weights: all of them or none.
 
-`tfseg.training.checkpoint` writes it.
+The archive ends with a comment: the SHA-256 of all bytes before it. It is compared before anything
+is read, because a zip file has a CRC only of the content of its members, not of their headers.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import keras
 import numpy as np
@@ -17,6 +20,7 @@ import numpy as np
 from tfseg.checks import InputError
 
 SUFFIX = ".npz"
+_DIGITS = 64  # of a SHA-256
 
 
 def require(path: Path) -> None:
@@ -91,19 +95,48 @@ def read(path: Path) -> tuple[int, float, list[np.ndarray]]:
         return step, loss, [file[name] for name in names]
 
 
+def write(path: Path, content: Mapping[str, np.ndarray | float]) -> None:
+    """Writes an archive that ends with its SHA-256."""
+    with path.open("wb") as file:
+        # NumPy's stubs take the arrays for its option allow_pickle.
+        np.savez(file, **content)  # type: ignore[arg-type]
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"0" * _DIGITS
+    with path.open("r+b") as file:
+        digest = _sha256(file)
+        file.seek(-_DIGITS, os.SEEK_END)
+        file.write(digest)
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
-    """Opens the file for reading.
+    """Opens the file for reading, after its bytes were compared with its SHA-256.
 
     Raises:
         InputError: the file is damaged.
     """
     try:
-        # Opened by `path.open`: NumPy would leave a file open whose archive is damaged.
-        with path.open("rb") as file, np.load(file) as archive:
-            yield archive
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is damaged ({error}); remove it.") from error
+        with path.open("rb") as file:
+            digest = _sha256(file)
+            if file.read() != digest:
+                raise OSError("its SHA-256 differs")
+            file.seek(0)
+            with np.load(file) as archive:
+                yield archive
+    except OSError as error:
+        raise InputError(
+            f"{path} is damaged ({error}). Take another checkpoint of the run, or train it again."
+        ) from error
+
+
+def _sha256(file: BinaryIO) -> bytes:
+    """Returns the SHA-256 of all bytes but the last 64, in hex digits, and stops at those."""
+    remaining = max(os.fstat(file.fileno()).st_size - _DIGITS, 0)
+    digest = hashlib.sha256()
+    while part := file.read(min(remaining, 2**20)):
+        digest.update(part)
+        remaining -= len(part)
+    return digest.hexdigest().encode()
 
 
 def _check_architecture(

@@ -1,4 +1,4 @@
-"""A moving average of the weights, which scores better than the weights of any one step."""
+"""A moving average of the weights, which scores better than the weights of a single step."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import tensorflow as tf
 
 
 class WeightAverage:
-    """Averages the variables of a network, batch statistics included; made under their strategy.
+    """Averages the variables of a network, including batch statistics; made under their strategy.
 
-    average += (1 - decay) * (variable - average), with min(decay, (1 + step) / (10 + step)) as the
-    decay: it starts low, so that the first weights are soon forgotten.
+    average += (1 - decay) * (variable - average). The decay is min(decay, (1 + step) / (10 +
+    step)): it starts low, so that the first weights are soon forgotten.
 
     Source: `num_updates` of tf.train.ExponentialMovingAverage.
 
@@ -46,7 +46,7 @@ class WeightAverage:
 
     @contextlib.contextmanager
     def swapped_in(self) -> Iterator[None]:
-        """Gives the network its averages inside the context, and its weights back after it."""
+        """Assigns the averages to the network inside the context, then restores its weights."""
         weights = [np.array(variable) for variable in self._network]
         for variable, average in zip(self._network, self.variables, strict=True):
             variable.assign(np.asarray(average))

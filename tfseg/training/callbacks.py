@@ -24,26 +24,26 @@ class Callback:
     """
 
     def on_begin(self, session: Session) -> None:
-        """Is called before the first step, with the network and its devices."""
+        """Runs before the first step, with the network and its devices."""
 
     def on_step(self, step: int) -> None:
-        """Is called after every step."""
+        """Runs after every step."""
 
     def on_log(self, row: Row) -> None:
-        """Is called with every row of the history.
+        """Runs with every row of the history.
 
-        The row also has "steps", their number in the run, "seconds_left" and "data_wait", the share
-        of the time so far that was spent waiting for data, in [0, 1].
+        The row also has "steps", the number of steps of the run, "seconds_left", and "data_wait",
+        the share of the time so far that was spent waiting for data, in [0, 1].
         """
 
     def on_validation(self, row: Row) -> None:
-        """Is called with a row that has a validation; the network has its averaged weights then."""
+        """Runs with a row that has a validation; the network has its averaged weights."""
 
     def on_checkpoint(self, path: Path, step: int) -> None:
-        """Is called when the checkpoint `path` and history.csv up to it are written."""
+        """Runs after the checkpoint `path`, and history.csv up to its step, are written."""
 
     def on_end(self) -> None:
-        """Is called last, also after an interrupt or an error."""
+        """Runs at the end, also after an interrupt or an error."""
 
 
 class OnLog(Callback):
@@ -65,7 +65,7 @@ class Curves(Callback):
         self._is_due = False
 
     def on_validation(self, row: Row) -> None:
-        """Remembers to draw at the next checkpoint, which writes the row."""
+        """Notes that the curves are drawn at the next checkpoint, which writes the row."""
         self._is_due = True
 
     def on_checkpoint(self, path: Path, step: int) -> None:

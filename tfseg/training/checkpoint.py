@@ -2,8 +2,8 @@
 
 A checkpoint is a NumPy archive of every variable, the step it belongs to, and the losses of those
 steps that no row of the history has yet. The next batch is a function of the step, so nothing else
-is needed to resume. The archive has a CRC of every member, which NumPy verifies when it reads: a
-damaged file is an error, never wrong weights.
+is needed to resume. The file ends with a SHA-256 of its bytes, which is compared before anything is
+read: a damaged file is an error, never wrong weights.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def save(
     with atomic.writing(path, _REMEDY):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(path, durable=False) as partial:
-            with partial.open("wb") as file:
-                # NumPy's stubs take the arrays for its option allow_pickle.
-                np.savez(file, step=step, loss=loss, **arrays)  # type: ignore[arg-type]
+            weights.write(partial, {"step": step, "loss": loss, **arrays})
             atomic.sync(partial)  # before the older files are renamed
             _make_room(path, keep)
         for older in _numbered(path)[keep - 1 :]:

@@ -11,7 +11,7 @@ from tfseg.data.dataset.mixture import statistics_of
 def balanced(dataset: Dataset) -> tuple[float, ...]:
     """Returns a weight for each class of a data set, so that all classes count the same.
 
-    The counts are those of dataset.json, over all splits; several data sets are added up.
+    The counts come from dataset.json, over all splits; counts of several data sets are added up.
 
     Raises:
         InputError: dataset.json has no counts.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 class Clock:
-    """Measures from its creation, at step `first`; a step has `samples`."""
+    """Measures time since its creation, at step `first`; a step has `samples`."""
 
     def __init__(self, first: int, samples: int) -> None:
         self._first, self._samples, self._start = first, samples, time.monotonic()

@@ -1,4 +1,4 @@
-"""Which processes train together, read from the environment."""
+"""The processes that train together, read from the environment."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tensorflow as tf
 from tfseg import checks
 
 Resolver: TypeAlias = tf.distribute.cluster_resolver.ClusterResolver
-# Two jobs on one node must not use the same port: each gets sixteen ports by its number.
+# Two jobs on a node must not use the same port: the number of a job selects its sixteen ports.
 _FIRST_PORT, _PORTS_OF_A_JOB, _JOBS = 12000, 16, 1000
 
 
 def find_resolver() -> Resolver | None:
-    """Returns the processes that TF_CONFIG, or else Slurm, names; None for a single process.
+    """Returns the processes named by TF_CONFIG, or else by Slurm; None for a single process.
 
     Raises:
         InputError: TF_CONFIG cannot be read, or has processes that do not train.
@@ -38,7 +38,7 @@ def num_workers(resolver: Resolver | None) -> int:
 
 
 def is_chief(resolver: Resolver | None) -> bool:
-    """Returns whether this process writes the run: the chief, or without one the first worker."""
+    """Returns whether this process writes the run: the chief, or the first worker without one."""
     if resolver is None or num_workers(resolver) == 1:
         return True
     first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
@@ -59,7 +59,7 @@ def _tf_config_resolver() -> Resolver:
     if others := sorted(set(jobs) - {"chief", "worker"}):
         raise checks.InputError(
             f"TF_CONFIG must only have the jobs chief and worker; got {', '.join(others)} too "
-            f"({address}). Leave them out: parameter servers are not supported, and the chief "
+            f"({address}). Remove them: parameter servers are not supported, and the chief "
             "evaluates."
         )
     return resolver
@@ -70,7 +70,7 @@ def _slurm_resolver() -> Resolver:
     job = int(os.environ.get("SLURM_JOB_ID", "0"))
     slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
         port_base=_FIRST_PORT + job % _JOBS * _PORTS_OF_A_JOB,
-        # Not the resolver's count of GPUs, which fails without one: Slurm has assigned them.
+        # Not the resolver's count of GPUs, which fails without GPUs; Slurm has assigned them.
         gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
         gpus_per_task=1,
         auto_set_gpu=False,

@@ -47,7 +47,7 @@ class DryRun:
 
 
 def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model) -> DryRun:
-    """Takes a few steps, and estimates what the training would take.
+    """Runs a few steps, and estimates the memory and time of the training.
 
     Args:
         config: of the run.

@@ -34,8 +34,8 @@ def with_step_count(
         build: makes the network, called as `build_model`.
 
     Raises:
-        InputError: the configuration does not fit the data or the devices, the steps do not reach
-            to the end of the warm-up, or several processes have minutes.
+        InputError: the configuration does not fit the data or the devices, there are fewer steps
+            than in the warm-up, or minutes are given with several processes.
     """
     train = config.train
     if train.minutes and cluster.find_resolver():
@@ -62,14 +62,14 @@ def _steps_of_minutes(config: RunConfig, dataset: Dataset, build: BuildModel) ->
     start, minutes = time.monotonic(), config.train.minutes
     session = Session(config, dataset, build=build)
     trial = take_trial(session)
-    # Twice: the run builds and compiles again, to start exactly as a run with this many steps.
+    # Twice, because the run builds and compiles again, exactly as a run with this many steps.
     spent = 2 * (time.monotonic() - start)
     steps = int(
         (60.0 * minutes - spent) / trial.step_with_validation(validation.interval(config.log))
     )
     if steps < 1:
         raise checks.InputError(
-            f"train.minutes must be more than the {spent / 60.0:.1f} spent before the first step; "
+            f"train.minutes must be more than {spent / 60.0:.1f}, the time before the first step; "
             f"got {minutes:g}."
         )
     return steps

@@ -1,4 +1,4 @@
-"""The learning rate of the encoder: 0 while it is frozen, then a share of the others' rate."""
+"""The learning rate of the encoder: 0 while it is frozen, then a share of the general rate."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tfseg.networks.encoder import encoder_variables
 class EncoderRate:
     """Undoes a step of the encoder's weights, in full or in part; made under their strategy.
 
-    w = before in the first `frozen` steps, and then after + (share - 1) (after - before), where the
-    optimizer, with its weight decay, changed w from before to after. This multiplies the learning
-    rate by share for any optimizer with steps proportional to it. Scaling the gradients would not,
-    because most optimizers divide them by their size.
+    If a step of the optimizer, with its weight decay, changes w from before to after, then w is set
+    to before in the first `frozen` steps, and to after + (share - 1) (after - before) in the
+    others. This multiplies the learning rate by share for any optimizer with steps proportional to
+    it. Scaling the gradients would not, because most optimizers divide them by their size.
 
     The optimizer also gets the gradients of a frozen encoder, so its moments are ready when the
-    encoder is released. If they started at 0 then, long after the bias correction has ended, Adam's
+    encoder is released. If they were still 0 at that time, long after the bias correction, Adam's
     first update would be (1 - 0.9) / sqrt(1 - 0.999), three times the usual size.
 
     Batch normalisation uses the statistics of the batch, and its moving averages are updated, as
-    with `encoder_freeze` of segmentation-models: the features stay the same in kind when the
+    with `encoder_freeze` of segmentation-models, so that features do not change abruptly when the
     encoder is released.
     """
 
@@ -33,7 +33,7 @@ class EncoderRate:
         self._strategy = tf.distribute.get_strategy()
 
     def apply_scaled(self, update: Callable[[], None], step: tf.Tensor) -> None:
-        """Calls `update`, then scales its effect; `step` is from 0 on; in cross-replica context."""
+        """Calls `update` and scales its effect; `step` counts from 0; in cross-replica context."""
         frozen = tf.identity(step) < self._frozen
         before = self._strategy.run(lambda: [tf.identity(old.value) for old in self._variables])
         update()
@@ -47,7 +47,7 @@ class EncoderRate:
 
 
 def encoder_rate(config: OptimizerConfig, model: keras.Model) -> EncoderRate | None:
-    """Returns the rate of the encoder of `model`; None if it is that of the other layers.
+    """Returns the rate of the encoder of `model`; None if it equals the rate of other layers.
 
     Raises:
         InputError: the model has no encoder.

@@ -61,5 +61,5 @@ class History:
 
 
 def _number(text: str) -> float:
-    """Returns exactly the number that was written; pandas 2 does not, which may change the best."""
+    """Returns exactly the written number; pandas 2 does not, which may change the best."""
     return int(text) if text.isdecimal() else float(text or "nan")

@@ -10,11 +10,11 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: the machine is shut down, or the time of a scheduled job is over."""
+    """SIGTERM: the machine shuts down, or the time of a scheduled job is over."""
 
 
 class WorkerLost(ConnectionError):
-    """Another process of the training ended, or can no longer be reached."""
+    """Another process of the training ended, or cannot be reached any more."""
 
 
 _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
@@ -22,7 +22,7 @@ _RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], type[KeyboardInterrupt] | None]]:
-    """Remembers the first Ctrl-C or SIGTERM; a second one interrupts at once.
+    """Remembers the first Ctrl-C or SIGTERM; a second one interrupts immediately.
 
     An interrupt in the middle of a step would leave weights that do not match the step count.
     Signals reach only the main thread; in other threads this does nothing.

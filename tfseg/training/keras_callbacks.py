@@ -1,4 +1,4 @@
-"""Keras's callbacks in tfseg's trainer, if they only watch."""
+"""Callbacks of Keras in tfseg's trainer, provided that they only watch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfseg.training.callbacks import Callback
 from tfseg.training.history import Row
 from tfseg.training.session import Session
 
-# Callbacks that change the training, which a resumed run would not know of.
+# Callbacks that change the training, which a resumed run could not repeat, and their replacements.
 _INSTEAD = {
     keras.callbacks.BackupAndRestore: "fit(resume=True)",
     keras.callbacks.EarlyStopping: "train.patience",
@@ -29,7 +29,7 @@ class KerasCallback(Callback):
     called, and `model` is set. No other method is called, and a request to stop is ignored.
 
     Raises:
-        InputError: a callback that changes the training; names the option that does the same.
+        InputError: the callback changes the training. The message names the option to use instead.
     """
 
     def __init__(self, callback: keras.callbacks.Callback) -> None:

@@ -16,16 +16,16 @@ from typing import IO
 
 from tfseg.checks import InputError
 
-# For the others to notice and report that a process ended, which took them up to 12 seconds.
+# Time for the others to notice and report that a process ended; they took up to 12 seconds.
 _SECONDS_TO_END = 40.0
 
 
 def launch(command: Sequence[str], count: int) -> int:
     """Runs `command` in `count` processes that train together, until all have ended.
 
-    Lines of their standard errors start with the number of the process in brackets; the standard
-    output is shared. SIGINT and SIGTERM are passed on to all of them. If one fails, the others have
-    some time to end by themselves and are then killed.
+    Lines on standard error start with the number of the process in brackets; the standard output is
+    shared. SIGINT and SIGTERM are passed on to all processes. If one fails, the others have some
+    time to end by themselves and are then killed.
 
     Returns:
         0, or the exit code of the first process that failed: 128 + number if a signal ended it.
@@ -35,7 +35,7 @@ def launch(command: Sequence[str], count: int) -> int:
     """
     processes: list[subprocess.Popen[str]] = []
     readers: list[threading.Thread] = []
-    with _signals_kept() as signals:
+    with _collect_signals() as signals:
         try:
             for number, environment in enumerate(environments(count)):
                 process = subprocess.Popen(
@@ -73,7 +73,7 @@ def environments(count: int) -> list[dict[str, str]]:
     if len(gpus) % count:
         raise InputError(
             f"--launch must divide the {len(gpus)} GPUs evenly; got {count}. "
-            "Choose GPUs by CUDA_VISIBLE_DEVICES, or none by -1."
+            "Choose GPUs by CUDA_VISIBLE_DEVICES; -1 means none."
         )
     share = len(gpus) // count
     shares = [",".join(gpus[at * share : (at + 1) * share]) or "-1" for at in range(count)]
@@ -105,7 +105,7 @@ def _prefix(number: int, stream: IO[str]) -> None:
 
 
 @contextlib.contextmanager
-def _signals_kept() -> Iterator[list[int]]:
+def _collect_signals() -> Iterator[list[int]]:
     """Collects SIGINT and SIGTERM in a list, so that none is lost while processes are started."""
     kept: list[int] = []
     before = {

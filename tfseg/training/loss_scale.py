@@ -14,8 +14,8 @@ class LossScale:
     It is halved after a non-finite step, down to 1, and doubled after `growth_steps` finite steps
     in a row. It is always a power of 2, so multiplying and dividing by it does not round.
 
-    Keras's `LossScaleOptimizer` would get gradients that are still scaled, while a step clips them
-    by their norm, and it does not restore the batch statistics after a skipped step.
+    Keras's `LossScaleOptimizer` needs gradients that are still scaled, but a step clips unscaled
+    gradients by their norm; and it does not restore the batch statistics after a skipped step.
 
     Source: Micikevicius et al., Mixed precision training (2018), arXiv 1710.03740, section 3.2;
     dynamic as in NVIDIA's Training with mixed precision, section 4.2.

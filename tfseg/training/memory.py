@@ -1,4 +1,4 @@
-"""How much memory a step needs, and what to do without it."""
+"""How much memory a step needs, and the remedy if there is not enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WITHOUT_MEMORY = {"Identity", "ReadVariableOp", "Placeholder", "Const", "Reshap
 
 
 def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
-    """Returns about how many bytes a step needs on one device: features, weights and their copies.
+    """Estimates the bytes that a step needs on one device: features, weights and their copies.
 
     All features of the forward pass are kept for the backward pass. The compiler may need less, and
     the libraries of a GPU need some more.
@@ -44,7 +44,7 @@ def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
 
 @contextlib.contextmanager
 def explain_out_of_memory(config: RunConfig, strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Replaces TensorFlow's error, when memory runs out, by one with the cause and the remedy.
+    """Replaces TensorFlow's error for too little memory by an error with cause and remedy.
 
     Args:
         config: of the run.
@@ -68,14 +68,14 @@ def _message(config: RunConfig, replicas: int, error: tf.errors.ResourceExhauste
         model_config = dataclasses.replace(config.model, channels=config.model.channels or 3)
         model = build_model(model_config, precision=config.devices.precision)
     need = estimate(model, batch_size=size, crop_size=crop) / 2**30
-    remedy = "Take a smaller data.crop_size or model"
+    remedy = "Use a smaller data.crop_size or model"
     if size > 1:
         remedy = (
-            f"Take train.batch_size {max(1, size // 2) * replicas} and train.accumulate "
+            f"Use train.batch_size {max(1, size // 2) * replicas} and train.accumulate "
             f"{2 * train.accumulate}, or a smaller data.crop_size or model"
         )
     return (
         f"Out of memory: {size} crops of {crop} x {crop} on a device need about {need:.2g} GiB "
         f"(train.batch_size is {train.batch_size}, on {replicas} devices). {remedy}. "
-        f"TensorFlow says: {tf_errors.out_of_memory(str(error))[:200]}"
+        f"TensorFlow's error: {tf_errors.out_of_memory(str(error))[:200]}"
     )

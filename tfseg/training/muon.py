@@ -1,7 +1,7 @@
-"""Muon, orthogonalised momentum: the optimizer that gets furthest in a short training.
+"""Muon, orthogonalised momentum: the optimizer with the best results in a short training.
 
-Keras's `Muon` leaves everything but matrices to AdamW, and so every convolution. This one reshapes
-a kernel to a matrix, with one column per output channel.
+Keras's `Muon` leaves everything except matrices to AdamW, including all convolutions. This class
+reshapes a kernel to a matrix, with one column per output channel.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tfseg import compat
 class Muon(keras.optimizers.Muon):
     """Muon for the kernels of convolutions, AdamW for the rest.
 
-    The rest are biases, normalisation layers, depthwise kernels and the layers in `exclude_layers`:
-    the last layer, as the source recommends. The update of a kernel is as large as AdamW's, so both
-    share one learning rate.
+    The rest are biases, normalisation layers, depthwise kernels, and the last layer, which is in
+    `exclude_layers` as the source recommends. The update of a kernel is as large as with AdamW, so
+    both use the same learning rate.
 
     Sources: Jordan et al., Muon (2024), kellerjordan.github.io/posts/muon; the size of the update:
     Liu et al., Muon is scalable for LLM training (2025), arXiv 2502.16982, eq. 4.

@@ -33,7 +33,7 @@ def check_finite(
     """Writes the samples of skipped steps to nonfinite.csv; `train.on_nonfinite` may end the run.
 
     Args:
-        taken: losses of consecutive steps.
+        taken: losses of successive steps.
         last: number of the last of these steps.
         folder: of the run; the chief writes nonfinite.csv.
         session: of the run.
@@ -42,7 +42,7 @@ def check_finite(
         InputError: a step was not finite, and `train.on_nonfinite` is stop.
     """
     for step, losses in enumerate(taken, start=last - len(taken) + 1):
-        if not losses["skipped"] or _too_large_a_scale(losses):
+        if not losses["skipped"] or _is_scale_too_large(losses):
             continue
         ids = sample_ids(session.dataset, session.config, step=step)
         write = functools.partial(add_rows, folder.path / NONFINITE, ids, step=step)
@@ -56,7 +56,7 @@ def check_finite(
 
 
 def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> checks.InputError:
-    """Returns the error that ends a run whose weights or loss are not finite."""
+    """Returns the error that ends a run with non-finite weights or loss."""
     kept = f"the last good checkpoint is {folder.last}"
     if not folder.last.exists():
         kept = "there is no checkpoint yet"
@@ -66,8 +66,8 @@ def diverged(folder: RunFolder, step: int, what: str, samples: str = "") -> chec
     )
 
 
-def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
-    """Returns whether a step was skipped because of its loss scale, not of its samples."""
+def _is_scale_too_large(losses: dict[str, tf.Tensor]) -> bool:
+    """Returns whether a step was skipped because of its loss scale, not because of its samples."""
     scale = float(losses.get("loss_scale", 1.0))
     return scale > 1.0 and math.isfinite(float(losses["loss"]))
 
@@ -75,8 +75,8 @@ def _too_large_a_scale(losses: dict[str, tf.Tensor]) -> bool:
 def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     """Returns the ids of the samples of `step`, counted from 1, in the order of its batches.
 
-    The records are read again: the order of the samples is a function of the seed, so batches need
-    no ids.
+    Reads the records again: the order of the samples is a function of the seed, so batches need no
+    ids.
     """
     samples = config.train.batch_size * config.train.accumulate
     stream = training_order(dataset, config, first=(step - 1) * samples).take(samples)
@@ -85,7 +85,7 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
 
 
 def add_rows(path: Path, ids: list[str], *, step: int) -> None:
-    """Adds rows step, id to the CSV file `path`, after removing those from `step` on."""
+    """Adds rows (step, id) to the CSV file `path`, after removing the rows from `step` on."""
     table = pd.DataFrame({"step": step, "id": ids})
     if path.exists():
         before = pd.read_csv(path, dtype={"id": str})

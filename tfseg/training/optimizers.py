@@ -1,4 +1,4 @@
-"""Keras's optimizers by name, with learning rate and weight decay of a configuration."""
+"""Optimizers of Keras by name, with the learning rate and weight decay of a configuration."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def make_optimizer(
 
     Args:
         config: of the run.
-        schedule: of the learning rate; by default that of `config`.
+        schedule: of the learning rate; by default from `config`.
 
     Raises:
-        InputError: an option that the optimizer does not have, or that another field replaces.
+        InputError: the optimizer does not have an option, or another field replaces it.
     """
     group = config.optimizer
     kind = Muon if group.name == Muon.__name__ else getattr(keras.optimizers, group.name)

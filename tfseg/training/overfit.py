@@ -1,4 +1,4 @@
-"""A few steps on real batches before a training: how long it will take, and whether it learns."""
+"""A few steps on real batches before a training: measures its time, and whether it learns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfseg.training.session import Session
 
 _STEPS = 5
 _VALIDATION_BATCHES = 2
-# Repeating one batch, the default network reduces the loss of random weights to less than half.
+# On one repeated batch, the default network reduces its initial loss to less than half.
 _OVERFIT_STEPS, _OVERFIT_SHARE = 60, 0.7
 
 
@@ -22,9 +22,9 @@ class Trial:
     """Measured times, in seconds.
 
     Attributes:
-        first_step: of the first step, with compiling.
-        step: mean of the other steps, with waiting for data.
-        validation: of the complete split val; 0 without one.
+        first_step: time of the first step, including compilation.
+        step: mean time of the other steps, including waiting for data.
+        validation: time of a validation on the split val; 0 without this split.
     """
 
     first_step: float
@@ -41,7 +41,7 @@ class Trial:
 
 
 def take_trial(session: Session) -> Trial:
-    """Takes some steps, which change the weights of `session`: the run needs a new session.
+    """Runs a few steps, which change the weights of `session`: the run needs a new session.
 
     Raises:
         InputError: the devices do not have enough memory.
@@ -75,13 +75,13 @@ def _validation(session: Session) -> float:
 
 
 def overfit_batch(session: Session) -> tuple[float, float]:
-    """Trains only on the batches of the first step, which every working training can memorise.
+    """Trains only on the batches of the first step; every working training can memorise them.
 
     Returns:
         The loss before and after.
 
     Raises:
-        InputError: the loss hardly fell, or the devices do not have enough memory.
+        InputError: the loss did not fall enough, or the devices do not have enough memory.
     """
     taken = list(itertools.islice(session.training_input(), session.config.train.accumulate))
     with memory.explain_out_of_memory(session.config, session.strategy):

@@ -24,12 +24,12 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "segmentation-models")
 
 
 def record(path: Path, session: Session, *, first_step: int) -> None:
-    """Writes configuration, data and this start to `path`, and keeps its earlier starts.
+    """Writes configuration, data and this start to `path`, and keeps earlier starts.
 
     Args:
         path: of run.json.
-        session: that will train.
-        first_step: steps done before.
+        session: the session that will train.
+        first_step: number of steps already done.
 
     Raises:
         InputError: the file of the earlier starts is damaged.
@@ -58,7 +58,7 @@ def _starts(path: Path) -> list[dict[str, Any]]:
 
 
 def checksum(dataset: Dataset) -> str:
-    """Returns the SHA-256 of dataset.json in hex digits; the file has those of all shards."""
+    """Returns the SHA-256 of dataset.json, which contains the SHA-256 of all shards, in hex."""
     return file_sha256(dataset.path / INFO_FILE)
 
 

@@ -11,13 +11,13 @@ from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST
 
 
 class RunFolder:
-    """Names the files of a run.
+    """The files of a run.
 
     Attributes:
         path: of the folder.
         history: history.csv.
         last: the last checkpoint.
-        best: the best one.
+        best: the best checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class RunFolder:
         """Checks that the folder is missing or empty.
 
         Raises:
-            InputError: there is something in it.
+            InputError: the folder is not empty.
         """
         unfinished = self.path / f"{CONFIG}.partial"
         if self.path.exists() and any(file != unfinished for file in self.path.iterdir()):
@@ -54,10 +54,10 @@ class RunFolder:
         return config.read(self.path / CONFIG)
 
     def check_resumable(self, run_config: RunConfig) -> None:
-        """Checks that values which must not change on resume are those of the run.
+        """Checks that the values which must not change on resume equal those of the run.
 
         Raises:
-            InputError: some value differs.
+            InputError: a value differs.
         """
         path, free = self.path / CONFIG, set(config.names_free_on_resume(RunConfig))
         values, expected = config.flat(run_config), config.flat(self.read_config())
@@ -72,7 +72,7 @@ class RunFolder:
         """Makes the folder, and writes config.yaml.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: the folder cannot be written.
         """
         with atomic.writing(self.path, "Choose another run directory."):
             self.path.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,7 @@ _CURVES: dict[str, tuple[Curve, Mapping[str, float]]] = {
 }  # with the highest value of each option; the lowest value is 0
 
 
-# Those of OptimizerConfig that a schedule uses.
+# The fields of OptimizerConfig that a schedule uses.
 _OPTIONS = ("schedule", "schedule_options", "learning_rate", "warmup_steps")
 
 
@@ -65,7 +65,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         steps: of the training.
 
     Raises:
-        InputError: an option that the curve does not have, or a value out of its range.
+        InputError: the curve does not have an option, or a value is out of range.
     """
 
     def __init__(self, config: OptimizerConfig, *, steps: int) -> None:
@@ -102,7 +102,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def observe(self, scores: Sequence[float]) -> None:
         """Sets the learning rate of the schedule plateau after validations.
 
-        It is a function of all validations, so that a resumed run needs nothing but its history.
+        It is a function of all validations, so a resumed run needs only its history.
 
         Args:
             scores: of the validations so far; lower is better.
@@ -119,13 +119,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Schedule:
-        """Returns the schedule that `get_config` described."""
+        """Makes the schedule from the result of `get_config`."""
         options = {name: config[name] for name in _OPTIONS}
         return cls(OptimizerConfig(**options), steps=config["steps"])
 
 
 def num_plateaus(scores: Sequence[float], patience: int) -> int:
-    """Returns how often `patience` scores in a row were not lower than the best before them."""
+    """Counts how often `patience` scores in a row were not lower than the best before them."""
     best, waited, number = math.inf, 0, 0
     for score in scores:
         waited = 0 if score < best else waited + 1

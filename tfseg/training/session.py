@@ -37,7 +37,7 @@ BuildModel: TypeAlias = Callable[..., keras.Model]
 
 
 class Session:
-    """Everything that a training needs, built from a configuration for a data set.
+    """All parts of a training, built from a configuration for a data set.
 
     Attributes:
         config: with channels, class names, limits and balanced weights of the data set filled in.
@@ -49,7 +49,7 @@ class Session:
         optimizer: with this schedule.
         average: moving average of the weights, or None.
         loss_scale: for float16, or None.
-        encoder_rate: how the encoder's steps differ from the others, or None.
+        encoder_rate: learning rate of the encoder, if it has another one, or None.
         train_step: `accumulate` batches of `training_input` -> losses, scalars; changes the
             weights.
         validation_step: batch of `validation_input` -> sums over its samples.
@@ -66,7 +66,7 @@ class Session:
     def __init__(
         self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
     ) -> None:
-        self.config = _resolved(config, dataset)
+        self.config = _resolve(config, dataset)
         self.dataset = dataset
         dataset.split("train")
         if config.devices.deterministic:
@@ -109,7 +109,7 @@ class Session:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Everything that a step changes, starting with the averaged weights, if any."""
+        """All variables that a step changes, starting with the averaged weights, if any."""
         network = self.model.variables
         others = [
             *self.optimizer.variables,
@@ -120,21 +120,21 @@ class Session:
         return [*self.average.variables, *others, *network]
 
     def with_average(self) -> contextlib.AbstractContextManager[None]:
-        """Gives the network its averaged weights, if any, inside the context."""
+        """Assigns the averaged weights, if any, to the network inside the context."""
         return self.average.swapped_in() if self.average else contextlib.nullcontext()
 
     def training_input(self, *, first_step: int = 0) -> Iterator[tuple]:
-        """Returns endless batches, divided among the devices; their number changes no batch."""
+        """Returns endless batches, divided among the devices, the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
         make = functools.partial(batches_from_service, first_step=first_batch)
-        return self._distributed(make)
+        return self._distribute(make)
 
     def validation_input(self) -> Iterator[tuple]:
         """Returns batches that cover the validated images of the split val once."""
-        return self._distributed(scored_batches)
+        return self._distribute(scored_batches)
 
-    def _distributed(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
-        """Returns the batches of `make`, divided among hosts and their replicas."""
+    def _distribute(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
+        """Returns the batches of `make`, divided among hosts and replicas."""
 
         def host_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
             batches = make(
@@ -156,7 +156,7 @@ def _load_first_weights(run: str, model: keras.Model) -> None:
     skipped = weights.transfer(file, model.variables)
     if skipped:
         warnings.warn(
-            f"Weights of another shape than in {file} start from scratch: "
+            f"Weights with another shape than in {file} start from scratch: "
             f"{checks.listed(skipped)}.",
             stacklevel=5,
         )
@@ -172,20 +172,20 @@ def _warn_of_small_images(size: int, dataset: Dataset) -> None:
         )
 
 
-def _resolved(config: RunConfig, dataset: Dataset) -> RunConfig:
+def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
     channels = dataset.info.channels
     if config.model.channels not in (0, channels):
         raise checks.InputError(
             f"model.channels must be {channels}, as in {dataset.path}; got "
-            f"{config.model.channels}. Set it to 0 to use those of the data set."
+            f"{config.model.channels}. Set it to 0 to use the channels of the data set."
         )
     names = dataset.info.class_names
     class_names = config.model.class_names or names
     if len(class_names) > 1 and class_names != names:
         raise checks.InputError(
             f"model.class_names must be {', '.join(names)}, as in {dataset.path}; got "
-            f"{', '.join(class_names)}. Leave it empty to use those of the data set, or give one "
-            "name for all instances."
+            f"{', '.join(class_names)}. Leave it empty to use the names of the data set, or give "
+            "one name for all instances."
         )
     class_weights = config.model.class_weights
     if class_weights == BALANCED:

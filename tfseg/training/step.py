@@ -1,8 +1,8 @@
 """One optimizer step and one validation batch, on every replica of a strategy.
 
-Losses have one value per sample and are divided by the samples of the step, so sums over replicas
-and batches are means over the step: losses and gradients depend neither on the number of replicas
-nor on the number of batches of a step.
+Losses have one value per sample and are divided by the number of samples of the step, so their sums
+over replicas and batches are means over the step. Losses and gradients therefore depend neither on
+the number of replicas nor on the number of batches of a step.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Gradients = list[tf.Tensor]
 class TrainStep:
     """One optimizer step: distributed batches (images, targets), ... -> losses, scalars.
 
-    Keys are "loss", "loss/NAME" for every part, "gradient_norm" before clipping, and "skipped",
-    which is 1 if one of them was not finite, else 0: such a step changes only the loss scale.
-    With a loss scale the one of this step is "loss_scale".
+    Keys are "loss", "loss/NAME" for every part, "gradient_norm" before clipping, and "skipped": 1
+    if loss or norm is not finite, else 0. A skipped step changes only the loss scale. With loss
+    scaling, "loss_scale" is the scale of this step.
 
     Attributes:
         strategy: the devices; everything below is made under it.
@@ -39,11 +39,11 @@ class TrainStep:
         optimizer: built for the model's trainable variables.
         average: of the model's weights, or None.
         loss_scale: of the backward pass, or None.
-        encoder_rate: how the encoder's steps differ from the others, or None.
-        samples: of one step, over all its batches and replicas.
-        clip_norm: global norm to which the gradients of the step are scaled down; 0 leaves them.
+        encoder_rate: learning rate of the encoder, if it has another one, or None.
+        samples: number of samples of a step, over all its batches and replicas.
+        clip_norm: global norm to which the gradients of the step are scaled down; 0 does not clip.
         jit_compile: compiles forward and backward pass by XLA; for one replica only, because XLA
-            cannot hold the all-reduce of synchronised batch normalisation.
+            cannot compile the all-reduce of synchronised batch normalisation.
         compiled: the TensorFlow function that a call runs.
     """
 
@@ -69,7 +69,7 @@ class TrainStep:
             )
 
     def __call__(self, *batches: tuple) -> Losses:
-        """Takes the step."""
+        """Runs the step."""
         return self.compiled(*batches)
 
     def _step(self, *batches: tuple) -> Losses:
@@ -81,7 +81,7 @@ class TrainStep:
             name: self.strategy.experimental_local_results(value)[0]
             for name, value in per_replica.items()
         }
-        # Outside the replicas: the optimizer's exchange between them cannot stand in a branch.
+        # Outside the replicas, because the optimizer's exchange between them cannot be in a branch.
         norm = values["gradient_norm"]
         finite = tf.math.is_finite(values["loss"]) & tf.math.is_finite(norm)
         values["skipped"] = tf.cond(
@@ -99,8 +99,8 @@ class TrainStep:
             more, further = self._batch_gradients(*batch, scale)
             values = {name: value + more[name] for name, value in values.items()}
             gradients = [a + b for a, b in zip(gradients, further, strict=True)]
-        # Before anything looks at them: norm and finiteness are those of the sum. All in one
-        # exchange, since between hosts each takes its time.
+        # Before norm and finiteness are computed, because both belong to the sum. One exchange for
+        # everything, because every exchange between hosts takes time.
         context = tf.distribute.get_replica_context()
         gradients, values = context.all_reduce("SUM", (gradients, values))
         gradients = _unscale(gradients, scale)
@@ -120,7 +120,7 @@ class TrainStep:
             total = tf.add_n([self._weights[name] * part for name, part in parts.items()])
             scaled = total if scale is None else total * scale
         variables = [variable.value for variable in self.model.trainable_variables]
-        return _named(total, parts), tape.gradient(scaled, variables)
+        return _name_losses(total, parts), tape.gradient(scaled, variables)
 
     def _clip(self, gradients: Gradients, norm: tf.Tensor) -> Gradients:
         if not self.clip_norm:
@@ -161,7 +161,7 @@ def make_validation_step(
 ) -> Callable[[tuple], Losses]:
     """Returns a compiled function: batch (images, targets, weights, labels) -> sums of its samples.
 
-    Keys are "loss", "loss/NAME" for every part, "count", the sum of the weights, and those of
+    Keys are "loss", "loss/NAME" for every part, "count", the sum of the weights, and the keys of
     `metrics.graph.count`, which compares the predicted instances with `labels` `[B, H, W]`.
     """
     losses, loss_weights = head.losses(), head.loss_weights
@@ -176,11 +176,11 @@ def make_validation_step(
         }
         total = tf.add_n([loss_weights[name] * part for name, part in parts.items()])
         counts = graph.count(labels, head.decode(outputs).labels, weights)
-        return _named(total, parts) | counts | {"count": tf.reduce_sum(weights)}
+        return _name_losses(total, parts) | counts | {"count": tf.reduce_sum(weights)}
 
     @tf.function(autograph=False)
     def step(batch: tuple) -> Losses:
-        return _summed(strategy, strategy.run(replica_step, args=batch))
+        return _sum_over_replicas(strategy, strategy.run(replica_step, args=batch))
 
     return step
 
@@ -189,11 +189,11 @@ def _unscale(gradients: Gradients, scale: tf.Tensor | None) -> Gradients:
     return gradients if scale is None else [gradient / scale for gradient in gradients]
 
 
-def _named(total: tf.Tensor, parts: Losses) -> Losses:
+def _name_losses(total: tf.Tensor, parts: Losses) -> Losses:
     return {"loss": total} | {f"loss/{name}": part for name, part in parts.items()}
 
 
-def _summed(strategy: tf.distribute.Strategy, values: Losses) -> Losses:
+def _sum_over_replicas(strategy: tf.distribute.Strategy, values: Losses) -> Losses:
     return {
         name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
         for name, value in values.items()

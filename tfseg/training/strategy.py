@@ -24,7 +24,7 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
     if kind in ("auto", "multi_worker"):
         resolver = cluster.find_resolver()
         if resolver:
-            return _over_workers(resolver, devices)
+            return _multi_worker_strategy(resolver, devices)
         if kind == "multi_worker":
             raise checks.InputError(
                 "devices.strategy multi_worker needs TF_CONFIG with several workers, or srun with "
@@ -41,13 +41,15 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
         )
     if kind == "one_device" or len(names) == 1:
         return tf.distribute.OneDeviceStrategy(names[0])
-    # Not the default all-reduce: its collective keys clash if a process makes a second strategy.
+    # Not the default all-reduce: its collective keys collide if a process makes a second strategy.
     return tf.distribute.MirroredStrategy(
         names, cross_device_ops=tf.distribute.HierarchicalCopyAllReduce()
     )
 
 
-def _over_workers(resolver: cluster.Resolver, devices: Sequence[str]) -> tf.distribute.Strategy:
+def _multi_worker_strategy(
+    resolver: cluster.Resolver, devices: Sequence[str]
+) -> tf.distribute.Strategy:
     if devices:
         raise checks.InputError(
             f"devices.names must be empty with {cluster.num_workers(resolver)} workers; got "
@@ -68,21 +70,21 @@ def check_batch_size(batch_size: int, strategy: tf.distribute.Strategy) -> None:
     """Checks that a global batch can be divided evenly among the replicas.
 
     Raises:
-        InputError: some replica would get fewer samples than another.
+        InputError: the replicas would get different numbers of samples.
     """
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise checks.InputError(
             f"train.batch_size must be a multiple of the {replicas} replicas; got {batch_size}. "
-            f"Take {-(-batch_size // replicas) * replicas}."
+            f"Use {-(-batch_size // replicas) * replicas}."
         )
 
 
 def check_jit_compile(jit_compile: bool, strategy: tf.distribute.Strategy) -> None:
-    """Checks that XLA need not compile the all-reduce of synchronised batch normalisation.
+    """Checks that XLA does not have to compile the all-reduce of batch normalisation.
 
     Raises:
-        InputError: XLA on several replicas.
+        InputError: XLA is on, with several replicas.
     """
     replicas = strategy.num_replicas_in_sync
     if jit_compile and replicas > 1:

@@ -22,10 +22,10 @@ _FOLDER = "tensorboard"
 class TensorBoard(Callback):
     """Writes every metric of the rows, and some validation images with truth and prediction.
 
-    The tab Graphs has the network in prediction, layer by layer.
+    The tab Graphs shows the network in prediction, layer by layer.
 
-    View the logs with `tensorboard --logdir RUN_DIR`. A resumed run writes another file; for steps
-    that it repeats, TensorBoard shows the repeated ones.
+    View the logs with `tensorboard --logdir RUN_DIR`. A resumed run writes another file; for
+    repeated steps TensorBoard shows the later values.
 
     Args:
         run_dir: of the run; the files are in its folder tensorboard.
@@ -79,8 +79,8 @@ class Profile(Callback):
 
     Args:
         run_dir: of the run; the files are in its folder tensorboard.
-        first: the first step that is recorded.
-        last: the last one.
+        first: the first recorded step.
+        last: the last recorded step.
     """
 
     def __init__(self, run_dir: str | Path, *, first: int, last: int) -> None:

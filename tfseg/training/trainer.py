@@ -16,6 +16,7 @@ import numpy as np
 
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
@@ -102,15 +103,15 @@ class Trainer:
             callbacks: watch the training, in the chief only.
 
         Raises:
-            WorkerLost: another of several processes ended or cannot be reached.
+            WorkerLost: another process ended or cannot be reached.
             InputError: the folder is not empty (or, to resume, has no checkpoint), the
                 configuration does not fit the data, the devices, their memory or the run, a record
                 is damaged, or a loss or weight is not finite.
         """
         folder = RunFolder(self.run_dir)
         watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
-        with unwrap_input_errors():
-            begun = self._begun(folder, resume=resume)
+        with unwrap_input_errors(), named_damage(dataset, "val"):
+            begun = self._resumed_config(folder, resume=resume)
             config = duration.with_step_count(self.config, dataset, begun=begun, build=self._build)
             run = _Run(config, folder, dataset, watching, self._build)
             self.is_chief = run.workers.is_chief
@@ -124,7 +125,7 @@ class Trainer:
                 run.workers.run_on_chief(run.write_provenance)
                 return run.train_on()
 
-    def _begun(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
+    def _resumed_config(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
         """Returns the configuration of the run to resume, if its number of steps is needed."""
         if not self.config.train.minutes:
             return None
@@ -157,7 +158,7 @@ class _Run:
         self.pending: list[Losses] = []
 
     def restore(self) -> None:
-        """Resumes the run in the folder; from the start, if it has no checkpoint yet."""
+        """Resumes the run in the folder, or starts it if there is no checkpoint yet."""
         self.step, self.history.rows, self.pending = self.workers.run_on_chief(
             self._restore_on_chief
         )
@@ -184,7 +185,7 @@ class _Run:
         """Trains from the current step to the last one."""
         clock = Clock(self.step, self.samples)
         batches = self.session.training_input(first_step=self.step)
-        with self._watched(), deferred_interrupt() as interrupted:
+        with self._watch(), deferred_interrupt() as interrupted:
             while True:
                 done, interrupt = self.workers.any_done(self._is_done(), interrupted())
                 if done or interrupt:
@@ -210,7 +211,7 @@ class _Run:
         )
 
     @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watch(self) -> Iterator[None]:
         self._notify("on_begin", self.session)
         try:
             yield
@@ -224,14 +225,14 @@ class _Run:
     def _is_done(self) -> bool:
         return self.step >= self.train.steps or self.out_of_patience
 
-    def _due(self, every: int) -> bool:
+    def _is_due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.train.steps
 
     def _is_validation_due(self) -> bool:
-        return self.validated and self._due(validation.interval(self.log))
+        return self.validated and self._is_due(validation.interval(self.log))
 
     def _is_row_due(self) -> bool:
-        due = self._due(self.log.log_every) or self._due(self.log.checkpoint_every)
+        due = self._is_due(self.log.log_every) or self._is_due(self.log.checkpoint_every)
         return due or self._is_validation_due()
 
     def _add_row(self, clock: Clock) -> None:
@@ -253,7 +254,7 @@ class _Run:
                     self.workers.run_on_chief(save)
                 self._notify("on_validation", row | progress)
             self._use_validations()
-        if self._due(self.log.checkpoint_every):
+        if self._is_due(self.log.checkpoint_every):
             self._checkpoint()
         self._notify("on_log", row | progress)
 
@@ -300,5 +301,5 @@ class _Run:
     def _save(self, path: Path, variables: list[keras.Variable], **options: Any) -> None:
         loss = validation.lowest_loss(self.history.rows)
         if not checkpoint.save(path, variables, step=self.step, loss=loss, **options):
-            what = "loss was finite, the weights after it are not,"
+            what = "loss was finite, but the weights became non-finite"
             raise nonfinite.diverged(self.folder, self.step, what)

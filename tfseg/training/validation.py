@@ -1,9 +1,9 @@
-"""Validations: metrics of the network with its averaged weights, and which validation is the best.
+"""Validations: metrics of the network with its averaged weights, and the choice of the best one.
 
 Every validation scores the centre crop of the same images, so the metrics of a run are comparable.
-They differ from those of `evaluate`, which uses complete images, because crops cut instances. Which
-validation is the best, and how many there were since, follows from the rows of the history alone,
-so a resumed run knows it.
+They differ from the metrics of `evaluate`, which uses complete images, because crops cut instances.
+The best validation, and the number of validations since, follow from the rows of the history alone,
+so a resumed run finds the same.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def is_best(rows: Sequence[Row], metric: str) -> bool:
 
 
 def since_best(rows: Sequence[Row], metric: str) -> int:
-    """Returns how many validations there were after the best one."""
+    """Returns the number of validations after the best one."""
     all_scores = scores(rows, metric)
     return len(all_scores) - 1 - all_scores.index(min(all_scores)) if all_scores else 0
 

@@ -1,7 +1,7 @@
-"""Communication between the processes of one training, so that none waits for another forever.
+"""Communication between the processes of a training, so that none waits forever.
 
-Only the chief uses the folder of the run. It sends what it reads, and its errors, to all others, so
-checkpoints need no file system that all hosts share.
+Only the chief uses the folder of the run. It sends the data it reads, and its errors, to all other
+processes, so checkpoints need no shared file system.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tfseg.training.interrupt import Terminated, WorkerLost
 Result = TypeVar("Result")
 Interrupt = type[KeyboardInterrupt] | None
 _INTERRUPTS = (KeyboardInterrupt, Terminated)
-_WORDS = 1 << 20  # of 8 bytes, at most in one exchange
-# What TensorFlow raises in the others when a process has ended.
+_WORDS = 1 << 20  # largest number of 8-byte words in one exchange
+# Errors that TensorFlow raises in the other processes when a process has ended.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -62,7 +62,7 @@ class Workers:
         """Makes the call on the chief only, and returns its result on all processes.
 
         Raises:
-            InputError: the one of the chief, on all processes.
+            InputError: the chief raised it; all processes raise the same.
         """
         if self.count == 1:
             return call()
@@ -85,7 +85,7 @@ class Workers:
         """Replaces TensorFlow's errors about a process that has ended.
 
         Raises:
-            WorkerLost: another process ended; says what to do.
+            WorkerLost: another process ended. The message has the remedy.
         """
         try:
             yield
@@ -95,7 +95,7 @@ class Workers:
             raise WorkerLost(
                 f"Another of the {self.count} workers ended or cannot be reached, so this one "
                 "ends too; the output of the other worker has the reason. Start all of them again "
-                f"with --resume. TensorFlow says: {error.message.splitlines()[0]}"
+                f"with --resume. TensorFlow's error: {error.message.splitlines()[0]}"
             ) from error
 
     def _broadcast(self, payload: bytes) -> bytes:
@@ -110,10 +110,10 @@ class Workers:
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
         """Returns the sum over all processes; 64-bit integers, so that bytes do not change."""
-        return self._summed(tf.constant(values)).numpy()
+        return self._all_reduce(tf.constant(values)).numpy()
 
     @tf.function(autograph=False)
-    def _summed(self, values: tf.Tensor) -> tf.Tensor:
+    def _all_reduce(self, values: tf.Tensor) -> tf.Tensor:
         replicas = self._strategy.num_replicas_in_sync // self.count  # of each worker
 
         def replica_sum() -> tf.Tensor:

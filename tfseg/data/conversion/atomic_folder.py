@@ -110,7 +110,8 @@ def staged(destination: DataPath, *, resumable: bool = False) -> Iterator[DataPa
                 with writing(destination):
                     (partial / LOCK_FILE).unlink()
                     sync(partial)
-                    _replace(final, partial)
+                    _refuse_foreign(_aside(final))
+                    atomic.replace_folder(final, partial, _aside(final))
                     sync(final.parent)
             except BaseException as error:
                 if not (resumable and isinstance(error, KeyboardInterrupt)):
@@ -205,20 +206,3 @@ def _is_ours(name: str) -> bool:
 
 def _aside(final: Path) -> Path:
     return final.with_name(f"{final.name}.replaced")
-
-
-def _replace(final: Path, partial: Path) -> None:
-    """Renames `partial` to `final`; an old data set is renamed first and removed last."""
-    aside = _aside(final)
-    if final.exists() and any(final.iterdir()):
-        _remove_leftover(aside)
-        try:
-            os.rename(final, aside)
-            os.rename(partial, final)
-        except BaseException:
-            if not final.exists():
-                os.rename(aside, final)
-            raise
-    else:
-        os.rename(partial, final)
-    _remove_leftover(aside)

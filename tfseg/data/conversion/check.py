@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
-from tfseg import tf_errors
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion import sample_faults
 from tfseg.data.dataset import statistics
@@ -22,9 +21,10 @@ from tfseg.data.dataset.dataset import (
     SplitInfo,
     file_sha256,
 )
+from tfseg.data.dataset.index import intact_frames
 from tfseg.data.dataset.records import count_instances, parse
 from tfseg.data.dataset.statistics import Counts, Statistics
-from tfseg.data.files.paths import DataPath
+from tfseg.data.files.paths import DataPath, num_bytes
 from tfseg.ordered_map import ordered
 
 _AGAIN = "Convert the data again."
@@ -162,10 +162,16 @@ def _check_shard(
 
 def _read(path: DataPath, unreadable: list[Finding]) -> Iterator[bytes]:
     """Yields the records of a shard; ends at the first that is unreadable, with a finding."""
+    offsets, end = intact_frames(path)
+    number = 0
     try:
-        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-    except tf.errors.OpError as error:
-        message = f"Cannot be read to the end: {tf_errors.reason(error.message)}."
+        for record in tf.data.TFRecordDataset(str(path)).take(len(offsets)).as_numpy_iterator():
+            yield record
+            number += 1
+    except tf.errors.OpError:
+        end = offsets[number]
+    if end < num_bytes(path):
+        message = f"Cannot be read to the end: record {number} is damaged."
         unreadable.append(Finding("error", path.name, message, _AGAIN))
 
 

@@ -19,6 +19,7 @@ from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.data.dataset import records
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, as_path
 
@@ -207,9 +208,13 @@ class Dataset:
         """Returns the serialized records of a split, `[]` string, in stored order, each once.
 
         Raises:
-            InputError: no such split, or a shard is missing.
+            InputError: no such split, a shard is missing, has broken framing (which can end the
+                process where TensorFlow reads it), or more or fewer records than dataset.json says.
         """
-        return tf.data.TFRecordDataset([str(path) for path in self.shard_paths(split)])
+        index = Index.read(self, split)
+        for which, _ in index.unreadable():
+            raise InputError(f"{which} is damaged. Convert the data again.")
+        return tf.data.TFRecordDataset(list(index.paths))
 
     def shard_paths(self, split: str) -> list[DataPath]:
         """Returns the files of a split, in order.
@@ -227,7 +232,7 @@ class Dataset:
         """Returns the samples of a split in stored order, each once, as `decode` returns them.
 
         Raises:
-            InputError: no such split, or a shard is missing.
+            InputError: as for `records`.
         """
         return self.records(split).map(
             no_autograph(self.decode), num_parallel_calls=tf.data.AUTOTUNE

@@ -7,18 +7,32 @@ payload, and a checksum of the payload (4), which TensorFlow checks when it read
 from __future__ import annotations
 
 import dataclasses
+import re
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.files.paths import DataPath, as_path, num_bytes, open_bytes
 
 _HEADER, _FOOTER = 12, 4  # bytes around a payload
 _THREADS = 16  # a disk that is not cached answers many requests at once
 _MASK = 0xA282EAD8
 UNREADABLE = -1
+_ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
+
+
+class Sharded(Protocol):
+    """What an index needs of a `Dataset`, which reads its records by one."""
+
+    def split(self, name: str) -> Any:
+        """Returns a `SplitInfo`."""
+
+    def shard_paths(self, split: str) -> list[DataPath]:
+        """Returns the files of a split."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +52,7 @@ class Index:
     offsets: np.ndarray
 
     @classmethod
-    def read(cls, dataset: Dataset, split: str) -> Index:
+    def read(cls, dataset: Sharded, split: str) -> Index:
         """Reads the framing of all shards of a split.
 
         From a broken frame on, the records of its shard are `UNREADABLE`.
@@ -63,6 +77,22 @@ class Index:
         """Returns the shard and number of a record in words."""
         return f"{self.paths[self.shards[record]]}, record {self.numbers[record]}"
 
+    def describe(self, record: int) -> str:
+        """Returns the shard, number and, if it can be read, id of a record in words."""
+        payload = self.payload(record)
+        if not (match := _ID.search(payload)):
+            return self.location(record)
+        text = payload[match.end() : match.end() + match[1][0]]
+        return f"{self.location(record)} (sample {text.decode(errors='replace')!r})"
+
+    def unreadable(self) -> Iterator[tuple[str, list[int]]]:
+        """Yields, in words and by number, the unreadable records of every shard that has some."""
+        lost = np.flatnonzero(self.offsets == UNREADABLE)
+        for shard in np.unique(self.shards[lost]):
+            numbers = lost[self.shards[lost] == shard].tolist()
+            more = f", with the {len(numbers) - 1} after it in this file," if numbers[1:] else ""
+            yield f"{self.location(numbers[0])}{more}", numbers
+
     def payload(self, record: int) -> bytes:
         """Returns the bytes of a record, damaged or not."""
         path, offset = self.paths[self.shards[record]], int(self.offsets[record])
@@ -74,10 +104,28 @@ class Index:
 
 def _offsets(path: DataPath, count: int) -> np.ndarray:
     """Returns the offsets of the first `count` frames, `UNREADABLE` from a broken one on."""
+    offsets, end = intact_frames(path, count)
+    if len(offsets) == count and end < num_bytes(path):
+        raise InputError(
+            f"{path} must end after the {count} records of dataset.json; it has more. Convert the "
+            "data again."
+        )
+    return np.array(offsets + [UNREADABLE] * (count - len(offsets)), np.int64)
+
+
+def intact_frames(path: DataPath, limit: int = sys.maxsize) -> tuple[list[int], int]:
+    """Returns the offsets of the frames before the first broken one, and where the last one ends.
+
+    TensorFlow may end the process where it reads a broken frame, so this comes before it.
+
+    Args:
+        path: of a shard.
+        limit: number of frames to read at most.
+    """
     offsets: list[int] = []
     headers, offset, size = [], 0, num_bytes(path)
     with open_bytes(path) as file:
-        while offset < size and len(offsets) < count:
+        while offset < size and len(offsets) < limit:
             file.seek(offset)
             header = file.read(_HEADER)
             following = offset + _HEADER + int.from_bytes(header[:8], "little") + _FOOTER
@@ -87,12 +135,8 @@ def _offsets(path: DataPath, count: int) -> np.ndarray:
             headers.append(header)
             offset = following
     num_intact = _num_intact(b"".join(headers))
-    if num_intact == count and offset < size:
-        raise InputError(
-            f"{path} must end after the {count} records of dataset.json; it has more. Convert the "
-            "data again."
-        )
-    return np.array(offsets[:num_intact] + [UNREADABLE] * (count - num_intact), np.int64)
+    end = offset if num_intact == len(offsets) else offsets[num_intact]
+    return offsets[:num_intact], end
 
 
 def _num_intact(headers: bytes) -> int:

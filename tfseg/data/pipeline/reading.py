@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -13,9 +12,7 @@ import tensorflow as tf
 from tfseg import tf_errors
 from tfseg.augment.base import Example
 from tfseg.checks import InputError
-from tfseg.data.dataset.index import UNREADABLE, Index
-
-_ID = re.compile(rb"\n\x02id\x12.\n.\n(.)", re.DOTALL)  # entry, key, value, list; length and text
+from tfseg.data.dataset.index import Index
 
 
 def read_at(index: Index, *, on_corrupt: str) -> Callable[[Example], Example]:
@@ -94,17 +91,13 @@ class _Damage:
 
     def report_broken_framing(self) -> None:
         """Reports the first record of every shard that cannot be read, and how many follow it."""
-        lost = np.flatnonzero(self.index.offsets == UNREADABLE)
-        for shard in np.unique(self.index.shards[lost]):
-            numbers = lost[self.index.shards[lost] == shard].tolist()
-            more = f", with the {len(numbers) - 1} after it in this file," if numbers[1:] else ""
-            self._report(f"{self.index.location(numbers[0])}{more}", numbers)
+        for which, numbers in self.index.unreadable():
+            self._report(which, numbers)
 
     def after(self, number: np.ndarray) -> np.int64:
         """Returns the record to try next, after reporting that record `number` is damaged."""
         if int(number) not in self.known:
-            where = f"{self.index.location(int(number))}{self._id(int(number))}"
-            self._report(where, [int(number)])
+            self._report(self.index.describe(int(number)), [int(number)])
         if len(self.known) == len(self.index.offsets):
             folder = self.index.paths[0].rpartition("/")[0]
             raise InputError(f"{folder} is damaged: no record is intact. Convert the data again.")
@@ -120,11 +113,3 @@ class _Damage:
         self.known.update(numbers)
         counted = f"{len(self.known)} of {len(self.index.offsets)} records so far"
         warnings.warn(f"{which} is damaged and left out; {counted}.", stacklevel=2)
-
-    def _id(self, number: int) -> str:
-        """Returns the id of a record in words, if it can be read; else ""."""
-        payload = self.index.payload(number)
-        if not (match := _ID.search(payload)):
-            return ""
-        text = payload[match.end() : match.end() + match[1][0]]
-        return f" (sample {text.decode(errors='replace')!r})"

@@ -20,6 +20,7 @@ from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset import records
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.stages import sample_functions
 
 
@@ -106,13 +107,15 @@ def find_record(dataset: Dataset, sample_id: str) -> bytes:
     """Returns the serialized record of a sample of the split `train`.
 
     Raises:
-        InputError: there is no such sample; names the most similar one.
+        InputError: there is no such sample, or a record before it is damaged; names the most
+            similar one, or the record.
     """
     names = []
-    for record in dataset.records("train").as_numpy_iterator():
-        names.append(records.sample_id(record))
-        if names[-1] == sample_id:
-            return record
+    with named_damage(dataset, "train"):
+        for record in dataset.records("train").as_numpy_iterator():
+            names.append(records.sample_id(record))
+            if names[-1] == sample_id:
+                return record
     raise InputError(
         f"{dataset.path} has no sample {sample_id!r} among the {len(names)} of its split train, "
         f"such as {names[0]!r}.{checks.nearest(sample_id, names)}"

@@ -13,45 +13,45 @@ import pandas as pd
 from tfseg.evaluation.report.outcomes import KINDS
 
 SIZE_BINS, SCORE_BINS = 6, 10
-MOST_NEIGHBOURS = 4  # this number and more are one row
+MOST_NEIGHBOURS = 4  # instances with this number or more share a row
 NONE = "none"  # no partner in the other map
 
 
 def by_size(truth: pd.DataFrame) -> pd.DataFrame:
-    """Counts kinds of true instances by diameter, that of a disc of equal area, in quantiles."""
+    """Counts kinds of true instances by quantiles of the diameter of a disc of equal area."""
     diameter = 2 * np.sqrt(truth["area"] / np.pi)
     edges = np.unique(np.quantile(diameter, np.linspace(0, 1, SIZE_BINS + 1)).round(1))
     if len(edges) < 2:
         edges = np.array([edges[0], edges[0] + 0.1])
     index = np.clip(np.searchsorted(edges, diameter, side="right") - 1, 0, len(edges) - 2)
     names = [f"{low:.1f} to {high:.1f}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    return _counted(truth, [names[number] for number in index], names)
+    return _count_kinds(truth, [names[number] for number in index], names)
 
 
 def by_neighbours(truth: pd.DataFrame) -> pd.DataFrame:
     """Counts kinds of true instances by the number of touching true instances."""
     names = [str(number) for number in range(MOST_NEIGHBOURS)] + [f"{MOST_NEIGHBOURS} or more"]
     index = truth["neighbours"].clip(upper=MOST_NEIGHBOURS)
-    return _counted(truth, [names[number] for number in index], names)
+    return _count_kinds(truth, [names[number] for number in index], names)
 
 
 def by_position(truth: pd.DataFrame) -> pd.DataFrame:
     """Counts kinds of true instances inside the image and at its edge."""
     names = ["inside", "at the edge"]
-    return _counted(truth, [names[int(at_edge)] for at_edge in truth["at_edge"]], names)
+    return _count_kinds(truth, [names[int(at_edge)] for at_edge in truth["at_edge"]], names)
 
 
-def _counted(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """Returns counts, with a row for every name that occurs and a column for every kind."""
+def _count_kinds(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """Returns counts with a row for every name that occurs and a column for every kind."""
     counts = pd.crosstab(np.asarray(row_of, object), truth["kind"].to_numpy())
     present = [name for name in names if name in counts.index]
     return counts.reindex(index=present, columns=list(KINDS), fill_value=0)
 
 
 def by_score(predicted: pd.DataFrame, num_truth: int) -> pd.DataFrame:
-    """Returns `precision` and `recall` of the predictions with at least each `score`.
+    """Returns `precision` and `recall` if only predictions with at least `score` are kept.
 
-    The matching stays as it is: a prediction is right if it has a partner, of any class.
+    The matching is not repeated: a prediction is right if it has a partner of any class.
     """
     scored = predicted.dropna(subset="score").sort_values("score", ascending=False, kind="stable")
     right = np.cumsum(_is_right(scored))

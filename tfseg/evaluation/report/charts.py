@@ -14,7 +14,7 @@ import pandas as pd
 
 _WIDTH, _HEIGHT = 360, 230  # units of the drawing, about pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 40  # margins
-_POINTS = 400  # of one line; more would be finer than a pixel
+_POINTS = 400  # per line; more would be finer than a pixel
 
 
 class Axis:

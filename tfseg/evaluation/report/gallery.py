@@ -1,8 +1,8 @@
 """The images in a report: chosen during the evaluation, small, with outlines of instances.
 
-If there are more than `limit` images, a third of the shown ones are the worst, a third the best and
-a third those nearest to the median. Worst and best are exact; the median is that of the images so
-far whenever some are dropped, so that fewer than twice `limit` are held in memory.
+If there are more than `limit` images, it shows a third from the worst, a third from the best and a
+third around the median. Worst and best are exact. The median is approximate: images are dropped
+during the evaluation, around the median so far, so that memory holds fewer than twice `limit`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tfseg.evaluation.report.outcomes import KINDS, Outcomes
 from tfseg.metrics import Pair
 
 SIDE = 512  # pixels, the longest side of a picture
-BUDGET = 9_000_000  # characters of all images in the page, which stays below 10 MB with them
+BUDGET = 9_000_000  # characters of all images, so that the page stays below 10 MB
 _PICTURE_BYTES = 40_000
 _QUALITIES = (85, 70, 50, 30, 15)  # of JPEG; the first that fits into _PICTURE_BYTES is used
 
@@ -42,7 +42,7 @@ class GalleryImage:
         picture: JPEG bytes; b"" without an image file.
         labels: the true and the predicted ids, `[h, w]` int32, compressed.
         outcomes: of the instances.
-        scale: height and width of the picture / those of the image.
+        scale: height and width of the picture divided by height and width of the image.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Gallery:
         """Returns the entry of each shown image, the worst first, within the budget."""
         entries = [page_entry(image) for image in choose(self._kept, self.limit)]
         sizes = [len(pack(content)) for content in entries]
-        while sum(sizes) > BUDGET:  # the middle is the least informative
+        while sum(sizes) > BUDGET:  # images in the middle are the least informative
             del entries[len(entries) // 2], sizes[len(sizes) // 2]
         return entries
 
@@ -90,7 +90,7 @@ def pack(data: Mapping[str, Any]) -> str:
 
 
 def choose(images: list[GalleryImage], limit: int) -> list[GalleryImage]:
-    """Returns at most `limit` images, by score: the worst, those at the median, the best."""
+    """Returns at most `limit` images, by score: the worst, the median ones, the best."""
     ordered = sorted(images, key=lambda image: (image.score, image.id))
     if len(ordered) <= limit:
         return ordered

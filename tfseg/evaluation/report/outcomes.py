@@ -1,13 +1,13 @@
 """The outcome of every true and every predicted instance of an image: found, missed, split, ...
 
 Conventions:
-    - "found" has a partner with IoU >= 0.50, one to one: exactly the true positives of ap50. All
-      other true instances are errors, "missed", "split" or "merged"; all other predicted ones are
-      "false", "split" or "merged".
-    - A true instance with IoU > 0.1 with several predicted ones, and these, are "split"; a
-      predicted instance with IoU > 0.1 with several true ones, and these, are "merged"
+    - "found" means a partner with IoU >= 0.50, one to one: exactly the true positives of ap50. All
+      other true instances are errors: "missed", "split" or "merged"; all other predicted instances
+      are "false", "split" or "merged".
+    - If a true instance has IoU > 0.1 with several predicted instances, all of them are "split". If
+      a predicted instance has IoU > 0.1 with several true instances, all of them are "merged"
       (`metrics.counts`: Caicedo et al. 2019). An instance that is both is "split".
-    - With classes, "wrong class" has a partner, but of another class.
+    - With classes, "wrong class" means a partner of another class.
     - Ignored instances and void predictions have no row.
 """
 
@@ -37,9 +37,10 @@ class Outcomes(NamedTuple):
     and the box `top`, `left`, `bottom`, `right`, pixels, ends not included.
 
     Attributes:
-        truth: has also `neighbours`, the number of true instances touching it by a side or corner
-            of a pixel; `at_edge`, whether it reaches the edge of the image; and `partner_class`.
-        predicted: has also `score`, NaN without one.
+        truth: also has `neighbours`, the number of true instances that touch this one at a side or
+            corner of a pixel; `at_edge`, whether it reaches the edge of the image; and
+            `partner_class`.
+        predicted: also has `score`, NaN without scores.
     """
 
     truth: pd.DataFrame

@@ -43,16 +43,16 @@ class Report:
         """Adds one image.
 
         Args:
-            pair: the same that is evaluated.
+            pair: the pair that is evaluated.
             image: `[H, W, C]`, any real dtype, 1, 3 or 4 channels; None without an image file.
             seconds: duration of its prediction.
 
         Raises:
             InputError: the maps cannot be compared or have no pixels, or the image has another
-                size; names the image.
+                size. The message names the image.
         """
         if not np.size(pair.truth):
-            raise InputError(f"Image {pair.id!r} has no pixels. Leave it out.")
+            raise InputError(f"Image {pair.id!r} has no pixels. Remove it.")
         if image is not None and image.shape[:2] != np.shape(pair.truth):
             raise InputError(
                 f"Image {pair.id!r} must have the size of its label, {np.shape(pair.truth)}; "

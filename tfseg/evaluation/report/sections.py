@@ -17,8 +17,8 @@ from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation
 EXPLANATIONS = {
     "dice": "How well the foreground is found, ignoring which instance a pixel belongs to.",
     "iou": "The same, but stricter: a wrong pixel counts fully.",
-    "ap50": "Share of correct instances among all true and predicted ones; correct is an instance"
-    " with an IoU of at least 0.50.",
+    "ap50": "Share of correct instances among all true and predicted ones; an instance is correct"
+    " if its IoU is at least 0.50.",
     "ap": "The same, averaged over increasing IoU thresholds.",
     "pq": "How many instances are correct (rq) and how well their shapes fit (sq), in one number.",
     "sq": "How well the shapes of the correct instances fit.",
@@ -39,7 +39,7 @@ class Content:
         evaluation: of the images in the report.
         summary: of the evaluation, which takes a while to compute.
         truth: the true instances of all images, as in `outcomes.Outcomes`.
-        predicted: the predicted ones.
+        predicted: the predicted instances of all images.
         images: `brightness` and `seconds` of each image, NaN if unknown, `height`, `width`.
         history: of the training; None without one.
         facts: tables of names and values, or texts, by their titles.
@@ -125,8 +125,8 @@ def errors(content: Content) -> str:
     return (
         "<p>Outcomes of the true instances. Found: IoU of at least 0.50 with a prediction, even if "
         "another one overlaps it too. Split: IoU above 0.1 with several predictions. Merged: IoU "
-        "above 0.1 with the same prediction as another true instance. The diameter is that of a "
-        "disc of the same area; each of its rows has about the same number of instances."
+        "above 0.1 with the same prediction as another true instance. The diameter belongs to a "
+        "disc of the same area; all rows of diameters have about the same number of instances."
         f'</p><ul class="legend">{keys}</ul>{drawn}'
     )
 
@@ -255,7 +255,7 @@ def data(content: Content) -> str:
 
 
 def configuration(content: Content) -> str:
-    """Returns the provenance: what was run, with which settings and versions."""
+    """Returns the provenance: settings, data and versions."""
     conventions = {"Conventions": dict(content.summary["conventions"])}
     parts = []
     for title, fact in (conventions | dict(content.facts)).items():

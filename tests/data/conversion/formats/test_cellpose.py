@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path, PureWindowsPath
 
 import imagecodecs
@@ -118,7 +120,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path):
         np.lib.format.read_array_header_1_0(file)
         assert b"mkdir" in pickle.dumps(Attack("x")) and b"mkdir" in file.read()
     (item,) = cellpose.find(tmp_path / "files", Reading()).splits["train"]
-    with pytest.raises(InputError, match=r"a_seg\.npy is not what Cellpose writes \(it asks for "):
+    with pytest.raises(InputError, match=r"a_seg\.npy is not what Cellpose writes \(a value "):
         cellpose.read(item, Reading())
     assert not (tmp_path / "made").exists()
 
@@ -129,6 +131,122 @@ def test_a_path_beside_the_masks_is_left_out(tmp_path, path):
     np.save(tmp_path / "a_seg.npy", {"filename": path, "masks": LABEL})
     (item,) = cellpose.find(tmp_path, Reading()).splits["train"]
     assert cellpose.read(item, Reading()).label.tolist() == LABEL.tolist()
+
+
+class Masks:
+    """An array whose pickle is what a test wants."""
+
+    def __init__(self, shape, dtype, content, *, state=(3, "<", None, None, None, -1, -1, 0)):
+        self.shape, self.dtype, self.content, self.state = shape, dtype, content, state
+
+    def __reduce__(self):
+        make, arguments, _ = LABEL.__reduce__()
+        return make, arguments, (1, self.shape, Dtype(self.dtype, self.state), False, self.content)
+
+
+class Dtype:
+    def __init__(self, name, state):
+        self.name, self.state = name, state
+
+    def __reduce__(self):
+        return np.dtype, (self.name, False, True), self.state
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["?", "u1", "<u2", ">u2", "<i4", ">u4", "<i8", ">u8"])
+def test_masks_of_every_dtype_and_order_are_read_as_numpy_reads_them(tmp_path, dtype, order):
+    label = (LABEL % 251).astype(dtype, order=order)
+    write_image(tmp_path / "a.png")
+    write_ids(tmp_path / "a_seg.npy", label)
+    stored = np.load(tmp_path / "a_seg.npy", allow_pickle=True).item()["masks"]
+    assert read_only(tmp_path).label.tolist() == stored.tolist() == label.tolist()
+
+
+def test_other_entries_may_be_objects_of_any_class(tmp_path):
+    write_image(tmp_path / "a.png")
+    others = {"filename": tmp_path, "diameter": np.float32(3), "flows": [np.zeros(3), None, [2.5]]}
+    np.save(tmp_path / "a_seg.npy", {"ismanual": (True, -1, 2**40), **others, "masks": LABEL})
+    assert read_only(tmp_path).label.tolist() == LABEL.tolist()
+
+
+def read_only(folder):
+    (item,) = cellpose.find(folder, Reading()).splits["train"]
+    return cellpose.read(item, Reading())
+
+
+BITS = LABEL.tobytes()
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        Masks((2, 3), "O8", [1, 2, 3, 4, 5, 6]),
+        Masks((2, 3), "V2", BITS),
+        Masks((2, 3), "u2", BITS[:-1]),
+        Masks((2**40, 2**40), "u2", BITS),
+        Masks((-2, -3), "u2", BITS),
+        Masks((0, 3), "u2", b""),
+        Masks((2, 3.0), "u2", BITS),
+        Masks((1,) * 70, "u1", b"1"),
+        Masks((2, 3), ["u2"], BITS),
+        Masks((2, 3), "u2", BITS, state=(3, "x")),
+        [[1, 2], [3, 4]],
+        7,
+    ],
+)
+def test_masks_that_are_no_array_of_numbers_are_refused(tmp_path, masks):
+    write_image(tmp_path / "a.png")
+    np.save(tmp_path / "a_seg.npy", {"masks": masks})
+    with pytest.raises(InputError, match=r"a_seg\.npy is not what Cellpose writes"):
+        read_only(tmp_path)
+
+
+def test_the_size_and_flags_that_a_pickle_gives_a_dtype_are_not_set(tmp_path):
+    state = (3, "<", None, None, None, 2**30, 1, 63)
+    write_image(tmp_path / "a.png")
+    np.save(tmp_path / "a_seg.npy", {"masks": Masks((2, 3), "u2", BITS, state=state)})
+    assert read_only(tmp_path).label.tolist() == LABEL.tolist()
+
+
+FUZZ = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats import cellpose
+from tfseg.data.conversion.formats.base import Reading
+
+folder = Path(sys.argv[1])
+(item,) = cellpose.find(folder, Reading()).splits["train"]
+whole = np.frombuffer(item.annotations.read_bytes(), np.uint8)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))
+refused = 0
+rng = np.random.default_rng(0)
+file = open(item.annotations, "r+b", buffering=0)
+for number in range(10_000):
+    data = whole.copy()
+    for position in rng.integers(len(data), size=number % 3 + 1):
+        data[position] = data[rng.integers(len(data))] if number % 2 else rng.integers(256)
+    length = rng.integers(len(data)) if number % 10 == 0 else len(data)
+    file.seek(0)
+    file.write(data[:length].tobytes())
+    file.truncate()
+    try:
+        cellpose.read(item, Reading())
+    except InputError:
+        refused += 1
+print(refused)
+"""
+
+
+def test_ten_thousand_mutations_are_read_or_refused(tmp_path):
+    write_image(tmp_path / "a.png")
+    write_ids(tmp_path / "a_seg.npy")
+    command = [sys.executable, "-c", FUZZ, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert 1000 < int(result.stdout) < 9900
 
 
 @pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"text"])

@@ -4,20 +4,17 @@ These are the names of Cellpose's data and results; the image may also be called
 files that Cellpose writes (outlines, flows, regions of interest) are left out. The files lie
 directly in the source, or in its folders train, val and test, which are then the splits.
 
-X_seg.npy holds a Python pickle, which could run any code: only arrays, numbers, texts and
-containers are loaded from it.
+X_seg.npy holds a Python pickle, which could run any code: `seg_npy` reads it and runs none.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.conversion.formats import seg_npy
 from tfseg.data.conversion.formats.base import (
     Item,
     Reading,
@@ -48,18 +45,6 @@ LAYOUT = (
 )
 _ENDINGS = ("_cp_masks", "_masks", "_seg")
 _OTHERS = ("_outlines", "_flows", "_cp_output", "_rois")
-_PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
-_ALLOWED = {
-    (module, name)
-    for core in ("numpy.core", "numpy._core")
-    for module, name in (
-        (f"{core}.multiarray", "_reconstruct"),
-        (f"{core}.multiarray", "scalar"),
-        (f"{core}.numeric", "_frombuffer"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    )
-}
 
 
 def matches(source: Path) -> bool:
@@ -125,30 +110,13 @@ def _items(folder: Path) -> list[Item[Path]]:
     return in_order([*alone, *(Item(name, images[name], labels[name]) for name in pairs)])
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        """Returns a class or function that NumPy arrays are made with; paths become None.
-
-        Raises:
-            UnpicklingError: any other name.
-        """
-        if module.startswith("pathlib") and name in _PATHS:
-            return lambda *parts: None
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module, name)
-
-
 def _read_seg(path: Path) -> np.ndarray:
     """Reads the ids of Cellpose's X_seg.npy, as `read_label` reads those of an image file."""
-    file = io.BytesIO(load(path))
+    data = load(path)
     try:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        masks = _Unpickler(file).load().item()["masks"]
-    except Exception as error:  # damaged bytes fail in any way
+        masks = seg_npy.read_masks(data)
+    except ValueError as error:
         raise InputError(
-            f"{path} is not what Cellpose writes ({error or type(error).__name__}). Save the masks "
-            "as PNG or TIFF."
+            f"{path} is not what Cellpose writes ({error}). Save the masks as PNG or TIFF."
         ) from error
-    return as_label(path, np.asarray(masks))
+    return as_label(path, masks)
