@@ -85,7 +85,7 @@ def test_grey_images_keep_three_equal_channels_in_the_range():
 @pytest.mark.parametrize("transform", [HueSaturationValue(p=1.0), ToGray(p=1.0)], ids=repr)
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_images_that_have_no_three_channels_are_refused(transform, channels):
-    message = rf"^{type(transform).__name__} needs images of 3 channels.*; got {channels}\. Leave"
+    message = rf"^{type(transform).__name__} needs images of 3 channels.*; got {channels}\. Remove"
     with pytest.raises(InputError, match=message):
         through(transform, np.zeros((4, 4, channels), np.float32))
 

@@ -176,7 +176,7 @@ def test_sizes_that_differ_and_strange_channels_are_refused():
         overlay(image, label.T)
     with pytest.raises(InputError, match=r"one size .*\(4, 5\) and \(5, 4\)"):
         panel(image, label.T, label.T)
-    with pytest.raises(InputError, match="one size"):
+    with pytest.raises(InputError, match="the same size"):
         panel(image, label, label.T)
     with pytest.raises(InputError, match=r"1, 3 or 4 channels; got \[4, 5, 2\]"):
         overlay(image[..., :2], label)

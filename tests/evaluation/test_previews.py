@@ -154,7 +154,7 @@ def test_a_number_of_draws_out_of_range_is_refused(count):
 
 
 def test_a_transform_that_cannot_take_the_image_is_refused_in_one_line():
-    with pytest.raises(InputError, match=r"^ToGray needs images of 3 channels.*others\.$"):
+    with pytest.raises(InputError, match=r"^ToGray needs images of 3 channels.*other images\.$"):
         grid({"name": "ToGray"})
 
 

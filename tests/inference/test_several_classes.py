@@ -151,7 +151,7 @@ def test_a_data_set_with_other_classes_is_refused(near_sighted, dataset, tmp_pat
     with pytest.raises(InputError, match="are a, b, c; the network was trained on dark, bright"):
         tfseg.evaluate(near_sighted(), other, "train")
     config = dataclasses.replace(CONFIG, model=ModelConfig(class_names=("a", "b")))
-    with pytest.raises(InputError, match="model.class_names is a, b, the classes of"):
+    with pytest.raises(InputError, match="model.class_names must be .*square, as in .*; got a, b"):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
 
 

@@ -139,7 +139,7 @@ def evaluation_of(*pairs: tuple, **conventions) -> Evaluation:
         ),
         (
             evaluation_of(("a", ONE, ONE), Pair("b", ONE, ONE, group="x")),
-            "same truth and groups; those of b differ",
+            "same truth and groups; got differences for b",
         ),
         (
             evaluation_of(("a", ONE, ONE), ("b", ONE, ONE), edge_instances="ignore"),

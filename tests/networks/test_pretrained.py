@@ -213,7 +213,10 @@ def test_a_run_is_named_by_its_folder_or_a_checkpoint_and_is_not_needed_later(ru
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"backbone": "resnet34"}, "the backbone of .* must be resnet34; got resnet18. Take"),
+        (
+            {"backbone": "resnet34"},
+            "the backbone of .* must be resnet34; got resnet18. Use",
+        ),
         ({"channels": 3}, "number of input channels of .* must be 3; got 1"),
         ({"encoder_weights": "none.npz"}, "there is no checkpoint none.npz. Name the folder of"),
     ],

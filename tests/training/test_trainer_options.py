@@ -269,7 +269,7 @@ def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkey
         return keras.Model(model.inputs, {"foreground": maps[..., :1]})
 
     with pytest.warns(
-        UserWarning, match="of another shape than in .* start from scratch: classes/kernel"
+        UserWarning, match="with another shape than in .* start from scratch: classes/kernel"
     ):
         other = Session(config, dataset, build=runs.builder(wider)).model.variables
     np.testing.assert_array_equal(np.asarray(other[0]), before["00000"])

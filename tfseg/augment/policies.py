@@ -16,7 +16,7 @@ Policy = tuple[Transform, ...]
 
 
 def nuclei() -> Policy:
-    """Returns any orientation and soft shapes: tissue has no upright direction and no corners.
+    """Returns any orientation and soft shapes, because tissue has no upright side and no corners.
 
     Focus, exposure and noise vary as between microscopes; brightness varies little, since nuclei
     may be only 0.1 brighter than the background. Elastic shifts have a deviation of 2 pixels. For
@@ -34,7 +34,7 @@ def nuclei() -> Policy:
 
 
 def natural() -> Policy:
-    """Returns left-right flips and small rotations: photographs have an upright direction.
+    """Returns left-right flips and small rotations, because photographs have an upright side.
 
     Light and colour vary with camera and weather. For images of 3 channels.
     """

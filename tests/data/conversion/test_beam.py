@@ -51,7 +51,7 @@ def test_an_image_that_cannot_be_used_is_named_or_skipped(beam, write, contents,
     files = write(tmp_path / "files", NAMES)
     (files / "train" / "images" / "3.png").write_bytes(b"")
     before = contents(tmp_path)
-    with pytest.raises(InputError, match=r"3\.png must be a PNG, JPEG or TIFF image; .* folder\.$"):
+    with pytest.raises(InputError, match=r"3\.png must be a PNG, .* image; .* folder\.$"):
         convert(files, tmp_path / "data", beam_options=DIRECT, shard_size=2)
     assert contents(tmp_path) == before
     skip = {"on_error": "skip", "shard_size": 2}

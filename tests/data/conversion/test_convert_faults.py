@@ -59,7 +59,7 @@ SPOILED = {
     ),
     "JPEG label": (
         replace("labels/c.png", imagecodecs.jpeg8_encode(ARRAY)),
-        r"c\.png must be PNG or TIFF; JPEG changes ids\. Save one id",
+        r"c\.png must be PNG, TIFF or npy; got JPEG\. Save one id",
     ),
     "float image": (
         with_tiff("images", ARRAY.astype(np.float32)),
@@ -67,7 +67,7 @@ SPOILED = {
     ),
     "no picture": (
         replace("images/c.png", b"not a picture"),
-        r"images\S+c\.png must be a PNG, JPEG or TIFF image; .* Convert it",
+        r"images\S+c\.png must be a PNG, JPEG, TIFF, BMP or WebP image; .* Convert it",
     ),
     "cut short": (
         replace("images/c.png", imagecodecs.png_encode(ARRAY)[:-20]),

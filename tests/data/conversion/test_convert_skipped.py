@@ -35,7 +35,7 @@ def test_what_cannot_be_used_is_left_out_named_and_counted(tmp_path, write):
         "train/images/c.png",
         'val/images/y, "z" é.png',
     ]
-    assert first[1].startswith("train/images/b.png must be a PNG, JPEG or TIFF image")
+    assert first[1].startswith("train/images/b.png must be a PNG, JPEG, TIFF, BMP or WebP image")
     assert second[1].startswith("train/labels/c.png must be ")
     info = Dataset.open(dataset.path).info
     assert info.skipped_images == 3
@@ -48,7 +48,7 @@ def test_what_cannot_be_used_is_left_out_named_and_counted(tmp_path, write):
 
 def test_without_the_option_the_first_one_ends_the_conversion(tmp_path, write):
     files = spoil(write(tmp_path / "files", list("abc")), "images/b.png")
-    with pytest.raises(InputError, match=r"b\.png must be a PNG, JPEG or TIFF"):
+    with pytest.raises(InputError, match=r"b\.png must be a PNG, JPEG, TIFF, BMP or WebP"):
         convert(files, tmp_path / "data")
     with pytest.raises(InputError, match=r"on_error must be one of .*got 'skipp'.*'skip'"):
         convert(files, tmp_path / "data", on_error="skipp")
@@ -87,7 +87,7 @@ def test_reasons_are_not_torn_where_the_name_of_the_source_is_part_of_another(
     monkeypatch.chdir(tmp_path)
     _, (file, reason) = rows(convert("s", "data", on_error="skip").path)
     assert file == "images/b.png"
-    assert reason.startswith("images/b.png must be a PNG, JPEG or TIFF image")
+    assert reason.startswith("images/b.png must be a PNG, JPEG, TIFF, BMP or WebP image")
 
 
 @pytest.mark.parametrize("names", [["train/a", "val/x"], ["train/a", "val/x", "val/y"]])

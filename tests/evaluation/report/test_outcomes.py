@@ -112,7 +112,7 @@ def test_empty_maps_have_empty_tables_with_all_columns():
 
 
 def test_maps_of_two_sizes_are_refused():
-    with pytest.raises(InputError, match="one size"):
+    with pytest.raises(InputError, match="the same size"):
         outcomes(Pair("a", rows("11"), rows("111")), Conventions())
 
 

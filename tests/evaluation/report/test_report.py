@@ -134,7 +134,7 @@ def test_names_are_text_and_never_code(tmp_path):
 def test_wrong_input_is_refused_with_the_name_of_the_image(tmp_path):
     with pytest.raises(InputError, match="'1' must have the size of its label"):
         Report().add(lost(1), IMAGE[:5])
-    with pytest.raises(InputError, match="Image 'a': .*one size"):
+    with pytest.raises(InputError, match="Image 'a': .*the same size"):
         Report().add(Pair("a", SQUARES, SQUARES[:5]))
     with pytest.raises(InputError, match="'a' has no pixels"):
         Report().add(Pair("a", SQUARES[:0], SQUARES[:0]))

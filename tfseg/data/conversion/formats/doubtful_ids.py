@@ -88,7 +88,7 @@ def _has_rims(label: np.ndarray) -> bool:
     """Returns whether nearly all pixels between black and white are beside a brighter one."""
     high = label.max(initial=0)
     between = (label > 0) & (label < high)
-    if high < 128 or np.unique(label[between]).size < 2:
+    if high not in _WHITE or np.unique(label[between]).size < 2:
         return False
     rising = ndimage.maximum_filter(label, 3) > label
     return bool(np.count_nonzero(between & rising) >= _IN_RIM * np.count_nonzero(between))
