@@ -153,7 +153,7 @@ def test_an_epoch_that_training_cannot_reach_is_refused(five, epoch):
 
 def test_what_training_refuses_a_replay_refuses_in_the_same_words(five):
     config = configured(({"name": "ToGray"},))
-    message = r"^ToGray needs images of 3 channels, red, green and blue; got 1\. Leave .* others\.$"
+    message = r"^ToGray needs images of 3 channels, red, green and blue; got 1\. Remove .*\.$"
     with pytest.raises(InputError, match=message):
         training_batches(five, config, Ids())
     with pytest.raises(InputError, match=message):
