@@ -27,6 +27,7 @@ from tfseg.augment.compose import SomeOf
 from tfseg.augment.spec import TRANSFORMS
 from tfseg.augment.symmetries import D4
 from tfseg.config import frozen
+from tfseg.config.fields import is_required
 
 _CLASS = "__class_fullname__"
 # NoOp is an affine transform that changes nothing, and a sequence is a choice of all its parts.
@@ -194,11 +195,7 @@ class _Conversion:
 
     def _build(self, kind: type, arguments: dict[str, Any], path: str) -> Any:
         """Returns a `kind`, or None if an argument is invalid; reports every invalid argument."""
-        needed = [
-            field.name
-            for field in dataclasses.fields(kind)
-            if field.default is field.default_factory is dataclasses.MISSING
-        ]
+        needed = [field.name for field in dataclasses.fields(kind) if is_required(field)]
         faults: dict[str, None] = {}  # a set in its order
         for name in arguments:
             try:

@@ -26,6 +26,7 @@ from tfseg.augment.policies import POLICIES
 from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.config import frozen
+from tfseg.config.fields import is_required
 
 # The one list of all transforms of a single image by name: what a configuration may hold.
 TRANSFORMS: dict[str, type[Transform]] = {
@@ -146,8 +147,7 @@ def _build(entry: Mapping[str, Any], kind: type, names: Iterable[str]) -> Any:
     missing = [
         parameter.name
         for parameter in dataclasses.fields(kind)
-        if parameter.default is parameter.default_factory is dataclasses.MISSING
-        and parameter.name not in arguments
+        if is_required(parameter) and parameter.name not in arguments
     ]
     if missing:
         raise checks.InputError(f"{name} needs {', '.join(missing)}; got {dict(entry)!r}.")

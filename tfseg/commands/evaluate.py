@@ -11,6 +11,7 @@ Example: tfseg evaluate runs/first nuclei --split test
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,7 @@ def run(
     """Evaluates, writes the results and prints the metrics."""
     from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.metrics import Conventions
+    from tfseg.metrics.counts import totals
 
     chosen = Conventions(**{key: value for key, value in conventions.items() if value is not None})
     report = Report(chosen)
@@ -123,12 +125,13 @@ def run(
             "give either RUN_DIR and DATA, or --predictions and --labels, but not both. "
             "See tfseg evaluate --help."
         )
+    counts = totals(evaluation.images())
     if predictions:
-        _say_what_is_lost(evaluation)
+        _say_what_is_lost(counts, evaluation.coco)
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
     page = _write_report(report, out / REPORT, evaluation, options, facts)
-    if _is_all_foreground(evaluation):
+    if _is_all_foreground(counts):
         note(
             "every labelled pixel is foreground, so that dice and iou say nothing about the "
             "instances; look at ap50 and pq"
@@ -142,26 +145,21 @@ def run(
     return 0
 
 
-def _is_all_foreground(evaluation: Evaluation) -> bool:
-    """Says whether the labels leave no pixel for the background."""
-    from tfseg.metrics.counts import totals
-
-    pixels = totals(evaluation.images())
-    return 0 < pixels["pixels"] == pixels["pixels_truth"]
+def _is_all_foreground(counts: Mapping[str, float]) -> bool:
+    """Returns whether the labels leave no pixel for the background."""
+    return 0 < counts["pixels"] == counts["pixels_truth"]
 
 
-def _say_what_is_lost(evaluation: Evaluation) -> None:
+def _say_what_is_lost(counts: Mapping[str, float], coco: Mapping[str, float]) -> None:
     from tfseg.metrics.evaluation import LOST
 
-    summary = evaluation.summary()
-    lost = [summary.get(name, 0) for name in LOST]
+    lost = [counts.get(name, 0) for name in LOST]
     if any(lost):
         note(
             "an id map has one instance a pixel: of the predicted masks {} lost some of "
             "theirs and {} lost all; metrics other than COCO's are of the map".format(*lost)
         )
-    coco = summary.get("coco", {})
-    if coco.get("ap") is None and coco.get("ar") is not None:
+    if coco and math.isnan(coco["ap"]) and not math.isnan(coco["ar"]):
         note("COCO's AP is left out, because it ranks by score, and id maps have none")
 
 

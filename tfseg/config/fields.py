@@ -1,4 +1,4 @@
-"""Fields of a configuration with metadata: whether a value may change on resume."""
+"""Fields of dataclasses: whether they are required, and whether a value may change on resume."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 _FREE_ON_RESUME = "free_on_resume"
+
+
+def is_required(field: dataclasses.Field) -> bool:
+    """Returns whether a field of a dataclass has no default."""
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def free_on_resume(default: Any) -> Any:

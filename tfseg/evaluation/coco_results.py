@@ -19,10 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.coco_outlines import outline, packed, region
+from tfseg.data.conversion.formats.coco_outlines import outline, pack_counts, region
+from tfseg.data.conversion.formats.coco_values import is_whole
 from tfseg.data.conversion.formats.parsing import read_json, shortened
 from tfseg.data.conversion.formats.shapes import Region
-from tfseg.evaluation.label_folders import find_maps, read_groups, read_ids
+from tfseg.data.files.tables import read_groups
+from tfseg.evaluation.label_folders import find_maps, read_ids
 from tfseg.ids import IGNORE
 from tfseg.metrics import Pair
 from tfseg.run_lengths import encode
@@ -83,7 +85,7 @@ def _runs(pixels: Region, shape: tuple[int, int]) -> np.ndarray:
 
 def _read(path: Path, names: dict[str, Path]) -> dict[str, list[_Prediction]]:
     """Returns the predictions of each image, by the name of its label map."""
-    content = read_json(path, _pack)
+    content = read_json(path, pack_counts)
     if not isinstance(content, list):
         raise InputError(f"{path} {_RULE}; got {_kind(content)}. Give the results.")
     numbered = {str(int(name)): name for name in names if name.isdecimal()}
@@ -110,12 +112,6 @@ def _read(path: Path, names: dict[str, Path]) -> dict[str, list[_Prediction]]:
     return predictions
 
 
-def _pack(record: dict) -> dict:
-    if isinstance(record.get("counts"), list):
-        record["counts"] = packed(record["counts"])
-    return record
-
-
 def _kind(content: Any) -> str:
     if not isinstance(content, dict):
         return shortened(content)
@@ -125,7 +121,7 @@ def _kind(content: Any) -> str:
 def _name(entry: dict, path: Path, names: dict[str, Path], numbered: dict[str, str]) -> str:
     """Returns the name of the label map that an entry is for."""
     stem, id = Path(str(entry.get("file_name", ""))).stem, entry["image_id"]
-    key = str(int(id)) if isinstance(id, float) and id.is_integer() else str(id)
+    key = str(int(id)) if is_whole(id) else str(id)
     if stem in names:
         return stem
     if key not in names and key not in numbered:

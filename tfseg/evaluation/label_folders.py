@@ -15,7 +15,7 @@ import numpy as np
 from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
-from tfseg.data.files.tables import check_complete, read_table
+from tfseg.data.files.tables import read_groups
 from tfseg.ids import BACKGROUND, IGNORE, check_ids
 from tfseg.metrics import Pair
 
@@ -131,17 +131,6 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
         ) from error
     check_ids(str(path), ids, low=low)
     return np.array(ids)
-
-
-def read_groups(path: str | Path, names: Iterable[str]) -> dict[str, str]:
-    """Returns the group of each image from a CSV file with the columns `id` and `group`.
-
-    Raises:
-        InputError: it cannot be read, lacks a column, or an image has no group.
-    """
-    _, groups = read_table(Path(path), "group")
-    check_complete(Path(path), groups, names)
-    return groups
 
 
 def _image_name(path: Path) -> str:

@@ -13,7 +13,7 @@ from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Item, Splits
 from tfseg.data.dataset.dataset import file_sha256
-from tfseg.data.files.tables import check_complete, read_table
+from tfseg.data.files.tables import check_complete, read_groups, read_table
 
 Groups = str | Path | Callable[[str], str]
 
@@ -124,9 +124,7 @@ def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
     if callable(groups):
         return {id: str(groups(id)) for id in ids}
     if str(groups).endswith(".csv"):
-        _, given = read_table(Path(groups), "group")
-        check_complete(Path(groups), given, ids)
-        return {id: given[id] for id in ids}
+        return read_groups(str(groups), ids)
     try:
         pattern = re.compile(str(groups))
     except re.error as error:

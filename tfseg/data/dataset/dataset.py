@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
+from tfseg.config.fields import is_required
 from tfseg.data.dataset import records
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.index import Index
@@ -140,19 +141,12 @@ class DatasetInfo:
 
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
-        # Entries that were added after 1.0 may be missing.
-        added: dict[str, object] = {
-            "hidden_instances": 0,
-            "turned_images": 0,
-            "unturned_images": 0,
-            "ignored_crowds": 0,
-            "skipped_images": 0,
-            "statistics": None,
-            "options": {},
-            "notes": [],
+        values = {
+            field.name: content[field.name]
+            for field in dataclasses.fields(cls)
+            # Entries that were added after 1.0 have a default, and may be missing.
+            if field.name in content or is_required(field)
         }
-        content = added | {"image_formats": ["png"]} | content
-        values = {field.name: content[field.name] for field in dataclasses.fields(cls)}
         splits = {
             name: SplitInfo(
                 tuple(_shard(entry) for entry in split["shards"]),
@@ -165,12 +159,13 @@ class DatasetInfo:
         checks.one_of("dtype", values["dtype"], ("uint8", "uint16"))
         if values["channels"] not in (1, 3):
             raise ValueError(f"channels {values['channels']}")
-        for format in values["image_formats"]:
+        for format in values.get("image_formats", ()):
             checks.one_of("image_formats", format, IMAGE_FORMATS)
-        if values["statistics"] is not None:
+        if values.get("statistics") is not None:
             values["statistics"] = Statistics.from_content(values["statistics"])
-        checks.mapping("options", values["options"])
-        lists = {name: tuple(values[name]) for name in ("class_names", "image_formats", "notes")}
+        checks.mapping("options", values.get("options", {}))
+        names = ("class_names", "image_formats", "notes")
+        lists = {name: tuple(values[name]) for name in names if name in values}
         return cls(**values | lists | {"splits": splits})
 
 

@@ -50,6 +50,17 @@ def read_table(path: Path, *columns: str) -> tuple[str, dict[str, str]]:
     return column, values
 
 
+def read_groups(path: str | Path, ids: Iterable[str]) -> dict[str, str]:
+    """Returns groups by id from a CSV file with the columns id and group.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or one of `ids` has no group.
+    """
+    _, groups = read_table(Path(path), "group")
+    check_complete(Path(path), groups, ids)
+    return groups
+
+
 def check_complete(path: Path, values: Mapping[str, object], ids: Iterable[str]) -> None:
     """Refuses a table that has no value, or an empty one, for some of the ids.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -228,6 +228,29 @@ def unmatched(
 def in_order(items: Iterable[Item[Annotations]]) -> list[Item[Annotations]]:
     """Returns items in the order of their ids."""
     return sorted(items, key=lambda item: item.id)
+
+
+def pair_items(
+    images: Mapping[str, Path],
+    partners: Mapping[str, Path],
+    make: Callable[[str], Item[Any]],
+    *,
+    kinds: tuple[str, str, str],
+    folders: tuple[Path, Path],
+) -> list[Item[Any]]:
+    """Returns an item for each name with an image and a partner, and a fault for the other names.
+
+    Args:
+        images: image files by name.
+        partners: files by the names of their images.
+        make: makes the item of a name that has both.
+        kinds: what an image, a partner with its article, and a partner are, for errors.
+        folders: the folder of the images, and that of the partners, for errors.
+    """
+    image, partner_with_article, partner = kinds
+    alone = unmatched(image, images, partner_with_article, partners, folders[1])
+    alone += unmatched(partner, partners, "an image", images, folders[0])
+    return in_order([*alone, *map(make, images.keys() & partners.keys())])
 
 
 def refuse_faults(splits: Splits) -> None:

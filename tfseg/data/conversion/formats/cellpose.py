@@ -22,10 +22,9 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     by_stem,
-    in_order,
+    pair_items,
     refuse_mixed,
     split_folders,
-    unmatched,
 )
 from tfseg.data.conversion.formats.doubtful_ids import components
 from tfseg.data.files.images import (
@@ -102,12 +101,15 @@ def _items(folder: Path) -> list[Item[Path]]:
         elif path.is_file() and not path.stem.endswith(_OTHERS):
             raise InputError(f"{path} is no part of the layout {LAYOUT}. Take it out of {folder}.")
     images = by_partner(by_stem(pictures), labels, ("_img",), what="images of one name")
-    alone = unmatched("image", images, "ids", labels, folder)
-    alone += unmatched("file of ids", labels, "an image", images, folder)
     if not images:
         raise InputError(f"{folder} has no images. Expected: {LAYOUT}.")
-    pairs = images.keys() & labels.keys()
-    return in_order([*alone, *(Item(name, images[name], labels[name]) for name in pairs)])
+    return pair_items(
+        images,
+        labels,
+        lambda name: Item(name, images[name], labels[name]),
+        kinds=("image", "ids", "file of ids"),
+        folders=(folder, folder),
+    )
 
 
 def _read_seg(path: Path) -> np.ndarray:

@@ -31,7 +31,7 @@ from tfseg.data.conversion.formats.coco_files import (
     instance_files,
     is_coco,
 )
-from tfseg.data.conversion.formats.coco_outlines import REMEDY, outline, packed, region
+from tfseg.data.conversion.formats.coco_outlines import REMEDY, outline, pack_counts, region
 from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import (
@@ -137,10 +137,8 @@ def _refuse_other_json(path: Path, content: Any) -> None:
 
 def _pack(record: dict) -> dict:
     """Keeps the entries that are used; numbers become arrays: a quarter of the memory."""
-    if isinstance(record.get("counts"), list):
-        record["counts"] = packed(record["counts"])
     if "segmentation" not in record:
-        return record
+        return pack_counts(record)
     context = f"annotation {shortened(record.get('id'))}"
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
     try:

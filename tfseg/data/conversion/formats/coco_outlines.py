@@ -34,13 +34,18 @@ def outline(segmentation: Any, context: str) -> tuple[np.ndarray, ...] | dict[st
     )
 
 
-def packed(counts: list) -> np.ndarray | list:
-    """Returns run lengths as an array `[N]` int64, or as they are where they cannot be any."""
-    numbers = (
+def pack_counts(record: dict) -> dict:
+    """Makes an array `[N]` int64 of a list "counts" in an object, unless it cannot be run lengths.
+
+    For the hook of `read_json`: an array takes a quarter of the memory of a list.
+    """
+    counts = record.get("counts")
+    if isinstance(counts, list) and all(
         isinstance(count, int | float) and 0 <= count < 2**32 and count == int(count)
         for count in counts
-    )
-    return np.array(counts, np.int64) if all(numbers) else counts
+    ):
+        record["counts"] = np.array(counts, np.int64)
+    return record
 
 
 def region(shape: Any, size: tuple[int, int], context: str) -> Region:

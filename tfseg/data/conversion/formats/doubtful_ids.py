@@ -65,14 +65,15 @@ def _no_ids(maps: Sequence[np.ndarray]) -> str:
     """Returns why the maps `[H, W]` are no ids, or an empty text."""
     if not maps:
         return ""
-    if all(label.max() in _WHITE and np.unique(label[label > 0]).size == 1 for label in maps):
-        return f"all have the one value {maps[0].max()}, like binary masks."
+    present = [np.unique(label[label > 0]) for label in maps]
+    if all(values.size == 1 and values[0] in _WHITE for values in present):
+        return f"all have the one value {present[0][0]}, like binary masks."
     rims = [_has_rims(label) for label in maps]
     if any(rims) and all(
-        rim or np.unique(label[label > 0]).size == 1 for rim, label in zip(rims, maps, strict=True)
+        rim or values.size == 1 for rim, values in zip(rims, present, strict=True)
     ):
         return "they are white with thin rims of other values, like resized binary masks."
-    values = np.unique(np.concatenate([np.unique(label[label > 0]) for label in maps]))
+    values = np.unique(np.concatenate(present))
     if values.size > _MAX_CLASSES:
         return ""
     pieces, classes = np.sum([_pieces(label) for label in maps], axis=0)

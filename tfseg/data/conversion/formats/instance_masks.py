@@ -15,6 +15,7 @@ The ids are 1, 2, ... in the order of the names of the mask files.
 from __future__ import annotations
 
 import glob
+import itertools
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,9 +30,9 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     files_by_stem,
     in_order,
+    pair_items,
     refuse_mixed,
     split_folders,
-    unmatched,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.shapes import Region
@@ -73,9 +74,14 @@ def read(item: _Item, reading: Reading) -> Sample:
         InputError: a file cannot be read, or the sizes differ.
     """
     how, paths = reading.orientation, item.annotations
-    size = read_picture(paths[0], orientation=how).pixels.shape[:2] if paths else None
+
+    def pixels_of(path: Path) -> np.ndarray:
+        return read_picture(path, orientation=how).pixels
+
+    first = [pixels_of(path) for path in paths[:1]]  # its size decides whether the image is turned
+    size = first[0].shape[:2] if first else None
     image, turned = read_picture(item.image, orientation=how, size=size)
-    masks = (read_picture(path, orientation=how).pixels for path in paths)
+    masks = itertools.chain(first, map(pixels_of, paths[1:]))
     regions = (
         (_region(item.image, image, path, mask), 1) for path, mask in zip(paths, masks, strict=True)
     )
@@ -132,10 +138,13 @@ def _item(folder: Path) -> _Item:
 def _by_folder(parent: Path) -> list[_Item]:
     images = files_by_stem(parent / "images", IMAGE_SUFFIXES)
     folders = {path.name: path for path in entries(parent / "masks")}
-    alone = unmatched("image", images, "a folder of masks", folders, parent / "masks")
-    alone += unmatched("folder of masks", folders, "an image", images, parent / "images")
-    pairs = images.keys() & folders.keys()
-    return in_order([*alone, *(Item(name, images[name], _masks(folders[name])) for name in pairs)])
+    return pair_items(
+        images,
+        folders,
+        lambda name: Item(name, images[name], _masks(folders[name])),
+        kinds=("image", "a folder of masks", "folder of masks"),
+        folders=(parent / "images", parent / "masks"),
+    )
 
 
 def _masks(folder: Path) -> tuple[Path, ...]:

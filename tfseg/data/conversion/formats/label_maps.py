@@ -19,10 +19,9 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     files_by_stem,
-    in_order,
+    pair_items,
     refuse_mixed,
     split_folders,
-    unmatched,
 )
 from tfseg.data.conversion.formats.class_tables import MASK_ENDINGS, table_file
 from tfseg.data.conversion.formats.doubtful_ids import components
@@ -94,9 +93,12 @@ def _items(folder: Path) -> list[Item[Path]]:
     images = files_by_stem(folder / "images", IMAGE_SUFFIXES)
     files = files_by_stem(_labels(folder), LABEL_SUFFIXES)
     labels = by_partner(files, images, MASK_ENDINGS, what="labels of one image")
-    alone = unmatched("image", images, "a label", labels, _labels(folder))
-    alone += unmatched("label", labels, "an image", images, folder / "images")
     if not images:
         raise InputError(f"{folder / 'images'} is empty. Put the images there. Expected: {LAYOUT}.")
-    pairs = images.keys() & labels.keys()
-    return in_order([*alone, *(Item(name, images[name], labels[name]) for name in pairs)])
+    return pair_items(
+        images,
+        labels,
+        lambda name: Item(name, images[name], labels[name]),
+        kinds=("image", "a label", "label"),
+        folders=(folder / "images", _labels(folder)),
+    )

@@ -24,10 +24,9 @@ from tfseg.data.conversion.formats.base import (
     Sample,
     SourceIndex,
     by_stem,
-    in_order,
+    pair_items,
     refuse_mixed,
     split_folders,
-    unmatched,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
@@ -128,14 +127,17 @@ def _items(
     names: list[str],
     faults: dict[Path, str],
 ) -> list[Item[Any]]:
-    alone = unmatched("image", images, "a JSON file", annotations, folder)
-    alone += unmatched("JSON file", annotations, "an image", images, folder)
-    items = (
-        Item(name, images[name], _Annotations(path, names), fault=faults.get(path, ""))
-        for name, path in annotations.items()
-        if name in images
+    def make(name: str) -> Item[_Annotations]:
+        path = annotations[name]
+        return Item(name, images[name], _Annotations(path, names), fault=faults.get(path, ""))
+
+    return pair_items(
+        images,
+        annotations,
+        make,
+        kinds=("image", "a JSON file", "JSON file"),
+        folders=(folder, folder),
     )
-    return in_order([*alone, *items])
 
 
 def _stated(path: Path, content: Any) -> tuple[int, int] | None:

@@ -28,10 +28,9 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     files_by_stem,
-    in_order,
+    pair_items,
     refuse_mixed,
     split_folders,
-    unmatched,
 )
 from tfseg.data.conversion.formats.class_tables import (
     FILES,
@@ -134,11 +133,12 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
     pictures = files_by_stem(images, IMAGE_SUFFIXES)
     files = files_by_stem(masks, MASK_SUFFIXES)
     named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
-    alone = unmatched("image", pictures, "a mask", named, masks)
-    alone += unmatched("mask", named, "an image", pictures, images)
     if not pictures:
         raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
-    pairs = pictures.keys() & named.keys()
-    return in_order(
-        [*alone, *(Item(name, pictures[name], _Mask(named[name], table)) for name in pairs)]
+    return pair_items(
+        pictures,
+        named,
+        lambda name: Item(name, pictures[name], _Mask(named[name], table)),
+        kinds=("image", "a mask", "mask"),
+        folders=(images, masks),
     )
