@@ -69,7 +69,7 @@ def test_a_target_is_compared_with_the_first_head_tuned_and_with_tta(monkeypatch
     assert accuracy.claims_of({"all": rows}, "semantic", None) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_presets_are_trained_and_timed_beside_each_other(run, folder):
     path = folder / "presets.json"
     options = (f"--work={folder}/work", "--steps=1", "--rounds=1", f"--to={path}")

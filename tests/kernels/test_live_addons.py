@@ -62,7 +62,7 @@ def run(script: str, *options: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_kernels_give_what_tensorflow_addons_gives_on_its_own_tensorflow():
     result = json.loads(run("live_addons.py").splitlines()[-1])
     assert result["versions"] == {"tensorflow": "2.15.1", "tensorflow_addons": "0.23.0"}
@@ -71,7 +71,7 @@ def test_the_kernels_give_what_tensorflow_addons_gives_on_its_own_tensorflow():
     assert {name: value for name, value in differences.items() if value > 1e-4} == {}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_recorded_cases_come_out_when_they_are_recorded_anew(tmp_path):
     run("record_addons.py", f"--to={tmp_path}")
     for path in RECORDS:

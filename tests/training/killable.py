@@ -1,17 +1,10 @@
-"""Trains a tiny network, and kills itself at a file operation if told to: a script for a test.
-
-    python killable.py DATA RUN_DIR [OPERATION]
-
-OPERATION is the number of the fsync or rename, counted over the process, in place of which the
-process gets SIGKILL. A file that would have been synced is cut to half of its length before.
-"""
+"""Trains a tiny network in a process that kills itself at a file operation if told to."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +37,18 @@ def die_at(operation: int) -> None:
     Path.replace = lambda path, target: instead(replace, path, target)
 
 
-def main(data: str, run_dir: str, operation: str = "") -> None:
-    """Starts the run, or resumes it."""
-    if operation:
-        die_at(int(operation))
-    resume = (Path(run_dir) / "config.yaml").exists()
+def main(data: Path, run_dir: Path, operation: int | None = None) -> None:
+    """Starts the run, or resumes it.
+
+    Args:
+        data: The data set.
+        run_dir: The folder of the run.
+        operation: The number of the fsync or rename, counted over the process, in place of which
+            the process gets SIGKILL. A file that would have been synced is cut to half of its
+            length before.
+    """
+    if operation is not None:
+        die_at(operation)
+    resume = (run_dir / "config.yaml").exists()
     trainer = tfseg.Trainer(CONFIG, run_dir, build=runs.build)
-    print("training", flush=True)
     trainer.fit(tfseg.Dataset.open(data), resume=resume, on_log=lambda _: print("row", flush=True))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import random
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from pathlib import Path
 
+import killable
 import numpy as np
 import pandas as pd
 import pytest
+from forked import Forked
 
 import tfseg
 
-SCRIPT = Path(__file__).with_name("killable.py")
+
+def start(dataset: tfseg.Dataset, run: Path, *operation: int) -> Forked:
+    return Forked(killable.main, dataset.path, run, *operation)
 
 
-def start(dataset: tfseg.Dataset, run: Path, *operation: int) -> subprocess.Popen:
-    command = [sys.executable, SCRIPT, dataset.path, run, *operation]
-    return subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen) -> str:
+def finish(process: Forked) -> str:
     """Waits, and returns what it wrote to standard error."""
-    _, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
+    code, _, err = process.ended()
+    assert code == 0, err
     return err
 
 
-def kill_after_rows(process: subprocess.Popen, *, rows: int, delay: float) -> None:
+def kill_after_rows(process: Forked, *, rows: int, delay: float) -> None:
     """Kills the process some time after it wrote some rows, or lets it finish before that."""
-    count = 0
-    for line in process.stdout:
-        count += line == "row\n"
-        if count >= rows:
-            time.sleep(delay)
-            process.kill()
-            break
-    process.communicate(timeout=300)
+    if process.wait_for_rows(rows):
+        time.sleep(delay)
+        process.send(signal.SIGKILL)
+    process.ended()
 
 
 def assert_same_run(run: Path, straight: Path) -> None:
@@ -73,7 +62,7 @@ def test_20_kills_later_everything_is_bit_equal(dataset, tmp_path):
         if kill % 2:
             kill_after_rows(start(dataset, run), rows=draw.randint(1, 3), delay=draw.random() / 5)
         else:  # in the middle of a file, or between two renames
-            start(dataset, run, draw.randrange(24)).communicate(timeout=300)
+            start(dataset, run, draw.randrange(24)).ended()
         rows = run / "history.csv"
         reached.append(pd.read_csv(rows)["step"].iloc[-1] if rows.exists() else 0)
         if kill == 9:  # and a bad disk

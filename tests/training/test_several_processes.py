@@ -3,70 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import together
+from forked import Forked
 
-SCRIPT = Path(together.__file__)
 Arguments = Sequence[object]
 
 
-def start(runs: Sequence[Arguments]) -> list[subprocess.Popen]:
-    """Starts the script once for each of `runs`, all of them together."""
+def start(runs: Sequence[Arguments]) -> list[Forked]:
+    """Starts a process for each of `runs`, all of them together."""
     sockets = [socket.create_server(("localhost", 0)) for _ in runs]
     cluster = {"worker": [f"localhost:{server.getsockname()[1]}" for server in sockets]}
     for server in sockets:
         server.close()
-    return [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), *map(str, arguments)],
-            env=os.environ
-            | {
-                "TF_CONFIG": json.dumps(
-                    {"cluster": cluster, "task": {"type": "worker", "index": at}}
-                ),
-                "CUDA_VISIBLE_DEVICES": "-1",
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for at, arguments in enumerate(runs)
+    tasks = [
+        {"cluster": cluster, "task": {"type": "worker", "index": at}} for at in range(len(runs))
     ]
-
-
-class Ended(NamedTuple):
-    """What a process left."""
-
-    code: int
-    out: str
-    err: str
-
-
-def ended(process: subprocess.Popen, seconds: float) -> Ended:
-    """Waits for a process that ends by itself in that time."""
-    try:
-        out, err = process.communicate(timeout=seconds)
-    finally:
-        process.kill()
-    return Ended(process.returncode, out, err)
-
-
-def wait_for_rows(process: subprocess.Popen, count: int) -> None:
-    for _ in range(count):
-        assert process.stdout.readline() == "row\n"
+    return [
+        Forked(together.main, *arguments, environment={"TF_CONFIG": json.dumps(task)})
+        for arguments, task in zip(runs, tasks, strict=True)
+    ]
 
 
 def state(run: Path) -> list[np.ndarray]:
@@ -101,7 +65,7 @@ def pair(dataset, tmp_path) -> Callable[..., Path]:
     def run(steps: int, name: str = "pair", *flags: str) -> Path:
         folders = (tmp_path / name, tmp_path / "of another host")
         processes = start([(dataset.path, folder, steps, *flags) for folder in folders])
-        ends = [ended(process, 240) for process in processes]
+        ends = [process.ended(240) for process in processes]
         assert [end.code for end in ends] == [0, 0], ends
         assert not folders[1].exists()
         # Callbacks hear of the run in the first process alone.
@@ -123,7 +87,7 @@ def test_two_processes_take_the_same_20_steps_as_one(alone, pair):
 def test_a_run_goes_on_with_more_processes_and_with_fewer(alone, pair):
     expected = alone(20)
     alone(10, "grown")
-    assert_same(pair(20, "grown", "--resume"), expected, bound=1e-5)
+    assert_same(pair(20, "grown", "resume"), expected, bound=1e-5)
     pair(10, "shrunk")
     assert_same(alone(20, "shrunk", resume=True), expected, bound=1e-5)
 
@@ -135,17 +99,17 @@ def test_when_one_is_killed_the_other_says_so_and_the_restart_is_exact(
 ):
     run = tmp_path / "run"
     processes = start([(dataset.path, run, 100_000)] * 2)
-    wait_for_rows(processes[0], 12)
-    processes[victim].send_signal(signal.SIGKILL)
+    assert processes[0].wait_for_rows(12)
+    processes[victim].send(signal.SIGKILL)
     killed = time.monotonic()
-    code, _, err = ended(processes[1 - victim], 60)
+    code, _, err = processes[1 - victim].ended(60)
     assert code == 1, err
     assert "Another of the 2 workers ended or cannot be reached" in err
     assert time.monotonic() - killed < 60
-    ended(processes[victim], 10)
+    processes[victim].ended(10)
     reached = int(pd.read_csv(run / "history.csv")["step"].iloc[-1])
     assert reached >= 20
-    pair(reached + 10, "run", "--resume")
+    pair(reached + 10, "run", "resume")
     assert_same(run, pair(reached + 10, "whole"), bound=0)
 
 
@@ -153,13 +117,13 @@ def test_when_one_is_killed_the_other_says_so_and_the_restart_is_exact(
 def test_sigterm_to_one_ends_both_at_the_same_step(dataset, tmp_path, pair):
     run = tmp_path / "run"
     processes = start([(dataset.path, run, 100_000)] * 2)
-    wait_for_rows(processes[0], 3)
-    processes[1].send_signal(signal.SIGTERM)
-    ends = [ended(process, 60) for process in processes]
+    assert processes[0].wait_for_rows(3)
+    processes[1].send(signal.SIGTERM)
+    ends = [process.ended(60) for process in processes]
     assert [end.code for end in ends] == [143, 143], ends
     with np.load(run / "checkpoints" / "last.npz") as archive:
         reached = int(archive["step"])
-    pair(reached + 10, "run", "--resume")
+    pair(reached + 10, "run", "resume")
     assert_same(run, pair(reached + 10, "whole"), bound=0)
 
 
@@ -169,7 +133,7 @@ def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
     (tmp_path / "taken" / "file").touch()
     processes = start([(dataset.path, tmp_path / name, 4) for name in ("taken", "free")])
     for process in processes:
-        code, _, err = ended(process, 120)
+        code, _, err = process.ended(120)
         assert code == 2
         assert "taken is not empty" in err.splitlines()[-1]
     assert not (tmp_path / "free").exists()
@@ -177,9 +141,9 @@ def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
 
 @pytest.mark.slow
 def test_memory_that_is_not_there_is_told_in_each_process(dataset, tmp_path):
-    processes = start([(dataset.path, tmp_path / name, 4, "--huge") for name in ("one", "other")])
+    processes = start([(dataset.path, tmp_path / name, 4, "huge") for name in ("one", "other")])
     for process in processes:
-        code, _, err = ended(process, 120)
+        code, _, err = process.ended(120)
         assert code == 2, err
         message = "Out of memory: 2 crops of 32 x 32 on a device need about"
         assert err.splitlines()[-1].startswith(message), err

@@ -1,9 +1,4 @@
-"""Trains a tiny network, alone or as one of several processes: a script for tests.
-
-    python together.py DATA RUN_DIR STEPS [--resume | --huge]
-
-Resumes the run in RUN_DIR, or takes a network that needs too much memory.
-"""
+"""Trains a tiny network, alone or as one of several processes."""
 
 from __future__ import annotations
 
@@ -37,8 +32,8 @@ HUGE = runs.builder(runs.huge, size=CONFIG.data.crop_size)
 
 
 def train(
-    data: str | Path,
-    run_dir: str | Path,
+    data: Path,
+    run_dir: Path,
     steps: int,
     *,
     resume: bool,
@@ -49,10 +44,11 @@ def train(
     trainer.fit(tfseg.Dataset.open(data), resume=resume, on_log=lambda _: print("row", flush=True))
 
 
-def main(data: str, run_dir: str, steps: str, flag: str = "") -> int:
-    build = HUGE if flag == "--huge" else runs.build
+def main(data: Path, run_dir: Path, steps: int, flag: str = "") -> int:
+    """Trains, resumes with the flag "resume", needs too much memory with the flag "huge"."""
+    build = HUGE if flag == "huge" else runs.build
     try:
-        train(data, run_dir, int(steps), resume=flag == "--resume", build=build)
+        train(data, run_dir, steps, resume=flag == "resume", build=build)
     except tfseg.InputError as error:
         print(error, file=sys.stderr)
         return 2
@@ -62,7 +58,3 @@ def main(data: str, run_dir: str, steps: str, flag: str = "") -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

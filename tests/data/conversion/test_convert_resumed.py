@@ -106,7 +106,7 @@ def moments(killer: Killer, reset: Callable[[], None], *, number: int) -> list[d
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "over an old one"])
-@pytest.mark.parametrize("number", [6, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [6, pytest.param(50, marks=pytest.mark.exhaustive)])
 def test_killed_at_any_moment_no_incomplete_data_set_is_used_and_the_next_run_ends_the_same(
     tmp_path, write, contents, killer, old, number
 ):

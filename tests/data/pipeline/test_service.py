@@ -178,9 +178,13 @@ COMMAND = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("lost", "sent"), [(0, signal.SIGKILL), (1, signal.SIGKILL), (0, signal.SIGSTOP)]
+    ("lost", "sent"),
+    [
+        pytest.param(0, signal.SIGKILL, marks=pytest.mark.exhaustive),
+        pytest.param(1, signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param(0, signal.SIGSTOP, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_lost_server_ends_the_training_within_a_minute_and_it_resumes_without(
     dataset, tmp_path, lost, sent
