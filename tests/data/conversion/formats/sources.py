@@ -69,6 +69,16 @@ def labelme(source, png):
     (source / "a.json").write_text(json.dumps({"shapes": shapes}))
 
 
+def cvat(source, png):
+    png(source / "images" / "a.png", IMAGE)
+    (source / "annotations.xml").write_text(
+        "<annotations><meta><task><labels><label><name>cell</name></label></labels></task></meta>"
+        '<image id="0" name="a.png" width="6" height="4">'
+        '<polygon label="cell" points="0.0,0.0;2.0,0.0;2.0,4.0;0.0,4.0" z_order="0"/>'
+        "</image></annotations>"
+    )
+
+
 def yolo(source, png):
     png(source / "images" / "train" / "a.png", IMAGE)
     (source / "labels" / "train").mkdir(parents=True)
@@ -92,6 +102,7 @@ WRITERS = {
         cityscapes,
         pascal_voc,
         labelme,
+        cvat,
         yolo,
         semantic,
     )

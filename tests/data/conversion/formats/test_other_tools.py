@@ -52,18 +52,19 @@ def test_a_file_of_another_tool_is_named_with_the_way_out(tmp_path, png, kind, n
         assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
-def test_the_xml_of_cvat_is_named(tmp_path, png):
+def test_the_xml_of_a_video_of_cvat_is_named(tmp_path, png):
     png(tmp_path / "images" / "a.png", IMAGE)
     (tmp_path / "annotations.xml").write_text(
-        '<?xml version="1.0"?>\n<annotations>\n<image id="0" name="a.png"/></annotations>'
+        '<?xml version="1.0"?>\n<annotations>\n<track id="0" label="cell"/></annotations>'
     )
-    with pytest.raises(InputError, match=r"annotations\.xml .* of CVAT for images\. .* COCO 1\.0"):
-        convert(tmp_path, tmp_path / "data")
+    for options in ({}, {"format": "cvat"}):
+        with pytest.raises(InputError, match=r"annotations\.xml .* as CVAT for images 1\.1\.$"):
+            convert(tmp_path, tmp_path / "data", **options)
 
 
 def test_a_file_of_another_tool_beside_one_of_coco_does_no_harm(tmp_path, png):
     coco(tmp_path / "files", png)
-    (tmp_path / "files" / "annotations.xml").write_text("<annotations><image/></annotations>")
+    (tmp_path / "files" / "annotations.xml").write_text("<annotations><track/></annotations>")
     (tmp_path / "files" / "project.json").write_text('{"_via_settings": {}}')
     assert other_tool(tmp_path / "files") is None
 

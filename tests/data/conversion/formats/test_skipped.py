@@ -24,6 +24,7 @@ FAULTS = {
     "no JSON": ("labelme", ["b.png"]),
     "a JSON without an image": ("labelme", ["b.json"]),
     "a polygon of two corners": ("labelme", ["b.png", "b.json"]),
+    "an image that is not listed": ("cvat", ["images/b.png"]),
     "a text without an image": ("yolo", ["labels/train/b.txt"]),
     "a text that is no polygon": ("yolo", ["images/train/b.png", "labels/train/b.txt"]),
     "an image without a mask": ("semantic", ["images/b.png"]),

@@ -12,6 +12,7 @@ NAMES = (
     "cityscapes",
     "pascal_voc",
     "labelme",
+    "cvat",
     "yolo",
     "semantic",
 )

@@ -69,7 +69,7 @@ def classes_of(files: Mapping[str, Path], contents: Mapping[str, Any]) -> Classe
         split: {id: numbers[name] for id, name in ids.items() if name in numbers}
         for split, ids in categories.items()
     }
-    notes = (f"the category {name} has no annotations and left out as no class" for name in omitted)
+    notes = (f"the category {name} has no annotations and is left out" for name in omitted)
     return Classes(tuple(kept), indices, tuple(notes))
 
 

@@ -25,7 +25,7 @@ _BY_CONTENT = {
     "Annotate outlines, or export them as COCO",
     r'"(channel_names|modality)"\s*:.*"numTraining"': _OF_NNU_NET,
     r'"classes"\s*:.*"shape"\s*:|"classTitle"': "of Supervisely. Export it from there as COCO",
-    r"<annotations>.*<(image|track)\b": "of CVAT for images. Export it from CVAT as COCO 1.0",
+    r"<annotations>.*<track\b": "of CVAT for video. Export it as CVAT for images 1.1",
 }
 _BY_FOLDERS = {
     "training/v2.0": f"of Mapillary Vistas. {_FROM_PYTHON}",
