@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from tfseg.data.files.images import read_image, read_label, read_picture
 
@@ -126,3 +127,66 @@ def test_exif_data_without_a_valid_tag_turn_nothing(tmp_path, exif, kind):
     path.write_bytes(buffer.getvalue())
     picture = read_picture(path)
     assert (picture.turned, picture.pixels.shape) == (None, (7, 11, 3))
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description %s/></x:xmpmeta>'
+ATTRIBUTE, ELEMENT = b'tiff:Orientation="6"', b"><tiff:Orientation>6</tiff:Orientation><rdf:x"
+
+
+def with_xmp(path: Path, xmp: bytes, exif_tag: int | None = None) -> Path:
+    """Writes `PIXELS` as a picture with XMP, and returns the path."""
+    if path.suffix == ".tif":
+        options = {"compression": "zlib", "extratags": [(700, "B", len(xmp), xmp, True)]}
+        if exif_tag is not None:
+            options["extratags"].append((274, "H", 1, exif_tag, True))
+        tifffile.imwrite(path, PIXELS, photometric="rgb", **options)
+        return path
+    options = dict(LOSSLESS.get(path.suffix[1:], {}))
+    if path.suffix == ".png":
+        options["pnginfo"] = texts = PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode(), zip=ATTRIBUTE in xmp)
+    else:
+        options["xmp"] = xmp
+    if exif_tag is not None:
+        options["exif"] = exif = Image.Exif()
+        exif[274] = exif_tag
+    Image.fromarray(PIXELS).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("entry", [ATTRIBUTE, ELEMENT, b""])
+@pytest.mark.parametrize("exif_tag", [None, 1, 3])
+def test_orientation_in_xmp_counts_where_exif_has_none(tmp_path, kind, entry, exif_tag):
+    path = with_xmp(tmp_path / f"a.{kind}", XMP % entry, exif_tag)
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.pixels, turned(path))
+    expected = {1: 1, 3: 3}.get(exif_tag, 6 if entry else 1)
+    assert picture.turned is (None if expected == 1 else True)
+    assert picture.pixels.shape[:2] == ((11, 7) if expected == 6 else (7, 11))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_exif_data_in_a_text_of_a_png_count_as_in_pillow(tmp_path, compressed):
+    exif = Image.Exif()
+    exif[274] = 8
+    digits = exif.tobytes().hex()
+    lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
+    texts = PngInfo()
+    profile = f"\nexif\n{len(digits) // 2:8}\n{lines}\n"
+    texts.add_text("Raw profile type exif", profile, zip=compressed)
+    texts.add_text("comment", "of another kind", zip=compressed)
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=texts)
+    assert read_picture(tmp_path / "a.png").turned
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), turned(tmp_path / "a.png"))
+    Image.fromarray(LABEL).save(tmp_path / "b.png", pnginfo=texts)
+    np.testing.assert_array_equal(read_label(tmp_path / "b.png"), turned(tmp_path / "b.png"))
+
+
+@pytest.mark.parametrize("text", [b"\0garbage", b"\0" + zlib.compress(bytes(2**26))])
+def test_a_damaged_or_huge_text_of_a_png_hides_no_tag(tmp_path, text):
+    data = saved(tmp_path / "a.png", 6).read_bytes()
+    content = b"zTXtRaw profile type exif\0" + text
+    chunk = struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+    (tmp_path / "b.png").write_bytes(data[:33] + chunk + data[33:])
+    np.testing.assert_array_equal(read_image(tmp_path / "b.png"), np.rot90(PIXELS, -1))

@@ -1,12 +1,14 @@
 """Orientation tags: how a stored picture is turned so that it stands upright.
 
-The tag is 274 of the EXIF data of JPEG, PNG and WebP files, and of TIFF files themselves. Its
-values 1 to 8 are those of the TIFF 6.0 specification, section 8, and of EXIF.
+The tag is 274 of the EXIF data of JPEG, PNG and WebP files, and of TIFF files themselves; without
+it, tiff:Orientation of their XMP counts, as in Pillow. The values 1 to 8 are those of the TIFF 6.0
+specification, section 8, and of EXIF.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Sequence
 
@@ -15,8 +17,11 @@ import tifffile
 from PIL import JpegImagePlugin, WebPImagePlugin
 
 from tfseg.data.files.limits import JPEG, PNG, TIFF, WEBP
+from tfseg.data.files.png_metadata import exif_and_xmp
 
-_TAG = 274
+_TAG, _XMP_TAG = 274, 700
+_EXIF_START = b"Exif\0\0"
+_IN_XMP = re.compile(rb"tiff:Orientation(?:=\"|>)([0-9])")
 _NUMBERS = {1: "B", 3: "H", 4: "I"}  # types of EXIF that hold one whole number
 # For each tag: whether rows and columns are swapped, then rows reversed, then columns reversed.
 _STEPS = {
@@ -37,14 +42,15 @@ def tag_of(data: bytes) -> int:
         if data.startswith(TIFF):
             with tifffile.TiffFile(io.BytesIO(data)) as file:
                 return page_tag(file.pages.first)
-        return _known(_number_in(_exif(data)))
+        exif, xmp = _exif_and_xmp(data)
+        return _known(_first(_number_in(exif), xmp))
     except Exception:  # damaged EXIF data is none, and a damaged image is refused elsewhere
         return 1
 
 
 def page_tag(page: tifffile.TiffPage) -> int:
     """Returns the orientation tag of a page of a TIFF file, from 1 to 8; 1 where it has none."""
-    return _known(page.tags.valueof(_TAG))
+    return _known(_first(page.tags.valueof(_TAG), page.tags.valueof(_XMP_TAG)))
 
 
 def upright(pixels: np.ndarray, tag: int) -> np.ndarray:
@@ -88,34 +94,24 @@ def _known(value: object) -> int:
     return value if isinstance(value, int) and value in _STEPS else 1
 
 
-def _exif(data: bytes) -> bytes:
-    """Returns the EXIF data of a file, which begin with the order of their bytes; or nothing."""
+def _exif_and_xmp(data: bytes) -> tuple[bytes, bytes]:
+    """Returns the EXIF data, which begin with the order of their bytes, and the XMP of a file."""
     if data.startswith(PNG):
-        return _png_exif(data)
-    if data.startswith(JPEG):
-        with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
-            return image.info.get("exif", b"").removeprefix(b"Exif\0\0")
-    if data.startswith(WEBP):
-        with WebPImagePlugin.WebPImageFile(io.BytesIO(data)) as picture:
-            return picture.info.get("exif", b"").removeprefix(b"Exif\0\0")
-    return b""
+        exif, xmp = exif_and_xmp(data)
+        return exif.removeprefix(_EXIF_START), xmp
+    kinds = {JPEG: JpegImagePlugin.JpegImageFile, WEBP: WebPImagePlugin.WebPImageFile}
+    for start, kind in kinds.items():
+        if data.startswith(start):
+            with kind(io.BytesIO(data)) as image:
+                exif = image.info.get("exif", b"").removeprefix(_EXIF_START)
+                return exif, image.info.get("xmp", b"")
+    return b"", b""
 
 
-def _png_exif(data: bytes) -> bytes:
-    """Returns the content of the chunk eXIf, which may come before or after the pixels."""
-    start = len(PNG)
-    while start + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, start)
-        if kind == b"eXIf":
-            return data[start + 8 : start + 8 + length]
-        start += length + 12
-    return b""
-
-
-def _number_in(exif: bytes) -> int:
-    """Returns the number of the orientation tag in EXIF data, 1 where it has none."""
+def _number_in(exif: bytes) -> int | None:
+    """Returns the number of the orientation tag in EXIF data, None where it has none."""
     if not exif:
-        return 1
+        return None
     order = {b"II": "<", b"MM": ">"}[exif[:2]]
     (start,) = struct.unpack_from(f"{order}I", exif, 4)
     (count,) = struct.unpack_from(f"{order}H", exif, start)
@@ -123,4 +119,12 @@ def _number_in(exif: bytes) -> int:
         number, kind = struct.unpack_from(f"{order}HH", exif, entry)
         if number == _TAG:
             return struct.unpack_from(f"{order}{_NUMBERS[kind]}", exif, entry + 8)[0]
-    return 1
+    return None
+
+
+def _first(number: object, xmp: object) -> object:
+    """Returns the number of the tag, or without one that of tiff:Orientation in XMP."""
+    if number is not None or not isinstance(xmp, bytes):
+        return number
+    match = _IN_XMP.search(xmp)
+    return int(match[1]) if match else None

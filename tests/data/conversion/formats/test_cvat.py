@@ -208,10 +208,10 @@ ANYTHING = [
 ]
 
 
-@given(place=st.sampled_from(VALUES), value=st.sampled_from(ANYTHING))
-def test_a_file_with_anything_anywhere_is_read_or_refused(png, place, value):
+@given(part=st.sampled_from(VALUES), value=st.sampled_from(ANYTHING))
+def test_a_file_with_anything_anywhere_is_read_or_refused(png, part, value):
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(InputError):
-        text = TEXT[: place.start()] + value + TEXT[place.end() :]
+        text = TEXT[: part.start()] + value + TEXT[part.end() :]
         write_one(png, Path(folder), SQUARE).write_text(text)
         _, sample = read_one(Path(folder))
         assert sample.label.shape == (4, 6)
