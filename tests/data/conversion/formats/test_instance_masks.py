@@ -98,6 +98,9 @@ def test_an_empty_folder_of_masks_is_an_image_without_instances(tmp_path):
     sample = read_one(tmp_path)
     assert sample.label.tolist() == [[0] * 5] * 4
     assert sample.overlap_pixels == 0
+    assert instance_masks.find(tmp_path, Reading()).notes == (
+        "images without a mask, and so without instances: 1",
+    )
 
 
 def test_images_are_found_by_folder_in_the_splits_and_files_beside_them_are_left_out(tmp_path):
@@ -142,6 +145,9 @@ def test_masks_are_found_by_a_pattern_and_belong_to_the_longest_name(tmp_path):
     expected = {"a": [1, 2, 0], "a_1": [1, 0, 0], "b [x]": [1, 0, 0], "c": [0, 0, 0]}
     assert labels(tmp_path, Reading(masks="masks/{name}_*.png")) == expected
     assert labels(tmp_path, Reading(masks="masks/{name}_*")) == expected
+    assert instance_masks.find(tmp_path, Reading(masks="masks/{name}_*")).notes == (
+        "images without a mask, and so without instances: 1",
+    )
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,14 @@ def test_ignored_and_background_labels_are_no_classes(tmp_path, png):
         shape([[4, 0], [6, 0], [6, 4], [4, 4]], "_background_"),
     ]
     write_labelme(png, tmp_path / "a.json", shapes)
+    write_labelme(png, tmp_path / "b.json", [*shapes[2:], *shapes[2:]])
     names, sample = read_one(tmp_path, overlap="error")
     assert names == ("cell",)
     assert sample.label[0].tolist() == [1, 1, -1, -1, 0, 0]
+    assert labelme.find(tmp_path, Reading()).notes == (
+        "shapes with the label __ignore__, which are ignored: 1",
+        "shapes with the label _background_, which are left out: 3",
+    )
 
 
 WRONG = {

@@ -73,11 +73,16 @@ def test_the_lists_have_the_splits_and_other_images_are_left_out(tmp_path, png, 
     write_list(tmp_path, "train", "c\na\n")
     write_list(tmp_path, "val", "b\n")
     write_list(tmp_path, "trainval", "a\nb\nc\n")
-    splits = pascal_voc.find(tmp_path, Reading()).splits
+    splits, _, notes = pascal_voc.find(tmp_path, Reading())
     assert {split: [item.id for item in items] for split, items in splits.items()} == {
         "train": ["a", "c"],
         "val": ["b"],
     }
+    assert notes == ()
+    write_list(tmp_path, "train", "c")
+    assert pascal_voc.find(tmp_path, Reading()).notes == (
+        "images with objects that are in no list, and left out: 1",
+    )
 
 
 def test_vocs_names_are_given_only_to_vocs_palette_and_lists(tmp_path, png, palette_png):

@@ -46,6 +46,11 @@ def test_colours_and_indices_of_every_table_give_the_same_classes(tmp_path, png,
     assert names == ("car", "tree")
     assert sample.label.tolist() == [[0, 1, 1, 2], [1, 0, -1, 2], [0, 0, 0, -1]]
     assert sample.class_of.tolist() == [1, 2]
+    ignored = {"codes.txt": ["void"], "classes.csv": ["void"], "class_dict.csv": ["Void", "Ignore"]}
+    assert semantic.find(tmp_path, Reading()).notes == tuple(
+        f"{table}: pixels of {name} are ignored"
+        for name in ignored.get(table, ["unlabelled", "void"])
+    )
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -91,8 +91,12 @@ def test_an_image_without_a_text_or_with_an_empty_one_has_no_instances(tmp_path,
     for name, text in {"a": "", "b": None, "c": f"0 {LEFT}\n\n"}.items():
         write_image(png, tmp_path / "images", tmp_path / "labels", text, name=name)
     write_yaml(tmp_path)
-    items = yolo.find(tmp_path, Reading()).splits["train"]
-    assert [yolo.read(item, Reading()).label.max() for item in items] == [0, 0, 1]
+    index = yolo.find(tmp_path, Reading())
+    labels = [yolo.read(item, Reading()).label for item in index.splits["train"]]
+    assert [label.max() for label in labels] == [0, 0, 1]
+    assert index.notes == ("images without a text file, and so without instances: 1",)
+    (tmp_path / "labels" / "b.txt").write_text("")
+    assert yolo.find(tmp_path, Reading()).notes == ()
 
 
 def test_polygons_past_the_border_stay_and_overlaps_are_decided(tmp_path, png):

@@ -41,11 +41,13 @@ class ClassTable(NamedTuple):
         class_of: class of each value: from 1 on, 0 = background, -1 = ignored. A colour has the
             value 65536 red + 256 green + blue.
         colours: whether the values are colours; otherwise they are indices.
+        notes: which names are no classes because their pixels are ignored.
     """
 
     names: tuple[str, ...]
     class_of: dict[int, int]
     colours: bool
+    notes: tuple[str, ...] = ()
 
 
 def table_file(source: Path) -> Path | None:
@@ -61,7 +63,7 @@ def read_table(path: Path) -> ClassTable:
     """
     names: list[str] = []
     class_of: dict[int, int] = {}
-    lengths = set()
+    lengths, notes = set(), []
     for number, (name, values) in enumerate(_rows(path), start=1):
         value = _value(values)
         if value is None or value in class_of or not name.strip():
@@ -70,13 +72,15 @@ def read_table(path: Path) -> ClassTable:
                 f"class {number} has {name!r} and {values}. Correct it."
             )
         class_of[value] = _role(name, names)
+        if class_of[value] == IGNORE:
+            notes.append(f"{path.name}: pixels of {name.strip()} are ignored")
         lengths.add(len(values))
     if not names or len(lengths) > 1:
         raise InputError(
             f"{path} must have at least one class that is not background or void, and for all of "
             "them a colour, or an index. Correct it."
         )
-    return ClassTable(tuple(names), class_of, lengths == {3})
+    return ClassTable(tuple(names), class_of, lengths == {3}, tuple(notes))
 
 
 def read_colours(path: Path, *, orientation: str = "apply") -> np.ndarray:

@@ -64,7 +64,11 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     folders = split_folders(source)
     beside = [path for path in entries(source) if path not in folders.values()]
     refuse_mixed(source, [path.name for path in beside if (path / "masks").is_dir()] + [*_KINDS])
-    return SourceIndex({split: _items(folder, reading) for split, folder in folders.items()})
+    splits = {split: _items(folder, reading) for split, folder in folders.items()}
+    items = (item for items in splits.values() for item in items)
+    without = sum(not item.annotations and not item.fault for item in items)
+    notes = (f"images without a mask, and so without instances: {without}",)
+    return SourceIndex(splits, notes=notes if without else ())
 
 
 def read(item: _Item, reading: Reading) -> Sample:

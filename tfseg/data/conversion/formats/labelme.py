@@ -11,6 +11,7 @@ of the JSON file; the path in the JSON file is not followed.
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +41,7 @@ LAYOUT = "NAME.json and NAME.jpg beside it, directly in it or in train/, val/ an
 _CORNERS = ("rectangle", "oriented_rectangle", "rotation", "quadrilateral")
 _LINES = ("point", "points", "line", "linestrip")
 _IGNORED, _BACKGROUND = "__ignore__", "_background_"
+_SPECIAL = {_IGNORED: "which are ignored", _BACKGROUND: "which are left out"}
 
 
 class _Shape(NamedTuple):
@@ -70,7 +72,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     """
     refuse_mixed(source)
     files = {}
-    labels: set[str] = set()
+    labels: Counter[str] = Counter()
     faults: dict[Path, str] = {}
     for split, folder in split_folders(source).items():
         images, annotations = _files(folder), _files(folder, (".json",))
@@ -79,15 +81,20 @@ def find(source: Path, reading: Reading) -> SourceIndex:
         for name in images.keys() & annotations.keys():
             path = annotations[name]
             try:
-                labels |= {shape.label for shape in _shapes(path, read_json(path))}
+                labels.update(shape.label for shape in _shapes(path, read_json(path)))
             except InputError as error:
                 faults[path] = str(error)
         files[split] = folder, images, annotations
-    names = sorted(labels - {_IGNORED, _BACKGROUND})
+    names = sorted(labels.keys() - _SPECIAL.keys())
     splits = {split: _items(*parts, names, faults) for split, parts in files.items()}
     if not names and not any(item.fault for items in splits.values() for item in items):
         raise InputError(f"{source} has no shape with a label. Annotate the images first.")
-    return SourceIndex(splits, tuple(names))
+    notes = (
+        f"shapes with the label {label}, {outcome}: {labels[label]}"
+        for label, outcome in _SPECIAL.items()
+        if labels[label]
+    )
+    return SourceIndex(splits, tuple(names), tuple(notes))
 
 
 def read(item: Item[_Annotations], reading: Reading) -> Sample:

@@ -82,7 +82,11 @@ def find(source: Path, reading: Reading) -> SourceIndex:
             _item(stem, (images, objects, classes), source, (len(class_names), table))
             for stem in sorted(set(stems))
         ]
-    return SourceIndex(splits, class_names)
+    notes = table.notes if table else ()
+    unlisted = objects.keys() - {item.id for items in splits.values() for item in items}
+    if unlisted:
+        notes += (f"images with objects that are in no list, and left out: {len(unlisted)}",)
+    return SourceIndex(splits, class_names, notes)
 
 
 def read(item: Item[_Maps], reading: Reading) -> Sample:

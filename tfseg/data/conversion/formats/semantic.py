@@ -85,6 +85,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     return SourceIndex(
         {split: _items(*folders[split], table) for split in SPLITS if split in folders},
         table.names,
+        table.notes,
     )
 
 

@@ -65,7 +65,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     for folder in (source / "images", source / "labels"):
         if folder.is_dir():
             refuse_mixed(folder)
-    splits = {}
+    splits, without = {}, 0
     for split, (image_folder, label_folder) in _folders(source).items():
         for folder in (image_folder, label_folder):
             if not folder.is_dir():
@@ -80,7 +80,9 @@ def find(source: Path, reading: Reading) -> SourceIndex:
             for name, path in images.items()
         )
         splits[split] = in_order([*alone, *items])
-    return SourceIndex(splits, names)
+        without += len(images.keys() - labels.keys())
+    notes = (f"images without a text file, and so without instances: {without}",)
+    return SourceIndex(splits, names, notes if without else ())
 
 
 def read(item: Item[_Polygons], reading: Reading) -> Sample:
