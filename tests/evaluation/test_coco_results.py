@@ -75,7 +75,7 @@ def entry(segmentation=RUNS, **others) -> dict:
     ("entries", "message"),
     [
         ([entry(image_id=7)], "no label for the image_id 7"),
-        ([{"image_id": "b"}], r"entry 0, must be a COCO results file, .*; got \{'image_id': 'b'\}"),
+        ([{"image_id": "b"}], r'entry 0, must be a COCO results file, .*; got \{"image_id": "b"\}'),
         ([3], "entry 0, must be a COCO results file, .*; got 3"),
         ({}, "must be a COCO results file, .*; got an empty object"),
         ({"images": []}, "must be a COCO results file, .*; got an object with images"),
@@ -93,11 +93,11 @@ def entry(segmentation=RUNS, **others) -> dict:
         ([entry({"size": [6, 8], "counts": [10**12]})], r"counts must be whole numbers"),
         ([entry({"size": [6, 8], "counts": [7.5, 40.5]})], r"counts must be whole numbers"),
         ([entry({"size": [6, 8], "counts": [7]})], r"runs of 7 pixels for 6 x 8"),
-        ([entry(score=float("nan"))], "must have a score from 0 to 1; got nan"),
+        ([entry(score=float("nan"))], "must have a score from 0 to 1; got NaN"),
         ([entry(score=1.5)], "must have a score from 0 to 1; got 1.5"),
         ([entry(score=-0.1)], "must have a score from 0 to 1; got -0.1"),
-        ([entry(score="1")], "must have a score from 0 to 1; got '1'"),
-        ([entry(score=True)], "must have a score from 0 to 1; got True"),
+        ([entry(score="1")], 'must have a score from 0 to 1; got "1"'),
+        ([entry(score=True)], "must have a score from 0 to 1; got true"),
         ([entry(), entry(score=None)], "must have a score in every entry, or in none"),
     ],
 )

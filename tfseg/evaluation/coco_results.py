@@ -99,7 +99,8 @@ def _read(path: Path, names: dict[str, Path]) -> dict[str, list[_Prediction]]:
             outline(entry["segmentation"], context), _score(entry, context), context
         )
         predictions[_name(entry, path, names, numbered)].append(prediction)
-        categories.setdefault(str(entry.get("category_id")))
+        category = shortened(entry["category_id"]) if "category_id" in entry else "none"
+        categories.setdefault(category)
     made = [prediction for entries in predictions.values() for prediction in entries]
     if 0 < sum(prediction.score is None for prediction in made) < len(made):
         raise InputError(f"{path} must have a score in every entry, or in none. Write it again.")

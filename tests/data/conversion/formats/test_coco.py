@@ -304,7 +304,7 @@ IMAGE = {"id": 1, "file_name": "b.png", "height": 4, "width": 6}
 WRONG = {
     "a list": ([], r"a\.json must be an object; got \[\]"),
     "a number": (3, r"a\.json must be an object; got 3"),
-    "no categories": ({"categories": None}, r"the entry 'categories', a list; got None"),
+    "no categories": ({"categories": None}, r"the entry 'categories', a list; got null"),
     "empty categories": ({"categories": []}, r"at least one category; got none"),
     "categories of numbers": ({"categories": [3]}, r"A category in \S+ must be an object; got 3"),
     "a category without name": ({"categories": [{"id": 1}]}, r"the entry 'name', a text; got none"),
@@ -333,7 +333,7 @@ WRONG = {
     "annotations of numbers": ({"annotations": [5]}, r"a\.json must be an object; got 5"),
     "another tool's entries": (
         {"images": None, "annotations": None},
-        r"must have the entry 'annotations', a list; got None",
+        r"must have the entry 'annotations', a list; got null",
     ),
     "an unknown image": (
         {"annotations": [annotation([LEFT], image_id=9)]},

@@ -119,7 +119,7 @@ WRONG_SHAPES = {
     '<box label="cell" xtl="0" ytl="0" xbr="2" ybr="2"/>': r"box 1 must be a polygon.*no outline",
     '<points label="cell" points="1,1"/>': r"points 1 must be a polygon, .* no outline\. Draw",
     '<polygon label="cell" points="0,0;2,0"/>': r"polygon 1 must have at least three corners",
-    '<polygon label="cell" points="0,0;2,x;2,2"/>': r"must have numbers as points; got '0,0;2,x",
+    '<polygon label="cell" points="0,0;2,x;2,2"/>': r"must have numbers as points; got .0,0;2,x",
     '<polygon label="cell" points="0,0;2,1e9;2,2"/>': r"numbers up to 1e\+06 pixels; got",
     '<polygon label="cell"/>': r"a\.png, polygon 1 must have the attribute points; got none",
     '<polygon points="0,0;2,0;2,2"/>': r"must have the attribute label; got none\. Export",
@@ -127,7 +127,7 @@ WRONG_SHAPES = {
     MASK.format("0, 4", 5): r"do not fit its image \(2 x 2 from row 0 and column 5 on\)",
     MASK.format("-1, 5", 0): r"do not fit its image \(a run of -1 pixels\)",
     MASK.format("0.5, 3.5", 0): r"do not fit its image \(counts must be whole numbers\)",
-    MASK.format("0, nan", 0): r"must have numbers as rle; got '0, nan'",
+    MASK.format("0, nan", 0): r'must have numbers as rle; got "0, nan"',
     MASK.format("4", "1,5"): r"mask 1 must have one number as left; got 2",
     MASK.format("4", "-1"): r"mask 1 must have a whole number as left; got -1",
 }

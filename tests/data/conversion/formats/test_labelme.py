@@ -92,7 +92,7 @@ def test_shapes_of_four_corners_are_polygons(tmp_path, png, kind):
     assert (sample.label[inside] == 1).all()
     assert (sample.label[np.abs(x - 2) + np.abs(y - 2) > 2] == 0).all()
     write_labelme(png, tmp_path / "a.json", [shape(diamond[:3], shape_type=kind)])
-    with pytest.raises(InputError, match=rf"got '{kind}', and 3 points\. Draw it as a polygon"):
+    with pytest.raises(InputError, match=rf'got "{kind}", and 3 points\. Draw it as a polygon'):
         refuse_faults(labelme.find(tmp_path, Reading()).splits)
 
 
@@ -143,7 +143,7 @@ WRONG = {
     "no label at all": ({"shapes": []}, r"has no shape with a label\. Annotate"),
     "a point": (
         {"shapes": [shape(LEFT), shape([[1, 1]], shape_type="point")]},
-        r"Shape 2 of \S+a\.json must be a polygon, .*; got 'point', which has no",
+        r"Shape 2 of \S+a\.json must be a polygon, .*; got .point., which has no",
     ),
     "one corner": ({"shapes": [shape([[1, 1]], shape_type="rectangle")]}, r"two points; got 1"),
     "two corners": ({"shapes": [shape(LEFT[:2])]}, r"at least three corners x, y; got 4 numbers"),

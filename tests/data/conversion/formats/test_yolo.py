@@ -112,15 +112,15 @@ def test_polygons_past_the_border_stay_and_overlaps_are_decided(tmp_path, png):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2 0 0 1 0 1 1", r"a\.txt, line 2, must begin with a class from 0 to 1; got '2'"),
-        ("-1 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '-1'"),
-        ("9" * 5000 + " 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '999"),
-        ("dog 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got 'dog'"),
+        ("2 0 0 1 0 1 1", r'a\.txt, line 2, must begin with a class from 0 to 1; got "2"'),
+        ("-1 0 0 1 0 1 1", r'must begin with a class from 0 to 1; got "-1"'),
+        ("9" * 5000 + " 0 0 1 0 1 1", r'must begin with a class from 0 to 1; got "999'),
+        ("dog 0 0 1 0 1 1", r'must begin with a class from 0 to 1; got "dog"'),
         ("0 0.5 0.5 0.2 0.2", r"line 2, must have a polygon; it has the box of an object"),
-        ("0.5 0 0 1 0 1 1", r"must begin with a class from 0 to 1; got '0\.5'"),
+        ("0.5 0 0 1 0 1 1", r'must begin with a class from 0 to 1; got "0\.5"'),
         (
             "0 0 0 1 0 1 1 0.93",
-            r"pairs of x and y after the class; got 7 numbers\. If the last one, '0\.93', is",
+            r'pairs of x and y after the class; got 7 numbers\. If the last one, "0\.93", is',
         ),
         ("0 0 0 1 0 1", r"line 2, must have at least three corners x, y; got 5 numbers"),
         ("0", r"line 2, must have at least three corners x, y; got 0 numbers"),

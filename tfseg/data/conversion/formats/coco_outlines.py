@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,8 @@ def outline(segmentation: Any, context: str) -> tuple[np.ndarray, ...] | dict[st
     if isinstance(segmentation, dict) and segmentation:
         return segmentation
     if not isinstance(segmentation, list) or not segmentation:
-        got = shortened(json.dumps(segmentation)).strip("'")
-        raise InputError(
-            f'{context} must have polygons or run lengths; got "segmentation": {got}. {REMEDY}'
-        )
+        got = f'"segmentation": {shortened(segmentation)}'
+        raise InputError(f"{context} must have polygons or run lengths; got {got}. {REMEDY}")
     is_flat = not any(isinstance(part, list | dict | str) for part in segmentation)
     return tuple(
         ring(part, context=context) for part in ([segmentation] if is_flat else segmentation)

@@ -18,6 +18,7 @@ from tfseg.checks import InputError
 from tfseg.data.files.tables import read_text
 
 _FARTHEST = 1e6  # pixels; beyond, products of coordinates lose the fractions of a pixel
+_SHOWN = 60  # letters of a value in a message
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
 _MISSING = object()
 
@@ -113,6 +114,10 @@ def first_file(name: PurePosixPath, folders: Iterable[Path]) -> Path | None:
 
 
 def shortened(value: Any) -> str:
-    """Returns a value as a short text for a message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    """Returns a short text of one line for a value as JSON has it, such as null or "cell"."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=np.ndarray.tolist)
+    except RecursionError:
+        return "objects in objects, too deep to show"
+    text = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
