@@ -242,6 +242,15 @@ def cut_note(partial: Path) -> None:
     note.write_bytes(note.read_bytes()[:-2])
 
 
+def nest_note(partial: Path) -> None:
+    min(partial.glob(f"*{NOTE_SUFFIX}")).write_text('{"key":' * 100_000)
+
+
+def spoil_counts(partial: Path) -> None:
+    note = min(partial.glob(f"*{NOTE_SUFFIX}"))
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"counts": [3]}))
+
+
 def flip(partial: Path) -> None:
     shard = min(partial.glob("*.tfrecord"))
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
@@ -249,8 +258,11 @@ def flip(partial: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [cut_note, flip, lambda partial: min(partial.glob("*.tfrecord")).unlink()],
-    ids=["note", "shard", "no shard"],
+    [
+        *(cut_note, nest_note, spoil_counts, flip),
+        lambda partial: min(partial.glob("*.tfrecord")).unlink(),
+    ],
+    ids=["note", "deep note", "counts", "shard", "no shard"],
 )
 def test_a_finished_shard_that_was_damaged_is_written_again_alone(
     tmp_path, write, contents, damage

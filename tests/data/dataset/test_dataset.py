@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,7 @@ from tfseg.data.dataset.dataset import (
     file_sha256,
 )
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
-from tfseg.data.dataset.statistics import Distribution, Statistics
+from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics
 from tfseg.data.files.images import read_image, read_label
 
 
@@ -76,8 +79,9 @@ COUNT = st.integers(0, 2**40)
 NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/."), max_size=5)
 SHARDS = st.lists(st.builds(ShardInfo, NAME, COUNT, COUNT, TEXT), max_size=2).map(tuple)
 FLOAT = st.floats(0, 1e9)
-NUMBERS = st.builds(Distribution, FLOAT, FLOAT, st.dictionaries(TEXT, COUNT, max_size=2))
-COUNTS = st.lists(COUNT, max_size=2).map(tuple)
+RANKS = st.fixed_dictionaries(dict.fromkeys(map(str, PERCENTILES), COUNT))
+NUMBERS = st.builds(Distribution, FLOAT, FLOAT, RANKS)
+COUNTS = st.tuples(COUNT, COUNT)
 STATISTICS = st.builds(
     Statistics,
     st.dictionaries(TEXT, COUNT, max_size=2),
@@ -95,7 +99,7 @@ INFOS = st.builds(
     source_format=TEXT,
     channels=st.sampled_from([1, 3]),
     dtype=st.sampled_from(["uint8", "uint16"]),
-    class_names=st.lists(TEXT, max_size=2).map(tuple),
+    class_names=st.tuples(TEXT, TEXT),
     overlap_pixels=COUNT,
     hidden_instances=COUNT,
     turned_images=COUNT,
@@ -226,12 +230,46 @@ def test_every_entry_of_a_shard_must_be_there(copied, name):
         ("options", ["store"], r"options must map names to values; got \['store'\]"),
         ("splits", [], r"no attribute 'items'"),
         ("splits", {"train": {"shards": [], "num_images": "x", "num_instances": 0}}, r"'x'"),
-        ("class_names", None, r"not iterable"),
+        ("class_names", None, r"object of type 'NoneType' has no len"),
+        ("class_names", [1], r"statistics of other classes|class_names 1"),
+        ("overlap_pixels", True, r"overlap_pixels True"),
+        ("hidden_instances", 2**63, r"hidden_instances 9223372036854775808"),
+        ("notes", ["a", None], r"notes None"),
     ],
 )
 def test_values_that_no_writer_writes_are_damage(copied, name, value, reason):
     edit(copied, lambda content: content.update({name: value}))
     with pytest.raises(InputError, match=rf"is damaged \(.*{reason}.*\)\. Convert"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (["sizes"], [], r"sizes \[\]"),
+        (["sizes"], {"4x6": "x"}, r"sizes 'x'"),
+        (["class_images"], [1, 2, 3, 4, 5], r"statistics of other classes than its 1"),
+        (["class_instances"], "x", r"class_instances 'x'"),
+        (["touching_share"], math.inf, r"touching_share inf"),
+        (["touching_share"], "x", r"touching_share 'x'"),
+        (["area"], None, r"not subscriptable"),
+        (["area", "mean"], None, r"mean None"),
+        (["area", "percentiles"], {"0": 1}, r"percentiles \['0'\]"),
+        (["area", "percentiles", "50"], [1], r"percentiles \[1\]"),
+        (["channels"], [3], r"not subscriptable"),
+    ],
+)
+def test_statistics_that_no_writer_writes_are_damage(copied, path, value, reason):
+    *parents, last = ["statistics", *path]
+    edit(copied, lambda content: reduce(getitem, parents, content).update({last: value}))
+    with pytest.raises(InputError, match=rf"is damaged \(.*{reason}.*\)\. Convert"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize("name", ["num_images", "num_instances", "min_side"])
+def test_counts_that_are_not_finite_are_damage(copied, name):
+    edit(copied, lambda content: content["splits"]["val"].update({name: math.inf}))
+    with pytest.raises(InputError, match=r"is damaged \(.*infinity"):
         Dataset.open(copied)
 
 

@@ -98,13 +98,12 @@ def _notes(folder: DataPath, key: str) -> Iterator[tuple[str, FinishedShard]]:
     for name in _noted(folder):
         try:
             content = json.loads((folder / f"{name}{NOTE_SUFFIX}").read_text(encoding="utf-8"))
-            current = content["key"] == key and content["sha256"] == file_sha256(folder / name)
-        except (OSError, ValueError):  # cut short, or without its shard
-            continue
-        if current:
-            counts = Counts.from_content(content["counts"])
-            skipped = [Skipped(*row) for row in content["skipped"]]
-            yield name, FinishedShard(content["sha256"], counts, skipped)
+            if content["key"] == key and content["sha256"] == file_sha256(folder / name):
+                counts = Counts.from_content(content["counts"])
+                skipped = [Skipped(*row) for row in content["skipped"]]
+                yield name, FinishedShard(content["sha256"], counts, skipped)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            continue  # cut short, damaged, or without its shard
 
 
 def _noted(folder: DataPath) -> list[str]:

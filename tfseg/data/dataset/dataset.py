@@ -21,7 +21,8 @@ from tfseg.config.fields import is_required
 from tfseg.data.dataset import records
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.index import Index
-from tfseg.data.dataset.statistics import Statistics
+from tfseg.data.dataset.statistics import PERCENTILES, Statistics
+from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
 
 SCHEMA_VERSION = "1.5"  # a reader takes this and every older one of the same major number
@@ -135,9 +136,11 @@ class DatasetInfo:
                 f"{newest[0]}.0 to {SCHEMA_VERSION}. Update tfseg, or convert again with this one."
             )
         try:
-            return cls._from_content(content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            info = cls._from_content(content)
+            check_types(info, cls, INFO_FILE)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise _damaged(path, error) from error
+        return info
 
     @classmethod
     def _from_content(cls, content: dict) -> DatasetInfo:
@@ -162,7 +165,8 @@ class DatasetInfo:
         for format in values.get("image_formats", ()):
             checks.one_of("image_formats", format, IMAGE_FORMATS)
         if values.get("statistics") is not None:
-            values["statistics"] = Statistics.from_content(values["statistics"])
+            values["statistics"] = statistics = Statistics.from_content(values["statistics"])
+            _check_statistics(statistics, num_classes=len(values["class_names"]))
         checks.mapping("options", values.get("options", {}))
         names = ("class_names", "image_formats", "notes")
         lists = {name: tuple(values[name]) for name in names if name in values}
@@ -250,6 +254,15 @@ def file_sha256(path: DataPath) -> str:
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()
+
+
+def _check_statistics(statistics: Statistics, *, num_classes: int) -> None:
+    """Refuses statistics that do not have a number for each class and each percentile."""
+    if not len(statistics.class_images) == len(statistics.class_instances) == num_classes:
+        raise ValueError(f"statistics of other classes than its {num_classes}")
+    for row in (statistics.area, statistics.instances_per_image, *statistics.channels):
+        if row.percentiles.keys() != set(map(str, PERCENTILES)):
+            raise ValueError(f"percentiles {list(row.percentiles)}")
 
 
 def _shard(entry: dict) -> ShardInfo:

@@ -133,6 +133,11 @@ def test_a_mask_of_another_kind_than_the_table_is_refused(tmp_path, png):
         ("label_colors.txt", "1 2 3\n", r"class 1 has '3' and \['1', '2'\]"),
         ("label_colors.txt", "1 x 3 car\n", r"class 1 has 'car' and \['1', 'x', '3'\]"),
         ("label_colors.txt", "1 2 3 car\n4 bus\n", r"for all of them a colour, or an index"),
+        (
+            "class_dict.csv",
+            "name,r,g,b\n" + "x" * 200_000,
+            r"be CSV \(field larger than field limit",
+        ),
         ("codes.txt", "", r"at least one class that is not background"),
         ("codes.txt", "background\nvoid\n", r"at least one class that is not background"),
     ],

@@ -138,7 +138,11 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yields the name of each class with its colour or index, as texts."""
     text = read_text(path)
     if path.suffix == ".csv":
-        for row in csv.DictReader(io.StringIO(text)):
+        try:
+            rows = list(csv.DictReader(io.StringIO(text)))
+        except csv.Error as error:
+            raise InputError(f"{path} must be CSV ({error}). Save it again.") from error
+        for row in rows:
             plain = {(key or "").strip().lower(): (value or "") for key, value in _cells(row)}
             values = [plain[key] for key in ("r", "g", "b", "index") if key in plain]
             yield plain.get("name", ""), [value.strip() for value in values]
