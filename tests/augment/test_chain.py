@@ -197,6 +197,39 @@ def test_further_entries_move_along_with_their_own_interpolation():
     assert shifted["label"].numpy().tolist() == [[-7, -7, 1, 2]]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "fill", "fits"),
+    [
+        ("uint8", -1, False),
+        ("uint8", 255, True),
+        ("uint8", 256, False),
+        ("int8", -1, True),
+        ("uint16", 65536, False),
+        ("uint64", -1, False),
+        ("float16", -1, True),
+        ("float16", 100_000, False),
+        ("bfloat16", 257, False),  # of 8 bits: it would be 256
+    ],
+)
+def test_a_further_entry_that_cannot_hold_the_fill_is_refused(dtype, fill, fits):
+    chain = Chain([ShiftScaleRotate()], sampling=Sampling(others={"kind": "nearest"}, fill=fill))
+    example = {
+        "image": as_image(numbered(1, 4)),
+        "label": numbered(1, 4),
+        "kind": tf.cast(numbered(1, 4), dtype),
+    }
+    if fits:
+        assert chain.apply(example, SHIFTED)["kind"].numpy().tolist() == [[fill, fill, 1, 2]]
+        return
+    message = rf"'kind' can hold, which is {dtype}; got {fill}\. Give 'kind' as int32, or"
+    with pytest.raises(InputError, match=message):
+        chain.apply(example, SHIFTED)
+    with pytest.raises(InputError, match=message):
+        tf.function(chain.apply, autograph=False)(example, SHIFTED)
+    pixel_only = Chain([GaussNoise(p=0.5)], sampling=chain.sampling)  # leaves no pixel to fill
+    assert pixel_only(example, tf.constant([0, 1]))["kind"].dtype == dtype
+
+
 def test_a_further_entry_that_is_missing_or_of_another_size_is_named():
     chain = Chain([], sampling=Sampling(others={"weight": "bilinear"}))
     example = {"image": as_image(numbered(2, 4)), "label": numbered(2, 4)}

@@ -195,3 +195,13 @@ def test_a_filter_wider_than_the_image_mirrors_again():
 def test_arguments_that_make_no_sense_are_refused(function, arguments, message):
     with pytest.raises(ValueError, match=message):
         function(np.zeros((4, 4, 1), np.float32), **arguments)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize(("dtype", "value"), [("uint8", 300), ("uint8", -1), ("int8", 128)])
+def test_a_fill_that_the_images_cannot_hold_is_refused(interpolation, dtype, value):
+    images = tf.ones([4, 4, 1], dtype)
+    with pytest.raises(ValueError, match=rf"fill_value must be from .* as images are {dtype}; got"):
+        drop_in.translate(images, [1, 0], interpolation, "constant", fill_value=value)
+    moved = drop_in.translate(images, [1, 0], interpolation, "nearest", fill_value=value)
+    assert (moved == images).numpy().all()  # nothing is filled

@@ -29,7 +29,8 @@ class Sampling:
         interpolation: of the image: bilinear, bicubic or nearest. Ids are always nearest.
         border: what an image has beyond its border: constant, nearest, reflect, reflect_101, wrap.
         border_value: value of the border "constant", in [0, 1].
-        fill: id of pixels beyond the border: `IGNORE`, or 0 for background.
+        fill: id of pixels beyond the border: `IGNORE`, or 0 for background. The nearest ones of
+            `others` get it too, and must have a dtype that holds it.
         others: interpolation of further entries that are transformed like the image, by name, such
             as a weight map (bilinear) or an ignore mask (nearest, with `fill`).
         dtype: of the resulting image: float32, float16 or bfloat16, for models in half precision.
@@ -110,9 +111,9 @@ class Chain:
             The same entries: image `[h, w, C]` float in [0, 1], label `[h, w]` int32.
 
         Raises:
-            InputError: other shapes or dtypes, H, W or C is not static, or values are out of range:
-                floats beyond [0, 1], ids beyond int32. In a graph such values are a
-                tf.errors.InvalidArgumentError with the same message.
+            InputError: other shapes or dtypes, or a dtype that cannot hold `Sampling.fill`; H, W or
+                C is not static; or values are out of range: floats beyond [0, 1], ids beyond int32.
+                In a graph such values are a tf.errors.InvalidArgumentError with the same message.
         """
         names = ("image", "label", *self.sampling.others)
         missing = [name for name in names if name not in example]
@@ -122,6 +123,9 @@ class Chain:
                 f"{', '.join(map(repr, example))}."
             )
         entries = {name: tf.convert_to_tensor(example[name]) for name in names}
+        if self._geometric:
+            filled = [name for name in self.sampling.others if not self._is_interpolated(name)]
+            inputs.check_fill(entries, filled, self.sampling.fill)
         return {**example, **self._compiled(inputs.checked(entries), params)}
 
     def output_size(self, size: Size) -> Size:

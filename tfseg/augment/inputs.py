@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from tfseg import checks
@@ -30,6 +33,23 @@ def checked(example: Example) -> Example:
         message = f"Labels must have ids up to {MAX_ID}; renumber the instances."
         label = _within(label, max(label.dtype.min, -MAX_ID), MAX_ID, message)
     return {**example, "image": image, "label": label}
+
+
+def check_fill(example: Example, names: Sequence[str], fill: int) -> None:
+    """Checks that entries can hold the number that pixels beyond the border become.
+
+    Raises:
+        InputError: it is beyond the range of a dtype, such as -1 of uint8, or rounded by it.
+    """
+    for name in names:
+        dtype = example[name].dtype
+        with np.errstate(over="ignore"):
+            held = float(np.asarray(fill).astype(dtype.as_numpy_dtype))
+        if held != fill:
+            raise checks.InputError(
+                f"Sampling.fill must be a number that {name!r} can hold, which is {dtype.name}; "
+                f"got {fill}. Give {name!r} as int32, or another fill."
+            )
 
 
 def _within(values: tf.Tensor, low: float, high: float, message: str) -> tf.Tensor:

@@ -200,6 +200,12 @@ def _resample(
         raise ValueError(f"interpolation must be nearest or bilinear; got {interpolation!r}.")
     if fill_mode not in _BORDER_MAPS:
         raise ValueError(f"fill_mode must be one of {', '.join(_BORDER_MAPS)}; got {fill_mode!r}.")
+    dtype = tf.convert_to_tensor(images).dtype
+    if fill_mode == "constant" and dtype.is_integer and not dtype.min <= fill_value <= dtype.max:
+        raise ValueError(
+            f"fill_value must be from {dtype.min} to {dtype.max}, as images are {dtype.name}; got "
+            f"{fill_value!r}."
+        )
 
     def move(arguments: tuple[tf.Tensor, ...]) -> tf.Tensor:
         source, number = arguments
