@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import struct
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from tfseg import DataConfig, InputError, RunConfig
+from tfseg.commands.train import open_datasets
+from tfseg.data.dataset import integrity
 
 COMMANDS = {
     "evaluate": ["evaluate", "RUN", "DATA", "--split", "SPLIT", "--out", "OUT"],
@@ -106,15 +111,39 @@ def test_a_damaged_shard_is_one_line_that_names_shard_and_record(
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("command", ["evaluate", "info", "tune"])
-def test_the_shard_of_another_split_is_not_scored(tfseg, dataset, run_dir, tmp_path, command):
+@pytest.mark.parametrize("command", ["evaluate", "info", "tune", "train"])
+def test_the_shard_of_another_split_is_not_scored(
+    tfseg, dataset, run_dir, tmp_path, small, command
+):
     copied = shutil.copytree(dataset, tmp_path / "data")
     (train,), (val,) = copied.glob("train-*"), copied.glob("val-*")
     val.write_bytes(b"".join(frames(train)[:2]))  # as many records as dataset.json says
     names = {"RUN": run_dir, "DATA": copied, "OUT": tmp_path / "out", "SPLIT": "val"}
-    result = tfseg(*(names.get(word, word) for word in COMMANDS[command]))
+    options = small if command == "train" else ()
+    result = tfseg(*(names.get(word, word) for word in COMMANDS[command]), *options)
     assert result.code == 2
     assert f"{val} must be the file that dataset.json describes; its SHA-256 differs" in result.err
+
+
+@pytest.mark.parametrize("command", ["train", "bench"])
+def test_records_in_another_order_are_not_trained_on(tfseg, shard, tmp_path, small, command):
+    path = shard("train", lambda parts: parts[::-1])
+    names = {"DATA": path.parent, "OUT": tmp_path / "out"}
+    words = [names.get(word, word) for word in COMMANDS[command]]
+    result = tfseg(*words, *small)
+    assert result.code == 2
+    assert f"{path} must be the file that dataset.json describes; its SHA-256 differs" in result.err
+
+
+def test_checksums_are_not_compared_where_that_takes_long_or_damage_is_left_out(shard, monkeypatch):
+    paths = [shard("train", lambda parts: parts[::-1]).parent]
+    config = RunConfig()
+    skipping = dataclasses.replace(config, data=DataConfig(on_corrupt="skip"))
+    with pytest.raises(InputError, match="its SHA-256 differs"):
+        open_datasets(paths, config)
+    assert open_datasets(paths, skipping).path == paths[0]
+    monkeypatch.setattr(integrity, "_SMALL", 100)
+    assert open_datasets(paths, config).path == paths[0]
 
 
 def test_one_flipped_bit_anywhere_is_noticed_before_anything_is_scored(tfseg, shard):

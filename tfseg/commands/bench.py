@@ -37,11 +37,13 @@ def run(
 ) -> int:
     """Times the stages and prints one row per stage."""
     from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.integrity import verify_small
     from tfseg.evaluation.bench import bench
 
-    report = bench(
-        Dataset.open(dataset), config, batches=batches, repeats=repeats, input_only=input_only
-    )
+    opened = Dataset.open(dataset)
+    if config.data.on_corrupt == "fail":
+        verify_small(opened, ["train"])
+    report = bench(opened, config, batches=batches, repeats=repeats, input_only=input_only)
     if json:
         print_json({"dataset": dataset, **dataclasses.asdict(report), "config": to_dict(config)})
         return 0

@@ -151,7 +151,7 @@ def fit(
     from tfseg.training.callbacks import Curves
     from tfseg.training.trainer import Trainer
 
-    opened = _open_datasets(dataset)
+    opened = open_datasets(dataset, config)
     if config.data.cache != "none":
         note(cache.described(opened, config.data.cache))
     trainer = Trainer(config, run_dir)
@@ -191,11 +191,20 @@ def _callbacks(
     return callbacks
 
 
-def _open_datasets(paths: Sequence[DataPath]) -> Dataset:
+def open_datasets(paths: Sequence[DataPath], config: RunConfig) -> Dataset:
+    """Opens the data sets as one, and compares small ones with their checksums.
+
+    Raises:
+        InputError: a data set that cannot be read, or does not fit the others.
+    """
     from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.integrity import verify_small
     from tfseg.data.dataset.mixture import Mixture
 
-    return Mixture.join([Dataset.open(path) for path in paths])
+    opened = Mixture.join([Dataset.open(path) for path in paths])
+    if config.data.on_corrupt == "fail":
+        verify_small(opened, [split for split in ("train", "val") if split in opened.info.splits])
+    return opened
 
 
 def _trial(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str, Any]:
@@ -203,7 +212,7 @@ def _trial(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str
     from tfseg.training.overfit import overfit_batch
     from tfseg.training.session import Session
 
-    opened = _open_datasets(dataset)
+    opened = open_datasets(dataset, config)
     if not overfit:
         return dataclasses.asdict(dry_run(config, opened))
     first, last = overfit_batch(Session(config, opened))
