@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import tfseg
-from tfseg import convert
+from tfseg import InputError, convert
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.dataset.records import parse
 from tfseg.data.files.images import read_image, read_label
@@ -52,6 +52,19 @@ def test_every_record_says_which_file_its_image_was(write, tmp_path):
         stated = features.feature["source_sha256"].bytes_list.value[0].decode()
         assert stated == file_sha256(files / "images" / f"{record.id}.png")
         assert record.group == record.id
+
+
+def test_links_are_followed_out_of_the_source(write, contents, tmp_path):
+    files = write(tmp_path / "files", ["a", "b"])
+    expected = contents(convert(files, tmp_path / "expected").path)
+    (files / "labels").rename(tmp_path / "labels")
+    (files / "labels").symlink_to(tmp_path / "labels")
+    (files / "images" / "a.png").rename(tmp_path / "elsewhere.png")
+    (files / "images" / "a.png").symlink_to(tmp_path / "elsewhere.png")
+    assert contents(convert(files, tmp_path / "data").path) == expected
+    (tmp_path / "elsewhere.png").unlink()
+    with pytest.raises(InputError, match=r"a\.png is a link that leads nowhere\. Correct or remove"):
+        convert(files, tmp_path / "broken")
 
 
 GREY, DARK = np.full((20, 24, 1), 200, np.uint8), np.full((20, 24, 1), 300, np.uint16)

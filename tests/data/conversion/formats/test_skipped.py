@@ -56,3 +56,13 @@ def test_one_image_is_skipped_and_named(tmp_path, png, kind):
 
 def test_every_format_with_files_of_images_is_here():
     assert {name for name, _ in FAULTS.values()} == WRITERS.keys() - {"coco", "coco_panoptic"}
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+b", "-b", "@b", 'b,"c"'])
+def test_names_stand_in_the_table_as_they_are(tmp_path, png, name):
+    WRITERS["label_maps"](tmp_path / "files", png)
+    png(tmp_path / "files" / "images" / f"{name}.png", IMAGE)
+    dataset = convert(tmp_path / "files", tmp_path / "data", on_error="skip")
+    with (dataset.path / SKIPPED_FILE).open(encoding="utf-8", newline="") as file:
+        (_, (skipped, _)) = csv.reader(file)
+    assert skipped == f"images/{name}.png"

@@ -157,6 +157,8 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
             aside), or two files with one stem.
     """
     for path in entries(folder):
+        if not path.exists():
+            raise InputError(f"{path} is a link that leads nowhere. Correct or remove it.")
         if not path.is_file() or path.suffix.lower() not in suffixes:
             raise InputError(
                 f"{path} must be a file that ends in {', '.join(suffixes)}. Convert it, or take it "
