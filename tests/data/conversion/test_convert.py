@@ -63,7 +63,9 @@ def test_links_are_followed_out_of_the_source(write, contents, tmp_path):
     (files / "images" / "a.png").symlink_to(tmp_path / "elsewhere.png")
     assert contents(convert(files, tmp_path / "data").path) == expected
     (tmp_path / "elsewhere.png").unlink()
-    with pytest.raises(InputError, match=r"a\.png is a link that leads nowhere\. Correct or remove"):
+    with pytest.raises(
+        InputError, match=r"a\.png is a link that leads nowhere\. Correct or remove"
+    ):
         convert(files, tmp_path / "broken")
 
 

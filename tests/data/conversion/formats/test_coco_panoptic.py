@@ -97,11 +97,11 @@ WRONG = {
     ),
     "a path out": (
         {"annotations": [{"image_id": 7, "file_name": "../../a.png", "segments_info": []}]},
-        r"must name a file within the folder of the images; got '\.\./\.\./a\.png'",
+        r"must name a file within the folder of the images; got .\.\./\.\./a\.png.",
     ),
     "an image path out": (
         {"images": [{"id": 7, "file_name": "/a.jpg"}]},
-        r"must name a file within the folder of the images; got '/a\.jpg'",
+        r"must name a file within the folder of the images; got ./a\.jpg.",
     ),
 }
 

@@ -157,7 +157,7 @@ WRONG_FILES = {
     "no name": ("<annotations><image/></annotations>", r"must have the attribute name"),
     "another folder": (
         f"<annotations>{IMAGE.format('../a.png')}</annotations>",
-        r"must name a file within the folder of the images; got '\.\./a\.png'",
+        r"must name a file within the folder of the images; got .\.\./a\.png.",
     ),
     "no image": (
         f"<annotations>{IMAGE.format('A.png')}</annotations>",

@@ -21,6 +21,7 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.painting import renumbered
+from tfseg.data.conversion.formats.parsing import shortened
 from tfseg.data.files.images import read_picture
 from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
@@ -69,7 +70,7 @@ def read_table(path: Path) -> ClassTable:
         if value is None or value in class_of or not name.strip():
             raise InputError(
                 f"{path} must give each class a name, and a unique colour or index from 0 to 255; "
-                f"class {number} has {name!r} and {values}. Correct it."
+                f"class {number} has {shortened(name)} and {shortened(values)}. Correct it."
             )
         class_of[value] = _role(name, names)
         if class_of[value] == IGNORE:

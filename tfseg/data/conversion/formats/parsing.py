@@ -102,8 +102,8 @@ def inside(name: str, *, context: object) -> PurePosixPath:
     drive = path.parts and path.parts[0].endswith(":")
     if not path.parts or path.is_absolute() or drive or ".." in path.parts or "\0" in name:
         raise InputError(
-            f"{context} must name a file within the folder of the images; got {name!r}. Make it "
-            "relative, without '..'."
+            f"{context} must name a file within the folder of the images; got {shortened(name)}. "
+            "Make it relative, without '..'."
         )
     return path
 
