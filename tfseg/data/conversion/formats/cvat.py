@@ -66,7 +66,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     if not names and not any(image.fault for c in contents.values() for image in c.images):
         raise InputError(f"{source} has no label of polygons, ellipses or masks. Annotate first.")
     splits: dict[str, list[Item[_Annotations]]] = {}
-    notes = []
+    notes: list[str] = []
     for split, content in contents.items():
         path = files[split]
         for item in _items(path, content.images, names):
