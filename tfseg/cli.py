@@ -101,14 +101,13 @@ def _always(values: dict[str, object]) -> bool:
 
 
 def _load_tensorflow() -> None:
-    """Imports TensorFlow without its start-up messages, unless the user has set their level.
+    """Imports TensorFlow without its start-up messages, unless the user asks for its messages.
 
     TensorFlow writes some messages before it reads the level, such as the message about CUDA when
     GPUs are listed for the first time, so standard error is redirected.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as null:

@@ -145,7 +145,9 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
     def decode(maps: tf.Tensor) -> tf.Tensor:
         return head.decode(head.split_outputs(maps[None])).labels[0]
 
-    pairs = ((name, truth, decode(maps).numpy()) for name, maps, truth in samples)
+    # Calls of `decode` itself would count as retracing, of which TensorFlow warns.
+    graph = decode.get_concrete_function()
+    pairs = ((name, truth, graph(tf.constant(maps)).numpy()) for name, maps, truth in samples)
     evaluation = evaluate_pairs(pairs, conventions=_CONVENTIONS)
     return float(evaluation.metrics()[metric])
 
