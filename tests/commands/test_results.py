@@ -55,8 +55,28 @@ def test_evaluate_on_the_training_images_warns(tfseg, run_dir, files, tmp_path):
 def test_evaluate_refuses_an_unknown_split_and_lists_the_valid_ones(tfseg, run_dir, dataset):
     result = tfseg("evaluate", run_dir, dataset, "--split=tset")
     assert (result.code, result.out) == (2, "")
-    assert "train" in result.err
+    assert "has no split 'tset'; it has train, val. Choose one of them" in result.err
     assert not (run_dir / "evaluation-tset").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "tune", "predict", "export"])
+def test_run_and_data_that_are_swapped_are_told_apart(tfseg, run_dir, dataset, tmp_path, command):
+    more = ("--out", tmp_path / "out") if command == "predict" else ()
+    result = tfseg(command, dataset, run_dir, *more)
+    assert (result.code, result.out) == (2, "")
+    said = f"{run_dir} is the folder of a run, not a data set. Give the data set, made by convert"
+    if command in ("predict", "export"):
+        said = f"{dataset} is a data set: it has no config.yaml. Give the folder of a run"
+    assert said in result.err
+
+
+def test_tune_without_a_split_val_names_those_there_are(tfseg, run_dir, files, tmp_path):
+    assert tfseg("convert", files, tmp_path / "data").code == 0
+    result = tfseg("tune", run_dir, tmp_path / "data")
+    assert result.code == 2
+    assert "has no split val, on which thresholds are chosen (never on test); it has train. " in (
+        result.err
+    )
 
 
 def counts(result) -> dict[str, int]:

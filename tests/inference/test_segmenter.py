@@ -99,7 +99,7 @@ def test_the_weights_of_the_checkpoint_asked_for_are_loaded(run_dir, name, seed)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"is not a run directory: it has no config.yaml"):
+    with pytest.raises(InputError, match=r"is no run: it has no config.yaml\. Give the"):
         tfseg.load(tmp_path)
 
 

@@ -78,8 +78,9 @@ def tune(
     checks.one_of("metric", metric, METRICS)
     if _SPLIT not in dataset.info.splits:
         raise checks.InputError(
-            f"{dataset.path} has no split {_SPLIT}, on which thresholds are chosen (never on test)."
-            " Convert the data with --val_fraction 0.1, and train on that."
+            f"{dataset.path} has no split {_SPLIT}, on which thresholds are chosen (never on test);"
+            f" it has {', '.join(dataset.info.splits)}. Convert the data with --val_fraction 0.1, "
+            "and train on that."
         )
     segmenter = load(run_dir, checkpoint_name=checkpoint_name, tuned=False)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfseg import checks, config
 from tfseg.config import ModelConfig
+from tfseg.data.dataset.dataset import INFO_FILE
 from tfseg.data.files.images import to_channels
 from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import fixed_limits
@@ -213,7 +214,10 @@ def load(
     run_dir = Path(run_dir)
     checks.one_of("checkpoint", checkpoint_name, ("best", "last"))
     if not (run_dir / CONFIG).is_file():
-        raise checks.InputError(f"{run_dir} is not a run directory: it has no {CONFIG}.")
+        kind = "a data set" if (run_dir / INFO_FILE).is_file() else "no run"
+        raise checks.InputError(
+            f"{run_dir} is {kind}: it has no {CONFIG}. Give the folder of a run, made by train."
+        )
     model_config = config.read(run_dir / CONFIG).model
     if tuned and (chosen := thresholds.read(run_dir, model_config)):
         options = {**model_config.head_options, **chosen}
