@@ -144,3 +144,23 @@ def test_classes_that_the_network_does_not_know_are_refused():
     network = finding(of_class(1), "square", "box")
     with pytest.raises(InputError, match="data has square, ring; got ring. Convert data"):
         evaluate(network, Split([3], ("square", "ring")), "test")
+
+
+class Gaps(Split):
+    """One image with the instances 3 and 70,000, of the classes 2 and 1."""
+
+    def as_numpy_iterator(self):
+        label = np.array([[0, 3, 3, 0, 70_000]], np.int32)
+        image = (label > 0).astype(np.uint8)[..., None] * 200
+        yield {"id": b"a", "image": image, "label": label, "class_of": np.array([2, 1])}
+
+
+def test_the_classes_of_ids_with_gaps_are_in_the_order_of_the_ids():
+    def predict(image: np.ndarray) -> SimpleNamespace:
+        label = np.array([[0, 1, 1, 0, 2]], np.int32)
+        return SimpleNamespace(label=label, scores=np.ones(2), classes=np.array([2, 2]))
+
+    split = Gaps([1], ("square", "box"))
+    classes = evaluate(finding(predict, "square", "box"), split, "test").summary()["classes"]
+    assert classes["box"]["ap50"] == 1 / 2  # 3 is right, 2 is not
+    assert (classes["square"]["num_truth"], classes["square"]["ap50"]) == (1, 0.0)
