@@ -60,7 +60,8 @@ def tfseg(
         code = main([str(argument) for argument in arguments])
         result = Result(code, *capfd.readouterr())
         assert [line for line in result.err.splitlines() if not SAID.match(line)] == []
-        assert caplog.messages == []
+        # Retracing is counted over all commands of this process; test_messages.py runs one in each.
+        assert [text for text in caplog.messages if "retracing" not in text] == []
         return result
 
     return run
