@@ -118,8 +118,10 @@ class Segmenter(tf.Module):
         """
         if max(image.shape[:2]) > self.tile > 0:
             return self._predict_tiles(image)
-        batch = to_channels(np.asarray(image), self.channels)[None]
-        return _first(self(tf.constant(batch)))
+        batch = tf.constant(to_channels(np.asarray(image), self.channels)[None])
+        # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
+        size = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
+        return _first(self.__call__.get_concrete_function(size)(batch))
 
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns the maps that `predict` decodes, untiled: `[H, W, channels of all outputs]`."""
