@@ -90,10 +90,12 @@ def test_run_and_data_that_are_swapped_are_told_apart(tfseg, run_dir, dataset, t
     more = ("--out", tmp_path / "out") if command == "predict" else ()
     result = tfseg(command, dataset, run_dir, *more)
     assert (result.code, result.out) == (2, "")
-    said = f"{run_dir} is the folder of a run, not a data set. Give the data set, made by convert"
+    message = (
+        f"{run_dir} is the folder of a run, not a data set. Give the data set, made by convert"
+    )
     if command in ("predict", "export"):
-        said = f"{dataset} is a data set: it has no config.yaml. Give the folder of a run"
-    assert said in result.err
+        message = f"{dataset} is a data set: it has no config.yaml. Give the folder of a run"
+    assert message in result.err
 
 
 def test_tune_without_a_split_val_names_those_there_are(tfseg, run_dir, files, tmp_path):

@@ -147,10 +147,10 @@ def _pack(record: dict) -> dict:
     context = f"annotation {shortened(record.get('id'))}"
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
     try:
-        shape = {"outline": outline(record["segmentation"], context)}
+        kept["outline"] = outline(record["segmentation"], context)
     except InputError as error:
-        shape = {"fault": str(error)}
-    return kept | {"id": record.get("id")} | shape
+        kept["fault"] = str(error)
+    return kept | {"id": record.get("id")}
 
 
 def _items(
@@ -209,12 +209,12 @@ def _item(
         integer(record, key, context=f"{name} in {path}") for key in ("height", "width")
     )
     size = None if height == width == -1 else (height, width)  # as VIA writes them
-    shapes, faults = gathered.pop(image_key(record, "id", context=context), _Gathered([], []))
-    annotations = _Annotations(path, size, shapes)
+    of_image = gathered.pop(image_key(record, "id", context=context), _Gathered([], []))
+    annotations = _Annotations(path, size, of_image.shapes)
     image = first_file(name, folders)
     if image is None:
         return None
-    fault = faults[0] if faults else ""
+    fault = next(iter(of_image.faults), "")
     return Item(name.with_suffix("").as_posix(), image, annotations, fault=fault)
 
 
