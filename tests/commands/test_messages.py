@@ -37,7 +37,10 @@ def test_a_person_who_asks_for_the_lines_of_tensorflow_gets_them(dataset):
 
 @pytest.mark.parametrize(
     "command",
-    ["convert", "check", "augment", "train", "tune", "evaluate", "predict", "export", "bench"],
+    [
+        *("convert", "check", "info", "augment", "train", "tune", "evaluate", "predict", "export"),
+        *("bench", "demo"),
+    ],
 )
 def test_every_command_writes_its_own_lines_only(
     files, dataset, run_dir, small, tmp_path: Path, command
@@ -48,6 +51,7 @@ def test_every_command_writes_its_own_lines_only(
     arguments = {
         "convert": (files, out),
         "check": (dataset,),
+        "info": (dataset, "--out", out),
         "augment": ("preview", *example, "--out", tmp_path / "a.png"),
         "train": (dataset, out, *small),
         "tune": (run, dataset),
@@ -55,5 +59,6 @@ def test_every_command_writes_its_own_lines_only(
         "predict": (run, files / "images", "--out", out),
         "export": (run, out),
         "bench": (dataset, "--batches=1", "--repeats=1", *small),
+        "demo": ("--out", out, "--steps=2"),
     }
     assert messages("2", command, *arguments[command]) == []
