@@ -4,6 +4,8 @@
 
 MirroredStrategy takes every visible GPU, or the CPU if there is none. tfseg's trainer can do what
 `fit` cannot: resume exactly, with the same batches wherever the training stopped.
+
+`import tfseg.keras_objects` before `keras.models.load_model` in the process that reads model.keras.
 """
 
 from __future__ import annotations

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 import tfseg
 
 
 def pytest_configure() -> None:
-    """Splits the CPU in four, so that a strategy has replicas; only before the first op."""
+    """Splits the CPU in four, so that a strategy has replicas; only before the first op.
+
+    TensorFlow reads the level of its log when it is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
 

@@ -35,6 +35,10 @@ def muon_class() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext(compat.overrides(*names)(Muon))
 
 
+def registered() -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext(compat.register_functions())
+
+
 USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[None]]] = {
     compat.SUM_GRADIENTS: lambda: compat.gradients_are_sums(keras.optimizers.SGD(0.1)),
     compat.DEPENDENT_VARIABLES: compat.skip_variable_search,
@@ -45,8 +49,7 @@ USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[No
     compat.INPUT_SHAPE: patched,
     compat.SPATIAL_CONTEXT: patched,
     compat.CONVOLUTION: patched,
-    compat.SLICE: patched,
-    compat.EXPAND: patched,
+    **dict.fromkeys([compat.SLICE, compat.EXPAND], registered),
 }
 CHANGED = set(compat.NAMES) - {
     *(compat.USES_ADAMW, compat.ORTHOGONALIZE, compat.ADJUST_RATE),

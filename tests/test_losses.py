@@ -233,14 +233,26 @@ def test_gradients_are_those_of_finite_differences(loss):
     np.testing.assert_allclose(gradient, (ahead - behind) / (2 * step), atol=2e-4)
 
 
-@pytest.mark.parametrize("loss", PIXEL_LOSSES, ids=lambda x: x.name)
-def test_half_precision_is_computed_in_float32(loss):
+@pytest.mark.parametrize(
+    ("loss", "channels"),
+    [
+        *((loss, (1, 1)) for loss in [*PIXEL_LOSSES, losses.HeatmapBCE()]),
+        (losses.ClassCE(), (1, 3)),
+        (losses.OneVersusRest(losses.Dice()), (1, 3)),
+        (losses.OffsetL1(), (3, 2)),
+    ],
+    ids=lambda x: getattr(x, "name", ""),
+)
+def test_half_precision_is_computed_in_float32(loss, channels):
     rng = np.random.default_rng(5)
-    truth = rng.integers(0, 2, (1, 64, 64, 1)).astype(np.float32)
-    logits = tf.cast(rng.normal(size=truth.shape), tf.float16)
+    truth = rng.integers(0, 2, (1, 64, 64, channels[0])).astype(np.float32)
+    # 100 times 64 x 64 pixels is beyond the largest number of float16
+    logits = tf.cast(100 * rng.normal(size=(1, 64, 64, channels[1])), tf.float16)
     result = loss.call(truth, logits)
     assert result.dtype == tf.float32
     np.testing.assert_array_equal(result, loss.call(truth, tf.cast(logits, tf.float32)))
+    np.testing.assert_array_equal(result, loss.call(tf.cast(truth, tf.float16), logits))
+    assert np.isfinite(result).all()
 
 
 def test_a_sum_weighs_its_parts_from_python_and_from_text():

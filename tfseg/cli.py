@@ -27,6 +27,7 @@ DESCRIPTION = """Instance segmentation: from a folder of images to a trained, ev
 
 Example: tfseg demo --out tfseg-demo
 """
+USAGE = "tfseg COMMAND [options]"
 # Errors of the operating system with a remedy; any other OSError keeps its traceback.
 REMEDIES = {
     errno.EACCES: "Check the permissions or choose another path.",
@@ -74,10 +75,18 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
-    """Returns the module of the subcommand and the arguments of its `run`."""
+    """Returns the module of the subcommand and the arguments of its `run`.
+
+    `tfseg help` is `tfseg --help`, and `tfseg help train` is `tfseg train --help`.
+    """
     if not arguments:
-        raise InputError(f"name a command: {', '.join(COMMANDS)}. See tfseg --help.")
+        raise InputError(
+            f"name a command: {', '.join(COMMANDS)}. Usage: {USAGE}. See tfseg --help."
+        )
+    if arguments[0] == "help":
+        arguments = [*arguments[1:], "--help"]
     parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
+    parser.usage = USAGE
     subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
     modules = {name: _module(name) for name in COMMANDS}
     for name, module in modules.items():
@@ -101,14 +110,13 @@ def _always(values: dict[str, object]) -> bool:
 
 
 def _load_tensorflow() -> None:
-    """Imports TensorFlow without its start-up messages, unless the user has set their level.
+    """Imports TensorFlow without its start-up messages, unless the user asks for its messages.
 
     TensorFlow writes some messages before it reads the level, such as the message about CUDA when
     GPUs are listed for the first time, so standard error is redirected.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as null:

@@ -247,22 +247,25 @@ def set_normalization(model: keras.Model, *, momentum: float) -> None:
                 raise _unsupported("keras", fault, "synchronise batch normalisation")
 
 
+def register_functions() -> None:
+    """Registers functions in the networks of segmentation-models: Keras loads only these."""
+    for name in (SLICE, EXPAND):
+        keras.saving.register_keras_serializable("tfseg")(name.value())
+
+
 @contextlib.contextmanager
 def patched_segmentation_models(
     patched: Callable[[Builder], Builder], context_block: Callable[[Callable], Callable]
 ) -> Iterator[None]:
     """Patches segmentation-models, which must be imported, inside the context.
 
-    Keras 3 rejects layer names with "/", as in the densenets, and loads only functions that it
-    knows by name. PSPNet computes the sizes of its pooling and upsampling when it is built, so it
-    would accept images of one size only.
+    Keras 3 rejects layer names with "/", as in the densenets. PSPNet computes the sizes of its
+    pooling and upsampling when it is built, so it would accept images of one size only.
 
     Args:
         patched: makes a builder of encoders from the package's builder.
         context_block: makes a block of PSPNet's pyramid from the package's 1 x 1 convolution.
     """
-    for name in (SLICE, EXPAND):
-        keras.saving.register_keras_serializable("tfseg")(name.value())
     models = BUILDERS.owner().models
     builders = {name: [patched(build), values] for name, (build, values) in models.items()}
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,9 @@ SMALL = (
     "--log.checkpoint_every=2",
     "--data.crop_size=64",
 )
+
+
+SAID = re.compile(r"tfseg: |\w+ \d+/\d+")  # a note, or progress
 
 
 class Result(NamedTuple):
@@ -43,13 +47,22 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tfseg(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """A function that runs the command in this process."""
+def tfseg(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> Callable[..., Result]:
+    """A function that runs the command in this process; no line of TensorFlow may reach a person.
+
+    Its C++ code writes to the file descriptor, its Python code to a logger.
+    """
 
     def run(*arguments: object) -> Result:
-        capsys.readouterr()
+        capfd.readouterr()
         code = main([str(argument) for argument in arguments])
-        return Result(code, *capsys.readouterr())
+        result = Result(code, *capfd.readouterr())
+        assert [line for line in result.err.splitlines() if not SAID.match(line)] == []
+        # Retracing is counted over all commands of this process; test_messages.py runs one in each.
+        assert [text for text in caplog.messages if "retracing" not in text] == []
+        return result
 
     return run
 

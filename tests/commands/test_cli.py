@@ -141,13 +141,28 @@ def test_every_group_of_values_is_named_in_the_help_and_has_a_page(group, capsys
 
 
 def test_no_command_at_all_lists_the_commands(tfseg):
-    assert one_line(tfseg()).startswith("name a command: convert, check, info, augment,")
+    line = one_line(tfseg())
+    assert line.startswith("name a command: convert, check, info, augment,")
+    assert line.endswith("Usage: tfseg COMMAND [options]. See tfseg --help.")
+
+
+@pytest.mark.parametrize("command", [[], ["tune"]])
+def test_help_as_a_command_is_the_option(command, capsys):
+    texts = []
+    for arguments in (["help", *command], [*command, "--help"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(arguments)
+        assert end.value.code == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("usage: tfseg ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["predct"], "Did you mean 'predict'?"),
+        (["help", "trian"], "Did you mean 'train'?"),
         (["convert", "a", "b", "--val_fracton", "0.1"], "Did you mean '--val_fraction'?"),
         (["convert", "a", "b", "--seed", "x"], "--seed must be an integer; got x."),
         (["convert", "a", "b", "--format", "label_map"], "Did you mean 'label_maps'?"),

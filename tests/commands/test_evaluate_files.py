@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,10 +44,14 @@ def arguments(maps: dict[str, Path], name: str, *more: object) -> list[object]:
 def test_folders_of_id_maps_are_scored_beside_the_predictions(tfseg, maps):
     result = tfseg(*arguments(maps, "good"))
     assert result.code == 0
-    assert result.out.startswith("good: 4 images, 44 instances, 38 predicted\n")
+    assert result.out.startswith(
+        f"{maps['good']} against {maps['labels']}: 4 images, 44 instances, 38 predicted\n"
+    )
     out = maps["good"].with_name("good-evaluation")
     assert result.out.endswith(f"results: {out}\nreport: {out / 'report.html'}\n")
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    title = rf"<h1>{maps['good']} against {maps['labels']}, \d{{4}}-\d\d-\d\d</h1>"
+    assert re.search(title, (out / "report.html").read_text(encoding="utf-8"))
     # 1, 2, 1 and 2 of 11 are missing
     assert summary["ap50"] == 38 / 44
     assert summary["count_error"] == 1.5
@@ -60,7 +65,9 @@ def test_every_file_of_the_folders_is_scored_or_named(tfseg, maps):
         Image.fromarray(SQUARES).save(folder / "c_masks.png")
     Image.fromarray(SQUARES).save(maps["labels"] / "c.png")  # the image of c_masks.png
     result = tfseg(*arguments(maps, "good"))
-    assert result.out.startswith("good: 5 images, 55 instances, 49 predicted\n")
+    assert result.out.startswith(
+        f"{maps['good']} against {maps['labels']}: 5 images, 55 instances, 49 predicted\n"
+    )
     path = maps["labels"] / "c.png"
     assert f"not scored, since they are no id maps of an image: {path}\n" in result.err
 

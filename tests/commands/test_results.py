@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
@@ -52,11 +53,58 @@ def test_evaluate_on_the_training_images_warns(tfseg, run_dir, files, tmp_path):
     assert "tfseg: warning: no split test or val; scoring train" in result.err
 
 
+def test_names_of_any_script_and_sets_without_background_go_from_convert_to_evaluate(
+    tfseg, run_dir, tmp_path
+):
+    folder = tmp_path / """a 'quoted' "folder" of Größen 細胞 & <b>"""
+    name = "ñ 'x' \"y\" 細胞"
+    label = np.kron([[1, 2], [3, 4]], np.ones((20, 30), np.uint8)).astype(np.uint8)
+    for kind, pixels in {"images": label * 50, "labels": label}.items():
+        (folder / "files" / kind).mkdir(parents=True)
+        Image.fromarray(pixels).save(folder / "files" / kind / f"{name}.png")
+    data, out = folder / "data", folder / "out"
+    assert tfseg("convert", folder / "files", data).code == 0
+    assert tfseg("check", data).code == 0
+    result = tfseg("evaluate", run_dir, data, "--split=train", "--out", out, "--json")
+    assert result.code == 0
+    assert "every labelled pixel is foreground" in result.err
+    assert (result.json["num_instances"], result.json["out"]) == (4, str(out))
+    assert pd.read_csv(out / "per_image.csv")["id"].tolist() == [name]
+    title = f"<h1>{run_dir.name} on data, split train, "
+    assert title in (out / "report.html").read_text(encoding="utf-8")
+    maps = ("--predictions", folder / "files" / "labels", "--labels", folder / "files" / "labels")
+    assert tfseg("evaluate", *maps, "--out", out, "--json").json["ap50"] == 1.0
+    title = html.escape(f"{maps[1]} against {maps[3]}")
+    assert f"<h1>{title}, " in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_evaluate_refuses_an_unknown_split_and_lists_the_valid_ones(tfseg, run_dir, dataset):
     result = tfseg("evaluate", run_dir, dataset, "--split=tset")
     assert (result.code, result.out) == (2, "")
-    assert "train" in result.err
+    assert "has no split 'tset'; it has train, val. Choose one of them" in result.err
     assert not (run_dir / "evaluation-tset").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "tune", "predict", "export"])
+def test_run_and_data_that_are_swapped_are_told_apart(tfseg, run_dir, dataset, tmp_path, command):
+    more = ("--out", tmp_path / "out") if command == "predict" else ()
+    result = tfseg(command, dataset, run_dir, *more)
+    assert (result.code, result.out) == (2, "")
+    message = (
+        f"{run_dir} is the folder of a run, not a data set. Give the data set, made by convert"
+    )
+    if command in ("predict", "export"):
+        message = f"{dataset} is a data set: it has no config.yaml. Give the folder of a run"
+    assert message in result.err
+
+
+def test_tune_without_a_split_val_names_those_there_are(tfseg, run_dir, files, tmp_path):
+    assert tfseg("convert", files, tmp_path / "data").code == 0
+    result = tfseg("tune", run_dir, tmp_path / "data")
+    assert result.code == 2
+    assert "has no split val, on which thresholds are chosen (never on test); it has train. " in (
+        result.err
+    )
 
 
 def counts(result) -> dict[str, int]:

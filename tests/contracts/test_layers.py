@@ -25,7 +25,7 @@ LAYERS = (
     ("data.dataset",),
     ("data.conversion", "data.pipeline"),
     ("inference", "training"),
-    ("evaluation",),
+    ("evaluation", "keras_objects"),
     ("commands", "cli", "__main__"),
 )
 # The ground, and what is built of its neighbours: a network's head and losses, the command.

@@ -54,8 +54,16 @@ def test_the_table_agrees_with_scikit_image(label):
     np.testing.assert_allclose(
         table.drop(columns=["score", "class_id"]).to_numpy(),
         np.stack(list(expected.values()), axis=1),
+        atol=0.005,  # the centroids have two decimals
     )
     np.testing.assert_allclose(table.score, table.id / 10)
+
+
+def test_centroids_have_two_decimals_and_scores_six():
+    label = np.array([[1, 1, 0], [1, 0, 0]], np.int32)
+    table = instance_table(label, np.array([2 / 3], np.float32), np.array([1]))
+    # three pixels: y = x = 1 / 3
+    assert table.to_csv(index=False).splitlines()[1] == "1,3,0.33,0.33,0,0,2,2,0.666667,1"
 
 
 def test_an_image_without_instances_has_the_columns_and_no_rows():

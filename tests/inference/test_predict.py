@@ -20,6 +20,7 @@ from tfseg.data.files import tiff_windows
 from tfseg.data.files.images import read_image, read_label
 from tfseg.drawing.overlays import overlay
 from tfseg.evaluation.coco_results import results_pairs
+from tfseg.evaluation.label_folders import folder_pairs
 from tfseg.inference import predict, result_folder
 from tfseg.inference.cleanup import Cleanup
 from tfseg.networks.build import build_model
@@ -335,3 +336,26 @@ def test_a_name_that_results_cannot_hold_is_refused_before_anything_is_predicted
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
     with pytest.raises(InputError, match=r"png' must have a name in UTF-8 and without line breaks"):
         predict.image_files([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"), [((257, 255), "a.png"), ((256, 256), "a.tif"), ((250, 280), "a.tif")]
+)
+def test_more_ids_than_a_png_holds_are_written_and_scored(tmp_path, shape, name):
+    # 65,535, 65,536 and 70,000 instances of a pixel each
+    count = shape[0] * shape[1]
+    label = np.arange(1, count + 1, dtype=np.int32).reshape(shape)
+    image = tmp_path / "a.png"
+    Image.fromarray(np.zeros(shape, np.uint8)).save(image)
+    folder = result_folder.ResultFolder(tmp_path / "out")
+    folder.prepare()
+    instances = tfseg.Instances(label, np.ones(count, np.float32), np.ones(count, np.int32))
+    folder.write(image, np.zeros((*shape, 1), np.uint8), instances)
+    assert folder.finish([image]) == count
+    assert [path.name for path in (tmp_path / "out" / "labels").iterdir()] == [name]
+    table = pd.read_csv(tmp_path / "out" / "instances.csv")
+    assert table["id"].tolist() == list(range(1, count + 1))
+    (pair,) = folder_pairs(tmp_path / "out" / "labels", tmp_path / "out" / "labels")
+    np.testing.assert_array_equal(pair.truth, label)
+    summary = tfseg.evaluate_pairs([pair]).summary()
+    assert (summary["num_predicted"], summary["ap50"], summary["splits"]) == (count, 1.0, 0)

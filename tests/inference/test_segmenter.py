@@ -53,6 +53,14 @@ def test_any_size_is_taken(segmenter, height, width):
     assert segmenter.predict(image).label.shape == (height, width)
 
 
+def test_images_of_several_sizes_and_depths_bring_no_warning_of_retracing(near_sighted, caplog):
+    network = near_sighted()
+    for dtype in (np.uint8, np.uint16, np.float32):
+        for side in (8, 9):
+            network.predict(np.eye(side, dtype=dtype)[..., None])
+    assert caplog.messages == []
+
+
 def test_an_image_of_one_value_is_taken(segmenter):
     assert segmenter.predict(np.full((40, 40, 1), 7, np.uint8)).label.shape == (40, 40)
 
@@ -99,7 +107,7 @@ def test_the_weights_of_the_checkpoint_asked_for_are_loaded(run_dir, name, seed)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"is not a run directory: it has no config.yaml"):
+    with pytest.raises(InputError, match=r"is no run: it has no config.yaml\. Give the"):
         tfseg.load(tmp_path)
 
 

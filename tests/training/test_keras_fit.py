@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
@@ -9,6 +13,7 @@ import pytest
 import runs
 import tensorflow as tf
 
+import tfseg
 from tfseg.config import DataConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.pipeline import batches
 from tfseg.heads import CenterOffset
@@ -67,6 +72,47 @@ def fitted(dataset, folder, devices: tuple[str, ...]) -> tuple[pd.DataFrame, lis
     for weight, other in zip(weights, restored.variables, strict=True):
         np.testing.assert_array_equal(weight, np.asarray(other))
     return pd.read_csv(log), weights
+
+
+LOAD = """
+import sys
+import keras
+import tfseg.keras_objects
+
+registered = set(sys.argv[2:])
+assert registered <= set(sys.modules), registered - set(sys.modules)
+for name in ("tfseg>slice_tensor", "tfseg>expand_dims"):  # of the networks with groups
+    assert keras.saving.get_registered_object(name), name
+model = keras.models.load_model(sys.argv[1])
+assert type(model.optimizer).__name__ == "Muon" and model.optimizer.built
+assert type(model.optimizer._learning_rate).__name__ == "Schedule"
+channels = {"foreground": 1, "center": 1, "offset": 3}
+targets = {name: keras.ops.ones((2, 32, 32, size)) for name, size in channels.items()}
+print(*model.train_on_batch(keras.ops.ones((2, 32, 32, 1)), targets))
+"""
+
+
+def test_a_saved_model_is_loaded_in_a_fresh_process_compiled(tmp_path):
+    head = CenterOffset()
+    model = runs.network(size=32)
+    model.compile(
+        optimizer=make_optimizer(RunConfig()),
+        loss=head.losses(),
+        loss_weights=head.loss_weights,
+        jit_compile=False,
+    )
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    package = Path(tfseg.__file__).parent
+    registering = [
+        ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if "@keras.saving.register_keras_serializable" in path.read_text(encoding="utf-8")
+    ]
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "model.keras"), *registering]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert np.isfinite([float(value) for value in result.stdout.split()]).all()
 
 
 @pytest.fixture(scope="module")

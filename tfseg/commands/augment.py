@@ -92,8 +92,9 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
     from tfseg.data.pipeline.replay import replay as repeat
     from tfseg.evaluation.previews import draw_outlines
 
+    opened = Dataset.open(dataset)
     config = read(run / CONFIG if run.is_dir() else run)
-    sample = repeat(Dataset.open(dataset), config, sample_id, epoch)
+    sample = repeat(opened, config, sample_id, epoch)
     sample.write(out)
     write_picture(
         out / "overlay.png", draw_outlines({"image": sample.image, "label": sample.label})

@@ -109,7 +109,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
     page.write(
         out / "evaluation" / REPORT,
         evaluation,
-        title="Test images of the demo",
+        title=provenance.dated("Demo, split test"),
         history=out / "run" / HISTORY,
         facts=provenance.run_facts(out / "run", dataset),
     )

@@ -101,6 +101,7 @@ def run(
     **conventions: Any,
 ) -> int:
     """Evaluates, writes the results and prints the metrics."""
+    from tfseg.evaluation.report.provenance import dated
     from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.metrics import Conventions
     from tfseg.metrics.counts import totals
@@ -111,14 +112,15 @@ def run(
         from tfseg.data.dataset.dataset import Dataset
 
         opened = Dataset.open(dataset)
-        title = split or _default_split(opened)
-        options = {"run_dir": run_dir, "dataset": dataset, "split": title, "checkpoint": checkpoint}
+        split = split or _default_split(opened)
+        options = {"run_dir": run_dir, "dataset": dataset, "split": split, "checkpoint": checkpoint}
         evaluation, facts = _of_network(options, opened, chosen, report)
-        out = out or run_dir / f"evaluation-{title}"
+        title = f"{run_dir.resolve().name} on {dataset.resolve().name}, split {split}"
+        out = out or run_dir / f"evaluation-{split}"
     elif predictions and labels and not (run_dir or split):
         options = {"predictions": predictions, "labels": labels, "groups": groups, "images": images}
         evaluation, facts = _of_files(options, chosen, report)
-        title = predictions.stem
+        title = f"{predictions} against {labels}"
         out = out or predictions.with_name(f"{predictions.stem}-evaluation")
     else:
         raise InputError(
@@ -130,7 +132,9 @@ def run(
         _say_what_is_lost(counts, evaluation.coco)
     evaluation.write(out)
     write_json(out / "options.json", {"command": "evaluate", **options})
-    page = _write_report(report, out / REPORT, evaluation, options, facts)
+    facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
+    history = run_dir / HISTORY if run_dir else None
+    page = report.write(out / REPORT, evaluation, title=dated(title), history=history, facts=facts)
     if _is_all_foreground(counts):
         note(
             "every labelled pixel is foreground, so that dice and iou say nothing about the "
@@ -161,16 +165,6 @@ def _say_what_is_lost(counts: Mapping[str, float], coco: Mapping[str, float]) ->
         )
     if coco and math.isnan(coco["ap"]) and not math.isnan(coco["ar"]):
         note("COCO's AP is left out, because it ranks by score, and id maps have none")
-
-
-def _write_report(
-    report: Report, path: Path, evaluation: Evaluation, options: Mapping[str, Any], facts: Facts
-) -> Path:
-    run_dir = options.get("run_dir")
-    title = f"{run_dir.name}: {options['split']}" if run_dir else options["predictions"].stem
-    history = run_dir / HISTORY if run_dir else None
-    facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
-    return report.write(path, evaluation, title=title, history=history, facts=facts)
 
 
 def _of_network(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from tfseg import atomic
+from tfseg.metrics.evaluation import DECIMALS
 
 # The metrics in the picture and in the output of the command; the CSV file has all metrics.
 SHOWN = (
@@ -39,7 +40,7 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
     with atomic.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(folder / "comparison.csv") as path:
-            table.to_csv(path, index=False)
+            table.round(DECIMALS).to_csv(path, index=False)
         with atomic.replacing(folder / "comparison.png") as path:
             draw_differences(headline_rows(table), path, names=names)
 

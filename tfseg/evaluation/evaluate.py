@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 
@@ -34,12 +35,15 @@ def evaluate(
         conventions: what is counted; `Conventions()` by default.
         report: receives every image with its prediction and the seconds it took.
 
+    Classes are matched by their names. They are ignored, with a warning unless the names are the
+    same, if the network or the data set has only one.
+
     Raises:
-        InputError: there is no such split, it is empty, or a shard is not the one that dataset.json
-            describes.
+        InputError: there is no such split, it is empty, a shard is not the one that dataset.json
+            describes, or the network does not know a class of the data set.
     """
     conventions = conventions or Conventions()
-    class_names = _class_names(segmenter, dataset)
+    class_names, number_of = _classes(segmenter, dataset)
 
     def pair(sample: dict[str, Any]) -> Pair:
         start = time.perf_counter()
@@ -51,7 +55,7 @@ def evaluate(
             # The classes of the truth are in the order of its ids, which may have gaps.
             scored = scored._replace(
                 truth=renumbered(truth),
-                truth_class_of=sample["class_of"],
+                truth_class_of=number_of[sample["class_of"] - 1],
                 predicted_class_of=predicted.classes,
             )
         if report:
@@ -70,14 +74,28 @@ def renumbered(label: np.ndarray) -> np.ndarray:
     return number.astype(np.int32)[rank].reshape(label.shape)
 
 
-def _class_names(segmenter: Segmenter, dataset: Dataset) -> tuple[str, ...]:
-    """Returns the classes to score; none if the network has only one."""
-    known, labelled = segmenter.class_names, dataset.info.class_names
-    if len(known) < 2:
-        return ()
-    if known != labelled:
+def _classes(segmenter: Segmenter, dataset: Dataset) -> tuple[tuple[str, ...], np.ndarray]:
+    """Returns the names of the scored classes, and for each class of the data set its number.
+
+    The names are those of the network; there are none if classes are ignored.
+    """
+    known, labelled = segmenter.model_config.class_names, dataset.info.class_names
+    unknown = [name for name in labelled if name not in known]
+    missing = [name for name in known if name not in labelled]
+    trained = listed(known) if known else "instances without classes"
+    both = f"the network was trained on {trained}, and {dataset.path} has {listed(labelled)}"
+    if len(known) < 2 or (unknown and len(labelled) == 1):
+        if (known and unknown) or missing or len(labelled) > 1:
+            warnings.warn(f"Classes are ignored: {both}.", stacklevel=3)
+        return (), np.array([], int)
+    if unknown:
         raise InputError(
-            f"The classes of {dataset.path} are {', '.join(labelled)}; the network was trained on "
-            f"{', '.join(known)}. Convert the data with the classes of the network, in their order."
+            f"The network must know every class of the data, but {both}; got {listed(unknown)}. "
+            "Convert data with classes of the network, or train on these."
         )
-    return known
+    if missing:
+        warnings.warn(
+            f"Predictions of {listed(missing)} are false in the metrics of classes: {both}.",
+            stacklevel=3,
+        )
+    return known, np.array([known.index(name) + 1 for name in labelled])

@@ -78,8 +78,9 @@ def tune(
     checks.one_of("metric", metric, METRICS)
     if _SPLIT not in dataset.info.splits:
         raise checks.InputError(
-            f"{dataset.path} has no split {_SPLIT}, on which thresholds are chosen (never on test)."
-            " Convert the data with --val_fraction 0.1, and train on that."
+            f"{dataset.path} has no split {_SPLIT}, on which thresholds are chosen (never on test);"
+            f" it has {', '.join(dataset.info.splits)}. Convert the data with --val_fraction 0.1, "
+            "and train on that."
         )
     segmenter = load(run_dir, checkpoint_name=checkpoint_name, tuned=False)
     with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +146,9 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
     def decode(maps: tf.Tensor) -> tf.Tensor:
         return head.decode(head.split_outputs(maps[None])).labels[0]
 
-    pairs = ((name, truth, decode(maps).numpy()) for name, maps, truth in samples)
+    # Calls of `decode` itself would count as retracing, of which TensorFlow warns.
+    graph = decode.get_concrete_function()
+    pairs = ((name, truth, graph(tf.constant(maps)).numpy()) for name, maps, truth in samples)
     evaluation = evaluate_pairs(pairs, conventions=_CONVENTIONS)
     return float(evaluation.metrics()[metric])
 

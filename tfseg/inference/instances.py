@@ -34,8 +34,9 @@ def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -
 
     Returns:
         Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on
-        integers; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the last two one
-        past the instance (`label[top:bottom, left:right]` contains it); `score`; `class_id`.
+        integers, two decimals; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the last
+        two one past the instance (`label[top:bottom, left:right]` contains it); `score`, six
+        decimals; `class_id`.
         Ascending ids; an id without pixels has no row.
 
     Raises:
@@ -59,7 +60,7 @@ def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -
             np.minimum.at(top_left[axis], ids, position)
             np.maximum.at(bottom_right[axis], ids, position + 1)
     present = np.flatnonzero(area)
-    centroid_y, centroid_x = sums[:, present] / area[present]
+    centroid_y, centroid_x = (sums[:, present] / area[present]).round(2)
     return pd.DataFrame(
         {
             "id": present,
@@ -70,7 +71,7 @@ def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -
             "box_left": top_left[1, present],
             "box_bottom": bottom_right[0, present],
             "box_right": bottom_right[1, present],
-            "score": np.asarray(scores)[present - 1],
+            "score": np.asarray(scores)[present - 1].round(6),
             "class_id": np.asarray(classes)[present - 1],
         }
     )

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfseg import checks, config
 from tfseg.config import ModelConfig
+from tfseg.data.dataset.dataset import INFO_FILE
 from tfseg.data.files.images import to_channels
 from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import fixed_limits
@@ -117,8 +118,10 @@ class Segmenter(tf.Module):
         """
         if max(image.shape[:2]) > self.tile > 0:
             return self._predict_tiles(image)
-        batch = to_channels(np.asarray(image), self.channels)[None]
-        return _first(self(tf.constant(batch)))
+        batch = tf.constant(to_channels(np.asarray(image), self.channels)[None])
+        # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
+        size = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
+        return _first(self.__call__.get_concrete_function(size)(batch))
 
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns the maps that `predict` decodes, untiled: `[H, W, channels of all outputs]`."""
@@ -213,7 +216,10 @@ def load(
     run_dir = Path(run_dir)
     checks.one_of("checkpoint", checkpoint_name, ("best", "last"))
     if not (run_dir / CONFIG).is_file():
-        raise checks.InputError(f"{run_dir} is not a run directory: it has no {CONFIG}.")
+        kind = "a data set" if (run_dir / INFO_FILE).is_file() else "no run"
+        raise checks.InputError(
+            f"{run_dir} is {kind}: it has no {CONFIG}. Give the folder of a run, made by train."
+        )
     model_config = config.read(run_dir / CONFIG).model
     if tuned and (chosen := thresholds.read(run_dir, model_config)):
         options = {**model_config.head_options, **chosen}

@@ -95,8 +95,8 @@ def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, f
             "aji_plus", table, assign(table.truth_index, table.predicted_index, table.iou)
         ),
         "seg_sum": _seg_sum(table),
-        "splits": _count_repeated(table.truth_index[table.iou > TOUCHING]),
-        "merges": _count_repeated(table.predicted_index[table.iou > TOUCHING]),
+        "splits": int(is_split(table).sum()),
+        "merges": int(is_merged(table).sum()),
         "count_error": abs(num_predicted - num_truth),
     }
 
@@ -129,5 +129,13 @@ def _seg_sum(table: Overlaps) -> float:
     return math.fsum(table.iou[covering])
 
 
-def _count_repeated(index: np.ndarray) -> int:
-    return int((np.bincount(index) > 1).sum())
+def is_split(table: Overlaps) -> np.ndarray:
+    """Returns `[N]` bool: whether a true instance has IoU > 0.1 with several predicted ones."""
+    index = table.truth_index[table.iou > TOUCHING]
+    return np.bincount(index, minlength=len(table.truth_ids)) > 1
+
+
+def is_merged(table: Overlaps) -> np.ndarray:
+    """Returns `[N]` bool: whether a predicted instance has IoU > 0.1 with several true ones."""
+    index = table.predicted_index[table.iou > TOUCHING]
+    return np.bincount(index, minlength=len(table.predicted_ids)) > 1

@@ -21,6 +21,7 @@ from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, 
 
 SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
 LOST = ("cut_predictions", "hidden_predictions")  # where predictions were given as masks
+DECIMALS = 6  # in the tables: a pixel is a smaller share of hardly any instance or image
 ALL_CLASSES = ""  # in the column `class`: instances of every class together, ignoring their class
 
 
@@ -146,6 +147,8 @@ class Evaluation:
     def write(self, folder: str | Path) -> None:
         """Writes summary.json, per_image.csv and counts.csv, each file atomically.
 
+        The tables have six decimals; `read` returns the counts with these.
+
         Raises:
             InputError: the folder cannot be written.
         """
@@ -155,7 +158,7 @@ class Evaluation:
             folder.mkdir(parents=True, exist_ok=True)
             for name, table in ((COUNTS, self.counts), (PER_IMAGE, self.per_image)):
                 with atomic.replacing(folder / name) as path:
-                    table.to_csv(path, index=False)
+                    table.round(DECIMALS).to_csv(path, index=False)
             atomic.write_text(folder / SUMMARY, summary)
 
     @classmethod

@@ -27,7 +27,7 @@ Block = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 @functools.cache
 def segmentation_models() -> ModuleType:
-    """Returns the package, bound to Keras 3 on TensorFlow.
+    """Returns the package, bound to Keras 3 on TensorFlow, with its functions registered.
 
     Raises:
         InputError: Keras runs on another backend, or the package was imported before with another
@@ -48,6 +48,7 @@ def segmentation_models() -> ModuleType:
             f"segmentation_models was imported before with the framework {package.framework()!r}; "
             f"set {_VARIABLE}=tf.keras before that import, or import tfseg's networks first."
         )
+    compat.register_functions()
     return package
 
 

@@ -294,7 +294,7 @@ def test_a_missing_shard_is_named_and_the_other_splits_can_be_read(copied):
 
 
 def test_an_unknown_split_is_refused_with_the_nearest(dataset):
-    message = r"The split of \S+data must be one of test, train, val; got 'vali'\. Did you mean 'va"
+    message = r"data has no split 'vali'; it has train, val, test\. Did you mean 'val'\? Choose one"
     for read in (dataset.split, dataset.records, dataset.samples):
         with pytest.raises(InputError, match=message):
             read("vali")

@@ -11,13 +11,14 @@ from tfseg.evaluation.report import breakdowns
 
 def truth(**columns) -> pd.DataFrame:
     size = len(next(iter(columns.values())))
-    return pd.DataFrame({"kind": ["found"] * size} | columns)
+    flags = dict.fromkeys(("split", "in_merge"), [False] * size)
+    return pd.DataFrame({"kind": ["found"] * size} | flags | columns)
 
 
 def test_sizes_are_diameters_in_bins_of_equally_many():
     diameters = np.arange(1, 13)
     table = breakdowns.by_size(truth(area=np.pi / 4 * diameters**2, kind=["found", "missed"] * 6))
-    assert table.sum(axis=1).tolist() == [2] * 6
+    assert table[["found", "missed"]].sum(axis=1).tolist() == [2] * 6
     assert table["found"].tolist() == table["missed"].tolist() == [1] * 6
     assert table.index[0].startswith("1.0 to ")
     assert table.index[-1].endswith(" to 12.0")
@@ -30,11 +31,16 @@ def test_instances_of_one_size_are_one_row():
 
 def test_many_neighbours_are_one_row_and_rows_without_instances_are_left_out():
     table = breakdowns.by_neighbours(
-        truth(neighbours=[0, 2, 4, 9], kind=["found", "split", "merged", "merged"])
+        truth(
+            neighbours=[0, 2, 4, 9],
+            kind=["found", "found", "missed", "wrong class"],
+            split=[False, True, True, False],
+            in_merge=[False, False, True, True],
+        )
     )
     assert table.index.tolist() == ["0", "2", "4 or more"]
-    assert table.loc["4 or more", "merged"] == 2
-    assert table.loc["2", "split"] == 1
+    assert table.columns.tolist() == ["found", "wrong class", "missed", "split", "in a merge"]
+    assert table.to_numpy().tolist() == [[1, 0, 0, 0, 0], [1, 0, 0, 1, 0], [0, 1, 1, 1, 2]]
 
 
 def test_inside_and_at_the_edge():

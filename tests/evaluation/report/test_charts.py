@@ -83,6 +83,13 @@ def test_shares_say_their_numbers_and_leave_out_what_is_0():
     assert [span.text for span in bars[0]] == ["75%", "25%"]
 
 
+def test_numbers_beside_the_shares_are_no_part_of_the_bar():
+    counts = pd.DataFrame({"found": [3], "missed": [1], "split": [2]}, ["a"])
+    drawn = parsed(charts.shares(counts, title="row", numbers=["split"]))
+    assert [cell.text for cell in drawn.iter("td")][:2] == ["4", "2"]
+    assert [bar.get("aria-label") for bar in drawn.findall(".//div")] == ["found 3, missed 1"]
+
+
 def test_a_matrix_is_as_dark_as_the_share_of_the_row():
     text = charts.matrix(pd.DataFrame([[3, 1], [0, 0]], ["a", "b"], ["a", "b"]), corner="c")
     assert re.findall(r"--share:([\d.]+)", text) == ["0.750", "0.250", "0.000", "0.000"]

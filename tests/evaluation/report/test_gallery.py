@@ -67,12 +67,13 @@ def test_an_entry_has_the_outcome_of_each_instance():
     assert entry["score"] == round(10 / 12, 4)
     assert entry["num"] == [11, 11]
     assert dict(zip(KINDS, entry["kinds"], strict=True)) == dict.fromkeys(KINDS, 0) | {
-        "found": 20,
+        "found": 10,
         "missed": 1,
         "false": 1,
     }
+    assert entry["errors"] == 2
     (missed,) = [item for item in entry["truth"] if item[0] == 3]
-    assert missed == [3, KINDS.index("missed"), 0.0, 64, "M24 0h8v8h-8z", [24, 0, 8, 8]]
+    assert missed == [3, [KINDS.index("missed")], 0.0, 64, "M24 0h8v8h-8z", [24, 0, 8, 8]]
     (false,) = [item for item in entry["predicted"] if item[0] == 50]
     assert false[-1] == 1.0
     assert entry["source"] == ""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg.checks import InputError
-from tfseg.evaluation.report.outcomes import outcomes
+from tfseg.evaluation.report.outcomes import count_kinds, outcomes
 from tfseg.metrics import Conventions, Pair, evaluate_pairs
 
 
@@ -36,29 +36,52 @@ def test_found_missed_and_false():
     assert predicted == {3: "found", 4: "false"}
 
 
-def test_a_true_instance_in_two_parts_is_split():
-    truth, predicted = outcomes_of(rows("11111111"), rows("222..333"))  # IoU 3 / 8 each
-    assert truth == {1: "split"}
-    assert predicted == {2: "split", 3: "split"}
+def flagged(truth, prediction) -> tuple[list[int], list[int], list[int]]:
+    """Returns the ids of split true instances, of those in a merge, and of merged predictions."""
+    tables = outcomes(Pair("a", truth, prediction), Conventions())
+    ids, merged = tables.truth["id"], tables.predicted["id"][tables.predicted["merged"]]
+    return (
+        ids[tables.truth["split"]].tolist(),
+        ids[tables.truth["in_merge"]].tolist(),
+        merged.tolist(),
+    )
 
 
-def test_a_split_of_which_one_part_is_large_enough_is_found_and_the_rest_split():
-    truth, predicted = outcomes_of(rows("1111111111"), rows("2222222333"))  # IoU 0.7 and 0.3
-    assert truth == {1: "found"}
-    assert predicted == {2: "found", 3: "split"}
+def test_a_true_instance_in_two_parts_is_split_and_missed():
+    maps = rows("11111111"), rows("222..333")  # IoU 3 / 8 each
+    assert flagged(*maps) == ([1], [], [])
+    assert outcomes_of(*maps) == ({1: "missed"}, {2: "false", 3: "false"})
 
 
-def test_two_true_instances_under_one_prediction_are_merged():
-    truth, predicted = outcomes_of(rows("111..222"), rows("33333333"))  # IoU 3 / 8 each
-    assert truth == {1: "merged", 2: "merged"}
-    assert predicted == {3: "merged"}
+def test_a_split_of_which_one_part_is_large_enough_is_found_too():
+    maps = rows("1111111111"), rows("2222222333")  # IoU 0.7 and 0.3
+    assert flagged(*maps) == ([1], [], [])
+    assert outcomes_of(*maps) == ({1: "found"}, {2: "found", 3: "false"})
 
 
-def test_what_is_both_split_and_merged_is_split():
+def test_two_true_instances_under_one_prediction_are_one_merge():
+    maps = rows("111..222"), rows("33333333")  # IoU 3 / 8 each
+    assert flagged(*maps) == ([], [1, 2], [3])
+    assert outcomes_of(*maps) == ({1: "missed", 2: "missed"}, {3: "false"})
+
+
+def test_an_instance_may_be_split_and_in_a_merge():
     # 1 has IoU 2 / 5 with 4 and 3 / 12 with 5, which has 4 / 10 with 2
-    truth, predicted = outcomes_of(rows("111112222..."), rows("445555555555"))
-    assert truth == {1: "split", 2: "merged"}
-    assert predicted == {4: "split", 5: "split"}
+    assert flagged(rows("111112222..."), rows("445555555555")) == ([1], [1, 2], [5])
+
+
+def test_the_kinds_are_counted_on_one_side_each():
+    # 1 and 2 are found, 3 is missed, 4 split; 7 is false, 8 and 9 are parts of 4
+    truth, prediction = rows("1122.33.444444"), rows("1122....888999")
+    prediction[0, 4] = 7
+    assert count_kinds(outcomes(Pair("a", truth, prediction), Conventions())) == {
+        "found": 3,  # 8 has IoU 1 / 2 with 4
+        "wrong class": 0,
+        "missed": 1,
+        "false": 2,
+        "split": 1,
+        "merged": 0,
+    }
 
 
 def test_a_partner_of_another_class_is_the_wrong_class():
@@ -121,15 +144,11 @@ MAPS = arrays.arrays(np.int32, (5, 8), elements=st.integers(0, 5))
 
 @settings(max_examples=60)
 @given(MAPS, MAPS)
-def test_found_are_the_true_positives_and_splits_and_merges_only_what_the_counts_have(
-    truth, prediction
-):
-    row = evaluate_pairs([("a", truth, prediction)]).counts.iloc[0]
-    tables = outcomes(Pair("a", truth, prediction), Conventions())
-    for table, name in zip(tables, ("num_truth", "num_predicted"), strict=True):
-        assert (table["kind"] == "found").sum() == row["tp_0.50"]
-        assert len(table) == row[name]
-    if not row["splits"]:
-        assert not (tables.truth["kind"] == "split").any()
-    if not row["merges"]:
-        assert not (tables.truth["kind"] == "merged").any()
+def test_the_kinds_are_the_metrics(truth, prediction):
+    row = evaluate_pairs([("a", truth, prediction)]).per_image.iloc[0]
+    kinds = count_kinds(outcomes(Pair("a", truth, prediction), Conventions()))
+    names = {"found": "tp50", "missed": "fn50", "false": "fp50"}
+    names |= {"split": "splits", "merged": "merges"}
+    assert {kind: kinds[kind] for kind in names} == {
+        kind: row[name] for kind, name in names.items()
+    }

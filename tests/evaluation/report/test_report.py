@@ -54,6 +54,27 @@ def test_only_sections_with_data_are_there(tmp_path):
     assert "mean brightness" not in text
 
 
+def test_every_number_of_splits_and_merges_is_that_of_the_metrics(tmp_path):
+    # 1 has IoU 2 / 5 with 4 and 3 / 12 with 5, which has 4 / 10 with 2; 3 is found and split
+    truth = np.array([[*[1] * 5, *[2] * 4, 0, 0, 0, *[3] * 10]])
+    prediction = np.array([[4, 4, *[5] * 10, *[6] * 7, *[7] * 3]])
+    text = written(tmp_path, [Pair("a", truth, prediction)])
+    page = data(text)
+    assert "1 found, 2 missed; 3 false predictions. " in text
+    assert "Split true instances: 2; merged predictions: 1." in text
+    for name, number in {"splits": 2, "merges": 1}.items():
+        assert f'<th scope="row">{name}</th><td class="number">{number}</td>' in text
+    numbers = dict(zip(page["kinds"], page["num_of_kinds"], strict=True))
+    assert numbers == dict(zip(page["kinds"], page["images"][0]["kinds"], strict=True))
+    assert (numbers["split"], numbers["merged"], numbers["missed"]) == (2, 1, 2)
+    shown = [[page["kinds"][kind] for kind in item[1]] for item in page["images"][0]["truth"]]
+    assert shown == [["split", "missed"], ["missed"], ["split", "found"]]
+    cells = r'<td class="number">(\d+)</td>' * 3  # number, split, in a merge
+    rows = [tuple(map(int, row)) for row in re.findall(cells + '<td class="wide">', text)]
+    # three tables: by size, by neighbours and by position, each of all three true instances
+    assert np.sum(rows, axis=0).tolist() == [9, 6, 6]
+
+
 def test_scores_classes_history_seconds_and_images_have_their_sections(tmp_path):
     classes = np.tile([1, 2], 6)
     columns = {

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.autograph import no_autograph
-from tfseg.checks import InputError
+from tfseg.checks import InputError, nearest
 from tfseg.config.fields import is_required
 from tfseg.data.dataset import records
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
@@ -24,6 +24,7 @@ from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.statistics import PERCENTILES, Statistics
 from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.run_files import CONFIG
 
 SCHEMA_VERSION = "1.5"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
@@ -119,6 +120,11 @@ class DatasetInfo:
                 f"No data set at {folder}: no such folder. Make one with tfseg convert."
             )
         if not path.is_file():
+            if (folder / CONFIG).is_file():
+                raise InputError(
+                    f"{folder} is the folder of a run, not a data set. Give the data set, made by "
+                    "convert; perhaps the two are swapped."
+                )
             raise InputError(
                 f"{folder} is not a data set: it has no {INFO_FILE}. Make one with tfseg convert."
             )
@@ -200,7 +206,12 @@ class Dataset:
         Raises:
             InputError: no such split; names the existing ones.
         """
-        checks.one_of(f"The split of {self.path}", name, self.info.splits)
+        if name not in self.info.splits:
+            raise InputError(
+                f"{self.path} has no split {name!r}; it has {', '.join(self.info.splits)}."
+                f"{nearest(name, self.info.splits)} Choose one of them, or convert data with "
+                f"{name!r} too."
+            )
         return self.info.splits[name]
 
     def records(self, split: str) -> tf.data.Dataset:

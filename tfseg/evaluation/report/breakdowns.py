@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tfseg.evaluation.report.outcomes import KINDS
+from tfseg.evaluation.report.outcomes import TRUE_KINDS
 
 SIZE_BINS, SCORE_BINS = 6, 10
 MOST_NEIGHBOURS = 4  # instances with this number or more share a row
+FURTHER = {"split": "split", "in a merge": "in_merge"}  # title and column of `Outcomes.truth`
 NONE = "none"  # no partner in the other map
 
 
@@ -42,10 +43,17 @@ def by_position(truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count_kinds(truth: pd.DataFrame, row_of: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """Returns counts with a row for every name that occurs and a column for every kind."""
-    counts = pd.crosstab(np.asarray(row_of, object), truth["kind"].to_numpy())
-    present = [name for name in names if name in counts.index]
-    return counts.reindex(index=present, columns=list(KINDS), fill_value=0)
+    """Returns counts with a row for every name that occurs.
+
+    The columns are the kinds, of which each instance has one, and those of FURTHER.
+    """
+    rows = np.asarray(row_of, object)
+    counts = pd.crosstab(rows, truth["kind"].to_numpy()).reindex(
+        columns=list(TRUE_KINDS), fill_value=0
+    )
+    for title, column in FURTHER.items():
+        counts[title] = truth[column].groupby(rows).sum().astype(int)
+    return counts.reindex([name for name in names if name in counts.index])
 
 
 def by_score(predicted: pd.DataFrame, num_truth: int) -> pd.DataFrame:

@@ -158,16 +158,20 @@ def _legend(names: Sequence[str]) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def shares(counts: pd.DataFrame, *, title: str) -> str:
+def shares(counts: pd.DataFrame, *, title: str, numbers: Sequence[str] = ()) -> str:
     """Draws a bar per row, divided into the shares of the columns (kinds of outcome).
 
     Args:
         counts: a column per kind; counts of 0 are not drawn.
         title: of the rows.
+        numbers: columns that are written as numbers, and are no part of the bar.
     """
     rows = []
-    for name, row in counts.iterrows():
+    for name, row in counts.drop(columns=list(numbers)).iterrows():
         total = int(row.sum())
+        cells = "".join(
+            f'<td class="number">{number}</td>' for number in (total, *counts.loc[name, numbers])
+        )
         spans = "".join(
             f'<span class="k-{kind.replace(" ", "-")}" style="flex-grow:{number}" '
             f'title="{kind}: {number} of {total}">{_percent(number, total)}</span>'
@@ -176,11 +180,12 @@ def shares(counts: pd.DataFrame, *, title: str) -> str:
         )
         text = ", ".join(f"{kind} {number}" for kind, number in row.items() if number)
         rows.append(
-            f'<tr><th scope="row">{html.escape(str(name))}</th><td class="number">{total}</td>'
+            f'<tr><th scope="row">{html.escape(str(name))}</th>{cells}'
             f'<td class="wide"><div class="stack" role="img" aria-label="{text}">{spans}</div></td>'
             "</tr>"
         )
-    head = f"<tr><th>{html.escape(title)}</th><th>number</th><th>outcome</th></tr>"
+    titles = "".join(f"<th>{html.escape(text)}</th>" for text in (title, "number", *numbers))
+    head = f"<tr>{titles}<th>outcome</th></tr>"
     return f'<table class="bars"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from tfseg.drawing.outlines import outlines
 from tfseg.drawing.overlays import display
-from tfseg.evaluation.report.outcomes import KINDS, Outcomes
+from tfseg.evaluation.report.outcomes import KINDS, Outcomes, count_kinds
 from tfseg.metrics import Pair
 
 SIDE = 512  # pixels, the longest side of a picture
@@ -60,6 +60,7 @@ class Gallery:
     def __init__(self, limit: int = 100) -> None:
         self.limit = limit
         self.num_added = 0
+        self.num_of_kinds = dict.fromkeys(KINDS, 0)  # in all images
         self._kept: list[GalleryImage] = []
 
     @property
@@ -70,6 +71,8 @@ class Gallery:
     def add(self, pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> None:
         """Adds one image; may drop another."""
         self.num_added += 1
+        for kind, number in count_kinds(outcomes).items():
+            self.num_of_kinds[kind] += number
         self._kept.append(shrink(pair, image, outcomes))
         if len(self._kept) >= 2 * self.limit:
             self._kept = choose(self._kept, self.limit)
@@ -138,8 +141,8 @@ def _jpeg(picture: np.ndarray, size: list[int]) -> bytes:
 def page_entry(image: GalleryImage) -> dict[str, Any]:
     """Returns an image as plain values for the page.
 
-    An instance is [id, index of its kind, IoU, area, path, box], for a prediction also the score; a
-    box is [x, y, width, height] in the picture.
+    An instance is [id, indices of its kinds, IoU, area, path, box], for a prediction also the
+    score; the first kind is that of its colour; a box is [x, y, width, height] in the picture.
     """
     height, width = (
         round(side * scale) for side, scale in zip(image.size, image.scale, strict=True)
@@ -150,7 +153,9 @@ def page_entry(image: GalleryImage) -> dict[str, Any]:
         )
         for table, data in zip(image.outcomes, image.labels, strict=True)
     ]
-    counts = pd.concat([table["kind"] for table in image.outcomes]).value_counts()
+    truth, predicted = image.outcomes
+    counts = count_kinds(image.outcomes)
+    wrong = (truth["kind"] != "found") | truth["split"]
     return {
         "id": image.id,
         "score": round(image.score, 4),
@@ -160,7 +165,8 @@ def page_entry(image: GalleryImage) -> dict[str, Any]:
         "truth": sides[0],
         "predicted": sides[1],
         "num": [len(table) for table in image.outcomes],
-        "kinds": [int(counts.get(kind, 0)) for kind in KINDS],
+        "kinds": [counts[kind] for kind in KINDS],
+        "errors": int(wrong.sum() + ((predicted["kind"] == "false") | predicted["merged"]).sum()),
     }
 
 
@@ -170,7 +176,9 @@ def _instances(table: pd.DataFrame, label: np.ndarray, image: GalleryImage) -> l
     for row in table.itertuples():
         box = [row.left * across, row.top * down]
         box += [(row.right - row.left) * across, (row.bottom - row.top) * down]
-        values = [int(row.id), KINDS.index(row.kind), round(row.iou, 2), int(row.area)]
+        kinds = [name for name in ("split", "merged") if getattr(row, name, False)] + [row.kind]
+        values = [int(row.id), [KINDS.index(kind) for kind in kinds]]
+        values += [round(row.iou, 2), int(row.area)]
         values += [paths.get(int(row.id), ""), [round(side, 1) for side in box]]
         if hasattr(row, "score") and row.score == row.score:  # not NaN
             values.append(round(float(row.score), 3))

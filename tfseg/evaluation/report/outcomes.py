@@ -1,13 +1,12 @@
 """The outcome of every true and every predicted instance of an image: found, missed, split, ...
 
-Conventions:
-    - "found" means a partner with IoU >= 0.50, one to one: exactly the true positives of ap50. All
-      other true instances are errors: "missed", "split" or "merged"; all other predicted instances
-      are "false", "split" or "merged".
-    - If a true instance has IoU > 0.1 with several predicted instances, all of them are "split". If
-      a predicted instance has IoU > 0.1 with several true instances, all of them are "merged"
-      (`metrics.counts`: Caicedo et al. 2019). An instance that is both is "split".
-    - With classes, "wrong class" means a partner of another class.
+The numbers of the kinds are those of the metrics (docs/metrics.md):
+    - "found" is a true instance with a partner: IoU >= 0.50, one to one, as for ap50. With classes,
+      one whose partner has another class is "wrong class" instead. All other true instances are
+      "missed", all other predicted ones "false": TP, FN and FP.
+    - "split" is a true instance with IoU > 0.1 with several predicted ones, and "merged" a
+      predicted one with IoU > 0.1 with several true ones, whether they have a partner or not:
+      `splits` and `merges`.
     - Ignored instances and void predictions have no row.
 """
 
@@ -22,25 +21,26 @@ from scipy import ndimage
 from tfseg.drawing.colors import neighbours
 from tfseg.metrics import Conventions, Overlaps, Pair, match
 from tfseg.metrics.conventions import edge_ids
-from tfseg.metrics.counts import TOUCHING
+from tfseg.metrics.counts import TOUCHING, is_merged, is_split
 
-KINDS = ("found", "missed", "false", "split", "merged", "wrong class")
-ERRORS = KINDS[1:]
+TRUE_KINDS = ("found", "wrong class", "missed")  # each true instance has one of them
+KINDS = (*TRUE_KINDS, "false", "split", "merged")
 THRESHOLD = 0.5  # IoU from which two instances match
 
 
 class Outcomes(NamedTuple):
     """The instances of one image, a row per instance.
 
-    Both tables have `id`; `kind`, one of KINDS; `partner`, the matching id of the other map, or 0;
-    `iou`, the largest with any instance of the other map; `area`, pixels; `class`, from 1 on, or 0;
-    and the box `top`, `left`, `bottom`, `right`, pixels, ends not included.
+    Both tables have `id`; `kind`: found, wrong class, missed or false; `partner`, the matching id
+    of the other map, or 0; `iou`, the largest with any instance of the other map; `area`, pixels;
+    `class`, from 1 on, or 0; and the box `top`, `left`, `bottom`, `right`, pixels, ends not
+    included.
 
     Attributes:
-        truth: also has `neighbours`, the number of true instances that touch this one at a side or
-            corner of a pixel; `at_edge`, whether it reaches the edge of the image; and
-            `partner_class`.
-        predicted: also has `score`, NaN without scores.
+        truth: also has `split`; `in_merge`, whether it has IoU > 0.1 with a merged prediction;
+            `neighbours`, the number of true instances that touch this one at a side or corner of a
+            pixel; `at_edge`, whether it reaches the edge of the image; and `partner_class`.
+        predicted: also has `merged`, and `score`, NaN without scores.
     """
 
     truth: pd.DataFrame
@@ -56,11 +56,15 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
     true, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
     _, table = conventions.apply_edge_policy(true, prediction)
     table = conventions.without_void_predictions(table, prediction)
-    true_kind, predicted_kind, partner_of_true, partner = _kinds(table, pair)
+    (true_kind, partner_of_true), (predicted_kind, partner) = _kinds(table, pair)
+    merged, touching = is_merged(table), table.iou > TOUCHING
+    merging = touching & merged[table.predicted_index]
     truth = _rows(table.truth_ids, table.truth_areas, true, pair.truth_class_of)
     counted = pd.Series(neighbours(true).ravel()).value_counts()
     truth = truth.assign(
         kind=true_kind,
+        split=is_split(table),
+        in_merge=np.bincount(table.truth_index[merging], minlength=len(table.truth_ids)) > 0,
         partner=partner_of_true,
         iou=_largest(table.truth_index, table.iou, len(table.truth_ids)),
         neighbours=counted.reindex(truth["id"], fill_value=0).to_numpy(),
@@ -71,6 +75,7 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
     )
     predicted = predicted.assign(
         kind=predicted_kind,
+        merged=merged,
         partner=partner,
         iou=_largest(table.predicted_index, table.iou, len(table.predicted_ids)),
         score=np.nan if pair.scores is None else _at_ids(pair.scores, table.predicted_ids),
@@ -80,31 +85,31 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
     return Outcomes(truth.assign(partner_class=partner_class), predicted)
 
 
-def _kinds(table: Overlaps, pair: Pair) -> tuple[np.ndarray, ...]:
-    """Returns the kinds of true and predicted instances, and the ids of their partners."""
-    sizes = (len(table.truth_ids), len(table.predicted_ids))
+def count_kinds(tables: Outcomes) -> dict[str, int]:
+    """Returns the number of instances of each of KINDS."""
+    truth, predicted = tables
+    return {
+        **{kind: int((truth["kind"] == kind).sum()) for kind in TRUE_KINDS},
+        "false": int((predicted["kind"] == "false").sum()),
+        "split": int(truth["split"].sum()),
+        "merged": int(predicted["merged"].sum()),
+    }
+
+
+def _kinds(table: Overlaps, pair: Pair) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns the kinds, and the ids of the partners, of the true and the predicted instances."""
     index = (table.truth_index, table.predicted_index)
-    overlapping = table.iou > TOUCHING
-    repeated = [
-        np.bincount(positions[overlapping], minlength=size) > 1
-        for positions, size in zip(index, sizes, strict=True)
-    ]
-    split = overlapping & repeated[0][index[0]]
-    merged = overlapping & repeated[1][index[1]]
     pairs = match(table, THRESHOLD)
     wrong = _differ_in_class(table, pairs, pair)
     ids = (table.truth_ids, table.predicted_ids)
-    kinds, partners = [], []
+    sides = []
     for side, unmatched in enumerate(("missed", "false")):
-        kind = np.full(sizes[side], unmatched, object)
-        kind[index[side][merged]] = "merged"
-        kind[index[side][split]] = "split"
+        kind = np.full(len(ids[side]), unmatched, object)
         kind[index[side][pairs]] = np.where(wrong, "wrong class", "found")
-        partner = np.zeros(sizes[side], np.int64)
+        partner = np.zeros(len(ids[side]), np.int64)
         partner[index[side][pairs]] = ids[1 - side][index[1 - side][pairs]]
-        kinds.append(kind)
-        partners.append(partner)
-    return (*kinds, *partners)
+        sides.append((kind, partner))
+    return sides
 
 
 def _differ_in_class(table: Overlaps, pairs: np.ndarray, pair: Pair) -> np.ndarray:

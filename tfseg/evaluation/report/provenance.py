@@ -1,7 +1,8 @@
-"""The provenance in a report: the run, its data set and the versions of packages."""
+"""The provenance in a report: the day, the run, its data set and the versions of packages."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 Facts = dict[str, "dict[str, object] | str"]
 ARRAYS = ("numpy", "scipy", "pandas")
 NETWORKS = ("tensorflow", "keras", "segmentation-models")
+
+
+def dated(title: str) -> str:
+    """Returns the title of a report with the day on which it is made (UTC)."""
+    return f"{title}, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
 
 
 def run_facts(run_dir: str | Path, dataset: Dataset) -> Facts:

@@ -114,8 +114,13 @@ class Report:
 
     def _data(self) -> dict[str, object]:
         """Returns the content of the gallery."""
-        entries = self._gallery.entries()
-        return {"kinds": KINDS, "images": entries, "num_images": self._gallery.num_added}
+        gallery = self._gallery
+        return {
+            "kinds": KINDS,
+            "images": gallery.entries(),
+            "num_images": gallery.num_added,
+            "num_of_kinds": [gallery.num_of_kinds[kind] for kind in KINDS],
+        }
 
 
 def _history(path: str | Path | None) -> pd.DataFrame | None:

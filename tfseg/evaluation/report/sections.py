@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tfseg.evaluation.report import breakdowns, charts
-from tfseg.evaluation.report.outcomes import ERRORS
+from tfseg.evaluation.report.outcomes import TRUE_KINDS, Outcomes, count_kinds
 from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation
 
 EXPLANATIONS = {
@@ -73,13 +73,13 @@ def sections(content: Content) -> list[tuple[str, str]]:
 
 def summary(content: Content) -> str:
     """Returns the headline metrics with explanations, intervals and formulas."""
-    values, kinds = content.summary, content.truth["kind"].value_counts()
-    false = int((content.predicted["kind"] == "false").sum())
-    parts = [f"{number} {kind}" for kind, number in kinds.items() if kind != "found"]
+    values, kinds = content.summary, count_kinds(Outcomes(content.truth, content.predicted))
+    wrong = f"{kinds['wrong class']} found with the wrong class, " if kinds["wrong class"] else ""
     sentence = (
         f"{values['num_images']} images with {values['num_instances']} true instances, "
-        f"{values['num_predicted']} predicted. {kinds.get('found', 0)} found"
-        f"{''.join(f', {part}' for part in parts)}; {false} false predictions."
+        f"{values['num_predicted']} predicted. {kinds['found']} found, {wrong}"
+        f"{kinds['missed']} missed; {kinds['false']} false predictions. Split true instances: "
+        f"{kinds['split']}; merged predictions: {kinds['merged']}."
     )
     tiles = "".join(
         f"<li><strong>{_number(values[name])}</strong><span>{name}</span></li>" for name in _TILES
@@ -115,18 +115,21 @@ def errors(content: Content) -> str:
         "neighbours touched": breakdowns.by_neighbours(content.truth),
         "position in the image": breakdowns.by_position(content.truth),
     }
-    used = {kind for table in tables.values() for kind in table.columns[table.sum() > 0]}
+    used = [kind for kind in TRUE_KINDS if (content.truth["kind"] == kind).any()]
     keys = "".join(
-        f'<li><span class="key k-{kind.replace(" ", "-")}"></span>{kind}</li>'
-        for kind in ("found", *ERRORS)
-        if kind in used
+        f'<li><span class="key k-{kind.replace(" ", "-")}"></span>{kind}</li>' for kind in used
     )
-    drawn = "".join(charts.shares(table, title=title) for title, table in tables.items())
+    further = list(breakdowns.FURTHER)
+    drawn = "".join(
+        f'<div class="scroll">{charts.shares(table, title=title, numbers=further)}</div>'
+        for title, table in tables.items()
+    )
     return (
-        "<p>Outcomes of the true instances. Found: IoU of at least 0.50 with a prediction, even if "
-        "another one overlaps it too. Split: IoU above 0.1 with several predictions. Merged: IoU "
-        "above 0.1 with the same prediction as another true instance. The diameter belongs to a "
-        "disc of the same area; all rows of diameters have about the same number of instances."
+        "<p>Outcomes of the true instances. Found: IoU of at least 0.50 with a prediction, one to "
+        "one; all others are missed. Split: IoU above 0.1 with several predictions. In a merge: "
+        "IoU above 0.1 with the same prediction as another true instance; a merged prediction has "
+        "two or more of them. Split and in a merge may be found or missed. The diameter belongs to "
+        "a disc of the same area; all rows of diameters have about the same number of instances."
         f'</p><ul class="legend">{keys}</ul>{drawn}'
     )
 

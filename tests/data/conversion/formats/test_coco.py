@@ -11,7 +11,7 @@ from pycocotools import mask as pycoco
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import coco
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 CATEGORIES = [{"id": 90, "name": "car"}, {"id": 3, "name": "cell"}]
@@ -395,7 +395,7 @@ def test_a_fault_of_an_annotation_is_one_of_its_image_alone(tmp_path, kind):
     write_coco(tmp_path / "a.json", [fault, sound], names=("b.png", "c.png"))
     first, second = coco.find(tmp_path, Reading()).splits["train"]
     with pytest.raises(InputError, match=message):
-        coco.read(first, Reading())
+        refuse_faults({"train": [first, second]})
     assert coco.read(second, Reading()).label.max() == 1
 
 

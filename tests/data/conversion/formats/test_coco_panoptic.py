@@ -9,7 +9,7 @@ import pytest
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import coco_panoptic
-from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 CATEGORIES = [
@@ -129,9 +129,9 @@ def test_a_file_of_another_shape_is_refused(tmp_path, png, kind):
 def test_a_fault_of_a_segment_is_one_of_its_image_alone(tmp_path, png, segment, message):
     annotations = [{"image_id": 7, "file_name": "a.png", "segments_info": [segment]}]
     write_panoptic(png, tmp_path / "train.json", annotations=annotations)
-    (item,) = coco_panoptic.find(tmp_path, Reading()).splits["train"]
+    splits = coco_panoptic.find(tmp_path, Reading()).splits
     with pytest.raises(InputError, match=message):
-        coco_panoptic.read(item, Reading())
+        refuse_faults(splits)
 
 
 def test_a_segment_that_is_not_listed_and_a_map_in_grey_are_refused(tmp_path, png):

@@ -13,7 +13,7 @@ folders named after the split or the file.
   are one class. One without annotations that is the supercategory of another, or `_background_`, is
   left out. Boxes, areas and keypoints are not used.
 - An image whose path leads out of the source is looked for by its last name.
-- A fault of an annotation is one of its image, and raised when the image is read.
+- A fault of an annotation is one of its image.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ from tfseg.data.conversion.formats.parsing import (
     read_json,
     shortened,
 )
-from tfseg.data.conversion.formats.shapes import Region
 from tfseg.data.files.images import read_picture, stated_size
 from tfseg.ids import IGNORE
 
@@ -55,8 +54,7 @@ class Shape(NamedTuple):
     """One annotation.
 
     Attributes:
-        outline: rings `[N, 2]` as (x, y); run lengths: (counts `[N]`, or their text, size); or, as
-            a text, why the annotation cannot be read.
+        outline: see `coco_outlines.outline`.
         class_index: class from 1 on.
         context: which annotation it is, for errors.
         is_crowd: it is marked as a crowd.
@@ -66,6 +64,13 @@ class Shape(NamedTuple):
     class_index: int
     context: str
     is_crowd: bool = False
+
+
+class _Gathered(NamedTuple):
+    """The shapes of an image, and the faults of its other annotations."""
+
+    shapes: list[Shape]
+    faults: list[str]
 
 
 class _Annotations(NamedTuple):
@@ -110,8 +115,8 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
     """Reads an image and paints its instances.
 
     Raises:
-        InputError: the image cannot be read, its size differs from the JSON file, an annotation is
-            malformed, or run lengths do not fit it.
+        InputError: the image cannot be read, its size differs from the JSON file, or run lengths do
+            not fit it.
     """
     path, size, shapes = item.annotations
     image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
@@ -120,7 +125,7 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
     size = image.shape[:2]
     ignored = [shape.is_crowd and reading.crowd == "ignore" for shape in shapes]
     regions = (
-        (_region(shape, size), IGNORE if ignore else shape.class_index)
+        (region(shape.outline, size, shape.context), IGNORE if ignore else shape.class_index)
         for shape, ignore in zip(shapes, ignored, strict=True)
     )
     sample = paint(image, regions, overlap=reading.overlap, name=item.image)
@@ -142,27 +147,31 @@ def _pack(record: dict) -> dict:
     context = f"annotation {shortened(record.get('id'))}"
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
     try:
-        shape: Any = outline(record["segmentation"], context)
+        kept["outline"] = outline(record["segmentation"], context)
     except InputError as error:
-        shape = str(error)
-    return kept | {"id": record.get("id"), "outline": shape}
+        kept["fault"] = str(error)
+    return kept | {"id": record.get("id")}
 
 
 def _items(
     source: Path, path: Path, content: Any, indices: dict[int, int]
 ) -> list[Item[_Annotations]]:
-    shapes: dict[str, list[Shape]] = {}
+    gathered: dict[str, _Gathered] = {}
     for record in entry(content, "annotations", list, context=path):
         context = str(path)
         if isinstance(record, dict):
             context = f"{path}, annotation {shortened(record.get('id'))}"
         image_id = image_key(record, "image_id", context=context)
-        shapes.setdefault(image_id, []).append(_shape(record, path, context, indices))
+        of_image = gathered.setdefault(image_id, _Gathered([], []))
+        try:
+            of_image.shapes.append(_shape(record, path, context, indices))
+        except InputError as error:
+            of_image.faults.append(str(error))
     folders, items, missing = image_folders(source, path), {}, []
     images = entry(content, "images", list, context=path)
     _refuse_repeated(path, images)
     for record in images:
-        item = _item(record, path, folders, shapes)
+        item = _item(record, path, folders, gathered)
         if item is None:
             missing.append(record["file_name"])
         elif item.id in items:
@@ -174,10 +183,10 @@ def _items(
             f"{path} must have its images in {listed(folders)}; there is no {listed(missing)}. Add "
             "them, or take them out of the file."
         )
-    if shapes:
+    if gathered:
         raise InputError(
             f"{path} has annotations of images that it does not list, such as image_id "
-            f"{next(iter(shapes))}. Export it again."
+            f"{next(iter(gathered))}. Export it again."
         )
     if not items:
         raise InputError(f"{path} lists no images. Export it again.")
@@ -191,19 +200,22 @@ def _refuse_repeated(path: Path, images: list) -> None:
 
 
 def _item(
-    record: Any, path: Path, folders: list[Path], shapes: dict[str, list[Shape]]
+    record: Any, path: Path, folders: list[Path], gathered: dict[str, _Gathered]
 ) -> Item[_Annotations] | None:
-    """Returns an item, or None if its image is missing; takes its shapes out of `shapes`."""
+    """Returns an item, or None if its image is missing; takes its shapes out of `gathered`."""
     context = f"An image in {path}"
     name, _ = _image_name(entry(record, "file_name", str, context=context), context)
     height, width = (
         integer(record, key, context=f"{name} in {path}") for key in ("height", "width")
     )
     size = None if height == width == -1 else (height, width)  # as VIA writes them
-    id = image_key(record, "id", context=context)
-    annotations = _Annotations(path, size, shapes.pop(id, []))
+    of_image = gathered.pop(image_key(record, "id", context=context), _Gathered([], []))
+    annotations = _Annotations(path, size, of_image.shapes)
     image = first_file(name, folders)
-    return Item(name.with_suffix("").as_posix(), image, annotations) if image else None
+    if image is None:
+        return None
+    fault = next(iter(of_image.faults), "")
+    return Item(name.with_suffix("").as_posix(), image, annotations, fault=fault)
 
 
 def _image_name(text: str, context: str) -> tuple[PurePosixPath, bool]:
@@ -226,23 +238,15 @@ def _path_note(path: Path, images: Any) -> tuple[str, ...]:
 
 
 def _shape(record: dict, path: Path, context: str, indices: dict[int, int]) -> Shape:
-    try:
-        category = integer(record, "category_id", context=context)
-        if category not in indices:
-            raise InputError(
-                f"{context} must have one of the categories {listed(list(indices))}; got "
-                f"{category}. Add the category."
-            )
-        is_crowd = flag(record, "iscrowd", context=context)
-    except InputError as error:
-        return Shape(str(error), 0, context)
-    shape = record.get("outline", f"{context} must have a segmentation; got none. {REMEDY}")
-    if isinstance(shape, str) and "outline" in record:
-        shape = f"{path}, {shape}"
-    return Shape(shape, indices[category], context, is_crowd)
-
-
-def _region(shape: Shape, size: tuple[int, int]) -> Region:
-    if isinstance(shape.outline, str):
-        raise InputError(shape.outline)
-    return region(shape.outline, size, shape.context)
+    category = integer(record, "category_id", context=context)
+    if category not in indices:
+        raise InputError(
+            f"{context} must have one of the categories {listed(list(indices))}; got "
+            f"{category}. Add the category."
+        )
+    is_crowd = flag(record, "iscrowd", context=context)
+    if "fault" in record:
+        raise InputError(f"{path}, {record['fault']}")
+    if "outline" not in record:
+        raise InputError(f"{context} must have a segmentation; got none. {REMEDY}")
+    return Shape(record["outline"], indices[category], context, is_crowd)

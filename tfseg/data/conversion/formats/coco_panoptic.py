@@ -38,7 +38,6 @@ class _Segments(NamedTuple):
     file: Path
     classes: dict[int, int]
     crowds: frozenset[int]
-    fault: str = ""  # why the segments cannot be read
 
 
 def matches(source: Path) -> bool:
@@ -80,9 +79,7 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
     Raises:
         InputError: a file cannot be read, the sizes differ, or a segment is not in the JSON file.
     """
-    path, classes, crowds, fault = item.annotations
-    if fault:
-        raise InputError(fault)
+    path, classes, crowds = item.annotations
     ignored = crowds if reading.crowd == "ignore" else frozenset()
     classes = {id: IGNORE if id in ignored else index for id, index in classes.items()}
     how = reading.orientation
@@ -152,7 +149,8 @@ def _items(
         given = entry(record, "segments_info", list, context=context)
         name = image_name.with_suffix("").as_posix()
         if image and segments:
-            items[name] = Item(name, image, _segments(path, segments, given, indices))
+            annotations, fault = _segments(path, segments, given, indices)
+            items[name] = Item(name, image, annotations, fault=fault)
     if missing:
         raise InputError(
             f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "
@@ -166,8 +164,10 @@ def _items(
     return [items[name] for name in sorted(items)]
 
 
-def _segments(path: Path, maps: Path, segments: list, indices: dict[int, int]) -> _Segments:
-    """Returns the class of each segment, of things from 1 on and of others 0, and the crowds."""
+def _segments(
+    path: Path, maps: Path, segments: list, indices: dict[int, int]
+) -> tuple[_Segments, str]:
+    """Returns the class of each segment, 0 for others than things, the crowds, and the fault."""
     context, classes, crowds = f"A segment of {maps.name} in {path}", {}, set()
     try:
         for record in segments:
@@ -181,5 +181,5 @@ def _segments(path: Path, maps: Path, segments: list, indices: dict[int, int]) -
             if flag(record, "iscrowd", context=context) and classes[id]:
                 crowds.add(id)
     except InputError as error:
-        return _Segments(maps, {}, frozenset(), str(error))
-    return _Segments(maps, classes, frozenset(crowds))
+        return _Segments(maps, {}, frozenset()), str(error)
+    return _Segments(maps, classes, frozenset(crowds)), ""

@@ -1,6 +1,6 @@
 "use strict";
 // The gallery and the viewer of one image. An instance is an array, written by gallery.py.
-const ID = 0, KIND = 1, IOU = 2, AREA = 3, PATH = 4, BOX = 5, SCORE = 6;
+const ID = 0, KINDS = 1, IOU = 2, AREA = 3, PATH = 4, BOX = 5, SCORE = 6;
 const PAGE = 48; // cards added at a time
 let data, byId, median; // filled by start
 const $ = (id) => document.getElementById(id);
@@ -14,7 +14,10 @@ function element(name, attributes = {}, ...children) {
 }
 
 const className = (kind) => data.kinds[kind].replace(" ", "-");
-const isError = (instance) => instance[KIND] > 0;
+const kindOf = (instance) => instance[KINDS][0]; // that of the colour
+const isError = (instance) => kindOf(instance) > 0;
+// Each kind is counted on one side: two partners are one found instance.
+const sideOf = (kind) => (["false", "merged"].includes(data.kinds[kind]) ? "predicted" : "truth");
 const number = (value) => value.toFixed(2);
 
 function picture(image) {
@@ -31,7 +34,7 @@ function halo(instances) {
 // One path per kind: a page has many thousand instances.
 function merged(instances, side) {
   const paths = new Map();
-  for (const instance of instances) paths.set(instance[KIND], (paths.get(instance[KIND]) || "") + instance[PATH]);
+  for (const instance of instances) paths.set(kindOf(instance), (paths.get(kindOf(instance)) || "") + instance[PATH]);
   const drawn = [...paths].map(([kind, d]) => element("path", { d, class: `outline ${side} o-${className(kind)}` }));
   return [halo(instances), ...drawn];
 }
@@ -52,22 +55,20 @@ function card(item) {
   const truth = side ? image.truth : image.truth.filter(isError);
   const drawn = element("svg", { viewBox: box.join(" "), "aria-hidden": "true" }, picture(image),
     ...merged(truth, "true"), ...merged(image.predicted, "predicted"));
-  const errors = image.kinds.slice(1).reduce((sum, count) => sum + count, 0);
   const text = side
     ? `${side === "truth" ? "true" : "predicted"} ${instance[ID]}, ${instance[AREA]} pixels, IoU ${number(instance[IOU])}`
-    : `AP50 ${number(image.score)}, ${image.num[0]} true, ${errors} errors`;
+    : `AP50 ${number(image.score)}, ${image.num[0]} true, ${image.errors} errors`;
   return element("a", { class: "card", href: link(image, side, instance) }, drawn,
     element("span", {}, image.id), element("span", {}, text));
 }
 
 /* ---- the grid of images or errors ---- */
-const errorsOf = (image) => image.kinds.slice(1).reduce((sum, count) => sum + count, 0);
 const SORTS = {
   images: {
     "worst first": (a, b) => a.image.score - b.image.score,
     "best first": (a, b) => b.image.score - a.image.score,
     "nearest to the median": (a, b) => Math.abs(a.image.score - median) - Math.abs(b.image.score - median),
-    "most errors": (a, b) => errorsOf(b.image) - errorsOf(a.image),
+    "most errors": (a, b) => b.image.errors - a.image.errors,
     "most instances": (a, b) => b.image.num[0] - a.image.num[0],
     "name": (a, b) => a.image.id.localeCompare(b.image.id),
   },
@@ -83,8 +84,8 @@ const SORTS = {
 const chosen = { kind: 0, sort: "", name: "", limit: PAGE }; // kind 0: images
 
 function instancesOf(image, kind) {
-  return ["truth", "predicted"].flatMap((side) =>
-    image[side].filter((instance) => instance[KIND] === kind).map((instance) => ({ image, side, instance })));
+  const side = sideOf(kind);
+  return image[side].filter((instance) => instance[KINDS].includes(kind)).map((instance) => ({ image, side, instance }));
 }
 
 function items() {
@@ -120,7 +121,8 @@ function setUpGrid() {
   const used = data.kinds.map((_, kind) => data.images.reduce((sum, image) => sum + image.kinds[kind], 0));
   data.kinds.forEach((name, kind) => {
     if (kind && !used[kind]) return;
-    radio($("kinds"), "kind", kind ? `${name} (${used[kind]})` : `images (${data.images.length})`, !kind, () => {
+    const all = data.num_of_kinds[kind], number = used[kind] < all ? `${used[kind]} of ${all}` : all;
+    radio($("kinds"), "kind", kind ? `${name} (${number})` : `images (${data.images.length})`, !kind, () => {
       Object.assign(chosen, { kind, limit: PAGE });
       offerSorts();
       render();
@@ -146,16 +148,18 @@ const view = { image: null, box: [0, 0, 1, 1], layer: 2, target: null };
 const layerInputs = LAYERS.map((name, index) =>
   radio($("layers"), "layer", name, index === view.layer, () => { view.layer = index; draw(); }));
 
+const namesOf = (instance) => instance[KINDS].map((kind) => data.kinds[kind]).join(", ");
+
 function described(instance, side) {
   const score = instance[SCORE] === undefined ? "" : `, score ${number(instance[SCORE])}`;
-  return `${data.kinds[instance[KIND]]}: ${side === "truth" ? "true" : "predicted"} ${instance[ID]}, ${instance[AREA]} pixels, IoU ${number(instance[IOU])}${score}`;
+  return `${namesOf(instance)}: ${side === "truth" ? "true" : "predicted"} ${instance[ID]}, ${instance[AREA]} pixels, IoU ${number(instance[IOU])}${score}`;
 }
 
 function outlinesOf(side, clip) {
   const group = element("g", clip ? { "clip-path": `url(#${clip})` } : {}, halo(view.image[side]));
   // Errors on top: neighbours share the sides of their pixels.
   for (const instance of [...view.image[side]].sort((a, b) => isError(a) - isError(b))) {
-    const kind = `outline ${side === "truth" ? "true" : "predicted"} o-${className(instance[KIND])}`;
+    const kind = `outline ${side === "truth" ? "true" : "predicted"} o-${className(kindOf(instance))}`;
     group.append(element("path", { d: instance[PATH], class: kind }, element("title", {}, described(instance, side))));
   }
   return group;
@@ -205,11 +209,11 @@ function open(image, side, instance) {
   view.box = instance ? around(instance[BOX]) : [0, 0, ...image.picture];
   $("viewer-title").textContent = image.id;
   $("facts").textContent = `AP50 ${number(image.score)}; ${image.num[0]} true, ${image.num[1]} predicted; ${image.size[1]} x ${image.size[0]} pixels (width x height).`;
-  const errors = data.kinds.flatMap((_, kind) => (kind ? instancesOf(image, kind) : []));
+  const errors = ["truth", "predicted"].flatMap((side) => image[side].filter(isError).map((instance) => ({ side, instance })));
   $("errors").replaceChildren(...errors.map((item) => {
     const button = element("button", { type: "button", title: described(item.instance, item.side) },
-      element("span", { class: `key k-${className(item.instance[KIND])}` }),
-      `${data.kinds[item.instance[KIND]]} ${item.side === "truth" ? "true" : "predicted"} ${item.instance[ID]}`);
+      element("span", { class: `key k-${className(kindOf(item.instance))}` }),
+      `${namesOf(item.instance)} ${item.side === "truth" ? "true" : "predicted"} ${item.instance[ID]}`);
     button.addEventListener("click", () => {
       Object.assign(view, { target: item.instance, box: around(item.instance[BOX]) });
       draw();
