@@ -17,7 +17,8 @@ from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
-from tfseg.data.pipeline import crops, normalization, stages
+from tfseg.data.pipeline import crops, stages
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.drawing.overlays import GAP, overlay
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def preview(
     chain, margin = stages.crop_chain(transforms, size, sampling)
     crop_seed = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
-    pair = {"image": tf.constant(image), "label": tf.constant(label)}
-    sample = normalization.normalized(pair, normalization.fixed_limits(config.model))
+    normalized = Normalization.of(config.model)(tf.constant(image))
+    sample = {"image": normalized, "label": tf.constant(label)}
     still, window = (
         crops.cut(sample, corner, size, margin=width, sampling=sampling) for width in (0, margin)
     )

@@ -24,7 +24,7 @@ from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, as_path
 
-SCHEMA_VERSION = "1.5"  # a reader takes this and every older one of the same major number
+SCHEMA_VERSION = "1.6"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
 Options = dict[str, str | int | float | bool]
 SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, and the reasons
