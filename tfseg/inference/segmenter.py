@@ -100,7 +100,12 @@ class Segmenter(tf.Module):
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
             "classes" `[B, N]` int32 from 1; id k is at index k - 1, 0 if the image has no id k.
+
+        Raises:
+            tf.errors.InvalidArgumentError: NaN or infinite pixels.
         """
+        if images.dtype.is_floating:
+            images = tf.debugging.check_numerics(images, "The images must have finite pixels")
         images = tf.map_fn(
             self._normalization,
             images,
