@@ -240,11 +240,12 @@ def test_values_outside_the_limits_are_said(segmenter):
 
 def test_the_command_names_the_files_with_a_doubt(tmp_path, capsys):
     run, files = tmp_path / "run", tmp_path / "files"
+    run.mkdir()
+    files.mkdir()
     model = ModelConfig(channels=1, filters=(4, 4))
     configs.write(RunConfig(model=model), run / "config.yaml")
     variables = build_model(model, seed=1).variables
     checkpoint.save(run / "checkpoints" / "best.npz", variables, step=1, loss=0.0)
-    files.mkdir()
     for name, image in {"flat": picture(7, 7), "good": picture(12, 160)}.items():
         Image.fromarray(image[..., 0]).save(files / f"{name}.png")
     assert main(["predict", str(run), str(files), "--out", str(tmp_path / "out")]) == 0

@@ -20,7 +20,7 @@ from tfseg.checks import InputError
 from tfseg.data.files.decoding import decode_image_file, decode_label_file
 from tfseg.data.files.limits import BMP, JPEG, WEBP
 from tfseg.data.files.orientation import tag_of, upright, upright_shape
-from tfseg.ids import MAX_ID
+from tfseg.ids import MAX_ID, whole_numbers
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
@@ -83,15 +83,15 @@ def read_label(path: str | Path, *, orientation: str = "apply") -> np.ndarray:
     """Reads a label map.
 
     Args:
-        path: a PNG, TIFF or npy file with one whole number per pixel; for a file with a palette,
-            the numbers of the palette's entries.
+        path: a PNG, TIFF or npy file with one whole number per pixel, which may be a float; for a
+            file with a palette, the numbers of the palette's entries.
         orientation: as for `read_picture`, by the tag of the label map's file.
 
     Returns:
         `[H, W]` int32 instance ids, 0 = background.
 
     Raises:
-        InputError: missing, not an image, damaged, colour, float, lossy, or ids outside
+        InputError: missing, not an image, damaged, colour, lossy, fractions, or ids outside
             [0, 2147483647].
     """
     path = Path(path)
@@ -115,6 +115,7 @@ def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:
         )
     if ids.ndim != 2 or not ids.size:
         raise InputError(f"{path} must be a map [H, W]; got {list(ids.shape)}. {_SAVE_IDS}")
+    ids = whole_numbers(path, ids)
     if ids.dtype.kind not in "bui":
         raise InputError(f"{path} must have whole numbers as ids; got {ids.dtype}. {_SAVE_IDS}")
     low, high = int(ids.min()), int(ids.max())
