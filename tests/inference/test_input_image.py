@@ -75,24 +75,24 @@ def ways(
     segmenter: Callable[..., tfseg.Segmenter], image: np.ndarray, folder: Path, **intensities
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yields the ids of an image by each way in, with the name of the way."""
-    whole, tiled = segmenter(**intensities), segmenter(tile=128, **intensities)
-    yield "predict", whole.predict_with_doubt(image)[0].label
+    untiled, tiled = segmenter(**intensities), segmenter(tile=128, **intensities)
+    yield "predict", untiled.predict_with_doubt(image)[0].label
     yield "tiles", tiled.predict_with_doubt(image)[0].label
     tifffile.imwrite(folder / "a.tif", image[..., 0])
-    for name, one in (("files", whole), ("tiles of files", tiled)):
+    for name, one in (("files", untiled), ("tiles of files", tiled)):
         tfseg.predict_files(one, [folder / "a.tif"], folder / name)
         yield name, np.asarray(Image.open(folder / name / "labels" / "a.png"))
-    yield "call", whole(tf.constant(image[None]))["labels"][0].numpy()
+    yield "call", untiled(tf.constant(image[None]))["labels"][0].numpy()
     signature = {"uint8": "serving_default", "uint16": "uint16", "float32": "float"}[
         image.dtype.name
     ]
-    exported = tf.saved_model.load(str(tfseg.export(whole, folder / "exported")))
+    exported = tf.saved_model.load(str(tfseg.export(untiled, folder / "exported")))
     yield "export", exported.signatures[signature](images=tf.constant(image[None]))["labels"][0]
 
 
-def assert_found(found: np.ndarray, expected: np.ndarray, way: str) -> None:
+def assert_found(predicted: np.ndarray, expected: np.ndarray, way: str) -> None:
     """Asserts that the ids are those expected, up to their order."""
-    pairs = np.unique(np.stack([np.ravel(found), np.ravel(expected)]), axis=1)
+    pairs = np.unique(np.stack([np.ravel(predicted), np.ravel(expected)]), axis=1)
     assert len(pairs[0]) == len(set(pairs[0])) == len(set(pairs[1])), way
 
 
@@ -123,8 +123,8 @@ def test_every_way_in_gives_the_same_instances(segmenter, monkeypatch, tmp_path,
     monkeypatch.setattr(tiff_windows, "LARGE", 1)  # so that the tiles of the file are read
     image, intensities, expected = WAYS[case]
     assert objects(expected).max() >= 3
-    for way, found in ways(segmenter, image, tmp_path, **intensities):
-        assert_found(found, objects(expected), way)
+    for way, predicted in ways(segmenter, image, tmp_path, **intensities):
+        assert_found(predicted, objects(expected), way)
 
 
 def test_8_bits_of_a_set_of_8_and_16_are_predicted_as_they_are_evaluated(segmenter, tmp_path):
@@ -155,8 +155,8 @@ def test_a_small_object_on_a_flat_ground_is_found(segmenter, size):
     image = np.full((size, size, 1), 12, np.uint8)
     rows, columns = np.indices((size, size))
     image[(rows - 99) ** 2 + (columns - 120) ** 2 <= 7**2] = 160
-    found, doubt = segmenter().predict_with_doubt(image)
-    np.testing.assert_array_equal(found.label, objects(image / 255.0))
+    predicted, doubt = segmenter().predict_with_doubt(image)
+    np.testing.assert_array_equal(predicted.label, objects(image / 255.0))
     assert doubt == (
         ""
         if size == 256
@@ -219,8 +219,8 @@ TAKEN = {
 @pytest.mark.parametrize("case", TAKEN)
 def test_an_array_of_any_real_type_is_taken_in_its_unit(segmenter, case):
     image, limits = TAKEN[case]
-    found, doubt = segmenter(limits=limits, bits=8).predict_with_doubt(image)
-    assert (found.label.max(), doubt) == (3, "")
+    predicted, doubt = segmenter(limits=limits, bits=8).predict_with_doubt(image)
+    assert (predicted.label.max(), doubt) == (3, "")
 
 
 def test_values_outside_the_limits_are_said(segmenter):
@@ -230,8 +230,8 @@ def test_values_outside_the_limits_are_said(segmenter):
         "the network; give it in the unit of the training images, values of 8 bits."
     )
     with pytest.warns(UserWarning, match=re.escape(message)):
-        found = network.predict(picture(0, 1) * 0.8)
-    assert found.label.max() == 0
+        predicted = network.predict(picture(0, 1) * 0.8)
+    assert predicted.label.max() == 0
     dark = segmenter(tile=128, limits=(0, 255), bits=8).predict_with_doubt(
         picture(0, 100, np.uint16)
     )

@@ -108,7 +108,7 @@ def test_an_object_between_the_rows_that_are_read_counts_on_a_flat_ground():
 
 
 def test_limits_keep_their_distance_from_the_median():
-    # Of 0 to 500, the percentiles are 5, 250 and 499 (see above).
+    # The percentiles are 5, 250 and 499 (see above).
     image = np.random.default_rng(0).permutation(501).astype(np.uint16).reshape(3, 167, 1)
     for least, (low, high) in {
         (245, 249): (5, 499),
