@@ -261,7 +261,7 @@ def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> 
 def _contrasts(image: np.ndarray) -> Counter[tuple[int, int, int]]:
     if all((image[..., 0] == image[..., channel]).all() for channel in range(1, image.shape[-1])):
         image = image[..., :1]  # grey, however many channels it is read with
-    below, above = Spread.of(image).contrast
+    below, above = map(int, Spread.of(image).contrast)
     is_constant = below == above == 0
     return Counter() if is_constant else Counter([(image.dtype.itemsize * 8, below, above)])
 
