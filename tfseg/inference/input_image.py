@@ -19,7 +19,7 @@ class InputImage:
 
     Attributes:
         shape: height, width and channels.
-        dtype: of the pixels.
+        dtype: of the pixels, once a window has been read.
         low: the lowest value in the windows read so far.
         high: the highest value in the windows read so far.
     """
@@ -37,11 +37,12 @@ class InputImage:
         self._image = image
         self.low, self.high = np.inf, -np.inf
         self.shape = (*image.shape[:2], channels)
-        self.dtype = self[:1, :1].dtype
+        self.dtype = np.dtype(np.uint8)
 
     def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
         """Reads the pixels `[h, w, channels]` of these rows and columns."""
         pixels = to_channels(self._image[window], self.shape[-1])
+        self.dtype = pixels.dtype
         self.low = min(self.low, pixels.min().item())
         self.high = max(self.high, pixels.max().item())
         return pixels

@@ -20,6 +20,7 @@ from tfseg.data.pipeline.replay import replay
 from tfseg.evaluation.previews import preview
 from tfseg.heads import head_of
 from tfseg.networks.build import build_model
+from tfseg.training.session import Session
 
 SIZE = 32
 OF_DATA = ModelConfig(limits="dataset")
@@ -206,3 +207,37 @@ def test_a_run_keeps_the_least_contrast_and_every_prediction_uses_it(noisy, tmp_
     maps = segmenter.model(normal, training=False)
     outputs = np.concatenate([maps[name][0] for name in head_of(model).outputs], axis=-1)
     np.testing.assert_allclose(segmenter.maps(NOISE), outputs, atol=1e-5)
+
+
+def test_the_least_contrast_of_a_mixture_is_that_of_any_set_in_one_unit(noisy, tmp_path):
+    label = np.eye(SIZE, dtype=np.int32)
+    deep = ramp(60).astype(np.uint16) * 100  # 10 and 50 times 100 from the median
+    dataset = tfseg.convert_samples([{"image": deep, "label": label}], tmp_path / "deep")
+    mixture = Mixture.join([noisy, dataset])
+    assert resolved(ModelConfig(), mixture).min_contrast == (1000, 5000)  # below 2570 and 12850
+    in_8_bits = resolved(ModelConfig(bits=8), mixture)
+    assert in_8_bits.min_contrast == pytest.approx((1000 / 257, 5000 / 257))
+    assert resolved(ModelConfig(limits=(0, 255)), mixture).min_contrast == ()
+    assert resolved(ModelConfig(min_contrast=(1, 2)), mixture).min_contrast == (1, 2)
+
+
+def test_a_set_that_does_not_state_its_contrast_is_trained_with_a_warning(noisy):
+    statistics = dataclasses.replace(noisy.info.statistics, min_contrast=())
+    for older in (statistics, None):
+        dataset = dataclasses.replace(noisy, info=dataclasses.replace(noisy.info, statistics=older))
+        with pytest.warns(UserWarning, match="does not state the contrast of its images"):
+            assert Session(configured(()), dataset).config.model.min_contrast == ()
+
+
+def test_a_wrong_contrast_or_depth_is_refused():
+    for fields, message in (
+        ({"min_contrast": (1,)}, r"empty or two numbers, below and above the median; got \[1\]"),
+        (
+            {"min_contrast": (1, -1)},
+            r"Each of model.min_contrast must be a number in \[0, ",
+        ),
+        ({"min_contrast": 5}, r"must be a list, such as \[2, 30\]; got 5"),
+        ({"bits": 12}, "model.bits must be 8, 16, or 0 for those of the data set; got 12"),
+    ):
+        with pytest.raises(InputError, match=message):
+            ModelConfig(**fields)
