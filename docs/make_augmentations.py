@@ -32,7 +32,7 @@ from tfseg import augment, random
 from tfseg.augment.chain import Example
 from tfseg.augment.compose import Choice
 from tfseg.data.files.images import read_image, read_label
-from tfseg.data.pipeline.normalization import normalized
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.drawing.overlays import GAP
 from tfseg.evaluation.previews import draw_outlines, draw_samples
 
@@ -236,7 +236,8 @@ def example() -> dict[str, tf.Tensor]:
         "label": tf.constant(read_label(folder / "labels" / f"{IMAGE}.png")),
     }
     rows, columns = (slice(start, start + SIDE) for start in CORNER)
-    return {name: value[rows, columns] for name, value in normalized(sample).items()}
+    image = Normalization()(sample["image"])
+    return {"image": image[rows, columns], "label": sample["label"][rows, columns]}
 
 
 def draw(name: str, path: Path) -> None:

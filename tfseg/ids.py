@@ -11,6 +11,30 @@ IGNORE = -1  # pixels without annotation: losses and metrics leave them out
 MAX_ID = 2**31 - 1  # ids are int32
 
 
+def whole_numbers(name: object, ids: np.ndarray) -> np.ndarray:
+    """Returns floats that are whole numbers, as in 32-bit images of Fiji, as int64.
+
+    Args:
+        name: of the ids, for errors.
+        ids: of any type; other types than floats are returned as they are.
+
+    Raises:
+        InputError: a fraction, NaN, an infinite value, or a number so large that its type may have
+            rounded it to another id.
+    """
+    if ids.dtype.kind != "f":
+        return ids
+    most = 2 ** (np.finfo(ids.dtype).nmant + 1)  # all whole numbers up to it are exact
+    wrong = ids[~((np.rint(ids) == ids) & (np.abs(ids) <= most))]
+    if wrong.size:
+        raise InputError(
+            f"{name} must have whole numbers as ids, up to {most} in {ids.dtype}, which rounds "
+            f"larger ones; {wrong.size} pixels have others, such as {wrong[0]:g}. Save one id per "
+            "pixel with an integer type."
+        )
+    return ids.astype(np.int64)
+
+
 def check_ids(name: str, ids: np.ndarray, *, low: int) -> None:
     """Checks that `ids` is a map `[H, W]` of integers from `low` to `MAX_ID`.
 

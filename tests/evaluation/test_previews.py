@@ -165,3 +165,10 @@ def test_the_figure_is_the_picture_pixel_by_pixel():
     plot.savefig(file, format="png")
     drawn = np.asarray(Image.open(file).convert("RGB"))
     assert np.array_equal(drawn, preview(*sample(), config, count=2))
+
+
+def test_pixels_that_are_not_finite_are_refused():
+    image, label = np.zeros((40, 40, 1)), np.eye(40, dtype=np.int32)
+    image[3, 3] = np.nan
+    with pytest.raises(InputError, match="The image must have finite pixels; 1 of the 1600 read"):
+        preview(image, label, RunConfig())

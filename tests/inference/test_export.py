@@ -42,10 +42,11 @@ def test_a_process_without_tfseg_finds_the_same_instances(segmenter, exported, i
 
 
 @pytest.mark.parametrize(
-    ("signature", "dtype"), [("serving_default", tf.uint8), ("float", tf.float32)]
+    ("signature", "dtype"),
+    [("serving_default", tf.uint8), ("uint16", tf.uint16), ("float", tf.float32)],
 )
 @pytest.mark.parametrize("height", [64, 77])
-def test_both_signatures_take_any_size(segmenter, exported, image, signature, dtype, height):
+def test_every_signature_takes_any_size(segmenter, exported, image, signature, dtype, height):
     function = tf.saved_model.load(str(exported)).signatures[signature]
     predicted = function(images=tf.cast(image[None, :height], dtype))
     expected = segmenter.predict(image[:height])

@@ -50,7 +50,9 @@ def test_grey_in_rgb_is_grey_and_a_fourth_channel_is_refused(segmenter, image):
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (33, 32), (200, 31)])
 def test_any_size_is_taken(segmenter, height, width):
     image = np.random.default_rng(0).integers(0, 255, (height, width, 1)).astype(np.uint8)
-    assert segmenter.predict(image).label.shape == (height, width)
+    predicted, doubt = segmenter.predict_with_doubt(image)
+    assert predicted.label.shape == (height, width)
+    assert bool(doubt) == (image.size == 1)
 
 
 def test_images_of_several_sizes_and_depths_bring_no_warning_of_retracing(near_sighted, caplog):
@@ -61,8 +63,10 @@ def test_images_of_several_sizes_and_depths_bring_no_warning_of_retracing(near_s
     assert caplog.messages == []
 
 
-def test_an_image_of_one_value_is_taken(segmenter):
-    assert segmenter.predict(np.full((40, 40, 1), 7, np.uint8)).label.shape == (40, 40)
+def test_an_image_of_one_value_is_taken_with_a_warning(segmenter):
+    with pytest.warns(UserWarning, match="The image has the value 7 in all pixels, so it shows"):
+        predicted = segmenter.predict(np.full((40, 40, 1), 7, np.uint8))
+    assert predicted.label.shape == (40, 40)
 
 
 def test_images_of_a_batch_do_not_matter_to_each_other(segmenter, image):

@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
+from tfseg.data.dataset.contrast import Spread
 from tfseg.kernels import normalize
 
 
@@ -64,6 +66,15 @@ def test_16_bits_made_of_8_give_the_same_bits():
     np.testing.assert_array_equal(percentile(image.astype(np.uint16) * 257), percentile(image))
 
 
+def test_the_other_depth_is_converted_white_to_white():
+    eight = np.array([0, 1, 254, 255], np.float32)
+    sixteen = normalize.in_depth(eight, np.dtype(np.uint8), 16)
+    assert sixteen.tolist() == [0, 257, 65278, 65535]
+    np.testing.assert_array_equal(normalize.in_depth(sixteen, tf.uint16, 8), eight)
+    for dtype, bits in ((np.uint8, 8), (np.uint8, 0), (np.uint16, 16), (np.float32, 8)):
+        assert normalize.in_depth(eight, np.dtype(dtype), bits) is eight
+
+
 @pytest.mark.parametrize("value", [0, 1, 200])
 @pytest.mark.parametrize("size", [(1, 1, 1), (4, 7, 3), (300, 2, 1)])
 def test_an_image_of_one_value_becomes_0(value, size):
@@ -79,6 +90,48 @@ def test_a_large_image_is_normalised_by_its_own_percentiles_too(size):
     expected = np.clip((image - low) / (high - low), 0, 1)
     # At least 20000 values are read, from which the 99.8th percentile is known to 0.1 deviations.
     np.testing.assert_allclose(percentile(image), expected, atol=0.05)
+
+
+def test_small_objects_on_a_flat_ground_reach_from_the_lowest_to_the_highest_value():
+    image = np.full((40, 50, 1), 12, np.uint8)  # 0.2 % are 4 pixels
+    image[7, 8:10], image[20, 20] = 160, 2
+    expected = np.zeros_like(image, np.float32)
+    expected[image == 12], expected[image == 160] = 10 / 158, 1
+    np.testing.assert_allclose(percentile(image), expected, atol=1e-7)
+
+
+def test_an_object_between_the_rows_that_are_read_counts_on_a_flat_ground():
+    image = np.full((600, 600, 1), 1000, np.uint16)  # every third row and column is read
+    image[301, 301] = 1500
+    assert percentile(image)[301, 301] == 1
+    assert percentile(image).sum() == 1
+
+
+def test_limits_keep_their_distance_from_the_median():
+    # The percentiles are 5, 250 and 499 (see above).
+    image = np.random.default_rng(0).permutation(501).astype(np.uint16).reshape(3, 167, 1)
+    for least, (low, high) in {
+        (245, 249): (5, 499),
+        (300, 0): (-50, 499),
+        (0, 400): (5, 650),
+        (1000, 1000): (-750, 1250),
+    }.items():
+        result = normalize.percentile(image, least)
+        expected = np.clip((image.astype(np.float64) - low) / (high - low), 0, 1)
+        np.testing.assert_allclose(result, expected, atol=1e-6)
+    assert normalize.percentile(np.full((3, 4, 1), 7, np.uint8), (2, 6)).numpy().max() == 0.25
+
+
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.uint16, np.float32]),
+        st.tuples(st.integers(1, 300), st.integers(1, 9), st.sampled_from([1, 3])),
+        elements=st.integers(0, 5),
+    )
+)
+def test_the_graph_and_numpy_find_the_same_spread(image):
+    expected = normalize.spread(tf.constant(image)).numpy()
+    np.testing.assert_array_equal(Spread.of(image)[:3], expected)
 
 
 def test_a_large_image_is_looked_at_everywhere():

@@ -22,7 +22,7 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, RunConfig
 from tfseg.data.pipeline.batches import training_batches
-from tfseg.data.pipeline.normalization import normalized
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.networks import weights
 from tfseg.training import checkpoint, dry_run, memory, nonfinite, overfit, session, validation
 from tfseg.training.callbacks import Callback
@@ -198,7 +198,7 @@ def test_the_ids_of_a_step_are_those_of_its_images(dataset):
     batches = training_batches(dataset, config, head, first_step=2 * 2).take(2)
     images = np.concatenate([images for images, _ in batches])
     stored = {
-        example["id"].numpy().decode(): normalized(example)["image"].numpy()
+        example["id"].numpy().decode(): Normalization()(example["image"]).numpy()
         for example in dataset.samples("train")
     }
     for image, name in zip(images, nonfinite.sample_ids(dataset, config, step=3), strict=True):

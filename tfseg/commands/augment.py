@@ -67,13 +67,12 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
     """
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files.images import write_picture
-    from tfseg.data.pipeline.normalization import fixed_limits
+    from tfseg.data.pipeline.normalization import resolved
     from tfseg.evaluation.previews import preview as draw
 
     image, label = _sample(source, which, config.model.channels)
     if source.is_dir():
-        limits = fixed_limits(config.model, Dataset.open(source))
-        config = dataclasses.replace(config, model=dataclasses.replace(config.model, limits=limits))
+        config = dataclasses.replace(config, model=resolved(config.model, Dataset.open(source)))
     write_picture(out, draw(image, label, config, count=count))
     print(f"picture: {out}")
     return 0

@@ -100,6 +100,8 @@ def run(
         )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
+    for path, doubt in result.doubts:
+        note(f"{path} {doubt}")
     if result.turned:
         note(
             "images turned upright by their orientation tags, with ids of the upright size: "

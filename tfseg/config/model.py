@@ -33,6 +33,12 @@ class ModelConfig:
             the 99.8th percentile of each image, so that its exposure does not matter; two numbers,
             such as [0, 255], are the same for all images; dataset uses the 1st and 99th
             percentiles of all splits of the data set, and writes them into config.yaml.
+        min_contrast: how far the percentiles that become 0 and 1 are below and above the median of
+            an image at least, in the unit of the images, so that noise is not stretched to the
+            contrast of objects; empty uses the least of all images of the data set with instances,
+            and writes it into config.yaml.
+        bits: 8 or 16, of the unit of `limits` and `min_contrast`; images of the other depth are
+            converted to it, 255 to 65535; 0 uses the depth of the data set.
         preprocessing: conversion of images in [0, 1]: none, or backbone, to the values with which
             its ImageNet weights were trained.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
@@ -59,6 +65,8 @@ class ModelConfig:
     backbone: str = "resnet18"
     encoder_weights: str = "none"
     limits: tuple[float, ...] | str = ()
+    min_contrast: tuple[float, ...] = ()
+    bits: int = 0
     preprocessing: str = "none"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
@@ -88,6 +96,7 @@ class ModelConfig:
 
     def _check_input(self) -> None:
         self._check_limits()
+        self._check_contrast()
         checks.sequence("model.mean", self.mean, "[0.5]")
         checks.sequence("model.std", self.std, "[0.25]")
         for value in self.std:
@@ -117,6 +126,20 @@ class ModelConfig:
             raise checks.InputError(
                 "model.limits must be empty or two numbers, the lower one first; got "
                 f"{list(self.limits)}."
+            )
+
+    def _check_contrast(self) -> None:
+        checks.sequence("model.min_contrast", self.min_contrast, "[2, 30]")
+        for value in self.min_contrast:
+            checks.in_range("Each of model.min_contrast", value, low=0, high=1e9)
+        if len(self.min_contrast) not in (0, 2):
+            raise checks.InputError(
+                "model.min_contrast must be empty or two numbers, below and above the median; got "
+                f"{list(self.min_contrast)}."
+            )
+        if self.bits not in (0, 8, 16):
+            raise checks.InputError(
+                f"model.bits must be 8, 16, or 0 for those of the data set; got {self.bits!r}."
             )
 
 

@@ -47,7 +47,7 @@ def evaluate(
 
     def pair(sample: dict[str, Any]) -> Pair:
         start = time.perf_counter()
-        predicted = segmenter.predict(sample["image"])
+        predicted, _ = segmenter.predict_with_doubt(sample["image"])  # `check` says the doubts
         seconds = time.perf_counter() - start
         name, truth = sample["id"].decode(), sample["label"]
         scored = Pair(name, truth, predicted.label, scores=predicted.scores)

@@ -1,6 +1,6 @@
 """Id maps in two folders, predictions and labels of the same names, made by any tool.
 
-PNG and TIFF with one integer per pixel, and .npy with an array `[H, W]` of integers; only .npy
+PNG and TIFF with one whole number per pixel, and .npy with an array `[H, W]` of them; only .npy
 can hold -1, ignored. NAME_cp_masks and NAME_masks, which Cellpose writes beside its images, are the
 maps of NAME; the image NAME and Cellpose's other results for it are then no maps.
 """
@@ -16,7 +16,7 @@ from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.data.files.tables import read_groups
-from tfseg.ids import BACKGROUND, IGNORE, check_ids
+from tfseg.ids import BACKGROUND, IGNORE, check_ids, whole_numbers
 from tfseg.metrics import Pair
 
 _ENDINGS = ("_cp_masks", "_masks")
@@ -113,7 +113,7 @@ def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
 
 
 def read_ids(path: Path, *, low: int) -> np.ndarray:
-    """Reads an id map `[H, W]` of integers from `low` to 2^31 - 1.
+    """Reads an id map `[H, W]` of whole numbers from `low` to 2^31 - 1.
 
     Raises:
         InputError: it cannot be read, or is no such id map; names the file.
@@ -129,6 +129,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
             f"{path} must be a NumPy array of integers; it cannot be read ({reason}). "
             "Save the id map again with numpy.save."
         ) from error
+    ids = whole_numbers(path, ids)
     check_ids(str(path), ids, low=low)
     return np.array(ids)
 

@@ -17,7 +17,9 @@ from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
-from tfseg.data.pipeline import crops, normalization, stages
+from tfseg.data.files.images import standard_type
+from tfseg.data.pipeline import crops, stages
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.drawing.overlays import GAP, overlay
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def preview(
         `[h, w, 3]` uint8: outlines in the colours of the ids, ignored pixels darker.
 
     Raises:
-        InputError: a transform or its parameters are wrong, or do not fit this image.
+        InputError: a transform or its parameters are wrong, or do not fit this image, or it has NaN
+            or infinite pixels.
     """
     checks.integer("count", count, low=1, high=100)
     transforms, _, sampling = plan(config.augment)
@@ -55,8 +58,8 @@ def preview(
     chain, margin = stages.crop_chain(transforms, size, sampling)
     crop_seed = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
-    pair = {"image": tf.constant(image), "label": tf.constant(label)}
-    sample = normalization.normalized(pair, normalization.fixed_limits(config.model))
+    normalized = Normalization.of(config.model)(tf.constant(standard_type("The image", image)))
+    sample = {"image": normalized, "label": tf.constant(label)}
     still, window = (
         crops.cut(sample, corner, size, margin=width, sampling=sampling) for width in (0, margin)
     )

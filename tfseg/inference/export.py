@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfseg import atomic, checks
 from tfseg.inference.segmenter import Segmenter
 
+_SIGNATURES = {"serving_default": tf.uint8, "uint16": tf.uint16, "float": tf.float32}
 _FILE = "saved_model.pb"  # what makes a folder a SavedModel
 # The files of a SavedModel without assets, and those that TensorFlow has while it writes one.
 _OURS = re.compile(
@@ -22,9 +23,10 @@ _OURS = re.compile(
 def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = False) -> Path:
     """Writes a SavedModel that runs without tfseg.
 
-    `tf.saved_model.load(folder)(images)` takes images `[B, H, W, C]` of any size, uint8 or float32,
-    and returns "labels" `[B, H, W]` int32, "scores" `[B, N]` float32 and "classes" `[B, N]` int32,
-    the same as `Segmenter.predict`. Signatures: "serving_default" (uint8) and "float".
+    `tf.saved_model.load(folder)(images)` takes images `[B, H, W, C]` of any size, uint8, uint16 or
+    float32, and returns "labels" `[B, H, W]` int32, "scores" `[B, N]` float32 and "classes"
+    `[B, N]` int32, the same as `Segmenter.predict`. Signatures: "serving_default" (uint8), "uint16"
+    and "float". NaN and infinite pixels are an error of TensorFlow.
     `tf.saved_model.load(folder).metadata()` is JSON: classes, units, thresholds and version.
 
     Args:
@@ -44,7 +46,7 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
         name: segmenter.__call__.get_concrete_function(
             tf.TensorSpec([None, None, None, segmenter.channels], dtype, name="images")
         )
-        for name, dtype in (("serving_default", tf.uint8), ("float", tf.float32))
+        for name, dtype in _SIGNATURES.items()
     }
     final = Path(os.path.realpath(destination))
     partial, aside = (final.with_name(f"{final.name}.{end}") for end in ("partial", "replaced"))

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from tfseg.config import ModelConfig
-from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import head_without_classes
 from tfseg.version import __version__
 
@@ -37,8 +37,17 @@ def describe(model: ModelConfig) -> dict[str, Any]:
 
 
 def _exposure(model: ModelConfig) -> str:
-    limits = fixed_limits(model)
-    if not limits:
-        return "any exposure: every image is normalised by its percentiles"
-    low, high = limits
-    return f"values between {low:g} and {high:g}, in the unit of the training images"
+    normalization = Normalization.of(model)
+    unit = (
+        f"in the unit of the training images, {model.bits} bits"
+        if model.bits
+        else ("in the unit of the training images")
+    )
+    if normalization.fixed:
+        low, high = normalization.fixed
+        return f"values between {low:g} and {high:g}, {unit}"
+    text = "any exposure: every image is normalised by its percentiles"
+    if not normalization.min_contrast:
+        return text
+    below, above = normalization.min_contrast
+    return f"{text}, at least {below:g} below and {above:g} above its median, {unit}"

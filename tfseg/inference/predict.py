@@ -29,6 +29,8 @@ class PredictReport:
         kept: files that already had results, with `resume`.
         skipped: files that could not be read, each with the reason.
         num_instances: in all images that are done or kept.
+        doubts: files in `done` with unusual values, each with what `Segmenter.predict_with_doubt`
+            says of it.
         turned: files in `done` that were turned upright by their orientation tags, and whose
             results have the size and the coordinates of the upright picture.
     """
@@ -37,6 +39,7 @@ class PredictReport:
     kept: list[Path]
     skipped: list[tuple[Path, str]]
     num_instances: int
+    doubts: list[tuple[Path, str]]
     turned: list[Path]
 
 
@@ -79,6 +82,7 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation}"
     folder = ResultFolder(Path(out), formats, segmenter.class_names, made_with)
     turned: set[Path] = set()
+    doubts: dict[Path, str] = {}
 
     def read(path: Path) -> np.ndarray | TiffWindows:
         image, is_turned = open_picture(path, orientation=orientation)
@@ -86,8 +90,10 @@ def predict_files(
             turned.add(path)
         return image
 
-    def predict(image: np.ndarray | TiffWindows) -> Instances:
-        instances = segmenter.predict(image)
+    def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
+        instances, doubt = segmenter.predict_with_doubt(image)
+        if doubt:
+            doubts[path] = doubt
         return cleanup.apply(instances) if cleanup else instances
 
     with atomic.writing(out, "Choose another folder with --out."):
@@ -107,13 +113,19 @@ def predict_files(
         failed = {path for path, _ in skipped}
         num_instances = folder.finish([path for path in files if path not in failed])
     done = [path for path in missing if path not in failed]
-    is_turned = [path for path in done if path in turned]
-    return PredictReport(done, kept, skipped, num_instances, is_turned)
+    return PredictReport(
+        done,
+        kept,
+        skipped,
+        num_instances,
+        doubts=[(path, doubts[path]) for path in done if path in doubts],
+        turned=[path for path in done if path in turned],
+    )
 
 
 def _work(
     read: Callable[[Path], np.ndarray | TiffWindows],
-    predict: Callable[[np.ndarray | TiffWindows], Instances],
+    predict: Callable[[Path, np.ndarray | TiffWindows], Instances],
     files: Iterable[Path],
     folder: ResultFolder,
 ) -> Iterator[tuple[Path, str]]:
@@ -128,7 +140,7 @@ def _work(
     def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str]]:
         for path, image in ordered(opened, files, threads=1):
             try:
-                yield path, image if isinstance(image, str) else (image, predict(image))
+                yield path, image if isinstance(image, str) else (image, predict(path, image))
             except checks.InputError as error:  # a damaged tile of the file
                 yield path, str(error)
 

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,13 @@ import tensorflow as tf
 
 from tfseg import checks, config
 from tfseg.config import ModelConfig
+from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import INFO_FILE
-from tfseg.data.files.images import to_channels
 from tfseg.data.files.tiff_windows import TiffWindows
-from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.inference import thresholds, tiles, tta
+from tfseg.inference.input_image import InputImage
 from tfseg.inference.instances import Instances
 from tfseg.inference.metadata import describe
 from tfseg.kernels import normalize
@@ -54,7 +56,7 @@ class Segmenter(tf.Module):
             InputError: `tile` is not such a number, or the limits are still "dataset".
         """
         super().__init__()
-        self._fixed_limits = fixed_limits(model_config)
+        self._normalization = Normalization.of(model_config)
         checks.integer("tile", tile, low=0)
         if tile % tiles.MULTIPLE:
             rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
@@ -92,15 +94,21 @@ class Segmenter(tf.Module):
         """Finds the instances of a batch.
 
         Args:
-            images: `[B, H, W, C]`, any real dtype, any size, and any exposure: every image is
-                normalised by its percentiles unless `ModelConfig.limits` fixes the range.
+            images: `[B, H, W, C]`, any real dtype without NaN and infinite values, any size, and
+                any exposure: every image is normalised by its percentiles unless
+                `ModelConfig.limits` fixes the range.
 
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
             "classes" `[B, N]` int32 from 1; id k is at index k - 1, 0 if the image has no id k.
+
+        Raises:
+            tf.errors.InvalidArgumentError: NaN or infinite pixels.
         """
+        if images.dtype.is_floating:
+            images = tf.debugging.check_numerics(images, "The images must have finite pixels")
         images = tf.map_fn(
-            lambda image: normalize.percentile(image, self._fixed_limits),
+            self._normalization,
             images,
             fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
         )
@@ -114,48 +122,72 @@ class Segmenter(tf.Module):
     def predict(self, image: np.ndarray | TiffWindows) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey or RGB of any real dtype.
 
-        An image that `open_image` returned is read tile by tile.
+        Booleans are black and white, and integers other than uint8 count as 16 bits. An image that
+        `open_image` returned is read tile by tile. A warning says what is unusual about the image.
+
+        Raises:
+            InputError: another shape or dtype, no pixels, or NaN or infinite ones.
         """
-        if max(image.shape[:2]) > self.tile > 0:
-            return self._predict_tiles(image)
-        batch = tf.constant(to_channels(np.asarray(image), self.channels)[None])
-        # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
-        size = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
-        return _first(self.__call__.get_concrete_function(size)(batch))
+        instances, doubt = self.predict_with_doubt(image)
+        if doubt:
+            warnings.warn(f"The image {doubt}.", stacklevel=2)
+        return instances
+
+    def predict_with_doubt(self, image: np.ndarray | TiffWindows) -> tuple[Instances, str]:
+        """Returns the result of `predict`, and a text instead of its warning.
+
+        The text is the end of a sentence about the image; "" if nothing is unusual.
+        """
+        pixels = InputImage(image, self.channels)
+        spread = self._spread(pixels)
+        if max(pixels.shape[:2]) > self.tile > 0:
+            instances = self._predict_tiles(pixels, self._limits(pixels, spread))
+        else:
+            batch = tf.constant(pixels[:, :][None])
+            # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
+            size = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
+            instances = _first(self.__call__.get_concrete_function(size)(batch))
+        return instances, pixels.doubt(self._normalization, spread)
 
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns the maps that `predict` decodes, untiled: `[H, W, channels of all outputs]`."""
-        pixels = to_channels(image, self.channels)
-        tile = tf.constant(pixels, tf.float32)
-        return self._maps_of_tiles()(tile, self._limits(image)).numpy()
+        pixels = InputImage(image, self.channels)
+        limits = self._limits(pixels, self._spread(pixels))
+        return self._maps_of_tiles()(self._tile(pixels[:, :]), limits).numpy()
 
     def _maps(self, images: tf.Tensor) -> Maps:
         if self.tta:
             return tta.averaged(self._network, images, vectors=self._head.vectors)
         return self._network(images)
 
-    def _predict_tiles(self, image: np.ndarray | TiffWindows) -> Instances:
-        limits = self._limits(image)
+    def _predict_tiles(self, image: InputImage, limits: tf.Tensor) -> Instances:
         num_maps = sum(self._head.outputs.values())
         maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
 
         def network(rows: slice, columns: slice) -> np.ndarray:
-            pixels = to_channels(image[rows, columns], self.channels).astype(np.float32)
-            return maps_of(tf.constant(pixels), limits).numpy()
+            return maps_of(self._tile(image[rows, columns]), limits).numpy()
 
         def decode(maps: np.ndarray) -> Instances:
             return _first(instances_of(tf.constant(maps)))
 
-        height, width = image.shape[:2]
+        height, width, _ = image.shape
         return tiles.predict_tiles(network, decode, (height, width, num_maps), size=self.tile)
 
-    def _limits(self, image: np.ndarray | TiffWindows) -> tf.Tensor:
-        """Returns the values of the image that become 0 and 1, the same for all its tiles."""
-        if self._fixed_limits:  # without reading the file
-            return tf.constant(self._fixed_limits, tf.float32)
-        down, across = (slice(None, None, normalize.step(side)) for side in image.shape[:2])
-        return normalize.limits(to_channels(image[down, across], self.channels))
+    def _spread(self, image: InputImage) -> Spread | None:
+        """Returns the percentiles of an image; None with fixed limits, without reading it."""
+        return None if self._normalization.fixed else Spread.of(image)
+
+    def _limits(self, image: InputImage, spread: Spread | None) -> tf.Tensor:
+        """Returns the values that become 0 and 1, the same for all tiles of an image."""
+        if spread is None:
+            return tf.constant(self._normalization.fixed, tf.float32)
+        return self._normalization.limits_of(tf.constant(spread[:3], tf.float32), image.dtype)
+
+    def _tile(self, pixels: np.ndarray) -> tf.Tensor:
+        """Returns pixels as float32 in the unit of the limits."""
+        bits = self._normalization.bits
+        return tf.constant(normalize.in_depth(pixels.astype(np.float32), pixels.dtype, bits))
 
     def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
         # One trace for all sizes of tiles: tiles at the end of a row or column are smaller.

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
+import numpy as np
 import tensorflow as tf
 
-# Percentiles of one image. Source: StarDist and CARE normalise by the same two. The limits of a
+# Percentiles of one image. Source: StarDist and CARE normalise by the outer two. The limits of a
 # data set (`data.pipeline.normalization`) are its 1st and 99th percentiles, from dataset.json.
-LOW, HIGH = 1.0, 99.8
+LOW, MEDIAN, HIGH = 1.0, 50.0, 99.8
+WIDE = 257  # white of 8 bits times this is white of 16
 _SAMPLE = 256  # rows and columns used at most: more take longer and change nothing
 
+Values = TypeVar("Values", tf.Tensor, np.ndarray)
 
-def percentile(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
+
+def percentile(image: tf.Tensor, least: Sequence[float] = (0.0, 0.0)) -> tf.Tensor:
     """Maps the 1st percentile of `image` to 0 and the 99.8th to 1, and clips to [0, 1].
 
-    The result depends neither on affine changes of exposure nor on the bit depth of the file. An
-    image of one value becomes 0.
+    The result depends neither on affine changes of exposure nor on the bit depth of the file,
+    unless `least` keeps the limits apart. An image of one value becomes 0.
 
     Args:
-        image: `[H, W, C]`, any real dtype; all channels share the two percentiles.
-        fixed: two values instead of the percentiles, if any.
+        image: `[H, W, C]`, any real dtype; all channels share the percentiles.
+        least: as for `widened`.
 
     Returns:
         `[H, W, C]` float32 in [0, 1].
     """
-    return scale(image, limits_of(image, fixed))
+    return scale(tf.cast(image, tf.float32), widened(spread(image), least))
 
 
-def limits_of(image: tf.Tensor, fixed: Sequence[float] = ()) -> tf.Tensor:
-    """Returns `fixed` as `[2]` float32, or without them the two percentiles of `image` `[H, W, C]`.
+def spread(image: tf.Tensor) -> tf.Tensor:
+    """Returns the 1st, 50th and 99.8th percentiles `[3]` float32 of `image` `[H, W, C]`.
 
-    The percentiles are computed from evenly spaced rows and columns (see `subsampled`).
+    They are computed from evenly spaced rows and columns (see `subsampled`). Where the outer two
+    are equal, objects cover less than 0.2 % of the image or it has none, and the lowest and the
+    highest value of all pixels take their place.
     """
-    return tf.constant(fixed, tf.float32) if fixed else limits(subsampled(image))
+    values = percentiles(subsampled(image))
+
+    def with_extremes() -> tf.Tensor:
+        low, high = tf.reduce_min(image), tf.reduce_max(image)
+        return tf.stack([tf.cast(low, tf.float32), values[1], tf.cast(high, tf.float32)])
+
+    return tf.cond(values[0] < values[2], lambda: values, with_extremes)
 
 
 def subsampled(image: tf.Tensor) -> tf.Tensor:
@@ -49,18 +62,46 @@ def step(side: tf.Tensor) -> tf.Tensor:
     return 1 + (side - 1) // _SAMPLE
 
 
-def limits(image: tf.Tensor) -> tf.Tensor:
-    """Returns the two percentiles `[2]` float32 of all values of `image`, any shape and dtype."""
+def percentiles(image: tf.Tensor) -> tf.Tensor:
+    """Returns the three percentiles `[3]` float32 of all values of `image`, any shape and dtype."""
     values = tf.reshape(image, [-1])
     last = tf.cast(tf.size(values) - 1, tf.float32)
-    ranks = tf.cast(tf.round(last * tf.constant([LOW, HIGH]) / 100.0), tf.int32)
+    ranks = tf.cast(tf.round(last * tf.constant([LOW, MEDIAN, HIGH]) / 100.0), tf.int32)
     return tf.cast(_at_ranks(values, ranks), tf.float32)
+
+
+def widened(spread: tf.Tensor, least: Sequence[float]) -> tf.Tensor:
+    """Returns the limits `[2]` of an image, at least `least` below and above its median.
+
+    Noise without objects is then not stretched to the contrast of objects.
+
+    Args:
+        spread: the lower limit, the median and the upper limit `[3]` float32.
+        least: two distances from 0 on, in the unit of `spread`.
+    """
+    low, median, high = tf.unstack(spread)
+    below, above = least
+    return tf.stack([tf.minimum(low, median - below), tf.maximum(high, median + above)])
+
+
+def in_depth(values: Values, dtype: np.dtype | tf.DType, bits: int) -> Values:
+    """Converts float32 values of an image of 8 or 16 bits to those of `bits`, white to white.
+
+    Args:
+        values: any shape, as the image has them.
+        dtype: of the image. Values other than uint8 and uint16 have no known white, and stay.
+        bits: 8 or 16; 0 changes nothing.
+    """
+    if (dtype, bits) == (np.uint8, 16):
+        return values * float(WIDE)
+    if (dtype, bits) == (np.uint16, 8):
+        return values / float(WIDE)
+    return values
 
 
 def scale(image: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
     """Maps the first of `limits` `[2]` to 0 and the second to 1, and clips to [0, 1]."""
     low, high = tf.unstack(limits)
-    image = tf.cast(image, tf.float32)
     return tf.clip_by_value(tf.math.divide_no_nan(image - low, high - low), 0.0, 1.0)
 
 

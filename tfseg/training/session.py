@@ -17,7 +17,7 @@ from tfseg import checks
 from tfseg.config import BALANCED, RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.batches import scored_batches
-from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
 from tfseg.networks import weights
@@ -40,7 +40,8 @@ class Session:
     """All parts of a training, built from a configuration for a data set.
 
     Attributes:
-        config: with channels, class names, limits and balanced weights of the data set filled in.
+        config: with channels, class names, limits, least contrast, depth and balanced weights of
+            the data set filled in.
         strategy: the devices.
         workers: the processes that train together, including this one.
         head: of the network.
@@ -190,12 +191,19 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
     class_weights = config.model.class_weights
     if class_weights == BALANCED:
         class_weights = balanced(dataset) if len(class_names) > 1 else ()
+    model = resolved(config.model, dataset)
+    if not (model.limits or model.min_contrast):
+        warnings.warn(
+            f"{dataset.path} does not state the contrast of its images (an older version wrote it, "
+            "or all are of one value): images without objects will be stretched to full contrast. "
+            "Convert it again, or set model.min_contrast.",
+            stacklevel=4,
+        )
     model = dataclasses.replace(
-        config.model,
+        model,
         channels=channels,
         class_names=class_names,
         class_weights=class_weights,
-        limits=fixed_limits(config.model, dataset),
         encoder_weights=checkpoint_of(config.model.encoder_weights),
     )
     return dataclasses.replace(config, model=model)

@@ -343,6 +343,7 @@ STATISTICS = {
     "channels": [],
     "touching_share": 0.5,
     "border_share": 0.125,
+    "min_contrast": [3, 4],
 }
 
 
@@ -351,6 +352,11 @@ def test_statistics_that_are_not_those_of_the_records_are_errors(data, name):
     edit_info(data, lambda info: info["statistics"].update({name: STATISTICS[name]}))
     message = f"statistics.{name} is not that of the records."
     assert check(data) == [Finding("error", INFO_FILE, message, AGAIN)]
+
+
+def test_an_older_version_stated_no_contrast(data):
+    edit_info(data, lambda info: info["statistics"].pop("min_contrast"))
+    assert check(data) == []
 
 
 def test_statistics_of_no_instances_at_all_are_an_error(data):
@@ -417,6 +423,12 @@ ODD = {
         "99.5% of the pixel values of the image are 255.",
     ),
     "dark": (bright(0.989, 0, "uint8"), None),
+    "one bright pixel": (
+        bright(0.001, 200, "uint8"),
+        "Nearly all pixels of the image are 9, so its lowest and highest values, 9 and 200, become "
+        "0 and 1.",
+    ),
+    "three bright pixels": (bright(0.003, 200, "uint8"), None),
     "wide": (bright(0.5, 3, "uint8").reshape(4, 250, 1), "The image is very long: 4 x 250 pixels."),
     "high": (
         np.arange(11, dtype=np.uint8)[:, None, None],

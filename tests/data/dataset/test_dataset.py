@@ -124,7 +124,7 @@ def test_any_info_is_written_and_read_again_unchanged(info, tmp_path_factory):
     assert list(read.splits) == list(info.splits)
 
 
-@pytest.mark.parametrize("version", ["2.0", "1.6", "1.10", "0.9"])
+@pytest.mark.parametrize("version", ["2.0", "1.7", "1.10", "0.9"])
 def test_a_newer_version_is_refused_whatever_else_it_holds(copied, version):
     (copied / INFO_FILE).write_text(f'{{"version": "{version}"}}', encoding="utf-8")
     message = rf"has schema version {version}; this tfseg reads 1\.0 to {SCHEMA_VERSION}\. Update"
@@ -181,7 +181,7 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"])
 def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
     later = {
         name: value

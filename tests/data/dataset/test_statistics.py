@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg import Dataset, convert, convert_samples
-from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics, count
+from tfseg.data.dataset.statistics import PERCENTILES, Counts, Distribution, Statistics, count
 
 LABEL = np.array(
     [
@@ -48,6 +49,22 @@ def test_the_statistics_of_a_small_label_are_those_counted_by_hand():
     (channel,) = statistics.channels
     assert channel.mean == (60 + 6 * 255) / 36
     assert channel.percentiles == {"0": 0, "1": 0, "25": 0, "50": 0, "75": 0, "99": 255, "100": 255}
+
+
+def test_the_least_contrast_is_that_of_images_with_instances():
+    ids = np.eye(10, dtype=np.int32)
+    ramp = np.arange(100, dtype=np.uint8).reshape(10, 10, 1)  # 1, 50 (of 49.5, to even) and 99
+    dark = ramp // 2  # 0, 25 and 49
+    narrow = count(100 + ramp // 20, np.zeros_like(ids), None)
+    constant = count(np.full_like(ramp, 9), ids, None)
+    counts = count(ramp, ids, None) + narrow + constant
+    assert counts.min_contrast() == (49, 49)
+    counts += count(np.repeat(dark, 3, axis=-1), ids, None)
+    assert counts.min_contrast() == (25, 24)
+    counts += count(np.flip(ramp).astype(np.uint16) * 100, ids, None)  # 49 and 49 times 100
+    assert counts.min_contrast() == (49 * 100, 49 * 100)  # below 25 and 24 times 257
+    assert Counts.from_content(json.loads(json.dumps(counts.to_content()))) == counts
+    assert constant.min_contrast() == narrow.min_contrast() == ()
 
 
 @given(

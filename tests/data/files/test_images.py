@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import tempfile
 import zlib
@@ -263,9 +264,29 @@ def test_a_colour_label_is_refused(tmp_path):
         read_label(path)
 
 
-def test_a_float_label_is_refused_even_with_whole_numbers(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.array([[0, 1]], np.float32))
-    with pytest.raises(InputError, match=r"a\.tif must have whole numbers as ids; got float32"):
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint32])
+def test_a_label_may_have_whole_numbers_of_any_type(tmp_path, dtype):
+    ids = np.array([[0, 1, 2047], [5, 0, 2048]], dtype)
+    tifffile.imwrite(tmp_path / "a.tif", ids)
+    np.save(tmp_path / "a.npy", ids)
+    for name in ("a.tif", "a.npy"):
+        label = read_label(tmp_path / name)
+        assert (label.dtype, label.tolist()) == (np.int32, [[0, 1, 2047], [5, 0, 2048]])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((1, 2.25, 0.5), "2 pixels have others, such as 2.25"),
+        ((1, np.nan, np.inf), "2 pixels have others, such as nan"),
+        # The next number after 2^24 that float32 has is 2^24 + 2.
+        ((1, 2**24, 2**24 + 2), "1 pixels have others, such as 1.67772e+07"),
+    ],
+)
+def test_floats_that_are_no_ids_are_refused_with_their_value(tmp_path, values, message):
+    tifffile.imwrite(tmp_path / "a.tif", np.array([values], np.float32))
+    start = "a.tif must have whole numbers as ids, up to 16777216 in float32, which rounds larger"
+    with pytest.raises(InputError, match=re.escape(f"{start} ones; {message}. Save one id")):
         read_label(tmp_path / "a.tif")
 
 

@@ -16,7 +16,7 @@ from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.records import parse
 from tfseg.data.files.images import read_image
 from tfseg.data.pipeline.batches import training_batches
-from tfseg.data.pipeline.normalization import normalized
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import shuffled_order
 from tfseg.data.pipeline.reading import read_at
 from tfseg.data.pipeline.replay import replay
@@ -127,7 +127,7 @@ def test_without_transforms_the_corner_is_where_the_crop_was_cut(five):
     top, left = replayed.corner
     assert replayed.label[0, 0] == top * 60 + left + 1
     (sample,) = (one for one in five.samples("train") if one["id"].numpy() == b"fifth")
-    image = normalized(sample)["image"][top : top + 32, left : left + 32]
+    image = Normalization()(sample["image"])[top : top + 32, left : left + 32]
     np.testing.assert_array_equal(replayed.image, image)
 
 

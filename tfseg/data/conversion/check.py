@@ -55,9 +55,9 @@ def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
     or size differs from what is stored beside it, or it has an id outside [0, 2147483647] or an
     unknown class; counts, smallest sides or statistics differ from dataset.json; two samples of a
     split have one id; the same image or group is in two splits. Warnings: an image without
-    instances, very long, of one colour or nearly all black or white; the same image twice in a
-    split; an instance of several connected components, of a single pixel, or so large that the
-    label may be inverted; one id in two splits.
+    instances, very long, of one colour, or nearly all black, white or of another value; the same
+    image twice in a split; an instance of several connected components, of a single pixel, or so
+    large that the label may be inverted; one id in two splits.
 
     Args:
         path: folder of the data set.
@@ -208,7 +208,8 @@ def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
     actual = dataclasses.asdict(Statistics.of(counts, num_classes=len(info.class_names)))
     stated = dataclasses.asdict(info.statistics)
     for name in actual:
-        if actual[name] != stated[name]:
+        is_older = name == "min_contrast" and not stated[name]
+        if actual[name] != stated[name] and not is_older:
             message = f"statistics.{name} is not that of the records."
             yield Finding("error", INFO_FILE, message, _AGAIN)
 

@@ -23,7 +23,7 @@ from tfseg.data.dataset.records import Features, instance_ids, serialize
 from tfseg.data.dataset.statistics import Counts
 from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import DataPath, as_path, is_remote
-from tfseg.ids import IGNORE, MAX_ID
+from tfseg.ids import IGNORE, MAX_ID, whole_numbers
 from tfseg.ordered_map import ordered
 
 Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
@@ -188,6 +188,7 @@ def _image(name: str, image: Any) -> np.ndarray:
 def _label(name: str, label: Any) -> np.ndarray:
     array = np.asarray(label)
     array = array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array
+    array = whole_numbers(f"The label of {name[4:]}", array)
     if array.ndim != 2 or array.dtype.kind not in "bui":
         raise InputError(
             f"{name} must have a label [H, W] of integer ids; got {list(array.shape)} "

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from skimage import measure
 
+from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import DatasetInfo
 from tfseg.data.dataset.records import Record, count_instances
 from tfseg.ids import MAX_ID
@@ -78,6 +79,14 @@ def _of_image(image: np.ndarray) -> Iterator[Doubt]:
         share = float((image == value).mean())
         if share >= SATURATED_SHARE:
             yield Doubt(f"{share:.1%} of the pixel values of the image are {value}.", remedy)
+            return
+    spread = Spread.of(image)
+    if spread.is_flat:
+        yield Doubt(
+            f"Nearly all pixels of the image are {spread.median:g}, so its lowest and highest "
+            f"values, {spread.low:g} and {spread.high:g}, become 0 and 1.",
+            "Set model.limits if these can be single bright or dark pixels.",
+        )
 
 
 def _of_label(label: np.ndarray) -> Iterator[Doubt]:

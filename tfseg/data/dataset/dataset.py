@@ -26,7 +26,7 @@ from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
 from tfseg.run_files import CONFIG
 
-SCHEMA_VERSION = "1.5"  # a reader takes this and every older one of the same major number
+SCHEMA_VERSION = "1.6"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
 Options = dict[str, str | int | float | bool]
 SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, and the reasons

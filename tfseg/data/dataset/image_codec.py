@@ -23,13 +23,13 @@ import tensorflow as tf
 from tfseg.checks import InputError
 from tfseg.data.files.decoding import decode_png
 from tfseg.data.files.limits import JPEG, PNG
+from tfseg.kernels.normalize import WIDE
 
 IMAGE_FORMATS = ("png", "raw", "jpeg")
 # For the embedded sample, level 3 takes a quarter of the time of level 6, for 5 % more bytes.
 _LEVEL = 3
 STORES = ("png", "raw", "original", "jpeg")  # the last with a quality, as in jpeg:95
 _STORE = re.compile(rf"{'|'.join(STORES)}:([1-9]\d?|100)")
-_WIDE = 257  # white of 8 bits times this is white of 16
 
 
 class Picture(NamedTuple):
@@ -120,7 +120,7 @@ def decode_tensor(
 
     def from_jpeg() -> tf.Tensor:
         image = tf.io.decode_jpeg(data, channels=channels, dct_method="INTEGER_ACCURATE")
-        return image if dtype == "uint8" else tf.cast(image, tf.uint16) * _WIDE
+        return image if dtype == "uint8" else tf.cast(image, tf.uint16) * WIDE
 
     def from_raw() -> tf.Tensor:
         size = tf.stack([features["height"], features["width"]])
@@ -171,5 +171,5 @@ def _numbers(data: tf.Tensor, size: tf.Tensor, dtype: str) -> tf.Tensor:
     return tf.cond(
         tf.strings.length(data) // pixels % 2 == 0,
         lambda: tf.io.decode_raw(data, tf.uint16),
-        lambda: tf.cast(tf.io.decode_raw(data, tf.uint8), tf.uint16) * _WIDE,
+        lambda: tf.cast(tf.io.decode_raw(data, tf.uint8), tf.uint16) * WIDE,
     )

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.records import instance_areas
+from tfseg.kernels.normalize import WIDE
 
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
 _MOST_SIZES = 20  # a data set of photographs can have a size for each image
@@ -37,6 +39,9 @@ class Counts:
         turned_images: as in `DatasetInfo`.
         unturned_images: as in `DatasetInfo`.
         ignored_crowds: as in `DatasetInfo`.
+        contrasts: number of images with instances, without those of one value, by (bits, distance
+            of the lower limit below the median, distance of the upper limit above it), see
+            `contrast.Spread`.
         pixels: number of pixels by (channels of the image, its bits, channel, value).
     """
 
@@ -53,6 +58,7 @@ class Counts:
     turned_images: int = 0
     unturned_images: int = 0
     ignored_crowds: int = 0
+    contrasts: Counter[tuple[int, int, int]] = dataclasses.field(default_factory=Counter)
     pixels: Counter[tuple[int, int, int, int]] = dataclasses.field(default_factory=Counter)
 
     def __add__(self, other: Counts) -> Counts:
@@ -84,10 +90,22 @@ class Counts:
         num_channels, most_bits = self.image_type
         histograms: list[Counter[int]] = [Counter() for _ in range(num_channels)]
         for (image_channels, bits, channel, value), number in self.pixels.items():
-            full = value * 257 if bits < most_bits else value
+            full = value * WIDE if bits < most_bits else value
             for index in range(num_channels) if image_channels == 1 else [channel]:
                 histograms[index][full] += number
         return histograms
+
+    def min_contrast(self) -> tuple[int, ...]:
+        """Returns the least distances below and above the median in an image with instances.
+
+        In the unit of the data set, as in `channels`.
+        """
+        most_bits = self.image_type[1]
+        pairs = (
+            [distance * WIDE if bits < most_bits else distance for distance in pair]
+            for bits, *pair in self.contrasts
+        )
+        return tuple(map(min, zip(*pairs, strict=True)))
 
     def to_content(self) -> dict[str, Any]:
         """Returns plain values for a JSON file; a counter becomes a list of [key, number]."""
@@ -163,6 +181,9 @@ class Statistics:
         touching_share: fraction of the instances that touch another one with a side of a pixel, in
             [0, 1].
         border_share: fraction of the instances with a pixel at the border of the image, in [0, 1].
+        min_contrast: the least distances of the 1st percentile below, and of the 99.8th above, the
+            median of an image with instances, as `Dataset.samples` yields them; empty if all are of
+            one value, and in a data set of an older version. (from version 1.6 on)
     """
 
     sizes: dict[str, int]
@@ -173,6 +194,7 @@ class Statistics:
     instances_per_image: Distribution
     touching_share: float
     border_share: float
+    min_contrast: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, counts: Counts, *, num_classes: int) -> Statistics:
@@ -187,6 +209,7 @@ class Statistics:
             instances_per_image=Distribution.of(counts.instances_per_image),
             touching_share=counts.touching / counts.num_instances,
             border_share=counts.at_border / counts.num_instances,
+            min_contrast=counts.min_contrast(),
         )
 
     @classmethod
@@ -201,6 +224,7 @@ class Statistics:
             instances_per_image=_distribution(content["instances_per_image"]),
             touching_share=content["touching_share"],
             border_share=content["border_share"],
+            min_contrast=tuple(content.get("min_contrast", ())),
         )
 
 
@@ -229,8 +253,17 @@ def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> 
         areas=Counter(areas),
         touching=_number_of_ids(_touching(label)),
         at_border=_number_of_ids([label[0], label[-1], label[:, 0], label[:, -1]]),
+        contrasts=_contrasts(image) if areas else Counter(),
         pixels=Counter(pixels),
     )
+
+
+def _contrasts(image: np.ndarray) -> Counter[tuple[int, int, int]]:
+    if all((image[..., 0] == image[..., channel]).all() for channel in range(1, image.shape[-1])):
+        image = image[..., :1]  # grey, however many channels it is read with
+    below, above = map(int, Spread.of(image).contrast)
+    is_constant = below == above == 0
+    return Counter() if is_constant else Counter([(image.dtype.itemsize * 8, below, above)])
 
 
 def _most_frequent(sizes: Counter[tuple[int, int]]) -> dict[str, int]:

@@ -20,7 +20,7 @@ from tfseg.checks import InputError
 from tfseg.data.files.decoding import decode_image_file, decode_label_file
 from tfseg.data.files.limits import BMP, JPEG, WEBP
 from tfseg.data.files.orientation import tag_of, upright, upright_shape
-from tfseg.ids import MAX_ID
+from tfseg.ids import MAX_ID, whole_numbers
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
@@ -83,15 +83,15 @@ def read_label(path: str | Path, *, orientation: str = "apply") -> np.ndarray:
     """Reads a label map.
 
     Args:
-        path: a PNG, TIFF or npy file with one whole number per pixel; for a file with a palette,
-            the numbers of the palette's entries.
+        path: a PNG, TIFF or npy file with one whole number per pixel, which may be a float; for a
+            file with a palette, the numbers of the palette's entries.
         orientation: as for `read_picture`, by the tag of the label map's file.
 
     Returns:
         `[H, W]` int32 instance ids, 0 = background.
 
     Raises:
-        InputError: missing, not an image, damaged, colour, float, lossy, or ids outside
+        InputError: missing, not an image, damaged, colour, lossy, fractions, or ids outside
             [0, 2147483647].
     """
     path = Path(path)
@@ -115,6 +115,7 @@ def as_label(path: str | Path, ids: np.ndarray) -> np.ndarray:
         )
     if ids.ndim != 2 or not ids.size:
         raise InputError(f"{path} must be a map [H, W]; got {list(ids.shape)}. {_SAVE_IDS}")
+    ids = whole_numbers(path, ids)
     if ids.dtype.kind not in "bui":
         raise InputError(f"{path} must have whole numbers as ids; got {ids.dtype}. {_SAVE_IDS}")
     low, high = int(ids.min()), int(ids.max())
@@ -196,17 +197,26 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
     """
     if channels not in (1, 3):
         raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
-    if image.ndim != 3 or image.shape[-1] not in (1, 3):
-        raise InputError(
-            f"An image must be [H, W, C] with C = 1 or 3; got {list(image.shape)}. Take the "
-            "channels that you need; alpha is none of them."
-        )
+    check_shape(image.shape)
     if image.shape[-1] == channels:
         return image
     if channels == 3:
         return np.repeat(image, 3, axis=-1)
     mean = image.mean(axis=-1, keepdims=True, dtype=np.float64)
     return (np.rint(mean) if image.dtype.kind in "ui" else mean).astype(image.dtype)
+
+
+def check_shape(shape: tuple[int, ...]) -> None:
+    """Refuses an image whose shape is not `[H, W, C]` with C = 1 or 3.
+
+    Raises:
+        InputError: another shape.
+    """
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise InputError(
+            f"An image must be [H, W, C] with C = 1 or 3; got {list(shape)}. Take the channels "
+            "that you need; alpha is none of them."
+        )
 
 
 def same_size(image_path: Path, image: np.ndarray, path: Path, annotation: np.ndarray) -> None:
@@ -257,23 +267,38 @@ def standard_type(path: object, image: np.ndarray) -> np.ndarray:
     """Returns `image` as uint8, uint16 or float32, without loss.
 
     Raises:
-        InputError: non-finite pixels, or integers outside [0, 65535]; names the image by `path`.
+        InputError: no pixels, pixels that are not finite as float32, integers outside [0, 65535],
+            or no numbers; names the image by `path`.
     """
+    if not image.size:
+        raise InputError(f"{path} must have pixels; got {list(image.shape)}.")
     if image.dtype == bool:
         return image.astype(np.uint8) * 255
     if image.dtype in (np.uint8, np.uint16):
         return image
     if image.dtype.kind == "f":
-        if not np.isfinite(image).all():
-            raise InputError(f"{path} must have finite pixels; it has NaN or infinite ones.")
-        return image.astype(np.float32)
+        return _finite(path, image)
+    if image.dtype.kind not in "ui":
+        raise InputError(f"{path} must have real numbers as pixels; got {image.dtype}.")
     low, high = image.min(), image.max()
-    if image.dtype.kind not in "ui" or low < 0 or high > np.iinfo(np.uint16).max:
+    if low < 0 or high > np.iinfo(np.uint16).max:
         raise InputError(
             f"{path} must have pixels from 0 to 65535, or floats; got {image.dtype} from {low} to "
             f"{high}. Rescale it and save it with 16 bits."
         )
     return image.astype(np.uint16)
+
+
+def _finite(path: object, image: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+        pixels = image.astype(np.float32)
+    wrong = pixels.size - np.count_nonzero(np.isfinite(pixels))
+    if wrong:
+        raise InputError(
+            f"{path} must have finite pixels; {wrong} of the {pixels.size} read are NaN, infinite "
+            "or too large for float32. Replace them, for example with numpy.nan_to_num."
+        )
+    return pixels
 
 
 def _write(path: Path, data: bytes | bytearray) -> Path:

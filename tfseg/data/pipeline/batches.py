@@ -18,7 +18,7 @@ from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline.crops import cut, middle
-from tfseg.data.pipeline.normalization import fixed_limits, normalized
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import host_part, training_order
 from tfseg.data.pipeline.stages import training_stages, with_classes
 from tfseg.heads import Head
@@ -133,13 +133,14 @@ def validation_crops(
     """
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
-    limits, sampling = fixed_limits(config.model, dataset), plan(config.augment).sampling
+    normalization = Normalization.of(config.model, dataset)
+    sampling = plan(config.augment).sampling
 
     def prepare(record: tf.Tensor) -> Example:
         example = dataset.decode(record)
         corner = middle(example["label"], size)
         example = with_classes(example, len(config.model.class_names))
-        sample = normalized(example, limits)
+        sample = example | {"image": normalization(example["image"])}
         window = cut(sample, corner, size, margin=0, sampling=sampling)
         return {"image": window["image"], "label": window["label"], "weight": 1.0}
 

@@ -21,10 +21,10 @@ from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import Index
 from tfseg.data.pipeline import cache, crops, visibility
-from tfseg.data.pipeline.normalization import fixed_limits
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.reading import read_at
 from tfseg.heads import Head
-from tfseg.kernels import class_ids, normalize
+from tfseg.kernels import class_ids
 
 Function = Callable[[Example], Example]
 Stage = Callable[[tf.data.Dataset], tf.data.Dataset]
@@ -82,7 +82,8 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
     - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` from `Chain.sample`.
     """
     size, seed = config.data.crop_size, random.root(config.seed)
-    num_classes, fixed = len(config.model.class_names), fixed_limits(config.model, dataset)
+    num_classes = len(config.model.class_names)
+    normalization = Normalization.of(config.model, dataset)
     least = config.data.min_visibility
     transforms, _, sampling = plan(config.augment)
     chain, margin = crop_chain(transforms, size, sampling)
@@ -102,14 +103,14 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
             seed=random.for_name(sample_seed, "crop"),
         )
         # The limits are those of the full image, and only the crop is scaled by them.
-        limits = normalize.limits_of(sample["image"], fixed)
+        limits = normalization.limits(sample["image"])
         window = crops.cut(
             sample,
             corner,
             size,
             margin=margin,
             sampling=sampling,
-            scale=lambda image: normalize.scale(image, limits),
+            scale=lambda image: normalization.scale(image, limits),
         )
         window |= {"seed": sample_seed, "corner": corner}
         return window | ({"full_areas": visibility.areas(sample["label"])} if least else {})

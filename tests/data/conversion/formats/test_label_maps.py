@@ -120,7 +120,7 @@ def test_a_label_that_holds_no_ids_is_refused(tmp_path, write, kind):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.float32(1), r"must have whole numbers as ids; got float32\. Save one id"),
+        (np.float32(0.5), r"must have whole numbers as ids, .*; 480 pixels have .* as 0\.5\. Save"),
         (np.int16(-1), r"must have ids in \[0, 2147483647\]; got -1 to -1\. Renumber"),
     ],
 )
@@ -176,7 +176,8 @@ def test_the_folder_of_the_ids_may_be_called_masks_as_stardist_does(tmp_path, wr
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((20, 24), np.float32), r"a\.npy must have whole numbers as ids; got float32"),
+        (np.full((20, 24), np.nan), r"a\.npy must have whole numbers as ids, .* such as nan\."),
+        (np.zeros((20, 24), complex), r"a\.npy must have whole numbers as ids; got complex128"),
         (np.zeros(24, np.int32), r"a\.npy must be a map \[H, W\]; got \[24\]"),
         (np.array([{}]), r"a\.npy is damaged or cut short \(not the numbers of an array"),
     ],

@@ -1,0 +1,91 @@
+"""An image as a network takes it, and what is unusual about its values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfseg.data.dataset.contrast import Spread
+from tfseg.data.files.images import check_shape, standard_type, to_channels
+from tfseg.data.files.tiff_windows import TiffWindows
+from tfseg.data.pipeline.normalization import Normalization
+from tfseg.kernels.normalize import in_depth
+
+_FULL_CONTRAST = 0.9  # of the least of the training images; what lacks less changes little
+_LEAST_RANGE = 0.01  # of [0, 1]: values that fixed limits bring closer together look like one
+
+
+class InputImage:
+    """An image of uint8, uint16 or float32 with the channels of a network, read by windows.
+
+    Attributes:
+        shape: height, width and channels.
+        dtype: of the pixels, once a window has been read.
+        low: the lowest value in the windows read so far.
+        high: the highest value in the windows read so far.
+    """
+
+    def __init__(self, image: np.ndarray | TiffWindows, channels: int) -> None:
+        """Takes an image `[H, W, C]`, grey or RGB of any real dtype, or that `open_image` returned.
+
+        Raises:
+            InputError: an array of another shape or dtype, without pixels, or with NaN or infinite
+                ones. Those of a file are found when they are read.
+        """
+        if not isinstance(image, TiffWindows):
+            image = standard_type("The image", np.asarray(image))
+        check_shape(image.shape)
+        self._image = image
+        self.low, self.high = np.inf, -np.inf
+        self.shape = (*image.shape[:2], channels)
+        self.dtype = np.dtype(np.uint8)
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        """Reads the pixels `[h, w, channels]` of these rows and columns."""
+        pixels = to_channels(self._image[window], self.shape[-1])
+        self.dtype = pixels.dtype
+        self.low = min(self.low, pixels.min().item())
+        self.high = max(self.high, pixels.max().item())
+        return pixels
+
+    def doubt(self, normalization: Normalization, spread: Spread | None) -> str:
+        """Returns what is unusual about the values, as the end of a sentence; "" if nothing.
+
+        Args:
+            normalization: of the network.
+            spread: of the image; None with fixed limits, when all windows have been read.
+        """
+        low, high = (spread.low, spread.high) if spread else (self.low, self.high)
+        if low == high:
+            return f"has the value {low:g} in all pixels, so it shows nothing"
+        if spread is None:
+            return _doubt_of_range(low, high, self.dtype, normalization)
+        low, median, high = in_depth(np.array(spread[:3]), self.dtype, normalization.bits).tolist()
+        below, above = normalization.least(self.dtype)
+        share = (high - low) / (max(high, median + above) - min(low, median - below))
+        if share < _FULL_CONTRAST:
+            return (
+                f"has {share:.0%} of the contrast that training images with instances have at "
+                "least, and is not stretched to more; if it shows objects, lower "
+                "model.min_contrast in the config.yaml of the run"
+            )
+        if spread.is_flat:
+            return (
+                f"has the value {spread.median:g} in nearly all pixels, so its lowest and highest "
+                f"values, {spread.low:g} and {spread.high:g}, become 0 and 1"
+            )
+        return ""
+
+
+def _doubt_of_range(low: float, high: float, dtype: np.dtype, normalization: Normalization) -> str:
+    """Returns the doubt about an image with values from `low` to `high` under fixed limits."""
+    black, white = normalization.fixed
+    values = in_depth(np.array([low, high]), dtype, normalization.bits)
+    darkest, brightest = np.clip((values - black) / (white - black), 0, 1).tolist()
+    if brightest - darkest >= _LEAST_RANGE:
+        return ""
+    unit = f", values of {normalization.bits} bits" if normalization.bits else ""
+    return (
+        f"has values from {values[0]:g} to {values[1]:g}, which become {darkest:.3g} to "
+        f"{brightest:.3g} by the limits {black:g} and {white:g} of the network; give it in the "
+        f"unit of the training images{unit}"
+    )
