@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 # From the ground up. Rooms of one layer do not import each other.
 LAYERS = (
     (
-        *("atomic", "autograph", "checks", "compat", "config", "ids", "ordered_map"),
+        *("atomic", "autograph", "checks", "compat", "config", "ids", "locks", "ordered_map"),
         *("random", "run_files", "run_lengths", "sample", "tf_errors"),
     ),
     ("kernels",),

@@ -2,7 +2,9 @@
 
 RUN_DIR gets config.yaml (all values used), run.json (values, versions, data and command),
 history.csv with its plot curves.png, and the checkpoints best and last. Ctrl-C and SIGTERM write a
-checkpoint, and --resume continues from it. --dry_run and --overfit write nothing.
+checkpoint, and --resume continues from it, with the values of config.yaml; of these, options may
+change only some, such as train.steps, log.keep and devices.names. --dry_run and --overfit write
+nothing.
 On several hosts, run the same command on each host, with TF_CONFIG or by srun.
 
 Several data sets must have the same classes; --data.weights sets how many samples come from each.
@@ -13,6 +15,7 @@ Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resne
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -70,6 +73,12 @@ def add_options(parser: Parser) -> None:
     )
     add_json(parser)
     add_run_config(parser)
+
+
+def base_config(values: dict[str, Any]) -> Path | None:
+    """Returns the configuration of the run to resume, if there is one."""
+    file = values["run_dir"] / CONFIG
+    return file if values["resume"] and file.is_file() else None
 
 
 def uses_tensorflow(values: dict[str, Any]) -> bool:
@@ -168,8 +177,7 @@ def fit(
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
             raise kind("interrupted before the first checkpoint") from None
-        arguments = " ".join(map(str, (*dataset, run_dir)))
-        command = f"tfseg train {arguments} --resume --config {run_dir / CONFIG}"
+        command = shlex.join(["tfseg", "train", *map(str, dataset), str(run_dir), "--resume"])
         raise kind(f"interrupted; resume with: {command}") from None
     if not trainer.is_chief:
         return {}

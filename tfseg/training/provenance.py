@@ -7,6 +7,8 @@ import json
 import shlex
 import subprocess
 import sys
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,15 @@ import tensorflow as tf
 
 from tfseg import atomic, config
 from tfseg.checks import InputError
-from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import info_sha256, records_sha256
 from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.files.paths import DataPath, is_remote
 from tfseg.training.session import Session
 from tfseg.version import versions
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "segmentation-models")
+_SPLITS = ("train", "val")  # those that a training reads
 
 
 def record(path: Path, session: Session, *, first_step: int) -> None:
@@ -34,22 +38,76 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
     Raises:
         InputError: the file of the earlier starts is damaged.
     """
-    dataset = session.dataset
-    starts = _starts(path) if path.exists() else []
+    before = _read(path) if path.exists() else {"data": [], "starts": []}
     content = {
         "config": config.to_dict(session.config),
-        "data": [
-            {"path": _absolute(part.path), "sha256": checksum(part)} for part in parts_of(dataset)
-        ],
-        "starts": [*starts, {"first_step": first_step, **_start(session)}],
+        "data": [_data(part, before["data"]) for part in parts_of(session.dataset)],
+        "starts": [*before["starts"], {"first_step": first_step, **_start(session)}],
     }
     text = json.dumps(content, indent=2) + "\n"
     atomic.write_text(path, text)
 
 
-def _starts(path: Path) -> list[dict[str, Any]]:
+def check_data(path: Path, dataset: Dataset) -> None:
+    """Checks that the data of a run to resume are those it was trained on, at any path.
+
+    dataset.json has the SHA-256 of all shards. If it differs, the records of the splits train and
+    val are compared: the same records in other shards are the same training.
+
+    Args:
+        path: of run.json; if it is missing, a warning says that nothing was compared.
+        dataset: to resume with.
+
+    Raises:
+        InputError: other data, or run.json is damaged.
+    """
+    if not path.exists():
+        warnings.warn(
+            f"{path} is missing, so the data were not compared with those of the run.",
+            stacklevel=2,
+        )
+        return
+    before, parts = _read(path)["data"], parts_of(dataset)
+    if len(before) != len(parts):
+        names = ", ".join(entry["path"] for entry in before)
+        raise _other_data(f"{dataset.path}; it was trained on {names}")
+    for part, entry in zip(parts, before, strict=True):
+        if info_sha256(part) == entry["sha256"]:
+            continue
+        splits, expected = _splits(part), entry.get("splits", {})
+        differing = [_difference(name, expected, splits) for name in _SPLITS]
+        if any(differing):
+            raise _other_data(
+                f"{', '.join(filter(None, differing))} in {part.path}; it was trained on "
+                f"{entry['path']}"
+            )
+
+
+def _difference(name: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Returns how a split differs from the expected one, or ""."""
+    before, now = (splits.get(name, {"num_images": 0}) for splits in (expected, found))
+    if before == now:
+        return ""
+    if (number := now["num_images"]) != before["num_images"]:
+        return f"{number} instead of {before['num_images']} images of the split {name}"
+    return f"other images or labels among the {number} of the split {name}"
+
+
+def _other_data(difference: str) -> InputError:
+    return InputError(
+        f"A run must be resumed on the data it was trained on; got {difference}. Give these data, "
+        "or start another run, with --train.init RUN_DIR to begin with the weights of this one."
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Returns the content of run.json, with "data" and "starts"."""
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["starts"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["starts"] = list(content["starts"])
+        for entry in content["data"]:
+            entry["path"], entry["sha256"]
+        return content
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} must be the record of the earlier starts of the run; it cannot be read "
@@ -57,9 +115,20 @@ def _starts(path: Path) -> list[dict[str, Any]]:
         ) from error
 
 
-def checksum(dataset: Dataset) -> str:
-    """Returns the SHA-256 of dataset.json, which contains the SHA-256 of all shards, in hex."""
-    return file_sha256(dataset.path / INFO_FILE)
+def _data(dataset: Dataset, before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns path and content of a data set; what was already computed for it is kept."""
+    digest = info_sha256(dataset)
+    known = [entry["splits"] for entry in before if entry["sha256"] == digest and "splits" in entry]
+    splits = known[0] if known else _splits(dataset)
+    return {"path": _absolute(dataset.path), "sha256": digest, "splits": splits}
+
+
+def _splits(dataset: Dataset) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"num_images": split.num_images, "records_sha256": records_sha256(dataset, name)}
+        for name, split in dataset.info.splits.items()
+        if name in _SPLITS
+    }
 
 
 def _absolute(path: DataPath) -> str:

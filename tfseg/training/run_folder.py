@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from tfseg import atomic, checks, config
+from tfseg import atomic, checks, config, locks
 from tfseg.config import RunConfig
 from tfseg.networks import weights
-from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST
+from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST, RECORD
+
+_REMEDY = "Choose another run directory."
 
 
 class RunFolder:
@@ -16,13 +20,14 @@ class RunFolder:
     Attributes:
         path: of the folder.
         history: history.csv.
+        record: run.json.
         last: the last checkpoint.
         best: the best checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.history = path / HISTORY
+        self.history, self.record = path / HISTORY, path / RECORD
         self.last, self.best = (path / CHECKPOINTS / name for name in (LAST, BEST))
 
     @property
@@ -30,14 +35,34 @@ class RunFolder:
         """Whether there is a checkpoint, intact or damaged."""
         return any(self.last.parent.glob(f"{self.last.stem}*{self.last.suffix}"))
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder, and locks it; at the end, a folder that it made is removed if empty.
+
+        Raises:
+            InputError: another run holds the lock, or the folder cannot be written.
+        """
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        try:
+            with contextlib.ExitStack() as stack:
+                with atomic.writing(self.path, _REMEDY):
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(locks.locked(self.path, self.path))
+                stack.callback((self.path / locks.LOCK_FILE).unlink, missing_ok=True)
+                yield
+        finally:
+            with contextlib.suppress(OSError):  # it is not empty
+                for folder in missing:
+                    folder.rmdir()
+
     def check_empty(self) -> None:
-        """Checks that the folder is missing or empty.
+        """Checks that the folder is missing, or has only what a run leaves before its first file.
 
         Raises:
             InputError: the folder is not empty.
         """
-        unfinished = self.path / f"{CONFIG}.partial"
-        if self.path.exists() and any(file != unfinished for file in self.path.iterdir()):
+        leftovers = {f"{CONFIG}.partial", locks.LOCK_FILE}
+        if self.path.exists() and any(file.name not in leftovers for file in self.path.iterdir()):
             raise checks.InputError(
                 f"{self.path} is not empty; resume the run in it (--resume) or choose another "
                 "folder."
@@ -53,27 +78,11 @@ class RunFolder:
             weights.require(self.last)
         return config.read(self.path / CONFIG)
 
-    def check_resumable(self, run_config: RunConfig) -> None:
-        """Checks that the values which must not change on resume equal those of the run.
-
-        Raises:
-            InputError: a value differs.
-        """
-        path, free = self.path / CONFIG, set(config.names_free_on_resume(RunConfig))
-        values, expected = config.flat(run_config), config.flat(self.read_config())
-        for name, value in values.items():
-            if name not in free and value != expected[name]:
-                raise checks.InputError(
-                    f"{name} must be {expected[name]!r} to resume the run, as in {path}; got "
-                    f"{value!r}. Give --config {path}, or start another run."
-                )
-
     def write_config(self, run_config: RunConfig) -> None:
-        """Makes the folder, and writes config.yaml.
+        """Writes config.yaml.
 
         Raises:
             InputError: the folder cannot be written.
         """
-        with atomic.writing(self.path, "Choose another run directory."):
-            self.path.mkdir(parents=True, exist_ok=True)
+        with atomic.writing(self.path, _REMEDY):
             config.write(run_config, self.path / CONFIG)

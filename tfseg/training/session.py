@@ -14,8 +14,10 @@ import keras
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.config import BALANCED, RunConfig
+from tfseg.config import BALANCED, RunConfig, flat
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.integrity import info_sha256
+from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
@@ -34,6 +36,7 @@ from tfseg.training.schedules import Schedule
 from tfseg.training.workers import Workers
 
 BuildModel: TypeAlias = Callable[..., keras.Model]
+_OF_A_PROCESS = ("data.cache", "data.service", "devices.names")
 
 
 class Session:
@@ -74,6 +77,7 @@ class Session:
             tf.config.experimental.enable_op_determinism()
         self.strategy = strategy.make_strategy(config.devices.names, kind=config.devices.strategy)
         self.workers = Workers(self.strategy)
+        self.workers.check_same(_common(self.config, dataset))
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
@@ -171,6 +175,13 @@ def _warn_of_small_images(size: int, dataset: Dataset) -> None:
             f"{least} pixels: they are padded by mirroring, and the loss ignores these pixels.",
             stacklevel=3,
         )
+
+
+def _common(config: RunConfig, dataset: Dataset) -> dict[str, object]:
+    """Returns what must be the same in all processes that train together, by name."""
+    values = {name: value for name, value in flat(config).items() if name not in _OF_A_PROCESS}
+    digests = [info_sha256(part) for part in parts_of(dataset)]
+    return values | {"the SHA-256 of dataset.json": digests}
 
 
 def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:

@@ -20,8 +20,15 @@ from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
-from tfseg.run_files import RECORD
-from tfseg.training import checkpoint, duration, memory, nonfinite, provenance, validation
+from tfseg.training import (
+    checkpoint,
+    duration,
+    memory,
+    nonfinite,
+    provenance,
+    resuming,
+    validation,
+)
 from tfseg.training.callbacks import Callback, OnLog
 from tfseg.training.clock import Clock
 from tfseg.training.history import History, Row
@@ -104,9 +111,10 @@ class Trainer:
 
         Raises:
             WorkerLost: another process ended or cannot be reached.
-            InputError: the folder is not empty (or, to resume, has no checkpoint), the
-                configuration does not fit the data, the devices, their memory or the run, a record
-                is damaged, or a loss or weight is not finite.
+            InputError: the folder is not empty (or, to resume, has no checkpoint), or another run
+                writes there; the configuration does not fit the data, the devices, their memory or
+                the run; the data are not those of the run to resume; a record is damaged; a loss
+                or weight is not finite.
         """
         folder = RunFolder(self.run_dir)
         watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
@@ -117,7 +125,8 @@ class Trainer:
             self.is_chief = run.workers.is_chief
             session = run.session
             explained = memory.explain_out_of_memory(session.config, session.strategy)
-            with run.workers.raise_worker_lost(), explained:
+            with run.workers.raise_worker_lost(), explained, contextlib.ExitStack() as held:
+                run.workers.run_on_chief(lambda: held.enter_context(folder.locked()))
                 if resume:
                     run.restore()
                 else:
@@ -167,19 +176,22 @@ class _Run:
 
     def _restore_on_chief(self) -> tuple[int, list[Row], list[Losses]]:
         step, pending = 0, []
-        self.folder.check_resumable(self.session.config)
-        if self.folder.has_checkpoint:
-            intact = checkpoint.newest(self.folder.last)
-            step, _ = weights.restore(intact, self.session.variables)
+        folder, session = self.folder, self.session
+        resuming.check_config(folder, session.config)
+        if folder.has_checkpoint:
+            provenance.check_data(folder.record, session.dataset)
+            intact = checkpoint.newest(folder.last)
+            step, _ = weights.restore(intact, session.variables)
             pending = checkpoint.pending(intact)
+            updates = int(np.asarray(session.optimizer.iterations))
+            resuming.check_steps(folder, session.config, done=step, updates=updates)
         self.history.restore(step, pending=len(pending))
         return step, self.history.rows, pending
 
     def write_provenance(self) -> None:
         """Writes config.yaml and run.json."""
         self.folder.write_config(self.session.config)
-        path = self.folder.path / RECORD
-        provenance.record(path, self.session, first_step=self.step)
+        provenance.record(self.folder.record, self.session, first_step=self.step)
 
     def train_on(self) -> TrainingSummary:
         """Trains from the current step to the last one."""

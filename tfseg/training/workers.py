@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -71,6 +71,28 @@ class Workers:
         if isinstance(result, InputError):
             raise result
         return result
+
+    def check_same(self, values: Mapping[str, Any]) -> None:
+        """Checks that all processes have the values of the chief, by name.
+
+        Raises:
+            InputError: a process has another value; all processes raise it.
+        """
+        if self.count == 1:
+            return
+        expected = self.run_on_chief(lambda: values)
+        differing = [name for name, value in values.items() if value != expected.get(name)]
+        if not self._sum(np.array([len(differing)], np.int64))[0]:
+            return
+        rule = "All processes of a training must have the same options and data"
+        remedy = "Give all of them the same; --config with a copy of config.yaml, to resume a run."
+        if not differing:
+            raise InputError(f"{rule}; another process has others, and says which. {remedy}")
+        name = differing[0]
+        raise InputError(
+            f"{rule}; {name} is {values[name]!r} here and {expected.get(name)!r} in the first "
+            f"process. {remedy}"
+        )
 
     def broadcast_variables(self, variables: Sequence[keras.Variable]) -> None:
         """Assigns the chief's values to the variables of all processes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, SKIPPED_FILE, DatasetInfo
 from tfseg.data.files.paths import DataPath, is_remote
+from tfseg.locks import LOCK_FILE, locked
 
 SHARD_SUFFIX = ".tfrecord"
 NOTE_SUFFIX = ".note"
-LOCK_FILE = "lock"
 
 
 def check_destination(destination: DataPath, *, overwrite: bool) -> None:
@@ -104,7 +103,7 @@ def staged(destination: DataPath, *, resumable: bool = False) -> Iterator[DataPa
             _refuse_foreign(_aside(final))  # now: after the renaming it would be too late
             _refuse_foreign(partial)
             partial.mkdir(parents=True, exist_ok=True)
-        with _locked(partial / LOCK_FILE, destination):
+        with _locked(partial, destination):
             try:
                 yield partial
                 with writing(destination):
@@ -140,25 +139,15 @@ def _remote_folder(folder: DataPath, *, resumable: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(file: Path, destination: Path) -> Iterator[None]:
-    """Holds the lock of a folder; the system releases it when the process ends in any way.
+def _locked(folder: Path, destination: Path) -> Iterator[None]:
+    """Holds the lock of a folder.
 
     Raises:
-        InputError: another run is writing there, or just finished and removed the folder.
+        InputError: another run is writing there, or the lock cannot be written.
     """
     with contextlib.ExitStack() as stack:
         with writing(destination):
-            opened = stack.enter_context(file.open("w"))
-            try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                mine = os.path.samestat(os.fstat(opened.fileno()), os.stat(file))
-            except (BlockingIOError, FileNotFoundError):
-                mine = False
-        if not mine:
-            raise InputError(
-                f"{destination} is being written by another run. Wait for it to end, or choose "
-                "another folder."
-            )
+            stack.enter_context(locked(folder, destination))
         yield
 
 

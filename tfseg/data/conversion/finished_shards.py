@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfseg.data.conversion.atomic_folder import LOCK_FILE, NOTE_SUFFIX
+from tfseg.data.conversion.atomic_folder import NOTE_SUFFIX
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.dataset.statistics import Counts
 from tfseg.data.files.paths import DataPath, beside
+from tfseg.locks import LOCK_FILE
 
 
 class Skipped(NamedTuple):

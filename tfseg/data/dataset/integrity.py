@@ -1,21 +1,25 @@
-"""Compares shards with dataset.json, and names the record that is damaged."""
+"""Compares shards with dataset.json, names the record that is damaged, and identifies the content."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
-from tfseg.data.dataset.index import Index
-from tfseg.data.files.paths import num_bytes
+from tfseg.data.dataset.index import UNREADABLE, Index
+from tfseg.data.files.paths import DataPath, num_bytes, open_bytes
 
 _SMALL = 2**30  # bytes, hashed in 0.9 s by one core, and read in a few seconds from a slow disk
 _REMEDY = "Convert the data again."
+_CHECKSUM = 4  # bytes at the end of a frame: the CRC-32C of its record
 
 
 def verify_small(dataset: Dataset, splits: Sequence[str]) -> None:
@@ -80,3 +84,36 @@ def named_damage(dataset: Dataset, split: str, *, remedy: str = _REMEDY) -> Iter
         if number == len(index.offsets):  # this split is intact
             raise
         raise InputError(f"{index.describe(number)} is damaged. {remedy}") from error
+
+
+def info_sha256(dataset: Dataset) -> str:
+    """Returns the SHA-256 of dataset.json, which has the SHA-256 of all shards, in hex digits."""
+    return file_sha256(dataset.path / INFO_FILE)
+
+
+def records_sha256(dataset: Dataset, split: str) -> str:
+    """Returns a SHA-256 in hex digits of the records of a split, in any division into shards.
+
+    It is that of their lengths and checksums, in stored order, so no record is read. Those behind a
+    broken frame are left out.
+
+    Raises:
+        InputError: no such split, or a shard is missing or has too many records.
+    """
+    index, digest = Index.read(dataset, split), hashlib.sha256()
+    offsets = [index.offsets[index.shards == shard] for shard in range(len(index.paths))]
+    with ThreadPoolExecutor() as pool:
+        for part in pool.map(_checksums, dataset.shard_paths(split), offsets):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _checksums(path: DataPath, offsets: np.ndarray) -> bytes:
+    """Returns length and checksum of the records of a shard, 8 and 4 bytes each."""
+    starts = offsets[offsets != UNREADABLE].tolist()
+    parts = []
+    with open_bytes(path) as file:
+        for start, end in itertools.pairwise([*starts, num_bytes(path)]):
+            file.seek(end - _CHECKSUM)
+            parts += [(end - start).to_bytes(8, "little"), file.read(_CHECKSUM)]
+    return b"".join(parts)
