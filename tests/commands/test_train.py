@@ -89,8 +89,31 @@ def test_an_interrupted_run_says_how_to_go_on(tfseg, dataset, tmp_path, monkeypa
     monkeypatch.setattr(Trainer, "fit", fit)
     result = tfseg("train", dataset, tmp_path / "run")
     run = tmp_path / "run"
-    command = f"tfseg train {dataset} {run} --resume --config {run / 'config.yaml'}"
+    command = f"tfseg train {dataset} {run} --resume"
     assert result == (code, "", f"tfseg: interrupted; resume with: {command}\n")
+
+
+@pytest.mark.filterwarnings("always")
+def test_resume_alone_keeps_the_values_of_the_run_and_takes_only_what_may_change(
+    tfseg, dataset, run_dir, tmp_path
+):
+    run = shutil.copytree(run_dir, tmp_path / "run")
+    before = (run / "config.yaml").read_bytes()
+    assert tfseg("train", dataset, run, "--resume", "--json").json["steps"] == 4
+    assert (run / "config.yaml").read_bytes() == before
+
+    (tmp_path / "more.yaml").write_text("train: {steps: 6}\nlog: {keep: 1}\n", encoding="utf-8")
+    more = ("--config", tmp_path / "more.yaml", "--log.keep=3")
+    result = tfseg("train", dataset, run, "--resume", "--json", *more)
+    assert result.json["steps"] == 6
+    assert "train.steps is 6 instead of 4, on which optimizer.schedule cosine depends" in result.err
+    old, new = (config.flat(config.read(folder / "config.yaml")) for folder in (run_dir, run))
+    differing = {name: new[name] for name in new if new[name] != old[name]}
+    assert differing == {"train.steps": 6, "log.keep": 3}
+
+    refused = tfseg("train", dataset, run, "--resume", "--data.crop_size=32")
+    assert refused.code == 2
+    assert "data.crop_size must be 64 to resume the run" in refused.err
 
 
 @pytest.mark.slow

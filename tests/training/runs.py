@@ -102,8 +102,10 @@ def batches(count: int, *, batch_size: int, seed: int = 0) -> list[tuple]:
 def builder(make: Callable[..., keras.Model] = network, **options: Any) -> BuildModel:
     """Returns what a session calls in place of `build_model`: `make`, with its `options`."""
 
-    def build(config: ModelConfig, *, seed: int, precision: str = "float32") -> keras.Model:
-        del config, seed
+    def build(
+        config: ModelConfig, *, seed: int, pretrained: bool, precision: str = "float32"
+    ) -> keras.Model:
+        del config, seed, pretrained
         with dtype_policy(precision):
             return make(**options)
 

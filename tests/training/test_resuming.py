@@ -8,7 +8,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import runs
 from runs import CONFIG, arrays
@@ -17,6 +16,8 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset.mixture import Mixture
+from tfseg.training.resuming import check_steps
+from tfseg.training.run_folder import RunFolder
 
 Trainer = functools.partial(tfseg.Trainer, build=runs.build)
 changed = functools.partial(runs.changed, CONFIG)
@@ -41,10 +42,6 @@ def resumed(run: Path, dataset: tfseg.Dataset, config: RunConfig = CONFIG) -> in
     return Trainer(config, run).fit(dataset, resume=True).steps
 
 
-def step_of(run: Path) -> int:
-    return int(arrays(run / "checkpoints" / "last.npz")["step"])
-
-
 def test_other_steps_under_a_schedule_that_depends_on_them_are_said(dataset, run):
     # 2 steps of warm-up; step 7 is in the middle of the other 8: half of 0.01, by the cosine
     message = (
@@ -55,10 +52,12 @@ def test_other_steps_under_a_schedule_that_depends_on_them_are_said(dataset, run
         assert resumed(run, dataset, changed(train={"steps": 10})) == 10
 
 
-def test_other_steps_of_a_constant_rate_need_no_word(dataset, tmp_path):
-    config = changed(optimizer={"schedule": "constant"})
-    Trainer(config, tmp_path / "run").fit(dataset)
-    assert resumed(tmp_path / "run", dataset, runs.changed(config, train={"steps": 7})) == 7
+@pytest.mark.parametrize("schedule", ["constant", "plateau"])
+def test_other_steps_of_a_schedule_without_an_end_need_no_word(tmp_path, schedule):
+    folder, config = RunFolder(tmp_path), changed(optimizer={"schedule": schedule})
+    folder.write_config(config)
+    longer = runs.changed(config, train={"steps": 10})
+    check_steps(folder, longer, done=6, updates=6)
 
 
 def test_fewer_steps_than_the_run_has_done_are_refused(dataset, run, contents):
@@ -125,44 +124,44 @@ def test_a_cut_record_is_named(dataset, run):
         resumed(run, dataset)
 
 
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_folder_in_which_a_run_writes_is_refused(dataset, tmp_path, resume):
+def test_a_folder_in_which_a_run_writes_is_refused(dataset, run):
     refused = []
 
     def start_another(row: dict) -> None:
-        if row["step"] == 4:
+        for resume in (False, True):
             with pytest.raises(InputError) as error:
-                Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=resume)
+                Trainer(CONFIG, run).fit(dataset, resume=resume)
             refused.append(str(error.value))
 
-    Trainer(CONFIG, tmp_path / "run").fit(dataset, on_log=start_another)
-    assert refused == [
-        f"{tmp_path / 'run'} is being written by another run. Wait for it to end, or choose "
-        "another folder."
-    ]
-    assert step_of(tmp_path / "run") == 6
-    assert not (tmp_path / "run" / "lock").exists()
+    (run / "lock").touch()  # as a killed run leaves it
+    longer = changed(train={"steps": 7}, log={"log_every": 7})
+    with pytest.warns(UserWarning, match="learning rate of step 7"):
+        Trainer(longer, run).fit(dataset, resume=True, on_log=start_another)
+    message = f"{run} is being written by another run. Wait for it to end, or choose another"
+    assert refused == [f"{message} folder."] * 2
+    assert int(arrays(run / "checkpoints" / "last.npz")["step"]) == 7
+    assert not (run / "lock").exists()
 
 
-def test_the_lock_of_a_killed_run_is_no_obstacle(dataset, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "lock").touch()
-    config = changed(train={"steps": 2})
-    Trainer(config, tmp_path / "run").fit(dataset)
-    (tmp_path / "run" / "lock").touch()
-    assert resumed(tmp_path / "run", dataset, config) == 2
+def test_a_killed_run_that_left_only_its_lock_is_no_run(tmp_path):
+    folder = RunFolder(tmp_path / "a" / "run")
+    with folder.locked():
+        assert folder.path.is_dir()
+        folder.check_empty()
+    assert not folder.path.parent.exists()
 
 
-def test_a_resumed_run_needs_the_run_of_its_first_weights_no_longer(dataset, finished, tmp_path):
-    first = Path(shutil.copytree(finished, tmp_path / "first"))
-    config = changed(train={"init": str(first), "steps": 2})
-    Trainer(config, tmp_path / "run").fit(dataset)
-    before = arrays(tmp_path / "run" / "checkpoints" / "last.npz")
-    shutil.rmtree(first)
-    assert resumed(tmp_path / "run", dataset, config) == 2
-    after = arrays(tmp_path / "run" / "checkpoints" / "last.npz")
-    for name, array in before.items():
-        np.testing.assert_array_equal(after[name], array)
+def test_a_resumed_run_needs_the_run_of_its_first_weights_no_longer(
+    dataset, finished, run, tmp_path
+):
+    folder = RunFolder(run)
+    config = runs.changed(folder.read_config(), train={"init": str(tmp_path / "gone")})
+    folder.write_config(config)
+    assert resumed(run, dataset, config) == 6
+    last = Path("checkpoints", "last.npz")
+    assert (run / last).read_bytes() == (finished / last).read_bytes()
+    with pytest.raises(InputError, match="gone"):
+        Trainer(config, tmp_path / "fresh").fit(dataset)
 
 
 def test_a_value_that_decides_on_the_training_is_refused_with_both_values(dataset, run):

@@ -4,8 +4,8 @@ The docstring of a module is the help of its command (- in the command is _ in t
 `add_options` declares the options; `run` has their values as keyword arguments and returns the exit
 code. Libraries are imported inside `run`. A command with actions declares them with
 `dest="action"`, and `run` gets the name of the action. A command that does not always need
-TensorFlow has a function `uses_tensorflow(values)`. A command whose options override a configuration
-that exists has a function `base_config(values)`, which returns its file, or None.
+TensorFlow has a function `uses_tensorflow(values)`. A command whose options override those of an
+existing configuration has a function `base_config(values)`, which returns its file, or None.
 """
 
 from __future__ import annotations

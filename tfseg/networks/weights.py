@@ -54,32 +54,6 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
     return step, loss
 
 
-def transfer(path: Path, variables: Sequence[keras.Variable]) -> list[str]:
-    """Reads a checkpoint into `variables` of another network, where the shapes are equal.
-
-    Variables are matched by their order, so both networks have one architecture; sizes may differ.
-
-    Returns:
-        The paths of the variables whose shapes differ; they keep their values.
-
-    Raises:
-        InputError: the file does not exist, is damaged, or is of another architecture.
-    """
-    require(path)
-    arrays = read(path)[2]
-    pairs = list(zip(variables, arrays, strict=False))
-    fitting = [(one, array) for one, array in pairs if array.shape == tuple(one.shape)]
-    if len(arrays) < len(variables) or 2 * len(fitting) < len(variables):
-        raise InputError(
-            f"train.init {path} belongs to another architecture: {len(fitting)} of the network's "
-            f"{len(variables)} variables fit. Use the model of that run; the head may differ."
-        )
-    for variable, array in fitting:
-        variable.assign(array)
-    taken = {id(variable) for variable, _ in fitting}
-    return [variable.path for variable in variables if id(variable) not in taken]
-
-
 def read(path: Path) -> tuple[int, float, list[np.ndarray]]:
     """Returns the step, the best validation loss, and every array in its order.
 

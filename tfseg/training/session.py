@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import keras
@@ -22,14 +21,13 @@ from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
-from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
-from tfseg.run_files import BEST, CHECKPOINTS
 from tfseg.training import memory, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
+from tfseg.training.first_weights import load_first_weights
 from tfseg.training.loss_scale import LossScale
 from tfseg.training.optimizers import make_optimizer
 from tfseg.training.schedules import Schedule
@@ -62,13 +60,20 @@ class Session:
         config: of the run.
         dataset: has a split `train`, and maybe `val`.
         build: makes the network, called as `build_model`.
+        pretrained: reads `train.init` and `model.encoder_weights`; use false if a checkpoint
+            replaces all weights.
 
     Raises:
         InputError: the configuration does not fit the data set, the devices or their memory.
     """
 
     def __init__(
-        self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        *,
+        build: BuildModel = build_model,
+        pretrained: bool = True,
     ) -> None:
         self.config = _resolve(config, dataset)
         self.dataset = dataset
@@ -82,7 +87,7 @@ class Session:
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
         with memory.explain_out_of_memory(self.config, self.strategy), self.strategy.scope():
-            self._make_variables(build)
+            self._make_variables(build, pretrained)
         self.train_step = step.TrainStep(
             strategy=self.strategy,
             model=self.model,
@@ -98,12 +103,14 @@ class Session:
         self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
         _warn_of_small_images(config.data.crop_size, dataset)
 
-    def _make_variables(self, build: BuildModel) -> None:
+    def _make_variables(self, build: BuildModel, pretrained: bool) -> None:
         """Makes the network and everything else that has variables."""
         config, precision = self.config, self.config.devices.precision
-        self.model = build(config.model, seed=config.seed, precision=precision)
-        if config.train.init:
-            _load_first_weights(config.train.init, self.model)
+        self.model = build(
+            config.model, seed=config.seed, pretrained=pretrained, precision=precision
+        )
+        if pretrained and config.train.init:
+            load_first_weights(config.train.init, self.model, config.model)
         self.schedule = Schedule(config.optimizer, steps=config.train.steps)
         self.optimizer = make_optimizer(config, self.schedule)
         self.optimizer.build(self.model.trainable_variables)
@@ -153,18 +160,6 @@ class Session:
             return batches.rebatch(size, drop_remainder=True)
 
         return iter(self.strategy.distribute_datasets_from_function(host_batches))
-
-
-def _load_first_weights(run: str, model: keras.Model) -> None:
-    path = Path(run)
-    file = path / CHECKPOINTS / BEST if path.is_dir() else path
-    skipped = weights.transfer(file, model.variables)
-    if skipped:
-        warnings.warn(
-            f"Weights with another shape than in {file} start from scratch: "
-            f"{checks.listed(skipped)}.",
-            stacklevel=5,
-        )
 
 
 def _warn_of_small_images(size: int, dataset: Dataset) -> None:

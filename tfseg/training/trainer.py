@@ -121,9 +121,10 @@ class Trainer:
         with unwrap_input_errors(), named_damage(dataset, "val"):
             begun = self._resumed_config(folder, resume=resume)
             config = duration.with_step_count(self.config, dataset, begun=begun, build=self._build)
-            run = _Run(config, folder, dataset, watching, self._build)
+            pretrained = not (resume and folder.has_checkpoint)
+            session = Session(config, dataset, build=self._build, pretrained=pretrained)
+            run = _Run(session, folder, watching)
             self.is_chief = run.workers.is_chief
-            session = run.session
             explained = memory.explain_out_of_memory(session.config, session.strategy)
             with run.workers.raise_worker_lost(), explained, contextlib.ExitStack() as held:
                 run.workers.run_on_chief(lambda: held.enter_context(folder.locked()))
@@ -147,21 +148,13 @@ class Trainer:
 class _Run:
     """One call of `fit`: a session, its folder, and the current step."""
 
-    def __init__(
-        self,
-        run_config: RunConfig,
-        folder: RunFolder,
-        dataset: Dataset,
-        callbacks: Sequence[Callback],
-        build: BuildModel,
-    ) -> None:
-        self.session = Session(run_config, dataset, build=build)
-        self.workers = self.session.workers
-        self.train, self.log, self.folder = run_config.train, run_config.log, folder
+    def __init__(self, session: Session, folder: RunFolder, callbacks: Sequence[Callback]) -> None:
+        self.session, self.workers, self.folder = session, session.workers, folder
+        self.train, self.log = session.config.train, session.config.log
         self.callbacks = callbacks if self.workers.is_chief else []
-        self.samples = run_config.train.batch_size * run_config.train.accumulate
-        self.num_images = dataset.split("train").num_images
-        self.validated = "val" in dataset.info.splits
+        self.samples = self.train.batch_size * self.train.accumulate
+        self.num_images = session.dataset.split("train").num_images
+        self.validated = "val" in session.dataset.info.splits
         self.history = History(folder.history)
         self.step, self.out_of_patience = 0, False
         self.pending: list[Losses] = []

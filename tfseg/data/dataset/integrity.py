@@ -1,4 +1,4 @@
-"""Compares shards with dataset.json, names the record that is damaged, and identifies the content."""
+"""Compares shards with dataset.json, names a damaged record, and identifies the content."""
 
 from __future__ import annotations
 
