@@ -112,6 +112,20 @@ def test_every_flipped_bit_of_the_headers_and_10000_others_are_noticed(path):
     assert weights.read(path)[2][0].tolist() == arrays[0].tolist()
 
 
+def test_a_checkpoint_of_an_older_version_is_told_from_a_damaged_one(path):
+    saved(path, steps=range(1, 3), keep=2)
+    with np.load(path) as archive:
+        np.savez(path, **dict(archive))
+    for read in (weights.read, checkpoint.newest):
+        with pytest.raises(InputError, match=r"last.npz was written by an older version of tfseg"):
+            read(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(weights.DamagedCheckpoint, match="last.npz is damaged"):
+        weights.read(path)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_run_with_a_flipped_bit_resumes_from_the_checkpoint_before(path, seed):
     saved(path, steps=range(1, 3), keep=2)

@@ -21,6 +21,11 @@ from tfseg.checks import InputError
 
 SUFFIX = ".npz"
 _DIGITS = 64  # of a SHA-256
+_NUM_END = 22  # bytes of the last record of a zip file without a comment
+
+
+class DamagedCheckpoint(InputError):
+    """A checkpoint that is not the one that was written."""
 
 
 def require(path: Path) -> None:
@@ -98,9 +103,28 @@ def opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
             with np.load(file) as archive:
                 yield archive
     except OSError as error:
-        raise InputError(
+        if _is_of_older_version(path):
+            raise InputError(
+                f"{path} was written by an older version of tfseg, without a SHA-256. Use that "
+                "version, which run.json names, or train again."
+            ) from error
+        raise DamagedCheckpoint(
             f"{path} is damaged ({error}). Take another checkpoint of the run, or train it again."
         ) from error
+
+
+def _is_of_older_version(path: Path) -> bool:
+    """Returns whether a file is an intact archive without a comment."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-_NUM_END, os.SEEK_END)
+            end = file.read()
+        if not (end.startswith(b"PK\5\6") and end.endswith(b"\0\0")):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _sha256(file: BinaryIO) -> bytes:

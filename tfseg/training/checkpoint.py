@@ -88,7 +88,7 @@ def newest(path: Path) -> Path:
     Damaged files are renamed, so that they do not count among the files to keep.
 
     Raises:
-        InputError: there is no intact file.
+        InputError: there is no intact file, or it is of an older version.
     """
     damaged = []
     for file in [path, *_numbered(path)]:
@@ -96,7 +96,7 @@ def newest(path: Path) -> Path:
             continue
         try:
             weights.read(file)
-        except checks.InputError:
+        except weights.DamagedCheckpoint:
             damaged.append(file.replace(file.with_name(f"{file.name}.damaged")))
             continue
         if damaged:
