@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 from pathlib import Path
@@ -29,9 +30,23 @@ def test_evaluate_writes_the_table_the_summary_and_its_options(tfseg, run_dir, d
     report = Path(result.json["report"]).read_text(encoding="utf-8")
     for title in ("Learning curves", "Speed", "Run configuration", "Data set"):
         assert f">{title}</h" in report
+    digest = hashlib.sha256((dataset / "dataset.json").read_bytes()).hexdigest()
+    data = {"path": str(dataset), "sha256": digest}
+    model = dict(result.json["model"])
+    thresholds = {"foreground_threshold": 0.5, "center_threshold": 0.1}
+    assert model.pop("thresholds").items() >= thresholds.items()
+    assert model == {
+        "run": str(run_dir),
+        "checkpoint": "best",
+        "step": 4,
+        "tuned": {},
+        "data": [data],
+    }
     options = json.loads((tmp_path / "scores" / "options.json").read_text(encoding="utf-8"))
     assert options == {
         "command": "evaluate",
+        "dataset_sha256": digest,
+        "model": result.json["model"],
         "run_dir": str(run_dir),
         "dataset": str(dataset),
         "split": "val",

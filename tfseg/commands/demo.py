@@ -111,7 +111,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
         evaluation,
         title=provenance.dated("Demo, split test"),
         history=out / "run" / HISTORY,
-        facts=provenance.run_facts(out / "run", dataset),
+        facts=provenance.run_facts(out / "run", dataset, segmenter.origin),
     )
     _draw(segmenter, sample.path() / "test", out)
     return evaluation

@@ -114,12 +114,12 @@ def run(
         opened = Dataset.open(dataset)
         split = split or _default_split(opened)
         options = {"run_dir": run_dir, "dataset": dataset, "split": split, "checkpoint": checkpoint}
-        evaluation, facts = _of_network(options, opened, chosen, report)
+        evaluation, facts, model = _of_network(options, opened, chosen, report)
         title = f"{run_dir.resolve().name} on {dataset.resolve().name}, split {split}"
         out = out or run_dir / f"evaluation-{split}"
     elif predictions and labels and not (run_dir or split):
         options = {"predictions": predictions, "labels": labels, "groups": groups, "images": images}
-        evaluation, facts = _of_files(options, chosen, report)
+        evaluation, facts, model = *_of_files(options, chosen, report), {}
         title = f"{predictions} against {labels}"
         out = out or predictions.with_name(f"{predictions.stem}-evaluation")
     else:
@@ -131,7 +131,7 @@ def run(
     if predictions:
         _say_what_is_lost(counts, evaluation.coco)
     evaluation.write(out)
-    write_json(out / "options.json", {"command": "evaluate", **options})
+    write_json(out / "options.json", {"command": "evaluate", **options, **model})
     facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
     history = run_dir / HISTORY if run_dir else None
     page = report.write(out / REPORT, evaluation, title=dated(title), history=history, facts=facts)
@@ -141,7 +141,7 @@ def run(
             "instances; look at ap50 and pq"
         )
     if json:
-        print_json({**options, "out": out, "report": page, **evaluation.summary()})
+        print_json({**options, **model, "out": out, "report": page, **evaluation.summary()})
     else:
         print(f"{title}: {evaluation.as_table()}")
         print(f"results: {out}")
@@ -169,7 +169,8 @@ def _say_what_is_lost(counts: Mapping[str, float], coco: Mapping[str, float]) ->
 
 def _of_network(
     options: Mapping[str, Any], dataset: Dataset, conventions: Conventions, report: Report
-) -> tuple[Evaluation, Facts]:
+) -> tuple[Evaluation, Facts, dict[str, Any]]:
+    from tfseg.data.dataset.integrity import info_sha256
     from tfseg.evaluation.evaluate import evaluate
     from tfseg.evaluation.report import provenance
     from tfseg.inference.segmenter import load
@@ -179,7 +180,13 @@ def _of_network(
     evaluation = evaluate(
         segmenter, dataset, options["split"], conventions=conventions, report=report
     )
-    return evaluation, provenance.run_facts(options["run_dir"], dataset)
+    origin = segmenter.origin
+    facts = provenance.run_facts(options["run_dir"], dataset, origin)
+    return (
+        evaluation,
+        facts,
+        {"dataset_sha256": info_sha256(dataset), "model": origin.to_dict()},
+    )
 
 
 def _of_files(

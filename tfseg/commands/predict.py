@@ -86,7 +86,8 @@ def run(
     cleanup = Cleanup(**{field.name: how[field.name] for field in dataclasses.fields(Cleanup)})
     segmenter = load(run_dir, checkpoint_name=how["checkpoint"], tile=how["tile"], tta=how["tta"])
     how = {"run_dir": run_dir, **how}
-    _prepare(out, plain(how), {"images": images, "format": format}, resume=resume)
+    others = {"images": images, "format": format, "model": segmenter.origin.to_dict()}
+    _prepare(out, plain(how), others, resume=resume)
     with progress("predict") as report:
         result = predict_files(
             segmenter,

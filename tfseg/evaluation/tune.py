@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.dataset.integrity import verify
+from tfseg.data.dataset.integrity import info_sha256, verify
 from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
@@ -92,6 +92,8 @@ def tune(
         metric=metric,
         split=_SPLIT,
         checkpoint=checkpoint_name,
+        step=segmenter.origin.step,
+        data={"path": str(dataset.path), "sha256": info_sha256(dataset)},
         before=round(tuning.before, 6),
         after=round(tuning.after, 6),
     )

@@ -25,6 +25,7 @@ from tfseg.inference import thresholds, tiles, tta
 from tfseg.inference.input_image import InputImage
 from tfseg.inference.instances import Instances
 from tfseg.inference.metadata import describe
+from tfseg.inference.origin import Origin, thresholds_of
 from tfseg.kernels import normalize
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
@@ -74,6 +75,7 @@ class Segmenter(tf.Module):
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
         self._head = head_of(model_config)
+        self.origin = Origin(thresholds=thresholds_of(model_config))
 
     def digest(self) -> str:
         """Returns a SHA-256 of all that `predict` depends on: weights, configuration, options."""
@@ -116,8 +118,9 @@ class Segmenter(tf.Module):
 
     @tf.function(input_signature=[], autograph=False)
     def metadata(self) -> tf.Tensor:
-        """Returns inputs, outputs, thresholds and version as JSON: `[]` string."""
-        return tf.constant(json.dumps(describe(self.model_config)))
+        """Returns inputs, outputs, thresholds, origin and version as JSON: `[]` string."""
+        described = describe(self.model_config) | {"origin": self.origin.to_dict()}
+        return tf.constant(json.dumps(described))
 
     def predict(self, image: np.ndarray | TiffWindows) -> Instances:
         """Finds the instances of one image `[H, W, C]`: grey or RGB of any real dtype.
@@ -239,7 +242,8 @@ def load(
         checkpoint_name: "best" or "last".
         tile: as for `Segmenter`.
         tta: as for `Segmenter`.
-        tuned: use the thresholds that `tune` chose, if it was run.
+        tuned: use the thresholds that `tune` chose, if it was run; warns if they were chosen for
+            the weights of another step.
 
     Raises:
         InputError: `tile` is not a multiple of 128, the run or the checkpoint does not exist, or
@@ -253,9 +257,15 @@ def load(
             f"{run_dir} is {kind}: it has no {CONFIG}. Give the folder of a run, made by train."
         )
     model_config = config.read(run_dir / CONFIG).model
-    if tuned and (chosen := thresholds.read(run_dir, model_config)):
-        options = {**model_config.head_options, **chosen}
-        model_config = dataclasses.replace(model_config, head_options=options)
+    chosen = thresholds.read(run_dir, model_config) if tuned else thresholds.Tuned({}, {})
+    options = {**model_config.head_options, **chosen.options}
+    model_config = dataclasses.replace(model_config, head_options=options)
     model = build_model(model_config, pretrained=False)
-    weights.restore(run_dir / CHECKPOINTS / f"{checkpoint_name}.npz", model.variables)
-    return Segmenter(model, model_config, tile=tile, tta=tta)
+    file = run_dir / CHECKPOINTS / f"{checkpoint_name}.npz"
+    step, _ = weights.restore(file, model.variables)
+    chosen.check_step(run_dir, step)
+    segmenter = Segmenter(model, model_config, tile=tile, tta=tta)
+    segmenter.origin = Origin.of_run(
+        run_dir, model_config, checkpoint=checkpoint_name, step=step, tuned=chosen
+    )
+    return segmenter

@@ -11,6 +11,7 @@ from tfseg.version import versions
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset
+    from tfseg.inference.origin import Origin
 
 Facts = dict[str, "dict[str, object] | str"]
 ARRAYS = ("numpy", "scipy", "pandas")
@@ -22,17 +23,29 @@ def dated(title: str) -> str:
     return f"{title}, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
 
 
-def run_facts(run_dir: str | Path, dataset: Dataset) -> Facts:
-    """Returns the configuration of a run, the content of its data set, and the versions."""
+def run_facts(run_dir: str | Path, dataset: Dataset, origin: Origin) -> Facts:
+    """Returns network and configuration of a run, the scored data set, and the versions."""
+    from tfseg.data.dataset.integrity import info_sha256
+
     info = dataset.info
     content: dict[str, object] = {
+        "path": dataset.path,
+        "SHA-256 of dataset.json": info_sha256(dataset),
+    }
+    content |= {
         f"split {name}": f"{split.num_images} images, {split.num_instances} instances"
         for name, split in info.splits.items()
     }
     content |= {"channels": info.channels, "dtype": info.dtype, "classes": info.class_names}
     path = Path(run_dir) / THRESHOLDS
     tuned = {"Thresholds": path.read_text(encoding="utf-8")} if path.is_file() else {}
+    network: dict[str, object] = {
+        "checkpoint": f"{origin.checkpoint}, step {origin.step}",
+        "thresholds": [f"{name} {value:g}" for name, value in origin.thresholds.items()],
+        "trained on": [f"{data['path']} ({data['sha256']})" for data in origin.data],
+    }
     return {
+        "Network": network,
         "Data set": content | {"source format": info.source_format},
         "Run configuration": (Path(run_dir) / CONFIG).read_text(encoding="utf-8"),
         **tuned,
