@@ -33,7 +33,7 @@ def test_evaluate_writes_the_table_the_summary_and_its_options(tfseg, run_dir, d
     digest = hashlib.sha256((dataset / "dataset.json").read_bytes()).hexdigest()
     data = {"path": str(dataset), "sha256": digest}
     model = dict(result.json["model"])
-    thresholds = {"foreground_threshold": 0.5, "center_threshold": 0.1}
+    thresholds = {"foreground_threshold": 0.5, "center_threshold": 0.15}
     assert model.pop("thresholds").items() >= thresholds.items()
     assert model == {
         "run": str(run_dir),

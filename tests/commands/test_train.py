@@ -117,6 +117,7 @@ def test_resume_alone_keeps_the_values_of_the_run_and_takes_only_what_may_change
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
     tfseg, dataset, small, tmp_path, number
