@@ -54,6 +54,13 @@ def test_every_signature_takes_any_size(segmenter, exported, image, signature, d
     np.testing.assert_allclose(predicted["scores"][0], expected.scores, rtol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(0, 40, 40, 1), (2, 0, 40, 1)])
+def test_nothing_to_predict_is_refused_in_a_line(exported, shape):
+    message = r"images must be \[B, H, W, C\] without a 0; got.*Leave out empty images"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        tf.saved_model.load(str(exported))(tf.zeros(shape, tf.uint8))
+
+
 def test_inputs_and_outputs_are_described_in_the_model(exported):
     content = json.loads(tf.saved_model.load(str(exported)).metadata().numpy())
     assert content["tfseg_version"] == tfseg.__version__

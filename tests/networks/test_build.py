@@ -189,3 +189,12 @@ def test_an_unset_number_of_channels_is_refused():
 def test_there_are_32_backbones():
     assert len(backbones()) == 32
     assert {"resnet18", "vgg16", "mobilenetv2", "efficientnetb0"} <= set(backbones())
+
+
+def test_channels_first_in_keras_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(InputError, match="must be channels_last; got channels_first"):
+            build_model(SMALL)
+    finally:
+        keras.config.set_image_data_format("channels_last")

@@ -35,6 +35,12 @@ def test_an_unknown_device_is_refused_with_the_nearest():
         make_strategy(("CPU:7",))
 
 
+@pytest.mark.parametrize("kind", ["auto", "mirrored", "one_device"])
+def test_a_device_that_is_named_twice_is_refused(kind):
+    with pytest.raises(InputError, match=r"devices.names must be different devices; got CPU:0, CP"):
+        make_strategy(("CPU:0", "CPU:0"), kind=kind)
+
+
 def test_a_batch_that_cannot_be_shared_out_evenly_is_refused_with_the_next_that_can():
     strategy = make_strategy(("CPU:0", "CPU:1"))
     check_batch_size(6, strategy)

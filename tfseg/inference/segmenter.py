@@ -105,8 +105,14 @@ class Segmenter(tf.Module):
             "classes" `[B, N]` int32 from 1; id k is at index k - 1, 0 if the image has no id k.
 
         Raises:
-            tf.errors.InvalidArgumentError: NaN or infinite pixels.
+            tf.errors.InvalidArgumentError: no images, images without pixels, or NaN or infinite
+                pixels.
         """
+        shape = tf.shape(images)
+        # Here, because an exported network has no other place to say it.
+        message = ("images must be [B, H, W, C] without a 0; got", shape, "Leave out empty images.")
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(shape > 0), message)]):
+            images = tf.identity(images)
         if images.dtype.is_floating:
             images = tf.debugging.check_numerics(images, "The images must have finite pixels")
         images = tf.map_fn(

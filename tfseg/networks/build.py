@@ -53,8 +53,13 @@ def build_model(
 
     Raises:
         InputError: an unknown backbone, `channels` is not set or does not fit the encoder weights,
-            or the weights do not exist.
+            the weights do not exist, or Keras is set to channels_first.
     """
+    if (data_format := keras.config.image_data_format()) != "channels_last":
+        raise checks.InputError(
+            f"Keras's image_data_format must be channels_last; got {data_format}. Change it in "
+            "~/.keras/keras.json, or call keras.config.set_image_data_format('channels_last')."
+        )
     where = checkpoint_of(config.encoder_weights)
     config = dataclasses.replace(config, encoder_weights=where)
     weights = where if pretrained else NONE

@@ -33,6 +33,11 @@ def make_strategy(devices: Sequence[str] = (), *, kind: str = "auto") -> tf.dist
     known = [device.name.removeprefix("/device:") for device in _logical_devices()]
     for device in devices:
         checks.one_of("devices.names", device, known)
+    if len(set(devices)) < len(devices):
+        raise checks.InputError(
+            f"devices.names must be different devices; got {', '.join(devices)}. Name each of them "
+            "once."
+        )
     names = list(devices) or [name for name in known if name.startswith("GPU")] or ["CPU:0"]
     if kind == "one_device" and len(devices) > 1:
         raise checks.InputError(
