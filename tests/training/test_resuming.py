@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,23 @@ def test_a_value_that_decides_on_the_training_is_refused_with_both_values(datase
     other = dataclasses.replace(CONFIG, seed=4)
     with pytest.raises(InputError, match=r"seed must be 3 to resume the run, as in .*; got 4"):
         resumed(run, dataset, other)
+
+
+def test_a_run_trains_in_another_thread(dataset, tmp_path):
+    config = changed(train={"steps": 2})
+    with ThreadPoolExecutor(1) as pool:
+        fit = pool.submit(lambda: Trainer(config, tmp_path / "run").fit(dataset))
+        assert fit.result().steps == 2
+
+
+@pytest.mark.filterwarnings("ignore:train.steps is 8")
+@pytest.mark.parametrize("name", ["config.yaml", "run.json", "history.csv"])
+def test_a_full_disk_leaves_the_files_before_and_is_said(dataset, run, name):
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    (run / f"{name}.partial").symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"cannot be written: No space left on device\."):
+        resumed(run, dataset, changed(train={"steps": 8}))
+    # What is written before it: the best weights of step 8 will be written again.
+    order = ["config.yaml", "run.json", "best.npz", "history.csv", "last.npz", "last-1.npz"]
+    for path, content in before.items():
+        assert (path.read_bytes() == content) is (order.index(path.name) >= order.index(name))

@@ -73,19 +73,30 @@ class PressCtrlC(Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_path):
-    config = changed(train={"steps": 8}, log={"log_every": 4, "checkpoint_every": 8})
+def test_four_stops_with_average_plateau_accumulation_and_clipping_change_nothing(
+    dataset, tmp_path
+):
+    plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}
+    config = changed(
+        train={"steps": 16, "accumulate": 2},
+        optimizer=plateau | {"ema": 0.9, "clip_norm": 0.5},
+        log={"log_every": 4, "checkpoint_every": 16, "validate_every": 4, "best": "ap50"},
+    )
     Trainer(config, tmp_path / "whole").fit(dataset)
-    for stop in (1, 6, 7):  # twice in the second row
+    for stop in (1, 6, 7, 14):  # twice in the second row, and after the plateau
         with pytest.raises(KeyboardInterrupt):
             Trainer(config, tmp_path / "run").fit(
                 dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)]
             )
     left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
-    assert len(left) == 3  # of the steps 5, 6 and 7
+    assert len(left) == 2  # of the steps 13 and 14
     Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     table, expected = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
-    assert table["step"].tolist() == [4, 8]
+    assert table["step"].tolist() == [4, 8, 12, 16]
+    assert table["val_ap50"].tolist() == [0, 1, 1, 1]
+    rates = [0.01, 0.01, 0.01, 0.005]  # each row is written before its validation
+    assert table["learning_rate"].tolist() == pytest.approx(rates)
+    assert (table["gradient_norm"] > 0.5).all()
     columns = [name for name in expected.columns if name != "images_per_second"]
     pd.testing.assert_frame_equal(table[columns], expected[columns], check_exact=True)
     resumed, straight = (
@@ -96,6 +107,7 @@ def test_rows_that_a_stop_cut_in_two_are_those_of_a_run_left_alone(dataset, tmp_
         np.testing.assert_array_equal(resumed[name], array)
 
 
+@pytest.mark.filterwarnings("ignore:train.steps is 4")
 def test_steps_skipped_before_a_stop_count_in_the_row_after_it(dataset, poisoned):
     config = changed(train={"on_nonfinite": "skip", "steps": 4})
     with pytest.raises(KeyboardInterrupt):
@@ -138,11 +150,13 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path
         np.testing.assert_array_equal(resumed[name], array)
 
 
-def test_two_validations_without_a_better_one_end_the_run(dataset, tmp_path):
+def test_two_validations_without_a_better_one_end_the_run_also_after_a_stop(dataset, tmp_path):
     # Weights that stand still, and no statistics that could move: every validation is the same.
     build = runs.builder(size=SIZE, normalized=False)
     config = changed(train={"steps": 100, "patience": 2}, optimizer={"learning_rate": 0.0})
-    summary = Trainer(config, tmp_path / "run", build=build).fit(dataset)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(config, tmp_path / "run", build=build).fit(dataset, callbacks=[PressCtrlC(5)])
+    summary = Trainer(config, tmp_path / "run", build=build).fit(dataset, resume=True)
     assert summary.steps == 6
     again = Trainer(config, tmp_path / "run", build=build).fit(dataset, resume=True)
     assert again.steps == 6

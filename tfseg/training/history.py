@@ -52,11 +52,16 @@ class History:
             ) from error
 
     def write(self) -> None:
-        """Replaces the file atomically; does nothing while there are no rows."""
+        """Replaces the file atomically; does nothing while there are no rows.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         if not self.rows:
             return
         table = pd.DataFrame(self.rows)
-        with atomic.replacing(self.path) as partial:
+        remedy = "The checkpoint before it is kept; free some space, then resume."
+        with atomic.writing(self.path, remedy), atomic.replacing(self.path) as partial:
             table.to_csv(partial, index=False)
 
 

@@ -85,10 +85,14 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
 
 
 def add_rows(path: Path, ids: list[str], *, step: int) -> None:
-    """Adds rows (step, id) to the CSV file `path`, after removing the rows from `step` on."""
+    """Adds rows (step, id) to the CSV file `path`, after removing the rows from `step` on.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     table = pd.DataFrame({"step": step, "id": ids})
     if path.exists():
         before = pd.read_csv(path, dtype={"id": str})
         table = pd.concat([before[before["step"] < step], table])
-    with atomic.replacing(path) as partial:
+    with atomic.writing(path, "Free some space, then resume."), atomic.replacing(path) as partial:
         table.to_csv(partial, index=False)

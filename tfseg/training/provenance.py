@@ -36,7 +36,7 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         first_step: number of steps already done.
 
     Raises:
-        InputError: the file of the earlier starts is damaged.
+        InputError: the file of the earlier starts is damaged, or cannot be written.
     """
     before = _read(path) if path.exists() else {"data": [], "starts": []}
     content = {
@@ -45,7 +45,8 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         "starts": [*before["starts"], {"first_step": first_step, **_start(session)}],
     }
     text = json.dumps(content, indent=2) + "\n"
-    atomic.write_text(path, text)
+    with atomic.writing(path, "Free some space, or choose another run directory."):
+        atomic.write_text(path, text)
 
 
 def check_data(path: Path, dataset: Dataset) -> None:

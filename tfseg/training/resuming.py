@@ -52,10 +52,11 @@ def check_steps(folder: RunFolder, run_config: RunConfig, *, done: int, updates:
     begun = folder.read_config()
     before, now = (_rates(each, updates, steps - done) for each in (begun, run_config))
     if (before != now).any():
+        most = int(np.argmax(np.abs(now - before)))
         warnings.warn(
             f"train.steps is {steps} instead of {begun.train.steps}, on which "
             f"optimizer.schedule {run_config.optimizer.schedule} depends: the learning rate of "
-            f"step {done + 1} is {now[0]:.3g} instead of {before[0]:.3g}.",
+            f"step {done + 1 + most} is {now[most]:.3g} instead of {before[most]:.3g}.",
             stacklevel=2,
         )
 
