@@ -47,10 +47,10 @@ def initialized(run: Path, **options: object) -> keras.Model:
 
 def test_classes_in_another_order_keep_their_weights(source):
     run, expected = source
-    found = outputs(initialized(run, class_names=("c", "a", "b")))
-    np.testing.assert_array_equal(found["class"], expected["class"][..., [2, 0, 1]])
+    maps = outputs(initialized(run, class_names=("c", "a", "b")))
+    np.testing.assert_array_equal(maps["class"], expected["class"][..., [2, 0, 1]])
     for name in ("foreground", "center", "offset"):
-        np.testing.assert_array_equal(found[name], expected[name])
+        np.testing.assert_array_equal(maps[name], expected[name])
 
 
 def test_a_renamed_class_and_a_new_one_start_from_scratch_and_are_said(source):
@@ -58,30 +58,30 @@ def test_a_renamed_class_and_a_new_one_start_from_scratch_and_are_said(source):
     message = r"Maps of center_offset that .*config.yaml does not have start from scratch: class x,"
     with pytest.warns(UserWarning, match=message + r" class y\.$"):
         model = initialized(run, class_names=("b", "x", "a", "y"))
-    found = outputs(model)["class"]
-    np.testing.assert_array_equal(found[..., [0, 2]], expected["class"][..., [1, 0]])
+    maps = outputs(model)["class"]
+    np.testing.assert_array_equal(maps[..., [0, 2]], expected["class"][..., [1, 0]])
     fresh = build_model(dataclasses.replace(MODEL, class_names=("b", "x", "a", "y")), seed=2)
     kernel, start = (
         m.get_layer("compact").get_layer("center_offset").kernel for m in (model, fresh)
     )
-    maps = 1 + 1 + 2 + 4  # 5: class x
-    np.testing.assert_array_equal(kernel[..., 5::maps], start[..., 5::maps])
+    num_maps = 1 + 1 + 2 + 4  # 5: class x
+    np.testing.assert_array_equal(kernel[..., 5::num_maps], start[..., 5::num_maps])
 
 
 def test_another_head_takes_the_maps_of_the_same_name(source):
     run, expected = source
     message = r"Maps of boundary .* from scratch: classes 1, classes 2, classes 3\.$"
     with pytest.warns(UserWarning, match=message):
-        found = outputs(initialized(run, head="boundary"))
-    np.testing.assert_array_equal(found["class"], expected["class"])
+        maps = outputs(initialized(run, head="boundary"))
+    np.testing.assert_array_equal(maps["class"], expected["class"])
     with pytest.warns(UserWarning, match="start from scratch: boundary/kernel, boundary/bias."):
         initialized(run, head="boundary", class_names=())
 
 
 def test_one_class_takes_all_but_the_classes_without_a_word(source):
     run, expected = source
-    found = outputs(initialized(run, class_names=("cell",)))
-    np.testing.assert_array_equal(found["offset"], expected["offset"])
+    maps = outputs(initialized(run, class_names=("cell",)))
+    np.testing.assert_array_equal(maps["offset"], expected["offset"])
 
 
 def test_every_variable_that_does_not_fit_is_named_by_its_layer(source):
@@ -103,5 +103,5 @@ def test_a_checkpoint_without_its_run_is_taken_by_the_order_of_its_maps(source, 
     file.parent.mkdir()
     file.write_bytes((run / CHECKPOINTS / BEST).read_bytes())
     with pytest.warns(UserWarning, match="best.npz has no configuration beside it .* in the order"):
-        found = outputs(initialized(file))
-    np.testing.assert_array_equal(found["class"], expected["class"])
+        maps = outputs(initialized(file))
+    np.testing.assert_array_equal(maps["class"], expected["class"])

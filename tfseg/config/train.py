@@ -22,9 +22,9 @@ class TrainConfig:
         batch_size: samples per batch, over all replicas.
         accumulate: batches per step, with gradients added up. Only batch normalisation differs from
             one large batch: it uses the statistics of each batch.
-        init: folder of a run, or a checkpoint, with the initial weights of the network. Layers with
-            another shape, as with another head, start from scratch and are named. Empty: all layers
-            start from scratch.
+        init: folder of a run, or a checkpoint in it, with the initial weights of the network. Maps
+            and classes are taken by their names. What the run does not have, and layers with
+            another shape, start from scratch and are named. Empty: all layers start from scratch.
         patience: training ends after this many validations in a row without an improvement of
             `log.best`; 0 never ends it early.
         on_nonfinite: reaction to a step with non-finite loss or gradients, which changes no

@@ -84,9 +84,9 @@ def check_data(path: Path, dataset: Dataset) -> None:
             )
 
 
-def _difference(name: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def _difference(name: str, expected: Mapping[str, Any], present: Mapping[str, Any]) -> str:
     """Returns how a split differs from the expected one, or ""."""
-    before, now = (splits.get(name, {"num_images": 0}) for splits in (expected, found))
+    before, now = (splits.get(name, {"num_images": 0}) for splits in (expected, present))
     if before == now:
         return ""
     if (number := now["num_images"]) != before["num_images"]:

@@ -50,7 +50,7 @@ def check_steps(folder: RunFolder, run_config: RunConfig, *, done: int, updates:
             f"done; got {steps}. Give more steps, or start another run."
         )
     begun = folder.read_config()
-    before, now = (_rates(each, updates, steps - done) for each in (begun, run_config))
+    before, now = (_rates(values, updates, steps - done) for values in (begun, run_config))
     if (before != now).any():
         most = int(np.argmax(np.abs(now - before)))
         warnings.warn(
