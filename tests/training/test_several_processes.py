@@ -140,6 +140,18 @@ def test_what_the_chief_refuses_all_refuse(dataset, tmp_path):
 
 
 @pytest.mark.slow
+def test_processes_with_different_options_are_refused_in_each(dataset, tmp_path):
+    processes = start([(dataset.path, tmp_path / "run", steps) for steps in (4, 5)])
+    ends = [process.ended(120) for process in processes]
+    assert [end.code for end in ends] == [2, 2], ends
+    chief, other = (end.err.splitlines()[-1] for end in ends)
+    rule = "All processes of a training must have the same options and data; "
+    assert chief.startswith(f"{rule}another process has others")
+    assert other.startswith(f"{rule}train.steps is 5 here and 4 in the first process.")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_memory_that_is_not_there_is_told_in_each_process(dataset, tmp_path):
     processes = start([(dataset.path, tmp_path / name, 4, "huge") for name in ("one", "other")])
     for process in processes:
