@@ -190,9 +190,8 @@ def test_weights_that_overflow_after_a_finite_loss_are_not_kept(config, dataset,
     config = runs.changed(config, train={"steps": 3})
     last = copy / "checkpoints" / "last.npz"
     before = last.read_bytes()
-    with (
-        pytest.raises(InputError, match=r"was finite, but the weights became non-finite at step 3"),
-        pytest.warns(UserWarning, match="the learning rate of step 3 is"),
+    with pytest.raises(
+        InputError, match=r"was finite, but the weights became non-finite at step 3"
     ):
         tfseg.Trainer(config, copy).fit(dataset, resume=True)
     assert last.read_bytes() == before
