@@ -98,9 +98,9 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
         options.name(subparser, f"tfseg {name}")
     namespace = parser.parse_args(list(arguments)).as_dict()
     name = namespace["command"]
-    if base := getattr(modules[name], "base_config", _none)(namespace[name]):
-        first = [name, "--config", str(base)]  # what is given overrides it
-        namespace = parser.parse_args([*first, *arguments[1:]]).as_dict()
+    if base := getattr(modules[name], "base_arguments", _no_arguments)(namespace[name]):
+        # What is given comes later, and overrides it.
+        namespace = parser.parse_args([name, *base, *arguments[1:]]).as_dict()
     return modules[name], options.resolved(namespace[name])
 
 
@@ -112,8 +112,8 @@ def _always(values: dict[str, object]) -> bool:
     return True
 
 
-def _none(values: dict[str, object]) -> None:
-    return None
+def _no_arguments(values: dict[str, object]) -> list[str]:
+    return []
 
 
 def _load_tensorflow() -> None:

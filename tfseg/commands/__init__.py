@@ -5,7 +5,7 @@ The docstring of a module is the help of its command (- in the command is _ in t
 code. Libraries are imported inside `run`. A command with actions declares them with
 `dest="action"`, and `run` gets the name of the action. A command that does not always need
 TensorFlow has a function `uses_tensorflow(values)`. A command whose options override those of an
-existing configuration has a function `base_config(values)`, which returns its file, or None.
+existing configuration has a function `base_arguments(values)`, which returns the arguments for it.
 """
 
 from __future__ import annotations

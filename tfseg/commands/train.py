@@ -75,10 +75,10 @@ def add_options(parser: Parser) -> None:
     add_run_config(parser)
 
 
-def base_config(values: dict[str, Any]) -> Path | None:
-    """Returns the configuration of the run to resume, if there is one."""
+def base_arguments(values: dict[str, Any]) -> list[str]:
+    """Returns the arguments for the configuration of the run to resume, if there is one."""
     file = values["run_dir"] / CONFIG
-    return file if values["resume"] and file.is_file() else None
+    return ["--config", str(file)] if values["resume"] and file.is_file() else []
 
 
 def uses_tensorflow(values: dict[str, Any]) -> bool:
