@@ -49,7 +49,9 @@ class Split:
 
 def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> SimpleNamespace:
     model = SimpleNamespace(class_names=class_names or ("object",))
-    return SimpleNamespace(predict=predict, model_config=model)
+    return SimpleNamespace(
+        predict_with_doubt=lambda image: (predict(image), ""), model_config=model
+    )
 
 
 def threshold(image: np.ndarray) -> SimpleNamespace:

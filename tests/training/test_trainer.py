@@ -53,7 +53,8 @@ def assert_equal_arrays(first: Path, second: Path) -> None:
 
 def test_a_run_leaves_its_configuration_history_and_checkpoints(summary, run_dir, config):
     written = configs.read(run_dir / "config.yaml")
-    assert written == runs.changed(config, model={"channels": 1, "class_names": ("nucleus",)})
+    of_data = {"channels": 1, "class_names": ("nucleus",), "min_contrast": (0, 61), "bits": 8}
+    assert written == runs.changed(config, model=of_data)
     table = pd.read_csv(run_dir / "history.csv")
     assert table["step"].tolist() == [2, 4, 6]
     # 2 samples a step, 6 images

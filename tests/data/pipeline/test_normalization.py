@@ -14,8 +14,10 @@ from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.dataset.mixture import Mixture
+from tfseg.data.dataset.statistics import Counts, count
+from tfseg.data.files.images import read_image, read_label
 from tfseg.data.pipeline.batches import training_batches, validation_batches
-from tfseg.data.pipeline.normalization import resolved
+from tfseg.data.pipeline.normalization import Normalization, resolved
 from tfseg.data.pipeline.replay import replay
 from tfseg.evaluation.previews import preview
 from tfseg.heads import head_of
@@ -192,6 +194,18 @@ def test_noise_is_stretched_no_further_than_images_with_instances(noisy):
         assert np.ptp(expected) < 0.25 if name == "noise" else np.ptp(expected) == 1
         np.testing.assert_allclose(next(validated)[0][0], expected, atol=1e-6)
         np.testing.assert_allclose(replay(noisy, config, name, 0).image, expected, atol=1e-6)
+
+
+def test_no_image_of_the_embedded_nuclei_gets_other_limits(sample):
+    images, counts = [], Counts()
+    for path in sorted(sample.glob("t*/images/*.png")):  # train and test
+        images.append(read_image(path))
+        counts += count(images[-1], read_label(path.parents[1] / "labels" / path.name), None)
+    assert (len(images), counts.min_contrast()) == (60, (0, 33))
+    least = Normalization(min_contrast=counts.min_contrast(), bits=8)
+    for image in images:
+        limits = least.limits(tf.constant(image)).numpy()
+        np.testing.assert_array_equal(limits, Normalization().limits(tf.constant(image)))
 
 
 def test_a_run_keeps_the_least_contrast_and_every_prediction_uses_it(noisy, tmp_path):
