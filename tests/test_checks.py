@@ -17,7 +17,7 @@ def test_an_unknown_choice_names_rule_value_and_the_closest():
     with pytest.raises(InputError) as error:
         checks.one_of("model.architecture", "unet", ("Unet", "FPN"))
     assert str(error.value) == (
-        "model.architecture must be one of FPN, Unet; got 'unet'. Did you mean 'Unet'?"
+        "model.architecture must be one of Unet, FPN; got 'unet'. Did you mean 'Unet'?"
     )
     checks.one_of("model.architecture", "Unet", ("Unet", "FPN"))
 

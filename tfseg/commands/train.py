@@ -7,7 +7,7 @@ On several hosts, run the same command on each host, with TF_CONFIG or by srun.
 
 Several data sets must have the same classes; --data.weights sets how many samples come from each.
 
-Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
+Example: tfseg train nuclei runs/first --model.architecture Unet --model.backbone resnet34
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfseg import atomic, config
 from tfseg.checks import InputError
+from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
 from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.files.paths import DataPath, is_remote
@@ -44,6 +45,13 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         "starts": [*starts, {"first_step": first_step, **_start(session)}],
     }
     text = json.dumps(content, indent=2) + "\n"
+    atomic.write_text(path, text)
+
+
+def write_config(path: Path, run_config: RunConfig) -> None:
+    """Replaces the configuration in `path`, a run.json."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    text = json.dumps(content | {"config": config.to_dict(run_config)}, indent=2) + "\n"
     atomic.write_text(path, text)
 
 

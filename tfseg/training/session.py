@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfseg import checks
 from tfseg.config import BALANCED, RunConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.pipeline import stages
 from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
@@ -24,7 +25,7 @@ from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
 from tfseg.run_files import BEST, CHECKPOINTS
-from tfseg.training import memory, step, strategy
+from tfseg.training import duration, memory, step, strategy, validation
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
@@ -40,8 +41,9 @@ class Session:
     """All parts of a training, built from a configuration for a data set.
 
     Attributes:
-        config: with channels, class names, limits, least contrast, depth and balanced weights of
-            the data set filled in.
+        config: with the number of steps and the defaults of the architecture, and with channels,
+            class names, limits, least contrast, depth and balanced weights of the data set filled
+            in.
         strategy: the devices.
         workers: the processes that train together, including this one.
         head: of the network.
@@ -67,9 +69,10 @@ class Session:
     def __init__(
         self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
     ) -> None:
-        self.config = _resolve(config, dataset)
-        self.dataset = dataset
         dataset.split("train")
+        validation.check_options(config, dataset)
+        stages.sample_functions(dataset, config)  # refuses wrong transforms before the run begins
+        self.config, self.dataset = _resolve(config, dataset), dataset
         if config.devices.deterministic:
             tf.config.experimental.enable_op_determinism()
         self.strategy = strategy.make_strategy(config.devices.names, kind=config.devices.strategy)
@@ -189,8 +192,13 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
             "one name for all instances."
         )
     class_weights = config.model.class_weights
+    if class_weights and len(class_names) < 2:
+        raise checks.InputError(
+            f"model.class_weights must be empty for a network of one class; got {class_weights}. "
+            "Leave it out."
+        )
     if class_weights == BALANCED:
-        class_weights = balanced(dataset) if len(class_names) > 1 else ()
+        class_weights = balanced(dataset)
     model = resolved(config.model, dataset)
     if not (model.limits or model.min_contrast):
         warnings.warn(
@@ -206,4 +214,5 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
         class_weights=class_weights,
         encoder_weights=checkpoint_of(config.model.encoder_weights),
     )
-    return dataclasses.replace(config, model=model)
+    config = dataclasses.replace(config, model=model.completed())
+    return duration.with_step_count(config, dataset)

@@ -10,18 +10,67 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tfseg.config import LogConfig
+from tfseg import checks
+from tfseg.config import LogConfig, RunConfig, flat
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.metrics import graph
 from tfseg.training.history import Row
-from tfseg.training.session import Session
+
+if TYPE_CHECKING:
+    from tfseg.training.session import Session
+
+# Options that have an effect only if the data set has a split val.
+_OPTIONS = ("log.validate_every", "log.validation_images", "log.best", "train.patience")
+
+
+def check_options(config: RunConfig, dataset: Dataset) -> None:
+    """Checks that the data set has the split val, if options need it, with something to score.
+
+    Raises:
+        InputError: it does not.
+    """
+    split = dataset.info.splits.get("val")
+    if split and not split.num_instances and config.log.best != "loss":
+        raise checks.InputError(
+            f"log.best must be loss, because the split val of {dataset.path} has no instances, for "
+            f"which every metric but the loss is undefined; got {config.log.best}."
+        )
+    if split:
+        return
+    values, defaults = flat(config), flat(RunConfig())
+    unused = [f"{name} {values[name]}" for name in _OPTIONS if values[name] != defaults[name]]
+    if config.optimizer.schedule == "plateau":
+        unused.append("optimizer.schedule plateau")
+    if unused:
+        raise checks.InputError(
+            f"{unused[0]} needs validations, and {dataset.path} has no split val. Convert with "
+            "--val_fraction, or leave the option out."
+        )
 
 
 def validate(session: Session) -> Row:
-    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the current weights."""
+    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the current weights.
+
+    All but the loss are NaN if the validated crops have no instance.
+
+    Raises:
+        InputError: they have none, and the best checkpoint is chosen by such a metric.
+    """
     batches = [session.validation_step(batch) for batch in session.validation_input()]
     sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
-    metrics = {"loss": sums["loss"] / sums["count"], **graph.compute_metrics(sums)}
+    metrics = graph.compute_metrics(sums)
+    if not sums["num_truth"]:
+        metrics = dict.fromkeys(metrics, math.nan)
+        best = session.config.log.best
+        if best in metrics:
+            raise checks.InputError(
+                f"log.best must be loss, because none of the {int(sums['count'])} crops that are "
+                f"validated has an instance; got {best}. Or raise data.crop_size or "
+                "log.validation_images."
+            )
+    metrics = {"loss": sums["loss"] / sums["count"], **metrics}
     return {f"val_{name}": float(value) for name, value in metrics.items()}
 
 
