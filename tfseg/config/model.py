@@ -119,8 +119,7 @@ class ModelConfig:
                 others = [other for other, options in _OPTIONS.items() if name in options]
                 raise checks.InputError(
                     f"model.{name} has no effect with model.architecture {self.architecture}; got "
-                    f"{value!r}. Set model.architecture to {' or '.join(others)}, or leave "
-                    f"model.{name} out."
+                    f"{value!r}. Set model.architecture {' or '.join(others)}, or leave it out."
                 )
         if self.decoder_filters not in ((), []):
             _check_numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
