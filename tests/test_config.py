@@ -144,6 +144,72 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path):
         config.read(tmp_path / "bad.yaml")
 
 
+def test_an_error_of_a_file_names_the_line(tmp_path):
+    path = tmp_path / "run.yaml"
+    for text, message in (
+        ("seed: 1\ntrain:\n\tsteps: 3\n", r"not YAML, line 3: .* Indent with spaces\."),
+        ("seed: 1\ntrain:\n  steps: x\n", r"line 3: train.steps must be a whole number .*'x'"),
+        ("seed: 1\ntrian: {}\n", r"line 2: Unknown configuration name trian"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            config.read(path)
+
+
+def test_a_number_out_of_range_is_refused_with_the_default():
+    with pytest.raises(InputError, match=r"train.batch_size .*; got 0\. The default is 8\."):
+        TrainConfig(batch_size=0)
+    with pytest.raises(InputError, match=r"learning_rate .*; got -1\. The default is 0\.01\."):
+        OptimizerConfig(learning_rate=-1)
+    with pytest.raises(InputError, match=r"train.steps .*; got 0\. Leave it out\."):
+        TrainConfig(steps=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + "".join(
+            f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in ("ab", "bc", "cd", "de")
+        ),
+        "a: &a [*a]",
+        "optimizer:\n  options: &o {a: *o}",
+    ],
+    ids=["powers of ten", "itself", "itself in a mapping"],
+)
+def test_aliases_cannot_multiply_values_without_end(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="more than 10000 values"):
+        config.read(tmp_path / "config.yaml")
+    endless: list = []
+    endless.append(endless)
+    with pytest.raises(InputError, match="more than 10000 values"):
+        config.from_dict({"optimizer": {"options": {"a": endless}}})
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "given", "meant"),
+    [
+        (OptimizerConfig, "name", "adamw", "AdamW"),
+        (OptimizerConfig, "name", "sgd", "SGD"),
+        (OptimizerConfig, "schedule", "Cosine", "cosine"),
+        (ModelConfig, "architecture", "unet", "Unet"),
+        (ModelConfig, "head", "Boundary", "boundary"),
+        (LogConfig, "best", "PQ", "pq"),
+        (DataConfig, "cache", "Memory", "memory"),
+        (DeviceConfig, "precision", "Mixed_Float16", "mixed_float16"),
+        (TrainConfig, "on_nonfinite", "SKIP", "skip"),
+    ],
+)
+def test_names_are_taken_in_any_case(group, name, given, meant):
+    assert getattr(group(**{name: given}), name) == meant
+
+
+def test_every_optimizer_is_known_by_its_name_in_small_letters():
+    for name in config.OPTIMIZERS:
+        assert OptimizerConfig(name=name.lower()).name == name
+
+
 def test_the_warm_up_is_checked_against_steps_that_are_known():
     optimizer = OptimizerConfig(warmup_steps=5000)
     assert RunConfig(train=TrainConfig(epochs=1000), optimizer=optimizer).optimizer == optimizer
@@ -168,7 +234,7 @@ def test_a_configuration_cannot_be_changed():
 @pytest.mark.parametrize("text", ["[" * 20_000, "a: " + "{b: " * 20_000])
 def test_a_file_that_is_nested_too_deep_is_refused(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(InputError, match="cannot be read as a configuration: maximum recursion"):
+    with pytest.raises(InputError, match="cannot be read as a configuration: nested too deep"):
         config.read(tmp_path / "config.yaml")
 
 

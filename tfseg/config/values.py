@@ -46,8 +46,9 @@ def from_dict(values: Mapping[str, Any]) -> RunConfig:
     """Builds a configuration from plain values; the reverse of `to_dict`.
 
     Raises:
-        InputError: an unknown name, or an invalid value.
+        InputError: an unknown name, an invalid value, or far too many values.
     """
+    yaml_file.check_size(values)
     check_names(values)
     return _build(values, RunConfig)
 

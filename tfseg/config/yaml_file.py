@@ -23,11 +23,7 @@ def load(path: Path) -> tuple[Any, dict[str, int]]:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, yaml.SafeLoader)
-        if sum(1 for _ in zip(_nodes(node), range(_MOST_VALUES + 1), strict=False)) > _MOST_VALUES:
-            raise InputError(
-                f"more than {_MOST_VALUES} values, counting those that aliases repeat. Write them "
-                "without aliases."
-            )
+        check_size(node)
         return yaml.safe_load(text), dict(_lines(node, ""))
     except OSError as error:
         raise InputError(f"{error.strerror}. Check the path.") from error
@@ -52,16 +48,30 @@ def with_line(message: str, lines: Mapping[str, int]) -> str:
     return message
 
 
-def _nodes(root: yaml.Node | None) -> Iterator[yaml.Node]:
-    """Yields all nodes; the nodes behind an alias as often as it occurs."""
-    pending = [root] if root else []
+def check_size(root: Any) -> None:
+    """Checks that values are not endless, before something copies them.
+
+    Args:
+        root: nodes of YAML or plain values; what occurs twice, as behind an alias, counts twice.
+
+    Raises:
+        InputError: there are too many.
+    """
+    pending, count = [root], 0
     while pending:
-        node = pending.pop()
-        yield node
-        if isinstance(node, yaml.MappingNode):
-            pending += [part for pair in node.value for part in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            pending += node.value
+        value = pending.pop()
+        count += 1
+        if count > _MOST_VALUES:
+            raise InputError(
+                f"more than {_MOST_VALUES} values, counting those that aliases repeat. Write them "
+                "without aliases."
+            )
+        if isinstance(value, yaml.CollectionNode):
+            value = value.value
+        if isinstance(value, Mapping):
+            pending += value.values()
+        elif isinstance(value, list | tuple):
+            pending += value
 
 
 def _lines(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, int]]:
