@@ -73,7 +73,8 @@ def test_train_does_not_write_over_a_run(tfseg, dataset, run_dir, small):
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest(tfseg, dataset, tmp_path):
-    result = tfseg("train", dataset, tmp_path / "run", "--model.backbone", "resnet81")
+    network = ("--model.architecture", "unet", "--model.backbone", "resnet81")
+    result = tfseg("train", dataset, tmp_path / "run", *network)
     assert (result.code, result.out) == (2, "")
     assert "resnet81" in result.err
     assert "Did you mean 'resnet" in result.err

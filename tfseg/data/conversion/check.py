@@ -81,13 +81,8 @@ def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
         findings += _check_split(dataset, name, split, totals)
     if not _has_errors(findings):
         findings += _check_statistics(dataset.info, sum(totals.counts.values(), Counts()))
-    return [
-        *findings,
-        *_check_instances(dataset.info, totals),
-        *_check_ids(totals),
-        *_check_groups(totals),
-        *_check_duplicates(totals),
-    ]
+        findings += _check_instances(dataset.info, totals)
+    return [*findings, *_check_ids(totals), *_check_groups(totals), *_check_duplicates(totals)]
 
 
 class _Checked(NamedTuple):
