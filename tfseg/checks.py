@@ -62,9 +62,9 @@ def matching(name: str, value: str, options: Iterable[str]) -> str:
         InputError: as in `one_of`.
     """
     options = list(options)
-    found = {option.lower(): option for option in options}.get(str(value).lower(), value)
-    one_of(name, found, options)
-    return found
+    option = {option.lower(): option for option in options}.get(str(value).lower(), value)
+    one_of(name, option, options)
+    return option
 
 
 def in_range(

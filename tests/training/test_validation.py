@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.config import RunConfig, TrainConfig
-from tfseg.training import duration, validation
+from tfseg.training import duration, options, validation
 from tfseg.training.session import Session
 from tfseg.training.step import traced_once
 
@@ -33,10 +33,10 @@ def test_a_split_without_instances_has_no_best_but_the_loss(dataset):
     val = dataclasses.replace(dataset.info.splits["val"], num_instances=0)
     info = dataclasses.replace(dataset.info, splits=dataset.info.splits | {"val": val})
     empty = dataclasses.replace(dataset, info=info)
-    validation.check_options(runs.CONFIG, empty)
+    options.check_options(runs.CONFIG, empty)
     for best in ("ap50", "pq", "dice", "iou"):
         with pytest.raises(InputError, match=f"split val of .* has no instances, .*; got {best}"):
-            validation.check_options(runs.changed(runs.CONFIG, log={"best": best}), empty)
+            options.check_options(runs.changed(runs.CONFIG, log={"best": best}), empty)
 
 
 def test_a_warm_up_that_is_not_set_fits_the_steps_and_says_so(dataset):

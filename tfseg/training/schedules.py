@@ -108,7 +108,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def move_to(self, position: float) -> None:
         """Sets the progress after the warm-up, in [0, 1]; only where the steps are not known."""
-        self._position.assign(position)
+        if self._position is not None:
+            self._position.assign(position)
 
     def observe(self, scores: Sequence[float]) -> None:
         """Sets the learning rate of the schedule plateau after validations.

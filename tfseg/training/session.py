@@ -25,7 +25,7 @@ from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
 from tfseg.run_files import BEST, CHECKPOINTS
-from tfseg.training import duration, memory, step, strategy, validation
+from tfseg.training import duration, memory, options, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
@@ -70,7 +70,7 @@ class Session:
         self, config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model
     ) -> None:
         dataset.split("train")
-        validation.check_options(config, dataset)
+        options.check_options(config, dataset)
         stages.sample_functions(dataset, config)  # refuses wrong transforms before the run begins
         self.config, self.dataset = _resolve(config, dataset), dataset
         if config.devices.deterministic:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -185,8 +186,8 @@ def make_validation_step(
     return traced_once(tf.function(step, autograph=False))
 
 
-def traced_once(function: Callable[..., Losses]) -> Callable[..., Losses]:
-    """Returns a function that calls the graph traced for its first arguments.
+def traced_once(function: Any) -> Callable[..., Losses]:
+    """Returns a function that calls the graph of a `tf.function` for its first arguments.
 
     TensorFlow counts how often the code of a `tf.function` is traced, over all its instances. Each
     session traces its network, so several short trainings in one process made it warn of retracing.
