@@ -13,6 +13,7 @@ from tfseg.config import RunConfig
 from tfseg.config.train import DEFAULT_STEPS
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.training import cluster
+from tfseg.training.clock import Clock
 from tfseg.training.history import Row
 from tfseg.training.schedules import Schedule, warmup_steps
 
@@ -93,6 +94,10 @@ class Steps:
 
     def after_step(self, step: int) -> None:
         """Corrects the number of steps of the run after `step` steps."""
+
+    def seconds_left(self, step: int, clock: Clock) -> float:
+        """Returns the expected time from the end of `step` steps to the end of the run."""
+        return clock.seconds_left(step, self.steps)
 
     def is_row_due(self) -> bool:
         """Returns whether the history needs a row after this step."""
@@ -184,6 +189,11 @@ class Budget(Steps):
             self.steps, self._is_over = step, True
         else:
             self.steps = max(self.steps, step + 1)
+
+    def seconds_left(self, step: int, clock: Clock) -> float:
+        """Returns the rest of the minutes."""
+        del step, clock
+        return max(0.0, self._total - self.seconds())
 
     def is_row_due(self) -> bool:
         """Returns whether the last row is so old that the speed must be measured again."""

@@ -262,7 +262,7 @@ class _Run:
         self.pending = []
         progress = {
             "steps": self.duration.steps,
-            "seconds_left": clock.seconds_left(self.step, self.duration.steps),
+            "seconds_left": self.duration.seconds_left(self.step, clock),
             "data_wait": clock.data_wait(),
         }
         if self._is_validation_due():
