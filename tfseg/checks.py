@@ -33,8 +33,10 @@ def nearest(value: str, options: Iterable[str]) -> str:
 
 def _closest(value: str, options: Iterable[str]) -> list[str]:
     """Returns the option most like `value` in any case, or nothing if none is close."""
+    if not isinstance(value, str):
+        return []
     by_name = {option.lower(): option for option in options}
-    value = str(value).lower()
+    value = value.lower()
     name = value.lstrip("-").rpartition(".")[2]
     close = [option for option in by_name if option.endswith(f".{name}")]
     close = close or difflib.get_close_matches(value, by_name, n=1, cutoff=0.5)

@@ -138,6 +138,10 @@ def test_options_of_validations_are_refused_without_a_split_val(without_val, nam
             "separation_sigma has no effect while separation_weight is 0; got 3. Set",
         ),
         ({"train": {"steps": 5, "minutes": 1}}, "got steps 5 and minutes 1"),
+        (
+            {"model": {"limits": [0, 255], "min_contrast": [2, 30]}},
+            r"min_contrast has no effect with model.limits \(0, 255\); got \[2, 30\]",
+        ),
     ],
 )
 def test_an_option_that_another_one_switches_off_is_refused(values, message):

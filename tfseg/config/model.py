@@ -162,6 +162,11 @@ class ModelConfig:
                 "model.min_contrast must be empty or two numbers, below and above the median; got "
                 f"{list(self.min_contrast)}."
             )
+        if self.limits and self.min_contrast:
+            raise checks.InputError(
+                f"model.min_contrast has no effect with model.limits {self.limits}; got "
+                f"{list(self.min_contrast)}. Give one of them."
+            )
         if self.bits not in (0, 8, 16):
             raise checks.InputError(
                 f"model.bits must be 8, 16, or 0 for those of the data set; got {self.bits!r}."

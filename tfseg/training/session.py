@@ -71,7 +71,6 @@ class Session:
     ) -> None:
         dataset.split("train")
         options.check_options(config, dataset)
-        stages.sample_functions(dataset, config)  # refuses wrong transforms before the run begins
         self.config, self.dataset = _resolve(config, dataset), dataset
         if config.devices.deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -80,6 +79,7 @@ class Session:
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
+        stages.check_transforms(config)
         with memory.explain_out_of_memory(self.config, self.strategy), self.strategy.scope():
             self._make_variables(build)
         self.train_step = step.TrainStep(

@@ -136,6 +136,16 @@ def with_classes(sample: Example, num_classes: int) -> Example:
     return sample | {"label": label}
 
 
+def check_transforms(config: RunConfig) -> None:
+    """Checks `augment` before a training starts.
+
+    Raises:
+        InputError: an unknown transform or parameter, or one that sets the size of images.
+    """
+    transforms, _, sampling = plan(config.augment)
+    crop_chain(transforms, config.data.crop_size, sampling)
+
+
 def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -> tuple[Chain, int]:
     """Returns `transforms` followed by the crop, and the margin that its window needs.
 
