@@ -13,11 +13,17 @@ def test_the_nearest_option_is_offered_and_nothing_where_none_is_close():
     assert checks.nearest("xyz", ["resnet18", "vgg16"]) == ""
 
 
+def test_a_choice_is_taken_in_any_case():
+    assert checks.matching("model.architecture", "unet", ("Unet", "FPN")) == "Unet"
+    with pytest.raises(InputError, match="must be one of Unet, FPN; got 'unett'. Did you mean 'U"):
+        checks.matching("model.architecture", "unett", ("FPN", "Unet"))
+
+
 def test_an_unknown_choice_names_rule_value_and_the_closest():
     with pytest.raises(InputError) as error:
         checks.one_of("model.architecture", "unet", ("Unet", "FPN"))
     assert str(error.value) == (
-        "model.architecture must be one of FPN, Unet; got 'unet'. Did you mean 'Unet'?"
+        "model.architecture must be one of Unet, FPN; got 'unet'. Did you mean 'Unet'?"
     )
     checks.one_of("model.architecture", "Unet", ("Unet", "FPN"))
 

@@ -18,12 +18,13 @@ from tfseg.config import (
     TrainConfig,
 )
 
+UNET = {"architecture": "Unet"}
 OTHER = RunConfig(
     seed=7,
     data=DataConfig(crop_size=96, foreground_share=0.25, on_corrupt="skip"),
     augment=({"name": "GaussNoise", "std_range": (0.0, 0.05), "p": 0.5},),
     model=ModelConfig(
-        architecture="FPN", backbone="resnet34", decoder_filters=(8, 8, 8, 8, 8), channels=3
+        architecture="Unet", backbone="resnet34", decoder_filters=(8, 8, 8, 8, 8), channels=3
     ),
     train=TrainConfig(steps=9, batch_size=4),
     optimizer=OptimizerConfig(warmup_steps=3),
@@ -48,12 +49,13 @@ def test_a_file_may_hold_a_part_or_nothing(tmp_path):
 
 def test_presets_say_the_network_and_its_optimizer():
     networks = {name: config.read(config.preset(name)) for name in config.PRESETS}
-    assert networks["base"] == RunConfig()
+    assert networks["base"].model == ModelConfig().completed()
+    assert networks["base"] == RunConfig(model=networks["base"].model)
     assert networks["large"].model == ModelConfig(architecture="Unet", backbone="resnet34")
     assert networks["small"].model.filters < networks["base"].model.filters
     assert networks["large"].optimizer == OptimizerConfig(name="AdamW")
     assert networks["small"] == RunConfig(model=networks["small"].model)
-    with pytest.raises(InputError, match=r"preset must be one of base, large, small; got 'larg'"):
+    with pytest.raises(InputError, match=r"preset must be one of large, base, small; got 'larg'"):
         config.preset("larg")
 
 
@@ -95,8 +97,8 @@ def test_every_value_has_its_dotted_name():
         ),
         ({"model": {"architecture": "Unett"}}, "model.architecture .* Did you mean 'Unet'?"),
         ({"model": {"head": "centre_offset"}}, "model.head .* Did you mean 'center_offset'?"),
-        ({"model": {"decoder_filters": [8, 8]}}, r"must be 5 numbers, one per stage; got \(8, 8\)"),
-        ({"model": {"decoder_filters": [8, 8, 8, 8, 0]}}, "model.decoder_filters must be a whole"),
+        ({"model": UNET | {"decoder_filters": [8, 8]}}, r"must be 5 numbers, .*; got \(8, 8\)"),
+        ({"model": UNET | {"decoder_filters": [8, 8, 8, 8, 0]}}, "decoder_filters must be a whole"),
         (
             {"model": {"filters": [8]}},
             r"model.filters must be 2 to 5 numbers, one per stage; got \(8,",
@@ -116,7 +118,7 @@ def test_every_value_has_its_dotted_name():
         ({"model": {"head_options": 7}}, "model.head_options must map names to values"),
         (
             {"optimizer": {"warmup_steps": 5000}},
-            r"optimizer.warmup_steps must be a whole number in \[0, 1000\]; got 5000",
+            r"optimizer.warmup_steps must be at most 1000, .*; got 5000. Leave it out",
         ),
         ({"optimizer": {"learning_rate": -1}}, "optimizer.learning_rate must be a number"),
         ({"optimizer": {"name": "AdamV"}}, "optimizer.name must be one of .* mean 'Adam'"),
@@ -140,6 +142,72 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path):
     (tmp_path / "bad.yaml").write_text("train: [", encoding="utf-8")
     with pytest.raises(InputError, match=r"bad\.yaml cannot be read as a configuration"):
         config.read(tmp_path / "bad.yaml")
+
+
+def test_an_error_of_a_file_names_the_line(tmp_path):
+    path = tmp_path / "run.yaml"
+    for text, message in (
+        ("seed: 1\ntrain:\n\tsteps: 3\n", r"not YAML, line 3: .* Indent with spaces\."),
+        ("seed: 1\ntrain:\n  steps: x\n", r"line 3: train.steps must be a whole number .*'x'"),
+        ("seed: 1\ntrian: {}\n", r"line 2: Unknown configuration name trian"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            config.read(path)
+
+
+def test_a_number_out_of_range_is_refused_with_the_default():
+    with pytest.raises(InputError, match=r"train.batch_size .*; got 0\. The default is 8\."):
+        TrainConfig(batch_size=0)
+    with pytest.raises(InputError, match=r"learning_rate .*; got -1\. The default is 0\.01\."):
+        OptimizerConfig(learning_rate=-1)
+    with pytest.raises(InputError, match=r"train.steps .*; got 0\. Leave it out\."):
+        TrainConfig(steps=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + "".join(
+            f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in ("ab", "bc", "cd", "de")
+        ),
+        "a: &a [*a]",
+        "optimizer:\n  options: &o {a: *o}",
+    ],
+    ids=["powers of ten", "itself", "itself in a mapping"],
+)
+def test_aliases_cannot_multiply_values_without_end(tmp_path, text):
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="more than 10000 values"):
+        config.read(tmp_path / "config.yaml")
+    endless: list = []
+    endless.append(endless)
+    with pytest.raises(InputError, match="more than 10000 values"):
+        config.from_dict({"optimizer": {"options": {"a": endless}}})
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "given", "meant"),
+    [
+        (OptimizerConfig, "name", "adamw", "AdamW"),
+        (OptimizerConfig, "name", "sgd", "SGD"),
+        (OptimizerConfig, "schedule", "Cosine", "cosine"),
+        (ModelConfig, "architecture", "unet", "Unet"),
+        (ModelConfig, "head", "Boundary", "boundary"),
+        (LogConfig, "best", "PQ", "pq"),
+        (DataConfig, "cache", "Memory", "memory"),
+        (DeviceConfig, "precision", "Mixed_Float16", "mixed_float16"),
+        (TrainConfig, "on_nonfinite", "SKIP", "skip"),
+    ],
+)
+def test_names_are_taken_in_any_case(group, name, given, meant):
+    assert getattr(group(**{name: given}), name) == meant
+
+
+def test_every_optimizer_is_known_by_its_name_in_small_letters():
+    for name in config.OPTIMIZERS:
+        assert OptimizerConfig(name=name.lower()).name == name
 
 
 def test_the_warm_up_is_checked_against_steps_that_are_known():
@@ -166,12 +234,17 @@ def test_a_configuration_cannot_be_changed():
 @pytest.mark.parametrize("text", ["[" * 20_000, "a: " + "{b: " * 20_000])
 def test_a_file_that_is_nested_too_deep_is_refused(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(InputError, match="cannot be read as a configuration: maximum recursion"):
+    with pytest.raises(InputError, match="cannot be read as a configuration: nested too deep"):
         config.read(tmp_path / "config.yaml")
 
 
 @pytest.mark.parametrize(
-    "values", [{"channels": 10**9}, {"filters": (32, 10**9)}, {"decoder_filters": (10**9,) * 5}]
+    "values",
+    [
+        {"channels": 10**9},
+        {"filters": (32, 10**9)},
+        UNET | {"decoder_filters": (10**9,) * 5},
+    ],
 )
 def test_more_channels_than_memory_can_hold_are_refused(values):
     with pytest.raises(InputError, match=r"must be a whole number in \[[01], 8192\]; got 10+\."):

@@ -27,23 +27,46 @@ def nearest(value: str, options: Iterable[str]) -> str:
 
     The same name in another group is the closest, such as optimizer.ema for train.ema.
     """
-    options, name = list(options), str(value).lstrip("-").rpartition(".")[2]
-    close = [option for option in options if option.endswith(f".{name}")]
-    close = close or difflib.get_close_matches(str(value), options, n=1, cutoff=0.5)
+    close = _closest(value, options)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _closest(value: str, options: Iterable[str]) -> list[str]:
+    """Returns the option most like `value` in any case, or nothing if none is close."""
+    if not isinstance(value, str):
+        return []
+    by_name = {option.lower(): option for option in options}
+    value = value.lower()
+    name = value.lstrip("-").rpartition(".")[2]
+    close = [option for option in by_name if option.endswith(f".{name}")]
+    close = close or difflib.get_close_matches(value, by_name, n=1, cutoff=0.5)
+    return [by_name[option] for option in close[:1]]
 
 
 def one_of(name: str, value: str, options: Iterable[str]) -> None:
     """Checks that `value` is among `options`.
 
     Raises:
-        InputError: the value is unknown. The message has the closest option.
+        InputError: the value is unknown. The message lists the closest option first.
     """
     options = sorted(options)
     if value not in options:
-        raise InputError(
-            f"{name} must be one of {', '.join(options)}; got {value!r}.{nearest(value, options)}"
-        )
+        close = _closest(value, options)
+        listing = ", ".join([*close, *(option for option in options if option not in close)])
+        hint = nearest(value, options)
+        raise InputError(f"{name} must be one of {listing}; got {value!r}.{hint}")
+
+
+def matching(name: str, value: str, options: Iterable[str]) -> str:
+    """Returns the option that is `value` in any case, such as AdamW for adamw.
+
+    Raises:
+        InputError: as in `one_of`.
+    """
+    options = list(options)
+    option = {option.lower(): option for option in options}.get(str(value).lower(), value)
+    one_of(name, option, options)
+    return option
 
 
 def in_range(

@@ -18,6 +18,7 @@ import pytest
 import tensorflow as tf
 
 from tfseg import config
+from tfseg.cli import parse
 from tfseg.data.files.images import read_image
 from tfseg.inference.segmenter import load
 from tfseg.training.interrupt import Terminated
@@ -73,7 +74,8 @@ def test_train_does_not_write_over_a_run(tfseg, dataset, run_dir, small):
 
 
 def test_an_unknown_backbone_is_refused_with_the_nearest(tfseg, dataset, tmp_path):
-    result = tfseg("train", dataset, tmp_path / "run", "--model.backbone", "resnet81")
+    network = ("--model.architecture", "unet", "--model.backbone", "resnet81")
+    result = tfseg("train", dataset, tmp_path / "run", *network)
     assert (result.code, result.out) == (2, "")
     assert "resnet81" in result.err
     assert "Did you mean 'resnet" in result.err
@@ -274,3 +276,15 @@ def test_a_run_with_a_lost_or_cut_file_is_resumed_only_when_that_is_mended(
     assert result.code == 2
     assert f"{run / name} {message}" in result.err
     assert len(result.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", ["steps=7", "epochs=3.0", "minutes=2.0"])
+def test_a_length_given_to_a_resumed_run_replaces_its_own_in_any_unit(tmp_path, given):
+    written = config.RunConfig(train=config.TrainConfig(steps=4000, patience=50))
+    config.write(written, tmp_path / "config.yaml")
+    _, values = parse(["train", "data", str(tmp_path), "--resume", f"--train.{given}"])
+    train = config.to_dict(values["config"])["train"]
+    name, _, value = given.partition("=")
+    expected = {"steps": None, "epochs": 0.0, "minutes": 0.0} | {name: float(value)}
+    assert {key: train[key] for key in expected} == expected
+    assert train["patience"] == 50

@@ -155,7 +155,10 @@ def test_mean_and_std_are_taken_off_and_saved_with_the_network(tmp_path):
         ({"mean": (0.5,)}, "must have a number for each channel"),
         ({"mean": (0.5,), "std": (0.0,)}, "Each of model.std must be a number in"),
         ({"preprocessing": "imagenet"}, "model.preprocessing must be one of backbone, none"),
-        ({"architecture": "Compact", "encoder_weights": "imagenet"}, "Compact has one already"),
+        (
+            {"architecture": "Compact", "encoder_weights": "imagenet"},
+            "no effect with model.architecture Compact; got 'imagenet'. Set",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_the_configuration(options, message):
@@ -177,7 +180,7 @@ def run(tmp_path_factory) -> Path:
 
 
 def test_the_encoder_of_a_run_is_taken_and_nothing_else_of_it(run):
-    config = dataclasses.replace(SMALL, architecture="FPN", channels=1, head="boundary")
+    config = ModelConfig(architecture="FPN", channels=1, head="boundary")
     plain, model = (
         build_model(dataclasses.replace(config, encoder_weights=where), seed=3)
         for where in ("none", str(run))
@@ -236,7 +239,7 @@ def test_an_encoder_of_another_kind_is_refused(run, options, message):
     ],
 )
 def test_a_run_whose_network_does_not_fit_is_refused(run, tmp_path, written, message):
-    model = dataclasses.replace(SMALL, channels=1, **written)
+    model = ModelConfig(channels=1, **written)
     configs.write(RunConfig(model=model), tmp_path / "config.yaml")
     file = tmp_path / "checkpoints" / "best.npz"
     file.parent.mkdir()

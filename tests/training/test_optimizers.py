@@ -97,6 +97,11 @@ def test_a_wrong_option_is_refused(name, options, message):
         make_optimizer(RunConfig(optimizer=OptimizerConfig(name=name, options=options)))
 
 
+def test_an_optimizer_without_a_data_set_needs_a_number_of_steps():
+    with pytest.raises(InputError, match=r"train.steps must be given .* got train.epochs 3 and"):
+        make_optimizer(RunConfig(train=TrainConfig(epochs=3)))
+
+
 def test_an_unknown_optimizer_is_refused_with_the_nearest():
     with pytest.raises(InputError, match=r"optimizer.name must be one of .* mean 'Adam'"):
         OptimizerConfig(name="AdamV")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.config import OptimizerConfig
-from tfseg.training.schedules import Schedule, num_plateaus
+from tfseg.training.schedules import Schedule, num_plateaus, warmup_steps
 
 
 def rates(steps: list[int], schedule: str, **options: object) -> list[float]:
@@ -51,6 +51,22 @@ def test_step_falls_at_each_milestone():
 def test_without_a_warm_up_the_first_rate_is_the_peak():
     config = OptimizerConfig(warmup_steps=0, learning_rate=0.5)
     assert float(Schedule(config, steps=4)(tf.constant(0))) == 0.5
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(None, 20), (1000, 20), (100, 20), (10, 2), (1, 0)])
+def test_a_warm_up_that_is_not_set_fits_the_steps(steps, warmup):
+    assert warmup_steps(OptimizerConfig(), steps) == warmup
+    assert warmup_steps(OptimizerConfig(warmup_steps=7), steps) == 7
+
+
+def test_without_steps_the_schedule_is_where_it_was_moved_to():
+    config = OptimizerConfig(warmup_steps=10, learning_rate=2.0)
+    schedule = Schedule(config, steps=None)
+    assert float(schedule(tf.constant(5))) == pytest.approx(1.0)
+    assert float(schedule(tf.constant(1000))) == pytest.approx(2.0)
+    schedule.move_to(0.5)
+    assert float(schedule(tf.constant(10))) == pytest.approx(1.0)
+    assert float(schedule(tf.constant(1000))) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

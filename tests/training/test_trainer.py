@@ -72,7 +72,7 @@ def test_the_summary_agrees_with_the_history(summary, run_dir):
     table = pd.read_csv(run_dir / "history.csv")
     assert summary.steps == 6
     assert summary.loss == pytest.approx(table["loss"].iloc[-1])
-    assert summary.best_loss == pytest.approx(table["val_loss"].min())
+    assert summary.best_validation_loss == pytest.approx(table["val_loss"].min())
     assert summary.images_per_second == pytest.approx(12 / summary.seconds)
 
 

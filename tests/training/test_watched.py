@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,18 +29,22 @@ from tfseg.metrics import evaluate_pairs
 from tfseg.training import dry_run, duration, overfit, provenance, session, validation
 from tfseg.training.callbacks import Callback, Curves
 from tfseg.training.keras_callbacks import KerasCallback
+from tfseg.training.run_folder import RunFolder
 from tfseg.training.tensorboard import Profile, TensorBoard
 
 CONFIG = runs.changed(
     runs.CONFIG,
+    data={"crop_size": 96},  # in smaller crops of the split val there is no instance
     train={"batch_size": 4},
     optimizer={"name": "SGD", "warmup_steps": 0},
     log={"log_every": 4, "checkpoint_every": 3, "validate_every": 2, "best": "pq"},
 )
 SIZE = CONFIG.data.crop_size
-Trainer = functools.partial(tfseg.Trainer, build=runs.build)
-Session = functools.partial(session.Session, build=runs.build)
+build = runs.builder(size=SIZE)
+Trainer = functools.partial(tfseg.Trainer, build=build)
+Session = functools.partial(session.Session, build=build)
 changed = functools.partial(runs.changed, CONFIG)
+MINUTES = {"steps": None, "minutes": 20}
 
 
 class Recorder(Callback):
@@ -271,52 +278,83 @@ def test_a_callback_of_keras_that_steers_is_refused(callback, instead):
 @pytest.mark.parametrize(("epochs", "accumulate", "steps"), [(3, 1, 5), (3, 2, 3), (0.5, 1, 1)])
 def test_epochs_are_steps_that_see_so_many_images(dataset, epochs, accumulate, steps):
     # 6 images, 4 a batch: 18 images are 4.5 steps, or 2.25 of two batches
-    config = changed(train={"epochs": epochs, "accumulate": accumulate})
-    settled = duration.with_step_count(config, dataset, begun=None).train
+    config = changed(train={"steps": None, "epochs": epochs, "accumulate": accumulate})
+    settled = duration.with_step_count(config, dataset).train
     assert (settled.steps, settled.epochs) == (steps, 0)
 
 
 def test_one_budget_is_given_and_minutes_to_one_process_alone(dataset, monkeypatch):
-    with pytest.raises(InputError, match="Only one of .* may be set; got 2 and 3. Leave one of"):
+    with pytest.raises(InputError, match="Only one of .* got epochs 2 and minutes 3. Leave out"):
         TrainConfig(epochs=2, minutes=3)
+    with pytest.raises(InputError, match="Only one of .* got steps 1000 and epochs 2. Leave out"):
+        TrainConfig(steps=1000, epochs=2)
     cluster = {"worker": ["localhost:1", "localhost:2"]}
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     with pytest.raises(
         InputError, match="train.minutes must be 0 with several processes, .* got 20. Give train"
     ):
-        duration.with_step_count(changed(train={"minutes": 20}), dataset, begun=None)
+        duration.with_step_count(changed(train=MINUTES), dataset)
 
 
-def test_minutes_become_steps_once_and_are_kept_when_the_run_goes_on(dataset, tmp_path):
-    config = changed(train={"minutes": 1000})
+@pytest.fixture
+def by_the_clock(monkeypatch) -> None:
+    """Makes a minute as long as 60 looks at the clock."""
+
+    def budget(minutes: float, *, warmup: int, start: float) -> duration.Budget:
+        looks = itertools.count()
+        return make(minutes, warmup=warmup, start=0, clock=lambda: float(next(looks)))
+
+    make = duration.Budget
+    monkeypatch.setattr(duration, "Budget", budget)
+
+
+def test_minutes_become_steps_that_the_run_tells_and_keeps(dataset, tmp_path, by_the_clock):
+    config = runs.changed(
+        runs.CONFIG,
+        train={"steps": None, "minutes": 1.0},
+        optimizer={"name": "SGD", "warmup_steps": 0},
+        log={"checkpoint_every": 100},
+    )
+    Trainer = functools.partial(tfseg.Trainer, build=runs.build)  # noqa: N806
 
     class Stop(Callback):
         def on_step(self, step: int) -> None:
-            raise KeyboardInterrupt
+            if step == 9:
+                os.kill(os.getpid(), signal.SIGINT)
 
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         Trainer(config, folder).fit(dataset, callbacks=[Stop()])
-    written = configs.read(folder / "config.yaml").train
-    assert written.minutes == 0
-    assert written.steps > 1000  # one of this network takes less than a minute
-    again = duration.with_step_count(config, dataset, begun=configs.read(folder / "config.yaml"))
-    assert again.train == written
-    with pytest.raises(InputError, match=r"train.minutes must be more than .* step; got 1e-05"):
-        duration.with_step_count(
-            changed(train={"minutes": 1e-5}), dataset, begun=None, build=runs.build
-        )
+    assert configs.read(folder / "config.yaml").train.steps is None
+    summary = Trainer(config, folder).fit(dataset, resume=True)
+    written = configs.read(folder / "config.yaml")
+    assert (written.train.steps, written.train.minutes) == (summary.steps, 0)
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["config"]["train"]["steps"] == summary.steps > 9
+    table = pd.read_csv(folder / "history.csv")
+    assert table["seconds"].is_monotonic_increasing
+    assert table["seconds"].iloc[-1] == pytest.approx(60, abs=6)
+    assert table["position"].is_monotonic_increasing
+    assert table["position"].iloc[-1] == pytest.approx(1, abs=0.1)
+    # a cosine of the position of the step before the row
+    last, peak = table.iloc[-2:], config.optimizer.learning_rate
+    assert last["learning_rate"].iloc[-1] < 0.1 * peak
+    assert (np.diff(table["learning_rate"]) <= 0).all()
+    with pytest.warns(UserWarning, match=f"1 has no effect: .* has {summary.steps} steps. Give tr"):
+        again = Trainer(config, folder)._run_config(RunFolder(folder), resume=True)
+    assert again.train == written.train
 
 
 def test_a_trial_tells_what_a_run_will_take():
     trial = overfit.Trial(first_step=10.0, step=0.5, validation=4.0)
     # 10 + 100 * (0.5 + 4 / 20)
     assert trial.total_seconds(100, validate_every=20) == pytest.approx(80.0)
+    assert trial.steps(80.5, validate_every=20) == 100
 
 
 def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
-    result = dry_run.dry_run(CONFIG, dataset, build=runs.build)
+    result = dry_run.dry_run(CONFIG, dataset, build=build)
     assert result.images == (4, SIZE, SIZE, 1)
     assert result.maps["offset"] == (4, SIZE, SIZE, 2)
     # 3 x 3 x 1 x 6 weights, 4 x 6 of the normalisation, 3 x 3 x 6 x 4 + 4 of the last layer

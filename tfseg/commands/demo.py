@@ -9,7 +9,6 @@ Example: tfseg demo --out tfseg-demo
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import time
 from pathlib import Path
@@ -20,7 +19,8 @@ from tfseg.commands import train
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import print_json, read_json, write_json
 from tfseg.commands.progress import progress
-from tfseg.config import RunConfig
+from tfseg.config import RunConfig, TrainConfig
+from tfseg.config.train import DEFAULT_STEPS
 from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ OPTIONS = "options.json"
 def add_options(parser: Parser) -> None:
     """Declares the options of the command."""
     add = parser.add_argument
-    steps = RunConfig().train.steps
     add("--out", metavar="DIR", type=Path, default=Path("tfseg-demo"), help="output folder")
     add(
         "--steps",
         type=int,
-        default=steps,
+        default=DEFAULT_STEPS,
         help="optimizer steps; fewer are faster and less accurate",
     )
     add("--overwrite", action="store_true", help="replace an existing demo in DIR")
@@ -50,7 +49,7 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     from tfseg.evaluation.report.report import REPORT
 
     start = time.monotonic()
-    config = _config(steps)
+    config = RunConfig(train=TrainConfig(steps=steps))
     _prepare(out, overwrite=overwrite)
     write_json(out / OPTIONS, {"command": "demo", "steps": steps})
     evaluation = _work(config, out)
@@ -66,16 +65,6 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
         print(f"pictures (input | truth | prediction): {pictures}")
         print(f"report: {report}")
     return 0
-
-
-def _config(steps: int) -> RunConfig:
-    config = RunConfig()
-    warmup_steps = min(config.optimizer.warmup_steps, steps)
-    return dataclasses.replace(
-        config,
-        train=dataclasses.replace(config.train, steps=steps),
-        optimizer=dataclasses.replace(config.optimizer, warmup_steps=warmup_steps),
-    )
 
 
 def _prepare(out: Path, *, overwrite: bool) -> None:

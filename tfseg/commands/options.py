@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jsonargparse
-import yaml
 
 from tfseg import config
 from tfseg.checks import InputError, nearest
+from tfseg.config import yaml_file
 from tfseg.config.values import check_names
 from tfseg.run_files import CONFIG
 
@@ -21,7 +21,10 @@ RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig)
 LIST = "a list, such as [a,b]"
 TYPES = {"int": "an integer", "float": "a number", "tuple": LIST, "list": LIST}
 # Messages of jsonargparse and argparse that this module replaces by clearer ones.
-WRONG_TYPE = re.compile(r'Parser key "(\S+)":\s+Expected a <class \'(\w+)\'>. Got value: (.*)')
+WRONG_TYPE = re.compile(
+    r'Parser key "(\S+)":.*?Expected a <class \'(\w+)\'>.*(?:Got value|Given value): ([^\n]*)',
+    re.DOTALL,
+)
 REQUIRED = re.compile(r"the following arguments are required: ([\w.]+)\.(.*)")
 NO_ACTION = re.compile(r'expected "(\w+)\.action" to be one of {(.*)}, but it was not provided')
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: ([^\s=]+)")
@@ -108,20 +111,14 @@ class ConfigFile(jsonargparse.ActionConfigFile):
             value = str(config.preset(value))
         if Path(value).is_dir():
             value = str(Path(value) / CONFIG)
+        lines: dict[str, int] = {}
         try:
-            values = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+            values, lines = yaml_file.load(Path(value))
             check_names(values)
             super().__call__(parser, namespace, value, *rest)
-        except (OSError, UnicodeDecodeError, InputError, yaml.YAMLError, RecursionError) as error:
-            raise InputError(f"--config {value}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{error.strerror}. Check the path."
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"not YAML, line {error.problem_mark.line + 1}: {error.problem}."
-    return str(error)
+        except InputError as error:
+            reason = yaml_file.with_line(str(error), lines)
+            raise InputError(f"--config {value}: {reason}") from error
 
 
 def name(parser: Parser, prog: str) -> None:

@@ -9,7 +9,7 @@ On several hosts, run the same command on each host, with TF_CONFIG or by srun.
 
 Several data sets must have the same classes; --data.weights sets how many samples come from each.
 
-Example: tfseg train nuclei runs/first --train.steps 2000 --model.backbone resnet34
+Example: tfseg train nuclei runs/first --model.architecture Unet --model.backbone resnet34
 """
 
 from __future__ import annotations
@@ -78,7 +78,13 @@ def add_options(parser: Parser) -> None:
 def base_arguments(values: dict[str, Any]) -> list[str]:
     """Returns the arguments for the configuration of the run to resume, if there is one."""
     file = values["run_dir"] / CONFIG
-    return ["--config", str(file)] if values["resume"] and file.is_file() else []
+    if not (values["resume"] and file.is_file()):
+        return []
+    # A length that is given replaces that of the run, in whatever unit.
+    none = {"steps": "null", "epochs": "0", "minutes": "0"}
+    replaced = [f"--train.{name}={value}" for name, value in none.items()]
+    is_given = any(values["train"][name] for name in none)
+    return ["--config", str(file), *(replaced if is_given else [])]
 
 
 def uses_tensorflow(values: dict[str, Any]) -> bool:

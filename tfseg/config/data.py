@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from tfseg import checks
-from tfseg.config.fields import free_on_resume
+from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 CACHES = ("none", "memory", "disk")
 
@@ -47,11 +47,15 @@ class DataConfig:
     cache: str = free_on_resume("none")
 
     def __post_init__(self) -> None:
-        checks.integer("data.crop_size", self.crop_size, low=32, high=8192)
-        checks.in_range("data.foreground_share", self.foreground_share, low=0.0, high=1.0)
-        checks.in_range("data.instance_share", self.instance_share, low=0.0, high=1.0)
-        checks.in_range("data.min_visibility", self.min_visibility, low=0.0, high=1.0)
-        checks.one_of("data.on_corrupt", self.on_corrupt, ("fail", "skip"))
+        check_numbers(self, "data", checks.integer, ("crop_size",), low=32, high=8192)
+        shares = ("foreground_share", "instance_share", "min_visibility")
+        check_numbers(self, "data", checks.in_range, shares, low=0.0, high=1.0)
+        if self.instance_share == 1.0 and self.foreground_share != DataConfig.foreground_share:
+            raise checks.InputError(
+                "data.foreground_share has no effect with data.instance_share 1, which leaves no "
+                f"crops for it; got {self.foreground_share:g}. Leave it out."
+            )
+        match_names(self, "data", on_corrupt=("fail", "skip"), cache=CACHES)
         checks.sequence("data.service", self.service, "[grpc://localhost:5050]")
         for server in self.service:
             if not re.fullmatch(r"grpc://[^/\s]+:[1-9]\d*", str(server)):
@@ -67,7 +71,6 @@ class DataConfig:
         checks.sequence("data.weights", self.weights, "[2, 1]")
         for weight in self.weights:
             checks.integer("Each of data.weights", weight, low=1)
-        checks.one_of("data.cache", self.cache, CACHES)
         if self.service and self.cache != "none":
             raise checks.InputError(
                 f"data.cache must be none with data.service, which decodes images in other "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from tfseg import checks
-from tfseg.config.fields import free_on_resume
+from tfseg.config.fields import free_on_resume, match_names
 
 STRATEGIES = ("auto", "multi_worker", "mirrored", "one_device")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -38,8 +38,7 @@ class DeviceConfig:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        checks.one_of("devices.strategy", self.strategy, STRATEGIES)
+        match_names(self, "devices", strategy=STRATEGIES, precision=PRECISIONS)
         checks.sequence("devices.names", self.names, "[CPU:0]")
-        checks.one_of("devices.precision", self.precision, PRECISIONS)
         for name in ("jit_compile", "deterministic"):
             checks.flag(f"devices.{name}", getattr(self, name))

@@ -1,11 +1,13 @@
-"""Fields of dataclasses: whether they are required, and whether a value may change on resume."""
+"""Fields of dataclasses: checks of their values, and which of them may change on resume."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from tfseg import checks
 
 _FREE_ON_RESUME = "free_on_resume"
 
@@ -13,6 +15,47 @@ _FREE_ON_RESUME = "free_on_resume"
 def is_required(field: dataclasses.Field) -> bool:
     """Returns whether a field of a dataclass has no default."""
     return field.default is field.default_factory is dataclasses.MISSING
+
+
+def check_numbers(
+    group: Any, prefix: str, check: Callable[..., None], names: Iterable[str], **limits: float
+) -> None:
+    """Checks numbers of a group by `checks.integer` or `checks.in_range`; the error has the remedy.
+
+    Args:
+        group: the dataclass.
+        prefix: its name, such as train.
+        check: called with the dotted name and the value.
+        names: of the fields.
+        limits: for `check`, such as low=1.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(group)}
+    for name in names:
+        try:
+            check(f"{prefix}.{name}", getattr(group, name), **limits)
+        except checks.InputError as error:
+            default = defaults[name]
+            remedy = "Leave it out" if default is None else f"The default is {default}"
+            raise checks.InputError(f"{error} {remedy}.") from None
+
+
+def match_names(group: Any, prefix: str, **options: Iterable[str]) -> None:
+    """Replaces names of a group in other case, such as adamw, by the options that they mean.
+
+    Args:
+        group: the dataclass.
+        prefix: its name, such as optimizer.
+        options: of each field, by its name.
+
+    Raises:
+        InputError: an unknown name.
+    """
+    for name, known in options.items():
+        value = checks.matching(f"{prefix}.{name}", getattr(group, name), known)
+        object.__setattr__(group, name, value)  # the dataclasses are frozen
 
 
 def free_on_resume(default: Any) -> Any:

@@ -38,6 +38,11 @@ class MaskOptions:
         """Checks the ranges."""
         checks.in_range(f"{_GROUP}.separation_weight", self.separation_weight, low=0, high=1e3)
         checks.in_range(f"{_GROUP}.separation_sigma", self.separation_sigma, low=0.1, high=100)
+        if not self.separation_weight and self.separation_sigma != MaskOptions.separation_sigma:
+            raise checks.InputError(
+                f"{_GROUP}.separation_sigma has no effect while separation_weight is 0; got "
+                f"{self.separation_sigma:g}. Set separation_weight, such as 10."
+            )
         checks.in_range(f"{_GROUP}.size_power", self.size_power, low=0, high=2)
         checks.integer(f"{_GROUP}.min_area", self.min_area, low=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from tfseg import checks
-from tfseg.config.fields import free_on_resume
+from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 # Metrics by which the best checkpoint may be chosen.
 BEST_METRICS = ("loss", "ap50", "pq", "dice", "iou")
@@ -34,8 +34,6 @@ class LogConfig:
     best: str = "loss"
 
     def __post_init__(self) -> None:
-        for name in ("log_every", "checkpoint_every", "keep"):
-            checks.integer(f"log.{name}", getattr(self, name), low=1)
-        for name in ("validate_every", "validation_images"):
-            checks.integer(f"log.{name}", getattr(self, name), low=0)
-        checks.one_of("log.best", self.best, BEST_METRICS)
+        check_numbers(self, "log", checks.integer, ("log_every", "checkpoint_every", "keep"), low=1)
+        check_numbers(self, "log", checks.integer, ("validate_every", "validation_images"), low=0)
+        match_names(self, "log", best=BEST_METRICS)

@@ -6,9 +6,19 @@ import dataclasses
 from typing import Any
 
 from tfseg import checks
+from tfseg.config.fields import match_names
 from tfseg.config.heads import HEADS, check_head_options
 
-ARCHITECTURES = ("Compact", "FPN", "Linknet", "PSPNet", "Unet")
+_ENCODER = {"backbone": "resnet18", "encoder_weights": "none", "preprocessing": "none"}
+# The options that some architectures have, with the values used where nothing is given.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "Compact": {"filters": (32, 64, 96, 128)},
+    "FPN": _ENCODER,
+    "Linknet": _ENCODER,
+    "PSPNet": _ENCODER,
+    "Unet": _ENCODER | {"decoder_filters": (128, 64, 64, 32, 16)},
+}
+ARCHITECTURES = tuple(_OPTIONS)
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
 DATASET = "dataset"  # limits of images
@@ -23,8 +33,8 @@ class ModelConfig:
     Attributes:
         architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, or Compact, a small
             U-Net made for training on a CPU.
-        backbone: an encoder of segmentation-models, such as resnet18 or efficientnetb0; Compact
-            ignores it.
+        backbone: an encoder of segmentation-models, such as resnet34 or efficientnetb0, for all
+            architectures but Compact; empty: resnet18.
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
             downloaded; the path of such a file, or of a folder with such files; or the folder or a
             checkpoint of a run of tfseg with this backbone, from which averaged weights are used if
@@ -43,9 +53,10 @@ class ModelConfig:
             its ImageNet weights were trained.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
         std: each channel is divided by it, after `mean`.
-        decoder_filters: channels of the Unet decoder's stages, deepest first; FPN, Linknet and
-            PSPNet ignore it.
-        filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution.
+        decoder_filters: channels of the stages of Unet's decoder, deepest first; only for Unet;
+            empty: [128, 64, 64, 32, 16].
+        filters: channels of Compact's stages, at 1/2, 1/4, 1/8 ... of the resolution; only for
+            Compact; empty: [32, 64, 96, 128].
         dropout: share of the last convolution's input channels that is dropped in training, in
             [0, 0.9]; the choice depends on the image alone.
         channels: channels of the input image; 0 uses the number of the data set.
@@ -62,7 +73,7 @@ class ModelConfig:
     """
 
     architecture: str = "Compact"
-    backbone: str = "resnet18"
+    backbone: str = ""
     encoder_weights: str = "none"
     limits: tuple[float, ...] | str = ()
     min_contrast: tuple[float, ...] = ()
@@ -70,8 +81,8 @@ class ModelConfig:
     preprocessing: str = "none"
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    decoder_filters: tuple[int, ...] = (128, 64, 64, 32, 16)
-    filters: tuple[int, ...] = (32, 64, 96, 128)
+    decoder_filters: tuple[int, ...] = ()
+    filters: tuple[int, ...] = ()
     dropout: float = 0.0
     channels: int = 0
     head: str = "center_offset"
@@ -81,9 +92,11 @@ class ModelConfig:
     class_weights: tuple[float, ...] | str = ()
 
     def __post_init__(self) -> None:
-        checks.one_of("model.architecture", self.architecture, ARCHITECTURES)
-        checks.one_of("model.head", self.head, HEADS)
-        checks.one_of("model.preprocessing", self.preprocessing, PREPROCESSING)
+        match_names(
+            self, "model", architecture=ARCHITECTURES, head=HEADS, preprocessing=PREPROCESSING
+        )
+        object.__setattr__(self, "backbone", str(self.backbone).lower())  # as all encoders
+        self._check_architecture()
         self._check_input()
         checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
         checks.integer("model.channels", self.channels, low=0, high=_MOST_CHANNELS)
@@ -91,8 +104,27 @@ class ModelConfig:
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
             checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0] or balanced")
-        _check_numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
-        _check_numbers("model.filters", self.filters, low=2)
+
+    def completed(self) -> ModelConfig:
+        """Returns the configuration with the defaults of the architecture for empty values."""
+        defaults = _OPTIONS[self.architecture]
+        empty = {name: value for name, value in defaults.items() if not getattr(self, name)}
+        return dataclasses.replace(self, **empty)
+
+    def _check_architecture(self) -> None:
+        """Checks the options that only some architectures have."""
+        for name in {option: None for options in _OPTIONS.values() for option in options}:
+            value, default = getattr(self, name), getattr(type(self), name)
+            if name not in _OPTIONS[self.architecture] and value not in (default, []):
+                others = [other for other, options in _OPTIONS.items() if name in options]
+                raise checks.InputError(
+                    f"model.{name} has no effect with model.architecture {self.architecture}; got "
+                    f"{value!r}. Set model.architecture {' or '.join(others)}, or leave it out."
+                )
+        if self.decoder_filters not in ((), []):
+            _check_numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
+        if self.filters not in ((), []):
+            _check_numbers("model.filters", self.filters, low=2)
 
     def _check_input(self) -> None:
         self._check_limits()
@@ -106,13 +138,6 @@ class ModelConfig:
                 "model.mean and model.std must have a number for each channel, and need "
                 f"model.preprocessing none; got {list(self.mean)}, {list(self.std)} and "
                 f"{self.preprocessing}."
-            )
-        pretrained = self.encoder_weights != "none" or self.preprocessing != "none"
-        if pretrained and self.architecture == "Compact":
-            raise checks.InputError(
-                "model.encoder_weights and model.preprocessing need an encoder of "
-                "segmentation-models; Compact has one already. Set model.architecture to Unet, "
-                "or start from all weights of another run by train.init."
             )
 
     def _check_limits(self) -> None:
@@ -136,6 +161,11 @@ class ModelConfig:
             raise checks.InputError(
                 "model.min_contrast must be empty or two numbers, below and above the median; got "
                 f"{list(self.min_contrast)}."
+            )
+        if self.limits and self.min_contrast:
+            raise checks.InputError(
+                f"model.min_contrast has no effect with model.limits {self.limits}; got "
+                f"{list(self.min_contrast)}. Give one of them."
             )
         if self.bits not in (0, 8, 16):
             raise checks.InputError(

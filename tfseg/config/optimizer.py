@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from tfseg import checks
+from tfseg.config.fields import check_numbers, match_names
 
 # Optimizers of Keras that need only the gradients, by their Keras names.
 OPTIMIZERS = (
@@ -20,7 +21,8 @@ class OptimizerConfig:
     """How the weights are updated: optimizer, learning rate, regularisation.
 
     Attributes:
-        name: a class of keras.optimizers, such as AdamW, Lamb, Lion, Muon or SGD. Muon updates the
+        name: a class of keras.optimizers, such as AdamW, Lamb, Lion, Muon or SGD, or its name in
+            small letters, such as adamw. Muon updates the
             kernels of convolutions and leaves all other weights to AdamW. On a CPU it is slow for
             kernels with 512 channels, as in the encoders of segmentation-models.
         options: further arguments of this class, such as {momentum: 0.9}.
@@ -31,7 +33,8 @@ class OptimizerConfig:
         schedule_options: "power" of poly; "milestones", as shares of the steps, and "factor" of
             step; "patience", a number of validations, and "factor" of plateau; "final" of cosine
             and poly, the last learning rate as a share of the peak.
-        warmup_steps: number of first steps in which the learning rate rises linearly to its peak.
+        warmup_steps: number of first steps in which the learning rate rises linearly to its peak;
+            empty uses 20, but at most a fifth of the steps.
         weight_decay: decoupled weight decay, multiplied by the learning rate; biases and
             normalisation layers have none.
         clip_norm: gradients are scaled down to this global norm; 0 does not clip.
@@ -48,7 +51,7 @@ class OptimizerConfig:
     learning_rate: float = 1e-2
     schedule: str = "cosine"
     schedule_options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    warmup_steps: int = 20
+    warmup_steps: int | None = None
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
     freeze_encoder: int = 0
@@ -56,17 +59,17 @@ class OptimizerConfig:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        checks.one_of("optimizer.name", self.name, OPTIMIZERS)
-        checks.one_of("optimizer.schedule", self.schedule, SCHEDULES)
+        match_names(self, "optimizer", name=OPTIMIZERS, schedule=SCHEDULES)
         for name in ("options", "schedule_options"):
             checks.mapping(f"optimizer.{name}", getattr(self, name))
-        for name in ("learning_rate", "encoder_learning_rate"):
-            checks.in_range(f"optimizer.{name}", getattr(self, name), low=0.0, high=10.0)
-        for name in ("warmup_steps", "freeze_encoder"):
-            checks.integer(f"optimizer.{name}", getattr(self, name), low=0)
-        for name in ("weight_decay", "ema"):
-            checks.in_range(f"optimizer.{name}", getattr(self, name), low=0.0, high=1.0)
-        checks.in_range("optimizer.clip_norm", self.clip_norm, low=0.0)
+        steps = ("freeze_encoder", *(("warmup_steps",) if self.warmup_steps is not None else ()))
+        check_numbers(self, "optimizer", checks.integer, steps, low=0)
+        for names, high in (
+            (("learning_rate", "encoder_learning_rate"), 10.0),
+            (("weight_decay", "ema"), 1.0),
+            (("clip_norm",), float("inf")),
+        ):
+            check_numbers(self, "optimizer", checks.in_range, names, low=0.0, high=high)
         if self.name == "Ftrl" and (self.freeze_encoder, self.encoder_learning_rate) != (0, 1):
             raise checks.InputError(
                 "optimizer.freeze_encoder and optimizer.encoder_learning_rate have no effect with "

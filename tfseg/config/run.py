@@ -11,7 +11,7 @@ from tfseg.config.devices import DeviceConfig
 from tfseg.config.log import LogConfig
 from tfseg.config.model import ModelConfig
 from tfseg.config.optimizer import OptimizerConfig
-from tfseg.config.train import TrainConfig
+from tfseg.config.train import DEFAULT_STEPS, TrainConfig
 
 # Gamma, not brightness: on the embedded sample a shift by up to 0.2 erased nuclei that are 0.1
 # brighter than their background, and after 80 steps the loss was 0.51 instead of 0.45.
@@ -54,6 +54,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, low=0)
         checks.sequence("augment", self.augment, "[{name: HorizontalFlip}]")
-        if not (self.train.epochs or self.train.minutes):  # else the steps are not known yet
-            steps, warmup = self.train.steps, self.optimizer.warmup_steps
-            checks.integer("optimizer.warmup_steps", warmup, low=0, high=steps)
+        if self.train.epochs or self.train.minutes:
+            return  # the number of steps is not known yet
+        steps, warmup = self.train.steps or DEFAULT_STEPS, self.optimizer.warmup_steps or 0
+        if warmup > steps:
+            raise checks.InputError(
+                f"optimizer.warmup_steps must be at most {steps}, the number of steps; got "
+                f"{warmup}. Leave it out, and it is fitted to the steps."
+            )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from tfseg import checks
-from tfseg.config.fields import free_on_resume
+from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 ON_NONFINITE = ("skip", "stop")
+DEFAULT_STEPS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,10 +16,10 @@ class TrainConfig:
     """Duration and batches of a training.
 
     Attributes:
-        steps: optimizer steps in total.
-        epochs: passes over the data, which replace `steps`; 0 uses `steps`.
-        minutes: training time, which replaces `steps`: before the run starts, a few steps are timed
-            to compute their number, which is written to config.yaml; 0 uses `steps`.
+        steps: optimizer steps in total; empty uses 1000, unless epochs or minutes are given.
+        epochs: passes over the data, instead of `steps`.
+        minutes: training time, instead of `steps`: the schedule of the learning rate follows the
+            clock, and the run ends when the time is up. config.yaml then has the number of steps.
         batch_size: samples per batch, over all replicas.
         accumulate: batches per step, with gradients added up. Only batch normalisation differs from
             one large batch: it uses the statistics of each batch.
@@ -32,7 +33,7 @@ class TrainConfig:
             of its samples.
     """
 
-    steps: int = free_on_resume(1000)
+    steps: int | None = free_on_resume(None)
     epochs: float = free_on_resume(0.0)
     minutes: float = free_on_resume(0.0)
     batch_size: int = 8
@@ -42,14 +43,16 @@ class TrainConfig:
     on_nonfinite: str = free_on_resume("stop")
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate"):
-            checks.integer(f"train.{name}", getattr(self, name), low=1)
-        for name in ("epochs", "minutes"):
-            checks.in_range(f"train.{name}", getattr(self, name), low=0.0)
-        if self.epochs and self.minutes:
+        numbers = ("batch_size", "accumulate", *(("steps",) if self.steps is not None else ()))
+        check_numbers(self, "train", checks.integer, numbers, low=1)
+        check_numbers(self, "train", checks.in_range, ("epochs", "minutes"), low=0.0)
+        check_numbers(self, "train", checks.integer, ("patience",), low=0)
+        match_names(self, "train", on_nonfinite=ON_NONFINITE)
+        lengths = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes}
+        given = [f"{name} {value:g}" for name, value in lengths.items() if value]
+        if len(given) > 1:
             raise checks.InputError(
-                "Only one of train.epochs and train.minutes may be set; "
-                f"got {self.epochs:g} and {self.minutes:g}. Leave one of them 0."
+                "Only one of train.steps, train.epochs and train.minutes may be given; got "
+                f"{' and '.join(given)}. Leave out the others, or set train.steps to null and "
+                "train.epochs and train.minutes to 0."
             )
-        checks.integer("train.patience", self.patience, low=0)
-        checks.one_of("train.on_nonfinite", self.on_nonfinite, ON_NONFINITE)

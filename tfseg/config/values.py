@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from tfseg import atomic, checks
+from tfseg.config import yaml_file
 from tfseg.config.run import RunConfig
 
 PRESETS = ("small", "base", "large")
@@ -45,8 +46,9 @@ def from_dict(values: Mapping[str, Any]) -> RunConfig:
     """Builds a configuration from plain values; the reverse of `to_dict`.
 
     Raises:
-        InputError: an unknown name, or an invalid value.
+        InputError: an unknown name, an invalid value, or far too many values.
     """
+    yaml_file.check_size(values)
     check_names(values)
     return _build(values, RunConfig)
 
@@ -113,11 +115,12 @@ def read(path: Path) -> RunConfig:
     """Reads a file that `write` wrote, or a hand-written file with any part of it.
 
     Raises:
-        InputError: no such file, not YAML, or an unknown name.
+        InputError: no such file, not YAML, an unknown name, or an invalid value; with its line.
     """
+    lines: dict[str, int] = {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        reason = str(error).replace("\n", " ")
+        values, lines = yaml_file.load(path)
+        return from_dict({} if values is None else values)
+    except checks.InputError as error:
+        reason = yaml_file.with_line(str(error), lines)
         raise checks.InputError(f"{path} cannot be read as a configuration: {reason}") from error
-    return from_dict(values)

@@ -61,9 +61,10 @@ def build_model(
             "~/.keras/keras.json, or call keras.config.set_image_data_format('channels_last')."
         )
     where = checkpoint_of(config.encoder_weights)
-    config = dataclasses.replace(config, encoder_weights=where)
+    config = dataclasses.replace(config, encoder_weights=where).completed()
     weights = where if pretrained else NONE
-    checks.one_of("model.backbone", config.backbone, backbones())
+    if config.backbone:
+        checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
     if _encoder_channels(config) != config.channels and config.channels != 1:
         raise checks.InputError(
@@ -86,7 +87,7 @@ def build_model(
 
 
 def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
-    other = model_of(file)
+    other = model_of(file).completed()
     for what, given, wanted in (
         ("backbone", _backbone(other), _backbone(config)),
         ("number of input channels", _encoder_channels(other), _encoder_channels(config)),

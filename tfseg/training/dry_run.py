@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.networks.build import build_model
-from tfseg.training import duration, memory, overfit, validation
+from tfseg.training import memory, overfit, validation
 from tfseg.training.session import BuildModel, Session
 
 
@@ -29,7 +29,7 @@ class DryRun:
         first_step_seconds: time of the first step, with compiling.
         step_seconds: time of every other step.
         validation_seconds: time of a validation; 0 without a split val.
-        steps: of the training.
+        steps: of the training; with train.minutes the number expected at this speed.
         total_seconds: expected time of the training.
     """
 
@@ -57,10 +57,11 @@ def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_mo
     Raises:
         InputError: the configuration does not fit the data, the devices or their memory.
     """
-    config = duration.with_step_count(config, dataset, begun=None, build=build)
     session = Session(config, dataset, build=build)
     trial = overfit.take_trial(session)
-    train, size = config.train, config.data.crop_size
+    train, size = session.config.train, config.data.crop_size
+    interval = validation.interval(config.log)
+    steps = train.steps or trial.steps(60.0 * train.minutes, validate_every=interval)
     images = (train.batch_size, size, size, session.config.model.channels)
     replicas = session.strategy.num_replicas_in_sync
     return DryRun(
@@ -76,10 +77,8 @@ def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_mo
         first_step_seconds=trial.first_step,
         step_seconds=trial.step,
         validation_seconds=trial.validation,
-        steps=train.steps,
-        total_seconds=trial.total_seconds(
-            train.steps, validate_every=validation.interval(config.log)
-        ),
+        steps=steps,
+        total_seconds=trial.total_seconds(steps, validate_every=interval),
     )
 
 

@@ -8,6 +8,7 @@ import keras
 
 from tfseg import checks
 from tfseg.config import HEADS, RunConfig
+from tfseg.config.train import DEFAULT_STEPS
 from tfseg.training.muon import Muon
 from tfseg.training.schedules import Schedule
 
@@ -35,10 +36,12 @@ def make_optimizer(
 
     Args:
         config: of the run.
-        schedule: of the learning rate; by default from `config`.
+        schedule: of the learning rate; by default from `config`, which then has no epochs or
+            minutes.
 
     Raises:
-        InputError: the optimizer does not have an option, or another field replaces it.
+        InputError: the optimizer does not have an option, another field replaces it, or the number
+            of steps is not known.
     """
     group = config.optimizer
     kind = Muon if group.name == Muon.__name__ else getattr(keras.optimizers, group.name)
@@ -57,10 +60,20 @@ def make_optimizer(
     if kind is Muon:
         options["adam_weight_decay"] = group.weight_decay
         options.setdefault("exclude_layers", list(HEADS))  # the last layer has the head's name
+    schedule = schedule or _schedule_of_steps(config)
     try:
-        schedule = schedule or Schedule(group, steps=config.train.steps)
         optimizer = kind(schedule, weight_decay=group.weight_decay, **options)
     except (TypeError, ValueError) as error:
         raise checks.InputError(f"optimizer.options does not suit {group.name}: {error}") from error
     optimizer.exclude_from_weight_decay(var_names=_WITHOUT_DECAY)
     return optimizer
+
+
+def _schedule_of_steps(config: RunConfig) -> Schedule:
+    train = config.train
+    if train.epochs or train.minutes:
+        raise checks.InputError(
+            "train.steps must be given for an optimizer without a data set; got train.epochs "
+            f"{train.epochs:g} and train.minutes {train.minutes:g}."
+        )
+    return Schedule(config.optimizer, steps=train.steps or DEFAULT_STEPS)

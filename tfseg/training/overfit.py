@@ -31,12 +31,16 @@ class Trial:
     step: float
     validation: float
 
+    def steps(self, seconds: float, *, validate_every: int) -> int:
+        """Returns how many steps are expected in this time, including validations."""
+        left = max(0.0, seconds - self.first_step)
+        return max(1, int(left / self._step_with_validation(validate_every)))
+
     def total_seconds(self, steps: int, *, validate_every: int) -> float:
         """Returns the expected time of `steps`, including the first one and validations."""
-        return self.first_step + steps * self.step_with_validation(validate_every)
+        return self.first_step + steps * self._step_with_validation(validate_every)
 
-    def step_with_validation(self, validate_every: int) -> float:
-        """Returns the time of a step with its share of the validations."""
+    def _step_with_validation(self, validate_every: int) -> float:
         return self.step + self.validation / validate_every
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfseg import atomic, config
 from tfseg.checks import InputError
+from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import info_sha256, records_sha256
 from tfseg.data.dataset.mixture import parts_of
@@ -44,9 +45,22 @@ def record(path: Path, session: Session, *, first_step: int) -> None:
         "data": [_data(part, before["data"]) for part in parts_of(session.dataset)],
         "starts": [*before["starts"], {"first_step": first_step, **_start(session)}],
     }
-    text = json.dumps(content, indent=2) + "\n"
+    _write(path, content)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
     with atomic.writing(path, "Free some space, or choose another run directory."):
-        atomic.write_text(path, text)
+        atomic.write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_config(path: Path, run_config: RunConfig) -> None:
+    """Replaces the configuration in `path`, a run.json.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    _write(path, content | {"config": config.to_dict(run_config)})
 
 
 def check_data(path: Path, dataset: Dataset) -> None:

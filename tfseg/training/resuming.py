@@ -43,13 +43,16 @@ def check_steps(folder: RunFolder, run_config: RunConfig, *, done: int, updates:
     Raises:
         InputError: there are fewer steps than the run has done.
     """
-    steps = run_config.train.steps
+    begun, steps = folder.read_config(), run_config.train.steps
+    if steps is None:  # the learning rates follow the clock
+        return
     if steps < done:
         raise InputError(
             f"train.steps must be at least {done}, the steps that the run in {folder.path} has "
             f"done; got {steps}. Give more steps, or start another run."
         )
-    begun = folder.read_config()
+    if begun.train.steps is None:
+        return
     before, now = (_rates(values, updates, steps - done) for values in (begun, run_config))
     if (before != now).any():
         most = int(np.argmax(np.abs(now - before)))

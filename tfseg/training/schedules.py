@@ -14,6 +14,7 @@ from tfseg.config import OptimizerConfig
 
 Curve = Callable[[tf.Tensor], tf.Tensor]
 _PLATEAU = {"factor": 0.5, "patience": 5}
+_WARMUP = 20
 
 
 def _constant(progress: tf.Tensor) -> tf.Tensor:
@@ -62,13 +63,13 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         config: kind of the curve, its options, peak and warm-up.
-        steps: of the training.
+        steps: of the training; None: it ends after some minutes, and `move_to` sets the progress.
 
     Raises:
         InputError: the curve does not have an option, or a value is out of range.
     """
 
-    def __init__(self, config: OptimizerConfig, *, steps: int) -> None:
+    def __init__(self, config: OptimizerConfig, *, steps: int | None) -> None:
         curve, highest = _CURVES[config.schedule]
         for name, value in config.schedule_options.items():
             checks.one_of(
@@ -82,22 +83,33 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
                 )
         self._config, self._last_step = config, steps
         self._curve, self._options = curve, dict(config.schedule_options)
-        self._peak, self._warmup = config.learning_rate, config.warmup_steps
-        self._steps = max(1, steps - config.warmup_steps)
-        self._share = None
+        self._peak, self._warmup = config.learning_rate, warmup_steps(config, steps)
+        self._position, self._share = None, None
+        if steps is None:
+            self._position = _variable(0.0, "position")
+        else:
+            self._steps = max(1, steps - self._warmup)
         if config.schedule == "plateau":
-            self._share = keras.Variable(1.0, dtype="float32", trainable=False, name="share")
+            self._share = _variable(1.0, "share")
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the learning rate of `step`, an integer scalar from 0 on; float32."""
         step = tf.cast(step, tf.float32)
-        progress = tf.clip_by_value((step - self._warmup) / self._steps, 0.0, 1.0)
+        if self._position is not None:
+            progress = tf.convert_to_tensor(self._position)
+        else:
+            progress = tf.clip_by_value((step - self._warmup) / self._steps, 0.0, 1.0)
         rate = self._peak * self._curve(progress, **self._options)
         if self._share is not None:
             rate *= tf.convert_to_tensor(self._share)
         if not self._warmup:
             return rate
         return tf.where(step < self._warmup, self._peak * step / self._warmup, rate)
+
+    def move_to(self, position: float) -> None:
+        """Sets the progress after the warm-up, in [0, 1]; only where the steps are not known."""
+        if self._position is not None:
+            self._position.assign(position)
 
     def observe(self, scores: Sequence[float]) -> None:
         """Sets the learning rate of the schedule plateau after validations.
@@ -122,6 +134,17 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         """Makes the schedule from the result of `get_config`."""
         options = {name: config[name] for name in _OPTIONS}
         return cls(OptimizerConfig(**options), steps=config["steps"])
+
+
+def warmup_steps(config: OptimizerConfig, steps: int | None) -> int:
+    """Returns the steps of the warm-up; if they are not set, they depend on those of the run."""
+    if config.warmup_steps is not None:
+        return config.warmup_steps
+    return _WARMUP if steps is None else min(_WARMUP, steps // 5)
+
+
+def _variable(value: float, name: str) -> keras.Variable:
+    return keras.Variable(value, dtype="float32", trainable=False, name=name)
 
 
 def num_plateaus(scores: Sequence[float], patience: int) -> int:

@@ -17,13 +17,14 @@ from tfseg.config import BALANCED, RunConfig, flat
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import info_sha256
 from tfseg.data.dataset.mixture import parts_of
+from tfseg.data.pipeline import stages
 from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
-from tfseg.training import memory, step, strategy
+from tfseg.training import duration, memory, options, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
 from tfseg.training.encoder_rate import encoder_rate
@@ -41,8 +42,9 @@ class Session:
     """All parts of a training, built from a configuration for a data set.
 
     Attributes:
-        config: with channels, class names, limits, least contrast, depth and balanced weights of
-            the data set filled in.
+        config: with the number of steps and the defaults of the architecture, and with channels,
+            class names, limits, least contrast, depth and balanced weights of the data set filled
+            in.
         strategy: the devices.
         workers: the processes that train together, including this one.
         head: of the network.
@@ -75,9 +77,9 @@ class Session:
         build: BuildModel = build_model,
         pretrained: bool = True,
     ) -> None:
-        self.config = _resolve(config, dataset)
-        self.dataset = dataset
         dataset.split("train")
+        options.check_options(config, dataset)
+        self.config, self.dataset = _resolve(config, dataset), dataset
         if config.devices.deterministic:
             tf.config.experimental.enable_op_determinism()
         self.strategy = strategy.make_strategy(config.devices.names, kind=config.devices.strategy)
@@ -86,6 +88,7 @@ class Session:
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
+        stages.check_transforms(config)
         with memory.explain_out_of_memory(self.config, self.strategy), self.strategy.scope():
             self._make_variables(build, pretrained)
         self.train_step = step.TrainStep(
@@ -195,8 +198,13 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
             "one name for all instances."
         )
     class_weights = config.model.class_weights
+    if class_weights and len(class_names) < 2:
+        raise checks.InputError(
+            f"model.class_weights must be empty for a network of one class; got {class_weights}. "
+            "Leave it out."
+        )
     if class_weights == BALANCED:
-        class_weights = balanced(dataset) if len(class_names) > 1 else ()
+        class_weights = balanced(dataset)
     model = resolved(config.model, dataset)
     if not (model.limits or model.min_contrast):
         warnings.warn(
@@ -212,4 +220,5 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
         class_weights=class_weights,
         encoder_weights=checkpoint_of(config.model.encoder_weights),
     )
-    return dataclasses.replace(config, model=model)
+    config = dataclasses.replace(config, model=model.completed())
+    return duration.with_step_count(config, dataset)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -61,6 +62,7 @@ class TrainStep:
 
     def __post_init__(self) -> None:
         self.compiled = tf.function(self._step, autograph=False)
+        self._call = traced_once(self.compiled)
         self._losses, self._weights = self.head.losses(), self.head.loss_weights
         self._batch_gradients: Callable[..., tuple[Losses, Gradients]] = self._differentiate
         if self.jit_compile:
@@ -70,7 +72,7 @@ class TrainStep:
 
     def __call__(self, *batches: tuple) -> Losses:
         """Runs the step."""
-        return self.compiled(*batches)
+        return self._call(*batches)
 
     def _step(self, *batches: tuple) -> Losses:
         statistics = [tf.identity(old.value) for old in self.model.non_trainable_variables]
@@ -178,11 +180,26 @@ def make_validation_step(
         counts = graph.count(labels, head.decode(outputs).labels, weights)
         return _name_losses(total, parts) | counts | {"count": tf.reduce_sum(weights)}
 
-    @tf.function(autograph=False)
     def step(batch: tuple) -> Losses:
         return _sum_over_replicas(strategy, strategy.run(replica_step, args=batch))
 
-    return step
+    return traced_once(tf.function(step, autograph=False))
+
+
+def traced_once(function: Any) -> Callable[..., Losses]:
+    """Returns a function that calls the graph of a `tf.function` for its first arguments.
+
+    TensorFlow counts how often the code of a `tf.function` is traced, over all its instances. Each
+    session traces its network, so several short trainings in one process made it warn of retracing.
+    """
+    graphs: list[Callable[..., Losses]] = []
+
+    def call(*arguments: tuple) -> Losses:
+        if not graphs:
+            graphs.append(function.get_concrete_function(*arguments))
+        return graphs[0](*arguments)
+
+    return call
 
 
 def _unscale(gradients: Gradients, scale: tf.Tensor | None) -> Gradients:

@@ -7,6 +7,8 @@ import dataclasses
 import functools
 import itertools
 import math
+import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,17 +22,10 @@ from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
-from tfseg.training import (
-    checkpoint,
-    duration,
-    memory,
-    nonfinite,
-    provenance,
-    resuming,
-    validation,
-)
+from tfseg.training import checkpoint, memory, nonfinite, provenance, resuming, validation
 from tfseg.training.callbacks import Callback, OnLog
 from tfseg.training.clock import Clock
+from tfseg.training.duration import duration_of, with_steps
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.run_folder import RunFolder
@@ -48,14 +43,14 @@ class TrainingSummary:
         seconds: time of this call, without building the network.
         images_per_second: samples of this call divided by its seconds.
         loss: mean training loss of the last row of the history.
-        best_loss: lowest validation loss; None without a split val.
+        best_validation_loss: lowest validation loss; None without a split val.
     """
 
     steps: int
     seconds: float
     images_per_second: float
     loss: float
-    best_loss: float | None
+    best_validation_loss: float | None
 
 
 class Trainer:
@@ -119,11 +114,11 @@ class Trainer:
         folder = RunFolder(self.run_dir)
         watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
         with unwrap_input_errors(), named_damage(dataset, "val"):
-            begun = self._resumed_config(folder, resume=resume)
-            config = duration.with_step_count(self.config, dataset, begun=begun, build=self._build)
+            start = time.monotonic()
+            config = self._run_config(folder, resume=resume)
             pretrained = not (resume and folder.has_checkpoint)
             session = Session(config, dataset, build=self._build, pretrained=pretrained)
-            run = _Run(session, folder, watching)
+            run = _Run(session, folder, watching, start=start)
             self.is_chief = run.workers.is_chief
             explained = memory.explain_out_of_memory(session.config, session.strategy)
             with run.workers.raise_worker_lost(), explained, contextlib.ExitStack() as held:
@@ -135,22 +130,30 @@ class Trainer:
                 run.workers.run_on_chief(run.write_provenance)
                 return run.train_on()
 
-    def _resumed_config(self, folder: RunFolder, *, resume: bool) -> RunConfig | None:
-        """Returns the configuration of the run to resume, if its number of steps is needed."""
-        if not self.config.train.minutes:
-            return None
-        if resume:
-            return folder.read_config()
-        folder.check_empty()  # before time is spent on a trial
-        return None
+    def _run_config(self, folder: RunFolder, *, resume: bool) -> RunConfig:
+        """Returns the configuration; a run whose minutes are over keeps its number of steps."""
+        if not resume or not self.config.train.minutes:
+            return self.config
+        steps = folder.read_config().train.steps
+        if steps is None:
+            return self.config
+        warnings.warn(
+            f"train.minutes {self.config.train.minutes:g} has no effect: the run in {folder.path} "
+            f"has {steps} steps. Give train.steps to train longer.",
+            stacklevel=3,
+        )
+        return with_steps(self.config, steps)
 
 
 class _Run:
     """One call of `fit`: a session, its folder, and the current step."""
 
-    def __init__(self, session: Session, folder: RunFolder, callbacks: Sequence[Callback]) -> None:
+    def __init__(
+        self, session: Session, folder: RunFolder, callbacks: Sequence[Callback], *, start: float
+    ) -> None:
         self.session, self.workers, self.folder = session, session.workers, folder
         self.train, self.log = session.config.train, session.config.log
+        self.duration = duration_of(session.config, start=start)
         self.callbacks = callbacks if self.workers.is_chief else []
         self.samples = self.train.batch_size * self.train.accumulate
         self.num_images = session.dataset.split("train").num_images
@@ -165,6 +168,7 @@ class _Run:
             self._restore_on_chief
         )
         self.workers.broadcast_variables(self.session.variables)
+        self.duration.restore(self.history.rows, self.step)
         self._use_validations()
 
     def _restore_on_chief(self) -> tuple[int, list[Row], list[Losses]]:
@@ -197,8 +201,10 @@ class _Run:
                     break
                 with clock.waiting():
                     taken = list(itertools.islice(batches, self.train.accumulate))
+                self.duration.before_step(self.step, self.session.schedule)
                 self.pending.append(self.session.train_step(*taken))
                 self.step += 1
+                self.duration.after_step(self.step)
                 self._notify("on_step", self.step)
                 if self._is_row_due():
                     self._add_row(clock)
@@ -206,14 +212,22 @@ class _Run:
                 self._check_finite()
                 self._checkpoint()
                 raise interrupt()
-        best_loss = validation.lowest_loss(self.history.rows)
+        self.workers.run_on_chief(self._settle)
+        lowest_loss = validation.lowest_loss(self.history.rows)
         return TrainingSummary(
             steps=self.step,
             seconds=clock.seconds(),
             images_per_second=clock.images_per_second(self.step),
             loss=self.history.rows[-1]["loss"],
-            best_loss=best_loss if self.validated else None,
+            best_validation_loss=lowest_loss if self.validated else None,
         )
+
+    def _settle(self) -> None:
+        """Writes the number of steps that train.minutes became."""
+        if self.train.minutes:
+            config = with_steps(self.session.config, self.step)
+            self.folder.write_config(config)
+            provenance.write_config(self.folder.record, config)
 
     @contextlib.contextmanager
     def _watch(self) -> Iterator[None]:
@@ -228,17 +242,17 @@ class _Run:
             getattr(callback, event)(*arguments)
 
     def _is_done(self) -> bool:
-        return self.step >= self.train.steps or self.out_of_patience
+        return self.step >= self.duration.steps or self.out_of_patience
 
     def _is_due(self, every: int) -> bool:
-        return self.step % every == 0 or self.step == self.train.steps
+        return self.step % every == 0 or self.step == self.duration.steps
 
     def _is_validation_due(self) -> bool:
         return self.validated and self._is_due(validation.interval(self.log))
 
     def _is_row_due(self) -> bool:
         due = self._is_due(self.log.log_every) or self._is_due(self.log.checkpoint_every)
-        return due or self._is_validation_due()
+        return due or self._is_validation_due() or self.duration.is_row_due()
 
     def _add_row(self, clock: Clock) -> None:
         """Adds a row to the history, with the validation and checkpoint of this step, if due."""
@@ -246,8 +260,8 @@ class _Run:
         self.history.rows.append(row)
         self.pending = []
         progress = {
-            "steps": self.train.steps,
-            "seconds_left": clock.seconds_left(self.step, self.train.steps),
+            "steps": self.duration.steps,
+            "seconds_left": self.duration.seconds_left(self.step, clock),
             "data_wait": clock.data_wait(),
         }
         if self._is_validation_due():
@@ -261,6 +275,8 @@ class _Run:
             self._use_validations()
         if self._is_due(self.log.checkpoint_every):
             self._checkpoint()
+        if self._is_due(validation.interval(self.log)):
+            self.duration.end_validation()
         self._notify("on_log", row | progress)
 
     def _use_validations(self) -> None:
@@ -271,6 +287,7 @@ class _Run:
 
     def _row(self, clock: Clock) -> Row:
         self._check_finite()
+        measured = self.duration.row(self.step)
         counted = [losses for losses in self.pending if not losses["skipped"]]
         means = {
             name: float(np.mean([losses[name] for losses in counted])) if counted else math.nan
@@ -283,6 +300,7 @@ class _Run:
             "skipped": len(self.pending) - len(counted),
             "learning_rate": float(np.asarray(self.session.optimizer.learning_rate)),
             "images_per_second": clock.images_per_second(self.step),
+            **measured,
         }
 
     def _check_finite(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tfseg import checks
 from tfseg.config import LogConfig
 from tfseg.metrics import graph
 from tfseg.training.history import Row
@@ -18,10 +19,26 @@ from tfseg.training.session import Session
 
 
 def validate(session: Session) -> Row:
-    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the current weights."""
+    """Returns val_loss, val_ap50, val_pq, val_dice and val_iou of the current weights.
+
+    All but the loss are NaN if the validated crops have no instance.
+
+    Raises:
+        InputError: they have none, and the best checkpoint is chosen by such a metric.
+    """
     batches = [session.validation_step(batch) for batch in session.validation_input()]
     sums = {name: sum(batch[name] for batch in batches) for name in batches[0]}
-    metrics = {"loss": sums["loss"] / sums["count"], **graph.compute_metrics(sums)}
+    metrics = graph.compute_metrics(sums)
+    if not sums["num_truth"]:
+        metrics = dict.fromkeys(metrics, math.nan)
+        best = session.config.log.best
+        if best in metrics:
+            raise checks.InputError(
+                f"log.best must be loss, because none of the {int(sums['count'])} crops that are "
+                f"validated has an instance; got {best}. Or raise data.crop_size or "
+                "log.validation_images."
+            )
+    metrics = {"loss": sums["loss"] / sums["count"], **metrics}
     return {f"val_{name}": float(value) for name, value in metrics.items()}
 
 

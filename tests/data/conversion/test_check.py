@@ -248,14 +248,26 @@ def test_grey_images_of_8_bits_fit_into_any_data_set(data):
 def test_an_image_without_instances_is_a_warning(data):
     rewrite(data, [record([0, 0, 0], id="é")], num_instances=0)
     remedy = "Check that the image shows no objects."
-    assert check(data) == [Finding("warning", "train/é", "The image has no instances.", remedy)]
+    message = "The split train has no instances: every metric but the loss is undefined."
+    assert check(data) == [
+        Finding("warning", "train/é", "The image has no instances.", remedy),
+        Finding("warning", "train", message, "Split the images differently."),
+    ]
+
+
+def test_a_class_without_an_instance_in_train_is_a_warning(data):
+    names = ["cell", "nucleus"]
+    edit_info(data, lambda info: info.update(class_names=names, statistics=None))
+    message = "The split train has no instance of the class nucleus."
+    remedy = "Split the images differently, or leave the class out."
+    assert check(data) == [Finding("warning", "train", message, remedy)]
 
 
 def test_ignored_pixels_are_no_instance_and_need_not_be_connected(data):
     rewrite(data, [record([-1, 0, -1], [0, 5, 5])], num_instances=1)
     assert check(data) == []
     rewrite(data, [record([-1, 0, -1])], num_instances=0)
-    (finding,) = check(data)
+    finding, _ = check(data)
     assert finding.message == "The image has no instances."
 
 
@@ -364,7 +376,7 @@ def test_statistics_of_no_instances_at_all_are_an_error(data):
     rewrite(data, [record([0, 0, 0])], num_instances=0)
     edit_info(data, lambda info: info["splits"].pop("val") and info.update(statistics=kept))
     message = f"There are no instances at all, but statistics in {INFO_FILE}."
-    assert check(data)[1:] == [Finding("error", INFO_FILE, message, AGAIN)]
+    assert check(data)[1] == Finding("error", INFO_FILE, message, AGAIN)
 
 
 def test_instances_of_a_single_pixel_are_a_warning(data):

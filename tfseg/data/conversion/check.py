@@ -57,7 +57,8 @@ def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
     split have one id; the same image or group is in two splits. Warnings: an image without
     instances, very long, of one colour, or nearly all black, white or of another value; the same
     image twice in a split; an instance of several connected components, of a single pixel, or so
-    large that the label may be inverted; one id in two splits.
+    large that the label may be inverted; one id in two splits; a split without instances, or a
+    class without instances in the split train.
 
     Args:
         path: folder of the data set.
@@ -80,6 +81,7 @@ def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
         findings += _check_split(dataset, name, split, totals)
     if not _has_errors(findings):
         findings += _check_statistics(dataset.info, sum(totals.counts.values(), Counts()))
+        findings += _check_instances(dataset.info, totals)
     return [*findings, *_check_ids(totals), *_check_groups(totals), *_check_duplicates(totals)]
 
 
@@ -212,6 +214,19 @@ def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:
         if actual[name] != stated[name] and not is_older:
             message = f"statistics.{name} is not that of the records."
             yield Finding("error", INFO_FILE, message, _AGAIN)
+
+
+def _check_instances(info: DatasetInfo, totals: _Totals) -> Iterator[Finding]:
+    for split, counts in totals.counts.items():
+        if counts.num_images and not counts.num_instances:
+            message = f"The split {split} has no instances: every metric but the loss is undefined."
+            yield Finding("warning", split, message, "Split the images differently.")
+        elif split == "train":
+            for number, name in enumerate(info.class_names, start=1):
+                if not counts.class_instances[number]:
+                    message = f"The split train has no instance of the class {name}."
+                    remedy = "Split the images differently, or leave the class out."
+                    yield Finding("warning", split, message, remedy)
 
 
 def _check_ids(totals: _Totals) -> Iterator[Finding]:

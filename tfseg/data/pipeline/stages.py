@@ -12,9 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfseg import random
-from tfseg.augment import CenterCrop, Chain, Sampling, Transform
-from tfseg.augment.base import Example
+from tfseg import checks, random
+from tfseg.augment import CenterCrop, Chain, RandomResizedCrop, Sampling, Transform
+from tfseg.augment.base import Example, Geometric
+from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
@@ -135,14 +136,41 @@ def with_classes(sample: Example, num_classes: int) -> Example:
     return sample | {"label": label}
 
 
+def check_transforms(config: RunConfig) -> None:
+    """Checks `augment` before a training starts.
+
+    Raises:
+        InputError: an unknown transform or parameter, or one that sets the size of images.
+    """
+    transforms, _, sampling = plan(config.augment)
+    crop_chain(transforms, config.data.crop_size, sampling)
+
+
 def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -> tuple[Chain, int]:
     """Returns `transforms` followed by the crop, and the margin that its window needs.
 
     Transforms read from the margin what they move into the crop, such as a turn at the corners.
+
+    Raises:
+        InputError: a transform sets another size than the crop's.
     """
+    for name, transform in name_each(transforms):
+        _check_keeps_size(name, transform, size)
     margin = int(size * _MARGIN) if transforms else 0
     crop = CenterCrop(height=size, width=size)
     return Chain([*transforms, crop], sampling=sampling), margin
+
+
+def _check_keeps_size(name: str, transform: Transform, size: int) -> None:
+    if not isinstance(transform, Geometric):
+        return
+    to_crop = isinstance(transform, RandomResizedCrop) and tuple(transform.size) == (size, size)
+    if type(transform).output_size is not Geometric.output_size and not to_crop:
+        raise checks.InputError(
+            f"{name} sets the size of images, but data.crop_size sets it in training; got "
+            f"data.crop_size {size}. Leave it out of augment, or use RandomResizedCrop with size "
+            f"[{size}, {size}] or RandomScale."
+        )
 
 
 def _each(function: Callable[[Example], Any]) -> Stage:

@@ -1,0 +1,155 @@
+"""Every option of a run has an effect, or is refused where it has none."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+import pytest
+import runs
+
+import tfseg
+from tfseg import config as configs
+from tfseg.checks import InputError
+from tfseg.config import ModelConfig, RunConfig
+from tfseg.networks.build import build_model
+from tfseg.training.session import Session
+
+GROUPS = {
+    name: type(value)
+    for name, value in vars(RunConfig()).items()
+    if dataclasses.is_dataclass(value)
+}
+# What reads all values, whether they are used or not.
+COPIES = ("dataclasses", "tfseg.config", "tfseg.training.provenance")
+# Another value for each option that not every run uses.
+OTHERS: dict[str, Any] = {
+    "model.backbone": "resnet34",
+    "model.encoder_weights": "imagenet",
+    "model.preprocessing": "backbone",
+    "model.decoder_filters": (8, 8, 8, 8, 8),
+    "model.filters": (4, 8),
+    "model.class_weights": (1.0, 2.0),
+    "log.validate_every": 2,
+    "log.validation_images": 1,
+    "log.best": "pq",
+    "train.patience": 1,
+    "optimizer.schedule": "plateau",
+}
+
+
+@pytest.fixture
+def reads(monkeypatch) -> set[str]:
+    """The dotted names of the options that something but the configuration itself reads."""
+    names: set[str] = set()
+
+    kinds = {"": RunConfig, **GROUPS}
+    fields = {
+        group: {field.name for field in dataclasses.fields(kind)} for group, kind in kinds.items()
+    }
+    for group, kind in kinds.items():
+
+        def get(instance: Any, name: str, group: str = group) -> Any:
+            module = sys._getframe(1).f_globals.get("__name__", "")
+            if not module.startswith(COPIES) and name in fields[group]:
+                names.add(f"{group}.{name}" if group else name)
+            return object.__getattribute__(instance, name)
+
+        monkeypatch.setattr(kind, "__getattribute__", get)
+    return names
+
+
+def other(config: RunConfig, name: str) -> RunConfig:
+    """Returns `config` with another value of an option."""
+    group, _, field = name.partition(".")
+    return runs.changed(config, **{group: {field: OTHERS[name]}})
+
+
+def test_what_a_training_does_not_read_it_refuses(config, dataset, tmp_path, reads):
+    config = runs.changed(config, train={"steps": 2}, optimizer={"name": "SGD"})
+    tfseg.Trainer(config, tmp_path / "run").fit(dataset)
+    unread = set(configs.flat(RunConfig())) - reads
+    # the reaction to a step that is not finite is tested where there is one
+    assert unread == {"model.decoder_filters", "model.std", "train.on_nonfinite"}
+    with pytest.raises(InputError, match="model.decoder_filters has no effect with"):
+        other(config, "model.decoder_filters")
+    with pytest.raises(
+        InputError, match=r"must have a number for each .*; got \[\], \[0.5\] and n"
+    ):
+        ModelConfig(std=(0.5,))
+
+
+@pytest.mark.parametrize("architecture", configs.ARCHITECTURES)
+def test_an_architecture_refuses_the_options_of_the_others(architecture):
+    used = {
+        "Compact": {"filters"},
+        "Unet": {"backbone", "encoder_weights", "preprocessing", "decoder_filters"},
+    }.get(architecture, {"backbone", "encoder_weights", "preprocessing"})
+    for name in ("backbone", "encoder_weights", "preprocessing", "decoder_filters", "filters"):
+        value = OTHERS[f"model.{name}"]
+        if name in used:
+            assert getattr(ModelConfig(architecture=architecture, **{name: value}), name) == value
+            continue
+        with pytest.raises(InputError, match=f"model.{name} has no effect .*; got "):
+            ModelConfig(architecture=architecture, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [("Compact", "filters"), ("Unet", "backbone"), ("Unet", "decoder_filters")],
+)
+def test_an_option_of_an_architecture_changes_the_network(architecture, name):
+    first, second = (
+        build_model(ModelConfig(architecture=architecture, channels=1, **options)).count_params()
+        for options in ({}, {name: OTHERS[f"model.{name}"]})
+    )
+    assert first != second
+
+
+@pytest.fixture(scope="module")
+def without_val(sample, tmp_path_factory) -> tfseg.Dataset:
+    """A data set of the split train alone."""
+    folder = tmp_path_factory.mktemp("without_val")
+    return tfseg.convert(sample / "other", folder / "data", class_name="nucleus")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("log.validate_every", "log.validation_images", "log.best", "train.patience"),
+        "optimizer.schedule",
+    ],
+)
+def test_options_of_validations_are_refused_without_a_split_val(without_val, name):
+    with pytest.raises(InputError, match=f"{name} .* needs validations, .* has no split val"):
+        Session(other(runs.CONFIG, name), without_val, build=runs.build)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"data": {"instance_share": 1.0, "foreground_share": 0.2}},
+            "data.foreground_share has no effect with data.instance_share 1, .*; got 0.2",
+        ),
+        (
+            {"model": {"head_options": {"separation_sigma": 3.0}}},
+            "separation_sigma has no effect while separation_weight is 0; got 3. Set",
+        ),
+        ({"train": {"steps": 5, "minutes": 1}}, "got steps 5 and minutes 1"),
+        (
+            {"model": {"limits": [0, 255], "min_contrast": [2, 30]}},
+            r"min_contrast has no effect with model.limits \(0, 255\); got \[2, 30\]",
+        ),
+    ],
+)
+def test_an_option_that_another_one_switches_off_is_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        configs.from_dict(values)
+
+
+def test_weights_of_classes_are_refused_for_one_class(dataset):
+    config = other(runs.CONFIG, "model.class_weights")
+    with pytest.raises(InputError, match=r"model.class_weights must be empty .*; got \(1.0, 2.0\)"):
+        Session(config, dataset, build=runs.build)
