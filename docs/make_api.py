@@ -8,6 +8,7 @@ underscore that a module without `__all__` defines.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator
@@ -51,10 +52,10 @@ def _value_lines(path: str, value: Any) -> Iterator[str]:
         member = getattr(value, name)
         if name.startswith("_") or name in getattr(value, "__dataclass_fields__", ()):
             continue
-        if inspect.isroutine(member):
-            yield f"{path}.{name}{_signature(member)}"
-        elif isinstance(member, property):
+        if isinstance(member, property | functools.cached_property):
             yield f"{path}.{name}"
+        elif inspect.isroutine(member):
+            yield f"{path}.{name}{_signature(member)}"
 
 
 def _signature(value: Any) -> str:

@@ -1,14 +1,32 @@
-"""Atomic replacement of files and folders, and the error for what cannot be written."""
+"""Atomic replacement of files and folders, and the errors for what cannot be written."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
+
+
+def check_free(path: object, present: Sequence[str], *, overwrite: bool) -> None:
+    """Refuses to replace results, unless the user wants it: the rule of all that writes.
+
+    Args:
+        path: of the folder to write into, or of the file to write.
+        present: names of what is there and would be replaced.
+        overwrite: what is there may be replaced.
+
+    Raises:
+        InputError: there is something, and it may not be replaced.
+    """
+    if present and not overwrite:
+        raise InputError(
+            f"{path} already has {listed(present)}. Choose another place, or replace that with "
+            "--overwrite (overwrite=True)."
+        )
 
 
 @contextlib.contextmanager

@@ -46,6 +46,11 @@ def test_preview_of_two_files_draws_a_row_for_each_transform(tfseg, pair, tmp_pa
     assert picture.shape[0] == 4 * (16 + 32 + 4)  # caption, crop and gap: image, all, two alone
     still = picture[16:48, :32]
     np.testing.assert_array_equal(picture[120:152, :32], still[:, ::-1])
+    command = ("augment", "preview", *pair, "--out", out, "--count=1", SMALL, FLIPS)
+    assert "already has preview.png. Choose" in one_line(tfseg(*command))
+    np.testing.assert_array_equal(read_image(out), picture)
+    assert tfseg(*command, "--overwrite").code == 0
+    assert read_image(out).shape[1] < picture.shape[1]
 
 
 def test_preview_of_a_sample_is_that_of_its_files(tfseg, dataset, files, tmp_path):
@@ -82,9 +87,9 @@ def test_replay_prints_the_draw_and_writes_what_the_run_saw(tfseg, dataset, tmp_
     np.testing.assert_array_equal(tifffile.imread(out / "ids.tif"), expected.label)
     np.testing.assert_array_equal(read_image(out / "image.tif"), expected.image)
     assert read_image(out / "overlay.png").shape == (32, 32, 3)
-    again = tfseg(
-        "augment", "replay", dataset, run / "config.yaml", name, "--epoch=2", "--out", out
-    )
+    command = ("augment", "replay", dataset, run / "config.yaml", name, "--epoch=2", "--out", out)
+    assert "out already has draw.json, image.tif, ids.tif and 1 more" in one_line(tfseg(*command))
+    again = tfseg(*command, "--overwrite")
     assert again.out == result.out
 
 

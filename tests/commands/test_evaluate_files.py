@@ -105,6 +105,15 @@ def test_images_of_the_same_names_are_in_the_report(tfseg, maps, tmp_path):
     assert "there is none for 2." in result.err
 
 
+def test_labels_of_other_names_are_the_fault_and_not_the_images(tfseg, maps):
+    for path in maps["labels"].iterdir():
+        path.rename(path.with_name(f"gt_{path.name}"))
+    result = tfseg(*arguments(maps, "good", "--images", maps["good"]))
+    assert result.code == 2
+    assert "Every prediction must have a label of the same name" in result.err
+    assert "none for 0, 1, 2 and 1 more, but one called gt_0, gt_1, gt_2 and 1 more" in result.err
+
+
 @pytest.mark.parametrize("turned", [True, False])
 def test_images_of_the_report_stand_like_their_labels(tfseg, maps, tmp_path, turned):
     (tmp_path / "images").mkdir()
@@ -215,6 +224,31 @@ def test_compare_as_json_has_every_figure(tfseg, evaluations, tmp_path):
     assert metrics["ap_0.75"]["difference"] == pytest.approx(16 / 44)
     assert (result.json["seed"], result.json["out"]) == (3, str(tmp_path / "out"))
     assert len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == len(metrics)
+
+
+def test_compare_replaces_a_comparison_of_the_same_folders_and_others_only_when_asked(
+    tfseg, evaluations, tmp_path, contents
+):
+    out = tmp_path / "out"
+    command = ("compare", *evaluations, "--out", out, "--resamples=20")
+    for options in ((), ("--seed=3",)):
+        assert tfseg(*command, *options).code == 0
+    before = contents(out)
+    assert json.loads(before["options.json"])["seed"] == 3
+    swapped = ("compare", *reversed(evaluations), "--out", out, "--resamples=20")
+    refused = tfseg(*swapped)
+    assert (refused.code, refused.out, contents(out)) == (2, "", before)
+    assert "out already has comparison.csv, comparison.png. Choose" in refused.err
+    assert tfseg(*swapped, "--overwrite").code == 0
+    assert json.loads((out / "options.json").read_text())["second"] == str(evaluations[0])
+
+
+def test_evaluate_of_other_files_needs_another_folder_or_overwrite(tfseg, maps, tmp_path):
+    assert tfseg(*arguments(maps, "bad", "--out", tmp_path / "out")).code == 0
+    assert tfseg(*arguments(maps, "bad", "--out", tmp_path / "out")).code == 0
+    refused = tfseg(*arguments(maps, "good", "--out", tmp_path / "out"))
+    assert "out already has summary.json, counts.csv, per_image.csv and 1 more" in refused.err
+    assert tfseg(*arguments(maps, "good", "--out", tmp_path / "out", "--overwrite")).code == 0
 
 
 def test_compare_refuses_a_folder_without_an_evaluation(tfseg, evaluations, maps):

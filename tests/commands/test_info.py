@@ -54,6 +54,11 @@ def test_info_draws_histograms_and_a_sheet_of_images(tfseg, dataset, tmp_path):
     sizes = {path.name: size(path) for path in (tmp_path / "new" / "info").iterdir()}
     # a row of two pictures of 80 x 64, four times enlarged, below their ids, for both splits
     assert sizes == {"histograms.png": (1080, 720), "images.png": (644, 2 * (16 + 256 + 4))}
+    command = ("info", dataset, "--out", tmp_path / "new" / "info", "--count", 1)
+    assert "info already has images.png, histograms.png. Choose" in tfseg(*command).err
+    assert size(tmp_path / "new" / "info" / "images.png")[0] == 644
+    assert tfseg(*command, "--overwrite").code == 0
+    assert size(tmp_path / "new" / "info" / "images.png")[0] < 644
 
 
 def test_info_prints_the_classes_that_occur_and_names_those_that_do_not(tfseg, tmp_path):

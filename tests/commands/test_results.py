@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,57 @@ def test_evaluate_writes_the_table_the_summary_and_its_options(tfseg, run_dir, d
         "dataset": str(dataset),
         "split": "val",
         "checkpoint": "best",
+        "tile": None,
+        "tta": False,
     }
+
+
+def test_evaluate_replaces_its_results_of_the_same_data_and_others_only_when_asked(
+    tfseg, run_dir, dataset, tmp_path
+):
+    other, out = tmp_path / "other", tmp_path / "scores"
+    shutil.copytree(dataset, other)
+    shutil.copytree(run_dir / "checkpoints", tmp_path / "run" / "checkpoints")
+    shutil.copy(run_dir / "config.yaml", tmp_path / "run")
+    command = ("evaluate", run_dir, dataset, "--out", out)
+    assert "must be a folder; it is a file." in tfseg(*command[:-1], run_dir / "config.yaml").err
+    assert tfseg(*command).code == 0
+    before = (out / "summary.json").read_bytes()
+    assert tfseg(*command, "--empty=0.5").code == 0
+    replaced = (out / "summary.json").read_bytes()
+    assert replaced != before
+    changed = (
+        ("evaluate", run_dir, other),
+        ("evaluate", tmp_path / "run", dataset),
+        (*command[:3], "--split=train"),
+        (*command[:3], "--checkpoint=last"),
+    )
+    for inputs in changed:
+        refused = tfseg(*inputs, "--out", out)
+        assert (refused.code, refused.out) == (2, "")
+        assert (
+            "scores already has summary.json, counts.csv, per_image.csv and 1 more" in refused.err
+        )
+    info = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+    (other / "dataset.json").write_text(json.dumps(info), encoding="utf-8")  # other white space
+    assert tfseg("evaluate", run_dir, other, "--out", out, "--overwrite").code == 0
+    assert (out / "summary.json").read_bytes() == before
+    options = json.loads((out / "options.json").read_text(encoding="utf-8"))
+    assert options["dataset"] == str(other)
+    (other / "dataset.json").write_text(json.dumps(info, indent=1), encoding="utf-8")
+    assert "already has" in tfseg("evaluate", run_dir, other, "--out", out).err  # converted again
+
+
+def test_no_command_writes_into_the_results_of_another(tfseg, run_dir, dataset, files, tmp_path):
+    out = tmp_path / "out"
+    image = files / "images" / "00.png"
+    assert tfseg("predict", run_dir, image, "--out", out).code == 0
+    evaluate = ("evaluate", run_dir, dataset, "--out", out, "--overwrite")
+    assert "out has results of tfseg predict. Choose another folder." in tfseg(*evaluate).err
+    refused = tfseg("predict", run_dir, image, "--out", out)
+    assert "out already has labels, overlays, tables and" in refused.err
+    again = tfseg("predict", run_dir, image, "--out", out, "--overwrite")
+    assert (again.code, counts(again)) == (0, {"done": 1, "skipped": 0})
 
 
 def test_evaluate_prints_every_metric_and_writes_beside_the_run(tfseg, run_dir, dataset):
@@ -88,9 +139,19 @@ def test_names_of_any_script_and_sets_without_background_go_from_convert_to_eval
     title = f"<h1>{run_dir.name} on data, split train, "
     assert title in (out / "report.html").read_text(encoding="utf-8")
     maps = ("--predictions", folder / "files" / "labels", "--labels", folder / "files" / "labels")
-    assert tfseg("evaluate", *maps, "--out", out, "--json").json["ap50"] == 1.0
+    assert tfseg("evaluate", *maps, "--out", out, "--overwrite", "--json").json["ap50"] == 1.0
     title = html.escape(f"{maps[1]} against {maps[3]}")
     assert f"<h1>{title}, " in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_evaluate_predicts_in_tiles_as_predict_does(tfseg, run_dir, dataset, tmp_path):
+    command = ("evaluate", run_dir, dataset, "--out", tmp_path / "out")
+    result = tfseg(*command, "--tile=128")
+    assert (result.code, result.out) == (2, "")
+    assert "tile must be at least 256" in result.err
+    assert not (tmp_path / "out").exists()
+    printed = tfseg(*command, "--tile=256", "--tta", "--json").json
+    assert (printed["tile"], printed["tta"]) == (256, True)
 
 
 def test_evaluate_refuses_an_unknown_split_and_lists_the_valid_ones(tfseg, run_dir, dataset):
@@ -164,12 +225,13 @@ def test_predict_says_that_it_turned_an_image_in_its_record_too(tfseg, run_dir, 
     assert json.loads(options.read_text(encoding="utf-8"))["orientation"] == "apply"
     refused = tfseg(*command, "--orientation=ignore", "--resume")
     assert "orientation was apply; got ignore" in refused.err
-    assert "orientation tags" not in tfseg(*command, "--orientation=ignore").err
+    ignored = tfseg(*command, "--orientation=ignore", "--overwrite")
+    assert "orientation tags" not in ignored.err
 
 
 def test_predict_resumes_with_the_same_options_only(tfseg, run_dir, files, tmp_path):
     out = tmp_path / "out"
-    command = ("predict", run_dir, files / "images", "--out", out, "--tile=128", "--tta")
+    command = ("predict", run_dir, files / "images", "--out", out, "--tile=256", "--tta")
     assert tfseg(*command, "--min_area=3").code == 0
     (out / "labels" / "03.png").unlink()
     result = tfseg(*command, "--min_area=3", "--resume", "--format", "coco", "geojson")
@@ -180,16 +242,36 @@ def test_predict_resumes_with_the_same_options_only(tfseg, run_dir, files, tmp_p
         json.loads((out / "coco.json").read_text())["images"]
     )
     (out / "labels" / "03.png").unlink()
-    result = tfseg(*command, "--min_area=3", "--resume")
+    command = (*command, "--resume", "--format", "coco", "geojson")
+    result = tfseg(*command, "--min_area=3")
     assert counts(result) == {"done": 1, "skipped": 0, "kept": 7}
-    result = tfseg(*command, "--min_area=4", "--resume")
+    result = tfseg(*command, "--min_area=4")
     assert (result.code, result.out) == (2, "")
-    assert "min_area was 3; got 4. Give the same value, or leave --resume out" in result.err
+    assert "min_area was 3; got 4. Give the same value, or --overwrite instead" in result.err
+
+
+def test_a_prediction_resumed_after_tune_has_the_new_thresholds_alone(
+    tfseg, run_dir, files, tmp_path, contents
+):
+    run, out = tmp_path / "run", tmp_path / "out"
+    shutil.copytree(run_dir / "checkpoints", run / "checkpoints")
+    shutil.copy(run_dir / "config.yaml", run)
+    command = ("predict", run, files / "images", "--tile=0", "--out")
+    assert tfseg(*command, out).code == 0
+    (run / "thresholds.yaml").write_text("head_options: {min_area: 300}", encoding="utf-8")
+    resumed = tfseg(*command, out, "--resume")
+    assert counts(resumed) == {"done": 8, "skipped": 0, "kept": 0}
+    assert tfseg(*command, tmp_path / "fresh").code == 0
+    assert contents(out) == contents(tmp_path / "fresh")
 
 
 @pytest.mark.parametrize(
     ("option", "message"),
     [
+        (
+            "--tile=128",
+            "tile must be at least 256, or 0 for no tiles, because this network looks",
+        ),
         ("--tile=100", "tile must be a multiple of 128, or 0 for no tiles; got 100. Use 128"),
         ("--min_area=-1", "min_area must be a whole number in"),
         ("--format=geojsn", "geojson"),

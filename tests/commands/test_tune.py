@@ -37,6 +37,11 @@ def test_tune_prints_and_stores_its_thresholds_and_the_report_lists_them(
     assert "Thresholds" in report
     assert not (run_dir / "thresholds.yaml").exists()
 
+    refused = tfseg("tune", run, dataset)
+    assert (refused.code, refused.out) == (2, "")
+    assert "run already has thresholds.yaml" in refused.err
+    assert stored == yaml.safe_load((run / "thresholds.yaml").read_text(encoding="utf-8"))
+
 
 @pytest.mark.filterwarnings("always")
 def test_thresholds_of_earlier_weights_are_told_when_they_are_used(tfseg, run_dir, files, tmp_path):

@@ -31,7 +31,7 @@ ARGUMENTS = {
     "evaluate": ("{run}", "{data}", "--split=val", "--out={out}"),
     "info": ("{data}", "--out={out}"),
     "train": ("{data}", "{out}", *SMALL),
-    "tune": ("{run}", "{data}"),
+    "tune": ("{run}", "{data}", "--overwrite"),
 }
 
 

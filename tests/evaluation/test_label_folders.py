@@ -11,7 +11,12 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.evaluation.label_folders import find_maps, folder_pairs, unused_files
+from tfseg.evaluation.label_folders import (
+    find_images,
+    find_maps,
+    folder_pairs,
+    unused_files,
+)
 
 IDS = np.array([[0, 1, 1], [2, 2, 0]])
 
@@ -113,6 +118,18 @@ def test_a_label_without_prediction_and_the_other_way_round_are_refused_by_name(
         write(predictions / f"{name}.png")
     with pytest.raises(InputError, match="Every prediction .* for c, d, e and 2 more. Add"):
         folder_pairs(predictions, labels)
+
+
+def test_names_that_do_not_pair_are_shown_on_both_sides(folders, tmp_path):
+    predictions, labels = folders
+    for index, name in enumerate(("a", "b")):
+        (labels / f"{name}.png").rename(labels / f"gt_{index}.png")
+    message = r"prediction must have a label .* none for a, b, but one called gt_0, gt_1\. .* same"
+    with pytest.raises(InputError, match=message):
+        folder_pairs(predictions, labels)
+    write(tmp_path / "images" / "x.png")
+    with pytest.raises(InputError, match=r"none for gt_0, gt_1, but one called x\. Add it"):
+        find_images(tmp_path / "images", find_maps(labels))
 
 
 def test_a_wrong_folder_is_refused_with_where_the_maps_may_be(folders, tmp_path):

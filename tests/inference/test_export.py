@@ -30,6 +30,11 @@ def exported(segmenter, tmp_path_factory):
     return tfseg.export(segmenter, tmp_path_factory.mktemp("export") / "model")
 
 
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(str(exported))
+
+
 def test_a_process_without_tfseg_finds_the_same_instances(segmenter, exported, image, tmp_path):
     np.save(tmp_path / "images.npy", image[None])
     arguments = [str(exported), str(tmp_path / "images.npy"), str(tmp_path / "out.npz")]
@@ -46,8 +51,8 @@ def test_a_process_without_tfseg_finds_the_same_instances(segmenter, exported, i
     [("serving_default", tf.uint8), ("uint16", tf.uint16), ("float", tf.float32)],
 )
 @pytest.mark.parametrize("height", [64, 77])
-def test_every_signature_takes_any_size(segmenter, exported, image, signature, dtype, height):
-    function = tf.saved_model.load(str(exported)).signatures[signature]
+def test_every_signature_takes_any_size(segmenter, loaded, image, signature, dtype, height):
+    function = loaded.signatures[signature]
     predicted = function(images=tf.cast(image[None, :height], dtype))
     expected = segmenter.predict(image[:height])
     np.testing.assert_array_equal(predicted["labels"][0], expected.label)
@@ -55,14 +60,24 @@ def test_every_signature_takes_any_size(segmenter, exported, image, signature, d
 
 
 @pytest.mark.parametrize("shape", [(0, 40, 40, 1), (2, 0, 40, 1)])
-def test_nothing_to_predict_is_refused_in_a_line(exported, shape):
+def test_nothing_to_predict_is_refused_in_a_line(loaded, shape):
     message = r"images must be \[B, H, W, C\] without a 0; got.*Leave out empty images"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        tf.saved_model.load(str(exported))(tf.zeros(shape, tf.uint8))
+        loaded(tf.zeros(shape, tf.uint8))
 
 
-def test_inputs_and_outputs_are_described_in_the_model(exported):
-    content = json.loads(tf.saved_model.load(str(exported)).metadata().numpy())
+def test_images_of_float16_are_refused_and_lose_nothing_as_float32(segmenter, loaded, image):
+    high = (image[:64].astype(np.uint16) * 64).astype(np.float16)
+    expected = segmenter.predict(high)
+    with pytest.raises(ValueError, match=r"dtype=tf\.uint8(?s:.*)dtype=tf\.float32"):
+        loaded(tf.constant(high[None]))
+    predicted = loaded(tf.constant(high[None], tf.float32))
+    np.testing.assert_array_equal(predicted["labels"][0], expected.label)
+    assert len(expected.scores) > 3
+
+
+def test_inputs_and_outputs_are_described_in_the_model(loaded):
+    content = json.loads(loaded.metadata().numpy())
     assert content["tfseg_version"] == tfseg.__version__
     assert (content["channels"], content["class_names"]) == (1, ["nucleus"])
     assert set(content["units"]) == {"images", "labels", "scores", "classes"}
@@ -93,7 +108,7 @@ def test_a_folder_with_other_files_is_refused(segmenter, tmp_path):
 
 def test_an_earlier_model_is_replaced_only_when_asked(segmenter, exported):
     before = (exported / "saved_model.pb").stat().st_ino
-    with pytest.raises(InputError, match=r"contains a SavedModel\. .*--overwrite"):
+    with pytest.raises(InputError, match=r"already has a SavedModel\. .*--overwrite"):
         tfseg.export(segmenter, exported)
     assert (exported / "saved_model.pb").stat().st_ino == before
     tfseg.export(segmenter, exported, overwrite=True)

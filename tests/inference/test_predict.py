@@ -131,9 +131,12 @@ def test_an_image_of_other_content_is_predicted_again(segmenter, files, tmp_path
     assert [path.name for path in report.done] == ["grey.png"]
     again = tfseg.predict_files(segmenter, [files], out, resume=True)
     assert (again.done, len(again.kept)) == ([], 3)
+    paths = sorted(files.iterdir())
     (files / "grey.png").unlink()
-    gone = tfseg.predict_files(segmenter, [files / "grey.png"], out, resume=True)
+    gone = tfseg.predict_files(segmenter, paths, out, resume=True)
     assert [path.name for path, _ in gone.skipped] == ["grey.png"]
+    assert not list(out.rglob("grey.*"))  # the tables are of what the folder has
+    assert set(pd.read_csv(out / "instances.csv")["image"]) == {"colour.png", "deep.tif"}
 
 
 def changed_weight(segmenter: tfseg.Segmenter) -> tfseg.Segmenter:
@@ -150,7 +153,7 @@ def changed_threshold(segmenter: tfseg.Segmenter) -> tfseg.Segmenter:
 
 
 def changed_tile(segmenter: tfseg.Segmenter) -> tfseg.Segmenter:
-    return tfseg.Segmenter(segmenter.model, segmenter.model_config, tile=128)
+    return tfseg.Segmenter(segmenter.model, segmenter.model_config, tile=640)
 
 
 @pytest.mark.parametrize("change", [changed_weight, changed_threshold, changed_tile, None])
@@ -175,11 +178,46 @@ def test_results_of_another_orientation_are_made_again(segmenter, files, tmp_pat
         assert (report.done, report.kept) == (done, kept)
 
 
-def test_without_resume_everything_is_done_again(segmenter, files, tmp_path):
-    for _ in range(2):
-        report = tfseg.predict_files(segmenter, [files / "grey.png"], tmp_path / "out")
-        assert [path.name for path in report.done] == ["grey.png"]
-        assert report.kept == []
+def test_results_are_replaced_only_when_asked_and_then_all_of_them(
+    segmenter, files, tmp_path, contents
+):
+    out, one = tmp_path / "out", [files / "grey.png"]
+    tfseg.predict_files(segmenter, [files], out, formats=["geojson", "coco"])
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    before = contents(out)
+    with pytest.raises(InputError, match=r"out already has labels, .* or replace that with --over"):
+        tfseg.predict_files(segmenter, one, out)
+    with pytest.raises(InputError, match="resume and overwrite exclude each other"):
+        tfseg.predict_files(segmenter, one, out, resume=True, overwrite=True)
+    assert contents(out) == before
+    report = tfseg.predict_files(segmenter, one, out, overwrite=True)
+    assert (report.done, report.kept) == (one, [])
+    tfseg.predict_files(segmenter, one, tmp_path / "fresh")
+    assert contents(out) == contents(tmp_path / "fresh") | {"notes.txt": b"mine"}
+
+
+def test_a_resumed_prediction_leaves_no_results_out_of_its_tables(
+    segmenter, files, tmp_path, contents
+):
+    out = tmp_path / "out"
+    tfseg.predict_files(segmenter, [files], out, formats=["geojson"])
+    (out / "labels" / "grey.png.partial").write_bytes(b"of a killed prediction")
+    before = contents(out)
+    with pytest.raises(InputError, match=r"not renew: digests/colour\.txt, .* too, or choose"):
+        tfseg.predict_files(segmenter, [files / "grey.png"], out, formats=["geojson"], resume=True)
+    with pytest.raises(InputError, match=r"would not renew: geojson/colour\.geojson, .*formats"):
+        tfseg.predict_files(segmenter, [files], out, resume=True)
+    assert contents(out) == before
+    assert len(tfseg.predict_files(segmenter, [files], out, formats=["geojson"], resume=True).kept)
+
+
+@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}])
+def test_labels_that_no_prediction_wrote_are_never_replaced(segmenter, files, tmp_path, how):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "grey.png").write_bytes(b"drawn by hand")
+    with pytest.raises(InputError, match="has labels, and not of a prediction"):
+        tfseg.predict_files(segmenter, [files], tmp_path, **how)
+    assert (tmp_path / "labels" / "grey.png").read_bytes() == b"drawn by hand"
 
 
 @pytest.mark.parametrize("last", ["write_label", "write_picture"])
@@ -194,9 +232,10 @@ def test_an_interrupted_prediction_leaves_no_id_map_of_incomplete_results(
 
     monkeypatch.setattr(f"tfseg.inference.result_folder.{last}", full)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
-        tfseg.predict_files(segmenter, [files], out)
+        tfseg.predict_files(segmenter, [files], out, overwrite=True)
     monkeypatch.undo()
     assert list((out / "labels").iterdir()) == []
+    assert not (out / "instances.csv").exists()
     report = tfseg.predict_files(segmenter, [files], out, resume=True)
     assert len(report.done) == 3
 
@@ -348,7 +387,7 @@ def test_more_ids_than_a_png_holds_are_written_and_scored(tmp_path, shape, name)
     image = tmp_path / "a.png"
     Image.fromarray(np.zeros(shape, np.uint8)).save(image)
     folder = result_folder.ResultFolder(tmp_path / "out")
-    folder.prepare()
+    folder.prepare(keep=False)
     instances = tfseg.Instances(label, np.ones(count, np.float32), np.ones(count, np.int32))
     folder.write(image, np.zeros((*shape, 1), np.uint8), instances)
     assert folder.finish([image]) == count

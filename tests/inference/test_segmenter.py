@@ -63,6 +63,14 @@ def test_images_of_several_sizes_and_depths_bring_no_warning_of_retracing(near_s
     assert caplog.messages == []
 
 
+def test_images_of_400_sizes_share_one_trace(near_sighted):
+    fresh = near_sighted()
+    for height, width in np.ndindex(20, 20):
+        label = fresh.predict_with_doubt(np.zeros((height + 1, width + 1, 1), np.uint8))[0].label
+        assert label.shape == (height + 1, width + 1)
+    assert fresh.__call__.experimental_get_tracing_count() == 1
+
+
 def test_an_image_of_one_value_is_taken_with_a_warning(segmenter):
     with pytest.warns(UserWarning, match="The image has the value 7 in all pixels, so it shows"):
         predicted = segmenter.predict(np.full((40, 40, 1), 7, np.uint8))

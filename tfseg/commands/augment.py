@@ -12,11 +12,13 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfseg.commands import options
+from tfseg.commands import options, results
 from tfseg.commands.options import Parser
 from tfseg.commands.output import print_json
 from tfseg.config import RunConfig, read
 from tfseg.run_files import CONFIG
+
+OVERLAY = "overlay.png"
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,7 @@ def _preview_options(parser: Parser) -> None:
     add("which", metavar="WHICH", help="label file of the image, or id of the sample")
     add("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG file")
     add("--count", type=int, default=6, help="random examples in each row")
+    results.add_overwrite(parser, "an earlier picture")
     options.add_run_config(parser)
 
 
@@ -49,6 +52,7 @@ def _replay_options(parser: Parser) -> None:
     add("sample_id", metavar="SAMPLE", help="id of the sample, in the split train")
     add("--epoch", type=int, default=0, help="pass over the data, counted from 0")
     add("--out", metavar="DIR", type=Path, required=True, help="output folder, made here")
+    results.add_overwrite(parser, "an earlier replay in DIR")
 
 
 def run(*, action: str, **values: Any) -> int:
@@ -56,7 +60,9 @@ def run(*, action: str, **values: Any) -> int:
     return preview(**values) if action == "preview" else replay(**values)
 
 
-def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfig) -> int:
+def preview(
+    *, source: Path, which: str, out: Path, count: int, overwrite: bool, config: RunConfig
+) -> int:
     """Draws a crop of an image, and random examples of the policy and of each transform alone.
 
     SOURCE and WHICH are an image and its label map, or a data set and a sample of its split train.
@@ -70,6 +76,7 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
     from tfseg.data.pipeline.normalization import resolved
     from tfseg.evaluation.previews import preview as draw
 
+    results.check_new(out.parent, [out.name], overwrite=overwrite)
     image, label = _sample(source, which, config.model.channels)
     if source.is_dir():
         config = dataclasses.replace(config, model=resolved(config.model, Dataset.open(source)))
@@ -78,7 +85,9 @@ def preview(*, source: Path, which: str, out: Path, count: int, config: RunConfi
     return 0
 
 
-def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -> int:
+def replay(
+    *, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path, overwrite: bool
+) -> int:
     """Repeats one sample of one epoch as in training, bit for bit, and prints the draw.
 
     RUN is the folder of the run, or a file with its configuration. DIR gets image.tif (float32),
@@ -88,16 +97,16 @@ def replay(*, dataset: Path, run: Path, sample_id: str, epoch: int, out: Path) -
     """
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files.images import write_picture
+    from tfseg.data.pipeline.replay import FILES
     from tfseg.data.pipeline.replay import replay as repeat
     from tfseg.evaluation.previews import draw_outlines
 
+    results.check_new(out, (*FILES, OVERLAY), overwrite=overwrite)
     opened = Dataset.open(dataset)
     config = read(run / CONFIG if run.is_dir() else run)
     sample = repeat(opened, config, sample_id, epoch)
     sample.write(out)
-    write_picture(
-        out / "overlay.png", draw_outlines({"image": sample.image, "label": sample.label})
-    )
+    write_picture(out / OVERLAY, draw_outlines({"image": sample.image, "label": sample.label}))
     print_json(sample.draw())
     return 0
 

@@ -2,7 +2,8 @@
 
 A and B are folders written by evaluate. The intervals are bootstrapped: the images, or their groups
 if there are any, are resampled in the same way for A and B. An interval that does not contain 0 is
-marked with *. DIR gets comparison.csv, comparison.png and options.json.
+marked with *. DIR gets comparison.csv, comparison.png and options.json. A comparison of the same
+two folders is replaced; that of others only with --overwrite.
 
 Example: tfseg compare runs/first/evaluation-test runs/second/evaluation-test
 """
@@ -13,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfseg.commands import results
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_json, print_table, write_json
+from tfseg.commands.output import print_json, print_table
 
 
 def add_options(parser: Parser) -> None:
@@ -31,6 +33,7 @@ def add_options(parser: Parser) -> None:
     )
     add("--resamples", type=int, default=1000, help="number of bootstrap samples")
     add("--seed", type=int, default=0, help="seed of the bootstrap")
+    results.add_overwrite(parser, "a comparison of other evaluations in DIR")
     add_json(parser)
 
 
@@ -47,18 +50,21 @@ def run(
     confidence: float,
     resamples: int,
     seed: int,
+    overwrite: bool,
     json: bool,
 ) -> int:
     """Compares, writes the results and prints the differences."""
-    from tfseg.evaluation.comparison import headline_rows, write_comparison
+    from tfseg.evaluation.comparison import FILES, headline_rows, write_comparison
     from tfseg.metrics import Evaluation, compare
 
+    out, inputs = out or second / "comparison", {"first": first, "second": second}
+    results.check_same(out, FILES, "compare", inputs, overwrite=overwrite)
     settings: dict[str, Any] = {"resamples": resamples, "confidence": confidence, "seed": seed}
     table = compare(Evaluation.read(first), Evaluation.read(second), **settings)
-    out = out or second / "comparison"
+    results.clear(out, FILES)
     write_comparison(table, out, names=(str(first), str(second)))
-    options = {"first": first, "second": second, **settings}
-    write_json(out / "options.json", {"command": "compare", **options})
+    options = {**inputs, **settings}
+    results.write_options(out, "compare", options)
     if json:
         rows = table.drop(columns="metric").to_dict("records")
         metrics = dict(zip(table["metric"], rows, strict=True))

@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfseg import atomic
 from tfseg.checks import InputError
-from tfseg.commands import train
+from tfseg.commands import results, train
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_json, read_json, write_json
+from tfseg.commands.output import print_json, read_json
 from tfseg.commands.progress import progress
 from tfseg.config import RunConfig, TrainConfig
 from tfseg.config.train import DEFAULT_STEPS
@@ -26,8 +27,6 @@ from tfseg.run_files import HISTORY
 if TYPE_CHECKING:
     from tfseg.inference.segmenter import Segmenter
     from tfseg.metrics import Evaluation
-
-OPTIONS = "options.json"
 
 
 def add_options(parser: Parser) -> None:
@@ -51,7 +50,7 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
     start = time.monotonic()
     config = RunConfig(train=TrainConfig(steps=steps))
     _prepare(out, overwrite=overwrite)
-    write_json(out / OPTIONS, {"command": "demo", "steps": steps})
+    results.write_options(out, "demo", {"steps": steps})
     evaluation = _work(config, out)
     seconds = time.monotonic() - start
     pictures = out / "pictures"
@@ -72,10 +71,9 @@ def _prepare(out: Path, *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file. Name a folder.")
     if out.exists() and any(out.iterdir()):
-        if read_json(out / OPTIONS).get("command") != "demo":
+        if read_json(out / results.OPTIONS).get("command") != "demo":
             raise InputError(f"--out {out} contains other files. Name an empty or new folder.")
-        if not overwrite:
-            raise InputError(f"--out {out} contains a demo. Add --overwrite to replace it.")
+        atomic.check_free(out, ["a demo"], overwrite=overwrite)
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
 

@@ -5,20 +5,24 @@ Give RUN_DIR and DATA to score a trained network on a split of a data set; or --
 tool, or a COCO results file and a folder. Metrics are computed from counts summed over all images.
 DIR gets summary.json with all metrics and their formulas, per_image.csv, counts.csv, options.json,
 and report.html: charts, and images with every type of error, in one file for any browser.
+Results of the same run, data set, split and checkpoint, or of the same two folders, are replaced;
+those of others only with --overwrite. Large images are predicted in tiles, as by predict.
 
 Example: tfseg evaluate runs/first nuclei --split test
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfseg.checks import InputError, listed
-from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import note, print_json, write_json
+from tfseg.commands import results
+from tfseg.commands.options import Parser, add_json, add_network
+from tfseg.commands.output import note, note_approximate_tiles, print_json
 from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ def add_options(parser: Parser) -> None:
         metavar="NAME",
         help="split to score (default: the first of test, val and train that exists)",
     )
-    add("--checkpoint", choices=("best", "last"), default="best", help="weights to score")
+    add_network(parser, "score")
     add(
         "--predictions",
         metavar="DIR",
@@ -78,6 +82,7 @@ def add_options(parser: Parser) -> None:
     )
     add("--coco", action="store_true", help="add COCO mask AP and AR, computed by pycocotools")
     add("--out", metavar="DIR", type=Path, help="output folder (default: RUN_DIR/evaluation-SPLIT)")
+    results.add_overwrite(parser, "results of other inputs in DIR")
     add_json(parser)
 
 
@@ -86,55 +91,32 @@ def uses_tensorflow(values: Mapping[str, object]) -> bool:
     return values["predictions"] is None and values["labels"] is None
 
 
-def run(
-    *,
-    run_dir: Path | None,
-    dataset: Path | None,
-    split: str | None,
-    checkpoint: str,
-    predictions: Path | None,
-    labels: Path | None,
-    images: Path | None,
-    groups: Path | None,
-    out: Path | None,
-    json: bool,
-    **conventions: Any,
-) -> int:
+def run(*, out: Path | None, overwrite: bool, json: bool, **values: Any) -> int:
     """Evaluates, writes the results and prints the metrics."""
     from tfseg.evaluation.report.provenance import dated
     from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.metrics import Conventions
     from tfseg.metrics.counts import totals
+    from tfseg.metrics.evaluation import FILES
 
-    chosen = Conventions(**{key: value for key, value in conventions.items() if value is not None})
-    report = Report(chosen)
-    if run_dir and dataset and not (predictions or labels or images or groups):
-        from tfseg.data.dataset.dataset import Dataset
-
-        opened = Dataset.open(dataset)
-        split = split or _default_split(opened)
-        options = {"run_dir": run_dir, "dataset": dataset, "split": split, "checkpoint": checkpoint}
-        evaluation, facts, model = _of_network(options, opened, chosen, report)
-        title = f"{run_dir.resolve().name} on {dataset.resolve().name}, split {split}"
-        out = out or run_dir / f"evaluation-{split}"
-    elif predictions and labels and not (run_dir or split):
-        options = {"predictions": predictions, "labels": labels, "groups": groups, "images": images}
-        evaluation, facts, model = *_of_files(options, chosen, report), {}
-        title = f"{predictions} against {labels}"
-        out = out or predictions.with_name(f"{predictions.stem}-evaluation")
-    else:
-        raise InputError(
-            "give either RUN_DIR and DATA, or --predictions and --labels, but not both. "
-            "See tfseg evaluate --help."
-        )
+    names = [field.name for field in dataclasses.fields(Conventions)]
+    chosen = {name: values[name] for name in names if values[name] is not None}
+    conventions = Conventions(**chosen)
+    source = _source(values)
+    out = out or source.folder
+    results.check_same(out, (*FILES, REPORT), "evaluate", source.inputs, overwrite=overwrite)
+    report, options = Report(conventions), {**source.inputs, **source.options}
+    evaluation, facts, model = source.evaluate(options, conventions, report)
     counts = totals(evaluation.images())
-    if predictions:
+    if values["predictions"]:
         _say_what_is_lost(counts, evaluation.coco)
+    results.clear(out, (*FILES, REPORT))
     evaluation.write(out)
-    write_json(out / "options.json", {"command": "evaluate", **options, **model})
+    results.write_options(out, "evaluate", {**options, **model})
     facts = {"Evaluation": {name: value for name, value in options.items() if value}, **facts}
-    history = run_dir / HISTORY if run_dir else None
-    page = report.write(out / REPORT, evaluation, title=dated(title), history=history, facts=facts)
+    page = report.write(
+        out / REPORT, evaluation, title=dated(source.title), history=source.history, facts=facts
+    )
     if _is_all_foreground(counts):
         note(
             "every labelled pixel is foreground, so that dice and iou say nothing about the "
@@ -143,10 +125,59 @@ def run(
     if json:
         print_json({**options, **model, "out": out, "report": page, **evaluation.summary()})
     else:
-        print(f"{title}: {evaluation.as_table()}")
+        print(f"{source.title}: {evaluation.as_table()}")
         print(f"results: {out}")
         print(f"report: {page}")
     return 0
+
+
+class _Source(NamedTuple):
+    """What is scored: the function, its inputs and options, a title, and paths.
+
+    Results go to `folder` by default; the report shows the `history` of the training, if any.
+    """
+
+    evaluate: Callable[..., tuple[Evaluation, Facts, dict[str, Any]]]
+    inputs: dict[str, Any]
+    options: dict[str, Any]
+    title: str
+    folder: Path
+    history: Path | None
+
+
+def _source(values: Mapping[str, Any]) -> _Source:
+    def some(*names: str) -> dict[str, Any]:
+        return {name: values[name] for name in names}
+
+    run_dir, dataset, predictions, labels, split = some(
+        "run_dir", "dataset", "predictions", "labels", "split"
+    ).values()
+    if run_dir and dataset and not any(some("predictions", "labels", "groups", "images").values()):
+        inputs = some("run_dir", "dataset", "split", "checkpoint") | _contents(dataset, split)
+        split = inputs["split"]
+        options, folder = some("tile", "tta"), run_dir / f"evaluation-{split}"
+        title = f"{run_dir.resolve().name} on {dataset.resolve().name}, split {split}"
+        return _Source(_of_network, inputs, options, title, folder, run_dir / HISTORY)
+    if predictions and labels and not (run_dir or split):
+        title = f"{predictions} against {labels}"
+        folder = predictions.with_name(f"{predictions.stem}-evaluation")
+        inputs, options = some("predictions", "labels"), some("groups", "images")
+        return _Source(_of_files, inputs, options, title, folder, None)
+    raise InputError(
+        "give either RUN_DIR and DATA, or --predictions and --labels, but not both. "
+        "See tfseg evaluate --help."
+    )
+
+
+def _contents(path: Path, split: str | None) -> dict[str, str]:
+    """Returns the split to score, and the checksum of the data set."""
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.integrity import info_sha256
+
+    dataset = Dataset.open(path)
+    split = split or _default_split(dataset)
+    dataset.split(split)  # refuses an unknown name before the network is built
+    return {"split": split, "dataset_sha256": info_sha256(dataset)}
 
 
 def _is_all_foreground(counts: Mapping[str, float]) -> bool:
@@ -168,30 +199,31 @@ def _say_what_is_lost(counts: Mapping[str, float], coco: Mapping[str, float]) ->
 
 
 def _of_network(
-    options: Mapping[str, Any], dataset: Dataset, conventions: Conventions, report: Report
+    options: Mapping[str, Any], conventions: Conventions, report: Report
 ) -> tuple[Evaluation, Facts, dict[str, Any]]:
-    from tfseg.data.dataset.integrity import info_sha256
+    from tfseg.data.dataset.dataset import Dataset
     from tfseg.evaluation.evaluate import evaluate
     from tfseg.evaluation.report import provenance
     from tfseg.inference.segmenter import load
 
-    dataset.split(options["split"])  # refuses an unknown name before the network is built
-    segmenter = load(options["run_dir"], checkpoint_name=options["checkpoint"])
+    dataset = Dataset.open(options["dataset"])
+    segmenter = load(
+        options["run_dir"],
+        checkpoint_name=options["checkpoint"],
+        tile=options["tile"],
+        tta=options["tta"],
+    )
     evaluation = evaluate(
         segmenter, dataset, options["split"], conventions=conventions, report=report
     )
-    origin = segmenter.origin
-    facts = provenance.run_facts(options["run_dir"], dataset, origin)
-    return (
-        evaluation,
-        facts,
-        {"dataset_sha256": info_sha256(dataset), "model": origin.to_dict()},
-    )
+    note_approximate_tiles(segmenter.num_approximate)
+    facts = provenance.run_facts(options["run_dir"], dataset, segmenter.origin)
+    return evaluation, facts, {"model": segmenter.origin.to_dict()}
 
 
 def _of_files(
     options: Mapping[str, Any], conventions: Conventions, report: Report
-) -> tuple[Evaluation, Facts]:
+) -> tuple[Evaluation, Facts, dict[str, Any]]:
     from tfseg.data.files.images import read_picture
     from tfseg.evaluation.coco_results import results_pairs
     from tfseg.evaluation.label_folders import (
@@ -205,6 +237,9 @@ def _of_files(
     from tfseg.version import versions
 
     predictions, labels, folder = (options[key] for key in ("predictions", "labels", "images"))
+    make = results_pairs if predictions.suffix == ".json" else folder_pairs
+    pairs = make(predictions, labels, groups=options["groups"])
+    # Afterwards: where labels and predictions do not pair, that is the fault to name.
     images = find_images(folder, find_maps(labels)) if folder else {}
 
     def reported(pair: Pair) -> Pair:
@@ -215,10 +250,8 @@ def _of_files(
     for path in [labels] if predictions.suffix == ".json" else [predictions, labels]:
         if files := unused_files(path):
             note(f"not scored, since they are no id maps of an image: {listed(files)}")
-    make = results_pairs if predictions.suffix == ".json" else folder_pairs
-    pairs = make(predictions, labels, groups=options["groups"])
     evaluation = evaluate_pairs(map(reported, pairs), conventions=conventions)
-    return evaluation, {"Versions": dict(versions(*ARRAYS))}
+    return evaluation, {"Versions": dict(versions(*ARRAYS))}, {}
 
 
 def _default_split(dataset: Dataset) -> str:

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 from tfseg import atomic
 from tfseg.checks import listed
+from tfseg.commands import results
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import note, print_json, print_table
+
+IMAGES, HISTOGRAMS = "images.png", "histograms.png"
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset, DatasetInfo
@@ -28,14 +31,17 @@ def add_options(parser: Parser) -> None:
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
     add("--out", metavar="FOLDER", type=Path, help="folder of the pictures, which is created")
     add("--count", type=int, default=24, metavar="IMAGES", help="images to draw per split, at most")
+    results.add_overwrite(parser, "the pictures in FOLDER")
     add_json(parser)
 
 
-def run(*, dataset: Path, out: Path | None, count: int, json: bool) -> int:
+def run(*, dataset: Path, out: Path | None, count: int, overwrite: bool, json: bool) -> int:
     """Compares the shards with dataset.json, prints its content, and draws."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.integrity import verify
 
+    if out is not None:
+        results.check_new(out, (IMAGES, HISTOGRAMS), overwrite=overwrite)
     opened = Dataset.open(dataset)
     for split in opened.info.splits:
         verify(opened, split)
@@ -61,8 +67,8 @@ def _draw(dataset: Dataset, out: Path, count: int) -> None:
     sheet, counts = contact_sheet(dataset, count=count), count_samples(dataset)
     with atomic.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    write_picture(out / "images.png", sheet)
-    draw_histograms(counts, out / "histograms.png")
+    write_picture(out / IMAGES, sheet)
+    draw_histograms(counts, out / HISTOGRAMS)
 
 
 def _print(info: DatasetInfo) -> None:

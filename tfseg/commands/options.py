@@ -171,6 +171,24 @@ def _add_group_pages(parser: Parser) -> None:
     parser._action_groups = kept
 
 
+def add_network(parser: Parser, purpose: str) -> None:
+    """Adds the options of `load`: which weights of a run, tiles, and flips and rotations."""
+    add = parser.add_argument
+    add("--checkpoint", choices=("best", "last"), default="best", help=f"weights to {purpose}")
+    add(
+        "--tile",
+        metavar="SIZE",
+        type=int,
+        help="side of the tiles of large images, a multiple of 128; 0 = no tiles (default: 1024, "
+        "or four times the context of the network)",
+    )
+    add(
+        "--tta",
+        action="store_true",
+        help="average over 8 flips and rotations, which takes 8 times as long",
+    )
+
+
 def add_json(parser: Parser) -> None:
     """Adds `--json`."""
     parser.add_argument(

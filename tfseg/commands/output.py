@@ -17,6 +17,15 @@ def note(message: str) -> None:
     print(f"tfseg: {message}", file=sys.stderr)
 
 
+def note_approximate_tiles(count: int) -> None:
+    """Says how many images were predicted in tiles by a network that sees whole images."""
+    if count:
+        note(
+            f"images predicted in tiles, though the network sees the whole image: {count}. Their "
+            "results differ from those of --tile 0"
+        )
+
+
 def print_json(values: Mapping[str, Any]) -> None:
     """Prints one JSON object; non-finite numbers become null."""
     print(json.dumps(plain(values), allow_nan=False))

@@ -4,7 +4,7 @@ Images larger than a tile are predicted tile by tile; instances across tiles are
 labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/, digests/,
 instances.csv (id, area, centroid, box, score, class) and options.json. --format adds geojson/ with
 polygons for QuPath, coco.json and coco_results.json. Files that cannot be read are reported and
-skipped, and the exit code is then 1.
+skipped, and the exit code is then 1. A DIR with results is refused, unless --resume or --overwrite.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
 """
@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseg import atomic
 from tfseg.checks import InputError
-from tfseg.commands.options import Parser
-from tfseg.commands.output import note, plain, print_table, read_json, write_json
+from tfseg.commands import results
+from tfseg.commands.options import Parser, add_network
+from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.commands.progress import progress
 from tfseg.data.files import ORIENTATIONS
 
@@ -30,19 +30,7 @@ def add_options(parser: Parser) -> None:
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of a run, made by train")
     add("images", metavar="IMAGES", type=Path, nargs="+", help="image files, or folders of them")
     add("--out", metavar="DIR", type=Path, required=True, help="output folder, which is created")
-    add("--checkpoint", choices=("best", "last"), default="best", help="weights to use")
-    add(
-        "--tile",
-        metavar="SIZE",
-        type=int,
-        default=1024,
-        help="side of the tiles of large images, a multiple of 128; 0 = no tiles",
-    )
-    add(
-        "--tta",
-        action="store_true",
-        help="average over 8 flips and rotations, which takes 8 times as long",
-    )
+    add_network(parser, "use")
     add(
         "--format",
         choices=("coco", "coco_results", "geojson"),
@@ -62,6 +50,7 @@ def add_options(parser: Parser) -> None:
         action="store_true",
         help="skip images whose results in DIR were made by the same weights and options",
     )
+    results.add_overwrite(parser, "the results in DIR")
     add(
         "--one_piece",
         action="store_true",
@@ -75,19 +64,32 @@ def add_options(parser: Parser) -> None:
 
 
 def run(
-    *, run_dir: Path, images: Sequence[Path], out: Path, format: list[str], resume: bool, **how: Any
+    *,
+    run_dir: Path,
+    images: Sequence[Path],
+    out: Path,
+    format: list[str],
+    resume: bool,
+    overwrite: bool,
+    **how: Any,
 ) -> int:
     """Predicts, and prints how many files were done and skipped."""
     from tfseg.inference.cleanup import Cleanup
     from tfseg.inference.predict import image_files, predict_files
+    from tfseg.inference.result_folder import ResultFolder
     from tfseg.inference.segmenter import load
 
     files = image_files(images)
+    ResultFolder(out, format).check(files, resume=resume, overwrite=overwrite)
     cleanup = Cleanup(**{field.name: how[field.name] for field in dataclasses.fields(Cleanup)})
     segmenter = load(run_dir, checkpoint_name=how["checkpoint"], tile=how["tile"], tta=how["tta"])
     how = {"run_dir": run_dir, **how}
+    before = results.check_owner(out, "predict")
+    if resume:
+        _check_unchanged(out / results.OPTIONS, before, plain(how))
+    # Before the results, so that an interrupted prediction can be resumed.
     others = {"images": images, "format": format, "model": segmenter.origin.to_dict()}
-    _prepare(out, plain(how), others, resume=resume)
+    results.write_options(out, "predict", {**how, **others})
     with progress("predict") as report:
         result = predict_files(
             segmenter,
@@ -96,6 +98,7 @@ def run(
             formats=format,
             cleanup=cleanup,
             resume=resume,
+            overwrite=overwrite,
             orientation=how["orientation"],
             on_progress=report,
         )
@@ -108,6 +111,7 @@ def run(
             "images turned upright by their orientation tags, with ids of the upright size: "
             f"{len(result.turned)}"
         )
+    note_approximate_tiles(segmenter.num_approximate)
     counts = {"done": len(result.done), "skipped": len(result.skipped)}
     if resume:
         counts["kept"] = len(result.kept)
@@ -116,17 +120,11 @@ def run(
     return 1 if result.skipped else 0
 
 
-def _prepare(out: Path, how: dict[str, Any], others: dict[str, Any], *, resume: bool) -> None:
-    """Writes the options before the results, so that an interrupted prediction can be resumed."""
-    path = out / "options.json"
-    before = read_json(path)
-    differing = [name for name in how if name in before and before[name] != how[name]]
-    if resume and differing:
-        name = differing[0]
-        raise InputError(
-            f"--resume needs the options of {path}: {name} was {before[name]}; got {how[name]}. "
-            "Give the same value, or leave --resume out to predict all images again."
-        )
-    with atomic.writing(out, "Choose another folder with --out."):
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"command": "predict", **how, **others})
+def _check_unchanged(path: Path, before: dict[str, Any], how: dict[str, Any]) -> None:
+    for name, value in how.items():
+        if before.get(name, value) != value:
+            raise InputError(
+                f"--resume needs the options of {path}: {name} was {before[name]}; got {value}. "
+                "Give the same value, or --overwrite instead of --resume to predict all images "
+                "again."
+            )

@@ -1,8 +1,8 @@
 """Chooses the decoding thresholds of a trained network on the split val, never on test.
 
 RUN_DIR gets thresholds.yaml, which predict, evaluate and export then use instead of the thresholds
-in config.yaml. Every image is predicted once; then the options of the head are chosen one by one,
-as long as the metric improves.
+in config.yaml; those of an earlier tune are replaced only with --overwrite. Every image is
+predicted once; then the options of the head are chosen one by one, as long as the metric improves.
 
 Example: tfseg tune runs/first nuclei --metric pq
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from tfseg.commands import results
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import print_json, print_table
 from tfseg.commands.progress import progress
@@ -24,15 +25,19 @@ def add_options(parser: Parser) -> None:
     add("dataset", metavar="DATA", type=Path, help="data set made by convert, with a split val")
     add("--metric", choices=("ap50", "pq"), default="ap50", help="metric to maximise")
     add("--checkpoint", choices=("best", "last"), default="best", help="weights to use")
+    results.add_overwrite(parser, "the thresholds of an earlier tune")
     add_json(parser)
 
 
-def run(*, run_dir: Path, dataset: Path, metric: str, checkpoint: str, json: bool) -> int:
+def run(
+    *, run_dir: Path, dataset: Path, metric: str, checkpoint: str, overwrite: bool, json: bool
+) -> int:
     """Chooses the thresholds and prints them."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.evaluation.tune import tune
     from tfseg.run_files import THRESHOLDS
 
+    results.check_new(run_dir, [THRESHOLDS], overwrite=overwrite)
     opened = Dataset.open(dataset)
     with progress("tune") as report:
         tuning = tune(

@@ -128,7 +128,8 @@ def _name(entry: dict, path: Path, names: dict[str, Path], numbered: dict[str, s
     if key not in names and key not in numbered:
         raise InputError(
             f"{path} must have predictions for labelled images only; there is no label for the "
-            f"image_id {shortened(id)}. Add it, or remove the entries."
+            f"image_id {shortened(id)}, but for {listed(sorted(names))}. Add it, remove the "
+            "entries, or give both the same names."
         )
     return key if key in names else numbered[key]
 

@@ -9,6 +9,7 @@ import pandas as pd
 from tfseg import atomic
 from tfseg.metrics.evaluation import DECIMALS
 
+FILES = TABLE, PICTURE = "comparison.csv", "comparison.png"
 # The metrics in the picture and in the output of the command; the CSV file has all metrics.
 SHOWN = (
     *("dice", "iou", "ap50", "ap_mean", "pq", "sq", "rq"),
@@ -39,9 +40,9 @@ def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[st
     folder = Path(folder)
     with atomic.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic.replacing(folder / "comparison.csv") as path:
+        with atomic.replacing(folder / TABLE) as path:
             table.round(DECIMALS).to_csv(path, index=False)
-        with atomic.replacing(folder / "comparison.png") as path:
+        with atomic.replacing(folder / PICTURE) as path:
             draw_differences(headline_rows(table), path, names=names)
 
 

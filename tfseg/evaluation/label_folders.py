@@ -7,7 +7,7 @@ maps of NAME; the image NAME and Cellpose's other results for it are then no map
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +90,7 @@ def unused_files(folder: str | Path) -> list[Path]:
     return [path for path in entries(folder) if path.is_file() and path not in maps]
 
 
-def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
+def find_images(folder: str | Path, names: Collection[str]) -> dict[str, Path]:
     """Returns the image files directly in `folder` that have these names, by name.
 
     Raises:
@@ -107,7 +107,7 @@ def find_images(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     if missing:
         raise InputError(
             f"Every label must have an image of the same name in {folder}; there is none for "
-            f"{listed(missing)}. Add it, or evaluate without images."
+            f"{listed(missing)}{_left_over(images, names)}. Add it, or evaluate without images."
         )
     return images
 
@@ -150,5 +150,12 @@ def _refuse_unpaired(
         other = "label" if kind == "prediction" else "prediction"
         raise InputError(
             f"Every {kind} must have a {other} of the same name in {other_folder}; there is none "
-            f"for {listed(unpaired)}. Add it (zeros for no instances), or remove the {kind}."
+            f"for {listed(unpaired)}{_left_over(others, maps)}. Add it (zeros for no instances), "
+            f"remove the {kind}, or give both the same names."
         )
+
+
+def _left_over(others: Iterable[str], names: Collection[str]) -> str:
+    """Returns examples of the names on the other side that have no partner either."""
+    left = sorted(name for name in others if name not in names)
+    return f", but one called {listed(left)}" if left else ""

@@ -82,7 +82,7 @@ def tune(
             f" it has {', '.join(dataset.info.splits)}. Convert the data with --val_fraction 0.1, "
             "and train on that."
         )
-    segmenter = load(run_dir, checkpoint_name=checkpoint_name, tuned=False)
+    segmenter = load(run_dir, checkpoint_name=checkpoint_name, tile=None, tuned=False)
     with tempfile.TemporaryDirectory() as folder:
         files = list(_compute_maps(segmenter, dataset, Path(folder), on_progress))
         tuning = search(lambda: map(_read, files), segmenter.model_config, metric=metric)

@@ -24,9 +24,10 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     """Writes a SavedModel that runs without tfseg.
 
     `tf.saved_model.load(folder)(images)` takes images `[B, H, W, C]` of any size, uint8, uint16 or
-    float32, and returns "labels" `[B, H, W]` int32, "scores" `[B, N]` float32 and "classes"
-    `[B, N]` int32, the same as `Segmenter.predict`. Signatures: "serving_default" (uint8), "uint16"
-    and "float". NaN and infinite pixels are an error of TensorFlow.
+    float32 (cast others to float32), and returns "labels" `[B, H, W]` int32, "scores" `[B, N]`
+    float32 and "classes" `[B, N]` int32, the same as `Segmenter.predict`. Signatures:
+    "serving_default" (uint8), "uint16" and "float". NaN and infinite pixels are an error of
+    TensorFlow.
     `tf.saved_model.load(folder).metadata()` is JSON: classes, units, thresholds and version.
 
     Args:
@@ -42,9 +43,12 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     """
     destination = Path(destination)
     _check_free(destination, overwrite=overwrite)
+    # A new one, without the traces of earlier predictions: an export takes the same types always.
+    exported = Segmenter(segmenter.model, segmenter.model_config, tta=segmenter.tta)
+    exported.origin = segmenter.origin
     signatures = {
-        name: segmenter.__call__.get_concrete_function(
-            tf.TensorSpec([None, None, None, segmenter.channels], dtype, name="images")
+        name: exported.__call__.get_concrete_function(
+            tf.TensorSpec([None, None, None, exported.channels], dtype, name="images")
         )
         for name, dtype in _SIGNATURES.items()
     }
@@ -55,7 +59,7 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     with atomic.writing(destination, "Choose another folder.", tf.errors.OpError):
         try:
             shutil.rmtree(partial, ignore_errors=True)
-            tf.saved_model.save(segmenter, str(partial), signatures=signatures)
+            tf.saved_model.save(exported, str(partial), signatures=signatures)
             atomic.replace_folder(final, partial, aside)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -74,11 +78,7 @@ def _check_free(destination: Path, *, overwrite: bool) -> None:
         raise checks.InputError(
             f"{destination} contains other files and no SavedModel. Choose another folder."
         )
-    if not overwrite:
-        raise checks.InputError(
-            f"{destination} contains a SavedModel. Choose another folder, or replace it with "
-            "--overwrite (overwrite=True)."
-        )
+    atomic.check_free(destination, ["a SavedModel"], overwrite=overwrite)
     if foreign := _foreign(destination):
         raise checks.InputError(
             f"{destination} has other files beside the SavedModel: {foreign}. Move them away, or "

@@ -51,6 +51,7 @@ def predict_files(
     formats: Collection[str] = (),
     cleanup: Cleanup | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     orientation: str = "apply",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> PredictReport:
@@ -64,23 +65,27 @@ def predict_files(
     Args:
         segmenter: a trained network.
         paths: image files, or folders of them.
-        out: created if missing; files of the same name are replaced.
+        out: created if missing; without results of a prediction, unless `resume` or `overwrite`.
         formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
             coco.json and coco_results.json, annotations and results of all images.
         cleanup: of the predicted ids; None changes nothing.
         resume: skip images that have all their results, made of the same content of the image by
-            the same weights, thresholds and options.
+            the same weights, thresholds and options. The folder must not have results of images or
+            formats that are not given, so that its tables are of all its results.
+        overwrite: remove the earlier results in `out` first.
         orientation: "apply" turns images upright by the orientation tags of their files, and all
             results are of the upright picture; "ignore" takes them as they are stored.
         on_progress: called with (files done, number of files).
 
     Raises:
-        InputError: no images, two of the same name, an unknown format, or `out` is not writable.
+        InputError: no images, two of the same name, an unknown format, or `out` is not writable
+            or has other results.
     """
     checks.one_of("orientation", orientation, ORIENTATIONS)
     files = image_files(paths)
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation}"
     folder = ResultFolder(Path(out), formats, segmenter.class_names, made_with)
+    folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
     doubts: dict[Path, str] = {}
 
@@ -97,7 +102,7 @@ def predict_files(
         return cleanup.apply(instances) if cleanup else instances
 
     with atomic.writing(out, "Choose another folder with --out."):
-        folder.prepare()
+        folder.prepare(keep=resume)
         kept = [path for path in files if resume and folder.is_done(path)]
         missing = [path for path in files if path not in set(kept)]
         for path in missing:

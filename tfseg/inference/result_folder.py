@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from tfseg.inference.instances import Instances, instance_table
 
 FORMATS = ("coco", "coco_results", "geojson")
 _DIGESTS = "digests"  # folder with what the results of each image were made of
+_KINDS = {"overlays": ".png", "tables": ".csv", "geojson": ".geojson", _DIGESTS: ".txt"}
+_TABLE = "instances.csv"
+_SHARED = (_TABLE, "coco.json", "coco_results.json")  # of all images
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
 OVERLAY_SIDE = 4096  # pixels; drawing a full overlay of 10,000 x 10,000 pixels takes a gigabyte
 
@@ -52,14 +56,65 @@ class ResultFolder:
         for name in self.formats:
             checks.one_of("format", name, FORMATS)
 
-    def prepare(self) -> None:
-        """Creates the folders."""
-        for folder in ("labels", _DIGESTS, *self._suffixes()):
+    def check(self, images: Collection[Path], *, resume: bool, overwrite: bool) -> None:
+        """Checks that the results of `images` can be written without hiding or mixing others.
+
+        Args:
+            images: all files that will have results.
+            resume: results of these images, and of no others, may be in the folder.
+            overwrite: earlier results may be replaced.
+
+        Raises:
+            InputError: there are results, and neither is given; with `resume`, results of other
+                images or formats; or files that no prediction wrote.
+        """
+        present = [name for name in ("labels", *_KINDS, *_SHARED) if (self.path / name).exists()]
+        if resume and overwrite:
+            raise checks.InputError("resume and overwrite exclude each other. Choose one.")
+        if not resume:
+            atomic.check_free(self.path, present, overwrite=overwrite)
+        if present and not (self.path / _DIGESTS).is_dir():
+            raise checks.InputError(
+                f"{self.path} has {checks.listed(present)}, and not of a prediction, which leaves "
+                f"{_DIGESTS}/ there. Choose another folder."
+            )
+        if resume and (foreign := sorted(self._foreign(images))):
+            raise checks.InputError(
+                f"{self.path} has results that this prediction would not renew: "
+                f"{checks.listed(foreign)}. Give all images and formats of the earlier prediction, "
+                "too, or choose another folder."
+            )
+
+    def _foreign(self, images: Collection[Path]) -> Iterator[str]:
+        """Yields names of results that are not of `images` and `formats`."""
+        stems, kinds = {image.stem for image in images}, {"labels", _DIGESTS, *self._suffixes()}
+        for name in _SHARED[1:]:
+            if Path(name).stem not in self.formats and (self.path / name).exists():
+                yield name
+        for kind in ("labels", *_KINDS):
+            for file in (self.path / kind).glob("*"):
+                is_rest = file.suffix == ".partial"  # of a prediction that was killed
+                if not is_rest and (file.stem not in stems or kind not in kinds):
+                    yield f"{kind}/{file.name}"
+
+    def prepare(self, *, keep: bool) -> None:
+        """Creates the folders, without the results of earlier predictions, unless they are kept.
+
+        The files for all images are removed in any case, until `finish` writes them: they would
+        describe other results than those in the folder.
+        """
+        if not keep:
+            for folder in ("labels", *_KINDS):  # the digests last: they mark the folder
+                if (self.path / folder).exists():
+                    shutil.rmtree(self.path / folder)
+        for name in _SHARED:
+            (self.path / name).unlink(missing_ok=True)
+        for folder in (_DIGESTS, "labels", *self._suffixes()):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
 
     def forget(self, image: Path) -> None:
-        """Removes id map and digest of an earlier prediction: the image is no longer done."""
-        for path in (self._digest(image), *self._labels(image)):
+        """Removes all results of an image: it is no longer done."""
+        for path in (self._digest(image), *self._labels(image), *self._others(image).values()):
             path.unlink(missing_ok=True)
 
     def is_done(self, image: Path) -> bool:
@@ -101,7 +156,7 @@ class ResultFolder:
         header = ",".join(_empty_table().columns) + "\n"
         texts = (path.read_text(encoding="utf-8").split("\n", 1)[1] for path in tables)
         count = 0
-        path = self.path / "instances.csv"
+        path = self.path / _TABLE
         with atomic.replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
             file.write(header)
             for text in texts:
@@ -147,8 +202,8 @@ class ResultFolder:
         return {kind: self.path / kind / (image.stem + end) for kind, end in suffixes.items()}
 
     def _suffixes(self) -> dict[str, str]:
-        polygons = {"geojson": ".geojson"} if "geojson" in self.formats else {}
-        return {"overlays": ".png", "tables": ".csv", **polygons}
+        kinds = ["overlays", "tables", *(["geojson"] if "geojson" in self.formats else [])]
+        return {kind: _KINDS[kind] for kind in kinds}
 
 
 def _empty_table() -> pd.DataFrame:

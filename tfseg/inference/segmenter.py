@@ -29,19 +29,28 @@ from tfseg.inference.origin import Origin, thresholds_of
 from tfseg.kernels import normalize
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
+from tfseg.networks.context import context
+from tfseg.networks.layers import pad_to_stride
 from tfseg.run_files import CHECKPOINTS, CONFIG
 from tfseg.version import __version__
 
+_OVERLAP = 8  # share of a tile that is left out beside its cuts if the network sees all of an image
+
 
 class Segmenter(tf.Module):
-    """Normalisation, network and decoding; `export` saves exactly what `predict` runs."""
+    """Normalisation, network and decoding; `export` saves exactly what `predict` runs.
+
+    Attributes:
+        num_approximate: images predicted in tiles by a network that sees the whole image, with a
+            result that is not that of the whole image.
+    """
 
     def __init__(
         self,
         model: keras.Model,
         model_config: ModelConfig,
         *,
-        tile: int = 0,
+        tile: int | None = 0,
         tta: bool = False,
     ) -> None:
         """Joins network, normalisation and head.
@@ -49,8 +58,8 @@ class Segmenter(tf.Module):
         Args:
             model: made by `build_model`.
             model_config: configuration of the model.
-            tile: `predict` splits larger images into tiles of this side, a multiple of 128; 0 =
-                never.
+            tile: `predict` splits larger images into tiles of this side, a multiple of 128 with
+                room for the network's context; None: 1,024, or four times the context; 0: never.
             tta: average the maps over the eight flips and rotations of an image.
 
         Raises:
@@ -58,13 +67,6 @@ class Segmenter(tf.Module):
         """
         super().__init__()
         self._normalization = Normalization.of(model_config)
-        checks.integer("tile", tile, low=0)
-        if tile % tiles.MULTIPLE:
-            rounded = -(-tile // tiles.MULTIPLE) * tiles.MULTIPLE
-            raise checks.InputError(
-                f"tile must be a multiple of {tiles.MULTIPLE}, or 0 for no tiles; got {tile}. "
-                f"Use {rounded}."
-            )
         # TensorFlow's variables, because only the Python loader restores Keras variables of a
         # SavedModel: saved_model_cli and TensorFlow Serving would find no weights.
         self.weights = [variable.value for variable in model.variables]
@@ -72,10 +74,18 @@ class Segmenter(tf.Module):
         self.model_config = model_config
         self.channels = model_config.channels
         self.tile = tile
+        self.num_approximate = 0
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
         self._head = head_of(model_config)
         self.origin = Origin(thresholds=thresholds_of(model_config))
+        if tile:
+            tiles.check_size(tile, self.context)
+
+    @functools.cached_property
+    def context(self) -> int | None:
+        """Pixels beside the cut of a tile that depend on what lies beyond; None: all of them."""
+        return context(self.model)
 
     def digest(self) -> str:
         """Returns a SHA-256 of all that `predict` depends on: weights, configuration, options."""
@@ -149,39 +159,63 @@ class Segmenter(tf.Module):
         """
         pixels = InputImage(image, self.channels)
         spread = self._spread(pixels)
-        if max(pixels.shape[:2]) > self.tile > 0:
-            instances = self._predict_tiles(pixels, self._limits(pixels, spread))
+        if size := self._tile_size(pixels):
+            instances = self._predict_tiles(pixels, self._limits(pixels, spread), size)
         else:
             batch = tf.constant(pixels[:, :][None])
             # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
-            size = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
-            instances = _first(self.__call__.get_concrete_function(size)(batch))
+            shape = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
+            instances = _first(self.__call__.get_concrete_function(shape)(batch))
         return instances, pixels.doubt(self._normalization, spread)
 
     def maps(self, image: np.ndarray) -> np.ndarray:
-        """Returns the maps that `predict` decodes, untiled: `[H, W, channels of all outputs]`."""
+        """Returns the maps that `predict` decodes: `[H, W, channels of all outputs]`."""
         pixels = InputImage(image, self.channels)
         limits = self._limits(pixels, self._spread(pixels))
+        if size := self._tile_size(pixels):
+            return np.concatenate(list(tiles.bands(*self._tiled(pixels, limits, size))))
         return self._maps_of_tiles()(self._tile(pixels[:, :]), limits).numpy()
 
     def _maps(self, images: tf.Tensor) -> Maps:
-        if self.tta:
-            return tta.averaged(self._network, images, vectors=self._head.vectors)
-        return self._network(images)
+        if not self.tta:
+            return self._network(images)
+        # Padded before it is turned: so all turns of a tile are cut by the strides as the image's.
+        maps = tta.averaged(self._network, pad_to_stride(images), vectors=self._head.vectors)
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        return {name: values[:, :height, :width] for name, values in maps.items()}
 
-    def _predict_tiles(self, image: InputImage, limits: tf.Tensor) -> Instances:
+    def _tile_size(self, image: InputImage) -> int:
+        """Returns the side of the tiles of an image; 0 if it is predicted whole."""
+        longest = max(image.shape[:2])
+        size = self.tile
+        if size is None:  # The context is not measured for small images.
+            needed = longest > tiles.suitable_size(0)
+            size = tiles.suitable_size(self.context or 0) if needed else 0
+        return size if longest > size else 0
+
+    def _predict_tiles(self, image: InputImage, limits: tf.Tensor, size: int) -> Instances:
         num_maps = sum(self._head.outputs.values())
-        maps_of = self._maps_of_tiles()
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
-
-        def network(rows: slice, columns: slice) -> np.ndarray:
-            return maps_of(self._tile(image[rows, columns]), limits).numpy()
 
         def decode(maps: np.ndarray) -> Instances:
             return _first(instances_of(tf.constant(maps)))
 
+        return tiles.predict_tiles(*self._tiled(image, limits, size), decode=decode)
+
+    def _tiled(
+        self, image: InputImage, limits: tf.Tensor, size: int
+    ) -> tuple[tiles.Network, tuple[int, int, int], tiles.Plan]:
+        """Returns the maps of a part of the image, the shape of all maps, and the plan of tiles."""
+        maps_of = self._maps_of_tiles()
+
+        def network(rows: slice, columns: slice) -> np.ndarray:
+            return maps_of(self._tile(image[rows, columns]), limits).numpy()
+
+        self.num_approximate += self.context is None
+        context = size // _OVERLAP if self.context is None else self.context
         height, width, _ = image.shape
-        return tiles.predict_tiles(network, decode, (height, width, num_maps), size=self.tile)
+        shape = (height, width, sum(self._head.outputs.values()))
+        return network, shape, tiles.Plan(size, context)
 
     def _spread(self, image: InputImage) -> Spread | None:
         """Returns the percentiles of an image; None with fixed limits, without reading it."""
@@ -237,7 +271,7 @@ def load(
     run_dir: str | Path,
     *,
     checkpoint_name: str = "best",
-    tile: int = 0,
+    tile: int | None = 0,
     tta: bool = False,
     tuned: bool = True,
 ) -> Segmenter:
@@ -252,8 +286,8 @@ def load(
             the weights of another step.
 
     Raises:
-        InputError: `tile` is not a multiple of 128, the run or the checkpoint does not exist, or
-            the checkpoint has another architecture.
+        InputError: `tile` is no multiple of 128 or too small for the network, the run or the
+            checkpoint does not exist, or the checkpoint has another architecture.
     """
     run_dir = Path(run_dir)
     checks.one_of("checkpoint", checkpoint_name, ("best", "last"))

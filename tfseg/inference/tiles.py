@@ -1,100 +1,152 @@
-"""Large images: maps tile by tile, blended where tiles overlap, decoded window by window.
+"""Large images: maps tile by tile, decoded window by window.
 
-Memory holds the maps of one row of tiles, never of the image. The result is the same as without
-tiles if the receptive field of the network is at most `reach` and instances are at most a quarter
-of a tile long: then a window with part of an instance in its core contains the full instance.
+Memory holds the maps of some rows of the image, never of all. The result is that of the whole image
+if instances are at most a quarter of a tile long, because
+
+- a pixel of the maps is taken from a tile in which it is at least the network's context away from
+  any cut, and tiles start at multiples of the network's stride;
+- an instance with a pixel in the core of a window lies completely in the window, and windows start
+  at multiples of the cells in which pixels look up their centre (`kernels.votes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from tfseg import checks
+from tfseg.checks import InputError
 from tfseg.inference.instances import Instances
 from tfseg.inference.joining import Joined
+from tfseg.networks.layers import STRIDE
 
-MULTIPLE = 128  # of a tile's side, so that tiles start at multiples of the networks' stride, 32
-_OVERLAP = 4  # neighbouring tiles overlap by 1 / _OVERLAP of their side
-_FADE = 8  # tiles are blended in 1 / _FADE of the overlap; the rest is a margin
+# Sides of tiles are multiples of it, and windows begin there: so the cells of up to this side are
+# those of the image. They reach 1,024 pixels.
+MULTIPLE = 128
+_USUAL = 1024  # pixels, the side of tiles if the context is at most 256
+_LONGEST = 4  # instances of up to 1 / _LONGEST of a tile lie completely in a window
 
 Network = Callable[[slice, slice], np.ndarray]
 Decode = Callable[[np.ndarray], Instances]
 
 
+class Plan(NamedTuple):
+    """How an image is cut.
+
+    Attributes:
+        size: rows and columns of a tile, a multiple of `MULTIPLE`, at least `least_size(context)`.
+        context: pixels beside a cut where maps depend on what lies beyond it.
+    """
+
+    size: int
+    context: int
+
+
+class Span(NamedTuple):
+    """A part of an axis, from `start` to `end`, of which only the core is used."""
+
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+
+    @property
+    def core(self) -> slice:
+        """The core, counted from `start`."""
+        return slice(self.core_start - self.start, self.core_end - self.start)
+
+
 def predict_tiles(
-    network: Network, decode: Decode, shape: tuple[int, int, int], *, size: int
+    network: Network, shape: tuple[int, int, int], plan: Plan, *, decode: Decode
 ) -> Instances:
     """Finds the instances of an image, tile by tile.
 
     Args:
         network: returns maps `[h, w, channels]` float32 of the given rows and columns of the image.
-        decode: returns the instances of such maps, of any size.
         shape: height and width of the image, channels of the maps.
-        size: rows and columns of a tile, a multiple of `MULTIPLE`.
+        plan: size and overlap of the tiles.
+        decode: returns the instances of maps of any size.
     """
-    context = size // _OVERLAP
-    joined = Joined(shape[:2])
-    first = 0  # row of the window in the image
-    for maps, rows in _with_context(_bands(network, shape, size), context):
-        for start in range(0, shape[1], size):
-            left, right = max(0, start - context), start + size + context
-            columns = slice(start - left, min(start + size, shape[1]) - left)
-            joined.add(decode(maps[:, left:right]), first, left, (rows, columns))
-        first += rows.stop - context  # the next window repeats 2 x context rows
+    height, width, _ = shape
+    joined = Joined((height, width))
+    parts = bands(network, shape, plan)
+    held, first = next(parts), 0  # maps, and the row of the image where they start
+    for rows in window_spans(height, plan.size):
+        held, first = held[rows.start - first :], rows.start
+        while first + len(held) < rows.end:
+            held = np.concatenate([held, next(parts)])
+        for columns in window_spans(width, plan.size):
+            window = held[: rows.end - first, columns.start : columns.end]
+            joined.add(decode(window), rows.start, columns.start, (rows.core, columns.core))
     return joined.instances()
 
 
-def reach(size: int) -> int:
-    """Returns the largest receptive field, pixels, with which tiles of `size` change nothing."""
-    overlap = size // _OVERLAP
-    return (overlap - overlap // _FADE) // 2
-
-
-def tile_spans(length: int, size: int) -> list[tuple[int, int]]:
-    """Returns start and end of overlapping tiles along one axis."""
-    overlap = size // _OVERLAP
-    starts = range(0, max(1, length - overlap), size - overlap)
-    return [(start, min(start + size, length)) for start in starts]
-
-
-def blend_weights(start: int, end: int, length: int, size: int) -> np.ndarray:
-    """Returns the weight of each row of a tile; the weights of all tiles add up to 1."""
-    overlap = size // _OVERLAP
-    fade = overlap // _FADE
-    rising = np.clip((np.arange(overlap) - reach(size) + 0.5) / fade, 0, 1).astype(np.float32)
-    weights = np.ones(end - start, np.float32)
-    if start > 0:
-        weights[:overlap] = rising
-    if end < length:
-        weights[-overlap:] = 1 - rising
-    return weights
-
-
-def _bands(network: Network, shape: tuple[int, int, int], size: int) -> Iterator[np.ndarray]:
-    """Yields the blended maps from top to bottom, `[rows, W, channels]` at a time."""
+def bands(network: Network, shape: tuple[int, int, int], plan: Plan) -> Iterator[np.ndarray]:
+    """Yields the maps from top to bottom, `[rows, W, channels]` at a time; see `predict_tiles`."""
     height, width, channels = shape
-    carried = np.zeros((0, width, channels), np.float32)
-    for top, bottom in tile_spans(height, size):
-        band = np.zeros((bottom - top, width, channels), np.float32)
-        for left, right in tile_spans(width, size):
-            maps = network(slice(top, bottom), slice(left, right))
-            weights = np.outer(
-                blend_weights(top, bottom, height, size), blend_weights(left, right, width, size)
-            )
-            band[:, left:right] += weights[..., None] * maps
-        band[: len(carried)] += carried
-        finished = len(band) if bottom == height else size - size // _OVERLAP
-        yield band[:finished]
-        carried = band[finished:]
+    for rows in tile_spans(height, plan):
+        band = np.empty((rows.core_end - rows.core_start, width, channels), np.float32)
+        for columns in tile_spans(width, plan):
+            maps = network(slice(rows.start, rows.end), slice(columns.start, columns.end))
+            band[:, columns.core_start : columns.core_end] = maps[rows.core, columns.core]
+        yield band
 
 
-def _with_context(bands: Iterator[np.ndarray], context: int) -> Iterator[tuple[np.ndarray, slice]]:
-    """Yields bands with up to `context` extra rows on both sides, and the rows of their core."""
-    held, above = next(bands), 0
-    for band in bands:
-        held = np.concatenate([held, band])
-        yield held, slice(above, len(held) - context)
-        above = context
-        held = held[-2 * context :]
-    yield held, slice(above, len(held))
+def check_size(size: int, context: int | None) -> None:
+    """Checks the side of tiles for a network with this context; None: it sees whole images.
+
+    Raises:
+        InputError: no multiple of `MULTIPLE`, or too small.
+    """
+    checks.integer("tile", size, low=0)
+    if size % MULTIPLE:
+        raise InputError(
+            f"tile must be a multiple of {MULTIPLE}, or 0 for no tiles; got {size}. "
+            f"Use {-(-size // MULTIPLE) * MULTIPLE}."
+        )
+    least = least_size(context or 0)
+    if size < least:
+        raise InputError(
+            f"tile must be at least {least}, or 0 for no tiles, because this network looks "
+            f"{context} pixels far; got {size}. Use {least}."
+        )
+
+
+def least_size(context: int) -> int:
+    """Returns the least side of tiles for a network with this context, a multiple of `MULTIPLE`."""
+    return -(-(2 * _margin(context) + STRIDE) // MULTIPLE) * MULTIPLE
+
+
+def suitable_size(context: int) -> int:
+    """Returns a side of tiles of which at least half are core: pixels are computed four times."""
+    return max(_USUAL, -(-4 * _margin(context) // MULTIPLE) * MULTIPLE)
+
+
+def tile_spans(length: int, plan: Plan) -> list[Span]:
+    """Returns the tiles along one axis; their cores are the context away from all cuts."""
+    size, margin = plan.size, _margin(plan.context)
+    starts = range(0, max(1, length - 2 * margin), size - 2 * margin) if length > size else [0]
+    spans = []
+    for start in starts:
+        end = min(start + size, length)
+        core_end = end if end == length else end - margin
+        spans.append(Span(start, end, start + margin if start else 0, core_end))
+    return spans
+
+
+def window_spans(length: int, size: int) -> list[Span]:
+    """Returns the windows along one axis; their cores are the longest instance away from cuts."""
+    longest = size // _LONGEST
+    spans = []
+    for core_start in range(0, length, size):
+        core_end = min(core_start + size, length)
+        start = max(0, core_start - longest) // MULTIPLE * MULTIPLE
+        spans.append(Span(start, min(core_end + longest, length), core_start, core_end))
+    return spans
+
+
+def _margin(context: int) -> int:
+    """Returns the context, rounded up so that tiles start at multiples of the stride."""
+    return -(-context // STRIDE) * STRIDE

@@ -19,7 +19,7 @@ from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, nested
 
-SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
+FILES = SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
 LOST = ("cut_predictions", "hidden_predictions")  # where predictions were given as masks
 DECIMALS = 6  # in the tables: a pixel is a smaller share of hardly any instance or image
 ALL_CLASSES = ""  # in the column `class`: instances of every class together, ignoring their class

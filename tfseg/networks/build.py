@@ -13,7 +13,7 @@ from tfseg.config import ModelConfig
 from tfseg.heads import head_of
 from tfseg.networks.backbones import backbones, patched_backbones, segmentation_models
 from tfseg.networks.compact import compact
-from tfseg.networks.layers import CutTo, KeyedDropout, PadToStride, ResizeAs
+from tfseg.networks.layers import STRIDE, CutTo, KeyedDropout, PadToStride, ResizeAs
 from tfseg.networks.precision import dtype_policy
 from tfseg.networks.pretrained import (
     CHANNELS,
@@ -30,7 +30,6 @@ from tfseg.networks.pretrained import (
 # For the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
 # run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with up-to-date statistics.
 _MOMENTUM = 0.9
-STRIDE = 32  # of the encoders: images are padded to multiples of it
 
 
 def build_model(

@@ -9,6 +9,14 @@ import tensorflow as tf
 
 from tfseg import random
 
+STRIDE = 32  # of the encoders: images are padded to multiples of it
+
+
+def pad_to_stride(images: tf.Tensor, stride: int = STRIDE) -> tf.Tensor:
+    """Pads images `[B, H, W, C]` with zeros below and on the right, to multiples of `stride`."""
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    return tf.pad(images, [[0, 0], [0, -height % stride], [0, -width % stride], [0, 0]])
+
 
 @keras.saving.register_keras_serializable("tfseg")
 class PadToStride(keras.layers.Layer):
@@ -23,9 +31,7 @@ class PadToStride(keras.layers.Layer):
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         """Pads."""
-        height, width = tf.unstack(tf.shape(images)[1:3])
-        rows, columns = -height % self.stride, -width % self.stride
-        return tf.pad(images, [[0, 0], [0, rows], [0, columns], [0, 0]])
+        return pad_to_stride(images, self.stride)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns the shape with its height and width rounded up."""

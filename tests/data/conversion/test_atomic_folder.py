@@ -256,7 +256,7 @@ def test_a_new_or_empty_destination_is_accepted(tmp_path, overwrite):
 
 
 def test_a_data_set_is_replaced_only_when_asked(copied):
-    message = r"data must be new or empty; it has 4 entries\. Choose .* --overwrite \(overwrite=T"
+    message = r"data already has .* and 1 more\. Choose .* --overwrite \(overwrite=T"
     with pytest.raises(InputError, match=message):
         check_destination(copied, overwrite=False)
     check_destination(copied, overwrite=True)

@@ -139,7 +139,7 @@ def test_a_destination_in_use_is_replaced_only_when_asked_and_only_a_data_set(
     first = convert(write(tmp_path / "files", ["a"]), tmp_path / "data")
     write(tmp_path / "files", ["b"])
     before = contents(tmp_path)
-    with pytest.raises(InputError, match=r"data must be new or empty; it has 2 entries\. .*--over"):
+    with pytest.raises(InputError, match=r"data already has dataset.json, .*\. .*--over"):
         convert(tmp_path / "files", first.path)
     with pytest.raises(InputError, match=r"files is not one \(.*no dataset\.json.*Choose another"):
         convert(tmp_path / "files", tmp_path / "files", overwrite=True)

@@ -304,7 +304,7 @@ def test_the_one_that_waited_for_its_turn_does_not_replace_the_first(
         convert(others, data)  # after the first look, and before the lock
 
     monkeypatch.setattr(writer, "check_destination", slow)
-    with pytest.raises(InputError, match="data must be new or empty"):
+    with pytest.raises(InputError, match="data already has dataset.json"):
         convert(files, data)
     assert tfseg.Dataset.open(data).split("train").num_images == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "files", "others"]

@@ -185,7 +185,7 @@ def test_an_error_of_the_iterable_is_not_changed_and_a_taken_destination_is_refu
         convert_samples(broken(), tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
     convert_samples([GOOD], tmp_path / "data")
-    with pytest.raises(InputError, match="must be new or empty"):
+    with pytest.raises(InputError, match="already has dataset.json"):
         convert_samples(broken(), tmp_path / "data")
     with pytest.raises(InputError, match="class_names must have a name for each class"):
         convert_samples([GOOD], tmp_path / "other", class_names=())

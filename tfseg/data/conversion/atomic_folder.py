@@ -38,11 +38,7 @@ def check_destination(destination: DataPath, *, overwrite: bool) -> None:
         present = {path.name for path in destination.iterdir()}
     if not present:
         return
-    if not overwrite:
-        raise InputError(
-            f"{destination} must be new or empty; it has {len(present)} entries. Choose another "
-            "folder, or replace the data set in it with --overwrite (overwrite=True)."
-        )
+    atomic.check_free(destination, sorted(present), overwrite=overwrite)
     try:
         splits = DatasetInfo.read(destination).splits.values()
     except InputError as error:

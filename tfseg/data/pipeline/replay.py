@@ -23,6 +23,8 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.stages import sample_functions
 
+FILES = DRAW, IMAGE, IDS = "draw.json", "image.tif", "ids.tif"
+
 
 @dataclasses.dataclass(frozen=True)
 class Replay:
@@ -59,11 +61,11 @@ class Replay:
         """Writes draw.json, and losslessly image.tif (float32) and ids.tif (int32)."""
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.draw(), indent=2)
-        (folder / "draw.json").write_text(text + "\n", encoding="utf-8")
+        (folder / DRAW).write_text(text + "\n", encoding="utf-8")
         image = self.image[..., 0] if self.image.shape[-1] == 1 else self.image
-        for name, array in (("image", image), ("ids", self.label)):
+        for name, array in ((IMAGE, image), (IDS, self.label)):
             kind = "rgb" if array.ndim == 3 else "minisblack"
-            tifffile.imwrite(folder / f"{name}.tif", array, photometric=kind, compression="zlib")
+            tifffile.imwrite(folder / name, array, photometric=kind, compression="zlib")
 
 
 def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> Replay:

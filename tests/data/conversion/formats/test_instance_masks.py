@@ -9,9 +9,11 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import instance_masks
@@ -91,6 +93,51 @@ def test_every_pixel_that_is_not_black_belongs_to_the_instance_in_any_depth_and_
         size=(1, 4),
     )
     assert read_one(tmp_path).label.tolist() == [[1, 2, 3, 4]]
+
+
+SEVERAL = {
+    "ids": (np.array([[0, 1, 2, 2, 3]], np.uint8), "1, 2, 3"),
+    "many ids": (np.array([[9, 1, 2, 2, 3]], np.uint16), "1, 2, 3 and 1 more"),
+    "white and grey": (np.array([[255, 255, 0, 128, 128]], np.uint8), "128, 255"),
+    "colours": (
+        np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]], np.uint8),
+        r"\(0, 255, 0\), \(255, 0, 0\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("several", "shown"), SEVERAL.values(), ids=SEVERAL)
+def test_a_mask_of_several_instances_is_refused_with_the_format_that_fits(tmp_path, several, shown):
+    write_masks(tmp_path / "cell", mask("#####"), several, size=(1, 5))
+    with pytest.raises(InputError, match=rf"1\.png must be .* got {shown}\. .*--format label_maps"):
+        read_one(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "rimmed",
+    [
+        [[0, 40, 255, 255, 90], [0, 0, 128, 200, 80]],
+        [[[0, 0, 0], [40, 0, 0], [255, 0, 0], [255, 0, 0], [90, 0, 0]]] * 2,
+    ],
+)
+def test_thin_rims_around_white_or_one_colour_belong_to_the_instance(tmp_path, rimmed):
+    pixels = np.array(rimmed, np.uint8)
+    write_masks(tmp_path / "cell", pixels, size=(2, 5))
+    expected = pixels.reshape(2, 5, -1).any(axis=-1)
+    np.testing.assert_array_equal(read_one(tmp_path).label, expected)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_white_is_zero_mask_is_read_by_its_brightness(tmp_path, bits):
+    folder = write_masks(tmp_path / "cell", size=(1, 5))
+    white = np.array([[1, 1, 0, 0, 1]], np.uint8)
+    stored = white if bits == 1 else white * 255  # 0 is white: the instance
+    options = {"photometric": "miniswhite", "bitspersample": bits}
+    tifffile.imwrite(folder / "masks" / "0.tif", stored, **options)
+    with Image.open(folder / "masks" / "0.tif") as picture:
+        brightness = np.asarray(picture.convert("L"))
+    assert (brightness > 0).tolist() == (white == 0).tolist()  # Pillow's view
+    assert read_one(tmp_path).label.tolist() == [[0, 0, 1, 1, 0]]
 
 
 def test_an_empty_folder_of_masks_is_an_image_without_instances(tmp_path):

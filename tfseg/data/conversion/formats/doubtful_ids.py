@@ -87,11 +87,19 @@ def _no_ids(maps: Sequence[np.ndarray]) -> str:
 
 def _has_rims(label: np.ndarray) -> bool:
     """Returns whether nearly all pixels between black and white are beside a brighter one."""
-    high = label.max(initial=0)
-    between = (label > 0) & (label < high)
-    if high not in _WHITE or np.unique(label[between]).size < 2:
+    between = (label > 0) & (label < label.max(initial=0))
+    return np.unique(label[between]).size >= 2 and is_white_with_rims(label[..., None])
+
+
+def is_white_with_rims(mask: np.ndarray) -> bool:
+    """Returns whether a mask `[H, W, C]` is white, or of one colour, but for thin darker rims."""
+    brightness = mask.max(axis=-1, initial=0)
+    high = brightness.max(initial=0)
+    brightest = mask[brightness == high]
+    if high not in _WHITE or (brightest != brightest[:1]).any():
         return False
-    rising = ndimage.maximum_filter(label, 3) > label
+    between = (brightness > 0) & (brightness < high)
+    rising = ndimage.maximum_filter(brightness, 3) > brightness
     return bool(np.count_nonzero(between & rising) >= _IN_RIM * np.count_nonzero(between))
 
 

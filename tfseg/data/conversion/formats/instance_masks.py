@@ -1,5 +1,8 @@
 """One mask file for each instance: all pixels that are not black belong to the instance.
 
+They have one value or colour, apart from thin rims around white that interpolation leaves: several
+values are ids, or colours, of several instances, and refused.
+
 Three layouts, directly in the source or in its folders train, val and test, which are then the
 splits:
 
@@ -22,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import (
     Item,
     Reading,
@@ -34,6 +37,7 @@ from tfseg.data.conversion.formats.base import (
     refuse_mixed,
     split_folders,
 )
+from tfseg.data.conversion.formats.doubtful_ids import is_white_with_rims
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.shapes import Region
 from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_picture, same_size
@@ -95,7 +99,17 @@ def read(item: _Item, reading: Reading) -> Sample:
 
 def _region(image_path: Path, image: np.ndarray, path: Path, mask: np.ndarray) -> Region:
     same_size(image_path, image, path, mask)
-    return Region(np.any(mask, axis=-1))
+    inside = np.any(mask, axis=-1)
+    values = mask[inside]
+    if (values != values[:1]).any() and not is_white_with_rims(mask):
+        several = np.unique(values, axis=0).tolist()
+        shown = listed([value[0] if len(value) == 1 else tuple(value) for value in several])
+        raise InputError(
+            f"{path} must be the mask of one instance, with one value beside black; got {shown}. "
+            "Make a file for each instance; or, if the values are ids, put a file with all ids of "
+            "an image into labels/, beside images/, and give --format label_maps."
+        )
+    return Region(inside)
 
 
 def _is_flat(parent: Path) -> bool:
