@@ -32,9 +32,10 @@ DISCS = {(20, 30): 8, (70, 66): 3, (120, 140): 12}  # centres and radii
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     """A network for which an object is what is brighter than 0.5."""
-    images = keras.Input((None, None, 1))
+    images, inner = keras.Input((None, None, 1)), keras.Input((None, None, 1))
     layer = keras.layers.Conv2D(1, 1)
-    model = keras.Model(images, {"foreground": layer(images)})
+    convolution = keras.Model(inner, layer(inner))  # inside another model, as in `build_model`
+    model = keras.Model(images, {"foreground": convolution(images)})
     layer.set_weights([np.full((1, 1, 1, 1), 20.0), np.array([-10.0])])
     return model
 
