@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from tfseg.config import (
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.networks.encoder import mark_encoder
 from tfseg.networks.precision import dtype_policy
+from tfseg.training.callbacks import Callback
 from tfseg.training.session import BuildModel, Session
 
 SIZE = 16
@@ -110,6 +113,17 @@ def builder(make: Callable[..., keras.Model] = network, **options: Any) -> Build
             return make(**options)
 
     return build
+
+
+class PressCtrlC(Callback):
+    """Interrupts after a step."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    def on_step(self, step: int) -> None:
+        if step == self._at:
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 CONFIG = RunConfig(

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import runs
 import tensorflow as tf
-from runs import CONFIG, arrays
+from runs import CONFIG, PressCtrlC, arrays
 from tensorflow.python.framework import config as tf_config
 
 import tfseg
@@ -25,7 +25,6 @@ from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.networks import weights
 from tfseg.training import checkpoint, dry_run, memory, nonfinite, overfit, session, validation
-from tfseg.training.callbacks import Callback
 from tfseg.training.strategy import make_strategy
 
 SIZE = CONFIG.data.crop_size
@@ -65,17 +64,6 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
     loss = float(sum(part["loss"] for part in sums) / sum(part["count"] for part in sums))
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
-
-
-class PressCtrlC(Callback):
-    """Interrupts after a step."""
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-
-    def on_step(self, step: int) -> None:
-        if step == self._at:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_four_stops_with_average_plateau_accumulation_and_clipping_change_nothing(

@@ -246,6 +246,18 @@ def test_an_image_of_another_folder_is_not_taken_for_one_of_a_split(tmp_path):
     assert item.image == tmp_path / "images" / "1.png"
 
 
+def test_images_that_no_file_lists_are_counted(tmp_path):
+    for split, name in {"train": "in/a.jpg", "val": "b.jpg"}.items():
+        path = tmp_path / "annotations" / f"instances_{split}.json"
+        write_coco(path, [], names=(name,), folder=tmp_path / "images")
+    assert coco.find(tmp_path, Reading()).notes == ()
+    (tmp_path / "images" / "c.PNG").touch()
+    (tmp_path / "images" / "d.txt").touch()
+    assert coco.find(tmp_path, Reading()).notes == (
+        "images that no JSON file lists, and left out: 1, such as images/c.PNG",
+    )
+
+
 def test_a_file_in_the_folder_of_a_split_has_its_images_there(tmp_path):
     path = write_coco(tmp_path / "val" / "1.json", [], names=("1.png",), folder=tmp_path / "images")
     assert coco.matches(tmp_path)  # images/1.png is not what val/1.json is of

@@ -50,6 +50,11 @@ def test_things_are_instances_void_and_crowds_ignored_and_the_rest_background(tm
         "train": ["a"],
         "val": ["b"],
     }
+    assert index.notes[-1] == "categories that are no things, and become background: 1"
+    (tmp_path / "val2017" / "c.png").touch()
+    assert coco_panoptic.find(tmp_path, Reading()).notes[-2:-1] == (
+        "images that no JSON file lists, and left out: 1, such as val2017/c.png",
+    )
     sample = coco_panoptic.read(index.splits["train"][0], Reading())
     # numbered as in the file: 300 is 1, 5 is 2
     assert sample.label.tolist() == [[-1, 2, 2, 1, 0, -1]]

@@ -12,7 +12,8 @@ folders named after the split or the file.
 - Categories become classes in the order of their ids, which may have gaps; categories of one name
   are one class. One without annotations that is the supercategory of another, or `_background_`, is
   left out. Boxes, areas and keypoints are not used.
-- An image whose path leads out of the source is looked for by its last name.
+- An image whose path leads out of the source is looked for by its last name. Images that no file
+  lists are left out.
 - A fault of an annotation is one of its image.
 """
 
@@ -30,6 +31,7 @@ from tfseg.data.conversion.formats.coco_files import (
     image_folders,
     instance_files,
     is_coco,
+    unlisted_note,
 )
 from tfseg.data.conversion.formats.coco_outlines import REMEDY, outline, pack_counts, region
 from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
@@ -108,6 +110,8 @@ def find(source: Path, reading: Reading) -> SourceIndex:
             shapes = ((item.id, shape) for item in items for shape in item.annotations.shapes)
             crowds = ((id, shape.class_index) for id, shape in shapes if shape.is_crowd)
             notes += crowd_note(path, crowds)
+    images = (item.image for items in splits.values() for item in items)
+    notes += unlisted_note(source, files.values(), images)
     return SourceIndex(splits, classes.names, notes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tfseg.checks import InputError
@@ -70,6 +71,19 @@ def image_folders(source: Path, path: Path) -> list[Path]:
     if path.parent.name in SPLIT_NAMES and path.parent != source:  # images/ is of all splits
         folders = [folder for folder in folders if folder != source / "images"]
     return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+
+
+def unlisted_note(source: Path, files: Iterable[Path], listed: Iterable[Path]) -> tuple[str, ...]:
+    """Returns a note on the images in the folders of JSON files that are not among those listed."""
+    folders = {folder for path in files for folder in image_folders(source, path)}
+    files_there = (path for folder in folders for path in entries(folder))
+    images = {path for path in files_there if path.suffix.lower() in IMAGE_SUFFIXES}
+    if not (unlisted := sorted(images.difference(listed))):
+        return ()
+    return (
+        f"images that no JSON file lists, and left out: {len(unlisted)}, such as "
+        f"{unlisted[0].relative_to(source)}",
+    )
 
 
 def _split_of(path: Path, source: Path) -> str:

@@ -19,7 +19,12 @@ import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex, Splits
-from tfseg.data.conversion.formats.coco_files import by_split, image_folders, panoptic_files
+from tfseg.data.conversion.formats.coco_files import (
+    by_split,
+    image_folders,
+    panoptic_files,
+    unlisted_note,
+)
 from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
@@ -69,7 +74,11 @@ def find(source: Path, reading: Reading) -> SourceIndex:
             segments = [(item.id, item.annotations) for item in splits[split]]
             crowds = ((id, of.classes[crowd]) for id, of in segments for crowd in of.crowds)
             notes += crowd_note(path, crowds)
+    images = (item.image for items in splits.values() for item in items)
+    notes += unlisted_note(source, files.values(), images)
     class_names = tuple(name for name in names.values() if name is not None)
+    if others := len(names) - len(class_names):
+        notes += (f"categories that are no things, and become background: {others}",)
     return SourceIndex(splits, class_names, notes)
 
 
