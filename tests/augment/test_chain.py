@@ -464,7 +464,7 @@ def test_what_is_no_transform_is_refused_by_name():
         ({"border": "mirror"}, "one of constant, nearest, reflect, reflect_101, wrap"),
         ({"border_value": 2.0}, r"Sampling\.border_value must be a number in \[0, 1\]; got 2"),
         ({"fill": 0.5}, r"Sampling\.fill must be a whole number"),
-        ({"dtype": "float64"}, "one of bfloat16, float16, float32; got 'float64'"),
+        ({"dtype": "float64"}, "one of float16, bfloat16, float32; got 'float64'"),
         ({"others": {"weight": "linear"}}, r"Sampling\.others\['weight'\] must be one of"),
         ({"others": {"label": "nearest"}}, "is for further entries; got 'label'"),
     ],

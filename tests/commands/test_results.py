@@ -313,7 +313,8 @@ def test_demo_refuses_a_file_and_impossible_steps(tfseg, tmp_path):
 def demo(tfseg, tmp_path: Path):
     """A demo of two steps: everything runs, the metrics mean nothing."""
     (tmp_path / "options.json").write_text('{"command": "demo"}', encoding="utf-8")
-    return tfseg("demo", "--out", tmp_path, "--steps=2", "--overwrite", "--json")
+    with pytest.warns(UserWarning, match="warmup_steps is 0, because the training has only 2"):
+        return tfseg("demo", "--out", tmp_path, "--steps=2", "--overwrite", "--json")
 
 
 def test_demo_goes_from_the_sample_to_pictures_and_metrics(demo, tmp_path):

@@ -285,7 +285,7 @@ def test_cleaned_ids_are_written(segmenter, image, files, tmp_path):
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(segmenter, files, tmp_path):
-    with pytest.raises(InputError, match="format must be one of coco, coco_results, geojson"):
+    with pytest.raises(InputError, match="format must be one of geojson, coco, coco_results"):
         tfseg.predict_files(segmenter, [files], tmp_path / "out", formats=["geojsn"])
     assert not (tmp_path / "out").exists()
 

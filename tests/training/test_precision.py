@@ -108,9 +108,11 @@ def test_the_scale_does_not_fall_below_1():
     assert float(scale.value()) == 1.0
 
 
-@pytest.mark.parametrize("architecture", ["Compact", "PSPNet"])
-def test_every_layer_works_under_the_policy_which_the_process_does_not_keep(architecture):
-    config = ModelConfig(architecture=architecture, filters=(8, 16), channels=1)
+@pytest.mark.parametrize(
+    ("architecture", "options"), [("Compact", {"filters": (8, 16)}), ("PSPNet", {})]
+)
+def test_every_layer_works_under_the_policy_which_the_process_does_not_keep(architecture, options):
+    config = ModelConfig(architecture=architecture, channels=1, **options)
     before = keras.config.dtype_policy().name
     mixed = build_model(config, seed=1, precision="mixed_float16")
     assert keras.config.dtype_policy().name == before == "float32"

@@ -31,6 +31,7 @@ SIZE = CONFIG.data.crop_size
 Trainer = functools.partial(tfseg.Trainer, build=runs.build)
 Session = functools.partial(session.Session, build=runs.build)
 changed = functools.partial(runs.changed, CONFIG)
+LARGE = runs.builder(size=96, normalized=False)  # smaller crops have no instances to validate
 
 
 def interrupted_at_2(
@@ -72,22 +73,22 @@ def test_four_stops_with_average_plateau_accumulation_and_clipping_change_nothin
     plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}
     config = changed(
         train={"steps": 16, "accumulate": 2},
+        data={"crop_size": 96},
         optimizer=plateau | {"ema": 0.9, "clip_norm": 0.5},
         log={"log_every": 4, "checkpoint_every": 16, "validate_every": 4, "best": "ap50"},
     )
-    Trainer(config, tmp_path / "whole").fit(dataset)
+    train = functools.partial(Trainer, config, build=LARGE)
+    train(tmp_path / "whole").fit(dataset)
     for stop in (1, 6, 7, 14):  # twice in the second row, and after the plateau
         with pytest.raises(KeyboardInterrupt):
-            Trainer(config, tmp_path / "run").fit(
-                dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)]
-            )
+            train(tmp_path / "run").fit(dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)])
     left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
     assert len(left) == 2  # of the steps 13 and 14
-    Trainer(config, tmp_path / "run").fit(dataset, resume=True)
+    train(tmp_path / "run").fit(dataset, resume=True)
     table, expected = (pd.read_csv(tmp_path / run / "history.csv") for run in ("run", "whole"))
     assert table["step"].tolist() == [4, 8, 12, 16]
-    assert table["val_ap50"].tolist() == [0, 1, 1, 1]
-    rates = [0.01, 0.01, 0.01, 0.005]  # each row is written before its validation
+    assert table["val_ap50"].tolist() == [0, 0, 0, 0]
+    rates = [0.01, 0.01, 0.005, 0.0025]  # each row is written before its validation
     assert table["learning_rate"].tolist() == pytest.approx(rates)
     assert (table["gradient_norm"] > 0.5).all()
     columns = [name for name in expected.columns if name != "images_per_second"]
@@ -247,10 +248,9 @@ def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     # Weights that stand still: no validation is better than the first.
     plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}
     still = {"name": "SGD", "learning_rate": 1e-30, "warmup_steps": 0}
-    build = runs.builder(size=96, normalized=False)  # smaller crops have no instances
     config = changed(data={"crop_size": 96}, optimizer=still | plateau, log={"best": "ap50"})
-    interrupted_at_2(config, dataset, tmp_path / "run", build)
-    Trainer(config, tmp_path / "run", build=build).fit(dataset, resume=True)
+    interrupted_at_2(config, dataset, tmp_path / "run", LARGE)
+    Trainer(config, tmp_path / "run", build=LARGE).fit(dataset, resume=True)
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_ap50"].nunique() == 1
     # each row is written before its validation

@@ -258,8 +258,8 @@ def test_an_image_without_instances_is_a_warning(data):
 def test_a_class_without_an_instance_in_train_is_a_warning(data):
     names = ["cell", "nucleus"]
     edit_info(data, lambda info: info.update(class_names=names, statistics=None))
-    message = "The split train has no instance of the class nucleus."
-    remedy = "Split the images differently, or leave the class out."
+    message = "The split train has no instance of nucleus."
+    remedy = "Split the images differently, or leave these classes out."
     assert check(data) == [Finding("warning", "train", message, remedy)]
 
 

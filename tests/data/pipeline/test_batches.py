@@ -288,8 +288,8 @@ def test_the_hosts_validate_every_image_once_in_as_many_batches_each(ten, num_ho
 
 
 def test_a_missing_split_is_refused_with_the_existing_ones(ten, tmp_path, write):
-    with pytest.raises(InputError, match="must be one of train; got 'val'"):
+    with pytest.raises(InputError, match="has no split 'val'; it has train"):
         validation_batches(ten, configured(), Ids())
     dataset = convert(write(tmp_path / "files", ["test/a"]), tmp_path / "data")
-    with pytest.raises(InputError, match="must be one of test; got 'train'"):
+    with pytest.raises(InputError, match="has no split 'train'; it has test"):
         training_batches(dataset, configured(), Ids())

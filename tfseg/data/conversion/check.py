@@ -222,11 +222,11 @@ def _check_instances(info: DatasetInfo, totals: _Totals) -> Iterator[Finding]:
             message = f"The split {split} has no instances: every metric but the loss is undefined."
             yield Finding("warning", split, message, "Split the images differently.")
         elif split == "train":
-            for number, name in enumerate(info.class_names, start=1):
-                if not counts.class_instances[number]:
-                    message = f"The split train has no instance of the class {name}."
-                    remedy = "Split the images differently, or leave the class out."
-                    yield Finding("warning", split, message, remedy)
+            numbered = enumerate(info.class_names, start=1)
+            if absent := [name for number, name in numbered if not counts.class_instances[number]]:
+                message = f"The split train has no instance of {listed(absent)}."
+                remedy = "Split the images differently, or leave these classes out."
+                yield Finding("warning", split, message, remedy)
 
 
 def _check_ids(totals: _Totals) -> Iterator[Finding]:

@@ -70,7 +70,9 @@ class TiffWindows:
                 if segment is not None:  # else a tile of zeros that the file leaves out
                     part = segment[from_rows, from_columns, : self._channels]
                     pixels[to_rows, to_columns] = part
-        return upright(standard_type(self._path, pixels), self._tag)
+        # A window beyond the image has no pixels, as one of an array.
+        typed = standard_type(self._path, pixels) if pixels.size else pixels
+        return upright(typed, self._tag)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Reads all of it."""

@@ -33,7 +33,8 @@ def test_every_format_is_recognised_and_its_data_set_is_without_a_fault(tmp_path
     assert detect(tmp_path / "files") == name
     dataset = convert(tmp_path / "files", tmp_path / "data")
     assert dataset.info.source_format == name
-    assert tfseg.check(dataset.path) == []
+    without = ["train"] if name == "cityscapes" else []  # seven of its eight classes
+    assert [finding.place for finding in tfseg.check(dataset.path)] == without
     (sample,) = dataset.samples("train").as_numpy_iterator()
     void = 1 if name == "coco_panoptic" else 0  # where no segment is, it is ignored
     np.testing.assert_array_equal(sample["label"], LEFT.astype(int) - void * (LEFT == 0))
@@ -215,5 +216,5 @@ def test_overlaps_and_hidden_instances_are_stored_and_the_policy_is_checked(tmp_
     with pytest.raises(InputError, match=r"a\.png must not overlap with overlap 'error'"):
         convert(tmp_path / "files", tmp_path / "other", reading=Reading(overlap="error"))
     assert not (tmp_path / "other").exists()
-    with pytest.raises(InputError, match=r"overlap must be one of error, first, smaller_wins; got"):
+    with pytest.raises(InputError, match=r"overlap must be one of .*error.*; got"):
         Reading(overlap="largest")
