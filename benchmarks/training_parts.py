@@ -94,9 +94,15 @@ def queued_step(
     return lambda: taken(shared)["loss"]
 
 
+def network(model: tfseg.ModelConfig, architecture: str) -> tfseg.ModelConfig:
+    """Returns the configuration of Compact with its filters, or of another architecture."""
+    filters = model.filters if architecture == "Compact" else ()
+    return dataclasses.replace(model, architecture=architecture, filters=filters)
+
+
 def choices(config: tfseg.RunConfig, batch: tuple[Any, ...], rounds: int) -> Results:
     """Times choices in the step: XLA, the optimizer, the network."""
-    unet = dataclasses.replace(config, model=dataclasses.replace(config.model, architecture="Unet"))
+    unet = dataclasses.replace(config, model=network(config.model, "Unet"))
     adamw = keras.optimizers.AdamW
     calls = {
         "tfseg": trainer_step(config, batch),
@@ -270,8 +276,7 @@ def scale_out(config: tfseg.RunConfig, measured: Results) -> Results:
     """Returns the expected efficiency: the time of a step on one GPU over that on N GPUs."""
     sheet = {}
     for architecture, name in (("Compact", "tfseg"), ("Unet", "Unet, resnet18")):
-        kind = dataclasses.replace(config.model, architecture=architecture)
-        model = tfseg.build_model(kind, seed=0)
+        model = tfseg.build_model(network(config.model, architecture), seed=0)
         size = sum(4 * int(np.prod(weight.shape)) for weight in model.trainable_variables)
         normalisations = sum(variable.name == "moving_mean" for variable in model.variables)
         sheet[architecture] = {

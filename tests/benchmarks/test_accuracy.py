@@ -29,7 +29,7 @@ def folder(sample: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_benchmark_counts_every_kind_by_itself(run, folder):
     path = folder / "accuracy.json"
     budget = ("--steps=1", "--heads", "semantic", "boundary")

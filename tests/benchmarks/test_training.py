@@ -45,7 +45,7 @@ def test_the_mode_for_gpus_reports_that_there_is_none(run, tmp_path):
     assert not path.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_questions_for_a_gpu_can_be_answered_on_a_cpu(monkeypatch):
     monkeypatch.syspath_prepend(RESULTS.parents[1])
     import training_gpu

@@ -21,6 +21,7 @@ SMALL = (
     "--log.log_every=2",
     "--log.checkpoint_every=2",
     "--data.crop_size=64",
+    "--model.filters=[4,8,8,16]",  # as many stages as by default, and so the same context
 )
 
 

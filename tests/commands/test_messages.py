@@ -39,7 +39,7 @@ def test_a_person_who_asks_for_the_lines_of_tensorflow_gets_them(dataset):
     "command",
     [
         *("convert", "check", "info", "augment", "train", "tune", "evaluate", "predict", "export"),
-        *("bench", "demo"),
+        "bench",
     ],
 )
 def test_every_command_writes_its_own_lines_only(
@@ -59,6 +59,5 @@ def test_every_command_writes_its_own_lines_only(
         "predict": (run, files / "images", "--out", out),
         "export": (run, out),
         "bench": (dataset, "--batches=1", "--repeats=1", *small),
-        "demo": ("--out", out, "--steps=2"),
     }
     assert messages("2", command, *arguments[command]) == []

@@ -330,17 +330,19 @@ def test_demo_goes_from_the_sample_to_pictures_and_metrics(demo, tmp_path):
     assert (tmp_path / "evaluation" / "report.html").stat().st_size < 2_000_000
 
 
-@pytest.fixture(scope="module")
-def full_demo(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """The metrics of a demo with all its steps."""
-    out = tmp_path_factory.mktemp("full") / "demo"
-    assert main(["demo", "--out", str(out)]) == 0
-    return json.loads((out / "evaluation" / "summary.json").read_text(encoding="utf-8"))
-
-
-@pytest.mark.slow
-def test_demo_reaches_its_metrics_on_the_test_images(full_demo):
-    # Measured: 0.901 and 0.769, and in trainings that differ by the order of sums or by the initial
-    # weights 0.901 to 0.902 and 0.753 to 0.779: there is room for processors that round otherwise.
-    assert full_demo["dice"] >= 0.88
-    assert full_demo["ap50"] >= 0.71
+@pytest.mark.parametrize(
+    ("steps", "dice", "ap50"),
+    [
+        # Measured: 0.896 and 0.676.
+        pytest.param(200, 0.87, 0.60, marks=pytest.mark.slow),
+        # Measured: 0.901 and 0.769, and in trainings that differ by the order of sums or by the
+        # initial weights 0.901 to 0.902 and 0.753 to 0.779: there is room for other processors.
+        pytest.param(1000, 0.88, 0.71, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_demo_reaches_its_metrics_on_the_test_images(tmp_path, steps, dice, ap50):
+    assert main(["demo", "--out", str(tmp_path / "demo"), f"--steps={steps}"]) == 0
+    summary = tmp_path / "demo" / "evaluation" / "summary.json"
+    metrics = json.loads(summary.read_text(encoding="utf-8"))
+    assert metrics["dice"] >= dice
+    assert metrics["ap50"] >= ap50

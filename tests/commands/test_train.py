@@ -118,9 +118,14 @@ def test_resume_alone_keeps_the_values_of_the_run_and_takes_only_what_may_change
     assert "data.crop_size must be 64 to resume the run" in refused.err
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("always")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
     tfseg, dataset, small, tmp_path, number
 ):

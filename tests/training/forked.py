@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -68,8 +69,9 @@ class Forked:
         return True
 
     def send(self, number: int) -> None:
-        """Sends it a signal."""
-        os.kill(self._process.pid, number)
+        """Sends it a signal, if it has not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
     def ended(self, seconds: float = 300) -> Ended:
         """Waits for it to end by itself in that time."""

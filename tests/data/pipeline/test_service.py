@@ -149,8 +149,14 @@ def test_a_taken_port_is_refused():
         service.Server(port=70000)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("devices", [("CPU:0",), ("CPU:0", "CPU:1")], ids=len)
+@pytest.mark.parametrize(
+    "devices",
+    [
+        pytest.param(("CPU:0",), marks=pytest.mark.exhaustive),
+        pytest.param(("CPU:0", "CPU:1"), marks=pytest.mark.slow),
+    ],
+    ids=len,
+)
 def test_weights_are_those_of_a_training_without_servers(dataset, two, tmp_path, devices):
     config = dataclasses.replace(
         configured(),
