@@ -29,6 +29,24 @@ def test_crops_without_an_instance_have_a_loss_and_no_other_metric(dataset):
         validation.validate(session)
 
 
+def test_one_image_on_several_replicas_has_the_metrics_of_one_replica(dataset):
+    rows = []
+    for number in (1, 2, 4):
+        config = runs.changed(
+            runs.CONFIG,
+            data={"crop_size": 96},  # smaller crops have no instances
+            train={"batch_size": 4},
+            log={"validation_images": 1},
+            devices={"names": tuple(f"CPU:{index}" for index in range(number))},
+        )
+        build = runs.builder(size=96, normalized=False)
+        rows.append(validation.validate(Session(config, dataset, build=build)))
+    first, *others = rows
+    assert all(np.isfinite(value) for value in first.values())
+    for row in others:
+        assert row == pytest.approx(first, rel=1e-5)
+
+
 def test_a_split_without_instances_has_no_best_but_the_loss(dataset):
     val = dataclasses.replace(dataset.info.splits["val"], num_instances=0)
     info = dataclasses.replace(dataset.info, splits=dataset.info.splits | {"val": val})
