@@ -37,7 +37,7 @@ def test_an_example_runs_and_prints_its_figures(name, tmp_path):
     assert all((tmp_path / "out" / path).exists() for path in LEFT[name])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_plain_keras_trains_on_two_replicas(tmp_path):
     main = runpy.run_path(str(EXAMPLES / "keras_fit.py"))["main"]
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -66,7 +66,7 @@ def test_the_questions_for_a_gpu_can_be_answered_on_a_cpu(monkeypatch):
     assert claim["met"] is (results["training"]["idle share"] < 0.03)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_question_is_answered(run, tmp_path):
     path = tmp_path / "new" / "training.json"
     options = ("--quick", "--crop_size=64", "--batch_size=2", f"--to={path}")

@@ -23,7 +23,7 @@ EFFICIENTNET = runs.changed(
     ("config", "augment"),
     [
         pytest.param(COMPACT, ({"name": "CopyPaste"},), id="dropout, CopyPaste and a cache"),
-        pytest.param(EFFICIENTNET, (), id="EfficientNet", marks=pytest.mark.slow),
+        pytest.param(EFFICIENTNET, (), id="EfficientNet", marks=pytest.mark.exhaustive),
     ],
 )
 def test_three_stops_change_no_bit(dataset, tmp_path, config, augment):
