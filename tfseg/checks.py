@@ -27,7 +27,10 @@ def nearest(value: str, options: Iterable[str]) -> str:
 
     The same name in another group is the closest, such as optimizer.ema for train.ema.
     """
-    close = _closest(value, options)
+    return _hint(_closest(value, options))
+
+
+def _hint(close: list[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
@@ -53,8 +56,7 @@ def one_of(name: str, value: str, options: Iterable[str]) -> None:
     if value not in options:
         close = _closest(value, options)
         listing = ", ".join([*close, *(option for option in options if option not in close)])
-        hint = nearest(value, options)
-        raise InputError(f"{name} must be one of {listing}; got {value!r}.{hint}")
+        raise InputError(f"{name} must be one of {listing}; got {value!r}.{_hint(close)}")
 
 
 def matching(name: str, value: str, options: Iterable[str]) -> str:

@@ -134,6 +134,7 @@ CONFIG = RunConfig(
     log=LogConfig(log_every=2, checkpoint_every=2),
 )
 build = builder(size=CONFIG.data.crop_size)
+LARGE = builder(size=96, normalized=False)  # smaller crops have no instances to validate
 
 
 def changed(config: RunConfig, **groups: dict[str, Any]) -> RunConfig:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import runs
 import tensorflow as tf
-from runs import CONFIG, PressCtrlC, arrays
+from runs import CONFIG, LARGE, PressCtrlC, arrays
 from tensorflow.python.framework import config as tf_config
 
 import tfseg
@@ -31,7 +31,6 @@ SIZE = CONFIG.data.crop_size
 Trainer = functools.partial(tfseg.Trainer, build=runs.build)
 Session = functools.partial(session.Session, build=runs.build)
 changed = functools.partial(runs.changed, CONFIG)
-LARGE = runs.builder(size=96, normalized=False)  # smaller crops have no instances to validate
 
 
 def interrupted_at_2(

@@ -39,8 +39,7 @@ def test_one_image_on_several_replicas_has_the_metrics_of_one_replica(dataset):
             log={"validation_images": 1},
             devices={"names": tuple(f"CPU:{index}" for index in range(number))},
         )
-        build = runs.builder(size=96, normalized=False)
-        rows.append(validation.validate(Session(config, dataset, build=build)))
+        rows.append(validation.validate(Session(config, dataset, build=runs.LARGE)))
     first, *others = rows
     assert all(np.isfinite(value) for value in first.values())
     for row in others:

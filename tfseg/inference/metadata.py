@@ -38,11 +38,7 @@ def describe(model: ModelConfig) -> dict[str, Any]:
 
 def _exposure(model: ModelConfig) -> str:
     normalization = Normalization.of(model)
-    unit = (
-        f"in the unit of the training images, {model.bits} bits"
-        if model.bits
-        else ("in the unit of the training images")
-    )
+    unit = "in the unit of the training images" + (f", {model.bits} bits" if model.bits else "")
     if normalization.fixed:
         low, high = normalization.fixed
         return f"values between {low:g} and {high:g}, {unit}"

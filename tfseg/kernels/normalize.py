@@ -17,22 +17,6 @@ _SAMPLE = 256  # rows and columns used at most: more take longer and change noth
 Values = TypeVar("Values", tf.Tensor, np.ndarray)
 
 
-def percentile(image: tf.Tensor, least: Sequence[float] = (0.0, 0.0)) -> tf.Tensor:
-    """Maps the 1st percentile of `image` to 0 and the 99.8th to 1, and clips to [0, 1].
-
-    The result depends neither on affine changes of exposure nor on the bit depth of the file,
-    unless `least` keeps the limits apart. An image of one value becomes 0.
-
-    Args:
-        image: `[H, W, C]`, any real dtype; all channels share the percentiles.
-        least: as for `widened`.
-
-    Returns:
-        `[H, W, C]` float32 in [0, 1].
-    """
-    return scale(tf.cast(image, tf.float32), widened(spread(image), least))
-
-
 def spread(image: tf.Tensor) -> tf.Tensor:
     """Returns the 1st, 50th and 99.8th percentiles `[3]` float32 of `image` `[H, W, C]`.
 

@@ -51,7 +51,9 @@ class Normalization:
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """Maps `image` `[H, W, C]` of any real dtype to float32 in [0, 1].
 
-        It must be the full image, not a crop: percentiles of a crop depend on its position.
+        It must be the full image, not a crop: percentiles of a crop depend on its position. By
+        percentiles, neither affine changes of exposure nor the bit depth of the file matter, unless
+        `min_contrast` keeps the limits apart; an image of one value becomes 0.
         """
         return self.scale(image, self.limits(image))
 
