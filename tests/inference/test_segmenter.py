@@ -13,6 +13,7 @@ from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import ModelConfig, RunConfig
 from tfseg.data.files.images import to_channels
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.networks.build import build_model
 from tfseg.training import checkpoint
 
@@ -91,7 +92,7 @@ def test_images_of_a_batch_do_not_matter_to_each_other(segmenter, image):
 def test_padding_to_the_stride_lies_below_and_to_the_right(segmenter, image):
     # Cut to the stride, the image needs no padding: the network alone gives the same maps
     inside = image[:96, :96]
-    normal = tfseg.kernels.normalize.percentile(tf.constant(inside))[None]
+    normal = Normalization()(tf.constant(inside))[None]
     outputs = segmenter.model(normal, training=False)
     decoded = tfseg.make_head("center_offset", min_area=5).decode(outputs)
     np.testing.assert_array_equal(segmenter.predict(inside).label, decoded.labels[0])

@@ -13,11 +13,11 @@ from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.records import parse
 from tfseg.data.pipeline.batches import training_batches, validation_batches
+from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import shuffled_order
 from tfseg.data.pipeline.reading import read_at
 from tfseg.heads import CenterOffset
 from tfseg.ids import IGNORE
-from tfseg.kernels import normalize
 
 NAMES = list("abcdefghij")
 MOVE = ({"name": "ShiftScaleRotate", "p": 1.0}, {"name": "GaussNoise", "p": 1.0})
@@ -49,7 +49,7 @@ def samples(dataset, count, *, first_step=0, **options):
 
 
 def normalized(image):
-    return normalize.percentile(image).numpy()
+    return Normalization()(tf.constant(image)).numpy()
 
 
 @pytest.fixture(scope="module")
