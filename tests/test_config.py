@@ -219,7 +219,14 @@ def test_what_decides_about_the_batches_and_the_weights_is_not_free_on_resume():
     free = set(config.names_free_on_resume(RunConfig))
     assert free == {
         *("data.service", "data.cache"),
-        *("train.steps", "train.epochs", "train.minutes", "train.patience", "train.on_nonfinite"),
+        *(
+            "train.steps",
+            "train.epochs",
+            "train.minutes",
+            "train.progress",
+            "train.patience",
+            "train.on_nonfinite",
+        ),
         *("log.log_every", "log.checkpoint_every", "log.keep"),
         *("devices.strategy", "devices.names"),
     }

@@ -285,11 +285,12 @@ def test_a_run_with_a_lost_or_cut_file_is_resumed_only_when_that_is_mended(
 
 @pytest.mark.parametrize("given", ["steps=7", "epochs=3.0", "minutes=2.0"])
 def test_a_length_given_to_a_resumed_run_replaces_its_own_in_any_unit(tmp_path, given):
-    written = config.RunConfig(train=config.TrainConfig(steps=4000, patience=50))
+    length = config.TrainConfig(steps=4000, progress=((4000, 1.0, 4000),), patience=50)
+    written = config.RunConfig(train=length)
     config.write(written, tmp_path / "config.yaml")
     _, values = parse(["train", "data", str(tmp_path), "--resume", f"--train.{given}"])
     train = config.to_dict(values["config"])["train"]
     name, _, value = given.partition("=")
     expected = {"steps": None, "epochs": 0.0, "minutes": 0.0} | {name: float(value)}
     assert {key: train[key] for key in expected} == expected
-    assert train["patience"] == 50
+    assert (train["patience"], train["progress"]) == (50, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tfseg.checks import InputError
 from tfseg.training.duration import Budget
 from tfseg.training.history import Row
+from tfseg.training.progress import Progress
 
 MINUTES, SECONDS, WARMUP = 20.0, 1200.0, 20
 Speed = Callable[[float], float]  # seconds of a step at a time
@@ -28,7 +30,7 @@ class Machine:
         positions, rows = [], []
         self.now += 15.0  # builds and compiles
         while step < budget.steps and self.now < self.stop:
-            positions.append(budget.position(step))
+            positions.append(budget.progress.at(step))
             self.now += self.speed(self.now)
             step += 1
             budget.after_step(step)
@@ -81,13 +83,33 @@ def test_the_rows_of_the_history_are_the_schedule():
         assert row["position"] == positions[row["step"]]
 
 
+@pytest.mark.parametrize("name", SPEEDS)
+def test_the_progress_written_as_text_repeats_each_position_to_the_bit(name):
+    machine = Machine(SPEEDS[name])
+    budget = machine.budget()
+    _, positions, rows = machine.run(budget)
+    again = Progress(json.loads(json.dumps(budget.progress.lines)))
+    assert [again.at(step) for step in range(len(positions))] == positions
+    assert Progress.from_rows(rows, warmup=WARMUP).lines == again.lines
+    assert len(again.lines) < len(rows) / 4
+
+
+def test_a_position_rises_linearly_from_each_line_to_its_end():
+    progress = Progress([[20, 0.0, 120], [70, 0.5, 270], [270, 1.0, 270]])
+    # 50 of 100 steps; then half of the rest in 100 of 200 steps
+    positions = {0: 0.0, 20: 0.0, 45: 0.25, 70: 0.5, 170: 0.75, 270: 1.0, 300: 1.0}
+    assert {step: progress.at(step) for step in positions} == positions
+
+
 def test_a_resumed_run_has_the_minutes_that_are_left():
     machine = Machine(SPEEDS["steady"], stop=700.0)
-    step, positions, rows = machine.run(machine.budget())
+    budget = machine.budget()
+    step, positions, rows = machine.run(budget)
     machine.now, machine.stop = 5000.0, float("inf")
     again = machine.budget()
     again.restore(rows, step)
-    assert again.position(step) == pytest.approx(positions[-1], abs=1e-3)
+    assert again.progress.lines == budget.progress.lines
+    assert again.progress.at(step) == pytest.approx(positions[-1], abs=1e-3)
     last, rest, _ = machine.run(again, step=step)
     assert rows[-1]["seconds"] + machine.now - 5000.0 == pytest.approx(SECONDS, rel=0.03)
     assert last == again.steps > step

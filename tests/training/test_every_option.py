@@ -139,6 +139,15 @@ def test_options_of_validations_are_refused_without_a_split_val(without_val, nam
         ),
         ({"train": {"steps": 5, "minutes": 1}}, "got steps 5 and minutes 1"),
         (
+            {"train": {"steps": 5, "progress": [[0, 0.0, 9], [9, 1.0, 9]]}},
+            "progress must end at the last step; it ends at 9, and train.steps is 5. Set",
+        ),
+        ({"train": {"steps": 5, "progress": [[3, 0.0, 9], [3, 1.0, 9]]}}, "must increase; got"),
+        (
+            {"train": {"steps": 5, "progress": [[3, 0.0]]}},
+            r"must have 3 values: .*; got \(3, 0.0\)",
+        ),
+        (
             {"model": {"limits": [0, 255], "min_contrast": [2, 30]}},
             r"min_contrast has no effect with model.limits \(0, 255\); got \[2, 30\]",
         ),

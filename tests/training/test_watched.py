@@ -344,6 +344,14 @@ def test_minutes_become_steps_that_the_run_tells_and_keeps(dataset, tmp_path, by
     with pytest.warns(UserWarning, match=f"1 has no effect: .* has {summary.steps} steps. Give tr"):
         again = Trainer(config, folder)._run_config(RunFolder(folder), resume=True)
     assert again.train == written.train
+    # The run again, from its configuration: no clock, no stop, and the same weights to the bit
+    assert Trainer(written, tmp_path / "again").fit(dataset).steps == summary.steps
+    first, second = (
+        dict(np.load(path / "checkpoints" / "last.npz")) for path in (folder, tmp_path / "again")
+    )
+    assert first.keys() == second.keys()
+    for name in first.keys() - {"pending"}:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
 def test_a_trial_tells_what_a_run_will_take():

@@ -82,7 +82,7 @@ def base_arguments(values: dict[str, Any]) -> list[str]:
         return []
     # A length that is given replaces that of the run, in whatever unit.
     none = {"steps": "null", "epochs": "0", "minutes": "0"}
-    replaced = [f"--train.{name}={value}" for name, value in none.items()]
+    replaced = [f"--train.{name}={value}" for name, value in (none | {"progress": "[]"}).items()]
     is_given = any(values["train"][name] for name in none)
     return ["--config", str(file), *(replaced if is_given else [])]
 

@@ -19,7 +19,11 @@ class TrainConfig:
         steps: optimizer steps in total; empty uses 1000, unless epochs or minutes are given.
         epochs: passes over the data, instead of `steps`.
         minutes: training time, instead of `steps`: the schedule of the learning rate follows the
-            clock, and the run ends when the time is up. config.yaml then has the number of steps.
+            clock, and the run ends when the time is up. config.yaml then has the number of steps,
+            and `progress`.
+        progress: of the schedule of a run with `minutes`, which another run with the same `steps`
+            can repeat: triples of a step, the position in [0, 1] there, and the step to which it
+            rises linearly to 1. Empty: it rises linearly over all steps after the warm-up.
         batch_size: samples per batch, over all replicas.
         accumulate: batches per step, with gradients added up. Only batch normalisation differs from
             one large batch: it uses the statistics of each batch.
@@ -36,6 +40,7 @@ class TrainConfig:
     steps: int | None = free_on_resume(None)
     epochs: float = free_on_resume(0.0)
     minutes: float = free_on_resume(0.0)
+    progress: tuple[tuple[int, float, int], ...] = free_on_resume(())
     batch_size: int = 8
     accumulate: int = 1
     init: str = ""
@@ -55,4 +60,28 @@ class TrainConfig:
                 "Only one of train.steps, train.epochs and train.minutes may be given; got "
                 f"{' and '.join(given)}. Leave out the others, or set train.steps to null and "
                 "train.epochs and train.minutes to 0."
+            )
+        self._check_progress()
+
+    def _check_progress(self) -> None:
+        checks.sequence("train.progress", self.progress, "[[20,0.0,900],[900,1.0,900]]")
+        for line in self.progress:
+            checks.sequence("A part of train.progress", line, "[20,0.0,900]")
+            if len(line) != 3:
+                raise checks.InputError(
+                    f"A part of train.progress must have 3 values: step, position, end; got {line}."
+                )
+            checks.integer("A step of train.progress", line[0], low=0)
+            checks.in_range("A position of train.progress", line[1], low=0.0, high=1.0)
+            checks.integer("An end of train.progress", line[2], low=line[0])
+        starts = [line[0] for line in self.progress]
+        if starts != sorted(set(starts)):
+            raise checks.InputError(
+                f"The steps of train.progress must increase; got {starts}. Take the values that "
+                "a run with train.minutes wrote to its config.yaml."
+            )
+        if starts and starts[-1] != self.steps:
+            raise checks.InputError(
+                f"train.progress must end at the last step; it ends at {starts[-1]}, and "
+                f"train.steps is {self.steps}. Set train.progress to [] for a plain schedule."
             )

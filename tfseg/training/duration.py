@@ -15,10 +15,12 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.training import cluster
 from tfseg.training.clock import Clock
 from tfseg.training.history import Row
+from tfseg.training.progress import Progress
 from tfseg.training.schedules import Schedule, warmup_steps
 
 _RECENT = 0.1  # of the budget: the speed is that of the steps in this last part of it
 _LONGEST = 0.01  # of the budget, without a row of the history
+_TOLERANCE = 0.05  # of the steps left: a smaller error of the estimated end changes nothing
 
 
 def with_step_count(config: RunConfig, dataset: Dataset) -> RunConfig:
@@ -62,16 +64,17 @@ def with_step_count(config: RunConfig, dataset: Dataset) -> RunConfig:
     )
 
 
-def with_steps(config: RunConfig, steps: int) -> RunConfig:
-    """Returns `config` with a number of steps in place of epochs or minutes."""
-    train = dataclasses.replace(config.train, steps=steps, epochs=0.0, minutes=0.0)
+def with_steps(config: RunConfig, steps: int, progress: Progress | None = None) -> RunConfig:
+    """Returns `config` with a number of steps, and maybe a progress, for epochs or minutes."""
+    lines = tuple(progress.lines) if progress else config.train.progress
+    train = dataclasses.replace(config.train, steps=steps, epochs=0.0, minutes=0.0, progress=lines)
     return dataclasses.replace(config, train=train)
 
 
 def duration_of(config: RunConfig, *, start: float) -> Steps:
     """Returns the duration of a run whose `with_step_count` is `config`, since the time `start`."""
     if config.train.steps is not None:
-        return Steps(config.train.steps)
+        return Steps(config.train.steps, Progress(config.train.progress))
     warmup = warmup_steps(config.optimizer, None)
     return Budget(config.train.minutes, warmup=warmup, start=start)
 
@@ -81,16 +84,18 @@ class Steps:
 
     Attributes:
         steps: number of steps of the run.
+        progress: of the schedule, where it is not a function of the steps.
     """
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, steps: int, progress: Progress | None = None) -> None:
+        self.steps, self.progress = steps, progress or Progress()
 
     def restore(self, rows: Sequence[Row], step: int) -> None:
         """Continues a run after `step` steps, with these rows of its history."""
 
     def before_step(self, step: int, schedule: Schedule) -> None:
-        """Prepares the schedule for the step after `step` steps."""
+        """Moves the schedule to its position for the step after `step` steps."""
+        schedule.move_to(self.progress.at(step))
 
     def after_step(self, step: int) -> None:
         """Corrects the number of steps of the run after `step` steps."""
@@ -116,10 +121,11 @@ class Budget(Steps):
     """A duration in minutes: the schedule follows the clock, and the last step is when time is up.
 
     The speed of a machine changes, so the number of steps is estimated again with every row of the
-    history, from the speed of the last tenth of the budget. From one row to the next the position
-    rises linearly with the steps, to 1 at the estimated end. It starts at 0, after the warm-up and
-    when the first speed is known. The rows have the seconds used and the position, so the history
-    is a record of the schedule, and a resumed run continues it with the minutes that are left.
+    history, from the speed of the last tenth of the budget. The position rises linearly with the
+    steps, to 1 at the estimated end, and turns to another end where the estimate has moved. It
+    starts at 0, after the warm-up and when the first speed is known. The rows have the seconds
+    used, the position and its end, so the history is a record of the schedule, and a resumed run
+    continues it with the minutes that are left.
 
     Attributes:
         steps: number of steps of the run, an estimate until the time is up.
@@ -143,7 +149,6 @@ class Budget(Steps):
         self._total, self._warmup, self._clock = 60.0 * minutes, warmup, clock
         self._start, self._used = start, 0.0
         self._marks: list[tuple[int, float]] = []  # steps done, and seconds used until then
-        self._step, self._position, self._slope = 0, 0.0, 0.0  # of the line since the last row
         self._step_seconds, self._row_seconds, self._validations = 0.0, 0.0, 0
         self._is_over = False
 
@@ -160,23 +165,16 @@ class Budget(Steps):
         if not rows:
             return
         last = rows[-1]
-        if "position" not in last:
+        if "aim" not in last:
             raise checks.InputError(
                 f"train.minutes must be 0 to resume a run that was not started with it; got "
                 f"{self._total / 60.0:g}. Give train.steps."
             )
-        self._used, self._position = last["seconds"], last["position"]
+        self._used = last["seconds"]
+        self.progress = Progress.from_rows(rows, warmup=self._warmup)
         self._marks = [(int(row["step"]), row["seconds"]) for row in rows[-2:-1]]
-        self._aim(int(last["step"]), last["seconds"])
+        self._estimate(int(last["step"]), last["seconds"])
         self.after_step(step)
-
-    def position(self, step: int) -> float:
-        """Returns the position of the schedule, in [0, 1], for the step after `step` steps."""
-        return min(1.0, self._position + self._slope * max(0, step - self._step))
-
-    def before_step(self, step: int, schedule: Schedule) -> None:
-        """Moves the schedule to its position."""
-        schedule.move_to(self.position(step))
 
     def after_step(self, step: int) -> None:
         """Makes this step the last one if the time is up, without what the end of the run takes.
@@ -202,10 +200,10 @@ class Budget(Steps):
 
     def row(self, step: int) -> Row:
         """Measures the speed after `step` steps; returns the columns of a row of the history."""
-        seconds, position = self.seconds(), self.position(step)
-        self._position = position
-        self._aim(step, seconds)
-        return {"seconds": seconds, "position": position}
+        seconds, position = self.seconds(), self.progress.at(step)
+        if self._estimate(step, seconds):
+            self._aim(step, position)
+        return {"seconds": seconds, "position": position, "aim": self.progress.end}
 
     def end_validation(self) -> None:
         """Measures the validation and the checkpoint, which the end of the run has too."""
@@ -213,19 +211,25 @@ class Budget(Steps):
         if self._validations > 1:  # the first one is slower, because it is compiled
             self._row_seconds = self.seconds() - self._marks[-1][1]
 
-    def _aim(self, step: int, seconds: float) -> None:
-        """Estimates the number of steps, and aims the position at 1 there."""
+    def _estimate(self, step: int, seconds: float) -> bool:
+        """Estimates the number of steps; returns whether there is a new estimate."""
         self._marks.append((step, seconds))
         recent = [mark for mark in self._marks[:-1] if mark[1] >= seconds - _RECENT * self._total]
         first_step, first_seconds = (recent or self._marks[-2:])[0]
         self._marks = [*(recent or self._marks[-2:-1]), self._marks[-1]]
-        if step > first_step and not self._is_over:
-            self._step_seconds = (seconds - first_seconds) / (step - first_step)
-            left = max(0.0, self._total - seconds - self._row_seconds)
-            self.steps = step + max(1, round(left / self._step_seconds))
-            self._check_warmup(self.steps)
-            self._step = max(step, self._warmup)
-            self._slope = (1.0 - self._position) / max(1, self.steps - self._step)
+        if step == first_step or self._is_over:
+            return False
+        self._step_seconds = (seconds - first_seconds) / (step - first_step)
+        left = max(0.0, self._total - seconds - self._row_seconds)
+        self.steps = step + max(1, round(left / self._step_seconds))
+        self._check_warmup(self.steps)
+        return True
+
+    def _aim(self, step: int, position: float) -> None:
+        """Turns the progress to the estimated end, if that has moved."""
+        start = max(step, self._warmup)
+        if abs(self.steps - self.progress.end) > _TOLERANCE * (self.steps - start):
+            self.progress.turn(start, position, self.steps)
 
     def _check_warmup(self, steps: int) -> None:
         if steps <= self._warmup:

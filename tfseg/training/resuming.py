@@ -11,6 +11,7 @@ from tfseg import config
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.run_files import CONFIG
+from tfseg.training.progress import Progress
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.schedules import Schedule
 
@@ -66,5 +67,10 @@ def check_steps(folder: RunFolder, run_config: RunConfig, *, done: int, updates:
 
 def _rates(run_config: RunConfig, first: int, count: int) -> np.ndarray:
     """Returns the learning rates of the updates from `first` on, `[count]` float32."""
-    schedule = Schedule(run_config.optimizer, steps=run_config.train.steps)
-    return schedule(tf.range(first, first + count)).numpy()
+    train, updates = run_config.train, tf.range(first, first + count, dtype=tf.float32)
+    if not train.progress:
+        return Schedule(run_config.optimizer, steps=train.steps)(updates).numpy()
+    progress = Progress(train.progress)
+    positions = [progress.at(step) for step in range(first, first + count)]
+    schedule = Schedule(run_config.optimizer, steps=None)
+    return schedule.rate(updates, tf.constant(positions, tf.float32)).numpy()

@@ -63,7 +63,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         config: kind of the curve, its options, peak and warm-up.
-        steps: of the training; None: it ends after some minutes, and `move_to` sets the progress.
+        steps: of the training; None: the progress follows the clock, and `move_to` sets it.
 
     Raises:
         InputError: the curve does not have an option, or a value is out of range.
@@ -99,6 +99,10 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
             progress = tf.convert_to_tensor(self._position)
         else:
             progress = tf.clip_by_value((step - self._warmup) / self._steps, 0.0, 1.0)
+        return self.rate(step, progress)
+
+    def rate(self, step: tf.Tensor, progress: tf.Tensor) -> tf.Tensor:
+        """Returns the learning rate of `step` at a progress in [0, 1]; all float32, any shape."""
         rate = self._peak * self._curve(progress, **self._options)
         if self._share is not None:
             rate *= tf.convert_to_tensor(self._share)
@@ -107,7 +111,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         return tf.where(step < self._warmup, self._peak * step / self._warmup, rate)
 
     def move_to(self, position: float) -> None:
-        """Sets the progress after the warm-up, in [0, 1]; only where the steps are not known."""
+        """Sets the progress after the warm-up, in [0, 1], where the steps do not decide it."""
         if self._position is not None:
             self._position.assign(position)
 

@@ -114,7 +114,8 @@ class Session:
         )
         if pretrained and config.train.init:
             load_first_weights(config.train.init, self.model, config.model)
-        self.schedule = Schedule(config.optimizer, steps=config.train.steps)
+        steps = None if config.train.progress else config.train.steps
+        self.schedule = Schedule(config.optimizer, steps=steps)
         self.optimizer = make_optimizer(config, self.schedule)
         self.optimizer.build(self.model.trainable_variables)
         decay = config.optimizer.ema

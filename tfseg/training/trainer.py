@@ -28,6 +28,7 @@ from tfseg.training.clock import Clock
 from tfseg.training.duration import duration_of, with_steps
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
+from tfseg.training.progress import Progress
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import BuildModel, Session
 
@@ -134,15 +135,15 @@ class Trainer:
         """Returns the configuration; a run whose minutes are over keeps its number of steps."""
         if not resume or not self.config.train.minutes:
             return self.config
-        steps = folder.read_config().train.steps
-        if steps is None:
+        begun = folder.read_config().train
+        if begun.steps is None:
             return self.config
         warnings.warn(
             f"train.minutes {self.config.train.minutes:g} has no effect: the run in {folder.path} "
-            f"has {steps} steps. Give train.steps to train longer.",
+            f"has {begun.steps} steps. Give train.steps to train longer.",
             stacklevel=3,
         )
-        return with_steps(self.config, steps)
+        return with_steps(self.config, begun.steps, Progress(begun.progress))
 
 
 class _Run:
@@ -223,9 +224,11 @@ class _Run:
         )
 
     def _settle(self) -> None:
-        """Writes the number of steps that train.minutes became."""
+        """Writes the steps that train.minutes became, and the progress of the schedule."""
         if self.train.minutes:
-            config = with_steps(self.session.config, self.step)
+            progress = self.duration.progress
+            progress.turn(self.step, progress.at(self.step), self.step)
+            config = with_steps(self.session.config, self.step, progress)
             self.folder.write_config(config)
             provenance.write_config(self.folder.record, config)
 
