@@ -70,6 +70,11 @@ class CenterOffsetOptions(MaskOptions):
     offset_weight: float = 0.5
     offset_beta: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Checks the ranges."""
+        super().__post_init__()
+        _check_weights(center_weight=self.center_weight, offset_weight=self.offset_weight)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BoundaryOptions(MaskOptions):
@@ -102,6 +107,11 @@ class DistanceOptions(MaskOptions):
     seed_threshold: float = 0.5
     levels: int = 8
     distance_weight: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Checks the ranges."""
+        super().__post_init__()
+        _check_weights(distance_weight=self.distance_weight)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,6 +154,12 @@ def check_head_options(head: str, options: Mapping[str, Any]) -> None:
         checks.one_of(f"A name in {_GROUP}, with model.head {head},", name, defaults)
         _check_kind(f"{_GROUP}.{name}", value, defaults[name])
     HEADS[head](**options)
+
+
+def _check_weights(**weights: float) -> None:
+    """Checks weights of losses: an output without a loss is noise, and so are its instances."""
+    for name, weight in weights.items():
+        checks.in_range(f"{_GROUP}.{name}", weight, low=1e-6, high=1e6)
 
 
 def _check_kind(name: str, value: Any, default: Any) -> None:

@@ -70,6 +70,11 @@ class OptimizerConfig:
             (("clip_norm",), float("inf")),
         ):
             check_numbers(self, "optimizer", checks.in_range, names, low=0.0, high=high)
+        if self.name == "SGD" and self.options.get("nesterov") and not self.options.get("momentum"):
+            raise checks.InputError(
+                "optimizer.options nesterov has no effect without momentum. Give momentum, such as "
+                "{momentum: 0.9, nesterov: true}."
+            )
         if self.name == "Ftrl" and (self.freeze_encoder, self.encoder_learning_rate) != (0, 1):
             raise checks.InputError(
                 "optimizer.freeze_encoder and optimizer.encoder_learning_rate have no effect with "
