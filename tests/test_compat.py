@@ -39,6 +39,12 @@ def registered() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext(compat.register_functions())
 
 
+def graph() -> tf.Graph:
+    """A graph of a function that adds 1."""
+    function = tf.function(lambda x: x + 1.0).get_concrete_function(tf.TensorSpec([2]))
+    return compat.graph_of(function.function_def, None)
+
+
 USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[None]]] = {
     compat.SUM_GRADIENTS: lambda: compat.gradients_are_sums(keras.optimizers.SGD(0.1)),
     compat.DEPENDENT_VARIABLES: compat.skip_variable_search,
@@ -50,10 +56,13 @@ USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[No
     compat.SPATIAL_CONTEXT: patched,
     compat.CONVOLUTION: patched,
     **dict.fromkeys([compat.SLICE, compat.EXPAND], registered),
+    compat.KERNELS: lambda: contextlib.nullcontext(compat.kernels_of("AddV2")),
+    compat.FUNCTION_GRAPH: lambda: contextlib.nullcontext(graph()),
 }
 CHANGED = set(compat.NAMES) - {
     *(compat.USES_ADAMW, compat.ORTHOGONALIZE, compat.ADJUST_RATE),
     *(compat.CONVOLUTION, compat.SLICE, compat.EXPAND, compat.SUM_GRADIENTS),
+    *(compat.KERNELS, compat.FUNCTION_GRAPH),
 }
 
 

@@ -153,9 +153,22 @@ EXPAND = PrivateName(
     *("image-classifiers", "classification_models.models._common_blocks", "expand_dims"),
     "save and load squeeze-and-excitation networks",
 )
+KERNELS = PrivateName(
+    "tensorflow",
+    "tensorflow.python.framework.kernels",
+    "get_registered_kernels_for_op",
+    "know which operations a GPU has kernels for",
+)
+FUNCTION_GRAPH = PrivateName(
+    "tensorflow",
+    "tensorflow.python.framework.function_def_to_graph",
+    "function_def_to_graph",
+    "look into the functions that a graph calls",
+)
 NAMES = (
     *(SUM_GRADIENTS, DEPENDENT_VARIABLES, USES_ADAMW, ORTHOGONALIZE, ADJUST_RATE, BUILDERS, SWISH),
-    *(DROPOUT, INPUT_SHAPE, SPATIAL_CONTEXT, CONVOLUTION, SLICE, EXPAND),
+    *(DROPOUT, INPUT_SHAPE, SPATIAL_CONTEXT, CONVOLUTION, SLICE, EXPAND, KERNELS),
+    FUNCTION_GRAPH,
 )
 
 
@@ -168,6 +181,16 @@ def gradients_are_sums(
     them would also be correct, but would send every gradient twice: see benchmarks/training.py.
     """
     return SUM_GRADIENTS.replaced(list, owner=optimizer)
+
+
+def kernels_of(operation: str) -> list[Any]:
+    """Returns the kernels that TensorFlow has registered for an operation, such as AddV2."""
+    return list(KERNELS.value()(operation).kernel)
+
+
+def graph_of(definition: Any, shapes: Any) -> Any:
+    """Returns the graph of a function's definition, with shapes of its inputs or None."""
+    return FUNCTION_GRAPH.value()(definition, input_shapes=shapes)
 
 
 def skip_variable_search() -> contextlib.AbstractContextManager[None]:

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 LAYERS = (
     (
         *("atomic", "autograph", "checks", "compat", "config", "ids", "locks", "ordered_map"),
-        *("random", "run_files", "run_lengths", "sample", "tf_errors"),
+        *("placement", "random", "run_files", "run_lengths", "sample", "tf_errors"),
     ),
     ("kernels",),
     ("augment", "heads", "losses", "metrics", "networks"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import checks, placement
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import info_sha256, verify
@@ -146,7 +146,8 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, channels])], autograph=False)
     def decode(maps: tf.Tensor) -> tf.Tensor:
-        return head.decode(head.split_outputs(maps[None])).labels[0]
+        with placement.host():
+            return head.decode(head.split_outputs(maps[None])).labels[0]
 
     # Calls of `decode` itself would count as retracing, of which TensorFlow warns.
     graph = decode.get_concrete_function()

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks, config
+from tfseg import checks, config, placement
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import INFO_FILE
@@ -121,15 +121,16 @@ class Segmenter(tf.Module):
         shape = tf.shape(images)
         # Here, because an exported network has no other place to say it.
         message = ("images must be [B, H, W, C] without a 0; got", shape, "Leave out empty images.")
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(shape > 0), message)]):
-            images = tf.identity(images)
-        if images.dtype.is_floating:
-            images = tf.debugging.check_numerics(images, "The images must have finite pixels")
-        images = tf.map_fn(
-            self._normalization,
-            images,
-            fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
-        )
+        with placement.host():
+            with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(shape > 0), message)]):
+                images = tf.identity(images)
+            if images.dtype.is_floating:
+                images = tf.debugging.check_numerics(images, "The images must have finite pixels")
+            images = tf.map_fn(
+                self._normalization,
+                images,
+                fn_output_signature=tf.TensorSpec([None, None, self.channels], tf.float32),
+            )
         return self._instances(self._maps(images))
 
     @tf.function(input_signature=[], autograph=False)
@@ -198,7 +199,8 @@ class Segmenter(tf.Module):
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
 
         def decode(maps: np.ndarray) -> Instances:
-            return _first(instances_of(tf.constant(maps)))
+            with placement.host():
+                return _first(instances_of(tf.constant(maps)))
 
         return tiles.predict_tiles(*self._tiled(image, limits, size), decode=decode)
 
@@ -250,9 +252,10 @@ class Segmenter(tf.Module):
         return self._instances(self._head.split_outputs(maps[None]))
 
     def _instances(self, maps: Maps) -> dict[str, tf.Tensor]:
-        decoded = self._head.decode(maps)
-        named = {"labels": decoded.labels, "scores": decoded.scores}
-        return named | {"classes": _classes(decoded)}
+        with placement.host():
+            decoded = self._head.decode(maps)
+            named = {"labels": decoded.labels, "scores": decoded.scores}
+            return named | {"classes": _classes(decoded)}
 
 
 def _classes(decoded: Decoded) -> tf.Tensor:

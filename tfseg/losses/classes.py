@@ -28,7 +28,7 @@ class ClassCE(PixelLoss):
 
     def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
         """Returns the mean cross-entropy."""
-        index = tf.cast(truth[..., 0], tf.int32)
+        index = tf.cast(truth[..., 0], tf.int64)  # a GPU keeps int32 in the memory of the host
         entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=index, logits=logits)
         if self.class_weights:
             counted *= tf.gather(tf.constant(self.class_weights), index)[..., None]

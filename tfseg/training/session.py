@@ -103,7 +103,8 @@ class Session:
             clip_norm=config.optimizer.clip_norm,
             jit_compile=config.devices.jit_compile,
         )
-        self.validation_step = step.make_validation_step(self.strategy, self.model, self.head)
+        validation_step = step.make_validation_step(self.strategy, self.model, self.head)
+        self.validation_step = step.traced_once(validation_step)
         _warn_of_small_images(config.data.crop_size, dataset)
 
     def _make_variables(self, build: BuildModel, pretrained: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfseg import placement
 from tfseg.compat import gradients_are_sums, skip_variable_search
 from tfseg.heads import Head
 from tfseg.metrics import graph
@@ -158,10 +159,8 @@ class TrainStep:
         return tf.constant(1.0)
 
 
-def make_validation_step(
-    strategy: tf.distribute.Strategy, model: keras.Model, head: Head
-) -> Callable[[tuple], Losses]:
-    """Returns a compiled function: batch (images, targets, weights, labels) -> sums of its samples.
+def make_validation_step(strategy: tf.distribute.Strategy, model: keras.Model, head: Head) -> Any:
+    """Returns a `tf.function`: batch (images, targets, weights, labels) -> sums of its samples.
 
     Keys are "loss", "loss/NAME" for every part, "count", the sum of the weights, and the keys of
     `metrics.graph.count`, which compares the predicted instances with `labels` `[B, H, W]`.
@@ -177,13 +176,14 @@ def make_validation_step(
             for name, loss in losses.items()
         }
         total = tf.add_n([loss_weights[name] * part for name, part in parts.items()])
-        counts = graph.count(labels, head.decode(outputs).labels, weights)
+        with placement.host():
+            counts = graph.count(labels, head.decode(outputs).labels, weights)
         return _name_losses(total, parts) | counts | {"count": tf.reduce_sum(weights)}
 
     def step(batch: tuple) -> Losses:
         return _sum_over_replicas(strategy, strategy.run(replica_step, args=batch))
 
-    return traced_once(tf.function(step, autograph=False))
+    return tf.function(step, autograph=False)
 
 
 def traced_once(function: Any) -> Callable[..., Losses]:

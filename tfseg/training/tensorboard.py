@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfseg import placement
 from tfseg.data.pipeline.batches import validation_crops
 from tfseg.drawing.overlays import panel
 from tfseg.training.callbacks import Callback
@@ -71,7 +72,9 @@ class TensorBoard(Callback):
 
     def _labels(self, images: tf.Tensor) -> tf.Tensor:
         session = self._session
-        return session.head.decode(session.model(images, training=False)).labels
+        outputs = session.model(images, training=False)
+        with placement.host():
+            return session.head.decode(outputs).labels
 
 
 class Profile(Callback):

@@ -1,0 +1,234 @@
+"""What a GPU would compute, and what would be copied to the host: read from the graphs alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+import tensorflow as tf
+
+import tfseg
+from tfseg import augment, placement
+from tfseg.augment.layer import Augmentation
+from tfseg.augment.spec import TRANSFORMS
+from tfseg.config import (
+    HEADS,
+    PRECISIONS,
+    DataConfig,
+    DeviceConfig,
+    ModelConfig,
+    RunConfig,
+    TrainConfig,
+)
+from tfseg.heads import CenterOffset
+from tfseg.networks.build import build_model
+from tfseg.training.session import Session
+from tfseg.training.step import make_validation_step
+
+MANY = 1024  # elements; smaller tensors are shapes, seeds and counts
+SIDE = 64
+DEVICE = "CPU:1"  # stands for a GPU: CPU:0 is the host
+
+
+def held(function: Any) -> list[str]:
+    """Returns the operations with large tensors that a GPU does not hold, with their place."""
+    nodes = placement.held_by_host(function, at_least=MANY)
+    return [f"{node.operation} {node.device}" for node in nodes]
+
+
+def moved(function: Any) -> list[tuple[int, ...]]:
+    """Returns the shapes of the large tensors that go from a GPU to the host."""
+    return sorted(
+        tuple(tensor.shape) for tensor in placement.moved_to_host(function, at_least=MANY)
+    )
+
+
+def traced(compute: Any, *specs: tf.TensorSpec) -> Any:
+    return tf.function(compute, autograph=False).get_concrete_function(*specs)
+
+
+def ids(*shape: int, dtype: tf.DType = tf.int32) -> tf.TensorSpec:
+    return tf.TensorSpec(shape, dtype)
+
+
+def session(dataset: tfseg.Dataset, head: str = "center_offset", **options: Any) -> Session:
+    config = RunConfig(
+        data=DataConfig(crop_size=SIDE),
+        augment=(),
+        model=ModelConfig(filters=(4, 8), head=head),
+        train=TrainConfig(batch_size=2),
+        devices=DeviceConfig(names=(DEVICE,), **options),
+    )
+    return Session(config, dataset)
+
+
+def training_step(session: Session) -> Any:
+    batch = next(session.training_input(first_step=0))
+    return session.train_step.compiled.get_concrete_function(batch)
+
+
+def segmenter(head: str = "center_offset", **options: Any) -> tfseg.Segmenter:
+    config = ModelConfig(channels=1, filters=(4, 8), head=head)
+    return tfseg.Segmenter(build_model(config), config, **options)
+
+
+def maps_of(head: str) -> list[tuple[int, ...]]:
+    channels = tfseg.make_head(head).outputs.values()
+    return sorted((1, SIDE, SIDE, count) for count in channels)
+
+
+def test_an_operation_is_where_its_kernel_is():
+    size, zeros = 2048, tf.zeros(2048, tf.int64)
+    cases = [
+        (lambda x: x + 1.0, tf.float32, []),
+        (lambda x: x + 1, tf.int64, []),
+        (lambda x: x + 1, tf.int32, ["AddV2 host memory"]),
+        (lambda x: tf.gather(x, [1, 0]), tf.int32, []),
+        (lambda x: tf.gather(x, [1, 0]), tf.uint8, ["GatherV2 CPU only"]),
+        (lambda x: tf.math.unsorted_segment_min(x, zeros, 1), tf.int32, []),
+        (
+            lambda x: tf.math.unsorted_segment_min(x, zeros, 1),
+            tf.int64,
+            ["UnsortedSegmentMin CPU only"],
+        ),
+    ]
+    for compute, dtype, expected in cases:
+        assert held(traced(compute, ids(size, dtype=dtype))) == expected
+
+
+def test_small_tensors_are_not_counted_and_unknown_shapes_are():
+    assert held(traced(lambda x: x + 1, ids(MANY - 1))) == []
+    assert held(traced(lambda x: x + 1, ids(MANY))) == ["AddV2 host memory"]
+    unknown = tf.TensorSpec([None], tf.int32)
+    assert held(traced(lambda x: x + 1, unknown)) == ["AddV2 host memory"]
+
+
+def test_functions_that_are_called_are_looked_into():
+    def loop(values: tf.Tensor) -> tf.Tensor:
+        return tf.while_loop(lambda x: tf.reduce_max(x) < 9, lambda x: [x + 1], [values])[0]
+
+    def branch(values: tf.Tensor) -> tf.Tensor:
+        return tf.cond(values[0] > 0, lambda: values * 2, lambda: values)
+
+    def call(values: tf.Tensor) -> tf.Tensor:
+        return tf.function(lambda x: x - 1)(values)
+
+    assert "AddV2 host memory" in held(traced(loop, ids(4096)))
+    assert "Mul host memory" in held(traced(branch, ids(4096)))
+    assert "Sub host memory" in held(traced(call, ids(4096)))
+
+
+def test_what_is_assigned_to_the_host_is_moved_there_once():
+    def on_host(values: tf.Tensor) -> tf.Tensor:
+        doubled = values * 2.0
+        with placement.host():
+            return tf.while_loop(
+                lambda x: tf.reduce_max(x) < 9,
+                lambda x: [x + 1],
+                [tf.cast(doubled, tf.int32) + tf.cast(doubled * doubled, tf.int32)],
+            )[0]
+
+    function = traced(on_host, ids(4096, dtype=tf.float32))
+    assert held(function) == []
+    assert moved(function) == [(4096,)]
+
+
+def test_xla_has_a_kernel_or_not():
+    compiled = tf.function(lambda x: x + 1, jit_compile=True, autograph=False)
+    assert held(traced(compiled, ids(4096))) == []
+    unique = tf.function(lambda x: tf.strings.as_string(x), jit_compile=True, autograph=False)
+    assert held(traced(unique, ids(4096))) == ["AsString CPU only"]
+
+
+@pytest.mark.parametrize(
+    ("head", "precision"),
+    [
+        *(
+            ("center_offset", "float32"),
+            ("boundary", "float32"),
+            ("center_offset", "mixed_float16"),
+        ),
+    ],
+)
+def test_a_training_step_stays_on_the_gpu(dataset, head, precision):
+    function = training_step(session(dataset, head, precision=precision))
+    assert held(function) == []
+    assert moved(function) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("head", HEADS)
+def test_a_training_step_stays_on_the_gpu_in_any_precision(dataset, head, precision):
+    function = training_step(session(dataset, head, precision=precision))
+    assert held(function) == []
+
+
+def test_a_loss_with_ids_on_the_host_is_seen(dataset, monkeypatch):
+    class Ids(keras.losses.Loss):
+        def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+            parts = tf.cast(y_true * 2, tf.int32) + 1  # an int32 map of the size of the batch
+            return tf.reduce_mean(tf.cast(parts, tf.float32) * y_pred, axis=(1, 2, 3))
+
+    losses = CenterOffset.losses
+    monkeypatch.setattr(CenterOffset, "losses", lambda self: losses(self) | {"center": Ids()})
+    assert "AddV2 host memory" in held(training_step(session(dataset)))
+
+
+def test_a_validation_moves_the_maps_to_the_host_and_nothing_else(dataset):
+    validated = session(dataset)
+    batch = next(validated.validation_input())
+    validation = make_validation_step(validated.strategy, validated.model, validated.head)
+    function = validation.get_concrete_function(batch)
+    assert held(function) == []
+    assert moved(function) == [(2, SIDE, SIDE, 1), (2, SIDE, SIDE, 1), (2, SIDE, SIDE, 2)]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_prediction_moves_the_maps_to_the_host_and_nothing_else(head):
+    spec = ids(1, SIDE, SIDE, 1, dtype=tf.uint8)
+    network = segmenter(head)  # TensorFlow keeps only a weak reference to it
+    function = network.__call__.get_concrete_function(spec)
+    assert held(function) == []
+    assert moved(function) == maps_of(head)
+
+
+def test_averages_of_turned_images_are_on_the_gpu():
+    spec = ids(1, SIDE, SIDE, 1, dtype=tf.uint16)
+    network = segmenter(tta=True)
+    function = network.__call__.get_concrete_function(spec)
+    assert held(function) == []
+    assert moved(function) == maps_of("center_offset")
+
+
+def test_the_maps_of_a_tile_are_computed_on_the_gpu_and_decoded_on_the_host():
+    tiled = segmenter()
+    maps = tiled._tile_maps.get_concrete_function(
+        ids(SIDE, SIDE, 1, dtype=tf.float32), ids(2, dtype=tf.float32)
+    )
+    assert (held(maps), moved(maps)) == ([], [])
+    decode = tiled._decode.get_concrete_function(ids(SIDE, SIDE, 4, dtype=tf.float32))
+    assert held(decode) == []
+
+
+def test_an_exported_network_decodes_on_the_host(tmp_path):
+    folder = tfseg.export(segmenter(), tmp_path / "model")
+    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    decoding = [node for node in placement.nodes(signature) if "Segment" in node.operation]
+    assert decoding
+    assert {node.device for node in decoding} == {placement.ASSIGNED}
+
+
+def test_all_transforms_are_compiled_for_a_gpu():
+    chosen = [
+        kind(p=1.0)
+        for kind in TRANSFORMS.values()
+        if not kind.__module__.endswith(("sizes", "compose"))
+    ]
+    layer = Augmentation([augment.SomeOf(transforms=tuple(chosen), n=(2, 2))], seed=0)
+    function = traced(
+        lambda image, label: layer({"image": image, "label": label}, training=True),
+        *(ids(2, SIDE, SIDE, 3, dtype=tf.float32), ids(2, SIDE, SIDE)),
+    )
+    assert held(function) == []
