@@ -24,4 +24,5 @@ COMMANDS = (
     "bench",
     "serve-data",
     "demo",
+    "doctor",
 )
