@@ -99,8 +99,8 @@ def test_the_rows_of_instances_add_up_to_the_rows_of_images(maps):
     for flag, column in {"split": "splits", "merged": "merges"}.items():
         counted = instances.groupby("image")[flag].sum().reindex(images["id"], fill_value=0)
         assert counted.tolist() == images[column].tolist()
-    found = instances[instances["kind"] == "found"]
-    assert (found["iou"] >= 0.5).all()
+    partners = instances[instances["kind"] == "found"]
+    assert (partners["iou"] >= 0.5).all()
 
 
 def test_another_kind_of_row_is_refused(evaluation):

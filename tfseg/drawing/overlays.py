@@ -83,6 +83,17 @@ def overlay(
     return picture
 
 
+def thinning(size: tuple[int, int], side: int) -> tuple[slice, slice]:
+    """Returns the slices that keep every second pixel, or every third, and so on, of each axis.
+
+    Args:
+        size: height and width in pixels.
+        side: the longest side that is left.
+    """
+    step = slice(None, None, -(-max(size) // side))
+    return step, step
+
+
 def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Returns the image, its true and its predicted instances side by side, with white gaps.
 

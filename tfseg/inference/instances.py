@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from tfseg import notebook
 from tfseg.checks import InputError
+from tfseg.drawing.colors import color_neighbours
+from tfseg.drawing.overlays import thinning
 
 _ROWS = 1024  # processed at once, because coordinates need five times the memory of ids
 
@@ -59,6 +62,12 @@ class Instances(NamedTuple):
                 "class_id": np.asarray(self.classes)[present - 1],
             }
         )
+
+    def _repr_html_(self) -> str:
+        """Returns the number of instances and a picture of them, for notebooks."""
+        label = self.label[thinning(self.label.shape, notebook.SIDE)]
+        count = np.count_nonzero(np.bincount(self.label.ravel())[1:])
+        return notebook.picture(color_neighbours(label), f"instances: {count}")
 
 
 def _measure(label: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from tfseg import atomic, checks
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.tiff_windows import TiffWindows
-from tfseg.drawing.overlays import overlay
+from tfseg.drawing.overlays import overlay, thinning
 from tfseg.inference import coco
 from tfseg.inference.geojson import feature_collection
 from tfseg.inference.instances import Instances
@@ -137,8 +136,7 @@ class ResultFolder:
             instances: predicted for it.
         """
         label = instances.label
-        step = math.ceil(max(label.shape) / OVERLAY_SIDE)
-        thin = (slice(None, None, step), slice(None, None, step))
+        thin = thinning(label.shape, OVERLAY_SIDE)
         table = instances.to_pandas()
         table.insert(0, "image", image.name)
         files = self._others(image)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg import atomic, checks
+from tfseg import atomic, checks, notebook
 from tfseg.checks import InputError
 from tfseg.metrics import bootstrap, classes
 from tfseg.metrics.conventions import Conventions
@@ -164,8 +164,7 @@ class Evaluation:
         aps = "".join(f"  {_cell(ap)}" for ap in by_threshold.values())
         return "\n".join(
             [
-                f"{summary['num_images']} images, {summary['num_instances']} instances, "
-                f"{summary['num_predicted']} predicted",
+                _sentence(summary),
                 *(f"{name:<6}  {_cell(values[name])}  {text}" for name, text in FORMULAS.items()),
                 "P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed",
                 f"IoU >={thresholds}",
@@ -173,6 +172,20 @@ class Evaluation:
                 *_class_lines(summary.get("classes", {})),
             ]
         )
+
+    def _repr_html_(self) -> str:
+        """Returns the headline metrics, each with its formula, and those of classes."""
+        summary = self.summary()
+        values = summary | {"ap": summary["ap_mean"]}
+        rows = [(name, _cell(values[name]), text) for name, text in FORMULAS.items()]
+        parts = [
+            notebook.text(_sentence(summary)),
+            notebook.table(("metric", "value", "formula"), rows),
+        ]
+        header, *of_class = _class_rows(summary.get("classes", {})) or [()]
+        if of_class:
+            parts.append(notebook.table(header, of_class))
+        return "".join(parts)
 
     def write(self, folder: str | Path) -> None:
         """Writes summary.json, counts.csv and the tables by image and by instance, atomically.
@@ -234,21 +247,29 @@ def _read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"score": [""]})
 
 
-def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns a line of metrics for each class that occurs, below the names of its columns."""
+def _sentence(summary: Mapping[str, Any]) -> str:
+    return (
+        f"{summary['num_images']} images, {summary['num_instances']} instances, "
+        f"{summary['num_predicted']} predicted"
+    )
+
+
+def _class_rows(of_class: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Returns the names of the columns, and metrics of each class that occurs; [] without any."""
     metrics, numbers = ("ap50", "pq", "dice"), ("num_truth", "num_predicted")
-    rows = {
-        name: [*(_cell(values[metric]) for metric in metrics), *(values[key] for key in numbers)]
+    rows = [
+        (name, *(_cell(values[metric]) for metric in metrics), *(str(values[n]) for n in numbers))
         for name, values in of_class.items()
-        if any(values[key] for key in numbers)
-    }
-    if not rows:
-        return []
-    rows = {"class": [*metrics, "true", "predicted"]} | rows
-    width = max(map(len, rows))
+        if any(values[number] for number in numbers)
+    ]
+    return [("class", *metrics, "true", "predicted"), *rows] if rows else []
+
+
+def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows = _class_rows(of_class)
+    width = max((len(name) for name, *_ in rows), default=0)
     return [
-        f"{name:<{width}}  {'  '.join(f'{cell:>6}' for cell in cells)}"
-        for name, cells in rows.items()
+        f"{name:<{width}}  {'  '.join(f'{cell:>6}' for cell in cells)}" for name, *cells in rows
     ]
 
 
