@@ -24,7 +24,7 @@ class Split:
         self.info = SimpleNamespace(class_names=class_names)
 
     def split(self, split: str) -> SimpleNamespace:
-        return SimpleNamespace(shards=())
+        return SimpleNamespace(shards=(), num_images=len(self.heights))
 
     def shard_paths(self, split: str) -> list[Path]:
         return []
