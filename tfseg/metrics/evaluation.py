@@ -109,15 +109,16 @@ class Evaluation:
         """Returns a table of the images, the instances or the classes.
 
         Args:
-            by: what has a row.
-                "image": each image, with its counts of instances at IoU >= 0.50 and the metrics of
-                this image alone. The mean of a column is not the metric of the set, which comes
-                from summed counts.
-                "instance": each true instance, and each predicted one without a partner; `image`
-                is its image, and the other columns are those of `metrics.outcomes`, with the names
-                of the classes, "" for none.
-                "class": all instances together, ignoring their class (""), and each class, with
-                the counts and metrics of all images together.
+            by: what has a row:
+
+                - "image": each image, with its counts of instances at IoU >= 0.50 and the metrics
+                  of this image alone. The mean of a column is not the metric of the set, which
+                  comes from summed counts;
+                - "instance": each true instance, and each predicted one without a partner, with
+                  its `image`, its `kind` (found, wrong class, missed or false), ids, IoU, areas in
+                  pixels, classes by their names ("" = none) and score (NaN = none);
+                - "class": all instances together, ignoring their class (""), and each class, with
+                  the counts and metrics of all images together.
 
         Raises:
             InputError: `by` is none of these.
