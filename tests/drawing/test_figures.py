@@ -32,7 +32,7 @@ def plot(request, tmp_path) -> Callable[..., Any]:
     return {
         "curves": partial(tfseg.plot_curves, tmp_path),
         "instances": partial(tfseg.plot_instances, IMAGE, LABEL),
-        "augmentations": partial(tfseg.plot_augmentations, IMAGE, LABEL, CONFIG, count=2),
+        "augmentations": partial(tfseg.plot_augmentations, IMAGE, LABEL, CONFIG, count=1),
     }[request.param]
 
 

@@ -87,7 +87,7 @@ MAPS = st.tuples(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(MAPS, min_size=1, max_size=3))
 def test_the_rows_of_instances_add_up_to_the_rows_of_images(maps):
     evaluation = evaluate_pairs([(str(index), *pair) for index, pair in enumerate(maps)])
