@@ -64,7 +64,12 @@ def _signature(value: Any) -> str:
     except ValueError:
         return ""
     text = re.sub(r"<function (\w+) at 0x\w+>", r"\1", text)  # a default, without its address
-    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)  # annotations, not strings
+    for field in getattr(value, "__dataclass_fields__", {}).values():
+        if callable(field.default_factory):
+            made_by = f"= {field.default_factory.__name__}()"
+            text = re.sub(rf"(\b{field.name}: [^=]*)= <factory>", rf"\1{made_by}", text)
+    text = re.sub(r"ForwardRef\(('[^']*')[^)]*\)", r"\1", text)
+    return re.sub(r"""(\w: |-> )(['"])(.*?)\2""", r"\1\3", text)  # annotations, not strings
 
 
 if __name__ == "__main__":

@@ -247,7 +247,7 @@ def test_evaluate_of_other_files_needs_another_folder_or_overwrite(tfseg, maps, 
     assert tfseg(*arguments(maps, "bad", "--out", tmp_path / "out")).code == 0
     assert tfseg(*arguments(maps, "bad", "--out", tmp_path / "out")).code == 0
     refused = tfseg(*arguments(maps, "good", "--out", tmp_path / "out"))
-    assert "out already has summary.json, counts.csv, per_image.csv and 1 more" in refused.err
+    assert "out already has summary.json, counts.csv, per_image.csv and 2 more" in refused.err
     assert tfseg(*arguments(maps, "good", "--out", tmp_path / "out", "--overwrite")).code == 0
 
 

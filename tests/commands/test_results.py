@@ -81,7 +81,7 @@ def test_evaluate_replaces_its_results_of_the_same_data_and_others_only_when_ask
         refused = tfseg(*inputs, "--out", out)
         assert (refused.code, refused.out) == (2, "")
         assert (
-            "scores already has summary.json, counts.csv, per_image.csv and 1 more" in refused.err
+            "scores already has summary.json, counts.csv, per_image.csv and 2 more" in refused.err
         )
     info = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
     (other / "dataset.json").write_text(json.dumps(info), encoding="utf-8")  # other white space

@@ -24,7 +24,7 @@ class Split:
         self.info = SimpleNamespace(class_names=class_names)
 
     def split(self, split: str) -> SimpleNamespace:
-        return SimpleNamespace(shards=())
+        return SimpleNamespace(shards=(), num_images=len(self.heights))
 
     def shard_paths(self, split: str) -> list[Path]:
         return []
@@ -62,8 +62,8 @@ def threshold(image: np.ndarray) -> SimpleNamespace:
 
 def test_every_sample_is_scored_once_at_its_own_size():
     evaluation = evaluate(finding(threshold), Split([3, 5, 7]), "test")
-    assert evaluation.per_image.id.tolist() == ["né3", "né5", "né7"]
-    assert evaluation.per_image.ap50.tolist() == [1.0, 0.0, 1.0]
+    assert evaluation.to_pandas().id.tolist() == ["né3", "né5", "né7"]
+    assert evaluation.to_pandas().ap50.tolist() == [1.0, 0.0, 1.0]
     # 16 of 24 true pixels found: Dice = 2 x 16 / (24 + 16)
     assert evaluation.summary()["dice"] == 0.8
     assert evaluation.summary()["ap50"] == 2 / 3

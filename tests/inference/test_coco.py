@@ -19,7 +19,7 @@ from pycocotools.cocoeval import COCOeval
 from tfseg.data.conversion.formats import coco
 from tfseg.data.conversion.formats.base import Reading
 from tfseg.inference.coco import annotation_file, image_ids, results
-from tfseg.inference.instances import instance_table
+from tfseg.inference.instances import Instances
 from tfseg.run_lengths import decompress
 
 SCORES = np.linspace(0.9, 0.1, 5).astype(np.float32)
@@ -28,7 +28,7 @@ CLASSES = np.array([1, 2, 1, 2, 2], np.int32)
 
 def entries(label: np.ndarray, image_id: int = 7) -> list[dict]:
     """Returns the entries as they are read from the file."""
-    table = instance_table(label, SCORES, CLASSES)
+    table = Instances(label, SCORES, CLASSES).to_pandas()
     return json.loads(json.dumps(results(label, table, image_id, "a.png")))
 
 

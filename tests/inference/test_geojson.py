@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.measure import grid_points_in_poly
 
 from tfseg.inference.geojson import feature_collection
-from tfseg.inference.instances import instance_table
+from tfseg.inference.instances import Instances
 
 SCORES = np.array([0.25, 0.5, 0.75], np.float32)
 CLASSES = np.array([2, 1, 2], np.int32)
@@ -20,14 +20,14 @@ RINGS = np.pad(np.pad(np.pad(np.ones((1, 1), np.int32), 1), 1, constant_values=1
 
 
 def features(label: np.ndarray) -> list[dict]:
-    collection = feature_collection(label, instance_table(label, SCORES, CLASSES))
+    collection = feature_collection(label, Instances(label, SCORES, CLASSES).to_pandas())
     assert collection["type"] == "FeatureCollection"
     return json.loads(json.dumps(collection))["features"]
 
 
 def test_a_feature_names_its_class_when_there_are_several():
     label = np.array([[1, 0, 2], [1, 0, 3]], np.int32)
-    table = instance_table(label, SCORES, CLASSES)
+    table = Instances(label, SCORES, CLASSES).to_pandas()
     collection = feature_collection(label, table, ("cell", "dust"))
     names = [feature["properties"]["classification"] for feature in collection["features"]]
     assert names == [{"name": "dust"}, {"name": "cell"}, {"name": "dust"}]

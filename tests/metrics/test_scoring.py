@@ -69,7 +69,7 @@ def test_the_summary_is_made_of_plain_numbers(evaluation):
 
 
 def test_each_image_has_a_row_with_its_own_metrics(evaluation):
-    table = evaluation.per_image
+    table = evaluation.to_pandas()
     assert table.columns.tolist() == [
         *("id", "num_truth", "num_predicted", "tp50", "fp50", "fn50"),
         *("ap50", "pq", "dice", "iou", "pixel_precision", "pixel_recall", "pixel_accuracy"),
@@ -83,7 +83,7 @@ def test_each_image_has_a_row_with_its_own_metrics(evaluation):
 
 
 def test_an_image_with_nothing_to_find_and_nothing_found_has_metrics_of_one():
-    table = evaluate_pairs([("empty", EMPTY, EMPTY)]).per_image
+    table = evaluate_pairs([("empty", EMPTY, EMPTY)]).to_pandas()
     counted = ["num_truth", "num_predicted", "tp50", "fp50", "fn50", "splits", "merges"]
     assert table[[*counted, "count_error"]].to_numpy().tolist() == [[0] * 8]
     assert table.loc[:, "ap50":"ap_mean"].to_numpy().tolist() == [[1.0] * 13]
@@ -165,12 +165,12 @@ def test_the_text_has_the_formula_beside_each_metric(evaluation):
 def test_the_files_hold_the_summary_and_the_table(evaluation, tmp_path):
     folder = tmp_path / "new" / "scores"
     evaluation.write(folder)
-    names = ["counts.csv", "per_image.csv", "summary.json"]
+    names = ["counts.csv", "per_image.csv", "per_instance.csv", "summary.json"]
     assert sorted(path.name for path in folder.iterdir()) == names
     written = json.loads((folder / "summary.json").read_text("utf-8"))
     assert written == json.loads(json.dumps(evaluation.summary())) | {"class_names": []}
     read = pd.read_csv(folder / "per_image.csv", dtype={"id": str})
-    pd.testing.assert_frame_equal(read, evaluation.per_image.round(6))
+    pd.testing.assert_frame_equal(read, evaluation.to_pandas().round(6))
 
 
 def test_what_is_read_back_has_the_same_metrics_to_six_decimals(evaluation, tmp_path):
@@ -259,7 +259,7 @@ def test_an_image_that_comes_twice_is_refused():
 
 
 def test_images_are_averaged_apart_from_being_summed(evaluation):
-    summary, table = evaluation.summary(), evaluation.per_image
+    summary, table = evaluation.summary(), evaluation.to_pandas()
     for name in ("dice", "iou", "ap50", "pq", "aji", "seg", "pixel_recall"):
         assert summary["image_mean"][name] == pytest.approx(table[name].mean(), rel=1e-15)
     # AP at 0.50: cells 2/5, blank 0; summed 2 / 6

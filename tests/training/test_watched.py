@@ -383,3 +383,12 @@ def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):
         InputError, match=r"must fall to 0.7 of its first value in 60 steps .* it went from"
     ):
         overfit.overfit_batch(Session(still, dataset))
+
+
+def test_a_training_shows_its_progress_unless_it_is_silent(dataset, tmp_path, capfd):
+    rate = {"schedule": "constant"}
+    once, twice = (changed(train={"steps": steps}, optimizer=rate) for steps in (1, 2))
+    Trainer(once, tmp_path / "run").fit(dataset, verbose=False)
+    assert "train" not in capfd.readouterr().err
+    Trainer(twice, tmp_path / "run").fit(dataset, resume=True)
+    assert "train 2/2  loss " in capfd.readouterr().err

@@ -18,7 +18,6 @@ from typing import Any
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
-from tfseg.commands.progress import progress, with_speed
 from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 
@@ -152,9 +151,7 @@ def run(
         crowd=crowd,
     )
     try:
-        with progress("convert") as report:
-            options["on_progress"] = with_speed(report)
-            dataset = convert(source, destination, reading=reading, **options)
+        dataset = convert(source, destination, reading=reading, **options)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(
             "interrupted; the same command resumes the conversion"

@@ -19,7 +19,6 @@ from tfseg.checks import InputError
 from tfseg.commands import results, train
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import print_json, read_json
-from tfseg.commands.progress import progress
 from tfseg.config import RunConfig, TrainConfig
 from tfseg.config.train import DEFAULT_STEPS
 from tfseg.run_files import HISTORY
@@ -86,8 +85,7 @@ def _work(config: RunConfig, out: Path) -> Evaluation:
     from tfseg.evaluation.report.report import REPORT, Report
     from tfseg.inference.segmenter import load
 
-    with progress("convert") as report:
-        dataset = convert(sample.path(), out / "data", class_name="nucleus", on_progress=report)
+    dataset = convert(sample.path(), out / "data", class_name="nucleus")
     train.fit(config, [dataset.path], out / "run", resume=False)
     segmenter = load(out / "run")
     page = Report()
@@ -111,8 +109,7 @@ def _draw(segmenter: Segmenter, source: Path, out: Path) -> None:
     from tfseg.inference.predict import predict_files
 
     images, truths = (list_images(source / kind) for kind in ("images", "labels"))
-    with progress("predict") as report:
-        predict_files(segmenter, images, out / "predicted", on_progress=report)
+    predict_files(segmenter, images, out / "predicted")
     predictions = list_images(out / "predicted" / "labels")
     (out / "pictures").mkdir()
     for image, truth, prediction in zip(images, truths, predictions, strict=True):

@@ -3,8 +3,9 @@
 Give RUN_DIR and DATA to score a trained network on a split of a data set; or --predictions and
 --labels to score files: two folders with id maps (PNG, TIFF, npy) of the same names, made by any
 tool, or a COCO results file and a folder. Metrics are computed from counts summed over all images.
-DIR gets summary.json with all metrics and their formulas, per_image.csv, counts.csv, options.json,
-and report.html: charts, and images with every type of error, in one file for any browser.
+DIR gets summary.json with all metrics and their formulas, per_image.csv, per_instance.csv,
+counts.csv, options.json, and report.html: charts, and images with every type of error, in one file
+for any browser.
 Results of the same run, data set, split and checkpoint, or of the same two folders, are replaced;
 those of others only with --overwrite. Large images are predicted in tiles, as by predict.
 

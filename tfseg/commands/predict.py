@@ -20,7 +20,6 @@ from tfseg.checks import InputError
 from tfseg.commands import results
 from tfseg.commands.options import Parser, add_network
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
-from tfseg.commands.progress import progress
 from tfseg.data.files import ORIENTATIONS
 
 
@@ -90,18 +89,16 @@ def run(
     # Before the results, so that an interrupted prediction can be resumed.
     others = {"images": images, "format": format, "model": segmenter.origin.to_dict()}
     results.write_options(out, "predict", {**how, **others})
-    with progress("predict") as report:
-        result = predict_files(
-            segmenter,
-            files,
-            out,
-            formats=format,
-            cleanup=cleanup,
-            resume=resume,
-            overwrite=overwrite,
-            orientation=how["orientation"],
-            on_progress=report,
-        )
+    result = predict_files(
+        segmenter,
+        files,
+        out,
+        formats=format,
+        cleanup=cleanup,
+        resume=resume,
+        overwrite=overwrite,
+        orientation=how["orientation"],
+    )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
     for path, doubt in result.doubts:

@@ -26,7 +26,6 @@ from tfseg import checks
 from tfseg import config as configs
 from tfseg.commands.options import Parser, add_json, add_run_config
 from tfseg.commands.output import note, print_json, print_table
-from tfseg.commands.progress import Report, progress
 from tfseg.config import RunConfig
 from tfseg.run_files import CHECKPOINTS, CONFIG, CURVES, HISTORY
 
@@ -172,13 +171,7 @@ def fit(
     trainer = Trainer(config, run_dir)
     curves = Curves(run_dir / HISTORY, run_dir / CURVES)
     try:
-        with progress("train") as report:
-            summary = trainer.fit(
-                opened,
-                resume=resume,
-                on_log=lambda row: _show(report, row),
-                callbacks=[curves, *callbacks],
-            )
+        summary = trainer.fit(opened, resume=resume, callbacks=[curves, *callbacks])
     except KeyboardInterrupt as interrupt:
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
@@ -231,18 +224,3 @@ def _trial(config: RunConfig, dataset: list[Path], *, overfit: bool) -> dict[str
         return dataclasses.asdict(dry_run(config, opened))
     first, last = overfit_batch(Session(config, opened))
     return {"first_loss": first, "last_loss": last}
-
-
-def _show(report: Report, row: dict[str, Any]) -> None:
-    minutes, seconds = divmod(round(row["seconds_left"]), 60)
-    parts = [
-        f"{name.removeprefix('loss/')} {value:.3f}"
-        for name, value in row.items()
-        if name.startswith(("loss/", "val_loss", "val_pq"))
-    ]
-    report(
-        row["step"],
-        row["steps"],
-        f"loss {row['loss']:.4f}  {'  '.join(parts)}  {row['images_per_second']:.1f} images/s  "
-        f"data {row['data_wait']:.0%}  {minutes}:{seconds:02d} left",
-    )

@@ -15,7 +15,6 @@ from pathlib import Path
 from tfseg.commands import results
 from tfseg.commands.options import Parser, add_json
 from tfseg.commands.output import print_json, print_table
-from tfseg.commands.progress import progress
 
 
 def add_options(parser: Parser) -> None:
@@ -39,10 +38,7 @@ def run(
 
     results.check_new(run_dir, [THRESHOLDS], overwrite=overwrite)
     opened = Dataset.open(dataset)
-    with progress("tune") as report:
-        tuning = tune(
-            run_dir, opened, metric=metric, checkpoint_name=checkpoint, on_progress=report
-        )
+    tuning = tune(run_dir, opened, metric=metric, checkpoint_name=checkpoint)
     path = run_dir / THRESHOLDS
     if json:
         print_json({"run_dir": run_dir, "thresholds": path, **dataclasses.asdict(tuning)})

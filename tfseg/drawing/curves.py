@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import pandas as pd
 
@@ -12,12 +12,17 @@ from tfseg.checks import InputError
 from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _SIZE, _DOTS_PER_INCH = (7.0, 4.0), 120  # inches
 
 
-def plot_curves(history: str | Path) -> Figure:
+@overload
+def plot_curves(history: str | Path, *, ax: None = None) -> Figure: ...
+@overload
+def plot_curves(history: str | Path, *, ax: Axes) -> Axes: ...
+def plot_curves(history: str | Path, *, ax: Axes | None = None) -> Figure | Axes:
     """Plots the losses of a training over its steps.
 
     The sum is in black, its parts are thin, the loss on the `val` split, if any, is dotted. The
@@ -25,27 +30,30 @@ def plot_curves(history: str | Path) -> Figure:
 
     Args:
         history: history.csv of a run, or the folder of the run.
+        ax: axes to draw into; None: those of a new figure.
 
     Returns:
-        A matplotlib figure, which a notebook shows; `savefig` writes it.
+        `ax`, or the new figure, which a notebook shows; `savefig` writes it.
 
     Raises:
         InputError: the file does not exist, or is no history.
     """
-    # Not pyplot: it keeps figures and settings for the lifetime of the process.
-    from matplotlib.figure import Figure
+    from tfseg.drawing.figures import NotebookFigure
 
+    if ax is None:
+        plot = NotebookFigure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
+        plot_curves(history, ax=plot.add_subplot())
+        return plot
     table = read_history(history)
-    plot = Figure(figsize=_SIZE, dpi=_DOTS_PER_INCH, layout="constrained")
-    axes = plot.add_subplot(xlabel="step", ylabel="loss", yscale="log")
+    ax.set(xlabel="step", ylabel="loss", yscale="log")
     for name in table.columns[table.columns.str.startswith("loss/")]:
-        axes.plot(table["step"], table[name], label=name.removeprefix("loss/"), linewidth=1)
-    axes.plot(table["step"], table["loss"], label="weighted sum", color="black")
+        ax.plot(table["step"], table[name], label=name.removeprefix("loss/"), linewidth=1)
+    ax.plot(table["step"], table["loss"], label="weighted sum", color="black")
     if "val_loss" in table:
         scored = table.dropna(subset="val_loss")
-        axes.plot(scored["step"], scored["val_loss"], "k:o", label="val", markersize=3)
-    axes.legend()
-    return plot
+        ax.plot(scored["step"], scored["val_loss"], "k:o", label="val", markersize=3)
+    ax.legend()
+    return ax
 
 
 def draw_history(history: str | Path, path: str | Path) -> None:

@@ -6,7 +6,7 @@ A picture is `[H, W, 3]` uint8, RGB.
 from __future__ import annotations
 
 import colorsys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tfseg.metrics.matching import match, overlaps
 from tfseg.metrics.outline import outline_pixels
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 GAP = 4  # pixels between the pictures of a panel
@@ -83,6 +84,17 @@ def overlay(
     return picture
 
 
+def thinning(size: tuple[int, int], side: int) -> tuple[slice, slice]:
+    """Returns the slices that keep every second pixel, or every third, and so on, of each axis.
+
+    Args:
+        size: height and width in pixels.
+        side: the longest side that is left.
+    """
+    step = slice(None, None, -(-max(size) // side))
+    return step, step
+
+
 def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Returns the image, its true and its predicted instances side by side, with white gaps.
 
@@ -118,9 +130,21 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
     return np.concatenate(pictures, axis=1)
 
 
+@overload
 def plot_instances(
-    image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None
-) -> Figure:
+    image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None, *, ax: None = None
+) -> Figure: ...
+@overload
+def plot_instances(
+    image: np.ndarray, label: np.ndarray, prediction: None = None, *, ax: Axes
+) -> Axes: ...
+def plot_instances(
+    image: np.ndarray,
+    label: np.ndarray,
+    prediction: np.ndarray | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Figure | Axes:
     """Plots an image, its instances and, if given, the predicted instances side by side.
 
     Instances are outlined and tinted; neighbours always have different colours.
@@ -129,33 +153,41 @@ def plot_instances(
         image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
         label: `[H, W]` integer ids, 0 = background, -1 = ignored.
         prediction: `[H, W]` integer ids, 0 = background.
+        ax: axes to draw into, the instances of `label` alone; None: those of a new figure.
 
     Returns:
-        A matplotlib figure, which a notebook shows; `savefig` writes it.
+        `ax`, or the new figure, which a notebook shows; `savefig` writes it.
 
     Raises:
-        InputError: the sizes differ, or the image has another number of channels.
+        InputError: the sizes differ, the image has another number of channels, or `ax` and a
+            prediction are given.
     """
-    # Not pyplot: it keeps figures and settings for the lifetime of the process.
-    from matplotlib.figure import Figure
+    from tfseg.drawing.figures import NotebookFigure, show
 
+    if ax is not None:
+        if prediction is not None:
+            raise InputError(
+                "prediction must be None if ax is given, which takes one picture; got both. "
+                "Draw the prediction as the label of other axes."
+            )
+        return show(ax, tinted(image, label), f"instances: {_count(label)}")
     labels = (
         {"instances": label} if prediction is None else {"truth": label, "prediction": prediction}
     )
     pictures = {"image": display(image)}
     for name, ids in labels.items():
-        count = len(np.unique(ids[ids > 0]))
-        pictures[f"{name}: {count}"] = tinted(image, ids)
+        pictures[f"{name}: {_count(ids)}"] = tinted(image, ids)
     height, width = pictures["image"].shape[:2]
     size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
-    plot = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
-    for axes, (name, picture) in zip(
-        plot.subplots(1, len(pictures)), pictures.items(), strict=True
-    ):
-        axes.imshow(picture, interpolation="nearest")
-        axes.set_title(name)
-        axes.axis("off")
+    plot = NotebookFigure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
+    all_axes = plot.subplots(1, len(pictures))
+    for axes, (name, picture) in zip(all_axes, pictures.items(), strict=True):
+        show(axes, picture, name)
     return plot
+
+
+def _count(label: np.ndarray) -> int:
+    return len(np.unique(label[label > 0]))
 
 
 def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:

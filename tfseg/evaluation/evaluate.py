@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
+from tfseg.progress import OnProgress, image_progress
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset
@@ -25,6 +27,7 @@ def evaluate(
     *,
     conventions: Conventions | None = None,
     report: Report | None = None,
+    verbose: bool = True,
 ) -> Evaluation:
     """Predicts every image of a split once, at its full size, and scores it against its truth.
 
@@ -34,6 +37,7 @@ def evaluate(
         split: its name.
         conventions: what is counted; `Conventions()` by default.
         report: receives every image with its prediction and the seconds it took.
+        verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
     Classes are matched by their names. They are ignored, with a warning unless the names are the
     same, if the network or the data set has only one.
@@ -63,8 +67,15 @@ def evaluate(
         return scored
 
     verify(dataset, split)
-    samples = dataset.samples(split).as_numpy_iterator()
-    return evaluate_pairs(map(pair, samples), conventions=conventions, class_names=class_names)
+    count = dataset.split(split).num_images
+
+    def pairs(show: OnProgress) -> Iterator[Pair]:
+        for number, sample in enumerate(dataset.samples(split).as_numpy_iterator(), 1):
+            yield pair(sample)
+            show(number, count)
+
+    with image_progress("evaluate", verbose=verbose) as show:
+        return evaluate_pairs(pairs(show), conventions=conventions, class_names=class_names)
 
 
 def renumbered(label: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +23,7 @@ from tfseg.data.pipeline.normalization import Normalization
 from tfseg.drawing.overlays import GAP, overlay
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH = 100
@@ -75,23 +76,46 @@ def preview(
     return stack_rows(rows)
 
 
+@overload
 def plot_augmentations(
-    image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
-) -> Figure:
-    """Plots the picture of `preview`, pixel by pixel, as a matplotlib figure for notebooks.
+    image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6, ax: None = None
+) -> Figure: ...
+@overload
+def plot_augmentations(
+    image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6, ax: Axes
+) -> Axes: ...
+def plot_augmentations(
+    image: np.ndarray,
+    label: np.ndarray,
+    config: RunConfig,
+    *,
+    count: int = 6,
+    ax: Axes | None = None,
+) -> Figure | Axes:
+    """Plots the picture of `preview`, pixel by pixel, with matplotlib.
+
+    Args:
+        image: `[H, W, C]`, any real dtype, 1 or 3 channels; brought to [0, 1] as in training.
+        label: `[H, W]` integer ids, 0 = background.
+        config: its seed, crop size and transforms are used.
+        count: draws per row, in [1, 100].
+        ax: axes to draw into; None: those of a new figure.
+
+    Returns:
+        `ax`, or the new figure, which a notebook shows; `savefig` writes it.
 
     Raises:
         InputError: as in `preview`.
     """
-    # Not pyplot, which keeps figures and settings for the lifetime of the process.
-    from matplotlib.figure import Figure
+    from tfseg.drawing.figures import NotebookFigure, show
 
     picture = preview(image, label, config, count=count)
+    if ax is not None:
+        return show(ax, picture)
     height, width = picture.shape[:2]
-    plot = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH)
-    axes = plot.add_axes((0, 0, 1, 1))  # without margins
-    axes.imshow(picture, interpolation="nearest")
-    axes.axis("off")
+    size = (width / _DOTS_PER_INCH, height / _DOTS_PER_INCH)
+    plot = NotebookFigure(figsize=size, dpi=_DOTS_PER_INCH)
+    show(plot.add_axes((0, 0, 1, 1)), picture)  # without margins
     return plot
 
 

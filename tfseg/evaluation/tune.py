@@ -18,6 +18,7 @@ from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
 from tfseg.metrics import Conventions, evaluate_pairs
+from tfseg.progress import OnProgress, image_progress
 
 METRICS = ("ap50", "pq")
 _SPLIT = "val"  # never test: metrics on the data used to choose thresholds are too good
@@ -27,7 +28,6 @@ _CONVENTIONS = Conventions(thresholds=(0.5,))
 Options = dict[str, float]
 Sample = tuple[str, np.ndarray, np.ndarray]
 """Name, maps `[H, W, channels]` float32 and true ids `[H, W]` of an image."""
-Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,8 @@ def tune(
     *,
     metric: str = "ap50",
     checkpoint_name: str = "best",
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
+    verbose: bool = True,
 ) -> Tuning:
     """Chooses the thresholds of a run's head on `val` and stores them in thresholds.yaml.
 
@@ -70,6 +71,7 @@ def tune(
         metric: "ap50" or "pq", of all instances of the split together.
         checkpoint_name: "best" or "last".
         on_progress: called with (images done, all images) while the network predicts them.
+        verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
     Raises:
         InputError: there is no split `val`, no such run, or no such metric.
@@ -84,7 +86,8 @@ def tune(
         )
     segmenter = load(run_dir, checkpoint_name=checkpoint_name, tile=None, tuned=False)
     with tempfile.TemporaryDirectory() as folder:
-        files = list(_compute_maps(segmenter, dataset, Path(folder), on_progress))
+        with image_progress("tune", on_progress, verbose=verbose) as report:
+            files = list(_compute_maps(segmenter, dataset, Path(folder), report))
         tuning = search(lambda: map(_read, files), segmenter.model_config, metric=metric)
     thresholds.write(
         run_dir,
@@ -157,7 +160,7 @@ def _score(samples: Iterable[Sample], model: ModelConfig, options: Options, metr
 
 
 def _compute_maps(
-    segmenter: Segmenter, dataset: Dataset, folder: Path, on_progress: Progress | None
+    segmenter: Segmenter, dataset: Dataset, folder: Path, report: OnProgress
 ) -> Iterator[Path]:
     """Yields a file with the maps of each image: maps need 16 bytes per pixel, images 1 to 3."""
     verify(dataset, _SPLIT)
@@ -166,8 +169,7 @@ def _compute_maps(
         path = folder / f"{index}.npz"
         maps = segmenter.maps(sample["image"])
         np.savez(path, id=sample["id"].decode(), maps=maps, truth=sample["label"])
-        if on_progress:
-            on_progress(index + 1, count)
+        report(index + 1, count)
         yield path
 
 

@@ -31,7 +31,7 @@ def image_ids(names: Iterable[str]) -> Mapping[str, int]:
 def results(
     label: np.ndarray, table: pd.DataFrame, image_id: int, file_name: str
 ) -> list[dict[str, Any]]:
-    """Returns one entry of a results file per row of `table` (see `instance_table`).
+    """Returns one entry of a results file per row of `table` (see `Instances.to_pandas`).
 
     Besides COCO's entries each has a `file_name`, by which its image is known without coco.json.
     """

@@ -7,7 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from tfseg import notebook
 from tfseg.checks import InputError
+from tfseg.drawing.colors import color_neighbours
+from tfseg.drawing.overlays import thinning
 
 _ROWS = 1024  # processed at once, because coordinates need five times the memory of ids
 
@@ -23,30 +26,52 @@ class Instances(NamedTuple):
     scores: np.ndarray
     classes: np.ndarray
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns a table with a row per instance: instances.csv of a prediction, without `image`.
 
-def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
-    """Returns a table with one row per instance of an image.
+        Returns:
+            Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on
+            integers, two decimals; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the
+            last two one past the instance (`label[top:bottom, left:right]` contains it); `score`,
+            six decimals; `class_id`.
+            Ascending ids; an id without pixels has no row.
 
-    Args:
-        label: `[H, W]` int32 ids 1 to N, 0 = background.
-        scores: `[N]` float32 in [0, 1]; `scores[i]` belongs to id i + 1.
-        classes: `[N]` int from 1 on; `classes[i]` belongs to id i + 1.
+        Raises:
+            InputError: an id has no score.
+        """
+        label, count = self.label, len(self.scores)
+        highest = label.max(initial=0)
+        if highest > count:
+            raise InputError(
+                f"Every id must have a score; got the id {highest} and {count} scores."
+            )
+        area, sums, top_left, bottom_right = _measure(label, count + 1)
+        present = np.flatnonzero(area)
+        centroid_y, centroid_x = (sums[:, present] / area[present]).round(2)
+        return pd.DataFrame(
+            {
+                "id": present,
+                "area": area[present],
+                "centroid_y": centroid_y,
+                "centroid_x": centroid_x,
+                "box_top": top_left[0, present],
+                "box_left": top_left[1, present],
+                "box_bottom": bottom_right[0, present],
+                "box_right": bottom_right[1, present],
+                "score": np.asarray(self.scores, np.float64)[present - 1].round(6),
+                "class_id": np.asarray(self.classes)[present - 1],
+            }
+        )
 
-    Returns:
-        Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on
-        integers, two decimals; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the last
-        two one past the instance (`label[top:bottom, left:right]` contains it); `score`, six
-        decimals; `class_id`.
-        Ascending ids; an id without pixels has no row.
+    def _repr_html_(self) -> str:
+        """Returns the number of instances and a picture of them, for notebooks."""
+        label = self.label[thinning(self.label.shape, notebook.SIDE)]
+        count = np.count_nonzero(np.bincount(self.label.ravel())[1:])
+        return notebook.picture(color_neighbours(label), f"instances: {count}")
 
-    Raises:
-        InputError: an id has no score.
-    """
-    count = len(scores)
-    highest = label.max(initial=0)
-    if highest > count:
-        raise InputError(f"Every id must have a score; got the id {highest} and {count} scores.")
-    size = count + 1
+
+def _measure(label: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns of the ids below `size` the area, sums of positions, and first and last corners."""
     area = np.zeros(size, np.int64)
     sums = np.zeros((2, size))
     top_left, bottom_right = np.full((2, size), max(label.shape)), np.zeros((2, size), np.int64)
@@ -59,19 +84,4 @@ def instance_table(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -
             sums[axis] += np.bincount(ids, weights=position, minlength=size)
             np.minimum.at(top_left[axis], ids, position)
             np.maximum.at(bottom_right[axis], ids, position + 1)
-    present = np.flatnonzero(area)
-    centroid_y, centroid_x = (sums[:, present] / area[present]).round(2)
-    return pd.DataFrame(
-        {
-            "id": present,
-            "area": area[present],
-            "centroid_y": centroid_y,
-            "centroid_x": centroid_x,
-            "box_top": top_left[0, present],
-            "box_left": top_left[1, present],
-            "box_bottom": bottom_right[0, present],
-            "box_right": bottom_right[1, present],
-            "score": np.asarray(scores)[present - 1].round(6),
-            "class_id": np.asarray(classes)[present - 1],
-        }
-    )
+    return area, sums, top_left, bottom_right

@@ -18,6 +18,7 @@ from tfseg.inference.instances import Instances
 from tfseg.inference.result_folder import ResultFolder
 from tfseg.inference.segmenter import Segmenter
 from tfseg.ordered_map import ordered
+from tfseg.progress import OnProgress, image_progress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,8 @@ def predict_files(
     resume: bool = False,
     overwrite: bool = False,
     orientation: str = "apply",
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
+    verbose: bool = True,
 ) -> PredictReport:
     """Writes an id map, an overlay and a table of instances for every image.
 
@@ -76,6 +78,7 @@ def predict_files(
         orientation: "apply" turns images upright by the orientation tags of their files, and all
             results are of the upright picture; "ignore" takes them as they are stored.
         on_progress: called with (files done, number of files).
+        verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
     Raises:
         InputError: no images, two of the same name, an unknown format, or `out` is not writable
@@ -101,7 +104,8 @@ def predict_files(
             doubts[path] = doubt
         return cleanup.apply(instances) if cleanup else instances
 
-    with atomic.writing(out, "Choose another folder with --out."):
+    writing = atomic.writing(out, "Choose another folder with --out.")
+    with writing, image_progress("predict", on_progress, verbose=verbose) as report:
         folder.prepare(keep=resume)
         kept = [path for path in files if resume and folder.is_done(path)]
         missing = [path for path in files if path not in set(kept)]
@@ -113,8 +117,7 @@ def predict_files(
         ):
             if reason:
                 skipped.append((path, reason))
-            if on_progress:
-                on_progress(count, len(files))
+            report(count, len(files))
         failed = {path for path, _ in skipped}
         num_instances = folder.finish([path for path in files if path not in failed])
     done = [path for path in missing if path not in failed]

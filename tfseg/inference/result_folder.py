@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -18,10 +17,10 @@ from tfseg import atomic, checks
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.tiff_windows import TiffWindows
-from tfseg.drawing.overlays import overlay
+from tfseg.drawing.overlays import overlay, thinning
 from tfseg.inference import coco
 from tfseg.inference.geojson import feature_collection
-from tfseg.inference.instances import Instances, instance_table
+from tfseg.inference.instances import Instances
 
 FORMATS = ("coco", "coco_results", "geojson")
 _DIGESTS = "digests"  # folder with what the results of each image were made of
@@ -137,9 +136,8 @@ class ResultFolder:
             instances: predicted for it.
         """
         label = instances.label
-        step = math.ceil(max(label.shape) / OVERLAY_SIDE)
-        thin = (slice(None, None, step), slice(None, None, step))
-        table = instance_table(*instances)
+        thin = thinning(label.shape, OVERLAY_SIDE)
+        table = instances.to_pandas()
         table.insert(0, "image", image.name)
         files = self._others(image)
         write_picture(files["overlays"], overlay(pixels[thin], label[thin]))
@@ -207,7 +205,8 @@ class ResultFolder:
 
 
 def _empty_table() -> pd.DataFrame:
-    table = instance_table(np.zeros((1, 1), np.int32), np.zeros(0, np.float32), np.zeros(0, int))
+    none = Instances(np.zeros((1, 1), np.int32), np.zeros(0, np.float32), np.zeros(0, int))
+    table = none.to_pandas()
     table.insert(0, "image", "")
     return table
 

@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg import atomic
+from tfseg import atomic, checks, notebook
 from tfseg.checks import InputError
 from tfseg.metrics import bootstrap, classes
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, nested
 
-FILES = SUMMARY, COUNTS, PER_IMAGE = "summary.json", "counts.csv", "per_image.csv"
+SUMMARY, COUNTS = "summary.json", "counts.csv"
+PER_IMAGE, PER_INSTANCE = "per_image.csv", "per_instance.csv"
+FILES = (SUMMARY, COUNTS, PER_IMAGE, PER_INSTANCE)
 LOST = ("cut_predictions", "hidden_predictions")  # where predictions were given as masks
 DECIMALS = 6  # in the tables: a pixel is a smaller share of hardly any instance or image
+_TEXT = ("id", "group", "class", "image", "true_class", "predicted_class")  # columns of names
 ALL_CLASSES = ""  # in the column `class`: instances of every class together, ignoring their class
 
 
@@ -32,12 +35,15 @@ class Evaluation:
     Attributes:
         counts: a row for each image, in input order, and one for each of its classes: `id`,
             `group`, `class` ("" = all together), and the counts of the module `counts`.
+        instances: a row per true instance, and per predicted one without a partner, as
+            `to_pandas("instance")` returns them.
         conventions: with which the images were counted.
         class_names: of the classes 1, 2, ...; empty without classes.
         coco: COCO's metrics, where the conventions ask for them.
     """
 
     counts: pd.DataFrame
+    instances: pd.DataFrame
     conventions: Conventions = Conventions()
     class_names: tuple[str, ...] = ()
     coco: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -99,31 +105,56 @@ class Evaluation:
             for name, values in defined.items()
         }
 
-    @property
-    def per_image(self) -> pd.DataFrame:
-        """A row per image: counts of instances at IoU >= 0.50, and the metrics of this image alone.
+    def to_pandas(self, by: str = "image") -> pd.DataFrame:
+        """Returns a table of the images, the instances or the classes.
 
-        The mean of a column is not the metric of the set, which comes from summed counts.
+        Args:
+            by: what has a row:
+
+                - "image": each image, with its counts of instances at IoU >= 0.50 and the metrics
+                  of this image alone. The mean of a column is not the metric of the set, which
+                  comes from summed counts;
+                - "instance": each true instance, and each predicted one without a partner, with
+                  its `image`, its `kind` (found, wrong class, missed or false), ids, IoU, areas in
+                  pixels, classes by their names ("" = none) and score (NaN = none);
+                - "class": all instances together, ignoring their class (""), and each class, with
+                  the counts and metrics of all images together.
+
+        Raises:
+            InputError: `by` is none of these.
         """
-        images = self.images()
-        tp = images["tp_0.50"]
+        checks.one_of("by", by, ("image", "instance", "class"))
+        if by == "instance":
+            return self.instances.copy()
+        if by == "image":
+            images = self.images()
+            table = self._with_metrics("id", images)
+            return table.assign(count_error=images["count_error"])
+        names = (ALL_CLASSES, *self.class_names)
+        sums = pd.DataFrame([totals(self.images(name)) for name in names])
+        return self._with_metrics("class", sums.assign(**{"class": names}))
+
+    def _with_metrics(self, key: str, counts: pd.DataFrame) -> pd.DataFrame:
+        """Returns the column `key`, counts at IoU >= 0.50, and metrics of each row of `counts`."""
+        tp = counts["tp_0.50"]
         counted = {
-            "id": images["id"],
-            "num_truth": images["num_truth"],
-            "num_predicted": images["num_predicted"],
+            key: counts[key],
+            "num_truth": counts["num_truth"],
+            "num_predicted": counts["num_predicted"],
             "tp50": tp,
-            "fp50": images["num_predicted"] - tp,
-            "fn50": images["num_truth"] - tp,
+            "fp50": counts["num_predicted"] - tp,
+            "fn50": counts["num_truth"] - tp,
         }
-        values = self.metrics(images)
+        values = self.metrics(counts)
         first = ("ap50", "pq", "dice", "iou")
         names = [threshold_name(threshold) for threshold in self.conventions.thresholds]
         rest = [
             name for name in values if name not in first and name.rpartition("_")[2] not in names
         ]
         chosen = {name: values[name] for name in (*first, *rest)}
-        last = {name: images[name] for name in ("splits", "merges", "count_error")}
-        return pd.DataFrame(counted | chosen | last)
+        return pd.DataFrame(
+            counted | chosen | {name: counts[name] for name in ("splits", "merges")}
+        )
 
     def as_table(self) -> str:
         """Returns the headline metrics as text, each with its formula, and those of classes."""
@@ -134,8 +165,7 @@ class Evaluation:
         aps = "".join(f"  {_cell(ap)}" for ap in by_threshold.values())
         return "\n".join(
             [
-                f"{summary['num_images']} images, {summary['num_instances']} instances, "
-                f"{summary['num_predicted']} predicted",
+                _sentence(summary),
                 *(f"{name:<6}  {_cell(values[name])}  {text}" for name, text in FORMULAS.items()),
                 "P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed",
                 f"IoU >={thresholds}",
@@ -144,8 +174,22 @@ class Evaluation:
             ]
         )
 
+    def _repr_html_(self) -> str:
+        """Returns the headline metrics, each with its formula, and those of classes."""
+        summary = self.summary()
+        values = summary | {"ap": summary["ap_mean"]}
+        rows = [(name, _cell(values[name]), text) for name, text in FORMULAS.items()]
+        parts = [
+            notebook.text(_sentence(summary)),
+            notebook.table(("metric", "value", "formula"), rows),
+        ]
+        header, *of_class = _class_rows(summary.get("classes", {})) or [()]
+        if of_class:
+            parts.append(notebook.table(header, of_class))
+        return "".join(parts)
+
     def write(self, folder: str | Path) -> None:
-        """Writes summary.json, per_image.csv and counts.csv, each file atomically.
+        """Writes summary.json, counts.csv and the tables by image and by instance, atomically.
 
         The tables have six decimals; `read` returns the counts with these.
 
@@ -156,7 +200,12 @@ class Evaluation:
         summary = json.dumps(self.summary() | {"class_names": self.class_names}, indent=2) + "\n"
         with atomic.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for name, table in ((COUNTS, self.counts), (PER_IMAGE, self.per_image)):
+            tables = {
+                COUNTS: self.counts,
+                PER_IMAGE: self.to_pandas(),
+                PER_INSTANCE: self.instances,
+            }
+            for name, table in tables.items():
                 with atomic.replacing(folder / name) as path:
                     table.round(DECIMALS).to_csv(path, index=False)
             atomic.write_text(folder / SUMMARY, summary)
@@ -174,10 +223,14 @@ class Evaluation:
             conventions = summary["conventions"]
             if conventions["empty"] is None:  # JSON has no NaN
                 conventions["empty"] = math.nan
-            text = dict.fromkeys(("id", "group", "class"), str)
-            counts = pd.read_csv(folder / COUNTS, dtype=text, keep_default_na=False)
             class_names = tuple(summary["class_names"])
-            return cls(counts, Conventions(**conventions), class_names, summary.get("coco", {}))
+            return cls(
+                _read_table(folder / COUNTS),
+                _read_table(folder / PER_INSTANCE),
+                Conventions(**conventions),
+                class_names,
+                summary.get("coco", {}),
+            )
         except OSError as error:
             raise InputError(
                 f"{folder} has no evaluation ({error.strerror}: {error.filename}). "
@@ -189,21 +242,35 @@ class Evaluation:
             ) from error
 
 
-def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Returns a line of metrics for each class that occurs, below the names of its columns."""
+def _read_table(path: Path) -> pd.DataFrame:
+    """Reads a table; only a score may be missing, and names may look like numbers or nothing."""
+    text = dict.fromkeys(_TEXT, str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"score": [""]})
+
+
+def _sentence(summary: Mapping[str, Any]) -> str:
+    return (
+        f"{summary['num_images']} images, {summary['num_instances']} instances, "
+        f"{summary['num_predicted']} predicted"
+    )
+
+
+def _class_rows(of_class: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Returns the names of the columns, and metrics of each class that occurs; [] without any."""
     metrics, numbers = ("ap50", "pq", "dice"), ("num_truth", "num_predicted")
-    rows = {
-        name: [*(_cell(values[metric]) for metric in metrics), *(values[key] for key in numbers)]
+    rows = [
+        (name, *(_cell(values[metric]) for metric in metrics), *(str(values[n]) for n in numbers))
         for name, values in of_class.items()
-        if any(values[key] for key in numbers)
-    }
-    if not rows:
-        return []
-    rows = {"class": [*metrics, "true", "predicted"]} | rows
-    width = max(map(len, rows))
+        if any(values[number] for number in numbers)
+    ]
+    return [("class", *metrics, "true", "predicted"), *rows] if rows else []
+
+
+def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows = _class_rows(of_class)
+    width = max((len(name) for name, *_ in rows), default=0)
     return [
-        f"{name:<{width}}  {'  '.join(f'{cell:>6}' for cell in cells)}"
-        for name, cells in rows.items()
+        f"{name:<{width}}  {'  '.join(f'{cell:>6}' for cell in cells)}" for name, *cells in rows
     ]
 
 

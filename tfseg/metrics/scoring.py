@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import count_instances, count_lost, count_pixels
 from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
+from tfseg.metrics.outcomes import instance_outcomes
 from tfseg.metrics.pair import Pair
 
 
@@ -24,7 +25,7 @@ def evaluate_pairs(
 ) -> Evaluation:
     """Scores predicted id maps against true ones.
 
-    Keeps one pair in memory at a time, and a few numbers per image.
+    Keeps one pair in memory at a time, and a few numbers per image and instance.
 
     Args:
         pairs: (image id, truth, prediction), or `Pair` if there are classes or groups; both maps
@@ -39,22 +40,30 @@ def evaluate_pairs(
     """
     conventions = conventions or Conventions()
     collector = coco.Collector(max(1, len(class_names))) if conventions.coco else None
-    ids: set[str] = set()
+    ids: dict[str, None] = {}  # in their order
     rows: list[dict[str, Any]] = []
+    instances: list[dict[str, np.ndarray]] = []
     for pair in pairs:
         pair = Pair(*pair)
         if pair.id in ids:
             raise InputError(f"Image {pair.id!r} occurs twice. Give every image once.")
-        ids.add(pair.id)
+        ids[pair.id] = None
         try:
-            rows.extend(_count(pair, conventions, tuple(class_names), collector))
+            counts, outcomes = _count(pair, conventions, tuple(class_names), collector)
         except InputError as error:
             raise InputError(f"Image {pair.id!r}: {error}") from None
+        rows += counts
+        instances.append(outcomes)
         del pair  # frees it before the next one is made
     if not rows:
         raise InputError("There are no images to evaluate; give at least one pair of id maps.")
-    coco_metrics = collector.metrics() if collector else {}
-    return Evaluation(pd.DataFrame(rows), conventions, tuple(class_names), coco_metrics)
+    return Evaluation(
+        pd.DataFrame(rows),
+        _table_of_instances(dict(zip(ids, instances, strict=True)), class_names),
+        conventions,
+        tuple(class_names),
+        collector.metrics() if collector else {},
+    )
 
 
 def _count(
@@ -62,18 +71,21 @@ def _count(
     conventions: Conventions,
     class_names: tuple[str, ...],
     collector: coco.Collector | None,
-) -> Iterator[dict[str, Any]]:
-    """Yields a row for all instances of an image, and a row for each class."""
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Returns a row for all instances of an image, a row for each class, and the outcomes."""
     truth, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
     truth, table = conventions.apply_edge_policy(truth, prediction)
     if conventions.boundary:
         # Imported when used: its parts of SciPy take 0.2 seconds to import.
         from tfseg.metrics.boundary import count_boundaries
+    if not class_names:
+        pair = pair._replace(truth_class_of=None, predicted_class_of=None)
     keys = {"id": str(pair.id), "group": str(pair.group)}
     parts = {ALL_CLASSES: table} | classes.split(table, pair, class_names)
     if collector:
-        class_of = (pair.truth_class_of, pair.predicted_class_of) if class_names else (None, None)
+        class_of = (pair.truth_class_of, pair.predicted_class_of)
         collector.add(truth, prediction, class_of, pair.scores, pair.masks)
+    rows = []
     for name, part in parts.items():
         counted = conventions.without_void_predictions(part, prediction)
         row: dict[str, Any] = keys | {"class": name} | count_pixels(part)
@@ -82,4 +94,22 @@ def _count(
             row |= count_lost(prediction, pair.masks)
         if conventions.boundary:
             row |= count_boundaries(truth, prediction, counted, conventions.thresholds)
-        yield row
+        rows.append(row)
+    counted = conventions.without_void_predictions(table, prediction)
+    return rows, instance_outcomes(counted, pair)
+
+
+def _table_of_instances(
+    outcomes: Mapping[str, Mapping[str, np.ndarray]], class_names: Sequence[str]
+) -> pd.DataFrame:
+    """Returns the outcomes of all images, by their ids, with the names of the classes."""
+    images = [str(id) for id in outcomes]
+    numbers = [len(columns["kind"]) for columns in outcomes.values()]
+    first = next(iter(outcomes.values()))
+    joined = {
+        name: np.concatenate([columns[name] for columns in outcomes.values()]) for name in first
+    }
+    names = np.array(["", *class_names], object)
+    for name in ("true_class", "predicted_class"):
+        joined[name] = names[joined[name]]
+    return pd.DataFrame({"image": np.repeat(np.array(images, object), numbers)} | joined)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from tfseg.progress import duration, progress
 from tfseg.training.history import Row
 from tfseg.training.session import Session
 
@@ -55,6 +57,35 @@ class OnLog(Callback):
     def on_log(self, row: Row) -> None:
         """Calls the function."""
         self._function(row)
+
+
+class ProgressBar(Callback):
+    """Shows the step, the losses, the speed and the time left."""
+
+    def __init__(self) -> None:
+        self._shown = contextlib.ExitStack()
+
+    def on_begin(self, session: Session) -> None:
+        """Shows the bar."""
+        self._report = self._shown.enter_context(progress("train"))
+
+    def on_log(self, row: Row) -> None:
+        """Shows a row."""
+        losses = [
+            f"{name.removeprefix('loss/')} {value:.3f}"
+            for name, value in row.items()
+            if name.startswith(("loss/", "val_loss", "val_pq"))
+        ]
+        self._report(
+            row["step"],
+            row["steps"],
+            f"loss {row['loss']:.4f}  {'  '.join(losses)}  {row['images_per_second']:.1f} images/s"
+            f"  data {row['data_wait']:.0%}  {duration(row['seconds_left'])} left",
+        )
+
+    def on_end(self) -> None:
+        """Leaves the bar as it is."""
+        self._shown.close()
 
 
 class Curves(Callback):

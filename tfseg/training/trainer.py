@@ -23,7 +23,7 @@ from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.training import checkpoint, memory, nonfinite, provenance, resuming, validation
-from tfseg.training.callbacks import Callback, OnLog
+from tfseg.training.callbacks import Callback, OnLog, ProgressBar
 from tfseg.training.clock import Clock
 from tfseg.training.duration import duration_of, with_steps
 from tfseg.training.history import History, Row
@@ -92,6 +92,7 @@ class Trainer:
         resume: bool = False,
         on_log: Callable[[Row], None] | None = None,
         callbacks: Sequence[Callback] = (),
+        verbose: bool = True,
     ) -> TrainingSummary:
         """Trains to the last step, or until `config.train.patience` ends the training.
 
@@ -104,6 +105,7 @@ class Trainer:
                 those of an uninterrupted run.
             on_log: called with every row of the history, as `Callback.on_log`.
             callbacks: watch the training, in the chief only.
+            verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
         Raises:
             WorkerLost: another process ended or cannot be reached.
@@ -114,6 +116,7 @@ class Trainer:
         """
         folder = RunFolder(self.run_dir)
         watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
+        watching += [ProgressBar()] if verbose else []  # last: only `on_end` closes it
         with unwrap_input_errors(), named_damage(dataset, "val"):
             start = time.monotonic()
             config = self._run_config(folder, resume=resume)

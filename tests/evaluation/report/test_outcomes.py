@@ -145,7 +145,7 @@ MAPS = arrays.arrays(np.int32, (5, 8), elements=st.integers(0, 5))
 @settings(max_examples=60)
 @given(MAPS, MAPS)
 def test_the_kinds_are_the_metrics(truth, prediction):
-    row = evaluate_pairs([("a", truth, prediction)]).per_image.iloc[0]
+    row = evaluate_pairs([("a", truth, prediction)]).to_pandas().iloc[0]
     kinds = count_kinds(outcomes(Pair("a", truth, prediction), Conventions()))
     names = {"found": "tp50", "missed": "fn50", "false": "fp50"}
     names |= {"split": "splits", "merged": "merges"}

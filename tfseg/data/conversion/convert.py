@@ -23,6 +23,7 @@ from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import serialize
 from tfseg.data.files.images import load
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.progress import OnProgress, image_progress
 from tfseg.version import __version__
 
 _DEFAULTS = Reading()
@@ -49,7 +50,8 @@ def convert(
     store: str = "png",
     overwrite: bool = False,
     on_error: str = "fail",
-    on_progress: writer.Progress | None = None,
+    on_progress: OnProgress | None = None,
+    verbose: bool = True,
     beam_options: Sequence[str] | None = None,
 ) -> Dataset:
     """Converts a folder of images with instances into a data set.
@@ -80,6 +82,7 @@ def convert(
         on_error: what to do with an image that cannot be used: "fail", or "skip", which lists it in
             skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
         on_progress: called with (images done, images in total).
+        verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
         beam_options: options of an Apache Beam pipeline, such as ["--runner=FlinkRunner"], which
             then writes the same shards on many machines. They need `source` and `destination` at
             the same paths. None: everything runs in this process.
@@ -133,18 +136,19 @@ def convert(
             source, __version__, layout, reading, class_names, ids, store, on_error
         ),
     )
-    return writer.write_dataset(
-        contents,
-        destination,
-        shard_size=shard_size,
-        overwrite=overwrite,
-        on_progress=on_progress,
-        write_shards=(
-            None
-            if beam_options is None
-            else functools.partial(beam.write_shards, options=beam_options)
-        ),
-    )
+    with image_progress("convert", on_progress, verbose=verbose) as report:
+        return writer.write_dataset(
+            contents,
+            destination,
+            shard_size=shard_size,
+            overwrite=overwrite,
+            on_progress=report,
+            write_shards=(
+                None
+                if beam_options is None
+                else functools.partial(beam.write_shards, options=beam_options)
+            ),
+        )
 
 
 def _encode(item: Item[Any], *, layout: str, reading: Reading, store: str) -> writer.Encoded:

@@ -40,10 +40,10 @@ from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Counts, Statistics
 from tfseg.data.files.paths import DataPath
 from tfseg.ordered_map import ordered
+from tfseg.progress import OnProgress
 from tfseg.version import __version__
 
 Source = Any
-Progress = Callable[[int, int], None]
 Parts = dict[str, Sequence[Source]]
 
 
@@ -126,7 +126,7 @@ def write_dataset(
     *,
     shard_size: int,
     overwrite: bool,
-    on_progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     write_shards: Callable[[Contents, DataPath, Parts], None] | None = None,
 ) -> Dataset:
     """Writes a data set completely or not at all.
@@ -219,7 +219,7 @@ class _Writer:
         destination: DataPath,
         contents: Contents,
         shard_size: int,
-        on_progress: Progress | None,
+        on_progress: OnProgress | None,
     ) -> None:
         self.folder, self.destination, self.contents = folder, destination, contents
         self.shard_size, self.on_progress, self.done = shard_size, on_progress, 0

@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import checks, notebook
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError, nearest
 from tfseg.config.fields import is_required
@@ -24,10 +25,12 @@ from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.statistics import PERCENTILES, Statistics
 from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.drawing.overlays import overlay, thinning
 from tfseg.run_files import CONFIG
 
 SCHEMA_VERSION = "1.6"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
+_SHOWN = 3  # samples, in a notebook
 Options = dict[str, str | int | float | bool]
 SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, and the reasons
 
@@ -256,6 +259,27 @@ class Dataset:
             dtype=self.info.dtype,
             formats=self.info.image_formats,
         )
+
+    def _repr_html_(self) -> str:
+        """Returns the counts of every split, and pictures of some samples, for notebooks."""
+        names = checks.listed(self.info.class_names)
+        splits = self.info.splits.items()
+        rows = [(name, split.num_images, split.num_instances) for name, split in splits]
+        try:
+            pictures = "".join(self._pictures(next(iter(self.info.splits))))
+        except (InputError, tf.errors.OpError) as error:  # the counts are shown in any case
+            pictures = notebook.text(error)
+        return (
+            notebook.text(f"{self.path}: instances of {names}")
+            + notebook.table(("split", "images", "instances"), rows)
+            + pictures
+        )
+
+    def _pictures(self, split: str) -> Iterator[str]:
+        for sample in self.samples(split).take(_SHOWN).as_numpy_iterator():
+            image, label = sample["image"], sample["label"]
+            thin = thinning(label.shape, notebook.SIDE)
+            yield notebook.picture(overlay(image[thin], label[thin]), sample["id"].decode())
 
 
 def file_sha256(path: DataPath) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tfseg.evaluation.report.outcomes import TRUE_KINDS
+from tfseg.metrics.outcomes import TRUE_KINDS
 
 SIZE_BINS, SCORE_BINS = 6, 10
 MOST_NEIGHBOURS = 4  # instances with this number or more share a row

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from tfseg.evaluation.report import breakdowns, charts
-from tfseg.evaluation.report.outcomes import TRUE_KINDS, Outcomes, count_kinds
+from tfseg.evaluation.report.outcomes import Outcomes, count_kinds
 from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation
+from tfseg.metrics.outcomes import TRUE_KINDS
 
 EXPLANATIONS = {
     "dice": "How well the foreground is found, ignoring which instance a pixel belongs to.",

@@ -28,7 +28,7 @@ class Reading:
         overlap: which instance gets an overlapping pixel: "smaller_wins" (the first of two equally
             large ones), "first", or "error", which refuses the image.
         masks: pattern of the mask files of an image, with {name} and *, such as
-            "masks/{name}_*.png"; only for `instance_masks`.
+            `masks/{name}_*.png`; only for `instance_masks`.
         orientation: "apply" turns pictures and label maps upright by the orientation tags of their
             files, but a picture whose annotations have only its stored size stays so; "ignore"
             takes all as they are stored.
