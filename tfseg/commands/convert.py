@@ -31,6 +31,7 @@ def add_options(parser: Parser) -> None:
         "destination",
         metavar="DEST",
         type=Path,
+        nargs="?",
         help="folder of the data set, which is created; or gs://...",
     )
     add(
@@ -61,6 +62,12 @@ def add_options(parser: Parser) -> None:
         default="ignore",
         help="for coco and coco_panoptic: what an annotation with iscrowd 1 is; CVAT writes masks "
         "painted with the brush so",
+    )
+    add(
+        "--ignore",
+        type=int,
+        metavar="NUMBER",
+        help="number in files of ids whose pixels are ignored in losses and metrics, such as 255",
     )
     add(
         "--orientation",
@@ -120,24 +127,32 @@ def add_options(parser: Parser) -> None:
         help="options of beam, such as '--runner=FlinkRunner --flink_master=host:8081'; without "
         "them it runs on this machine",
     )
+    add(
+        "--explain",
+        action="store_true",
+        help="print what SOURCE has of every layout, or lacks, and convert nothing",
+    )
     add("--overwrite", action="store_true", help="replace an existing data set at DEST")
 
 
 def run(
     *,
     source: Path,
-    destination: Path,
+    destination: Path | None,
+    explain: bool,
     overlap: str,
     masks: str | None,
     components: bool,
     orientation: str,
     crowd: str,
+    ignore: int | None,
     runner: str,
     beam_options: str,
     **options: Any,
 ) -> int:
     """Converts, and prints the splits with their counts; returns 1 if images were skipped."""
     from tfseg.data.conversion.convert import convert
+    from tfseg.data.conversion.formats import detection
     from tfseg.data.conversion.formats.base import Reading
 
     if beam_options and runner != "beam":
@@ -149,7 +164,13 @@ def run(
         orientation=orientation,
         components=components,
         crowd=crowd,
+        ignore=ignore,
     )
+    if explain:
+        print_table([("layout", "SOURCE"), *detection.explain(source, reading)])
+        return 0
+    if destination is None:
+        raise InputError("DEST must be given, the folder of the data set; got none. Name it.")
     try:
         dataset = convert(source, destination, reading=reading, **options)
     except KeyboardInterrupt as interrupt:

@@ -30,8 +30,9 @@ _DEFAULTS = Reading()
 _IDS = ("label_maps", "cellpose")
 _OWNERS = {  # of the options of some formats
     "masks": ("instance_masks",),
-    "components": ("semantic", *_IDS),
+    "components": ("semantic", "nnunet", *_IDS),
     "crowd": ("coco", "coco_panoptic"),
+    "ignore": (*_IDS, "cell_tracking"),
 }
 
 
@@ -104,7 +105,9 @@ def convert(
         refuse_faults(index.splits)
     if format is None and layout in _IDS and not reading.components:
         sound = [item for items in index.splits.values() for item in items if not item.fault]
-        refuse_no_ids(source, [item.annotations for item in sound], layout=layout)
+        refuse_no_ids(
+            source, [item.annotations for item in sound], layout=layout, ignore=reading.ignore
+        )
     if index.class_names and class_name is not None:
         raise InputError(
             f"class_name is for formats without classes; {source} has {len(index.class_names)}: "

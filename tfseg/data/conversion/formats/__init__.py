@@ -15,6 +15,15 @@ NAMES = (
     "cvat",
     "yolo",
     "semantic",
+    "label_studio",
+    "via",
+    "geojson",
+    "imagej_rois",
+    "segment_anything",
+    "cell_tracking",
+    "nnunet",
+    "coco_results",
+    "predictions",
 )
 OVERLAPS = ("smaller_wins", "first", "error")
 CROWDS = ("ignore", "instance")

@@ -14,6 +14,7 @@ from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import entries, list_images
+from tfseg.ids import MAX_ID
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
@@ -37,6 +38,8 @@ class Reading:
             are no ids, in the layouts `label_maps` and `cellpose`.
         crowd: what an annotation with iscrowd 1 is: "ignore", or "instance", as for masks painted
             in CVAT. Only for `coco` and `coco_panoptic`.
+        ignore: the number of pixels that are ignored in losses and metrics, such as 255; None: all
+            numbers are ids. Only for files of ids.
     """
 
     overlap: str = "smaller_wins"
@@ -44,12 +47,15 @@ class Reading:
     orientation: str = "apply"
     components: bool = False
     crowd: str = "ignore"
+    ignore: int | None = None
 
     def __post_init__(self) -> None:
         checks.one_of("overlap", self.overlap, OVERLAPS)
         checks.one_of("orientation", self.orientation, ORIENTATIONS)
         checks.flag("components", self.components)
         checks.one_of("crowd", self.crowd, CROWDS)
+        if self.ignore is not None:
+            checks.integer("ignore", self.ignore, low=1, high=MAX_ID)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,14 +155,22 @@ def split_folders(source: Path) -> dict[str, Path]:
     return {split: given[split] for split in SPLITS if split in given} or {"train": source}
 
 
-def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+def files_by_stem(
+    folder: Path, suffixes: Sequence[str], *, besides: Sequence[str] = ()
+) -> dict[str, Path]:
     """Returns the files directly in `folder`, by their names without suffix.
 
+    Args:
+        folder: the folder.
+        suffixes: those of the files.
+        besides: suffixes of files that are left out.
+
     Raises:
-        InputError: the folder has anything but files with one of the `suffixes` (hidden files
-            aside), or two files with one stem.
+        InputError: the folder has anything but such files (hidden files aside), or two files with
+            one stem.
     """
-    for path in entries(folder):
+    paths = [path for path in entries(folder) if path.suffix not in besides]
+    for path in paths:
         if not path.exists():
             raise InputError(f"{path} is a link that leads nowhere. Correct or remove it.")
         if not path.is_file() or path.suffix.lower() not in suffixes:
@@ -164,7 +178,7 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
                 f"{path} must be a file that ends in {', '.join(suffixes)}. Convert it, or take it "
                 f"out of {folder}."
             )
-    return by_stem(entries(folder))
+    return by_stem(paths)
 
 
 def by_stem(paths: Sequence[Path]) -> dict[str, Path]:

@@ -1,7 +1,8 @@
 """Images with files of ids beside them: X.tif and X_masks.tif, X_cp_masks.png or X_seg.npy.
 
-These are the names of Cellpose's data and results; the image may also be called X_img.tif. Other
-files that Cellpose writes (outlines, flows, regions of interest) are left out. The files lie
+These are the names of Cellpose's data and results; the image may also be called X_img.tif, and the
+ids X_mask, X_label, X_labels, X_seg or X_gt. Other files that Cellpose writes (outlines, flows,
+regions of interest) are left out. The files lie
 directly in the source, or in its folders train, val and test, which are then the splits.
 
 X_seg.npy holds a Python pickle, which could run any code: `seg_npy` reads it and runs none.
@@ -26,33 +27,26 @@ from tfseg.data.conversion.formats.base import (
     refuse_mixed,
     split_folders,
 )
-from tfseg.data.conversion.formats.doubtful_ids import components
-from tfseg.data.files.images import (
-    IMAGE_SUFFIXES,
-    LABEL_SUFFIXES,
-    as_label,
-    entries,
-    load,
-    read_label,
-    read_picture,
-    same_size,
-)
+from tfseg.data.conversion.formats.class_tables import MASK_ENDINGS, table_file
+from tfseg.data.conversion.formats.id_maps import read_ids, read_pair
+from tfseg.data.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, as_label, entries, load
 
 LAYOUT = (
     "NAME.png and NAME_masks.png, NAME_cp_masks.png or NAME_seg.npy, directly in it or in train/, "
     "val/ and test/"
 )
-_ENDINGS = ("_cp_masks", "_masks", "_seg")
+_PICKLE = "_seg.npy"
+_ENDINGS = ("_cp_masks", *MASK_ENDINGS)
 _OTHERS = ("_outlines", "_flows", "_cp_output", "_rois")
 
 
 def matches(source: Path) -> bool:
-    """Returns whether there is a file of ids with a name of this layout."""
-    return any(
-        _base(path) is not None
-        for folder in split_folders(source).values()
-        for path in entries(folder)
-    )
+    """Returns whether there is a file of ids with a name of this layout.
+
+    Files that Cellpose names otherwise must have an image.
+    """
+    folders = split_folders(source).values()
+    return table_file(source) is None and any(map(_has_ids, folders))
 
 
 def find(source: Path, reading: Reading) -> SourceIndex:
@@ -72,19 +66,22 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     Raises:
         InputError: a file cannot be read, or the sizes differ.
     """
-    path = item.annotations
-    how = reading.orientation
-    label = _read_seg(path) if path.stem.endswith("_seg") else read_label(path, orientation=how)
-    image, turned = read_picture(item.image, orientation=how, size=label.shape)
-    same_size(item.image, image, path, label)
-    return Sample(image, components(label) if reading.components else label, turned=turned)
+    is_pickle = item.annotations.name.endswith(_PICKLE)
+    return read_pair(item, reading, _read_seg if is_pickle else read_ids)
+
+
+def _has_ids(folder: Path) -> bool:
+    files = {path.stem: path for path in entries(folder) if _base(path) is not None}
+    if any(path.name.endswith(("_masks" + path.suffix, _PICKLE)) for path in files.values()):
+        return True
+    names = {path.stem.removesuffix("_img") for path in entries(folder) if path.stem not in files}
+    return any(_base(path) in names for path in files.values())
 
 
 def _base(path: Path) -> str | None:
     """Returns the name of the image that a file of ids belongs to."""
     ending = next((ending for ending in _ENDINGS if path.stem.endswith(ending)), None)
-    suffixes = (".npy",) if ending == "_seg" else LABEL_SUFFIXES
-    return path.stem[: -len(ending)] if ending and path.suffix.lower() in suffixes else None
+    return path.stem[: -len(ending)] if ending and path.suffix.lower() in LABEL_SUFFIXES else None
 
 
 def _items(folder: Path) -> list[Item[Path]]:
@@ -112,7 +109,7 @@ def _items(folder: Path) -> list[Item[Path]]:
     )
 
 
-def _read_seg(path: Path) -> np.ndarray:
+def _read_seg(path: Path, reading: Reading) -> np.ndarray:
     """Reads the ids of Cellpose's X_seg.npy, as `read_label` reads those of an image file."""
     data = load(path)
     try:

@@ -28,7 +28,7 @@ from tfseg.ids import IGNORE
 
 LABELMAP = "labelmap.txt"
 FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt", LABELMAP)
-MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels")
+MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg", "_gt")
 _BACKGROUND = ("background", "bg", "_background_")
 _UNLISTED = 255
 _IGNORED = ("void", "unlabeled", "unlabelled", "ignore", "__ignore__")
@@ -72,7 +72,7 @@ def read_table(path: Path) -> ClassTable:
                 f"{path} must give each class a name, and a unique colour or index from 0 to 255; "
                 f"class {number} has {shortened(name)} and {shortened(values)}. Correct it."
             )
-        class_of[value] = _role(name, names)
+        class_of[value] = role(name, names)
         if class_of[value] == IGNORE:
             notes.append(f"{path.name}: pixels of {name.strip()} are ignored")
         lengths.add(len(values))
@@ -127,6 +127,17 @@ def classes_of(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
     return renumbered(values, present, ids)
 
 
+def role(name: str, names: list[str]) -> int:
+    """Returns the class of a name; adds the name to `names` if it is a class of objects."""
+    plain = name.strip().lower()
+    if plain in _BACKGROUND:
+        return 0
+    if plain in _IGNORED:
+        return IGNORE
+    names.append(name.strip())
+    return len(names)
+
+
 def _value(texts: list[str]) -> int | None:
     """Returns the value of a pixel from an index or from red, green and blue."""
     numbers = [int(text) for text in texts if text.isdecimal() and len(text) < 4]
@@ -163,14 +174,3 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
 def _cells(row: dict) -> Iterator[tuple[str | None, str | None]]:
     """Yields the cells of a line that have a header."""
     return ((key, value) for key, value in row.items() if not isinstance(value, list))
-
-
-def _role(name: str, names: list[str]) -> int:
-    """Returns the class of a name; adds the name to `names` if it is a class of objects."""
-    plain = name.strip().lower()
-    if plain in _BACKGROUND:
-        return 0
-    if plain in _IGNORED:
-        return IGNORE
-    names.append(name.strip())
-    return len(names)

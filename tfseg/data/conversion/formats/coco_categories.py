@@ -40,7 +40,7 @@ def classes_of(files: Mapping[str, Path], contents: Mapping[str, Any]) -> Classe
     Raises:
         InputError: a malformed category, or none.
     """
-    categories = {split: _names(path, contents[split]) for split, path in files.items()}
+    categories = {split: category_names(path, contents[split]) for split, path in files.items()}
     names = dict.fromkeys(name for ids in categories.values() for name in ids.values())
     if not names:
         listed = ", ".join(map(str, files.values()))
@@ -73,7 +73,7 @@ def classes_of(files: Mapping[str, Path], contents: Mapping[str, Any]) -> Classe
     return Classes(tuple(kept), indices, tuple(notes))
 
 
-def _names(path: Path, content: Any) -> dict[int, str]:
+def category_names(path: Path, content: Any) -> dict[int, str]:
     """Returns the names of the categories, in the order of their ids."""
     names = {}
     for record in entry(content, "categories", list, context=path):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS
-from tfseg.data.conversion.formats.parsing import read_json
+from tfseg.data.conversion.formats.parsing import has_all, json_files, read_json
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries
 
 _SPLIT = re.compile(r"(?<![a-z])(train|valid|validation|val|test)(?![a-z])", re.IGNORECASE)
@@ -32,12 +31,8 @@ def panoptic_files(source: Path) -> list[Path]:
 def is_coco(path: Path) -> bool:
     """Returns whether a JSON file has the entries "images" and "annotations", or is damaged."""
     try:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        ):
-            if all(re.search(rb'"%b"\s*:' % key, content) for key in _ENTRIES):
-                return True
+        if has_all(path, [rb'"%b"\s*:' % key for key in _ENTRIES]):
+            return True
         read_json(path)
     except (OSError, ValueError):  # InputError too; ValueError of an empty map
         return True  # what is wrong is said when it is read
@@ -98,12 +93,7 @@ def _json_files(source: Path) -> list[Path]:
     """Returns the JSON files in `source`, its folders of splits, and annotations/."""
     names = {*SPLIT_NAMES, "annotations"}
     folders = [path for path in entries(source) if path.is_dir() and path.name in names]
-    return [
-        path
-        for folder in (source, *folders)
-        for path in entries(folder)
-        if path.suffix.lower() == ".json"
-    ]
+    return [path for folder in (source, *folders) for path in json_files(folder)]
 
 
 def _of_image(path: Path) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.parsing import ring, shortened
-from tfseg.data.conversion.formats.shapes import circle
+from tfseg.data.conversion.formats.shapes import ellipse
 from tfseg.data.files.images import load
 
 _TYPES = ("any", "polygon", "ellipse", "mask")  # of labels whose shapes have outlines
@@ -127,10 +127,8 @@ def _ellipse(element: Element, context: str) -> np.ndarray:
     x, y, radius_x, radius_y, degrees = (
         _number(element, key, context, default) for key, default in keys.items()
     )
-    outline = circle(np.zeros(2), 1) * (radius_x, radius_y)
-    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    turned = outline @ np.array([[cosine, sine], [-sine, cosine]])
-    return ring(turned + (x, y), context=context)
+    outline = ellipse(np.array([x, y]), np.array([radius_x, radius_y]), np.radians(degrees))
+    return ring(outline, context=context)
 
 
 def _mask(element: Element, context: str) -> Mask:

@@ -8,7 +8,7 @@ from typing import cast
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import NAMES, other_tools
-from tfseg.data.conversion.formats.base import Format
+from tfseg.data.conversion.formats.base import Format, Reading
 from tfseg.data.files.images import entries
 
 FORMATS = {
@@ -16,6 +16,7 @@ FORMATS = {
     for name in NAMES
 }
 _JSON = {"coco", "labelme"}  # whose files those of other tools may be taken for
+_WITH_OTHERS = "predictions"  # whose folder has the same instances in further formats
 
 
 def detect(source: Path) -> str:
@@ -38,11 +39,39 @@ def detect(source: Path) -> str:
             )
         raise InputError(
             f"{source} has none of the layouts that tfseg reads: {other_tools.missing(source)} "
-            f"Or say with --format which of {', '.join(FORMATS)} it is (docs/formats.md)."
+            "--explain says what every layout lacks; --format chooses one."
         )
+    if _WITH_OTHERS in names:
+        return _WITH_OTHERS
     if len(names) > 1:
         raise InputError(f"{source} could be {' or '.join(names)}. Say which with --format.")
     return names[0]
+
+
+def explain(source: Path, reading: Reading) -> list[tuple[str, str]]:
+    """Returns what a folder has of every format: its images, or what is missing.
+
+    The formats that are recognised come first.
+
+    Raises:
+        InputError: no such folder.
+    """
+    entries(source)
+    recognised = {name: module.matches(source) for name, module in FORMATS.items()}
+    order = sorted(FORMATS, key=lambda name: not recognised[name])
+    return [(name, _explained(name, source, reading, recognised[name])) for name in order]
+
+
+def _explained(name: str, source: Path, reading: Reading, is_recognised: bool) -> str:
+    try:
+        splits = FORMATS[name].find(source, reading).splits
+    except InputError as error:
+        return f"{'recognised, but ' if is_recognised else ''}{error}"
+    items = [item for of_split in splits.values() for item in of_split]
+    counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in splits.items())
+    faults = [item.fault for item in items if item.fault]
+    wrong = f"; {len(faults)} cannot be used, the first: {faults[0]}" if faults else ""
+    return f"{'recognised' if is_recognised else 'not recognised'}; images: {counts}{wrong}"
 
 
 def _is_source(folder: Path) -> bool:

@@ -20,7 +20,9 @@ _MIN_PIXELS = 4  # of a piece; smaller ones may be stray pixels of ids
 _IN_RIM = 0.8  # share of the pixels between black and white that are beside a brighter one
 
 
-def refuse_no_ids(source: Path, paths: Sequence[Path], *, layout: str) -> None:
+def refuse_no_ids(
+    source: Path, paths: Sequence[Path], *, layout: str, ignore: int | None = None
+) -> None:
     """Refuses binary masks and maps of classes, by some of the files.
 
     Args:
@@ -28,6 +30,7 @@ def refuse_no_ids(source: Path, paths: Sequence[Path], *, layout: str) -> None:
         paths: files that should hold ids; of many, 20 are read. Files that cannot be read are
             left to the conversion.
         layout: name of the format, for errors.
+        ignore: a number that is no id, as in `Reading`.
 
     Raises:
         InputError: all maps have the one value 255 or 65535, or have other values only in rims
@@ -40,6 +43,8 @@ def refuse_no_ids(source: Path, paths: Sequence[Path], *, layout: str) -> None:
             label = read_label(path)
         except InputError:
             continue
+        if ignore is not None:
+            label[label == ignore] = 0
         if label.any():
             maps.append(label)
     if reason := _no_ids(maps):

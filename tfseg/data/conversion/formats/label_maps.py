@@ -2,9 +2,8 @@
 
 A label map is a PNG, TIFF or npy file with the instance id of each pixel, 0 = background. Its
 folder may also be called masks, as in the data of StarDist, and the map NAME_mask, NAME_masks,
-NAME_label or NAME_labels. The two folders lie directly in the
-source, or in its folders train, val and test, which are then the splits. Other folders are left
-out.
+NAME_label, NAME_labels, NAME_seg or NAME_gt. The two folders lie directly in the source, or in its
+folders train, val and test, which are then the splits. Other folders are left out.
 """
 
 from __future__ import annotations
@@ -24,15 +23,8 @@ from tfseg.data.conversion.formats.base import (
     split_folders,
 )
 from tfseg.data.conversion.formats.class_tables import MASK_ENDINGS, table_file
-from tfseg.data.conversion.formats.doubtful_ids import components
-from tfseg.data.files.images import (
-    IMAGE_SUFFIXES,
-    LABEL_SUFFIXES,
-    entries,
-    read_label,
-    read_picture,
-    same_size,
-)
+from tfseg.data.conversion.formats.id_maps import read_pair
+from tfseg.data.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, entries
 
 LAYOUT = "images/NAME.png and labels/NAME.png, directly in it or in train/, val/ and test/"
 _KINDS = ("images", "labels")
@@ -61,11 +53,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
     Raises:
         InputError: a file cannot be read, or the sizes differ.
     """
-    path = item.annotations
-    label = read_label(path, orientation=reading.orientation)
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=label.shape)
-    same_size(item.image, image, path, label)
-    return Sample(image, components(label) if reading.components else label, turned=turned)
+    return read_pair(item, reading)
 
 
 def _has_maps(folder: Path) -> bool:

@@ -31,7 +31,9 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
+from tfseg.data.conversion.formats.segment_anything import is_of_segment_anything
 from tfseg.data.conversion.formats.shapes import Region, circle, joined, placed, polygon
+from tfseg.data.conversion.formats.via import is_of_via
 from tfseg.data.files.decoding import decode_label_file
 from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_picture, stated_size
 from tfseg.ids import IGNORE
@@ -59,9 +61,13 @@ class _Annotations(NamedTuple):
 
 
 def matches(source: Path) -> bool:
-    """Returns whether there are JSON files with the names of images."""
-    folders = split_folders(source).values()
-    return any(_files(folder, (".json",)).keys() & _files(folder).keys() for folder in folders)
+    """Returns whether there are JSON files with the names of images, and not of other tools."""
+    for folder in split_folders(source).values():
+        images = _files(folder)
+        files = (path for name, path in _files(folder, (".json",)).items() if name in images)
+        if any(not (is_of_segment_anything(path) or is_of_via(path)) for path in files):
+            return True
+    return False
 
 
 def find(source: Path, reading: Reading) -> SourceIndex:

@@ -12,18 +12,11 @@ from tfseg.data.files.images import entries, list_images
 _HEAD = 2**16  # bytes of a file that are looked at
 _MOST_FILES = 50
 _FROM_PYTHON = "Read it in Python and give the ids to tfseg.convert_samples"
-_OF_NNU_NET = (
-    "of nnU-Net, which has classes of pixels. Name imagesTr images and labelsTr labels, and add "
-    "codes.txt with the name of each value in a line"
-)
 _READ = r'"(images|shapes)"\s*:'  # COCO, LabelMe
 _BY_CONTENT = {
-    r'"_via_|"shape_attributes"': "of VIA. Export it from VIA as COCO",
     r'"(visitedAssets|lastVisitedAssetId)"|"asset"\s*:\s*\{': f"of VoTT. {_FROM_PYTHON}",
-    r'\A\s*\{\s*"image"\s*:\s*\{': f"of Segment Anything (SA-1B). {_FROM_PYTHON}",
     r'\A\s*\[\s*\{(?=[^\]]*"image")[^\]]*"annotations"': "of CreateML, which has boxes alone. "
     "Annotate outlines, or export them as COCO",
-    r'"(channel_names|modality)"\s*:.*"numTraining"': _OF_NNU_NET,
     r'"classes"\s*:.*"shape"\s*:|"classTitle"': "of Supervisely. Export it from there as COCO",
     r"<annotations>.*<track\b": "of CVAT for video. Export it as CVAT for images 1.1",
 }
@@ -32,7 +25,7 @@ _BY_FOLDERS = {
     "training/instances": f"of Mapillary Vistas. {_FROM_PYTHON}",
     "training/instance": f"of KITTI. {_FROM_PYTHON}",
     "training/image_2": f"of KITTI. {_FROM_PYTHON}",
-    "imagesTr": _OF_NNU_NET,
+    "imagesTr": "of nnunet, and labelsTr/ with a mask CASE.png of each case is missing",
 }
 
 

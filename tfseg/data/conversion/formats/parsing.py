@@ -7,7 +7,9 @@ a file name in them cannot lead out of the source.
 from __future__ import annotations
 
 import json
+import mmap
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,12 +17,40 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.files.images import entries
 from tfseg.data.files.tables import read_text
 
 _FARTHEST = 1e6  # pixels; beyond, products of coordinates lose the fractions of a pixel
 _SHOWN = 60  # letters of a value in a message
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
 _MISSING = object()
+
+
+def json_files(folder: Path) -> list[Path]:
+    """Returns the JSON files directly in a folder, by name."""
+    return [path for path in entries(folder) if path.suffix.lower() == ".json" and path.is_file()]
+
+
+def has_all(path: Path, patterns: Iterable[bytes]) -> bool:
+    """Returns whether a file has a match of every pattern; it is not loaded into memory.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is empty.
+    """
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return all(re.search(pattern, content) for pattern in patterns)
+
+
+def mentions(path: Path, *patterns: bytes) -> bool:
+    """Returns whether a file has a match of every pattern; an unreadable or empty one has none."""
+    try:
+        return has_all(path, patterns)
+    except (OSError, ValueError):
+        return False
 
 
 def read_json(path: Path, pack: Callable[[dict], Any] | None = None) -> Any:

@@ -101,7 +101,20 @@ def read(item: Item[_Mask], reading: Reading) -> Sample:
     values = read_values(path, orientation=how)
     image, turned = read_picture(item.image, orientation=how, size=values.shape)
     same_size(item.image, image, path, values)
-    classes = classes_of(path, values, table)
+    return as_sample(image, classes_of(path, values, table), turned, reading)
+
+
+def as_sample(
+    image: np.ndarray, classes: np.ndarray, turned: bool | None, reading: Reading
+) -> Sample:
+    """Returns the sample of a map of classes `[H, W]`, 0 = background, -1 = ignored.
+
+    Args:
+        image: `[H, W, C]`.
+        classes: from 1 on.
+        turned: as in `Sample`.
+        reading: whether connected components or classes are the instances.
+    """
     if not reading.components:
         present = np.unique(classes[classes > 0]).astype(np.int64)
         return Sample(image, classes, present, turned=turned)

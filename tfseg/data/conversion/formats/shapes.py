@@ -94,6 +94,18 @@ def circle(center: np.ndarray, radius: float) -> np.ndarray:
     return center + radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
+def ellipse(center: np.ndarray, radii: np.ndarray, angle: float) -> np.ndarray:
+    """Returns the outline `[64, 2]` of an ellipse about `center` `[2]`, as (x, y).
+
+    Args:
+        center: (x, y).
+        radii: `[2]`, along x and y before it is turned.
+        angle: in radians, clockwise as one sees it.
+    """
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return circle(np.zeros(2), 1) * radii @ np.array([[cosine, sine], [-sine, cosine]]) + center
+
+
 def _fill(ring: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Returns `[h, w]` bool: pixels with centres inside the ring, by the even-odd rule.
 
