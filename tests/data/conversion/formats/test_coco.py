@@ -262,7 +262,7 @@ def test_a_file_in_the_folder_of_a_split_has_its_images_there(tmp_path):
     path = write_coco(tmp_path / "val" / "1.json", [], names=("1.png",), folder=tmp_path / "images")
     assert coco.matches(tmp_path)  # images/1.png is not what val/1.json is of
     with pytest.raises(InputError, match=r"there is no 1\.png"):
-        coco.find(tmp_path, Reading())
+        refuse_faults(coco.find(tmp_path, Reading()).splits)
     write_coco(path, [], names=("c.png",))
     (item,) = coco.find(tmp_path, Reading()).splits["val"]
     assert item.image == tmp_path / "val" / "c.png"
@@ -329,11 +329,11 @@ WRONG = {
     ),
     "a missing image": (
         {"images": [IMAGE | {"file_name": "no.png"}]},
-        r"a\.json must have its images in \S+; there is no no\.png\. Add them",
+        r"a\.json must have its images in \S+; there is no no\.png\. Add it",
     ),
     "a path out to no image": (
         {"images": [IMAGE | {"file_name": "/etc/passwd"}]},
-        r"there is no /etc/passwd\. Add them",
+        r"there is no /etc/passwd\. Add it",
     ),
     "a path to a folder": (
         {"images": [IMAGE | {"file_name": "../.."}]},
@@ -365,7 +365,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path, kind):
     else:
         path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=message):
-        coco.find(tmp_path / "files", Reading())
+        refuse_faults(coco.find(tmp_path / "files", Reading()).splits)
 
 
 FAULTY = {

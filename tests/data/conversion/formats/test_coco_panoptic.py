@@ -95,10 +95,10 @@ WRONG = {
         {"annotations": [{"image_id": 8, "file_name": "a.png", "segments_info": []}]},
         r"has segments of the image 8, which it does not list",
     ),
-    "no annotation": ({"annotations": []}, r"one annotation for each of its 1 images; got 0"),
+    "no annotation": ({"annotations": []}, r"must have an annotation of a\.jpg; it has none"),
     "a missing map": (
         {"annotations": [{"image_id": 7, "file_name": "c.png", "segments_info": []}]},
-        r"must have its files in \S+train, .*; there is no c\.png\. Add",
+        r"must have its images in \S+train; there is no c\.png\. Add",
     ),
     "a path out": (
         {"annotations": [{"image_id": 7, "file_name": "../../a.png", "segments_info": []}]},
@@ -116,7 +116,7 @@ def test_a_file_of_another_shape_is_refused(tmp_path, png, kind):
     changes, message = WRONG[kind]
     write_panoptic(png, tmp_path / "train.json", **changes)
     with pytest.raises(InputError, match=message):
-        coco_panoptic.find(tmp_path, Reading())
+        refuse_faults(coco_panoptic.find(tmp_path, Reading()).splits)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from sources import IMAGE, LEFT, WRITERS, coco
+from sources import IMAGE, LEFT, WITHOUT_CLASSES, WRITERS, coco
 
 import tfseg
 from tfseg import InputError, Reading, convert
@@ -41,14 +41,13 @@ def test_every_format_is_recognised_and_its_data_set_is_without_a_fault(tmp_path
     np.testing.assert_array_equal(sample["image"], IMAGE)
     named = dataset.info.class_names[sample["class_of"][0] - 1]
     known = {"cityscapes": "car"}
-    without = {"label_maps", "cellpose", "instance_masks"}
-    assert named == known.get(name, "object" if name in without else "cell")
+    assert named == known.get(name, "object" if name in WITHOUT_CLASSES else "cell")
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_class_name_is_only_for_formats_without_classes(tmp_path, png, name):
     WRITERS[name](tmp_path / "files", png)
-    if name in ("label_maps", "cellpose", "instance_masks"):
+    if name in WITHOUT_CLASSES:
         dataset = convert(tmp_path / "files", tmp_path / "data", class_name="nucleus")
         assert dataset.info.class_names == ("nucleus",)
     else:
@@ -94,15 +93,20 @@ def test_every_file_of_every_format_may_be_anything_and_is_refused_in_one_line(
 
 
 def test_of_several_formats_in_one_folder_all_are_named(tmp_path, png):
-    for name in WRITERS.keys() - {"semantic"}:
+    # These are not taken where the files of another format say what theirs are.
+    hidden = {"semantic", "imagej_rois", "labelme", "predictions"}
+    for name in WRITERS.keys() - hidden:
         WRITERS[name](tmp_path, png)
-    names = " or ".join(name for name in FORMATS if name != "semantic")
+    names = " or ".join(name for name in FORMATS if name not in hidden)
     with pytest.raises(InputError, match=rf"could be {names}\. Say which with --format"):
         detect(tmp_path)
-    WRITERS["semantic"](tmp_path, png)  # its table of classes says that labels/ has no ids
-    names = " or ".join(name for name in FORMATS if name not in ("label_maps", "cellpose"))
+    WRITERS["semantic"](tmp_path, png)  # its table of classes says that there are no ids
+    hidden = hidden - {"semantic"} | {"label_maps", "cellpose"}
+    names = " or ".join(name for name in FORMATS if name not in hidden)
     with pytest.raises(InputError, match=rf"could be {names}\. Say which with --format"):
         detect(tmp_path)
+    WRITERS["predictions"](tmp_path, png)  # which has the same instances in other formats
+    assert detect(tmp_path) == "predictions"
 
 
 PAGE = (Path(__file__).parents[4] / "docs" / "formats.md").read_text(encoding="utf-8")

@@ -12,25 +12,14 @@ from tfseg import InputError, convert
 from tfseg.data.conversion.formats.other_tools import other_tool
 
 IMAGE = np.zeros((4, 6), np.uint8)
-REGION = {"shape_attributes": {"name": "polygon", "all_points_x": [1], "all_points_y": [1]}}
 FILES = {
-    "VIA 2": ({"a.png12": {"filename": "a.png", "regions": {"0": REGION}}}, r"of VIA\. Export"),
-    "VIA project": ({"_via_settings": {}, "_via_img_metadata": {}}, r"of VIA\. .* as COCO"),
     "VoTT": (
         {"asset": {"name": "a.png"}, "regions": [], "version": "2.1.0"},
         r"of VoTT\. .*convert_samples",
     ),
-    "SA-1B": (
-        {"image": {"file_name": "a.png"}, "annotations": [{"segmentation": {}}]},
-        r"of Segment Anything \(SA-1B\)\. .*convert_samples",
-    ),
     "CreateML": (
         [{"image": "a.png", "annotations": [{"label": "c", "coordinates": {"x": 1}}]}],
         r"of CreateML, which has boxes alone\. Annotate",
-    ),
-    "nnU-Net": (
-        {"channel_names": {"0": "R"}, "labels": {"background": 0}, "numTraining": 1},
-        r"of nnU-Net, .*codes\.txt",
     ),
     "Supervisely": (
         {"classes": [{"title": "c", "shape": "polygon"}], "tags": []},
@@ -78,7 +67,7 @@ FOLDERS = {
         ["training/image_2/a.png", "training/instance/a.png"],
         r"instance/ is of KITTI\. Read it",
     ),
-    "nnU-Net": (["imagesTr/a_0000.png", "labelsTr/a.png"], r"imagesTr/ is of nnU-Net"),
+    "nnU-Net": (["imagesTr/a_0000.png"], r"imagesTr/ is of nnunet, and labelsTr/ .* is missing"),
     "CamVid": (["train/a.png", "trainannot/a.png"], r"only the table of classes .* codes\.txt"),
     "no objects": (["JPEGImages/a.png", "SegmentationClass/a.png"], r"SegmentationObject/ is miss"),
     "no labels": (["images/a.png"], r"images/ is of label_maps, and \S+labels is missing"),

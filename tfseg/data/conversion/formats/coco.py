@@ -40,6 +40,7 @@ from tfseg.data.conversion.formats.parsing import (
     entry,
     first_file,
     inside,
+    missing_image,
     read_json,
     shortened,
 )
@@ -171,22 +172,14 @@ def _items(
             of_image.shapes.append(_shape(record, path, context, indices))
         except InputError as error:
             of_image.faults.append(str(error))
-    folders, items, missing = image_folders(source, path), {}, []
+    folders, items = image_folders(source, path), {}
     images = entry(content, "images", list, context=path)
     _refuse_repeated(path, images)
     for record in images:
         item = _item(record, path, folders, gathered)
-        if item is None:
-            missing.append(record["file_name"])
-        elif item.id in items:
+        if item.id in items:
             raise InputError(f"{path} has the image {item.id} twice. Keep one.")
-        else:
-            items[item.id] = item
-    if missing:
-        raise InputError(
-            f"{path} must have its images in {listed(folders)}; there is no {listed(missing)}. Add "
-            "them, or take them out of the file."
-        )
+        items[item.id] = item
     if gathered:
         raise InputError(
             f"{path} has annotations of images that it does not list, such as image_id "
@@ -205,21 +198,29 @@ def _refuse_repeated(path: Path, images: list) -> None:
 
 def _item(
     record: Any, path: Path, folders: list[Path], gathered: dict[str, _Gathered]
-) -> Item[_Annotations] | None:
-    """Returns an item, or None if its image is missing; takes its shapes out of `gathered`."""
+) -> Item[_Annotations]:
+    """Returns an item, with a fault if its image is missing; takes its shapes out of `gathered`."""
     context = f"An image in {path}"
     name, _ = _image_name(entry(record, "file_name", str, context=context), context)
-    height, width = (
-        integer(record, key, context=f"{name} in {path}") for key in ("height", "width")
-    )
-    size = None if height == width == -1 else (height, width)  # as VIA writes them
     of_image = gathered.pop(image_key(record, "id", context=context), _Gathered([], []))
-    annotations = _Annotations(path, size, of_image.shapes)
+    faults = list(of_image.faults)
+    size = None
+    try:
+        height, width = (
+            integer(record, key, context=f"{name} in {path}") for key in ("height", "width")
+        )
+        size = None if height == width == -1 else (height, width)  # as VIA writes them
+    except InputError as error:
+        faults.append(str(error))
     image = first_file(name, folders)
     if image is None:
-        return None
-    fault = next(iter(of_image.faults), "")
-    return Item(name.with_suffix("").as_posix(), image, annotations, fault=fault)
+        faults.insert(0, missing_image(path, record["file_name"], folders))
+    return Item(
+        name.with_suffix("").as_posix(),
+        image or path.parent / name,
+        _Annotations(path, size, of_image.shapes),
+        fault=next(iter(faults), ""),
+    )
 
 
 def _image_name(text: str, context: str) -> tuple[PurePosixPath, bool]:

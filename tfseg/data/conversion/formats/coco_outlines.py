@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats.parsing import ring, shortened
+from tfseg.data.conversion.formats.parsing import corners, refuse_flat, shortened
 from tfseg.data.conversion.formats.shapes import Region, polygon
 from tfseg.run_lengths import decode, decompress
 
@@ -26,9 +26,10 @@ def outline(segmentation: Any, context: str) -> tuple[np.ndarray, ...] | dict[st
         got = f'"segmentation": {shortened(segmentation)}'
         raise InputError(f"{context} must have polygons or run lengths; got {got}. {REMEDY}")
     is_flat = not any(isinstance(part, list | dict | str) for part in segmentation)
-    return tuple(
-        ring(part, context=context) for part in ([segmentation] if is_flat else segmentation)
-    )
+    parts = [segmentation] if is_flat else segmentation
+    rings = tuple(corners(part, context=context) for part in parts)
+    refuse_flat(rings, context=context)
+    return rings
 
 
 def pack_counts(record: dict) -> dict:

@@ -12,13 +12,20 @@ https://cocodataset.org/#format-data.
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex, Splits
+from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import (
+    Item,
+    Reading,
+    Sample,
+    SourceIndex,
+    Splits,
+    in_order,
+)
 from tfseg.data.conversion.formats.coco_files import (
     by_split,
     image_folders,
@@ -27,7 +34,13 @@ from tfseg.data.conversion.formats.coco_files import (
 )
 from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import renumbered
-from tfseg.data.conversion.formats.parsing import entry, first_file, inside, read_json
+from tfseg.data.conversion.formats.parsing import (
+    entry,
+    first_file,
+    inside,
+    missing_image,
+    read_json,
+)
 from tfseg.data.files.images import read_picture, same_size
 from tfseg.ids import IGNORE
 
@@ -137,40 +150,46 @@ def _things(path: Path, categories: list) -> dict[int, str | None]:
 def _items(
     source: Path, path: Path, content: Any, things: dict[int, str | None]
 ) -> list[Item[_Segments]]:
-    context, images, items = f"An entry in {path}", {}, {}
+    context = f"An entry in {path}"
+    names, items = {}, {}
     for record in entry(content, "images", list, context=path):
-        id = image_key(record, "id", context=context)
-        images[id] = entry(record, "file_name", str, context=context)
+        text = entry(record, "file_name", str, context=context)
+        names[image_key(record, "id", context=context)] = inside(text, context=path)
     numbers = [id for id, name in things.items() if name is not None]
     indices = {id: numbers.index(id) + 1 if id in numbers else 0 for id in things}
-    folders, missing = image_folders(source, path), []
+    folders = image_folders(source, path)
     for record in entry(content, "annotations", list, context=path):
         id = image_key(record, "image_id", context=context)
-        if id not in images:
+        if id not in names:
             raise InputError(f"{path} has segments of the image {id}, which it does not list.")
-        image_name = inside(images[id], context=path)
-        map_name = inside(entry(record, "file_name", str, context=context), context=path)
-        image, segments = (
-            first_file(image_name, folders),
-            first_file(map_name, [path.with_suffix("")]),
-        )
-        missing += [name for name, file in ((image_name, image), (map_name, segments)) if not file]
-        given = entry(record, "segments_info", list, context=context)
-        name = image_name.with_suffix("").as_posix()
-        if image and segments:
-            annotations, fault = _segments(path, segments, given, indices)
-            items[name] = Item(name, image, annotations, fault=fault)
-    if missing:
-        raise InputError(
-            f"{path} must have its files in {listed([path.with_suffix(''), *folders])}; there is "
-            f"no {listed(missing)}. Add them, or take them out of the file."
-        )
-    if len(items) != len(images):
-        raise InputError(
-            f"{path} must have one annotation for each of its {len(images)} images; got "
-            f"{len(items)}. Export it again."
-        )
-    return [items[name] for name in sorted(items)]
+        items[id] = _item(path, names[id], record, folders, indices)
+    for id in names.keys() - items.keys():
+        fault = f"{path} must have an annotation of {names[id]}; it has none. Export it again."
+        name, none = names[id].with_suffix("").as_posix(), _Segments(path, {}, frozenset())
+        items[id] = Item(name, path.parent / names[id], none, fault=fault)
+    return in_order({item.id: item for item in items.values()}.values())
+
+
+def _item(
+    path: Path,
+    name: PurePosixPath,
+    record: dict,
+    folders: list[Path],
+    indices: dict[int, int],
+) -> Item[_Segments]:
+    """Returns the item of an image, with a fault if a file is missing or a segment is wrong."""
+    context = f"An entry in {path}"
+    map_name = inside(entry(record, "file_name", str, context=context), context=path)
+    maps = path.with_suffix("")
+    given = entry(record, "segments_info", list, context=context)
+    annotations, fault = _segments(path, maps / map_name, given, indices)
+    if not first_file(map_name, [maps]):
+        fault = missing_image(path, map_name, [maps])
+    image = first_file(name, folders)
+    if not image:
+        fault = missing_image(path, name, folders)
+    file = image or path.parent / name
+    return Item(name.with_suffix("").as_posix(), file, annotations, fault=fault)
 
 
 def _segments(

@@ -82,20 +82,31 @@ def _description(
     path: Path, results: list[tuple[PurePosixPath, int, dict]], *, has_classes: bool
 ) -> Description:
     folders = outlined.image_folders(path)
-    images = {
-        PurePosixPath(file.name): Described(PurePosixPath(file.name), None, [])
-        for file in list_images(folders[0])
+    shapes: dict[PurePosixPath, list[Shape]] = {
+        PurePosixPath(file.name): [] for file in list_images(folders[0])
     }
+    sizes: dict[PurePosixPath, Size | None] = {}
+    faults: dict[PurePosixPath, str] = {}
     for number, (name, category, record) in enumerate(results, start=1):
-        image = images.setdefault(name, Described(name, None, []))
+        of_image, label = shapes.setdefault(name, []), str(category) if has_classes else ""
         try:
-            shape = _shape(
-                record, str(category) if has_classes else "", f"{path}, result {number},"
-            )
-            images[name] = image._replace(shapes=[*image.shapes, shape])
+            of_image.append(_shape(record, label, f"{path}, result {number},"))
+            sizes.setdefault(name, _size(record))
         except InputError as error:
-            images[name] = image._replace(fault=str(error))
-    return Description(path, list(images.values()), folders)
+            faults.setdefault(name, str(error))
+    images = [
+        Described(name, sizes.get(name), of_image, faults.get(name, ""))
+        for name, of_image in shapes.items()
+    ]
+    return Description(path, images, folders)
+
+
+def _size(record: dict) -> Size | None:
+    """Returns the height and width of run lengths."""
+    size = record["segmentation"].get("size") if isinstance(record["segmentation"], dict) else None
+    if not isinstance(size, list) or [type(side) for side in size] != [int, int]:
+        return None
+    return size[0], size[1]
 
 
 def _shape(record: dict, label: str, context: str) -> Shape:

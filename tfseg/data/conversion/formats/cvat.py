@@ -31,7 +31,7 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.cvat_xml import Content, Image, Mask, Shape, read_xml
 from tfseg.data.conversion.formats.painting import paint
-from tfseg.data.conversion.formats.parsing import first_file, inside
+from tfseg.data.conversion.formats.parsing import first_file, inside, missing_image
 from tfseg.data.conversion.formats.shapes import Region, joined, polygon
 from tfseg.data.files.images import list_images, load, read_picture, stated_size
 from tfseg.run_lengths import decode
@@ -142,8 +142,7 @@ def _items(
         name = inside(image.name, context=f"An image in {path}")
         in_subset = inside(f"{image.subset or '.'}/{name}", context=f"A subset in {path}")
         file = first_file(in_subset, [folder]) or first_file(name, [folder])
-        missing = f"{path} must have its images in {folder}; there is no {name}. Add it, or take "
-        fault = image.fault if file else f"{missing}it out of the file."
+        fault = image.fault if file else missing_image(path, name, [folder])
         files.add(file or folder / name)
         yield make(name, file or folder / name, image, fault)
     for parent in sorted({file.parent for file in files if file.parent.is_dir()}):

@@ -20,7 +20,7 @@ from tfseg.checks import InputError
 from tfseg.data.conversion.formats import outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex, split_folders
 from tfseg.data.conversion.formats.outlined import Shape, read_shapes
-from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
+from tfseg.data.conversion.formats.parsing import corners, entry, read_json, refuse_flat, shortened
 from tfseg.data.files.images import IMAGE_SUFFIXES
 
 LAYOUT = (
@@ -106,6 +106,7 @@ def _shape(feature: dict, context: str) -> Shape:
             "area. Draw it as a polygon, or take it out."
         )
     rings = [_rings(part, context) for part in polygons]
+    refuse_flat([outer for outer, *_ in rings], context=context)
     label = _label(feature, context)
     return Shape(label, functools.partial(outlined.filled_all, rings), label == _IGNORED)
 
@@ -113,12 +114,12 @@ def _shape(feature: dict, context: str) -> Shape:
 def _rings(polygon: Any, context: str) -> list[np.ndarray]:
     if not isinstance(polygon, list) or not all(isinstance(part, list) for part in polygon):
         raise InputError(f"{context} must have rings; got {shortened(polygon)}. Export it again.")
-    corners = [
+    points = [
         [point[:2] if isinstance(point, list) else point for point in part] for part in polygon
     ]
-    if not corners:
+    if not points:
         raise InputError(f"{context} must have a ring; got none. Draw it again, or take it out.")
-    return [ring(part, context=context) for part in corners]
+    return [corners(part, context=context) for part in points]
 
 
 def _label(feature: dict, context: str) -> str:

@@ -22,7 +22,7 @@ from tfseg.checks import InputError
 from tfseg.data.conversion.formats import cellpose, outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex, split_folders
 from tfseg.data.conversion.formats.outlined import Shape, Size, read_shapes
-from tfseg.data.conversion.formats.parsing import ring
+from tfseg.data.conversion.formats.parsing import corners, refuse_flat, ring
 from tfseg.data.conversion.formats.shapes import Region, ellipse, polygon
 from tfseg.data.files.images import load
 
@@ -117,7 +117,8 @@ def _drawing(region: ImagejRoi, context: str) -> functools.partial[Region]:
         low = np.array([region.left, region.top], np.float64)
         radii = (np.array([region.right, region.bottom]) - low) / 2
         return functools.partial(polygon, [ring(ellipse(low + radii, radii, 0.0), context=context)])
-    rings = [ring(corners, context=context) for corners in region.coordinates(multi=True)]
+    rings = [corners(points, context=context) for points in region.coordinates(multi=True)]
+    refuse_flat(rings, context=context)
     if len(rings) == 1:
         return functools.partial(polygon, rings)
     return functools.partial(_even_odd, rings)
@@ -125,7 +126,7 @@ def _drawing(region: ImagejRoi, context: str) -> functools.partial[Region]:
 
 def _even_odd(rings: list[np.ndarray], size: Size) -> Region:
     mask = np.zeros(size, bool)
-    for corners in rings:
-        part, y, x = polygon([corners], size)
+    for points in rings:
+        part, y, x = polygon([points], size)
         mask[y : y + part.shape[0], x : x + part.shape[1]] ^= part
     return Region(mask)

@@ -25,6 +25,7 @@ from tfseg.data.conversion.formats import label_studio_brush, outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex
 from tfseg.data.conversion.formats.outlined import Described, Description, Shape, Size, read_shapes
 from tfseg.data.conversion.formats.parsing import (
+    corners,
     entry,
     first_file,
     mentions,
@@ -144,8 +145,8 @@ def _shape(value: dict, size: Size, context: str) -> Shape:
     if "rle" in value:
         return Shape(label, functools.partial(label_studio_brush.region, value["rle"], context))
     if "points" in value:
-        corners = ring(value["points"], context=context) * size[::-1] / 100
-        return Shape(label, functools.partial(polygon, [corners]))
+        outline = ring(value["points"], context=context) * size[::-1] / 100
+        return Shape(label, functools.partial(polygon, [outline]))
     if "radiusX" in value:
         return Shape(label, functools.partial(polygon, [_ellipse(value, size, context)]))
     raise InputError(
@@ -158,6 +159,7 @@ def _ellipse(value: dict, size: Size, context: str) -> np.ndarray:
     """Returns the outline of an ellipse; its rotation is in degrees, clockwise as one sees it."""
     keys = ("x", "y", "radiusX", "radiusY")
     numbers = [*(value.get(key) for key in keys), value.get("rotation") or 0, 0]
-    center, radii, (degrees, _) = ring(numbers, context=context)
+    center, radii, (degrees, _) = corners(numbers, context=context)
     scale = np.array(size[::-1]) / 100
-    return ellipse(center * scale, radii * scale, np.radians(degrees))
+    outline = ellipse(center * scale, radii * scale, np.radians(degrees))
+    return ring(outline, context=context)

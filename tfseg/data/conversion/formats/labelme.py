@@ -30,7 +30,14 @@ from tfseg.data.conversion.formats.base import (
     split_folders,
 )
 from tfseg.data.conversion.formats.painting import paint
-from tfseg.data.conversion.formats.parsing import entry, read_json, ring, shortened
+from tfseg.data.conversion.formats.parsing import (
+    corners,
+    entry,
+    read_json,
+    refuse_flat,
+    ring,
+    shortened,
+)
 from tfseg.data.conversion.formats.segment_anything import is_of_segment_anything
 from tfseg.data.conversion.formats.shapes import Region, circle, joined, placed, polygon
 from tfseg.data.conversion.formats.via import is_of_via
@@ -189,10 +196,13 @@ def _outline(kind: str, points: list, context: str) -> np.ndarray:
         )
     if len(points) != 2:
         raise InputError(f"{context} must have two points; got {len(points)}. Draw it again.")
-    first, second, _ = ring([*points, points[0]], context=context)
+    first, second, _ = corners([*points, points[0]], context=context)
     if kind == "circle":
-        return circle(first, float(np.linalg.norm(second - first)))
-    return np.array([first, (second[0], first[1]), second, (first[0], second[1])])
+        return ring(circle(first, float(np.linalg.norm(second - first))), context=context)
+    box = np.array([first, (second[0], first[1]), second, (first[0], second[1])])
+    if kind == "rectangle":
+        refuse_flat([box], context=context)
+    return box
 
 
 def _mask(record: dict, context: str) -> np.ndarray:

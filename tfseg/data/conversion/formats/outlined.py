@@ -25,7 +25,7 @@ from tfseg.data.conversion.formats.base import (
     split_folders,
 )
 from tfseg.data.conversion.formats.painting import paint
-from tfseg.data.conversion.formats.parsing import first_file, json_files
+from tfseg.data.conversion.formats.parsing import first_file, json_files, missing_image
 from tfseg.data.conversion.formats.shapes import Region, joined, polygon
 from tfseg.data.files.images import entries, list_images, read_picture, stated_size
 from tfseg.ids import IGNORE
@@ -180,7 +180,8 @@ def pairs_in(
 ) -> Pairs:
     """Returns the images and the files of shapes of a folder, which lie side by side.
 
-    The images may lie in images/, and the files in a folder with one of the names `kinds`.
+    The images may lie in images/, and the files in a folder with one of the names `kinds`, beside
+    the images, or in the folder itself.
 
     Args:
         folder: the source or a folder of a split.
@@ -192,11 +193,13 @@ def pairs_in(
         InputError: two images of one name, or two files of one image.
     """
     image_folder = folder / "images" if (folder / "images").is_dir() else folder
-    inner = [folder / kind for kind in kinds if (folder / kind).is_dir()]
-    file_folder = inner[0] if inner else image_folder
     images = by_stem(list_images(image_folder))
-    files = by_stem([path for path in entries(file_folder) if path.suffix.lower() in suffixes])
-    named = by_partner(files, images, endings, what="annotations of one image")
+    candidates = [folder / kind for kind in kinds if (folder / kind).is_dir()]
+    for file_folder in (*candidates, image_folder, folder):
+        paths = [path for path in entries(file_folder) if path.suffix.lower() in suffixes]
+        if paths:
+            break
+    named = by_partner(by_stem(paths), images, endings, what="annotations of one image")
     return Pairs(images, named, (image_folder, file_folder))
 
 
@@ -213,11 +216,7 @@ def _items(description: Description, names: tuple[str, ...]) -> list[Item[Annota
     for image in images:
         file = first_file(image.name, folders)
         if file is None:
-            missing = (
-                f"{path} must have its images in {' or '.join(map(str, folders))}; there is no "
-                f"{image.name}. Add it, or take it out of the file."
-            )
-            image = image._replace(fault=missing)
+            image = image._replace(fault=missing_image(path, image.name, folders))
         id = image.name.with_suffix("").as_posix()
         if id in made:
             twice = f"{path} must describe {image.name} once; it does twice. Keep one."

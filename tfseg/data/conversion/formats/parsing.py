@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.data.files.images import entries
 from tfseg.data.files.tables import read_text
 
+_THIN = 1e-6  # of an outline without area: its width, in its unit
 _FARTHEST = 1e6  # pixels; beyond, products of coordinates lose the fractions of a pixel
 _SHOWN = 60  # letters of a value in a message
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
@@ -103,7 +104,39 @@ def ring(values: Any, *, context: object) -> np.ndarray:
     """Returns the corners `[N, 2]` float64 of an outline given as numbers x, y, x, y, ...
 
     Raises:
-        InputError: fewer than three corners, or coordinates that are not numbers or too large.
+        InputError: as `corners`, or they lie on one line.
+    """
+    made = corners(values, context=context)
+    refuse_flat([made], context=context)
+    return made
+
+
+def refuse_flat(rings: Iterable[np.ndarray], *, context: object) -> None:
+    """Refuses rings `[N, 2]` of one instance if the corners of each lie on one line.
+
+    Raises:
+        InputError: the instance has no area.
+    """
+    if all(map(_is_flat, rings)):
+        raise InputError(
+            f"{context} must have an area; its corners lie on one line. Draw it again, or take it "
+            "out."
+        )
+
+
+def _is_flat(made: np.ndarray) -> bool:
+    from_first = made - made[0]
+    x, y = from_first[np.argmax(np.abs(from_first).sum(axis=1))]
+    length = float(np.hypot(x, y))
+    across = np.abs(from_first[:, 0] * y - from_first[:, 1] * x)
+    return bool(length <= _THIN or across.max() <= _THIN * length)
+
+
+def corners(values: Any, *, context: object) -> np.ndarray:
+    """Returns points `[N, 2]` float64 given as numbers x, y, x, y, ...
+
+    Raises:
+        InputError: fewer than three, or coordinates that are not numbers or too large.
     """
     try:
         numbers = np.array(values, dtype=np.float64).ravel()
@@ -141,6 +174,15 @@ def inside(name: str, *, context: object) -> PurePosixPath:
 def first_file(name: PurePosixPath, folders: Iterable[Path]) -> Path | None:
     """Returns the file `name` in the first of the folders that has it."""
     return next((path for folder in folders if os.path.isfile(path := folder / name)), None)
+
+
+def missing_image(path: Path, name: object, folders: Iterable[Path]) -> str:
+    """Returns the fault of an image that the file `path` names and none of the folders has."""
+    where = listed([str(folder) for folder in folders])
+    return (
+        f"{path} must have its images in {where}; there is no {name}. Add it, or take it out of "
+        "the file."
+    )
 
 
 def shortened(value: Any) -> str:

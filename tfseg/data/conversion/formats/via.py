@@ -22,6 +22,7 @@ from tfseg.data.conversion.formats import outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex
 from tfseg.data.conversion.formats.outlined import Described, Description, Shape, read_shapes
 from tfseg.data.conversion.formats.parsing import (
+    corners,
     entry,
     inside,
     mentions,
@@ -181,12 +182,12 @@ def _described(path: Path, image: _Image, key: str | None) -> Described:
     shapes, fault = [], image.fault
     for number, region in enumerate(image.regions, start=1):
         try:
-            corners = _outline(region.shape, f"{path}, {name}, region {number},")
+            outline = _outline(region.shape, f"{path}, {name}, region {number},")
         except InputError as error:
             fault = fault or str(error)
             continue
         label = region.attributes.get(key, "") if key else ""
-        shapes.append(Shape(label, functools.partial(polygon, [corners])))
+        shapes.append(Shape(label, functools.partial(polygon, [outline])))
     return Described(name, None, shapes, fault)
 
 
@@ -204,5 +205,5 @@ def _outline(shape: dict[str, Any], context: str) -> np.ndarray:
         )
     keys = ("cx", "cy", "r", "r") if kind == "circle" else ("cx", "cy", "rx", "ry")
     numbers = [*(shape.get(name) for name in keys), shape.get("theta", 0), 0]
-    center, radii, (angle, _) = ring(numbers, context=context)
-    return ellipse(center, radii, angle)
+    center, radii, (angle, _) = corners(numbers, context=context)
+    return ring(ellipse(center, radii, angle), context=context)
