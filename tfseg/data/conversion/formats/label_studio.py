@@ -40,7 +40,7 @@ LAYOUT = (
     "a JSON file of Label Studio and the images beside it or in images/, directly in it or in "
     "train/, val/ and test/"
 )
-_MARK = rb'"original_width"\s*:'
+_MARK = rb'"(original_width|was_cancelled)"\s*:'
 _UPLOAD = re.compile(r"[0-9a-f]{8}-")
 _KINDS = ("polygon", "brush", "ellipse")
 _SHAPELESS = ("choices", "taxonomy", "textarea", "rating", "number", "relation")  # of whole images
@@ -75,7 +75,7 @@ def _described(path: Path, folders: list[Path]) -> Iterator[Described]:
     tasks = content if isinstance(content, list) else [content]
     for number, task in enumerate(tasks, start=1):
         id = task.get("id", number) if isinstance(task, dict) else number
-        context = f"{path}, task {shortened(id)},"
+        context = f"{path}, task {shortened(id)}"
         name = _image_name(task, folders, context)
         try:
             size, shapes = _shapes(_results(task, context), context)

@@ -1,7 +1,7 @@
 """Segment Anything's data (SA-1B): NAME.json beside NAME.jpg, with masks in run lengths.
 
-The images may lie in images/ and the files in annotations/. All lies directly in the source, or in
-its folders train, val and test, which are then the splits. There are no classes.
+The images may lie in images/. All lies directly in the source, or in its folders train, val and
+test, which are then the splits. There are no classes.
 
 Source: https://github.com/facebookresearch/segment-anything, "Dataset".
 """
@@ -51,7 +51,7 @@ def is_of_segment_anything(path: Path) -> bool:
 
 
 def _pairs(folder: Path) -> outlined.Pairs:
-    return outlined.pairs_in(folder, (".json",), ("annotations",))
+    return outlined.pairs_in(folder, (".json",), ())
 
 
 def _describe(path: Path) -> tuple[Size, list[Shape]]:

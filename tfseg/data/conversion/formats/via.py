@@ -36,7 +36,7 @@ LAYOUT = (
     "via_region_data.json, or another JSON file of VIA, and the images beside it or in images/, "
     "directly in it or in train/, val/ and test/"
 )
-_MARKS = (rb'"shape_attributes"\s*:|"_via_img_metadata"\s*:', rb'"fid_list"\s*:')
+_MARKS = (rb'"(shape_attributes|file_attributes|_via_img_metadata)"\s*:', rb'"fid_list"\s*:')
 _CLASS_KEYS = ("class", "label", "category", "name", "type")
 _NUMBERS_OF = {3: ("circle", "cx cy r"), 4: ("ellipse", "cx cy rx ry"), 7: ("polygon", "")}  # VIA 3
 
