@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,12 @@ from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data.conversion import beam, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
-from tfseg.data.conversion.formats.base import Item, Reading, refuse_faults
+from tfseg.data.conversion.formats.base import (
+    Item,
+    Reading,
+    refuse_faults,
+    without_source,
+)
 from tfseg.data.conversion.formats.detection import FORMATS, detect
 from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
 from tfseg.data.dataset.dataset import Dataset
@@ -170,9 +174,7 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
         return _encode(item, **options)
     except InputError as error:
         # Relative paths: the data set must not depend on the path of the source.
-        start_of_path = rf"(?<![^\s'\"(]){re.escape(str(source))}"
-        reason = re.sub(f"{start_of_path}{re.escape(os.sep)}", "", str(error))
-        reason = re.sub(rf"{start_of_path}(?=[\s;,]|\.\s)", "the source", reason)
+        reason = without_source(str(error), source)
         return Skipped(os.path.relpath(item.image, source), reason)
 
 

@@ -49,6 +49,10 @@ def write_ids(path, label=LABEL):
         ("a_img.png", "a_masks.png"),
         ("a_img.png", "a_img_masks.png"),
         ("a b é.png", "a b é_cp_masks.tif"),
+        ("a.png", "a_mask.png"),
+        ("a.tif", "a_label.tif"),
+        ("a.png", "a_seg.png"),
+        ("a_img.png", "a_gt.png"),
     ],
 )
 def test_the_names_of_cellpose_and_stardist_are_found_and_their_ids_read(tmp_path, image, ids):

@@ -222,3 +222,47 @@ def test_overlaps_and_hidden_instances_are_stored_and_the_policy_is_checked(tmp_
     assert not (tmp_path / "other").exists()
     with pytest.raises(InputError, match=r"overlap must be one of .*error.*; got"):
         Reading(overlap="largest")
+
+
+def explained(source, capsys, *options):
+    assert main(["convert", str(source), "--explain", *options]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["layout", "SOURCE"]
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+def test_what_a_source_has_of_every_layout_is_explained(tmp_path, png, capsys):
+    WRITERS["label_maps"](tmp_path, png, {"a": [], "b": []})
+    (tmp_path / "labels" / "b.png").unlink()
+    lines = explained(tmp_path, capsys)
+    assert list(lines) == ["label_maps", *(name for name in FORMATS if name != "label_maps")]
+    assert lines["label_maps"] == (
+        "recognised; images: train 2; 1 cannot be used, the first: images/b.png must have a label "
+        "of the same name in labels; there is none. Add it, or take the image away."
+    )
+    assert lines["pascal_voc"].startswith("the source has no folder 'JPEGImages'. Expected: JPEG")
+    assert lines["yolo"].startswith("the source must have one .yaml file with the names")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_recognised_layout_is_explained_first(tmp_path, png, capsys, name):
+    WRITERS[name](tmp_path, png)
+    lines = explained(tmp_path, capsys)
+    assert lines.keys() == FORMATS.keys()
+    recognised = [other for other, text in lines.items() if text.startswith("recognised")]
+    assert recognised == list(lines)[: len(recognised)]
+    assert set(recognised) == {name, *({"label_maps"} if name == "predictions" else ())}
+    assert lines[name].startswith("recognised; images: train 1")
+
+
+def test_a_recognised_layout_with_a_fault_is_explained_by_it(tmp_path, png, capsys):
+    WRITERS["yolo"](tmp_path, png)
+    (tmp_path / "data.yaml").write_text("names: []")
+    text = explained(tmp_path, capsys)["yolo"]
+    assert text.startswith("recognised, but data.yaml must have names")
+
+
+def test_a_destination_is_needed_to_convert(tmp_path, png, capsys):
+    WRITERS["yolo"](tmp_path, png)
+    assert main(["convert", str(tmp_path)]) == 2
+    assert "DEST must be given" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from tfseg import convert
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import label_maps
 from tfseg.data.conversion.formats.base import Item, Reading, refuse_faults
@@ -43,7 +44,7 @@ def test_the_suffixes_of_image_and_label_may_differ(tmp_path, write):
     assert (item.image.name, item.annotations.name) == ("a.JPG", "a.tif")
 
 
-@pytest.mark.parametrize("ending", ["_mask", "_masks", "_label", "_labels"])
+@pytest.mark.parametrize("ending", ["_mask", "_masks", "_label", "_labels", "_seg", "_gt"])
 @pytest.mark.parametrize("kind", ["masks", "labels"])
 def test_maps_may_have_an_ending(tmp_path, write, ending, kind):
     write(tmp_path, ["a", "a_mask_b"])
@@ -288,3 +289,43 @@ def test_a_source_that_is_missing_empty_or_of_no_known_layout_is_refused(tmp_pat
     (tmp_path / "cell" / "masks").mkdir(parents=True)
     with pytest.raises(InputError, match=r"could be label_maps or instance_masks\. .* --format"):
         detect(tmp_path)
+
+
+MARKED = np.array([[0, 1, 1, 255], [0, 0, 255, 255], [2, 0, 0, 1]], np.uint8)
+
+
+@pytest.mark.parametrize("files", [("images/a.png", "labels/a.png"), ("a.png", "a_masks.png")])
+@pytest.mark.parametrize("components", [False, True])
+def test_the_pixels_of_one_number_are_ignored(tmp_path, png, files, components):
+    image, label = files
+    png(tmp_path / "files" / image, MARKED)
+    png(tmp_path / "files" / label, MARKED)
+    reading = Reading(ignore=255, components=components)
+    dataset = convert(tmp_path / "files", tmp_path / "data", reading=reading)
+    (sample,) = dataset.samples("train").as_numpy_iterator()
+    ids = [[0, 1, 1, -1], [0, 0, -1, -1], [2, 0, 0, 3 if components else 1]]
+    assert sample["label"].tolist() == ids
+    assert dataset.info.options["ignore"] == 255
+
+
+def test_without_the_option_the_number_is_an_id(tmp_path, png):
+    png(tmp_path / "files" / "images" / "a.png", MARKED)
+    png(tmp_path / "files" / "labels" / "a.png", MARKED)
+    (sample,) = convert(tmp_path / "files", tmp_path / "data").samples("train").as_numpy_iterator()
+    np.testing.assert_array_equal(sample["label"], MARKED)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**31, 1.5, True])
+def test_a_number_that_is_no_id_cannot_be_ignored(number):
+    with pytest.raises(
+        InputError, match=r"ignore must be a whole number in \[1, 2147483647\]; got"
+    ):
+        Reading(ignore=number)
+
+
+def test_masks_of_one_class_with_an_ignored_number_are_no_ids(tmp_path, png):
+    mask = np.kron([[1, 0, 1], [0, 0, 0], [1, 0, 255]], np.ones((4, 4))).astype(np.uint8)
+    png(tmp_path / "files" / "images" / "a.png", mask)
+    png(tmp_path / "files" / "labels" / "a.png", mask)
+    with pytest.raises(InputError, match=r"the values 1 lie in 3\.0 connected components each"):
+        convert(tmp_path / "files", tmp_path / "data", reading=Reading(ignore=255))

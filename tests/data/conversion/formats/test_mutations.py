@@ -20,12 +20,13 @@ from pycocotools import mask as pycoco
 from sources import RING
 
 from tfseg import InputError, Reading
-from tfseg.data.conversion.formats.base import Sample, SourceIndex
+from tfseg.data.conversion.formats.base import Sample, SourceIndex, refuse_faults
 from tfseg.data.conversion.formats.detection import FORMATS
 
 RUNS = pycoco.encode(np.eye(4, 6, dtype=np.uint8, order="F"))["counts"].decode()
 MASK = base64.b64encode(imagecodecs.png_encode(np.ones((1, 1), np.uint8))).decode()
-DOCUMENTS = {
+BRUSH = [0, 0, 0, 96, 57, 27, 128 + 64 + (95 >> 3), (95 & 7) << 5 | 31, 224]
+DOCUMENTS: dict[str, Any] = {
     "coco": {
         "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
         "annotations": [
@@ -71,6 +72,91 @@ DOCUMENTS = {
         "imageHeight": 4,
         "imageWidth": 6,
     },
+    "label_studio": [
+        {
+            "id": 1,
+            "annotations": [
+                {
+                    "was_cancelled": False,
+                    "result": [
+                        {
+                            "original_width": 6,
+                            "original_height": 4,
+                            "value": {"points": [[0, 0], [9, 0], [9, 9]], "polygonlabels": ["a"]},
+                        },
+                        {
+                            "original_width": 6,
+                            "original_height": 4,
+                            "value": {
+                                **{"x": 50, "y": 50, "radiusX": 30, "radiusY": 40, "rotation": 1},
+                                "ellipselabels": ["b"],
+                            },
+                        },
+                        {
+                            "original_width": 6,
+                            "original_height": 4,
+                            # 96 values of 8 bits; 96 times 255, counted by 8 bits
+                            "value": {"rle": BRUSH, "brushlabels": ["b"]},
+                        },
+                    ],
+                }
+            ],
+            "data": {"image": "/data/upload/1/a.png"},
+        }
+    ],
+    "via": {
+        "a.png9": {
+            "filename": "a.png",
+            "regions": [
+                {
+                    "shape_attributes": {
+                        "name": "polygon",
+                        "all_points_x": [0, 2, 2],
+                        "all_points_y": [0, 0, 4],
+                    },
+                    "region_attributes": {"kind": "cell"},
+                },
+                {
+                    "shape_attributes": {"name": "circle", "cx": 2, "cy": 2, "r": 1},
+                    "region_attributes": {"kind": {"dog": True}},
+                },
+            ],
+            "file_attributes": {},
+        }
+    },
+    "via 3": {
+        "attribute": {"1": {"aname": "kind", "options": {"0": "cell"}}},
+        "file": {"1": {"fname": "a.png"}},
+        "metadata": {"1_a": {"vid": "1", "xy": [7, 0, 0, 2, 0, 2, 4], "av": {"1": "0"}}},
+        "view": {"1": {"fid_list": ["1"]}},
+    },
+    "geojson": {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "id": "PathCellObject",
+                "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [2, 0], [2, 4]]]},
+                "properties": {"classification": {"name": "cell"}},
+            },
+            {
+                "geometry": {"type": "MultiPolygon", "coordinates": [[[[3, 0], [5, 0], [5, 4]]]]},
+                "properties": {"objectType": "cell", "classification": {"names": ["a", "b"]}},
+            },
+        ],
+    },
+    "segment_anything": {
+        "image": {"width": 6, "height": 4},
+        "annotations": [{"segmentation": {"size": [4, 6], "counts": [2, 3, 19]}}],
+    },
+    "coco_results": [
+        {
+            "file_name": "a.png",
+            "category_id": 3,
+            "segmentation": {"size": [4, 6], "counts": RUNS},
+            "score": 0.5,
+        },
+        {"file_name": "a.png", "category_id": 4, "segmentation": [RING], "score": 0.5},
+    ],
 }
 ANYTHING = st.sampled_from(
     [None, True, 0, -1, 2**63, 10**400, 0.5, 1e308, float("nan"), float("inf"), "", "x", "a.png"]
@@ -111,21 +197,37 @@ def read(name: str, document: Any, source: Path) -> list[tuple[Sample, SourceInd
         (source / image).parent.mkdir(exist_ok=True)
         (source / image).write_bytes(imagecodecs.png_encode(colours))
     (source / file).write_text(json.dumps(document), encoding="utf-8")
-    index = FORMATS[name].find(source, Reading())
-    return [(FORMATS[name].read(item, Reading()), index) for item in index.splits["train"]]
+    module = FORMATS[name.split()[0]]
+    index = module.find(source, Reading())
+    refuse_faults(index.splits)
+    return [(module.read(item, Reading()), index) for item in index.splits["train"]]
 
 
 FILES = {
     "coco": ("all.json", ["a.png"]),
     "coco_panoptic": ("all.json", ["a.png", "all/a.png"]),
     "labelme": ("a.json", ["a.png"]),
+    "label_studio": ("all.json", ["a.png"]),
+    "via": ("all.json", ["a.png"]),
+    "via 3": ("all.json", ["a.png"]),
+    "geojson": ("a.geojson", ["a.png"]),
+    "segment_anything": ("a.json", ["a.png"]),
+    "coco_results": ("all.json", ["a.png"]),
 }
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_documents_themselves_are_read(tmp_path, name):
     ((sample, _),) = read(name, DOCUMENTS[name], tmp_path)
-    assert len(sample.class_of) == {"coco": 2, "coco_panoptic": 1, "labelme": 3}[name]
+    numbers = {
+        "coco": 2,
+        "labelme": 3,
+        "label_studio": 3,
+        "via": 2,
+        "geojson": 2,
+        "coco_results": 2,
+    }
+    assert len(sample.class_of) == numbers.get(name, 1)
     assert sample.label.any()
 
 
@@ -139,5 +241,6 @@ def test_a_document_with_anything_anywhere_is_read_or_refused(name, data):
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(InputError):
         for sample, index in read(name, document, Path(folder)):
             assert sample.label.shape == (4, 6)
-            assert set(sample.class_of.tolist()) <= set(range(1, len(index.class_names) + 1))
+            num_classes = max(1, len(index.class_names))
+            assert set(sample.class_of.tolist()) <= set(range(1, num_classes + 1))
             assert len(sample.class_of) == len(np.unique(sample.label[sample.label > 0]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats.parsing import read_json, shortened
+from tfseg.data.conversion.formats.parsing import read_json, ring, shortened
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,32 @@ def test_a_file_of_any_depth_is_read_or_refused_and_shown(tmp_path):
         else:
             assert json.loads(path.read_text()) == value
             assert len(shortened(value)) < 80
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [0, 0, 1, 1, 3, 3],
+        [5, 5, 5, 5, 5, 5],
+        [2.5, 1, 2.5, 9, 2.5, 4, 2.5, 1],
+        [1e5, 1e5, 1e5 + 1, 1e5 + 1, 1e5 + 3, 1e5 + 3],
+    ],
+)
+def test_an_outline_without_area_is_refused(points):
+    with pytest.raises(
+        InputError, match=r"x must have an area; its corners lie on one line\. Draw"
+    ):
+        ring(points, context="x")
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [0, 0, 1, 0, 1, 1],
+        [0, 0, 0.01, 0, 0, 0.01],  # small, as a share of an image
+        [0, 0, 2, 2, 2, 0, 0, 2],  # crosses itself: its signed area is 0
+        [1e5, 1e5, 1e5 + 1, 1e5, 1e5, 1e5 + 0.01],
+    ],
+)
+def test_a_small_or_crossing_outline_has_an_area(points):
+    assert len(ring(points, context="x")) == len(points) // 2

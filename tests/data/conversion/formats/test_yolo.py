@@ -182,3 +182,57 @@ def test_missing_names_and_texts_without_an_image_are_refused(tmp_path, png):
     (tmp_path / "labels" / "b.txt").write_text("")
     with pytest.raises(InputError, match=r"b\.txt must have an image .* there is none\."):
         refuse_faults(yolo.find(tmp_path, Reading()).splits)
+
+
+def test_the_names_may_be_lines_of_classes_txt(tmp_path, png):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"1 {LEFT}\n")
+    (tmp_path / "classes.txt").write_text("cell\nblood cell\n\n")
+    (tmp_path / "notes.json").write_text('{"categories": [{"id": 0, "name": "cell"}]}')
+    assert detect(tmp_path) == "yolo"
+    assert yolo.find(tmp_path, Reading()).class_names == ("cell", "blood cell")
+    assert read_one(tmp_path).class_of.tolist() == [2]
+    write_yaml(tmp_path)  # says more
+    assert yolo.find(tmp_path, Reading()).class_names == ("cell", "dog")
+
+
+def test_caches_of_ultralytics_are_left_out(tmp_path, png):
+    write_image(png, tmp_path / "images" / "train", tmp_path / "labels" / "train", LEFT)
+    write_yaml(tmp_path)
+    for file in ("images/train/a.npy", "labels/train.cache", "labels/train/a.cache"):
+        (tmp_path / file).write_bytes(b"")
+    assert [item.id for item in yolo.find(tmp_path, Reading()).splits["train"]] == ["a"]
+
+
+@pytest.mark.parametrize("line", ["./images/{}.jpg", "/data/set/images/{}.jpg", "images\\{}.jpg"])
+def test_text_files_that_data_yaml_names_list_the_images_of_the_splits(tmp_path, png, line):
+    for name in ("a", "b", "c", "d"):
+        text = None if name == "b" else f"0 {LEFT}\n"
+        write_image(png, tmp_path / "images", tmp_path / "labels", text, name=name)
+    (tmp_path / "train.txt").write_text(line.format("a") + "\n" + line.format("b") + "\n\n")
+    (tmp_path / "val.txt").write_text(line.format("c") + "\n" + line.format("a") + "\n")
+    write_yaml(tmp_path, "path: ../set\ntrain: train.txt\nval: set/val.txt\nnames: [cell]\n")
+    index = yolo.find(tmp_path, Reading())
+    splits = {split: [item.id for item in items] for split, items in index.splits.items()}
+    assert splits == {"train": ["a", "b"], "val": ["c"]}  # the first that has an image gets it
+    assert index.notes == (
+        "images without a text file, and so without instances: 1",
+        "images in no list of data.yaml, left out: 1",
+    )
+
+
+def test_a_list_with_an_image_that_is_missing_is_refused(tmp_path, png):
+    write_image(png, tmp_path / "images", tmp_path / "labels", f"0 {LEFT}\n")
+    (tmp_path / "train.txt").write_text("images/a.jpg\nimages/no.jpg\n")
+    write_yaml(tmp_path, "train: train.txt\nnames: [cell]\n")
+    with pytest.raises(InputError, match=r"train\.txt names images/no\.jpg, which is not in"):
+        refuse_faults(yolo.find(tmp_path, Reading()).splits)
+
+
+def test_a_split_may_have_several_folders(tmp_path, png):
+    for folder in ("one2017", "two2017"):
+        write_image(
+            png, tmp_path / "images" / folder, tmp_path / "labels" / folder, LEFT, name=folder
+        )
+    write_yaml(tmp_path, "train: [images/one2017, images/two2017]\nnames: [cell]\n")
+    index = yolo.find(tmp_path, Reading())
+    assert [item.id for item in index.splits["train"]] == ["one2017", "two2017"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -267,6 +269,13 @@ def pair_items(
     alone = unmatched(image, images, partner_with_article, partners, folders[1])
     alone += unmatched(partner, partners, "an image", images, folders[0])
     return in_order([*alone, *map(make, images.keys() & partners.keys())])
+
+
+def without_source(text: str, source: Path) -> str:
+    """Returns an error with paths relative to the source."""
+    start_of_path = rf"(?<![^\s'\"(]){re.escape(str(source))}"
+    text = re.sub(f"{start_of_path}{re.escape(os.sep)}", "", text)
+    return re.sub(rf"{start_of_path}(?=[\s;,]|\.\s)", "the source", text)
 
 
 def refuse_faults(splits: Splits) -> None:

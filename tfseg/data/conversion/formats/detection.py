@@ -8,7 +8,7 @@ from typing import cast
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import NAMES, other_tools
-from tfseg.data.conversion.formats.base import Format, Reading
+from tfseg.data.conversion.formats.base import Format, Reading, without_source
 from tfseg.data.files.images import entries
 
 FORMATS = {
@@ -59,7 +59,8 @@ def explain(source: Path, reading: Reading) -> list[tuple[str, str]]:
     entries(source)
     recognised = {name: module.matches(source) for name, module in FORMATS.items()}
     order = sorted(FORMATS, key=lambda name: not recognised[name])
-    return [(name, _explained(name, source, reading, recognised[name])) for name in order]
+    texts = ((name, _explained(name, source, reading, recognised[name])) for name in order)
+    return [(name, without_source(text, source)) for name, text in texts]
 
 
 def _explained(name: str, source: Path, reading: Reading, is_recognised: bool) -> str:

@@ -28,7 +28,7 @@ from tfseg.data.conversion.formats.base import (
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import ring, shortened
 from tfseg.data.conversion.formats.shapes import polygon
-from tfseg.data.files.images import read_picture
+from tfseg.data.files.images import list_images, read_picture
 from tfseg.data.files.tables import read_text
 
 LAYOUT = (
@@ -45,8 +45,8 @@ class _Polygons(NamedTuple):
 
 def matches(source: Path) -> bool:
     """Returns whether there are text files in a folder of labels of this layout."""
-    folders = yolo_folders.folders_of(source).values()
-    return any(yolo_folders.texts(labels) for _, labels in folders)
+    pairs = yolo_folders.folders_of(source).values()
+    return any(yolo_folders.texts(labels) for folders in pairs for _, labels in folders)
 
 
 def find(source: Path, reading: Reading) -> SourceIndex:
@@ -56,17 +56,25 @@ def find(source: Path, reading: Reading) -> SourceIndex:
         InputError: a folder or data.yaml is missing, or a text file has no image.
     """
     names = yolo_folders.class_names(source)
+    parts = yolo_folders.parts_of(source, LAYOUT)
     splits, without = {}, 0
-    for split, (images, labels, folder) in yolo_folders.parts_of(source, LAYOUT).items():
-        alone = unmatched("text", labels, "an image", images, folder)
+    for split, (images, labels, folders, faults) in parts.items():
+        alone = unmatched("text", labels, "an image", images, folders[0]) if folders else []
         items = (
-            Item(name, path, _Polygons(labels.get(name), len(names)))
+            Item(name, path, _Polygons(labels.get(name), len(names)), fault=faults.get(name, ""))
             for name, path in images.items()
         )
         splits[split] = in_order([*alone, *items])
-        without += len(images.keys() - labels.keys())
-    notes = (f"images without a text file, and so without instances: {without}",)
-    return SourceIndex(splits, names, notes if without else ())
+        without += len(images.keys() - labels.keys() - faults.keys())
+    used = {image for part in parts.values() for image in part.images.values()}
+    folders_used = {folder for part in parts.values() for folder in part.folders}
+    others = {path for folder in folders_used for path in list_images(folder)} - used
+    notes = []
+    if without:
+        notes.append(f"images without a text file, and so without instances: {without}")
+    if others:
+        notes.append(f"images in no list of data.yaml, left out: {len(others)}")
+    return SourceIndex(splits, names, tuple(notes))
 
 
 def read(item: Item[_Polygons], reading: Reading) -> Sample:

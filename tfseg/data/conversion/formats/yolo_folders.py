@@ -8,7 +8,7 @@ it is taken from its first part that is in it. The first split that has an image
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -31,11 +31,19 @@ _CACHES = (".cache", ".npy")  # of Ultralytics, beside the images
 
 
 class Part(NamedTuple):
-    """The images of a split by name, the texts of labels by name, and the folder of the images."""
+    """The files of a split.
 
-    images: dict[str, Path]
-    labels: dict[str, Path]
-    folder: Path
+    Attributes:
+        images: image files by name.
+        labels: text files by name.
+        folders: where the images are.
+        faults: why an image cannot be used, by name.
+    """
+
+    images: Mapping[str, Path]
+    labels: Mapping[str, Path]
+    folders: Sequence[Path]
+    faults: Mapping[str, str]
 
 
 def parts_of(source: Path, layout: str) -> dict[str, Part]:
@@ -50,31 +58,37 @@ def parts_of(source: Path, layout: str) -> dict[str, Part]:
         if folder.is_dir():
             refuse_mixed(folder)
     parts = {}
-    for split, folders in folders_of(source).items():
-        for folder in folders:
-            if not folder.is_dir():
-                raise InputError(f"{source} has no folder {folder}. Expected: {layout}.")
-        images = files_by_stem(folders[0], IMAGE_SUFFIXES, besides=_CACHES)
-        if not images:
-            raise InputError(f"{folders[0]} is empty. Expected: {layout}.")
-        parts[split] = Part(images, by_stem(texts(folders[1])), folders[0])
+    for split, pairs in folders_of(source).items():
+        images: list[Path] = []
+        labels: list[Path] = []
+        for pair in pairs:
+            for folder in pair:
+                if not folder.is_dir():
+                    raise InputError(f"{source} has no folder {folder}. Expected: {layout}.")
+            in_folder = files_by_stem(pair[0], IMAGE_SUFFIXES, besides=_CACHES)
+            if not in_folder:
+                raise InputError(f"{pair[0]} is empty. Expected: {layout}.")
+            images += in_folder.values()
+            labels += texts(pair[1])
+        folders = [folder for folder, _ in pairs]
+        parts[split] = Part(by_stem(images), by_stem(labels), folders, {})
     return parts
 
 
-def folders_of(source: Path) -> dict[str, tuple[Path, Path]]:
-    """Returns the folders of images and labels of each split."""
+def folders_of(source: Path) -> dict[str, list[tuple[Path, Path]]]:
+    """Returns the folders of images, each with that of its labels, of each split."""
     images, labels = source / "images", source / "labels"
     if images.is_dir():
         folders = {
-            split: (folder, labels / folder.relative_to(images))
+            split: [(folder, labels / folder.relative_to(images))]
             for split, folder in split_folders(images).items()
         }
     else:
         folders = {
-            split: (folder / "images", folder / "labels")
+            split: [(folder / "images", folder / "labels")]
             for split, folder in split_folders(source).items()
         }
-    if any(texts(folder) for _, folder in folders.values()):
+    if any(texts(folder) for pairs in folders.values() for _, folder in pairs):
         return folders
     return _named_folders(source) or folders
 
@@ -105,14 +119,16 @@ def class_names(source: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _named_folders(source: Path) -> dict[str, tuple[Path, Path]]:
+def _named_folders(source: Path) -> dict[str, list[tuple[Path, Path]]]:
     """Returns the folders of images that data.yaml names, and those of their labels."""
-    folders: dict[str, tuple[Path, Path]] = {}
+    folders: dict[str, list[tuple[Path, Path]]] = {}
+    taken: set[Path] = set()
     for split, text in _named(source):
         images = _in_source(source, text, Path.is_dir)
         labels = _labels_of(source, images) if images else None
-        if images and labels and (images, labels) not in folders.values():
-            folders.setdefault(split, (images, labels))
+        if images and labels and images not in taken:
+            taken.add(images)
+            folders.setdefault(split, []).append((images, labels))
     return {split: folders[split] for split in SPLITS if split in folders}
 
 
@@ -122,24 +138,29 @@ def _lists(source: Path) -> dict[str, Part]:
     taken: set[Path] = set()
     for split, text in _named(source):
         file = _in_source(source, text, Path.is_file)
-        if file is None or file.suffix != ".txt":
-            continue
-        images = {}
-        for line in filter(None, map(str.strip, read_text(file).splitlines())):
-            image = _in_source(source, line, Path.is_file)
-            if image is None:
-                raise InputError(f"{file} names {line}, which is not in {source}. Add the image.")
-            if image not in taken:
-                images[image.stem] = image
-        taken |= set(images.values())
-        if images:
-            labels = {
-                name: path
-                for name, image in images.items()
-                if (path := _labels_of(source, image)) and path.is_file()
-            }
-            parts[split] = Part(images, labels, next(iter(images.values())).parent)
+        if file is not None and file.suffix == ".txt":
+            part = _listed(source, file, taken)
+            taken |= set(part.images.values())
+            if part.images:
+                parts.setdefault(split, part)
     return {split: parts[split] for split in SPLITS if split in parts}
+
+
+def _listed(source: Path, file: Path, taken: set[Path]) -> Part:
+    """Returns the images of a list without those that are taken; a missing one is a fault."""
+    images, labels, faults = [], [], {}
+    for line in filter(None, map(str.strip, read_text(file).splitlines())):
+        image = _in_source(source, line, Path.is_file)
+        if image is None:
+            image = source / PurePosixPath(line.replace("\\", "/")).name
+            faults[image.stem] = f"{file} names {line}, which is not in {source}. Add the image."
+        elif (text := _labels_of(source, image)) and text.is_file():
+            labels.append(text)
+        images.append(image)
+    kept = by_stem([image for image in dict.fromkeys(images) if image not in taken])
+    of_kept = {path.stem: path for path in labels if path.stem in kept}
+    folders = {image.parent for name, image in kept.items() if name not in faults}
+    return Part(kept, of_kept, sorted(folders), faults)
 
 
 def _named(source: Path) -> Iterator[tuple[str, str]]:
