@@ -1,10 +1,11 @@
 """Turns a folder of images and instance annotations into a data set of sharded records.
 
 SOURCE is a folder in one of the usual layouts: label maps, one mask per instance, Cellpose, COCO
-instances and panoptic, Cityscapes, Pascal VOC, LabelMe, CVAT, YOLO or semantic masks, which
-docs/formats.md shows. DEST gets TFRecord files and dataset.json. An interrupted conversion is
-resumed by the same command and keeps the files that are finished. The exit code is 1 if images were
-skipped.
+instances and panoptic, Cityscapes, Pascal VOC, LabelMe, CVAT, YOLO, semantic masks, Label Studio,
+VIA, QuPath's GeoJSON, ImageJ's regions, Segment Anything, Cell Tracking Challenge, nnU-Net or what
+tfseg predict writes, which docs/formats.md shows. DEST gets TFRecord files and dataset.json. An
+interrupted conversion is resumed by the same command and keeps the files that are finished. The
+exit code is 1 if images were skipped.
 
 Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 """

@@ -25,7 +25,7 @@ from tfseg.data.conversion.formats.detection import FORMATS
 
 RUNS = pycoco.encode(np.eye(4, 6, dtype=np.uint8, order="F"))["counts"].decode()
 MASK = base64.b64encode(imagecodecs.png_encode(np.ones((1, 1), np.uint8))).decode()
-BRUSH = [0, 0, 0, 96, 57, 27, 128 + 64 + (95 >> 3), (95 & 7) << 5 | 31, 224]
+BRUSH = [0, 0, 0, 96, 57, 27, 254, 95, 255]
 DOCUMENTS: dict[str, Any] = {
     "coco": {
         "images": [{"id": 1, "file_name": "a.png", "height": 4, "width": 6}],
@@ -82,7 +82,10 @@ DOCUMENTS: dict[str, Any] = {
                         {
                             "original_width": 6,
                             "original_height": 4,
-                            "value": {"points": [[0, 0], [9, 0], [9, 9]], "polygonlabels": ["a"]},
+                            "value": {
+                                "points": [[0, 0], [90, 0], [90, 90]],
+                                "polygonlabels": ["a"],
+                            },
                         },
                         {
                             "original_width": 6,
@@ -95,7 +98,7 @@ DOCUMENTS: dict[str, Any] = {
                         {
                             "original_width": 6,
                             "original_height": 4,
-                            # 96 values of 8 bits; 96 times 255, counted by 8 bits
+                            # 96 values of 8 bits: 96 times 255
                             "value": {"rle": BRUSH, "brushlabels": ["b"]},
                         },
                     ],

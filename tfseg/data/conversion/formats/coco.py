@@ -104,7 +104,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     classes = classes_of(files, contents)
     notes, splits = classes.notes, {}
     for split, path in files.items():
-        notes += _path_note(path, contents[split]["images"])
+        notes += _path_note(path, contents[split])
         items = _items(source, path, contents.pop(split), classes.indices[split])
         splits[split] = items
         if reading.crowd == "ignore":
@@ -231,7 +231,8 @@ def _image_name(text: str, context: str) -> tuple[PurePosixPath, bool]:
         return inside(PureWindowsPath(text).name, context=context), True
 
 
-def _path_note(path: Path, images: Any) -> tuple[str, ...]:
+def _path_note(path: Path, content: Any) -> tuple[str, ...]:
+    images = entry(content, "images", list, context=path)
     names = [record.get("file_name") for record in images if isinstance(record, dict)]
     outside = [name for name in names if isinstance(name, str) and _image_name(name, str(path))[1]]
     if not outside:
