@@ -173,3 +173,30 @@ def test_images_and_masks_without_a_partner_and_a_missing_table_are_refused(tmp_
     (tmp_path / "codes.txt").unlink()
     with pytest.raises(InputError, match=r"has no table of classes, or no masks\. Expected"):
         refuse_faults(semantic.find(tmp_path, Reading()).splits)
+
+
+def write_roboflow(
+    png, folder, table="Pixel Value, Class\n0, background\n1, leaf\n2, blood cell\n"
+):
+    values = np.zeros((4, 6), np.uint8)
+    values[:, :2], values[0, 5] = 2, 1
+    png(folder / "a_jpg.rf.0f3c.jpg", np.full((4, 6), 9, np.uint8))
+    png(folder / "a_jpg.rf.0f3c_mask.png", values)
+    (folder / "_classes.csv").write_text(table)
+    return values
+
+
+def test_masks_of_roboflow_lie_beside_their_images(tmp_path, png):
+    for split in ("train", "valid"):
+        values = write_roboflow(png, tmp_path / split)
+    (tmp_path / "README.dataset.txt").write_text("leaves")
+    assert detect(tmp_path) == "semantic"
+    index = semantic.find(tmp_path, Reading())
+    assert (list(index.splits), index.class_names) == (["train", "val"], ("leaf", "blood cell"))
+    (item,) = index.splits["val"]
+    np.testing.assert_array_equal(semantic.read(item, Reading()).label, values)
+    write_roboflow(png, tmp_path / "valid", "Pixel Value, Class\n0, background\n1, leaf\n2, dog\n")
+    with pytest.raises(
+        InputError, match=r"_classes\.csv must have the classes of \S+train\S+_classes"
+    ):
+        semantic.find(tmp_path, Reading())

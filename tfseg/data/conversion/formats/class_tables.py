@@ -3,6 +3,7 @@
 - class_dict.csv or classes.csv: columns name and r, g, b, or name and index.
 - label_colors.txt: lines "r g b name", as in CamVid.
 - codes.txt: one name a line; the first has the index 0.
+- _classes.csv: columns Pixel Value and Class, as Roboflow writes them into every folder of a split.
 - labelmap.txt: lines "name:r,g,b:parts:actions", as CVAT writes them.
 
 A class named background (or bg, _background_) is background. A class named void, unlabeled,
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.data.conversion.formats.base import split_folders
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import shortened
 from tfseg.data.files.images import read_picture
@@ -27,6 +29,7 @@ from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
 
 LABELMAP = "labelmap.txt"
+BESIDE = "_classes.csv"
 FILES = ("class_dict.csv", "classes.csv", "label_colors.txt", "codes.txt", LABELMAP)
 MASK_ENDINGS = ("_mask", "_masks", "_label", "_labels", "_seg", "_gt")
 _BACKGROUND = ("background", "bg", "_background_")
@@ -52,8 +55,10 @@ class ClassTable(NamedTuple):
 
 
 def table_file(source: Path) -> Path | None:
-    """Returns the file of the table in `source`, or None."""
-    return next((source / name for name in FILES if (source / name).is_file()), None)
+    """Returns the file of the table in `source`, or in the first of its splits, or None."""
+    paths = [source / name for name in FILES]
+    paths += [folder / BESIDE for folder in split_folders(source).values()]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def read_table(path: Path) -> ClassTable:
@@ -156,8 +161,9 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
             raise InputError(f"{path} must be CSV ({error}). Save it again.") from error
         for row in rows:
             plain = {(key or "").strip().lower(): (value or "") for key, value in _cells(row)}
-            values = [plain[key] for key in ("r", "g", "b", "index") if key in plain]
-            yield plain.get("name", ""), [value.strip() for value in values]
+            keys = ("r", "g", "b", "index", "pixel value")
+            values = [plain[key] for key in keys if key in plain]
+            yield plain.get("name", plain.get("class", "")), [value.strip() for value in values]
         return
     for index, line in enumerate(line for line in text.splitlines() if line.strip()):
         if path.name == "codes.txt":

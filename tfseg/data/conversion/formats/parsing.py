@@ -7,7 +7,6 @@ a file name in them cannot lead out of the source.
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -22,6 +21,7 @@ from tfseg.data.files.tables import read_text
 
 _THIN = 1e-6  # of an outline without area: its width, in its unit
 _FARTHEST = 1e6  # pixels; beyond, products of coordinates lose the fractions of a pixel
+_HEAD = 2**20  # bytes in which a tool's marks are looked for
 _SHOWN = 60  # letters of a value in a message
 _KINDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
 _MISSING = object()
@@ -32,26 +32,17 @@ def json_files(folder: Path) -> list[Path]:
     return [path for path in entries(folder) if path.suffix.lower() == ".json" and path.is_file()]
 
 
-def has_all(path: Path, patterns: Iterable[bytes]) -> bool:
-    """Returns whether a file has a match of every pattern; it is not loaded into memory.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is empty.
-    """
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        return all(re.search(pattern, content) for pattern in patterns)
-
-
 def mentions(path: Path, *patterns: bytes) -> bool:
-    """Returns whether a file has a match of every pattern; an unreadable or empty one has none."""
+    """Returns whether the beginning of a file, 1 MiB, has a match of every pattern.
+
+    A file that cannot be read has none.
+    """
     try:
-        return has_all(path, patterns)
-    except (OSError, ValueError):
+        with path.open("rb") as file:
+            content = file.read(_HEAD)
+    except OSError:
         return False
+    return all(re.search(pattern, content) for pattern in patterns)
 
 
 def read_json(path: Path, pack: Callable[[dict], Any] | None = None) -> Any:

@@ -3,7 +3,8 @@
 images/NAME.png and labels/NAME.png or masks/NAME.png, directly in the source or in its folders
 train, val and test; or train/ and train_labels/ (trainannot/), and the same for val and test, as in
 copies of CamVid. A mask may also be called NAME_L, NAME_P, NAME_mask(s) or NAME_label(s). The table
-of classes lies in the source, see `class_tables`.
+of classes lies in the source, see `class_tables`. Or NAME.jpg and NAME_mask.png beside it and
+_classes.csv, in the source or in each of its folders of splits, as Roboflow writes them.
 
 All pixels of a class in an image are one instance, and its id is the class. With
 `Reading.components`, every connected component of a class (8 neighbours) is an instance. The index
@@ -33,6 +34,7 @@ from tfseg.data.conversion.formats.base import (
     split_folders,
 )
 from tfseg.data.conversion.formats.class_tables import (
+    BESIDE,
     FILES,
     MASK_ENDINGS,
     ClassTable,
@@ -53,7 +55,8 @@ from tfseg.ids import IGNORE
 
 LAYOUT = (
     f"{' or '.join(FILES)}, and images/NAME.png and labels/NAME.png, directly in it or in train/, "
-    "val/ and test/, or train/NAME.png and train_labels/NAME.png"
+    "val/ and test/, or train/NAME.png and train_labels/NAME.png; or train/_classes.csv, "
+    "train/NAME.jpg and train/NAME_mask.png"
 )
 _ENDINGS = ("_L", "_P", *MASK_ENDINGS)
 
@@ -82,6 +85,11 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     if alone := [split for split in split_folders(source) if split not in folders]:
         raise InputError(f"{source} has no masks of {', '.join(alone)}. Expected: {LAYOUT}.")
     table = read_table(path)
+    for folder, _ in folders.values():
+        if (folder / BESIDE).is_file() and read_table(folder / BESIDE) != table:
+            raise InputError(
+                f"{folder / BESIDE} must have the classes of {path}. Export them again."
+            )
     return SourceIndex(
         {split: _items(*folders[split], table) for split in SPLITS if split in folders},
         table.names,
@@ -135,6 +143,13 @@ def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
             beside[SPLIT_NAMES[path.name]] = path, masks[0]
     if beside:
         return beside
+    together = {
+        split: (folder, folder)
+        for split, folder in split_folders(source).items()
+        if (folder / BESIDE).is_file()
+    }
+    if together:
+        return together
     return {
         split: (folder / "images", masks)
         for split, folder in split_folders(source).items()
@@ -144,8 +159,7 @@ def _folders(source: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
-    pictures = files_by_stem(images, IMAGE_SUFFIXES)
-    files = files_by_stem(masks, MASK_SUFFIXES)
+    pictures, files = _together(images) if images == masks else _apart(images, masks)
     named = by_partner(files, pictures, _ENDINGS, what="masks of one image")
     if not pictures:
         raise InputError(f"{images} is empty. Put the images there. Expected: {LAYOUT}.")
@@ -156,3 +170,15 @@ def _items(images: Path, masks: Path, table: ClassTable) -> list[Item[_Mask]]:
         kinds=("image", "a mask", "mask"),
         folders=(images, masks),
     )
+
+
+def _apart(images: Path, masks: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Returns the images and the masks of two folders."""
+    return files_by_stem(images, IMAGE_SUFFIXES), files_by_stem(masks, MASK_SUFFIXES)
+
+
+def _together(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Returns the images and the masks of one folder."""
+    files = files_by_stem(folder, IMAGE_SUFFIXES, besides=(".csv",))
+    masks = {stem: path for stem, path in files.items() if stem.endswith("_mask")}
+    return {stem: path for stem, path in files.items() if stem not in masks}, masks
