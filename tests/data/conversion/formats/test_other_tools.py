@@ -77,6 +77,14 @@ FOLDERS = {
         ["x/images/a.png", "x/labels/a.png"],
         r"folder x in it has them\. Give \S+x",
     ),
+    "tracking": (
+        ["01/t000.tif", "01_GT/TRA/man_track000.tif"],
+        r"01/ is of cell_tracking, and 01_GT",
+    ),
+    "an archive": (
+        ["a.png", "RoiSet.zip"],
+        r"RoiSet\.zip is of imagej_rois, and must have the nam",
+    ),
     "nothing": (["x/y/z.png"], r"it has neither images nor a folder images/\."),
 }
 

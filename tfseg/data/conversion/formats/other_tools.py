@@ -11,6 +11,7 @@ from tfseg.data.files.images import entries, list_images
 
 _HEAD = 2**16  # bytes of a file that are looked at
 _MOST_FILES = 50
+_ROIS = (".zip", ".roi")
 _FROM_PYTHON = "Read it in Python and give the ids to tfseg.convert_samples"
 _READ = r'"(images|shapes)"\s*:'  # COCO, LabelMe
 _BY_CONTENT = {
@@ -60,13 +61,21 @@ def missing(source: Path) -> str:
                 )
     if "JPEGImages" in names:
         return "JPEGImages/ is of pascal_voc, and SegmentationObject/ is missing."
+    if sequences := sorted(name for name in names if name.isdecimal() or name.endswith("_GT")):
+        return f"{sequences[0]}/ is of cell_tracking, and 01_GT/SEG/man_seg000.tif is missing."
+    if archives := [path.name for path in entries(source) if path.suffix.lower() in _ROIS]:
+        return (
+            f"{archives[0]} is of imagej_rois, and must have the name of its image, such as "
+            "NAME.zip for NAME.tif."
+        )
     for folder in split_folders(source).values():
         if (folder / "images").is_dir():
             return _beside_images(folder)
     if list_images(source):
         return (
             "images lie there, and their annotations are missing: NAME.json of labelme, "
-            "NAME_masks.png of cellpose, or a JSON file of coco."
+            "NAME_masks.png of cellpose, NAME.geojson, NAME.zip of imagej_rois, or a JSON file of "
+            "coco, label_studio or via."
         )
     return "it has neither images nor a folder images/."
 
@@ -81,8 +90,8 @@ def _beside_images(folder: Path) -> str:
                 f"--masks '{name}/{{name}}_*.png'."
             )
     return (
-        f"images/ is of label_maps, and {folder / 'labels'} is missing (or a JSON file of coco, or "
-        "labels/NAME.txt of yolo)."
+        f"images/ is of label_maps, and {folder / 'labels'} is missing (or a JSON file of coco, "
+        "label_studio or via, or labels/NAME.txt of yolo)."
     )
 
 

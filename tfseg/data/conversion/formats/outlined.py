@@ -31,6 +31,7 @@ from tfseg.data.files.images import entries, list_images, read_picture, stated_s
 from tfseg.ids import IGNORE
 
 Size = tuple[int, int]
+MOST_FILES = 50  # of a folder, in which a tool's marks are looked for
 
 
 class Shape(NamedTuple):
@@ -90,9 +91,12 @@ class Pairs(NamedTuple):
 
 
 def files_of(source: Path, is_wanted: Callable[[Path], bool]) -> dict[str, list[Path]]:
-    """Returns the JSON files of a format in the source, or its folders of splits, by split."""
+    """Returns the JSON files of a format in the source, or its folders of splits, by split.
+
+    In a folder with very many, each is of one image; only some are looked at.
+    """
     files = {
-        split: list(filter(is_wanted, json_files(folder)))
+        split: list(filter(is_wanted, json_files(folder)[:MOST_FILES]))
         for split, folder in split_folders(source).items()
     }
     return {split: paths for split, paths in files.items() if paths}

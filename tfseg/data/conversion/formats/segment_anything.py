@@ -29,7 +29,7 @@ def matches(source: Path) -> bool:
     return any(
         is_of_segment_anything(path)
         for folder in split_folders(source).values()
-        for path in _pairs(folder).files.values()
+        for path in [*_pairs(folder).files.values()][: outlined.MOST_FILES]
     )
 
 

@@ -36,7 +36,7 @@ LAYOUT = (
     "via_region_data.json, or another JSON file of VIA, and the images beside it or in images/, "
     "directly in it or in train/, val/ and test/"
 )
-_MARKS = (rb'"(shape_attributes|file_attributes|_via_img_metadata)"\s*:', rb'"fid_list"\s*:')
+_MARK = rb'"(shape_attributes|file_attributes|_via_img_metadata|fid_list)"\s*:'
 _CLASS_KEYS = ("class", "label", "category", "name", "type")
 _NUMBERS_OF = {3: ("circle", "cx cy r"), 4: ("ellipse", "cx cy rx ry"), 7: ("polygon", "")}  # VIA 3
 
@@ -82,7 +82,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
 
 def is_of_via(path: Path) -> bool:
     """Returns whether a JSON file is of VIA."""
-    return any(mentions(path, mark) for mark in _MARKS)
+    return mentions(path, _MARK)
 
 
 def _images(path: Path, content: Any) -> Iterator[_Image]:
