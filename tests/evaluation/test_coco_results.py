@@ -133,6 +133,11 @@ def test_polygons_have_the_pixels_that_conversion_gives_them(labels):
     np.testing.assert_array_equal(decode(pair.masks[0], (6, 8)), expected)
 
 
+def test_a_predicted_polygon_without_area_is_no_error(labels):
+    _, pair = pairs(labels, [entry([[1, 1, 3, 3, 5, 5]], score=0.4)])
+    assert [decode(runs, (6, 8)).sum() for runs in pair.masks] == [0]
+
+
 def test_classes_that_are_ignored_are_said(labels):
     with pytest.warns(UserWarning, match="category_id of .* is ignored, .*; got 5, 7"):
         pairs(labels, [entry(category_id=5), entry(category_id=7)])

@@ -33,7 +33,12 @@ from tfseg.data.conversion.formats.coco_files import (
     is_coco,
     unlisted_note,
 )
-from tfseg.data.conversion.formats.coco_outlines import REMEDY, outline, pack_counts, region
+from tfseg.data.conversion.formats.coco_outlines import (
+    REMEDY,
+    annotated_outline,
+    pack_counts,
+    region,
+)
 from tfseg.data.conversion.formats.coco_values import crowd_note, flag, image_key, integer
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import (
@@ -152,7 +157,7 @@ def _pack(record: dict) -> dict:
     context = f"annotation {shortened(record.get('id'))}"
     kept = {key: record[key] for key in ("image_id", "category_id", "iscrowd") if key in record}
     try:
-        kept["outline"] = outline(record["segmentation"], context)
+        kept["outline"] = annotated_outline(record["segmentation"], context)
     except InputError as error:
         kept["fault"] = str(error)
     return kept | {"id": record.get("id")}

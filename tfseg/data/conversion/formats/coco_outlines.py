@@ -27,9 +27,19 @@ def outline(segmentation: Any, context: str) -> tuple[np.ndarray, ...] | dict[st
         raise InputError(f"{context} must have polygons or run lengths; got {got}. {REMEDY}")
     is_flat = not any(isinstance(part, list | dict | str) for part in segmentation)
     parts = [segmentation] if is_flat else segmentation
-    rings = tuple(corners(part, context=context) for part in parts)
-    refuse_flat(rings, context=context)
-    return rings
+    return tuple(corners(part, context=context) for part in parts)
+
+
+def annotated_outline(segmentation: Any, context: str) -> tuple[np.ndarray, ...] | dict[str, Any]:
+    """Returns what `outline` returns for an annotation; a prediction may be without area.
+
+    Raises:
+        InputError: as `outline`, or the polygons have no area.
+    """
+    made = outline(segmentation, context)
+    if isinstance(made, tuple):
+        refuse_flat(made, context=context)
+    return made
 
 
 def pack_counts(record: dict) -> dict:

@@ -16,7 +16,7 @@ from typing import Any
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex
-from tfseg.data.conversion.formats.coco_outlines import outline, pack_counts, region
+from tfseg.data.conversion.formats.coco_outlines import annotated_outline, pack_counts, region
 from tfseg.data.conversion.formats.coco_values import integer
 from tfseg.data.conversion.formats.outlined import (
     Described,
@@ -110,7 +110,7 @@ def _size(record: dict) -> Size | None:
 
 
 def _shape(record: dict, label: str, context: str) -> Shape:
-    runs = outline(record.get("segmentation"), context)
+    runs = annotated_outline(record.get("segmentation"), context)
     return Shape(label, functools.partial(_region, runs, context))
 
 
