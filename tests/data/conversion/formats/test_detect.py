@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 import re
 import struct
 import zlib
@@ -42,6 +43,15 @@ def test_every_format_is_recognised_and_its_data_set_is_without_a_fault(tmp_path
     named = dataset.info.class_names[sample["class_of"][0] - 1]
     known = {"cityscapes": "car"}
     assert named == known.get(name, "object" if name in WITHOUT_CLASSES else "cell")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_the_items_of_every_format_can_be_sent_to_another_process(tmp_path, png, name):
+    WRITERS[name](tmp_path, png)
+    (item,) = FORMATS[name].find(tmp_path, Reading()).splits["train"]
+    (sent,) = pickle.loads(pickle.dumps([item]))
+    expected, sample = (FORMATS[name].read(one, Reading()) for one in (item, sent))
+    np.testing.assert_array_equal(sample.label, expected.label)
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -112,7 +112,7 @@ WRONG = {
         [SQUARE, roi(ROI_TYPE.RECT, z_position=2)],
         r"must have the regions of one plane; they are of 2 planes",
     ),
-    "nothing": ([], r"has no outline of an instance"),
+    "nothing": ([], r"a\.zip must have regions of ImageJ \(\.roi\); it has none"),
 }
 
 

@@ -131,6 +131,7 @@ def test_any_bytes_are_a_mask_or_refused(data):
 
 
 RECTANGLE = {"x": 0, "y": 0, "width": 9, "height": 9, "rotation": 0, "rectanglelabels": ["cell"]}
+CANCELLED = {"was_cancelled": True, "result": [polygon()]}
 WRONG = {
     "a rectangle": (
         task(SIZE | {"value": RECTANGLE}),
@@ -155,6 +156,10 @@ WRONG = {
         task(SIZE | {"value": {"rle": packed(np.ones((4, 6)))[:-1], "brushlabels": ["cell"]}}),
         r"region 1, has a mask of the brush that does not fit its image \(it is cut short\)",
     ),
+    "not annotated": (
+        task(annotations=[CANCELLED]),
+        r"task 4 must have an annotation; it has none\. Annot",
+    ),
     "nothing": (task(), r"has no outline of an instance\. Annotate the images first"),
 }
 
@@ -168,8 +173,10 @@ def test_what_cannot_be_read_is_refused(tmp_path, png, kind):
     assert "\n" not in str(caught.value)
 
 
-def test_images_that_no_task_has_are_said(tmp_path, png):
-    write(png, tmp_path, [task(polygon())])
-    png(tmp_path / "images" / "b.png", np.zeros((4, 6), np.uint8))
-    index, _ = read_one(tmp_path)
-    assert index.notes[0].endswith("lacks, left out: 1, such as b.png")
+def test_images_that_no_task_has_and_those_without_an_outline_are_said(tmp_path, png):
+    write(png, tmp_path, [task(polygon()), task(image="c.png")])
+    for name in ("b.png", "c.png"):
+        png(tmp_path / "images" / name, np.zeros((4, 6), np.uint8))
+    notes = label_studio.find(tmp_path, Reading()).notes
+    assert notes[0].endswith("lacks, left out: 1, such as b.png")
+    assert notes[1:] == ("images without an outline, and so without instances: 1",)

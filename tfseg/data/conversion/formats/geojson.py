@@ -63,7 +63,7 @@ def find(source: Path, reading: Reading) -> SourceIndex:
 
     index = outlined.index_of_pairs(source, pairs, describe, ("a GeoJSON file", "GeoJSON file"))
     note = f"annotations and tiles around cells or detections, left out: {sum(regions)}"
-    return index._replace(notes=(note,) if sum(regions) else ())
+    return index._replace(notes=((note,) if sum(regions) else ()) + index.notes)
 
 
 def _pairs(folder: Path) -> outlined.Pairs:

@@ -64,6 +64,10 @@ def _pairs(folder: Path) -> outlined.Pairs:
 
 def _describe(path: Path) -> tuple[None, list[Shape]]:
     regions = list(_regions(path))
+    if not regions:
+        raise InputError(
+            f"{path} must have regions of ImageJ (.roi); it has none. Save them again."
+        )
     planes = {(region.z_position, region.t_position) for _, region in regions}
     if len(planes) > 1:
         raise InputError(

@@ -4,7 +4,7 @@ The file lies directly in the source, or in its folders train, val and test, whi
 splits. Polygons, ellipses and masks of the brush are instances; coordinates are percent of width
 and height. The image is looked for by the last name of its path, with or without the letters that
 Label Studio puts before the name of an upload. The first annotation of a task that was not
-cancelled is read; predictions are not.
+cancelled is read; predictions are not, and a task without an annotation is a fault.
 
 Source: https://labelstud.io/guide/export and https://labelstud.io/tags.
 """
@@ -115,7 +115,11 @@ def _results(task: Any, context: str) -> list:
         records = [record for value in lists for record in value if isinstance(record, dict)]
         return [{"value": record} | record for record in records]
     used = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled")]
-    return entry(used[0], "result", list, context=context) if used else []
+    if not used:
+        raise InputError(
+            f"{context} must have an annotation; it has none. Annotate it, or skip it."
+        )
+    return entry(used[0], "result", list, context=context)
 
 
 def _shapes(results: list, context: str) -> tuple[Size | None, list[Shape]]:

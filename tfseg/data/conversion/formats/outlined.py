@@ -133,7 +133,7 @@ def index_of(source: Path, descriptions: Mapping[str, Description]) -> SourceInd
     splits = {split: _items(one, names) for split, one in descriptions.items()}
     _refuse_empty(source, splits)
     files = listed([one.file.name for one in descriptions.values()])
-    return SourceIndex(splits, names, _unlisted_note(splits, files))
+    return SourceIndex(splits, names, _unlisted_note(splits, files) + _empty_note(splits))
 
 
 def index_of_pairs(
@@ -176,7 +176,7 @@ def index_of_pairs(
 
         splits[split] = pair_items(images, files, make, kinds=("image", *kinds), folders=folders)
     _refuse_empty(source, splits)
-    return SourceIndex(splits, names)
+    return SourceIndex(splits, names, _empty_note(splits))
 
 
 def pairs_in(
@@ -243,6 +243,12 @@ def _refuse_empty(source: Path, splits: Mapping[str, Sequence[Item[Any]]]) -> No
     items = [item for of_split in splits.values() for item in of_split]
     if not any(item.fault or item.annotations.shapes for item in items):
         raise InputError(f"{source} has no outline of an instance. Annotate the images first.")
+
+
+def _empty_note(splits: Mapping[str, Sequence[Item[Any]]]) -> tuple[str, ...]:
+    items = (item for of_split in splits.values() for item in of_split)
+    number = sum(not item.fault and not item.annotations.shapes for item in items)
+    return (f"images without an outline, and so without instances: {number}",) if number else ()
 
 
 def _unlisted_note(splits: Mapping[str, Sequence[Item[Any]]], files: str) -> tuple[str, ...]:
