@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
 from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
+
+if TYPE_CHECKING:
+    from tfseg.data.dataset.dataset import Dataset
 
 
 def add_options(parser: Parser) -> None:
@@ -178,6 +181,12 @@ def run(
         raise KeyboardInterrupt(
             "interrupted; the same command resumes the conversion"
         ) from interrupt
+    _print(dataset, overlap)
+    return 1 if dataset.info.skipped_images else 0
+
+
+def _print(dataset: Dataset, overlap: str) -> None:
+    """Prints the splits, the classes and the counts of a data set."""
     info = dataset.info
     print_table(
         [("split", "images", "instances", "shards")]
@@ -206,4 +215,3 @@ def run(
     print(f"data set: {dataset.path}")
     if info.skipped_images:
         note(f"skipped images, listed in {dataset.path / 'skipped.csv'}: {info.skipped_images}")
-    return 1 if info.skipped_images else 0
