@@ -26,13 +26,16 @@ LARGEST = 2**31 - 1
 EXAMPLES: dict[str, dict[str, object]] = {
     "Affine": {"rotate": (-40.0, 40.0), "shear": (-10.0, 10.0), "scale": (0.8, 1.2)},
     "CenterCrop": {"height": 7, "width": 9},
+    "CLAHE": {"tile_grid_size": (2, 1)},  # tables of 8 x 8 tiles of 2 x 2 pixels are steep
     "ElasticTransform": {"alpha": 60.0, "sigma": 5.0},
+    "MedianBlur": {"blur_limit": (3, 5)},  # compiles in a third of the time
     "OneOf": {"transforms": (augment.HorizontalFlip(), augment.GaussNoise())},
     "OpticalDistortion": {"distort_limit": (0.5, 0.9)},
     "PadIfNeeded": {"min_height": 14, "min_width": 5},
     "RandomCrop": {"height": 7, "width": 9},
     "RandomScale": {"scale_limit": (0.3, 0.5)},
     "RandomResizedCrop": {"size": (9, 8)},
+    "RandomSizedCrop": {"min_max_height": (5, 11), "size": (9, 8)},
     "Resize": {"height": 15, "width": 9},
     "SomeOf": {"transforms": (augment.VerticalFlip(), augment.GaussNoise()), "n": (1, 2)},
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.albumentations import from_albumentations
 from tfseg.augment.base import AffineMove, Geometric, Params, Pixel, Transform
-from tfseg.augment.blur import GaussianBlur, Sharpen
+from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
 from tfseg.augment.chain import Chain, Sampling
-from tfseg.augment.color import HueSaturationValue, ToGray
+from tfseg.augment.color import HueSaturationValue, RGBShift, ToGray
 from tfseg.augment.compose import OneOf, SomeOf
 from tfseg.augment.distortion import (
     ElasticTransform,
@@ -18,14 +18,28 @@ from tfseg.augment.distortion import (
 from tfseg.augment.dropout import CoarseDropout
 from tfseg.augment.layer import Augmentation
 from tfseg.augment.mix import CopyPaste
-from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast, RandomGamma
+from tfseg.augment.pixel import (
+    CLAHE,
+    GaussNoise,
+    Normalize,
+    RandomBrightnessContrast,
+    RandomGamma,
+)
 from tfseg.augment.policies import POLICIES
-from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
+from tfseg.augment.sizes import (
+    CenterCrop,
+    PadIfNeeded,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomSizedCrop,
+    Resize,
+)
 from tfseg.augment.spec import TRANSFORMS, from_spec, to_spec
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.ids import IGNORE
 
 __all__ = [
+    "CLAHE",
     "D4",
     "IGNORE",
     "POLICIES",
@@ -33,6 +47,7 @@ __all__ = [
     "Affine",
     "AffineMove",
     "Augmentation",
+    "Blur",
     "CenterCrop",
     "Chain",
     "CoarseDropout",
@@ -44,6 +59,8 @@ __all__ = [
     "GridDistortion",
     "HorizontalFlip",
     "HueSaturationValue",
+    "MedianBlur",
+    "MotionBlur",
     "Normalize",
     "OneOf",
     "OpticalDistortion",
@@ -51,12 +68,14 @@ __all__ = [
     "Params",
     "Perspective",
     "Pixel",
+    "RGBShift",
     "RandomBrightnessContrast",
     "RandomCrop",
     "RandomGamma",
     "RandomResizedCrop",
     "RandomRotate90",
     "RandomScale",
+    "RandomSizedCrop",
     "Resize",
     "Rotate",
     "Sampling",

@@ -25,7 +25,7 @@ REQUIRED_VALUES: dict[str, dict[str, Any]] = {
         ("additional_targets", "bbox_params", "keypoint_params", "is_check_shapes"), ANY
     ),
     "CoarseDropout": {"fill_mask": ANY},
-    "ElasticTransform": _BENT | {"approximate": False, "noise_distribution": "uniform"},
+    "ElasticTransform": _BENT | {"approximate": False},
     "GridDistortion": _BENT,
     "Normalize": {"normalization": "standard", "max_pixel_value": ANY},
     "OpticalDistortion": _BENT,
@@ -35,7 +35,11 @@ REQUIRED_VALUES: dict[str, dict[str, Any]] = {
     "RandomCrop": _BORDERED | {"pad_if_needed": False, "pad_position": ANY},
     "RandomResizedCrop": _RESIZED,
     "RandomScale": _RESIZED,
+    "RandomSizedCrop": _RESIZED,
     "Resize": _RESIZED,
+    # Those of the class that RGBShift is made of; the last repeats its limits.
+    "RGBShift": {"approximation": 1.0, "noise_type": "uniform", "spatial_mode": "constant"}
+    | {"noise_params": ANY},
     "Rotate": _TURNED | {"crop_border": False},
     # The last two belong to the method "gaussian".
     "Sharpen": {"method": "kernel", "kernel_size": ANY, "sigma": ANY},

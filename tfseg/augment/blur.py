@@ -3,14 +3,119 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from typing import ClassVar
 
 import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment.base import Params, Pixel
-from tfseg.kernels import filters
+from tfseg.kernels import filters, median, motion
 
 _SIGMA = 100.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _SquareBlur(Pixel):
+    """A blur by the pixels of a square; all of its odd sizes have the same probability."""
+
+    largest: ClassVar[int] = 701
+
+    blur_limit: tuple[int, int] = (3, 7)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("blur_limit", low=3, high=self.largest)
+        if not all(isinstance(size, int) and size % 2 for size in self.blur_limit):
+            raise checks.InputError(
+                f"{type(self).__name__}.blur_limit must be two odd whole numbers; "
+                f"got {self.blur_limit!r}."
+            )
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `size`, int32, pixels."""
+        least, most = self.blur_limit
+        step = random.integer(random.for_name(seed, "size"), 0, (most - least) // 2 + 1)
+        return {"size": least + 2 * step}
+
+
+class Blur(_SquareBlur):
+    """Sets every pixel to the mean of a square around it.
+
+    Args:
+        blur_limit: side of the square in pixels, each odd, in [3, 701].
+        p: probability in [0, 1].
+    """
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Blurs `image` `[H, W, C]`; beyond the border it is mirrored (reflect_101)."""
+        return filters.box(image, params["size"] // 2, largest=self.blur_limit[1] // 2)
+
+
+class MedianBlur(_SquareBlur):
+    """Sets every pixel to the median of a square around it, which removes specks and keeps edges.
+
+    Unlike in albumentations, values are not rounded to 8 bits.
+
+    Args:
+        blur_limit: side of the square in pixels, each 3, 5 or 7; the time grows with its area.
+        p: probability in [0, 1].
+    """
+
+    largest: ClassVar[int] = median.SIZES[-1]
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Blurs `image` `[H, W, C]`; beyond the border its outermost pixels are repeated."""
+        least, most = self.blur_limit
+        sizes = range(least, most + 1, 2)
+        branches = [functools.partial(median.median, image, size=size) for size in sizes]
+        return tf.switch_case((params["size"] - least) // 2, branches)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MotionBlur(_SquareBlur):
+    """Blurs along a line, as if camera or object moved.
+
+    Args:
+        blur_limit: side of the square that holds the line, in pixels, each odd, in [3, 701].
+        allow_shifted: whether the line is moved, along y and x, by up to a quarter of the square,
+            which moves the picture; pixels that leave the square are moved to its border.
+        angle_range: degrees in [0, 360]; 0 points to the right and 90 downwards.
+        direction_range: in [-1, 1]; at -1 only the line's half before the pixel counts, at 1 only
+            the half after it, at 0 both.
+        p: probability in [0, 1].
+    """
+
+    allow_shifted: bool = True
+    angle_range: tuple[float, float] = (0.0, 360.0)
+    direction_range: tuple[float, float] = (-1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._flag("allow_shifted")
+        self._interval("angle_range", low=0.0, high=360.0)
+        self._interval("direction_range", low=-1.0, high=1.0)
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `size`, int32, `degrees`, `direction` and `shift`, `[2]` in [-1, 1)."""
+        shift = random.uniform(random.for_name(seed, "shift"), -1.0, 1.0, (2,))
+        return super().sample(seed) | {
+            "degrees": random.uniform(random.for_name(seed, "degrees"), *self.angle_range),
+            "direction": random.uniform(random.for_name(seed, "direction"), *self.direction_range),
+            "shift": shift if self.allow_shifted else tf.zeros([2]),
+        }
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Blurs `image` `[H, W, C]`; beyond the border it is mirrored (reflect_101)."""
+        largest = self.blur_limit[1]
+        pixels, weights = motion.line(
+            params["size"],
+            params["degrees"],
+            params["direction"],
+            params["shift"],
+            largest=largest,
+        )
+        return motion.scattered(image, pixels, weights, reach=largest // 2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

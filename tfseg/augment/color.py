@@ -51,6 +51,44 @@ class HueSaturationValue(Pixel):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RGBShift(Pixel):
+    """Adds a number to each of the three channels.
+
+    The limits are in the units of albumentations, whatever the bit depth of the file: steps of
+    1/255, or image values if both of a range are in [-1, 1].
+
+    Args:
+        r_shift_limit: of red, in [-255, 255].
+        g_shift_limit: of green, in [-255, 255].
+        b_shift_limit: of blue, in [-255, 255].
+        p: probability in [0, 1].
+    """
+
+    r_shift_limit: tuple[float, float] = (-20.0, 20.0)
+    g_shift_limit: tuple[float, float] = (-20.0, 20.0)
+    b_shift_limit: tuple[float, float] = (-20.0, 20.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("r_shift_limit", "g_shift_limit", "b_shift_limit"):
+            self._interval(name, low=-255.0, high=255.0)
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `shift`, `[3]`, in image values."""
+        limits = {"r": self.r_shift_limit, "g": self.g_shift_limit, "b": self.b_shift_limit}
+        shifts = [
+            random.uniform(random.for_name(seed, channel), *_image_values(limit))
+            for channel, limit in limits.items()
+        ]
+        return {"shift": tf.stack(shifts)}
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Shifts the channels of `image` `[H, W, 3]`."""
+        _require_colors(self, image)
+        return image + params["shift"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ToGray(Pixel):
     """Removes the colour by the weighted average of the channels; the result has 3 channels.
 
@@ -62,6 +100,11 @@ class ToGray(Pixel):
         del params
         _require_colors(self, image)
         return color.gray(image)
+
+
+def _image_values(limits: tuple[float, float]) -> tuple[float, float]:
+    unit = 1.0 if max(map(abs, limits)) <= 1.0 else 255.0
+    return limits[0] / unit, limits[1] / unit
 
 
 def _require_colors(transform: Pixel, image: tf.Tensor) -> None:

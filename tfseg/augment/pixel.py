@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment.base import Params, Pixel
-from tfseg.kernels import intensity
+from tfseg.kernels import color, equalization, intensity
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,53 @@ class RandomGamma(Pixel):
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
         """Applies the power to `image` `[H, W, C]`."""
         return intensity.gamma(image, params["exponent"])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CLAHE(Pixel):
+    """Equalizes the histogram in tiles, with contrast limited; for images of 1 or 3 channels.
+
+    Of colours only the lightness, L* of CIELAB, changes. As in albumentations there are 256 steps
+    of values, but values between them and the result are not rounded to 8 bits.
+
+    Args:
+        clip_limit: the largest slope of new over old values in a tile, in [1, 1000].
+        tile_grid_size: number of tiles along (x, y), in [1, 256]: the order in which albumentations
+            2.0.8 uses it, though it documents the other.
+        p: probability in [0, 1].
+    """
+
+    clip_limit: tuple[float, float] = (1.0, 4.0)
+    tile_grid_size: tuple[int, int] = (8, 8)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("clip_limit", low=1.0, high=1000.0)
+        tiles = self.tile_grid_size
+        if not isinstance(tiles, tuple | list) or len(tiles) != 2:
+            raise checks.InputError(f"CLAHE.tile_grid_size must be (columns, rows); got {tiles!r}.")
+        for count in tiles:
+            checks.integer("CLAHE.tile_grid_size", count, low=1, high=256)
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `clip_limit`."""
+        return {"clip_limit": random.uniform(seed, *self.clip_limit)}
+
+    def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
+        """Equalizes `image` `[H, W, 1]` or `[H, W, 3]`."""
+        across, down = self.tile_grid_size
+        if image.shape[-1] == 1:
+            return equalization.equalized(image, params["clip_limit"], tiles=(down, across))
+        if image.shape[-1] != 3:
+            raise checks.InputError(
+                "CLAHE needs images of 1 channel, or of 3, red, green and blue; "
+                f"got {image.shape[-1]}. Remove it for other images."
+            )
+        lab = color.to_lab(image)
+        lightness = equalization.equalized(
+            lab[..., :1] / 100.0, params["clip_limit"], tiles=(down, across)
+        )
+        return color.from_lab(tf.concat([100.0 * lightness, lab[..., 1:]], axis=-1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ def nuclei() -> Policy:
     return (
         D4(),
         Affine(scale=(0.8, 1.25), rotate=(-45.0, 45.0), keep_ratio=True),
-        ElasticTransform(alpha=250.0, sigma=20.0, p=0.3),
+        ElasticTransform(alpha=250.0, sigma=20.0, noise_distribution="uniform", p=0.3),
         RandomGamma(gamma_limit=(70.0, 140.0)),
         RandomBrightnessContrast(brightness_limit=(-0.05, 0.05), contrast_limit=(-0.2, 0.2), p=0.3),
         GaussianBlur(sigma_limit=(0.3, 1.5), p=0.2),

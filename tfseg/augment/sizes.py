@@ -105,12 +105,7 @@ class RandomResizedCrop(AffineMove):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.size, tuple | list) or len(self.size) != 2:
-            raise checks.InputError(
-                f"RandomResizedCrop.size must be (height, width); got {self.size!r}."
-            )
-        for length in self.size:
-            checks.integer("RandomResizedCrop.size", length, low=1)
+        _check_size("RandomResizedCrop.size", self.size)
         self._interval("scale", low=1e-4, high=1.0)
         self._interval("ratio", low=0.01, high=100.0)
 
@@ -134,6 +129,59 @@ class RandomResizedCrop(AffineMove):
         height, width = tf.sqrt(area) / root, tf.sqrt(area) * root
         fit = tf.minimum(1.0, tf.minimum(size[0] / height, size[1] / width))
         part = tuple(tf.maximum(tf.round(length * fit), 1.0) for length in (height, width))
+        return matrices.product(
+            _to_corner(params, size, part), matrices.resize(part, self.output_size(size))
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomSizedCrop(AffineMove):
+    """Cuts out a part of random height at a random position and resizes it to `size`.
+
+    All positions have the same probability. A part that is higher or wider than the picture is cut
+    to it, as in albumentations, which changes its shape. As in `Resize`, shrinking skips pixels.
+
+    Args:
+        min_max_height: height of the part, pixels, at least 1; drawn from all whole numbers in
+            between.
+        size: (height, width) of the result, pixels.
+        w2h_ratio: width / height of the part, in [0.01, 100]; the width is rounded down.
+        p: must be 1 where the size changes.
+    """
+
+    min_max_height: tuple[int, int]
+    size: tuple[int, int]
+    w2h_ratio: float = 1.0
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._interval("min_max_height", low=1, high=2**31 - 2)
+        for height in self.min_max_height:
+            checks.integer("RandomSizedCrop.min_max_height", height, low=1)
+        _check_size("RandomSizedCrop.size", self.size)
+        self._number("w2h_ratio", low=0.01, high=100.0)
+
+    def output_size(self, size: Size) -> Size:
+        """Returns the requested size."""
+        del size
+        return self.size[0], self.size[1]
+
+    def sample(self, seed: tf.Tensor) -> Params:
+        """Draws `height`, int32, and the position `y` and `x` as in `RandomCrop`."""
+        least, most = self.min_max_height
+        height = random.integer(random.for_name(seed, "height"), least, most + 1)
+        return {"height": height, **_position(seed)}
+
+    def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
+        """Moves the part to the corner, then resizes it."""
+        # 64 bits, in which 0.29 x 100 is 28.999..., so 28 pixels, as in albumentations.
+        height = tf.cast(params["height"], tf.float64)
+        width = tf.maximum(tf.floor(height * self.w2h_ratio), 1.0)
+        part = tuple(
+            tf.cast(tf.minimum(length, tf.cast(most, tf.float64)), tf.float32)
+            for length, most in zip((height, width), size, strict=True)
+        )
         return matrices.product(
             _to_corner(params, size, part), matrices.resize(part, self.output_size(size))
         )
@@ -188,6 +236,13 @@ class Resize(_Sized):
         """Resizes."""
         del params
         return matrices.resize(size, (self.height, self.width))
+
+
+def _check_size(name: str, size: Size) -> None:
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise checks.InputError(f"{name} must be (height, width); got {size!r}.")
+    for length in size:
+        checks.integer(name, length, low=1)
 
 
 def _position(seed: tf.Tensor) -> Params:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from tfseg import checks
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.base import Transform
-from tfseg.augment.blur import GaussianBlur, Sharpen
+from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
 from tfseg.augment.chain import Sampling
-from tfseg.augment.color import HueSaturationValue, ToGray
+from tfseg.augment.color import HueSaturationValue, RGBShift, ToGray
 from tfseg.augment.compose import Choice, OneOf, SomeOf
 from tfseg.augment.distortion import (
     ElasticTransform,
@@ -21,9 +21,22 @@ from tfseg.augment.distortion import (
 )
 from tfseg.augment.dropout import CoarseDropout
 from tfseg.augment.mix import CopyPaste
-from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast, RandomGamma
+from tfseg.augment.pixel import (
+    CLAHE,
+    GaussNoise,
+    Normalize,
+    RandomBrightnessContrast,
+    RandomGamma,
+)
 from tfseg.augment.policies import POLICIES
-from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
+from tfseg.augment.sizes import (
+    CenterCrop,
+    PadIfNeeded,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomSizedCrop,
+    Resize,
+)
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.config import frozen
 from tfseg.config.fields import is_required
@@ -35,9 +48,10 @@ TRANSFORMS: dict[str, type[Transform]] = {
         *(Affine, Perspective, RandomScale, Rotate, ShiftScaleRotate),
         *(D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip),
         *(ElasticTransform, GridDistortion, OpticalDistortion),
-        *(CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize),
-        *(GaussNoise, GaussianBlur, RandomBrightnessContrast, RandomGamma, Sharpen),
-        *(HueSaturationValue, ToGray),
+        *(CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, RandomSizedCrop, Resize),
+        *(Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen),
+        *(CLAHE, GaussNoise, RandomBrightnessContrast, RandomGamma),
+        *(HueSaturationValue, RGBShift, ToGray),
         *(CoarseDropout, Normalize),
         *(OneOf, SomeOf),
     )

@@ -33,7 +33,7 @@ def separable(
     """
     height, width, channels = image.shape
     reach = rows.shape[0] - 1, columns.shape[0] - 1
-    padded = _pad(image, reach, border)
+    padded = pad(image, reach, border)
     # Channels side by side in one long row: an innermost loop over 3 channels would be slow.
     lines = tf.reshape(padded, [padded.shape[0], padded.shape[1] * channels])
     lines = _filter_axis(lines, rows, axis=0, step=1)
@@ -62,6 +62,24 @@ def gaussian_weights(sigma: tf.Tensor, radius: tf.Tensor, *, largest: int) -> tf
 def gaussian(image: tf.Tensor, sigma: tf.Tensor, radius: tf.Tensor, *, largest: int) -> tf.Tensor:
     """Blurs `image` `[H, W, C]` with `gaussian_weights`; the border is reflect_101."""
     weights = gaussian_weights(sigma, radius, largest=largest)
+    return separable(image, weights, weights, border=Border("reflect_101"))
+
+
+def box(image: tf.Tensor, radius: tf.Tensor, *, largest: int) -> tf.Tensor:
+    """Sets every pixel to the mean of a square around it; the border is reflect_101.
+
+    Args:
+        image: `[H, W, C]` float32.
+        radius: `[]` int32, pixels, from 0 to `largest`: the square has 2 radius + 1 pixels a side.
+        largest: static bound of the radius.
+
+    Returns:
+        `[H, W, C]` float32.
+    """
+    # 512 x 512 x 3: 1.8 ms for a radius of 3 and 3.4 ms for 10. Running sums take 8 to 10 ms at
+    # any radius and are 8e-6 off; they are faster from a radius of 35 on.
+    share = 1.0 / (2.0 * tf.cast(radius, tf.float32) + 1.0)
+    weights = tf.where(tf.range(largest + 1) <= radius, share, 0.0)
     return separable(image, weights, weights, border=Border("reflect_101"))
 
 
@@ -101,7 +119,7 @@ def _filter_axis(lines: tf.Tensor, weights: tf.Tensor, *, axis: int, step: int) 
     return total
 
 
-def _pad(image: tf.Tensor, reach: tuple[int, int], border: Border) -> tf.Tensor:
+def pad(image: tf.Tensor, reach: tuple[int, int], border: Border) -> tf.Tensor:
     """Pads `image` `[H, W, C]` by `reach` (y, x) pixels on every side."""
     once = all(more < length for length, more in zip(image.shape[:2], reach, strict=True))
     if once and border.name in _MODES:
