@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg import random
 from tfseg.augment.base import Pixel
-from tfseg.augment.blur import GaussianBlur, Sharpen
+from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
 from tfseg.augment.chain import Chain
 from tfseg.checks import InputError
 
@@ -67,6 +67,49 @@ def test_sizes_are_drawn_among_all_whole_numbers_and_even_ones_are_taken_larger(
         assert abs(counts[radius] / COUNT - share) < 5 * np.sqrt(share * (1 - share) / COUNT)
 
 
+@pytest.mark.parametrize(
+    ("transform", "sizes"),
+    [
+        (Blur(), [3, 5, 7]),
+        (MedianBlur(blur_limit=(5, 7)), [5, 7]),
+        (MotionBlur(blur_limit=(9, 9)), [9]),
+    ],
+)
+def test_odd_sizes_of_a_square_are_equally_likely(transform, sizes):
+    counts = Counter(draws(transform)["size"].tolist())
+    assert sorted(counts) == sizes
+    share = 1 / len(sizes)
+    for count in counts.values():
+        assert abs(count / COUNT - share) <= 5 * np.sqrt(share * (1 - share) / COUNT)
+
+
+def test_the_draws_of_a_motion_fill_their_ranges_and_do_not_go_together():
+    drawn = draws(MotionBlur(angle_range=(30.0, 90.0), direction_range=(-0.5, 1.0)))
+    shares = [(drawn["degrees"] - 30) / 60, (drawn["direction"] + 0.5) / 1.5]
+    shares += list((drawn["shift"].T + 1) / 2)
+    for share in shares:
+        assert scipy.stats.kstest(share, "uniform").statistic < 1.95 / np.sqrt(COUNT)
+    assert np.abs(np.corrcoef(shares) - np.eye(4)).max() < 5 / np.sqrt(COUNT)
+    assert not draws(MotionBlur(allow_shifted=False))["shift"].any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "mode"),
+    [
+        (Blur, scipy.ndimage.uniform_filter, "mirror"),
+        (MedianBlur, scipy.ndimage.median_filter, "nearest"),
+    ],
+)
+def test_a_chain_blurs_by_the_square_that_was_drawn(kind, reference, mode):
+    image, chain = uniform(9, 8, 2), Chain([kind(blur_limit=(3, 5), p=1.0)])
+    for size in (3, 5):
+        params = chain.sample(random.root(0))
+        params[f"{kind.__name__}/1"]["size"] = tf.constant(size)
+        result = chain.apply({"image": image, "label": np.zeros((9, 8), np.int32)}, params)
+        expected = reference(image.astype(np.float64), (size, size, 1), mode=mode)
+        np.testing.assert_allclose(result["image"], expected, atol=1e-6)
+
+
 def test_the_size_does_not_go_with_the_deviation():
     drawn = draws(GaussianBlur(blur_limit=(1, 21)))
     assert abs(np.corrcoef(drawn["sigma"], drawn["radius"])[0, 1]) < 5 / np.sqrt(COUNT)
@@ -107,6 +150,9 @@ def test_parameters_that_change_nothing_change_no_bit(transform):
         GaussianBlur(sigma_limit=(1e-30, 1e-30), blur_limit=(3, 3), p=1.0),
         Sharpen(alpha=(1.0, 1.0), lightness=(100.0, 100.0), p=1.0),
         Sharpen(alpha=(1.0, 1.0), lightness=(0.0, 0.0), p=1.0),
+        Blur(blur_limit=(701, 701), p=1.0),
+        MedianBlur(blur_limit=(7, 7), p=1.0),
+        MotionBlur(blur_limit=(701, 701), p=1.0),
     ],
     ids=repr,
 )
@@ -140,6 +186,13 @@ def test_sharpening_draws_fill_their_ranges_evenly_and_do_not_go_together():
         (GaussianBlur, "blur_limit", (1.0, 3.0), r"whole numbers.*; got \(1\.0, 3\.0\)"),
         (GaussianBlur, "blur_limit", (3, 703), "0 <= a <= b <= 701"),
         (GaussianBlur, "sigma_limit", (-1.0, 2.0), "0 <= a <= b <= 100"),
+        (Blur, "blur_limit", (2, 4), "3 <= a <= b <= 701"),
+        (Blur, "blur_limit", (3, 6), r"odd whole numbers; got \(3, 6\)"),
+        (Blur, "blur_limit", (3.0, 5.0), r"odd whole numbers; got \(3\.0, 5\.0\)"),
+        (MedianBlur, "blur_limit", (3, 9), "3 <= a <= b <= 7"),
+        (MotionBlur, "angle_range", (0.0, 361.0), "0 <= a <= b <= 360"),
+        (MotionBlur, "direction_range", (-1.1, 0.0), "-1 <= a <= b <= 1"),
+        (MotionBlur, "allow_shifted", 1, "true or false; got 1"),
         (Sharpen, "alpha", (0.2, 1.1), "0 <= a <= b <= 1"),
         (Sharpen, "lightness", (-0.1, 1.0), "0 <= a <= b <= 100"),
     ],

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfseg import random
 from tfseg.augment.base import Pixel
 from tfseg.augment.chain import Chain
-from tfseg.augment.color import HueSaturationValue, ToGray
+from tfseg.augment.color import HueSaturationValue, RGBShift, ToGray
 from tfseg.checks import InputError
 
 
@@ -27,6 +27,10 @@ def fixed(hue: float, saturation: float, value: float) -> HueSaturationValue:
         val_shift_limit=(value, value),
         p=1.0,
     )
+
+
+def shifted(red: tuple, green: tuple, blue: tuple) -> RGBShift:
+    return RGBShift(r_shift_limit=red, g_shift_limit=green, b_shift_limit=blue, p=1.0)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,31 @@ def test_draws_fill_their_ranges_evenly_and_do_not_go_together():
     assert np.abs(np.corrcoef(shares) - np.eye(3)).max() < 5 / np.sqrt(count)
 
 
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        (shifted((51, 51), (-25.5, -25.5), (0, 0)), [0.7, 0.4, 0.5]),
+        (shifted((0.1, 0.1), (-1, -1), (255, 255)), [0.6, 0.0, 1.0]),  # clipped
+    ],
+)
+def test_a_shift_is_in_steps_of_8_bits_or_up_to_1_in_image_values(transform, expected):
+    result = through(transform, np.full((2, 3, 3), 0.5, np.float32))
+    np.testing.assert_allclose(result, np.broadcast_to(expected, (2, 3, 3)), atol=1e-6)
+
+
+def test_each_channel_is_shifted_by_a_draw_from_its_range():
+    count = 1500
+    transform = shifted((0, 51), (-0.5, 0.5), (-102, -51))
+    data = tf.data.Dataset.range(count).map(
+        lambda index: transform.sample(random.fold_in(random.root(9), index))
+    )
+    drawn = next(iter(data.batch(count)))["shift"].numpy()
+    shares = ((drawn - [0, -0.5, -0.4]) / [0.2, 1.0, 0.2]).T
+    for share in shares:
+        assert scipy.stats.kstest(share, "uniform").statistic < 1.95 / np.sqrt(count)
+    assert np.abs(np.corrcoef(shares) - np.eye(3)).max() < 5 / np.sqrt(count)
+
+
 def test_no_shift_changes_no_bit():
     image = np.random.default_rng(0).random((7, 12, 3), np.float32)
     np.testing.assert_array_equal(through(fixed(0.0, 0.0, 0.0), image), image)
@@ -82,7 +111,9 @@ def test_grey_images_keep_three_equal_channels_in_the_range():
     assert result.max() <= 1.0
 
 
-@pytest.mark.parametrize("transform", [HueSaturationValue(p=1.0), ToGray(p=1.0)], ids=repr)
+@pytest.mark.parametrize(
+    "transform", [HueSaturationValue(p=1.0), RGBShift(p=1.0), ToGray(p=1.0)], ids=repr
+)
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_images_that_have_no_three_channels_are_refused(transform, channels):
     message = rf"^{type(transform).__name__} needs images of 3 channels.*; got {channels}\. Remove"

@@ -25,7 +25,9 @@ from tfseg.kernels import sampling
 
 SIZE = (40, 48)
 BENDS = {
-    "ElasticTransform/1": ElasticTransform(alpha=20.0, sigma=5.0, p=1.0),
+    "ElasticTransform/1": ElasticTransform(
+        alpha=20.0, sigma=5.0, noise_distribution="uniform", p=1.0
+    ),
     "GridDistortion/1": GridDistortion(num_steps=3, p=1.0),
     "OpticalDistortion/1": OpticalDistortion(distort_limit=(0.2, 0.3), p=1.0),
     "OpticalDistortion/2": OpticalDistortion(distort_limit=(-0.3, -0.2), mode="fisheye", p=1.0),
@@ -207,6 +209,7 @@ def test_the_extremes_of_all_ranges_one_after_the_other_stay_finite(limit, size)
         (ElasticTransform, {"alpha": float("inf")}),
         (ElasticTransform, {"sigma": 0.5}),
         (ElasticTransform, {"same_dxdy": 1}),
+        (ElasticTransform, {"noise_distribution": "normal"}),
         (GridDistortion, {"num_steps": 0}),
         (GridDistortion, {"num_steps": 2.5}),
         (GridDistortion, {"distort_limit": (-1.5, 0.0)}),

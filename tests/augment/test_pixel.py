@@ -7,12 +7,19 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+import skimage.color
 import tensorflow as tf
 
 from tfseg import random
 from tfseg.augment.base import Pixel
 from tfseg.augment.chain import Chain
-from tfseg.augment.pixel import GaussNoise, Normalize, RandomBrightnessContrast, RandomGamma
+from tfseg.augment.pixel import (
+    CLAHE,
+    GaussNoise,
+    Normalize,
+    RandomBrightnessContrast,
+    RandomGamma,
+)
 from tfseg.checks import InputError
 
 COUNT = 1500
@@ -49,13 +56,14 @@ def uniform(*shape: int) -> np.ndarray:
             RandomBrightnessContrast(brightness_limit=(-0.5, 0.25), contrast_limit=(0.0, 2.0)),
             {"brightness": (-0.5, 0.25), "contrast": (0.0, 2.0)},
         ),
+        (CLAHE(clip_limit=(2.0, 6.0)), {"clip_limit": (2.0, 6.0)}),
         (RandomGamma(gamma_limit=(50.0, 250.0)), {"exponent": (0.5, 2.5)}),
         (
             GaussNoise(std_range=(0.125, 0.5), mean_range=(-0.5, 0.0)),
             {"std": (0.125, 0.5), "mean": (-0.5, 0.0), "key": (0, 2**31 - 1)},
         ),
     ],
-    ids=["RandomBrightnessContrast", "RandomGamma", "GaussNoise"],
+    ids=["RandomBrightnessContrast", "CLAHE", "RandomGamma", "GaussNoise"],
 )
 def test_draws_fill_their_ranges_evenly_and_do_not_go_together(transform, limits):
     drawn = draws(transform)
@@ -84,6 +92,34 @@ def test_brightness_may_be_a_share_of_the_mean_that_the_image_has_before():
     result = changed(transform, np.array([[[0.2], [0.4]]]), brightness=0.5, contrast=1.0)
     # The mean is 0.3: 0.2 x 2 + 0.5 x 0.3 and 0.4 x 2 + 0.5 x 0.3
     np.testing.assert_allclose(result.ravel(), [0.55, 0.95], rtol=1e-6)
+
+
+def test_an_equalization_changes_only_the_lightness_of_colours():
+    image = 0.3 + 0.4 * uniform(24, 32, 3)
+    result = changed(CLAHE(tile_grid_size=(2, 1)), image, clip_limit=3.0)
+    before, after = skimage.color.rgb2lab(image), skimage.color.rgb2lab(result)
+    inside = (result > 0.01).all(axis=-1) & (result < 0.99).all(axis=-1)
+    assert inside.mean() > 0.5
+    np.testing.assert_allclose(after[inside, 1:], before[inside, 1:], atol=0.1)
+    expected = changed(
+        CLAHE(tile_grid_size=(2, 1)), before[..., :1].astype(np.float32) / 100, clip_limit=3.0
+    )
+    np.testing.assert_allclose(after[inside, 0], 100 * expected[inside, 0], atol=0.1)
+
+
+def test_an_equalization_has_columns_before_rows():
+    image = np.zeros((6, 8, 1), np.float32)
+    image[:, 4:] = 128 / 255  # two columns of tiles, each plain: all pixels are up to their value
+    across = changed(CLAHE(tile_grid_size=(2, 1)), image, clip_limit=1000.0)
+    np.testing.assert_allclose(across[0, [0, 7], 0], [1.0, 1.0], atol=1e-5)
+    down = changed(CLAHE(tile_grid_size=(1, 2)), image, clip_limit=1000.0)
+    np.testing.assert_allclose(down[0, [0, 7], 0], [0.5, 1.0], atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_an_equalization_needs_1_or_3_channels(channels):
+    with pytest.raises(InputError, match=rf"^CLAHE needs .* 1 channel, or of 3.*got {channels}\."):
+        through(CLAHE(p=1.0), uniform(4, 4, channels))
 
 
 def test_gamma_is_in_percent_and_more_of_it_darkens():
@@ -183,6 +219,9 @@ def test_normalize_takes_one_number_for_all_channels_or_one_for_each():
 @pytest.mark.parametrize(
     ("kind", "name", "value", "rule"),
     [
+        (CLAHE, "clip_limit", (0.5, 2.0), "1 <= a <= b <= 1000"),
+        (CLAHE, "tile_grid_size", 8, r"\(columns, rows\); got 8"),
+        (CLAHE, "tile_grid_size", (8, 0), r"whole number in \[1, 256\]; got 0"),
         (RandomBrightnessContrast, "brightness_limit", (-2.0, 0.0), "-1 <= a <= b <= 1"),
         (RandomBrightnessContrast, "contrast_limit", (0.0, 11.0), "-1 <= a <= b <= 10"),
         (RandomGamma, "gamma_limit", (0.0, 100.0), "1 <= a <= b <= 1000"),

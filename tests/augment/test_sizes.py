@@ -11,7 +11,14 @@ import tensorflow as tf
 from tfseg import random
 from tfseg.augment.base import AffineMove
 from tfseg.augment.chain import Chain, Sampling
-from tfseg.augment.sizes import CenterCrop, PadIfNeeded, RandomCrop, RandomResizedCrop, Resize
+from tfseg.augment.sizes import (
+    CenterCrop,
+    PadIfNeeded,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomSizedCrop,
+    Resize,
+)
 from tfseg.checks import InputError
 from tfseg.ids import IGNORE
 from tfseg.kernels import field as fields
@@ -270,7 +277,39 @@ def test_the_outermost_parts_have_at_least_a_pixel_and_lie_inside(size, area, ra
         assert end == pytest.approx(size[axis], abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("height", "ratio", "rows", "columns"),
+    [
+        (4, 1.5, slice(3, 7), slice(1, 7)),  # 4 x 6 of 7 x 9, the last of 4 and 2nd of 4 positions
+        (7, 0.29, slice(0, 7), slice(2, 4)),  # int(7 x 0.29) = 2 columns, the third of 8 positions
+        (90, 0.02, slice(0, 7), slice(3, 4)),  # no more rows than there are
+        (2, 0.01, slice(5, 7), slice(3, 4)),  # a column at least
+    ],
+)
+def test_a_sized_crop_has_the_height_drawn_and_a_width_in_the_ratio(height, ratio, rows, columns):
+    part = rows.stop - rows.start, columns.stop - columns.start
+    transform = RandomSizedCrop(min_max_height=(1, 99), size=part, w2h_ratio=ratio)
+    result = moved(transform, (7, 9), height=height, y=0.99, x=0.35)
+    np.testing.assert_array_equal(result, picture((7, 9))[rows, columns])
+
+
+def test_a_width_is_rounded_down_as_python_rounds_it():
+    transform = RandomSizedCrop(min_max_height=(100, 100), size=(100, 28), w2h_ratio=0.29)
+    assert int(100 * 0.29) == 28  # 28.999..., which is 29 in 32 bits
+    pull_back = matrix(transform, (100, 50), height=100, y=0.0, x=0.0)
+    assert pull_back[1, 1] == pytest.approx(1.0)
+
+
+def test_every_height_of_a_sized_crop_is_equally_likely():
+    drawn = draws(RandomSizedCrop(min_max_height=(3, 6), size=(4, 4)))
+    counts = np.bincount(drawn["height"], minlength=7)[3:]
+    # of 1500 draws 375 each, with a deviation of sqrt(1500 x 1/4 x 3/4) = 16.8
+    assert counts.sum() == COUNT
+    assert np.abs(counts - 375).max() < 5 * 16.8
+
+
 def test_sizes_come_out_as_asked():
+    assert RandomSizedCrop(min_max_height=(2, 5), size=(3, 4)).output_size((9, 9)) == (3, 4)
     assert CenterCrop(height=3, width=4).output_size((9, 9)) == (3, 4)
     assert RandomCrop(height=3, width=4).output_size((9, 9)) == (3, 4)
     assert RandomResizedCrop(size=(3, 4)).output_size((9, 9)) == (3, 4)
@@ -289,6 +328,26 @@ def test_sizes_come_out_as_asked():
         (RandomResizedCrop, {"size": (8, 0)}, r"size must be a whole number .*; got 0"),
         (RandomResizedCrop, {"size": (8, 8), "scale": (0.0, 1.0)}, r"scale must be .*0\.0001 <= a"),
         (RandomResizedCrop, {"size": (8, 8), "ratio": (2.0, 0.5)}, r"ratio must be .*got \(2\.0"),
+        (
+            RandomSizedCrop,
+            {"min_max_height": (0, 3), "size": (8, 8)},
+            r"min_max_height must be .*1 <= a <= b",
+        ),
+        (
+            RandomSizedCrop,
+            {"min_max_height": (2.0, 3), "size": (8, 8)},
+            r"min_max_height must be a whole number .*got 2\.0",
+        ),
+        (
+            RandomSizedCrop,
+            {"min_max_height": (2, 3), "size": 8},
+            r"size must be \(height, width\); got 8",
+        ),
+        (
+            RandomSizedCrop,
+            {"min_max_height": (2, 3), "size": (8, 8), "w2h_ratio": 0.0},
+            r"w2h_ratio must be a number in \[0\.01, 100\]; got 0\.0",
+        ),
         (Resize, {"height": 1, "width": 1, "p": 2.0}, r"p must be a number in \[0, 1\]; got 2\.0"),
     ],
 )

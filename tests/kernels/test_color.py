@@ -1,11 +1,13 @@
-"""Colours: the standard library's hexcone model, hand-worked shifts, the grey of ITU-R 601."""
+"""Colours: the hexcone model of the standard library, skimage's Lab, the grey of ITU-R 601."""
 
 from __future__ import annotations
 
 import colorsys
+import warnings
 
 import numpy as np
 import pytest
+import skimage.color
 import tensorflow as tf
 
 from tfseg.kernels import color
@@ -66,13 +68,26 @@ def test_grey_is_the_weighted_mean_in_all_channels():
     np.testing.assert_allclose(color.gray(image), expected, atol=1e-6)
 
 
+def test_lab_is_that_of_skimage_and_back_again():
+    lab = color.to_lab(tf.constant(PALETTE, tf.float32))
+    # Of scikit-image's 100 and 128; its white has 5 digits.
+    np.testing.assert_allclose(lab, skimage.color.rgb2lab(PALETTE), atol=0.01)
+    np.testing.assert_allclose(color.from_lab(lab), PALETTE, atol=2e-5)
+    darker = lab.numpy() * [0.9, 1.0, 1.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # colours that sRGB does not have
+        expected = skimage.color.lab2rgb(darker)
+    np.testing.assert_allclose(color.from_lab(tf.constant(darker, tf.float32)), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (7, 4)])
 def test_xla_gives_what_the_plain_operations_give(size):
     image = tf.random.stateless_uniform([*size, 3], [1, 2])
     numbers = [tf.constant(number) for number in (0.2, -0.1, 0.15)]
 
     def both(image: tf.Tensor, *numbers: tf.Tensor) -> list[tf.Tensor]:
-        return [color.shift_hsv(image, *numbers), color.gray(image)]
+        lab = color.to_lab(image)
+        return [color.shift_hsv(image, *numbers), color.gray(image), lab / 100, color.from_lab(lab)]
 
     compiled = tf.function(both, jit_compile=True)(image, *numbers)
     for plain, fast in zip(both(image, *numbers), compiled, strict=True):

@@ -89,6 +89,17 @@ def test_weights_fall_and_have_the_sum_1(sigma):
     assert not weights[21:].any()
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 8, 2)])
+@pytest.mark.parametrize("radius", [0, 1, 4])
+def test_a_box_is_the_mean_of_scipy(shape, radius):
+    image = uniform(*shape)
+    expected = scipy.ndimage.uniform_filter(
+        image.astype(np.float64), (2 * radius + 1, 2 * radius + 1, 1), mode="mirror"
+    )
+    result = filters.box(tf.constant(image), tf.constant(radius), largest=4)
+    np.testing.assert_allclose(result, expected, atol=1e-6)
+
+
 def test_sharpening_adds_the_laplacian_of_eight_neighbours():
     image = np.zeros((5, 5, 1), np.float32)
     image[2, 2] = 0.5

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from tfseg.kernels import field as fields
 from tfseg.kernels import intensity, warps
@@ -125,6 +125,18 @@ def test_elastic_with_one_noise_moves_both_coordinates_alike_and_keys_differ():
     np.testing.assert_allclose(both[0], both[1], atol=1e-5)
     assert np.abs(np.corrcoef(first.reshape(2, -1), second.reshape(2, -1))[2:, :2]).max() < 0.3
     assert np.abs(first - second).max() > 0.5
+
+
+@pytest.mark.parametrize(("same", "count"), [(True, 40 * 30), (False, 2 * 40 * 30)])
+def test_gaussian_elastic_noise_is_weaker_by_the_largest_of_as_many_numbers(same, count):
+    arguments = {"alpha": 9.0, "sigma": 2.0, "size": (40, 30), "same": same}
+    start = fields.grid((40, 30))
+    uniform, normal = (
+        moves(warps.elastic(start, tf.constant(1), noise=noise, **arguments), (40, 30))
+        for noise in ("uniform", "gaussian")
+    )
+    largest = stats.halfnorm.ppf(0.5 ** (1 / count))  # half of all draws have a larger one
+    np.testing.assert_allclose(normal, uniform * math.sqrt(3) / largest, atol=2e-5)
 
 
 def test_elastic_is_looked_up_at_the_current_coordinates():
