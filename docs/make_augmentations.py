@@ -49,6 +49,7 @@ SHOWN: dict[str, dict[str, Any]] = {
     "RandomScale": {"scale_limit": (-0.4, 0.4)},
     "ElasticTransform": {"alpha": 120.0, "sigma": 6.0},
     "OpticalDistortion": {"distort_limit": (-0.6, 0.6)},
+    "GaussNoise": {"std_range": (0.0, 0.1)},
     **dict.fromkeys(("CenterCrop", "RandomCrop"), {"height": 64, "width": 64}),
     "RandomResizedCrop": {"size": (SIDE, SIDE)},
     "PadIfNeeded": {"min_height": 112, "min_width": 112},
@@ -84,8 +85,9 @@ HEAD = """# Augmentations
 
 Every transform is shown on a crop of an embedded image of nuclei, with its ids as outlines: first
 the original, then {draws} draws, or one if the transform is not random. `p` is 1 in the pictures;
-ignored pixels are darker. Ranges are `(low, high)`, pairs are (y, x). `tfseg augment preview` shows
-your transforms on your images, and `tfseg augment replay` what a training saw of one sample.
+ignored pixels are darker. Ranges are `(low, high)`, pairs are (y, x), and a
+limit x is short for (-x, x). `tfseg augment preview` shows your transforms on your images, and
+`tfseg augment replay` what a training saw of one sample.
 
 A policy is a list of transforms. An entry is `tfseg.augment.Rotate(limit=(-30.0, 30.0))` in Python
 and `{{name: Rotate, limit: [-30, 30]}}` in a configuration file. Transforms act in their order, but

@@ -27,14 +27,14 @@ def nearest(value: str, options: Iterable[str]) -> str:
 
     The same name in another group is the closest, such as optimizer.ema for train.ema.
     """
-    return _hint(_closest(value, options))
+    return _hint(closest(value, options))
 
 
 def _hint(close: list[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def _closest(value: str, options: Iterable[str]) -> list[str]:
+def closest(value: str, options: Iterable[str]) -> list[str]:
     """Returns the option most like `value` in any case, or nothing if none is close."""
     if not isinstance(value, str):
         return []
@@ -54,7 +54,7 @@ def one_of(name: str, value: str, options: Iterable[str]) -> None:
     """
     options = sorted(options)
     if value not in options:
-        close = _closest(value, options)
+        close = closest(value, options)
         listing = ", ".join([*close, *(option for option in options if option not in close)])
         raise InputError(f"{name} must be one of {listing}; got {value!r}.{_hint(close)}")
 

@@ -125,7 +125,7 @@ def test_a_smaller_result_is_the_middle_of_the_whole_one():
 
 
 def test_a_larger_result_is_surrounded_by_ignored_pixels():
-    chain = Chain([CenterCrop(height=3, width=4)])
+    chain = Chain([CenterCrop(3, 4, pad_if_needed=True)])
     _, ids = moved(chain, numbered(1, 2), params(CenterCrop_1={}))
     assert ids.tolist() == [[-1, -1, -1, -1], [-1, 1, 2, -1], [-1, -1, -1, -1]]
 

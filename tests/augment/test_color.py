@@ -127,6 +127,6 @@ def test_images_that_have_no_three_channels_are_refused(transform, channels):
 )
 def test_ranges_that_make_no_sense_are_refused(name, bound):
     message = rf"^HueSaturationValue\.{name} must be \(a, b\) with -{bound} <= a <= b <= {bound}"
-    for value in ((-bound - 1, 0), (5, -5), 20):
+    for value in ((-bound - 1, 0), (5, -5), bound + 1, None):
         with pytest.raises(InputError, match=message):
             HueSaturationValue(**{name: value})

@@ -217,7 +217,7 @@ def test_the_extremes_of_all_ranges_one_after_the_other_stay_finite(limit, size)
         (OpticalDistortion, {"distort_limit": (0.2, 0.1)}),
         (OpticalDistortion, {"mode": "fish"}),
         (Perspective, {"scale": (-0.1, 0.1)}),
-        (Perspective, {"scale": 0.1}),
+        (Perspective, {"scale": -0.1}),
     ],
 )
 def test_wrong_parameters_are_refused_by_name(kind, wrong):

@@ -83,16 +83,16 @@ def test_a_box_is_not_larger_than_the_image():
 def test_boxes_without_pixels_change_no_bit():
     image = np.random.default_rng(0).random((5, 7, 3), np.float32)
     label = np.arange(35, dtype=np.int32).reshape(5, 7)
-    chain = Chain([CoarseDropout(hole_height_range=(0, 0), fill_label=7, fill=0.5, p=1.0)])
+    chain = Chain([CoarseDropout(hole_height_range=(0, 0), fill_mask=7, fill=0.5, p=1.0)])
     result = chain({"image": image, "label": label}, random.root(0))
     np.testing.assert_array_equal(result["image"], image)
     np.testing.assert_array_equal(result["label"], label)
 
 
-@pytest.mark.parametrize("fill_label", [0, IGNORE, 2**31 - 1])
-def test_image_and_ids_are_filled_in_the_same_boxes(fill_label):
+@pytest.mark.parametrize("fill_mask", [0, IGNORE, 2**31 - 1])
+def test_image_and_ids_are_filled_in_the_same_boxes(fill_mask):
     transform = CoarseDropout(
-        num_holes_range=(3, 5), hole_height_range=(1, 4), fill=0.75, fill_label=fill_label, p=1.0
+        num_holes_range=(3, 5), hole_height_range=(1, 4), fill=0.75, fill_mask=fill_mask, p=1.0
     )
     label = np.arange(1, 1 + HEIGHT * WIDTH, dtype=np.int32).reshape(HEIGHT, WIDTH)
     image = np.zeros((HEIGHT, WIDTH, 2), np.float32)
@@ -100,7 +100,7 @@ def test_image_and_ids_are_filled_in_the_same_boxes(fill_label):
     filled = result["image"].numpy() == 0.75
     assert 0 < filled.sum() < filled.size
     np.testing.assert_array_equal(result["image"], np.where(filled, np.float32(0.75), 0))
-    np.testing.assert_array_equal(result["label"], np.where(filled[..., 0], fill_label, label))
+    np.testing.assert_array_equal(result["label"], np.where(filled[..., 0], fill_mask, label))
 
 
 def test_xla_takes_out_what_the_plain_operations_take_out():
@@ -129,7 +129,7 @@ def test_an_image_of_one_pixel_is_taken_out_or_left():
         ("hole_height_range", (0.5, 2.0), r"0 <= a <= b <= 1; got \(0\.5, 2\.0\)"),
         ("hole_width_range", (0.3, 0.1), "0 <= a <= b"),
         ("fill", 255, r"\[0, 1\]; got 255"),
-        ("fill_label", 0.5, "a whole number"),
+        ("fill_mask", 0.5, "a whole number"),
     ],
 )
 def test_ranges_that_make_no_sense_are_refused(name, value, rule):

@@ -74,6 +74,6 @@ def test_a_model_with_it_trains_and_is_saved(tmp_path):
     layer = next(layer for layer in loaded.layers if isinstance(layer, Augmentation))
     assert layer.get_config()["transforms"] == [
         {"name": "HorizontalFlip", "p": 0.5},
-        {"name": "RandomRotate90", "p": 0.5},
+        {"name": "RandomRotate90", "p": 1.0},
     ]
     assert int(layer.calls) == 2

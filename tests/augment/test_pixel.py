@@ -230,7 +230,7 @@ def test_normalize_takes_one_number_for_all_channels_or_one_for_each():
         (GaussNoise, "std_range", (0.1, None), r"got \(0\.1, None\)"),
         (GaussNoise, "mean_range", (-2.0, 0.1), "-1 <= a <= b <= 1"),
         (GaussNoise, "noise_scale_factor", 0.0, r"\[0\.001, 1\]"),
-        (Normalize, "mean", 0.5, r"\(a, \.\.\.\)"),
+        (Normalize, "mean", None, r"\(a, \.\.\.\)"),
         (Normalize, "mean", (), r"\(a, \.\.\.\)"),
     ],
 )

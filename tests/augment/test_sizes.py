@@ -85,8 +85,43 @@ def test_a_pad_surrounds_the_middle_as_albumentations_does():
     expected = np.pad(picture((3, 4)), ((0, 1), (1, 2)), constant_values=-1)
     result = moved(PadIfNeeded(min_height=4, min_width=7), (3, 4))
     np.testing.assert_array_equal(result, expected)
-    # as its CenterCrop(4, 7, pad_if_needed=True)
-    np.testing.assert_array_equal(moved(CenterCrop(height=4, width=7), (3, 4)), expected)
+    crop = CenterCrop(4, 7, pad_if_needed=True)  # as in albumentations
+    np.testing.assert_array_equal(moved(crop, (3, 4)), expected)
+
+
+def test_a_pad_to_a_multiple_adds_what_is_missing_on_all_sides():
+    # albumentations 2.0.8, of 5 x 6 pixels: one row before and two after
+    pad = PadIfNeeded(None, 7, pad_height_divisor=4)
+    expected = np.pad(picture((5, 6)), ((1, 2), (0, 1)), constant_values=-1)
+    np.testing.assert_array_equal(moved(pad, (5, 6)), expected)
+    assert PadIfNeeded(None, None, 32, 16).output_size((32, 33)) == (32, 48)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((None, 8), "needs either min_height or pad_height_divisor; got neither"),
+        ((8, 8, 4), "needs either min_height or pad_height_divisor; got min_height and pad_height"),
+        ((8, None, None, 0), r"pad_width_divisor must be a whole number in \[1, .*; got 0"),
+    ],
+)
+def test_a_pad_to_a_minimum_and_a_multiple_is_refused(values, message):
+    with pytest.raises(InputError, match=rf"^PadIfNeeded.{message}"):
+        PadIfNeeded(*values)
+
+
+def test_a_random_crop_that_pads_contains_the_picture_and_the_border():
+    chain = Chain([RandomCrop(4, 5, pad_if_needed=True)])
+    label = np.arange(1, 13, dtype=np.int32).reshape(2, 6)
+    starts = set()
+    for seed in range(20):
+        example = {"image": np.zeros((2, 6, 1), np.float32), "label": label}
+        ids = chain(example, random.root(seed))["label"].numpy()
+        start = ids[1, 0] - 1
+        expected = np.pad(label[:, start : start + 5], ((1, 1), (0, 0)), constant_values=-1)
+        np.testing.assert_array_equal(ids, expected)
+        starts.add(start)
+    assert starts == {0, 1}
 
 
 def test_a_pad_leaves_the_sides_that_are_long_enough():
@@ -155,13 +190,15 @@ def test_a_random_crop_of_a_smaller_picture_is_refused_with_the_remedy():
     example = {"image": np.zeros((4, 4, 1), np.float32), "label": np.zeros((4, 4), np.int32)}
     rule = (
         r"^RandomCrop needs pictures of at least 4 x 5 pixels; got 4 x 4\. "
-        r"Put PadIfNeeded\(min_height=4, min_width=5\) before it\.$"
+        r"Set pad_if_needed=True\.$"
     )
     with pytest.raises(InputError, match=rule):
         chain(example, random.root(0))
     with pytest.raises(InputError, match=rule):
         chain.output_size((4, 4))
-    padded = Chain([PadIfNeeded(min_height=4, min_width=5), RandomCrop(height=4, width=5)])
+    with pytest.raises(InputError, match=rule.replace("Random", "Center")):
+        CenterCrop(4, 5).output_size((4, 4))
+    padded = Chain([RandomCrop(4, 5, pad_if_needed=True)])
     assert padded(example, random.root(0))["label"].shape == (4, 5)
 
 

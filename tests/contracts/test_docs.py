@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfseg import augment, random
+from tfseg.augment.names import MISSING
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "augmentations.md").read_text(encoding="utf-8")
@@ -20,6 +21,14 @@ KINDS = MAKER["kinds"]()
 def test_the_page_is_up_to_date():
     remedy = "run python docs/make_augmentations.py --text"
     assert MAKER["page"](MAKER["measured_in"](PAGE)) == PAGE, remedy
+
+
+def test_the_tables_for_users_of_albumentations_are_up_to_date():
+    page = (DOCS / "from-albumentations.md").read_text(encoding="utf-8")
+    maker = runpy.run_path(str(DOCS / "make_albumentations.py"))
+    assert maker["page"](page) == page, "run python docs/make_albumentations.py"
+    for name in {*augment.TRANSFORMS, *MISSING, "Compose"}:
+        assert re.search(rf"[`\[]{name}[`\]]", page), name
 
 
 def test_the_page_has_a_section_and_a_cost_of_every_transform():
@@ -39,7 +48,10 @@ def test_the_parameters_are_name_default_and_meaning():
     assert rows["limit"] == ("`(-90.0, 90.0)`", "degrees in [-360, 360], counter-clockwise.")
     assert list(rows)[-1] == "p"
     sizes = {name: default for name, default, _ in MAKER["parameters"](augment.CenterCrop)}
-    assert sizes == {"height": "required", "width": "required", "p": "`1.0`"}
+    assert sizes == {
+        **dict.fromkeys(("height", "width"), "required"),
+        **{"pad_if_needed": "`False`", "p": "`1.0`"},
+    }
 
 
 def test_the_pictures_are_those_of_the_page_and_small():

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NoReturn
+
+from tfseg.augment import names
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.albumentations import from_albumentations
+from tfseg.augment.albumentations_export import to_albumentations
 from tfseg.augment.base import AffineMove, Geometric, Params, Pixel, Transform
 from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
 from tfseg.augment.chain import Chain, Sampling
 from tfseg.augment.color import HueSaturationValue, RGBShift, ToGray
 from tfseg.augment.compose import OneOf, SomeOf
+from tfseg.augment.composition import Compose
 from tfseg.augment.distortion import (
     ElasticTransform,
     GridDistortion,
@@ -51,6 +56,7 @@ __all__ = [
     "CenterCrop",
     "Chain",
     "CoarseDropout",
+    "Compose",
     "CopyPaste",
     "ElasticTransform",
     "GaussNoise",
@@ -88,5 +94,12 @@ __all__ = [
     "VerticalFlip",
     "from_albumentations",
     "from_spec",
+    "to_albumentations",
     "to_spec",
 ]
+
+if not TYPE_CHECKING:  # for a type checker, every name would be there
+
+    def __getattr__(name: str) -> NoReturn:
+        """Raises an error with the nearest transform, or the reason why there is none."""
+        raise AttributeError(f"{__name__}.{name}: {names.missing(name, __all__)}.")

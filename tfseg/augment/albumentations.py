@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tfseg import checks
+from tfseg.augment import names
 from tfseg.augment.affine import Affine
 from tfseg.augment.albumentations_values import (
     ACCEPTED,
-    ANY,
-    NUMBERS,
-    REQUIRED_VALUES,
     SEQUENCES,
+    absent_from,
     integer,
     share,
     single,
@@ -24,6 +25,7 @@ from tfseg.augment.albumentations_values import (
 from tfseg.augment.base import Transform
 from tfseg.augment.chain import Chain, Sampling
 from tfseg.augment.compose import SomeOf
+from tfseg.augment.parameters import NUMBERS
 from tfseg.augment.spec import TRANSFORMS
 from tfseg.augment.symmetries import D4
 from tfseg.config import frozen
@@ -124,7 +126,7 @@ class _Conversion:
     def _convert(self, entry: Mapping[str, Any], path: str) -> Transform | None:
         name = _name(entry)
         if name not in _KINDS:
-            self.problems.append(f"{path} is not a transform of tfseg")
+            self.problems.append(f"{path}: {names.missing(name, TRANSFORMS)}")
             self._parts(entry, path)
             return None
         arguments = self._arguments(entry, path)
@@ -140,10 +142,10 @@ class _Conversion:
         name = _name(entry)
         fields = (field.name for field in dataclasses.fields(_KINDS[name]))
         known = tuple(ACCEPTED.get(name) or fields)
-        required = REQUIRED_VALUES.get(name, {})
+        absent = absent_from(name)
         try:
             values = values_of(name, entry, self.max_pixel_value)
-            missing = tuple(key for key in (*known, *required) if key not in values)
+            missing = tuple(key for key in (*known, *absent) if key not in values)
         except (LookupError, TypeError):
             values, missing = {}, known
         if missing:
@@ -153,11 +155,10 @@ class _Conversion:
             )
             return None
         for key, value in values.items():
-            must = required.get(key, ANY)
-            if key not in (_CLASS, *known, *required):
+            if key not in (_CLASS, *known, *absent):
                 self.problems.append(f"{path}.{key} is unknown; got {value!r}")
-            elif must is not ANY and value != must:
-                self.problems.append(f"{path}.{key} must be {must!r}; got {value!r}")
+            elif key in absent and (rule := absent[key].refusal(value)):
+                self.problems.append(f"{path}.{key} {rule}; got {value!r}")
         self._record_settings(values, path)
         if "transforms" in known:
             values["transforms"] = self._parts(entry, path)
@@ -180,12 +181,12 @@ class _Conversion:
                 )
         if not values.get("pad_if_needed", True):
             return  # a crop that never reaches the border
-        for key, names in NUMBERS.items():
-            if key in values and values[key] not in list(names):
-                known = ", ".join(f"{value} ({name})" for value, name in names.items())
-                self.problems.append(f"{path}.{key} must be one of {known}; got {values[key]!r}")
+        for key, known in NUMBERS.items():
+            if key in values and values[key] not in list(known):
+                listed = ", ".join(f"{value} ({name})" for value, name in known.items())
+                self.problems.append(f"{path}.{key} must be one of {listed}; got {values[key]!r}")
             elif key in values:
-                self._record(key, names[values[key]], path)
+                self._record(key, known[values[key]], path)
         if values.get("border_mode") == 0:
             self._record("fill", single(values["fill"]), path)
             self._record("fill_mask", single(values["fill_mask"]), path)
@@ -197,13 +198,16 @@ class _Conversion:
         """Returns a `kind`, or None if an argument is invalid; reports every invalid argument."""
         needed = [field.name for field in dataclasses.fields(kind) if is_required(field)]
         faults: dict[str, None] = {}  # a set in its order
-        for name in arguments:
+        for chosen in (arguments, *({*needed, name} for name in arguments)):
             try:
-                kind(**{key: arguments[key] for key in {*needed, name}})
+                built = kind(**{key: arguments[key] for key in chosen})
             except checks.InputError as error:
                 faults[str(error).rstrip(".").replace(f"{kind.__name__}.", f"{path}.", 1)] = None
+            else:
+                if chosen is arguments:
+                    return built
         self.problems += faults
-        return None if faults else kind(**arguments)
+        return None
 
 
 def _root(pipeline: Any) -> Mapping[str, Any]:
@@ -227,9 +231,13 @@ def _parse(source: str | Path) -> Any:
     try:
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return json.loads(source)
-        return json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise checks.InputError(f"A pipeline must be JSON or a JSON file: {error}.") from error
+        text = Path(source).read_text(encoding="utf-8")
+        # Not all as YAML: there, 1e-05 is a text.
+        return json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise checks.InputError(
+            f"A pipeline must be JSON, or a file of JSON or YAML: {error}."
+        ) from error
 
 
 def _name(entry: Any) -> str:

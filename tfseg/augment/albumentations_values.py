@@ -5,54 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tfseg.augment.parameters import ABSENT, NUMBERS, Absent
+
 SEQUENCES = ("Compose", "Sequential")
 # Parameters of the classes that tfseg names differently.
 ACCEPTED = {"NoOp": ("p",)} | dict.fromkeys(SEQUENCES, ("p", "transforms"))
-ANY = object()
 
-_MOVED = dict.fromkeys(("interpolation", "mask_interpolation"), ANY)
-_BORDERED = dict.fromkeys(("border_mode", "fill", "fill_mask"), ANY)
-_BENT = _MOVED | _BORDERED | {"keypoint_remapping_method": ANY}
-_TURNED = _MOVED | _BORDERED | {"rotate_method": ANY}  # of boxes
-_RESIZED = _MOVED | {"area_for_downscale": None}
-_PADDED = {"padding": ANY, "pad_height_divisor": None, "pad_width_divisor": None}
-# Parameters without an equivalent in tfseg, with the required value: `ANY` for those that do not
-# affect image and ids, or that are converted separately.
-REQUIRED_VALUES: dict[str, dict[str, Any]] = {
-    "Affine": _TURNED | {"balanced_scale": False, "fit_output": False, "translate_px": None},
-    "CenterCrop": _BORDERED | {"pad_if_needed": ANY, "pad_position": "center"},
-    "Compose": dict.fromkeys(
-        ("additional_targets", "bbox_params", "keypoint_params", "is_check_shapes"), ANY
-    ),
-    "CoarseDropout": {"fill_mask": ANY},
-    "ElasticTransform": _BENT | {"approximate": False},
-    "GridDistortion": _BENT,
-    "Normalize": {"normalization": "standard", "max_pixel_value": ANY},
-    "OpticalDistortion": _BENT,
-    "PadIfNeeded": _BORDERED | _PADDED | {"position": "center"},
-    "Perspective": _MOVED | _BORDERED | {"fit_output": False, "keep_size": True},
-    "RandomBrightnessContrast": {"ensure_safe_range": False},
-    "RandomCrop": _BORDERED | {"pad_if_needed": False, "pad_position": ANY},
-    "RandomResizedCrop": _RESIZED,
-    "RandomScale": _RESIZED,
-    "RandomSizedCrop": _RESIZED,
-    "Resize": _RESIZED,
-    # Those of the class that RGBShift is made of; the last repeats its limits.
-    "RGBShift": {"approximation": 1.0, "noise_type": "uniform", "spatial_mode": "constant"}
-    | {"noise_params": ANY},
-    "Rotate": _TURNED | {"crop_border": False},
-    # The last two belong to the method "gaussian".
-    "Sharpen": {"method": "kernel", "kernel_size": ANY, "sigma": ANY},
-    "ShiftScaleRotate": _TURNED,
-    "SomeOf": {"replace": False},
-    "ToGray": {"method": "weighted_average", "num_output_channels": 3},
+_FREE = Absent(None)  # read elsewhere, or without an effect on image and ids
+_FURTHER = {
+    "Compose": ("additional_targets", "bbox_params", "keypoint_params", "is_check_shapes"),
+    "Normalize": ("max_pixel_value",),
 }
-# The numbers of OpenCV for borders and interpolations.
-NUMBERS = {
-    "border_mode": dict(enumerate(("constant", "nearest", "reflect", "wrap", "reflect_101"))),
-    "interpolation": {0: "nearest", 1: "bilinear", 2: "bicubic", 5: "bilinear", 6: "nearest"},
-    "mask_interpolation": {0: "nearest", 6: "nearest"},
+# What `A.to_dict` writes of a class that is made of another, though it is no parameter.
+WRITTEN = {
+    "PadIfNeeded": {"padding": Absent(0)},
+    "RGBShift": {
+        "approximation": Absent(1.0, (1.0,)),
+        "noise_params": Absent(None),  # its limits again
+        "noise_type": Absent("uniform", ("uniform",)),
+        "spatial_mode": Absent("constant", ("constant",)),
+    },
 }
+
+
+def absent_from(name: str) -> dict[str, Absent]:
+    """Returns the parameters of a serialized transform `name` that its class in tfseg lacks."""
+    absent = ABSENT.get(name, {}) | WRITTEN.get(name, {})
+    return absent | dict.fromkeys((*_FURTHER.get(name, ()), *(absent.keys() & NUMBERS)), _FREE)
 
 
 def values_of(name: str, entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, Any]:
@@ -62,9 +41,10 @@ def values_of(name: str, entry: Mapping[str, Any], max_pixel_value: float) -> di
         LookupError: a parameter is missing.
         TypeError: a parameter has the wrong type.
     """
-    if name not in _CONVERSIONS:
-        return dict(entry)
-    return {**entry, **_CONVERSIONS[name](entry, max_pixel_value)}
+    values = {key: absent.default for key, absent in WRITTEN.get(name, {}).items()} | dict(entry)
+    if name in _CONVERSIONS:
+        values |= _CONVERSIONS[name](entry, max_pixel_value)
+    return values
 
 
 def single(value: Any) -> Any:
@@ -110,7 +90,7 @@ def _coarse_dropout(entry: Mapping[str, Any], max_pixel_value: float) -> dict[st
         "hole_height_range": tuple(map(number, entry["hole_height_range"])),
         "hole_width_range": tuple(map(number, entry["hole_width_range"])),
         "fill": share(single(entry["fill"]), max_pixel_value),
-        "fill_label": integer(single(entry["fill_mask"])),
+        "fill_mask": integer(single(entry["fill_mask"])),
     }
 
 
@@ -123,16 +103,19 @@ def _normalize(entry: Mapping[str, Any], max_pixel_value: float) -> dict[str, An
     return {name: tuple(value * largest for value in values) for name, values in numbers.items()}
 
 
-def _some_of(entry: Mapping[str, Any], _: float) -> dict[str, Any]:
-    return {"n": (entry["n"], entry["n"])}
+def _crop(entry: Mapping[str, Any], _: float) -> dict[str, Any]:
+    position = entry["pad_position"]
+    # Without padding, its position means nothing.
+    return {"pad_position": position if entry["pad_if_needed"] else "center"}
 
 
 _CONVERSIONS: dict[str, Callable[[Mapping[str, Any], float], dict[str, Any]]] = {
     "Affine": _affine,
+    "CenterCrop": _crop,
     "CoarseDropout": _coarse_dropout,
     "Normalize": _normalize,
+    "RandomCrop": _crop,
     "ShiftScaleRotate": _shift_scale_rotate,
-    "SomeOf": _some_of,
 }
 
 

@@ -9,23 +9,49 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import ClassVar
+import functools
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import checks, random
+from tfseg.augment import parameters
 from tfseg.kernels import field as fields
 from tfseg.kernels.field import Field, Size
 
 Example = dict[str, tf.Tensor]  # the tensors of one sample or batch by name: "image", "label", ...
 Params = dict[str, tf.Tensor]
+Range = tuple[float, float]
+Limits = float | Range  # a number is short for a range
+Kind = TypeVar("Kind")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass_transform(frozen_default=True)
+def frozen_transform(kind: type[Kind]) -> type[Kind]:
+    """Makes a frozen dataclass whose errors know the parameters that only albumentations has.
+
+    Fields stand in the order of albumentations, `p` last. From the first one on that tfseg leaves
+    out, they are given by name (`dataclasses.KW_ONLY`), so no value takes the place of another.
+    """
+    made: Any = dataclasses.dataclass(frozen=True)(kind)
+    initialize = made.__init__
+
+    @functools.wraps(initialize)
+    def __init__(self: Any, *values: Any, **named: Any) -> None:
+        initialize(self, *values, **parameters.checked(made, values, named))
+
+    made.__init__ = __init__
+    return made
+
+
+@dataclasses.dataclass(frozen=True)
 class Transform(abc.ABC):  # noqa: B024 - the kinds below are abstract
-    """A change of one image that happens with probability `p`, in [0, 1]."""
+    """A change of one image that happens with probability `p`, in [0, 1].
 
-    p: float = 0.5
+    A subclass is a frozen dataclass with the field `p: float = 0.5`, the last one.
+    """
+
+    p = 0.5  # no field here: it would be the first of every subclass
 
     def __post_init__(self) -> None:
         self._number("p", low=0.0, high=1.0)
@@ -36,6 +62,13 @@ class Transform(abc.ABC):  # noqa: B024 - the kinds below are abstract
     def _interval(self, name: str, *, low: float, high: float) -> None:
         checks.interval(f"{type(self).__name__}.{name}", getattr(self, name), low=low, high=high)
 
+    def _limits(self, name: str, *, low: float, high: float, start: float | None = None) -> None:
+        """Makes (-x, x) of a number x, or (start, x), and checks the range."""
+        value = getattr(self, name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            self._set(name, tuple(sorted((-value if start is None else start, value))))
+        self._interval(name, low=low, high=high)
+
     def _one_of(self, name: str, known: tuple[str, ...]) -> None:
         checks.one_of(f"{type(self).__name__}.{name}", getattr(self, name), known)
 
@@ -45,10 +78,24 @@ class Transform(abc.ABC):  # noqa: B024 - the kinds below are abstract
     def _flag(self, name: str) -> None:
         checks.flag(f"{type(self).__name__}.{name}", getattr(self, name))
 
+    def _set(self, name: str, value: Any) -> None:
+        """Replaces a short form; only while the dataclass is made."""
+        object.__setattr__(self, name, value)
+
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws for one image: seed `[2]` int32 -> tensors of static shape; by default nothing."""
         del seed
         return {}
+
+
+def pair(limits: Limits) -> Range:
+    """Returns `limits` of a transform, which are a range once it is made."""
+    return cast(Range, limits)
+
+
+def draw(seed: tf.Tensor, name: str, limits: Limits) -> tf.Tensor:
+    """Draws a number from `limits` of a transform: seed `[2]` int32 -> a scalar, float32."""
+    return random.uniform(random.for_name(seed, name), *pair(limits))
 
 
 class Geometric(Transform):

@@ -6,17 +6,17 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfseg import checks, random
-from tfseg.augment.base import Params, Pixel
+from tfseg import checks
+from tfseg.augment.base import Limits, Params, Pixel, draw, frozen_transform, pair
 from tfseg.kernels import color
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class HueSaturationValue(Pixel):
     """Adds to hue, saturation and value; grey stays grey.
 
     The limits are in the units of albumentations for 8-bit images, whatever the bit depth of the
-    file; unlike in albumentations, nothing is rounded to 8 bits.
+    file; unlike in albumentations, nothing is rounded to 8 bits. A limit x is short for (-x, x).
 
     Args:
         hue_shift_limit: in [-180, 180], steps of 2 degrees, so that 180 is a full turn.
@@ -25,23 +25,23 @@ class HueSaturationValue(Pixel):
         p: probability in [0, 1].
     """
 
-    hue_shift_limit: tuple[float, float] = (-20.0, 20.0)
-    sat_shift_limit: tuple[float, float] = (-30.0, 30.0)
-    val_shift_limit: tuple[float, float] = (-20.0, 20.0)
+    hue_shift_limit: Limits = (-20.0, 20.0)
+    sat_shift_limit: Limits = (-30.0, 30.0)
+    val_shift_limit: Limits = (-20.0, 20.0)
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._interval("hue_shift_limit", low=-180.0, high=180.0)
-        self._interval("sat_shift_limit", low=-255.0, high=255.0)
-        self._interval("val_shift_limit", low=-255.0, high=255.0)
+        self._limits("hue_shift_limit", low=-180.0, high=180.0)
+        self._limits("sat_shift_limit", low=-255.0, high=255.0)
+        self._limits("val_shift_limit", low=-255.0, high=255.0)
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws the turns `hue` and the shares `saturation` and `value`."""
         return {
-            "hue": random.uniform(random.for_name(seed, "hue"), *self.hue_shift_limit) / 180.0,
-            "saturation": random.uniform(random.for_name(seed, "saturation"), *self.sat_shift_limit)
-            / 255.0,
-            "value": random.uniform(random.for_name(seed, "value"), *self.val_shift_limit) / 255.0,
+            "hue": draw(seed, "hue", self.hue_shift_limit) / 180.0,
+            "saturation": draw(seed, "saturation", self.sat_shift_limit) / 255.0,
+            "value": draw(seed, "value", self.val_shift_limit) / 255.0,
         }
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
@@ -50,12 +50,12 @@ class HueSaturationValue(Pixel):
         return color.shift_hsv(image, params["hue"], params["saturation"], params["value"])
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class RGBShift(Pixel):
     """Adds a number to each of the three channels.
 
     The limits are in the units of albumentations, whatever the bit depth of the file: steps of
-    1/255, or image values if both of a range are in [-1, 1].
+    1/255, or image values if both of a range are in [-1, 1]. A limit x is short for (-x, x).
 
     Args:
         r_shift_limit: of red, in [-255, 255].
@@ -64,21 +64,21 @@ class RGBShift(Pixel):
         p: probability in [0, 1].
     """
 
-    r_shift_limit: tuple[float, float] = (-20.0, 20.0)
-    g_shift_limit: tuple[float, float] = (-20.0, 20.0)
-    b_shift_limit: tuple[float, float] = (-20.0, 20.0)
+    r_shift_limit: Limits = (-20.0, 20.0)
+    g_shift_limit: Limits = (-20.0, 20.0)
+    b_shift_limit: Limits = (-20.0, 20.0)
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("r_shift_limit", "g_shift_limit", "b_shift_limit"):
-            self._interval(name, low=-255.0, high=255.0)
+            self._limits(name, low=-255.0, high=255.0)
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `shift`, `[3]`, in image values."""
         limits = {"r": self.r_shift_limit, "g": self.g_shift_limit, "b": self.b_shift_limit}
         shifts = [
-            random.uniform(random.for_name(seed, channel), *_image_values(limit))
-            for channel, limit in limits.items()
+            draw(seed, channel, _image_values(pair(limit))) for channel, limit in limits.items()
         ]
         return {"shift": tf.stack(shifts)}
 
@@ -88,12 +88,15 @@ class RGBShift(Pixel):
         return image + params["shift"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class ToGray(Pixel):
     """Removes the colour by the weighted average of the channels; the result has 3 channels.
 
     Shapes are static, so there is no `num_output_channels`.
     """
+
+    _: dataclasses.KW_ONLY
+    p: float = 0.5
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
         """Makes `image` `[H, W, 3]` grey."""

@@ -6,14 +6,14 @@ import abc
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment.base import Geometric, Params, Pixel, Transform
+from tfseg.augment.base import Geometric, Params, Pixel, Transform, frozen_transform
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice(Transform):
     """A transform that chooses which of several transforms act.
 
@@ -22,12 +22,12 @@ class Choice(Transform):
         p: probability in [0, 1] that any part acts.
     """
 
-    transforms: tuple[Transform, ...]
+    transforms: Sequence[Transform]
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_transforms(f"{type(self).__name__}.transforms", self.transforms)
-        object.__setattr__(self, "transforms", tuple(self.transforms))
+        self._set("transforms", tuple(self.transforms))
         if not self.transforms:
             raise checks.InputError(f"{type(self).__name__}.transforms must not be empty.")
 
@@ -36,9 +36,12 @@ class Choice(Transform):
         """Draws which parts may act: seed `[2]` int32 -> their probabilities, `[n]` float32."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class OneOf(Choice):
     """Lets exactly one of its parts act; the `p` of the parts are their weights in the draw."""
+
+    transforms: Sequence[Transform]
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,23 +55,30 @@ class OneOf(Choice):
         return tf.one_hot(drawn[0], len(self.transforms))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class SomeOf(Choice):
     """Picks some of its parts, in the order of the list; each of them then acts with its `p`.
 
     Attributes:
-        n: how many are picked, (least, most), every number with the same probability.
+        n: how many are picked, (least, most), every number with the same probability; a number x is
+            short for (x, x).
     """
 
-    n: tuple[int, int] = (1, 1)
+    transforms: Sequence[Transform]
+    n: int | tuple[int, int] = 1
+    _: dataclasses.KW_ONLY
+    p: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.n, int):
+            self._set("n", (self.n, self.n))
         self._interval("n", low=0, high=len(self.transforms))
 
     def probabilities(self, seed: tf.Tensor) -> tf.Tensor:
         """Returns `p` for the parts picked and 0 for the others."""
-        count = random.integer(random.for_name(seed, "n"), self.n[0], self.n[1] + 1)
+        least, most = cast(tuple[int, int], self.n)
+        count = random.integer(random.for_name(seed, "n"), least, most + 1)
         order = random.permutation(random.for_name(seed, "order"), len(self.transforms))
         return tf.where(order < count, tf.constant([part.p for part in self.transforms]), 0.0)
 

@@ -13,14 +13,14 @@ import math
 import tensorflow as tf
 
 from tfseg import random
-from tfseg.augment.base import Geometric, Params
+from tfseg.augment.base import Geometric, Limits, Params, draw, frozen_transform, pair
 from tfseg.kernels import warps
 from tfseg.kernels.field import Field, Size
 
 _FARTHEST = 0.32  # below a third, so that the four corners always stay convex
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class ElasticTransform(Geometric):
     """Moves every pixel by smooth noise, like a rubber sheet that is pulled in places.
 
@@ -42,8 +42,10 @@ class ElasticTransform(Geometric):
 
     alpha: float = 1.0
     sigma: float = 50.0
+    _: dataclasses.KW_ONLY
     same_dxdy: bool = False
     noise_distribution: str = "gaussian"
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +71,7 @@ class ElasticTransform(Geometric):
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class GridDistortion(Geometric):
     """Stretches and squeezes rows and columns of a grid of cells.
 
@@ -79,24 +81,26 @@ class GridDistortion(Geometric):
     Args:
         num_steps: cells along each side, in [1, 100]; the rest of a side is one more cell.
         distort_limit: added to 1 to give the factor by which a cell is squeezed, drawn for every
-            row and column of cells, in [-1, 1].
+            row and column of cells, in [-1, 1]. A number x is short for (-x, x).
         normalized: whether the cells are scaled together so that all of the picture stays visible.
         p: probability in [0, 1].
     """
 
     num_steps: int = 5
-    distort_limit: tuple[float, float] = (-0.3, 0.3)
+    distort_limit: Limits = (-0.3, 0.3)
+    _: dataclasses.KW_ONLY
     normalized: bool = True
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._integer("num_steps", low=1, high=100)
-        self._interval("distort_limit", low=-1.0, high=1.0)
+        self._limits("distort_limit", low=-1.0, high=1.0)
         self._flag("normalized")
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws the steps of `rows` and `columns`, `[num_steps + 1]` each."""
-        low, high = (1.0 + limit for limit in self.distort_limit)
+        low, high = (1.0 + limit for limit in pair(self.distort_limit))
         shape = (self.num_steps + 1,)
         return {
             name: random.uniform(random.for_name(seed, name), low, high, shape)
@@ -114,36 +118,38 @@ class GridDistortion(Geometric):
 _LENSES = {"camera": warps.camera, "fisheye": warps.fisheye}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class OpticalDistortion(Geometric):
     """Distorts like a lens about the centre.
 
     Args:
         distort_limit: strength in [-1, 1]; above 0 the picture shrinks towards its centre, below 0
-            it swells.
+            it swells. A number x is short for (-x, x).
         mode: "camera", 1 + k r^2 + k r^4 with height and width as 1, or "fisheye", 1 + k r^2 with
             half the diagonal as 1.
         p: probability in [0, 1].
     """
 
-    distort_limit: tuple[float, float] = (-0.05, 0.05)
+    distort_limit: Limits = (-0.05, 0.05)
+    _: dataclasses.KW_ONLY
     mode: str = "camera"
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._interval("distort_limit", low=-1.0, high=1.0)
+        self._limits("distort_limit", low=-1.0, high=1.0)
         self._one_of("mode", tuple(_LENSES))
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `strength`."""
-        return {"strength": random.uniform(seed, *self.distort_limit)}
+        return {"strength": random.uniform(seed, *pair(self.distort_limit))}
 
     def edit(self, field: Field, params: Params, *, size: Size) -> Field:
         """Applies the distortion of the lens."""
         return _LENSES[self.mode](field, params["strength"], size=size)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class Perspective(Geometric):
     """Moves the four corners inwards and stretches the quadrilateral between them over the picture.
 
@@ -153,19 +159,22 @@ class Perspective(Geometric):
 
     Args:
         scale: standard deviation, in [0, 10], of a normal number; a corner moves inwards by its
-            absolute value modulo 0.32, as a share of height and width.
+            absolute value modulo 0.32, as a share of height and width. A number x is short for
+            (0, x).
         p: probability in [0, 1].
     """
 
-    scale: tuple[float, float] = (0.05, 0.1)
+    scale: Limits = (0.05, 0.1)
+    _: dataclasses.KW_ONLY
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._interval("scale", low=0.0, high=10.0)
+        self._limits("scale", start=0.0, low=0.0, high=10.0)
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws the `corners`, `[4, 2]`: see `warps.perspective`."""
-        scale = random.uniform(random.for_name(seed, "scale"), *self.scale)
+        scale = draw(seed, "scale", self.scale)
         share = random.uniform(random.for_name(seed, "corners"), 0.0, 1.0, (4, 2))
         # The absolute value of a normal number; a share is at most 1 - 2^-23, so this is finite.
         drawn = scale * math.sqrt(2.0) * tf.math.erfinv(share)

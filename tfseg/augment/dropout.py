@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment.base import Params, Pixel
+from tfseg.augment.base import Params, Pixel, frozen_transform
 from tfseg.kernels import intensity
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class CoarseDropout(Pixel):
     """Fills boxes, which lie anywhere inside the image and may overlap.
 
@@ -24,8 +22,7 @@ class CoarseDropout(Pixel):
             height, in [0, 1]; a box is at most as high as the image.
         hole_width_range: the same for the width.
         fill: value of the boxes in the image, in [0, 1].
-        fill_label: id of the boxes in the label, such as 0 or `IGNORE`; None keeps the ids. It is
-            called `fill_mask` in albumentations.
+        fill_mask: id of the boxes in the label, such as 0 or `IGNORE`; None keeps the ids.
         p: probability in [0, 1].
     """
 
@@ -33,7 +30,8 @@ class CoarseDropout(Pixel):
     hole_height_range: tuple[float, float] = (0.1, 0.2)
     hole_width_range: tuple[float, float] = (0.1, 0.2)
     fill: float = 0.0
-    fill_label: int | None = None
+    fill_mask: int | None = None
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,8 +46,8 @@ class CoarseDropout(Pixel):
             if not _are_integers(getattr(self, name)):
                 self._interval(name, low=0.0, high=1.0)
         self._number("fill", low=0.0, high=1.0)
-        if self.fill_label is not None:
-            self._integer("fill_label", low=-(2**31))
+        if self.fill_mask is not None:
+            self._integer("fill_mask", low=-(2**31))
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `count`, int32, and sizes and positions of the largest number of boxes.
@@ -70,9 +68,9 @@ class CoarseDropout(Pixel):
 
     def change_label(self, label: tf.Tensor, params: Params) -> tf.Tensor:
         """Fills the boxes in `label` `[H, W]` int32, or leaves it."""
-        if self.fill_label is None:
+        if self.fill_mask is None:
             return label
-        return tf.where(self._holes(label, params), self.fill_label, label)
+        return tf.where(self._holes(label, params), self.fill_mask, label)
 
     def _holes(self, image: tf.Tensor, params: Params) -> tf.Tensor:
         height, width = image.shape[:2]

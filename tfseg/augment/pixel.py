@@ -9,15 +9,15 @@ from typing import ClassVar
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment.base import Params, Pixel
+from tfseg.augment.base import Limits, Params, Pixel, draw, frozen_transform, pair
 from tfseg.kernels import color, equalization, intensity
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class RandomBrightnessContrast(Pixel):
     """Multiplies by 1 + contrast and adds brightness.
 
-    The chain clips the result, so there is no `ensure_safe_range`.
+    The chain clips the result, so there is no `ensure_safe_range`. A limit x is short for (-x, x).
 
     Args:
         brightness_limit: in [-1, 1], in image values or shares of the image's mean.
@@ -27,23 +27,23 @@ class RandomBrightnessContrast(Pixel):
         p: probability in [0, 1].
     """
 
-    brightness_limit: tuple[float, float] = (-0.2, 0.2)
-    contrast_limit: tuple[float, float] = (-0.2, 0.2)
+    brightness_limit: Limits = (-0.2, 0.2)
+    contrast_limit: Limits = (-0.2, 0.2)
     brightness_by_max: bool = True
+    _: dataclasses.KW_ONLY
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._interval("brightness_limit", low=-1.0, high=1.0)
-        self._interval("contrast_limit", low=-1.0, high=10.0)
+        self._limits("brightness_limit", low=-1.0, high=1.0)
+        self._limits("contrast_limit", low=-1.0, high=10.0)
         self._flag("brightness_by_max")
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `brightness` and `contrast`."""
         return {
-            "brightness": random.uniform(
-                random.for_name(seed, "brightness"), *self.brightness_limit
-            ),
-            "contrast": random.uniform(random.for_name(seed, "contrast"), *self.contrast_limit),
+            "brightness": draw(seed, "brightness", self.brightness_limit),
+            "contrast": draw(seed, "contrast", self.contrast_limit),
         }
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
@@ -54,31 +54,33 @@ class RandomBrightnessContrast(Pixel):
         return intensity.brightness_contrast(image, brightness, params["contrast"])
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class RandomGamma(Pixel):
     """Raises values to a power.
 
     Args:
-        gamma_limit: percent, in [1, 1000]; 100 changes nothing, more darkens.
+        gamma_limit: percent, in [1, 1000]; 100 changes nothing, more darkens. A number x is short
+            for (1, x).
         p: probability in [0, 1].
     """
 
-    gamma_limit: tuple[float, float] = (80.0, 120.0)
+    gamma_limit: Limits = (80.0, 120.0)
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._interval("gamma_limit", low=1.0, high=1000.0)
+        self._limits("gamma_limit", start=1.0, low=1.0, high=1000.0)
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `exponent`."""
-        return {"exponent": random.uniform(seed, *self.gamma_limit) / 100.0}
+        return {"exponent": random.uniform(seed, *pair(self.gamma_limit)) / 100.0}
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
         """Applies the power to `image` `[H, W, C]`."""
         return intensity.gamma(image, params["exponent"])
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class CLAHE(Pixel):
     """Equalizes the histogram in tiles, with contrast limited; for images of 1 or 3 channels.
 
@@ -86,18 +88,20 @@ class CLAHE(Pixel):
     of values, but values between them and the result are not rounded to 8 bits.
 
     Args:
-        clip_limit: the largest slope of new over old values in a tile, in [1, 1000].
+        clip_limit: the largest slope of new over old values in a tile, in [1, 1000]. A number x is
+            short for (1, x).
         tile_grid_size: number of tiles along (x, y), in [1, 256]: the order in which albumentations
             2.0.8 uses it, though it documents the other.
         p: probability in [0, 1].
     """
 
-    clip_limit: tuple[float, float] = (1.0, 4.0)
+    clip_limit: Limits = 4.0
     tile_grid_size: tuple[int, int] = (8, 8)
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._interval("clip_limit", low=1.0, high=1000.0)
+        self._limits("clip_limit", start=1.0, low=1.0, high=1000.0)
         tiles = self.tile_grid_size
         if not isinstance(tiles, tuple | list) or len(tiles) != 2:
             raise checks.InputError(f"CLAHE.tile_grid_size must be (columns, rows); got {tiles!r}.")
@@ -106,7 +110,7 @@ class CLAHE(Pixel):
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `clip_limit`."""
-        return {"clip_limit": random.uniform(seed, *self.clip_limit)}
+        return {"clip_limit": random.uniform(seed, *pair(self.clip_limit))}
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
         """Equalizes `image` `[H, W, 1]` or `[H, W, 3]`."""
@@ -125,12 +129,13 @@ class CLAHE(Pixel):
         return color.from_lab(tf.concat([100.0 * lightness, lab[..., 1:]], axis=-1))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class GaussNoise(Pixel):
     """Adds normal noise.
 
     Args:
-        std_range: standard deviation in image values, in [0, 1].
+        std_range: standard deviation in image values, in [0, 1]. The default, that of
+            albumentations, is strong noise.
         mean_range: mean in image values, in [-1, 1].
         per_channel: whether every channel has different noise; otherwise all have the same.
         noise_scale_factor: in [0.001, 1]. Below 1 the noise is drawn at this share of the height
@@ -138,10 +143,11 @@ class GaussNoise(Pixel):
         p: probability in [0, 1].
     """
 
-    std_range: tuple[float, float] = (0.0, 0.1)
+    std_range: tuple[float, float] = (0.2, 0.44)
     mean_range: tuple[float, float] = (0.0, 0.0)
     per_channel: bool = True
     noise_scale_factor: float = 1.0
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -153,8 +159,8 @@ class GaussNoise(Pixel):
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `std`, `mean` and the `key` of the noise."""
         return {
-            "std": random.uniform(random.for_name(seed, "std"), *self.std_range),
-            "mean": random.uniform(random.for_name(seed, "mean"), *self.mean_range),
+            "std": draw(seed, "std", self.std_range),
+            "mean": draw(seed, "mean", self.mean_range),
             "key": random.integer(random.for_name(seed, "key"), 0, 2**31 - 1),
         }
 
@@ -173,12 +179,12 @@ class GaussNoise(Pixel):
         return image + params["mean"] + params["std"] * noise
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class Normalize(Pixel):
     """Subtracts a mean and divides by a standard deviation; must be the last pixel-level transform.
 
-    Both are in image values, which are in [0, 1] whatever the bit depth of the file, so there is no
-    `max_pixel_value`. The result is not clipped.
+    Both are in image values, which are in [0, 1] whatever the bit depth of the file, so that there
+    is no `max_pixel_value` but 255, the default of albumentations. The result is not clipped.
 
     Args:
         mean: one number for all channels, or one per channel, in [-1000, 1000].
@@ -188,14 +194,18 @@ class Normalize(Pixel):
 
     value_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    mean: float | tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: float | tuple[float, ...] = (0.229, 0.224, 0.225)
+    _: dataclasses.KW_ONLY
     p: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, low in (("mean", -1000.0), ("std", 0.001)):
             numbers = getattr(self, name)
+            if isinstance(numbers, int | float):
+                numbers = (numbers,)
+                self._set(name, numbers)
             if not isinstance(numbers, tuple | list) or not numbers:
                 raise checks.InputError(
                     f"Normalize.{name} must be (a, ...), one number per channel; got {numbers!r}."

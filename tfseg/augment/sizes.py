@@ -12,36 +12,53 @@ import math
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment.base import AffineMove, Params
+from tfseg.augment.base import AffineMove, Params, frozen_transform
 from tfseg.kernels import matrices
 from tfseg.kernels.field import Size
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Sized(AffineMove):
+class _Crop(AffineMove):
     height: int
     width: int
-    p: float = 1.0
+    pad_if_needed: bool
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._integer("height", low=1)
         self._integer("width", low=1)
+        self._flag("pad_if_needed")
 
     def output_size(self, size: Size) -> Size:
-        """Returns the requested size."""
-        del size
+        """Returns the requested size.
+
+        Raises:
+            InputError: the picture is smaller, and `pad_if_needed` is false.
+        """
+        if not self.pad_if_needed and (size[0] < self.height or size[1] < self.width):
+            raise checks.InputError(
+                f"{type(self).__name__} needs pictures of at least {self.height} x {self.width} "
+                f"pixels; got {size[0]} x {size[1]}. Set pad_if_needed=True."
+            )
         return self.height, self.width
 
 
-class CenterCrop(_Sized):
-    """Cuts out the middle; a smaller picture is padded by its border.
+@frozen_transform
+class CenterCrop(_Crop):
+    """Cuts out the middle.
 
     Args:
         height: of the result, pixels.
         width: of the result, pixels.
+        pad_if_needed: whether a smaller picture is padded by its border as by `PadIfNeeded`;
+            otherwise it is refused.
         p: must be 1 where the size changes.
     """
+
+    height: int
+    width: int
+    pad_if_needed: bool = False
+    _: dataclasses.KW_ONLY
+    p: float = 1.0
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Moves the corner of the crop to the corner of the picture."""
@@ -49,41 +66,38 @@ class CenterCrop(_Sized):
         return matrices.center_crop(size, (self.height, self.width))
 
 
-class RandomCrop(_Sized):
+@frozen_transform
+class RandomCrop(_Crop):
     """Cuts out a part at a random position, all positions with the same probability.
-
-    A smaller picture is refused: put PadIfNeeded before it.
 
     Args:
         height: of the result, pixels.
         width: of the result, pixels.
+        pad_if_needed: whether a smaller picture is padded by its border as by `PadIfNeeded`;
+            otherwise it is refused.
         p: must be 1 where the size changes.
     """
 
-    def output_size(self, size: Size) -> Size:
-        """Returns the requested size.
-
-        Raises:
-            InputError: the picture is smaller.
-        """
-        if size[0] < self.height or size[1] < self.width:
-            raise checks.InputError(
-                f"RandomCrop needs pictures of at least {self.height} x {self.width} pixels; got "
-                f"{size[0]} x {size[1]}. Put PadIfNeeded(min_height={self.height}, "
-                f"min_width={self.width}) before it."
-            )
-        return self.height, self.width
+    height: int
+    width: int
+    pad_if_needed: bool = False
+    _: dataclasses.KW_ONLY
+    p: float = 1.0
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `y` and `x`, the position as a share of all positions, in [0, 1)."""
         return _position(seed)
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
-        """Moves the part to the corner."""
-        return _to_corner(params, size, (self.height, self.width))
+        """Pads, then moves the part to the corner."""
+        padded = max(size[0], self.height), max(size[1], self.width)
+        return matrices.product(
+            matrices.center_crop(size, padded),
+            _to_corner(params, padded, (self.height, self.width)),
+        )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class RandomResizedCrop(AffineMove):
     """Cuts out a part of random area and shape and resizes it to `size`.
 
@@ -101,6 +115,7 @@ class RandomResizedCrop(AffineMove):
     size: tuple[int, int]
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    _: dataclasses.KW_ONLY
     p: float = 1.0
 
     def __post_init__(self) -> None:
@@ -134,7 +149,7 @@ class RandomResizedCrop(AffineMove):
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class RandomSizedCrop(AffineMove):
     """Cuts out a part of random height at a random position and resizes it to `size`.
 
@@ -152,6 +167,7 @@ class RandomSizedCrop(AffineMove):
     min_max_height: tuple[int, int]
     size: tuple[int, int]
     w2h_ratio: float = 1.0
+    _: dataclasses.KW_ONLY
     p: float = 1.0
 
     def __post_init__(self) -> None:
@@ -187,31 +203,49 @@ class RandomSizedCrop(AffineMove):
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class PadIfNeeded(AffineMove):
     """Pads a smaller picture by its border; the picture is in the middle.
 
     Padding has the id `Sampling.fill`. If the number of rows or columns to add is odd, the
-    extra one is at the end.
+    extra one is at the end. Of height and width each, either the minimum or the divisor is None.
 
     Args:
         min_height: of the result, pixels.
         min_width: of the result, pixels.
+        pad_height_divisor: the height of the result is the next multiple of it, such as 32.
+        pad_width_divisor: the same for the width.
         p: must be 1 where the size changes.
     """
 
-    min_height: int
-    min_width: int
+    min_height: int | None = 1024
+    min_width: int | None = 1024
+    pad_height_divisor: int | None = None
+    pad_width_divisor: int | None = None
+    _: dataclasses.KW_ONLY
     p: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._integer("min_height", low=1)
-        self._integer("min_width", low=1)
+        for least, divisor in self._pairs():
+            given = [name for name in (least, divisor) if getattr(self, name) is not None]
+            if len(given) != 1:
+                raise checks.InputError(
+                    f"PadIfNeeded needs either {least} or {divisor}; got "
+                    f"{' and '.join(given) or 'neither'}. Set one of them to None."
+                )
+            self._integer(given[0], low=1)
 
     def output_size(self, size: Size) -> Size:
-        """Returns the larger of the picture's size and the requested size."""
-        return max(size[0], self.min_height), max(size[1], self.min_width)
+        """Returns the larger of the picture's size and the minimum, or the next multiple."""
+        height, width = (
+            max(length, getattr(self, least) or _multiple(length, getattr(self, divisor)))
+            for length, (least, divisor) in zip(size, self._pairs(), strict=True)
+        )
+        return height, width
+
+    def _pairs(self) -> tuple[tuple[str, str], ...]:
+        return ("min_height", "pad_height_divisor"), ("min_width", "pad_width_divisor")
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Moves the corner outwards."""
@@ -219,7 +253,8 @@ class PadIfNeeded(AffineMove):
         return matrices.center_crop(size, self.output_size(size))
 
 
-class Resize(_Sized):
+@frozen_transform
+class Resize(AffineMove):
     """Resizes the picture from edge to edge, as OpenCV does.
 
     Pixel i of the result is read at (i + 1/2) old / new - 1/2. Beyond the outermost pixel OpenCV
@@ -232,6 +267,21 @@ class Resize(_Sized):
         p: must be 1 where the size changes.
     """
 
+    height: int
+    width: int
+    _: dataclasses.KW_ONLY
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._integer("height", low=1)
+        self._integer("width", low=1)
+
+    def output_size(self, size: Size) -> Size:
+        """Returns the requested size."""
+        del size
+        return self.height, self.width
+
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Resizes."""
         del params
@@ -243,6 +293,11 @@ def _check_size(name: str, size: Size) -> None:
         raise checks.InputError(f"{name} must be (height, width); got {size!r}.")
     for length in size:
         checks.integer(name, length, low=1)
+
+
+def _multiple(length: int, divisor: int) -> int:
+    """Returns the smallest multiple of `divisor` from `length` on."""
+    return -(-length // divisor) * divisor
 
 
 def _position(seed: tf.Tensor) -> Params:

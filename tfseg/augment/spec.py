@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tfseg import checks
+from tfseg.augment import names, parameters
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.base import Transform
 from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
@@ -39,7 +40,6 @@ from tfseg.augment.sizes import (
 )
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
 from tfseg.config import frozen
-from tfseg.config.fields import is_required
 
 # The one list of all transforms of a single image by name: what a configuration may hold.
 TRANSFORMS: dict[str, type[Transform]] = {
@@ -94,7 +94,7 @@ def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
         if name in others:
             raise checks.InputError(f"augment must have at most one {name}; got also {entry!r}.")
         if isinstance(entry, Mapping) and name in _OTHERS:
-            others[name] = _build(entry, *_OTHERS[name])
+            others[name] = _build_other(entry, *_OTHERS[name])
         elif "CopyPaste" in others:
             raise checks.InputError(
                 "CopyPaste must be the last transform of augment, because it acts on batches; got "
@@ -139,6 +139,8 @@ def _build_all(entry: Mapping[str, Any] | str) -> tuple[Transform, ...]:
             f"got {entry!r}.{hint}"
         )
     name = entry["name"]
+    if isinstance(name, str) and name in names.MISSING and name not in TRANSFORMS:
+        raise checks.InputError(f"augment.name: {name}: {names.missing(name, TRANSFORMS)}.")
     checks.one_of("augment.name", name, [*TRANSFORMS, *_OTHERS])
     if name in _OTHERS:
         raise checks.InputError(
@@ -146,25 +148,20 @@ def _build_all(entry: Mapping[str, Any] | str) -> tuple[Transform, ...]:
             "it is not a transform of a single image."
         )
     kind = TRANSFORMS[name]
-    return (_build(entry, kind, [parameter.name for parameter in dataclasses.fields(kind)]),)
+    arguments = {key: _argument(kind, key, value) for key, value in entry.items() if key != "name"}
+    return (kind(**parameters.checked(kind, (), arguments)),)
 
 
-def _build(entry: Mapping[str, Any], kind: type, names: Iterable[str]) -> Any:
-    """Returns a `kind` with the parameters of an entry, which must be among `names`."""
-    name, arguments = entry["name"], {}
-    for key, value in entry.items():
-        if key == "name":
-            continue
-        checks.one_of(f"A parameter of {name}", key, names)
-        parts = issubclass(kind, Choice) and key == "transforms" and isinstance(value, list | tuple)
-        arguments[key] = tuple(from_spec(value)) if parts else frozen(value)
-    missing = [
-        parameter.name
-        for parameter in dataclasses.fields(kind)
-        if is_required(parameter) and parameter.name not in arguments
-    ]
-    if missing:
-        raise checks.InputError(f"{name} needs {', '.join(missing)}; got {dict(entry)!r}.")
+def _argument(kind: type[Transform], key: str, value: Any) -> Any:
+    parts = issubclass(kind, Choice) and key == "transforms" and isinstance(value, list | tuple)
+    return tuple(from_spec(value)) if parts else frozen(value)
+
+
+def _build_other(entry: Mapping[str, Any], kind: type, known: Iterable[str]) -> Any:
+    """Returns a `kind` with the parameters of an entry, which must be among `known`."""
+    arguments = {key: frozen(value) for key, value in entry.items() if key != "name"}
+    for key in arguments:
+        checks.one_of(f"A parameter of {entry['name']}", key, known)
     return kind(**arguments)
 
 

@@ -8,18 +8,19 @@ centre, so that pixels fall on pixels.
 
 from __future__ import annotations
 
-import dataclasses
-
 import tensorflow as tf
 
 from tfseg import random
-from tfseg.augment.base import AffineMove, Params
+from tfseg.augment.base import AffineMove, Params, frozen_transform
 from tfseg.kernels import matrices
 from tfseg.kernels.field import Size
 
 
+@frozen_transform
 class HorizontalFlip(AffineMove):
     """Mirrors left and right."""
+
+    p: float = 0.5
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Mirrors."""
@@ -27,8 +28,11 @@ class HorizontalFlip(AffineMove):
         return matrices.flip_x(size)
 
 
+@frozen_transform
 class VerticalFlip(AffineMove):
     """Mirrors top and bottom."""
+
+    p: float = 0.5
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Mirrors."""
@@ -36,8 +40,11 @@ class VerticalFlip(AffineMove):
         return matrices.flip_y(size)
 
 
+@frozen_transform
 class Transpose(AffineMove):
     """Exchanges rows and columns about the centre; the size stays."""
+
+    p: float = 0.5
 
     def matrix(self, params: Params, *, size: Size) -> tf.Tensor:
         """Exchanges."""
@@ -45,8 +52,15 @@ class Transpose(AffineMove):
         return matrices.transpose(size)
 
 
+@frozen_transform
 class RandomRotate90(AffineMove):
-    """Turns by 0, 90, 180 or 270 degrees about the centre; the size stays."""
+    """Turns by 0, 90, 180 or 270 degrees about the centre; the size stays.
+
+    Args:
+        p: probability in [0, 1]; where it acts, it is the identity once in four times.
+    """
+
+    p: float = 1.0
 
     def sample(self, seed: tf.Tensor) -> Params:
         """Draws `turns`, int32 from 0 to 3, counter-clockwise."""
@@ -57,7 +71,7 @@ class RandomRotate90(AffineMove):
         return matrices.quarter_turns(params["turns"], size)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@frozen_transform
 class D4(AffineMove):
     """Applies one of the eight symmetries of the square, equally likely; the size stays.
 

@@ -17,7 +17,7 @@ from tfseg.config.train import DEFAULT_STEPS, TrainConfig
 # brighter than their background, and after 80 steps the loss was 0.51 instead of 0.45.
 DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
     {"name": "HorizontalFlip"},
-    {"name": "RandomRotate90"},
+    {"name": "RandomRotate90", "p": 0.5},
     {"name": "ShiftScaleRotate", "scale_limit": (-0.2, 0.2), "rotate_limit": (-15.0, 15.0)},
     {"name": "RandomGamma"},
     {"name": "GaussNoise", "std_range": (0.0, 0.03)},

@@ -69,7 +69,7 @@ def preview(
         ("all", draw_samples(chain, window, seed=seed, count=count)),
     ]
     for name, transform in name_each(transforms):
-        always = dataclasses.replace(transform, p=1.0)
+        always = dataclasses.replace(transform, **{"p": 1.0})
         alone, _ = stages.crop_chain([always], size, sampling)
         pictures = draw_samples(alone, window, seed=seed, count=count)
         rows.append((f"{name}  {parameter_text(transform)}", pictures))

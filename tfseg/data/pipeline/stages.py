@@ -157,7 +157,7 @@ def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -
     for name, transform in name_each(transforms):
         _check_keeps_size(name, transform, size)
     margin = int(size * _MARGIN) if transforms else 0
-    crop = CenterCrop(height=size, width=size)
+    crop = CenterCrop(size, size, pad_if_needed=True)
     return Chain([*transforms, crop], sampling=sampling), margin
 
 
