@@ -70,7 +70,7 @@ def test_grey_is_the_weighted_mean_in_all_channels():
 
 def test_lab_is_that_of_skimage_and_back_again():
     lab = color.to_lab(tf.constant(PALETTE, tf.float32))
-    # Of scikit-image's 100 and 128; its white has 5 digits.
+    # Out of 100 and 128; the white of scikit-image has 5 digits.
     np.testing.assert_allclose(lab, skimage.color.rgb2lab(PALETTE), atol=0.01)
     np.testing.assert_allclose(color.from_lab(lab), PALETTE, atol=2e-5)
     darker = lab.numpy() * [0.9, 1.0, 1.0]
