@@ -47,13 +47,16 @@ PARTS = ({"name": "Rotate"}, {"name": "GaussianBlur"}, {"name": "ToGray"})
 SHOWN: dict[str, dict[str, Any]] = {
     "Affine": {"scale": (0.8, 1.25), "rotate": (-30.0, 30.0), "shear": (-20.0, 20.0)},
     "RandomScale": {"scale_limit": (-0.4, 0.4)},
-    "ElasticTransform": {"alpha": 120.0, "sigma": 6.0},
+    "ElasticTransform": {"alpha": 200.0, "sigma": 6.0},
     "OpticalDistortion": {"distort_limit": (-0.6, 0.6)},
     "GaussNoise": {"std_range": (0.0, 0.1)},
     **dict.fromkeys(("CenterCrop", "RandomCrop"), {"height": 64, "width": 64}),
     "RandomResizedCrop": {"size": (SIDE, SIDE)},
+    "RandomSizedCrop": {"min_max_height": (32, 80), "size": (SIDE, SIDE)},
     "PadIfNeeded": {"min_height": 112, "min_width": 112},
     "Resize": {"height": 64, "width": 104},
+    "MotionBlur": {"blur_limit": (7, 15)},
+    "RGBShift": dict.fromkeys(("r_shift_limit", "g_shift_limit", "b_shift_limit"), (-60.0, 60.0)),
     "OneOf": {"transforms": PARTS},
     "SomeOf": {"transforms": PARTS, "n": (1, 2)},
 }
@@ -61,6 +64,7 @@ SHOWN: dict[str, dict[str, Any]] = {
 MEASURED: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("CenterCrop", "RandomCrop", "Resize"), {"height": 256, "width": 256}),
     "RandomResizedCrop": {"size": (512, 512)},
+    "RandomSizedCrop": {"min_max_height": (128, 512), "size": (512, 512)},
     "PadIfNeeded": {"min_height": 640, "min_width": 640},
     **dict.fromkeys(("OneOf", "SomeOf"), {"transforms": PARTS}),
 }

@@ -50,7 +50,7 @@ def _transform(entry: dict[str, Any], size: int) -> albumentations.BasicTransfor
     given = {key: value for key, value in entry.items() if key != "name"}
     if IS_X:
         given = {key.replace("_limit", "_range"): value for key, value in given.items()}
-        if "sigma" in given:
+        if given.pop("noise_distribution", ""):
             given |= _spline(given.pop("alpha"), given.pop("sigma"), size)
     given |= {key: value for key, value in SAME.items() if key in known}
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})

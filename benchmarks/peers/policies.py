@@ -22,7 +22,7 @@ NINE: dict[str, dict[str, Any]] = {
         "scale_limit": [-0.1, 0.1],
         "rotate_limit": [-45.0, 45.0],
     },
-    "ElasticTransform": {"alpha": 35.0, "sigma": 10.0},
+    "ElasticTransform": {"alpha": 35.0, "sigma": 10.0, "noise_distribution": "uniform"},
     "GridDistortion": {"num_steps": 5, "distort_limit": [-0.3, 0.3]},
     "OpticalDistortion": {"distort_limit": [-0.3, 0.3]},
     "GaussianBlur": {"sigma_limit": [0.5, 3.0]},
@@ -37,7 +37,15 @@ FIVE = (
 )
 GEOMETRIC = ("HorizontalFlip", "VerticalFlip", "ShiftScaleRotate")
 GEOMETRIC_PEERS = ("torchvision", "kornia", "warps")  # libraries with only these
-SMOOTH_ELASTIC = [{"name": "ElasticTransform", "p": 1.0, "alpha": 175.0, "sigma": 50.0}]
+SMOOTH_ELASTIC = [
+    {
+        "name": "ElasticTransform",
+        "p": 1.0,
+        **NINE["ElasticTransform"],
+        "alpha": 175.0,
+        "sigma": 50.0,
+    }
+]
 
 # One value instead of a range, for transforms that all libraries define in the same way. The shift
 # is an integer number of pixels, because albumentations cuts off the rest.
