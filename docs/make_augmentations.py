@@ -110,7 +110,7 @@ are the same, to show the precision within one run; runs under another load diff
 <!-- end -->
 
 With {arguments}. CopyPaste acts after the chain, on a batch of floats; two images were measured.
-"""
+{unmeasured}"""
 MEASUREMENT = """
 | | ms | quartiles |
 |---|---|---|
@@ -178,7 +178,10 @@ def page(measured: str) -> str:
     """Returns the whole page; `measured` is the table of times, see `measurement`."""
     specs = [{"name": name, **arguments} for name, arguments in MEASURED.items()]
     arguments = ", ".join(f"`{_written(spec)}`" for spec in specs)
-    sections = [HEAD.format(draws=DRAWS, measured=measured, arguments=arguments)]
+    unmeasured = [name for name in kinds() if f"| {name} |" not in measured]
+    note = f"Not measured yet: {', '.join(unmeasured)}.\n" if unmeasured else ""
+    texts = {"measured": measured, "arguments": arguments, "unmeasured": note}
+    sections = [HEAD.format(draws=DRAWS, **texts)]
     for title, base in GROUPS.items():
         sections.append(f"## {title}\n")
         sections += [section(*item) for item in kinds().items() if issubclass(item[1], base)]

@@ -452,8 +452,8 @@ def test_elastic_fields_are_as_strong_as_those_of_albumentations(distribution, s
                 size, alpha, sigma, same, (0, 0), generator, distribution
             )
         )
-    # There are 4 fields, each of 128 x 160 / (4 pi 4^2) = 100 independent numbers or twice as many, a
-    # deviation deviates by 3 %; and the largest normal number, at each key, by 4 %.
+    # There are 4 fields of 128 x 160 / (4 pi 4^2) = 100 independent numbers each, or twice as many:
+    # a deviation deviates by 3 %; and the largest normal number, at each key, by 4 %.
     inner = (..., slice(16, -16), slice(16, -16))
     ratio = np.std(np.array(ours)[inner]) / np.std(np.array(theirs)[inner])
     assert abs(ratio - 1) < 0.15

@@ -31,10 +31,13 @@ def test_the_tables_for_users_of_albumentations_are_up_to_date():
         assert re.search(rf"[`\[]{name}[`\]]", page), name
 
 
-def test_the_page_has_a_section_and_a_cost_of_every_transform():
+def test_the_page_has_a_section_of_every_transform_and_its_cost_or_says_that_there_is_none_yet():
     row = r"^\| (\w+) \| (\d+\.\d) \| \d+\.\d to \d+\.\d \|$"
     costs = dict(re.findall(row, MAKER["measured_in"](PAGE), re.MULTILINE))
-    assert set(costs) == set(KINDS) == set(re.findall(r"^### (\w+)$", PAGE, re.MULTILINE))
+    unmeasured = re.findall(r"^Not measured yet: (.*)\.$", PAGE, re.MULTILINE)
+    names = [*costs, *", ".join(unmeasured).split(", ")] if unmeasured else [*costs]
+    assert sorted(names) == sorted(KINDS)
+    assert set(KINDS) == set(re.findall(r"^### (\w+)$", PAGE, re.MULTILINE))
     assert all(float(cost) > 0 for cost in costs.values())
 
 
