@@ -28,14 +28,14 @@ def names() -> str:
     rows = defaultdict(list)
     for name, missing in MISSING.items():
         rows[missing].append(f"`{name}`")
-    own = ("docs/own_transform.md", "[your own transform](own_transform.md)")
+    link = ("docs/own_transform.md", "[this page](own_transform.md)")
     table = _table(
         ("albumentations", "nearest", ""),
         [
             (
                 ", ".join(sorted(listed)),
                 f"`{missing.instead}`" * bool(missing.instead),
-                missing.reason.replace(*own),
+                missing.reason.replace(*link),
             )
             for missing, listed in rows.items()
         ],

@@ -8,15 +8,16 @@ import os
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tfseg import augment
-from tfseg.augment import TRANSFORMS, Sampling, from_albumentations
+from tfseg import augment, random
+from tfseg.augment import TRANSFORMS, Chain, Sampling, from_albumentations, to_albumentations
 from tfseg.augment.names import MISSING
 from tfseg.augment.parameters import ABSENT
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # otherwise the import asks for a newer version
-A = pytest.importorskip("albumentations", "2.0.8", reason="the extra dev installs albumentations")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it looks for newer versions online
+A = pytest.importorskip("albumentations", reason="comes with the extra dev")
 
 NAMES = sorted(TRANSFORMS)
 every_transform = pytest.mark.parametrize("name", NAMES)
@@ -37,10 +38,6 @@ def made(name: str, *values: Any, **named: Any) -> Any:
         # "ShiftScaleRotate is a special case of Affine"
         warnings.simplefilter("ignore", UserWarning)
         return getattr(A, name)(*values, **named)
-
-
-def plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 @every_transform
@@ -136,21 +133,17 @@ def test_a_short_form_means_what_it_means_in_albumentations(name, values, named)
     assert TRANSFORMS[name](*values, **named) == theirs
 
 
-def test_choices_take_a_list_and_a_number():
-    flips, parts = (
-        (A.HorizontalFlip(), A.Transpose(0.25)),
-        (
-            augment.HorizontalFlip(),
-            augment.Transpose(0.25),
-        ),
-    )
-    for theirs, ours in (
-        (A.OneOf(list(flips)), augment.OneOf(list(parts))),
-        (A.OneOf(list(flips), 0.75), augment.OneOf(list(parts), 0.75)),
-        (A.SomeOf(list(flips), 1), augment.SomeOf(list(parts), 1)),
-        (A.SomeOf(list(flips), n=2, replace=False, p=0.5), augment.SomeOf(list(parts), 2, p=0.5)),
-    ):
-        assert imported(theirs) == (ours,)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A.OneOf([A.HorizontalFlip(), A.Transpose(0.25)])",
+        "A.OneOf([A.HorizontalFlip(), A.Transpose(0.25)], 0.75)",
+        "A.SomeOf([A.HorizontalFlip(), A.Transpose(0.25)], 1)",
+        "A.SomeOf([A.HorizontalFlip(), A.Transpose(0.25)], n=1, replace=False, p=0.5)",
+    ],
+)
+def test_choices_take_a_list_and_a_number(text):
+    assert imported(eval(text, {"A": A})) == (eval(text, {"A": augment}),)
 
 
 def test_every_short_form_is_tried():
@@ -173,3 +166,42 @@ def test_every_transform_of_albumentations_is_there_or_has_its_reason():
     assert set(MISSING) - theirs == {"ToTensorV2", "BboxParams", "KeypointParams"}
     for name, missing in MISSING.items():
         assert not missing.instead or hasattr(augment, missing.instead), name
+
+
+def rebuilt(chain: augment.Chain) -> Any:
+    """Returns the pipeline that albumentations builds, without a warning of a parameter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "ShiftScaleRotate is a special case", UserWarning)
+        return A.from_dict(to_albumentations(chain))
+
+
+def test_albumentations_builds_every_transform_from_what_a_chain_is_written_as():
+    parts = [TRANSFORMS[name](*values, **named) for name, values, named in SHORT_FORMS]
+    parts[:0] = [TRANSFORMS[name]() for name in sorted(ONLY_P)]
+    some = augment.SomeOf((augment.Transpose(), augment.ToGray(), augment.D4()), 2, p=0.5)
+    parts[:0] = [augment.OneOf((augment.VerticalFlip(0.2), augment.RandomGamma())), some]
+    sampling = Sampling(interpolation="bicubic", border="constant", border_value=0.2, fill=7)
+    chain = Chain(parts, sampling=sampling)
+    back = from_albumentations(rebuilt(chain))
+    assert list(back.transforms) == parts
+    assert back.sampling == sampling
+
+
+def test_a_rebuilt_pipeline_runs():
+    turn, flip = augment.Rotate((90, 90), p=1.0), augment.HorizontalFlip(1.0)
+    chain = Chain([turn, flip, augment.Normalize(0.5, 0.5)])
+    label = np.arange(64, dtype=np.int32).reshape(8, 8)
+    image = label.astype(np.uint8)[..., None].repeat(3, axis=-1)
+    result = rebuilt(chain)(image=image, mask=label)
+    moved = chain({"image": image, "label": label}, random.root(0))
+    np.testing.assert_array_equal(result["mask"], moved["label"])
+    np.testing.assert_allclose(result["image"], moved["image"], atol=1e-6)
+
+
+@pytest.mark.parametrize("data_format", ["json", "yaml"])
+def test_a_saved_pipeline_is_read(data_format, tmp_path):
+    pipeline = A.Compose([A.HorizontalFlip(0.1), A.Rotate((1e-5, 45)), A.OneOf([A.ToGray()])])
+    A.save(pipeline, tmp_path / "pipeline", data_format=data_format)
+    chain = from_albumentations(tmp_path / "pipeline")
+    assert chain.transforms == from_albumentations(pipeline).transforms
+    assert chain.transforms[1] == augment.Rotate((1e-5, 45))

@@ -116,7 +116,7 @@ def test_a_missing_name_is_answered_with_the_nearest_or_the_reason(name, message
 
 
 def test_a_configuration_has_the_reasons_of_missing_names_too():
-    message = r"^augment\.name: Defocus: no such transform; the nearest is GaussianBlur: its filter"
+    message = r"^augment\.name must be a transform .*'Defocus': the nearest is GaussianBlur: its"
     with pytest.raises(InputError, match=message):
         from_spec([{"name": "Defocus"}])
 

@@ -55,8 +55,10 @@ _FILLED = {
 _STATIC = "Shapes are static, so the size stays."
 _CENTERED = "A picture is padded on all sides."
 _RESIZED = _READ | {"area_for_downscale": Absent(None, (None,), "Nothing is averaged.")}
-_TURNED = _READ | _FILLED | {"rotate_method": Absent("largest_box", reason="Of boxes.")}
-_BENT = _READ | _FILLED | {"keypoint_remapping_method": Absent("mask", reason="Of key points.")}
+_TURNED = _READ | _FILLED | {"rotate_method": Absent("largest_box", reason="It is for boxes.")}
+_BENT = (
+    _READ | _FILLED | {"keypoint_remapping_method": Absent("mask", reason="It is for key points.")}
+)
 _CROPPED = _FILLED | {"pad_position": Absent("center", ("center",), _CENTERED)}
 ABSENT: dict[str, dict[str, Absent]] = {
     "Affine": _TURNED
@@ -76,7 +78,7 @@ ABSENT: dict[str, dict[str, Absent]] = {
             255.0, (255,), "Images are in [0, 1] for every bit depth: so are mean and std."
         ),
         "normalization": Absent(
-            "standard", ("standard",), "Percentiles of an image are set by model.limits."
+            "standard", ("standard",), "Percentiles of each image: see model.limits."
         ),
     },
     "OpticalDistortion": _BENT,
@@ -98,8 +100,8 @@ ABSENT: dict[str, dict[str, Absent]] = {
     "Rotate": _TURNED | {"crop_border": Absent(False, (False,), _STATIC)},
     "Sharpen": {
         "method": Absent("kernel", ("kernel",), "The method 'gaussian' is left out."),
-        "kernel_size": Absent(5, reason="Of the other method."),
-        "sigma": Absent(1.0, reason="Of the other method."),
+        "kernel_size": Absent(5, reason="It is for the method 'gaussian'."),
+        "sigma": Absent(1.0, reason="It is for the method 'gaussian'."),
     },
     "ShiftScaleRotate": _TURNED,
     "SomeOf": {"replace": Absent(False, (False,), "No part is picked twice.")},

@@ -208,7 +208,7 @@ class PadIfNeeded(AffineMove):
     """Pads a smaller picture by its border; the picture is in the middle.
 
     Padding has the id `Sampling.fill`. If the number of rows or columns to add is odd, the
-    extra one is at the end. Of height and width each, either the minimum or the divisor is None.
+    extra one is at the end. Either the minimum or the divisor of a side is None.
 
     Args:
         min_height: of the result, pixels.

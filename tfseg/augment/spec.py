@@ -140,7 +140,10 @@ def _build_all(entry: Mapping[str, Any] | str) -> tuple[Transform, ...]:
         )
     name = entry["name"]
     if isinstance(name, str) and name in names.MISSING and name not in TRANSFORMS:
-        raise checks.InputError(f"augment.name: {name}: {names.missing(name, TRANSFORMS)}.")
+        advice = names.MISSING[name].advice()
+        raise checks.InputError(
+            f"augment.name must be a transform of tfseg; got {name!r}: {advice}."
+        )
     checks.one_of("augment.name", name, [*TRANSFORMS, *_OTHERS])
     if name in _OTHERS:
         raise checks.InputError(
