@@ -16,6 +16,7 @@ from tfseg.ids import IGNORE
 
 _VERSION = "2.0.8"
 _CLASS = "__class_fullname__"
+_KINDS = dict(TRANSFORMS)  # without those that a user adds
 
 
 def to_albumentations(chain: Chain, *, max_pixel_value: float = 255.0) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class _Export:
 
     def _entry(self, transform: Transform, path: str) -> dict[str, Any]:
         name = type(transform).__name__
-        if TRANSFORMS.get(name) is not type(transform) or name not in _NAMES:
+        if _KINDS.get(name) is not type(transform):
             self.problems.append(f"{path} is not a transform of albumentations")
             return {}
         if isinstance(transform, OneOf | SomeOf):
@@ -124,13 +125,9 @@ class _Export:
         return entry | self._absent("SomeOf")
 
     def _absent(self, name: str) -> dict[str, Any]:
-        """Returns the parameters that tfseg leaves out, at the value that means what it does."""
+        """Returns the parameters that tfseg leaves out, with what they mean in the chain."""
         return {
-            key: self._sampling[key]
-            if absent.sampling
-            else absent.default
-            if not absent.accepted or absent.default in absent.accepted
-            else absent.accepted[0]
+            key: self._sampling.get(key, absent.default)
             for key, absent in ABSENT.get(name, {}).items()
         }
 
@@ -176,4 +173,3 @@ _CONVERSIONS: dict[str, Callable[[dict[str, Any], float], dict[str, Any]]] = {
     "Normalize": _normalize,
     "ShiftScaleRotate": _shift_scale_rotate,
 }
-_NAMES = frozenset(TRANSFORMS)  # without those that a user adds

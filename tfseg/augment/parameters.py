@@ -146,7 +146,8 @@ def _check_absent(kind: str, name: str, value: Any, names: Sequence[str]) -> Non
     if absent is None:
         checks.one_of(f"A parameter of {kind}", name, names)
     elif absent.sampling:
-        setting = repr(NUMBERS[name][value]) if value in NUMBERS.get(name, ()) else "..."
+        words = NUMBERS.get(name, {})
+        setting = repr(words[value]) if isinstance(value, int) and value in words else "..."
         raise checks.InputError(
             f"{kind}.{name} must be left out, because a chain reads image and ids only once; got "
             f"{value!r}. Give the chain Sampling({absent.sampling}={setting})."
