@@ -423,7 +423,7 @@ def test_every_pixel_is_read_where_albumentations_reads_it(row):
         is_read = ((ours > -0.5) & (ours < last + 0.5)).all(axis=0)
         np.testing.assert_array_equal(is_read, is_inside)
     apart = np.abs(ours - theirs)[:, is_inside].max()
-    assert 0.9 * row.difference <= apart < row.difference + 1e-3
+    assert 0.9 * row.difference <= apart < 1.1 * row.difference + 1e-3
 
 
 @pytest.mark.parametrize("row", CHANGES, ids=name_of)
@@ -432,7 +432,7 @@ def test_every_value_is_what_albumentations_makes_of_it(row):
     changed = row.ours.change(tf.constant(image / np.float32(255)), tensors(row.params))
     ours = 255 * np.clip(changed, *row.ours.value_range).astype(np.float64)
     apart = np.abs(ours - row.theirs(image)).max()
-    assert 0.9 * row.difference <= apart < max(row.difference, 1.0) + 1e-3
+    assert 0.9 * row.difference <= apart < max(1.1 * row.difference, 1.0) + 1e-3
 
 
 @pytest.mark.parametrize("distribution", ["gaussian", "uniform"])

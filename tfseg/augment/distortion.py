@@ -31,7 +31,7 @@ class ElasticTransform(Geometric):
     Args:
         alpha: largest shift before the smoothing, pixels, in [0, 1e6]; after the smoothing the
             standard deviation is alpha / sigma pixels times 0.163 for uniform noise, and times
-            0.067 in 64 x 64 pixels or 0.056 in 512 x 512 for gaussian noise.
+            0.072 in 64 x 64 pixels or 0.058 in 512 x 512 for gaussian noise.
         sigma: standard deviation of the smoothing, pixels, in [1, 1e4]. A sigma below 1 / 100 of
             the picture's side makes the transform noticeably slower.
         same_dxdy: whether y and x move by the same amount, so along one diagonal only.
