@@ -39,6 +39,17 @@ def test_the_network_sorts_all_zeros_and_ones_and_so_everything():
         assert (np.diff(rows, axis=0) >= 0).all()
 
 
+@pytest.mark.parametrize("size", median.SIZES)
+def test_every_square_of_zeros_and_ones_has_its_median(size):
+    # By the same principle these are all squares, but for the order within rows and columns.
+    draw = np.random.default_rng(0)
+    counts = list(itertools.combinations_with_replacement(range(size + 1), size))
+    squares = np.arange(size)[:, None, None] < draw.permuted(np.array(counts).T, axis=0)
+    image = draw.permuted(squares, axis=0).astype(np.float32)  # a square a channel
+    result = median.median(tf.constant(image), size=size)[size // 2, size // 2]
+    np.testing.assert_array_equal(result, np.median(image, axis=(0, 1)))
+
+
 def test_xla_gives_what_the_plain_operations_give():
     image = tf.random.stateless_uniform([6, 5, 2], [1, 2])
     compiled = tf.function(lambda pixels: median.median(pixels, size=5), jit_compile=True)
