@@ -23,7 +23,7 @@ def test_every_public_name_is_listed_with_its_arguments():
     names = {line.partition("(")[0].partition(":")[0] for line in lines}
     assert {f"tfseg.{name}" for name in tfseg.__all__} <= names | {"tfseg.__version__"}
     assert "tfseg.Segmenter.predict(self, image: np.ndarray | TiffWindows) -> Instances" in lines
-    assert "tfseg.augment.HorizontalFlip(*, p: float = 0.5) -> None" in lines
+    assert "tfseg.augment.HorizontalFlip(p: float = 0.5) -> None" in lines
 
 
 def test_defaults_are_values_and_annotations_are_no_strings():
