@@ -14,6 +14,7 @@ from tfseg.augment import (
     PadIfNeeded,
     RandomCrop,
     RandomResizedCrop,
+    RandomSizedCrop,
     Resize,
     Sampling,
     SomeOf,
@@ -28,6 +29,7 @@ SIZED: tuple[Transform, ...] = (
     PadIfNeeded(min_height=64, min_width=64),
     RandomCrop(height=64, width=64),
     RandomResizedCrop(size=(64, 64)),
+    RandomSizedCrop((32, 64), (64, 64)),
     Resize(height=64, width=64),
 )
 
@@ -48,8 +50,11 @@ def test_all_other_transforms_are_taken():
     assert len(others) == len(TRANSFORMS) - len(SIZED) - 2
 
 
-def test_a_part_resized_to_the_crop_fills_it():
-    chain, margin = crop_chain([RandomResizedCrop(size=(SIZE, SIZE))], SIZE, Sampling())
+@pytest.mark.parametrize(
+    "part", [RandomResizedCrop((SIZE, SIZE)), RandomSizedCrop((32, 64), (SIZE, SIZE))], ids=repr
+)
+def test_a_part_resized_to_the_crop_fills_it(part):
+    chain, margin = crop_chain([part], SIZE, Sampling())
     side = SIZE + 2 * margin
     window = {"image": tf.zeros((side, side, 1)), "label": tf.ones((side, side), tf.int32)}
     label = np.asarray(chain(window, random.root(1))["label"])

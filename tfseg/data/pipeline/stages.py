@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfseg import checks, random
-from tfseg.augment import CenterCrop, Chain, RandomResizedCrop, Sampling, Transform
+from tfseg.augment import CenterCrop, Chain, RandomResizedCrop, RandomSizedCrop, Sampling, Transform
 from tfseg.augment.base import Example, Geometric
 from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
@@ -29,6 +29,7 @@ from tfseg.kernels import class_ids
 
 Function = Callable[[Example], Example]
 Stage = Callable[[tf.data.Dataset], tf.data.Dataset]
+_ResizedCrop = RandomResizedCrop | RandomSizedCrop
 _MARGIN = 0.21  # of the crop on each side: a turn by 45 degrees reads that far beyond the crop
 
 
@@ -164,7 +165,7 @@ def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -
 def _check_keeps_size(name: str, transform: Transform, size: int) -> None:
     if not isinstance(transform, Geometric):
         return
-    to_crop = isinstance(transform, RandomResizedCrop) and tuple(transform.size) == (size, size)
+    to_crop = isinstance(transform, _ResizedCrop) and tuple(transform.size) == (size, size)
     if type(transform).output_size is not Geometric.output_size and not to_crop:
         raise checks.InputError(
             f"{name} sets the size of images, but data.crop_size sets it in training; got "
