@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfseg import augment, random
 from tfseg.augment import (
@@ -83,6 +84,16 @@ def test_what_says_what_tfseg_does_is_accepted():
 def test_what_differs_is_said_in_one_sentence_from_python_and_yaml(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+class WithoutP(augment.AffineMove):
+    def matrix(self, params: dict, *, size: tuple[int, int]) -> tf.Tensor:
+        return tf.eye(3)
+
+
+def test_a_transform_of_yours_without_p_is_refused():
+    with pytest.raises(InputError, match=r"^WithoutP must be a frozen dataclass with the field p"):
+        augment.Chain([HorizontalFlip(), WithoutP()])
 
 
 def test_a_configuration_has_the_same_sentences():

@@ -87,7 +87,7 @@ def check_transforms(name: str, transforms: Sequence[Transform]) -> None:
     """Checks that `transforms` is a list of transforms.
 
     Raises:
-        InputError: it is not a list, or has another entry.
+        InputError: it is not a list, or has another entry, or a transform without `p`.
     """
     if not isinstance(transforms, list | tuple):
         raise checks.InputError(f"{name} must be a list of transforms; got {transforms!r}.")
@@ -95,6 +95,11 @@ def check_transforms(name: str, transforms: Sequence[Transform]) -> None:
         if not isinstance(transform, Geometric | Pixel | Choice):
             raise checks.InputError(
                 f"{name} must hold transforms such as HorizontalFlip(); got {transform!r}."
+            )
+        if "p" not in {field.name for field in dataclasses.fields(transform)}:
+            raise checks.InputError(
+                f"{type(transform).__name__} must be a frozen dataclass with the field p; got "
+                f"{transform!r}. Add `p: float = 0.5` as its last field."
             )
 
 

@@ -78,7 +78,9 @@ ABSENT: dict[str, dict[str, Absent]] = {
             255.0, (255,), "Images are in [0, 1] for every bit depth: so are mean and std."
         ),
         "normalization": Absent(
-            "standard", ("standard",), "Percentiles of each image: see model.limits."
+            "standard",
+            ("standard",),
+            "An image is scaled by its percentiles before: see model.limits.",
         ),
     },
     "OpticalDistortion": _BENT,
