@@ -47,7 +47,7 @@ def dataset(tmp_path_factory) -> tfseg.Dataset:
     )
 
 
-FLIPS = ({"name": "HorizontalFlip"}, {"name": "RandomRotate90"})
+FLIPS = ({"name": "HorizontalFlip"}, {"name": "RandomRotate90", "p": 0.5})
 CONFIG = RunConfig(
     data=DataConfig(crop_size=SIZE),
     augment=(*FLIPS, {"name": "CopyPaste"}),
