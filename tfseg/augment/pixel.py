@@ -84,7 +84,7 @@ class RandomGamma(Pixel):
 class CLAHE(Pixel):
     """Equalizes the histogram in tiles, with contrast limited; for images of 1 or 3 channels.
 
-    Of colours only the lightness, L* of CIELAB, changes. As in albumentations there are 256 steps
+    In colours only the lightness, L* of CIELAB, changes. As in albumentations there are 256 steps
     of values, but values between them and the result are not rounded to 8 bits.
 
     Args:
