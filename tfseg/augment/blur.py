@@ -179,7 +179,8 @@ class GaussianBlur(Pixel):
 class Sharpen(Pixel):
     """Mixes the image with its Laplacian; the "kernel" method of albumentations.
 
-    Its other method, "gaussian", which subtracts a Gaussian blur, is left out.
+    Its other method, "gaussian", which subtracts a Gaussian blur, is left out: for 8 bits
+    albumentations 2.0.8 wraps differences below 0 around, so that dark specks become bright.
 
     Args:
         alpha: share of the sharpened image in the result, in [0, 1].
