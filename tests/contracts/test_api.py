@@ -31,7 +31,7 @@ def test_defaults_are_values_and_annotations_are_no_strings():
     assert not re.findall(r"<factory>|0x[0-9a-f]{6}|ForwardRef|= _\w+", lines)
     assert "tfseg.Instances(label: np.ndarray, scores: np.ndarray, classes: np.ndarray)\n" in lines
     assert "data: DataConfig = DataConfig(), augment: tuple" in lines
-    assert "= ({'name': 'HorizontalFlip'}, {'name': 'RandomRotate90'}, " in lines
+    assert "= ({'name': 'HorizontalFlip'}, {'name': 'RandomRotate90', 'p': 0.5}, " in lines
     assert "tfseg.Finding(level: Literal['error', 'warning'], place: str" in lines
 
 
