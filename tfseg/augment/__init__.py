@@ -71,3 +71,4 @@ __all__ = [
     "from_spec",
     "to_spec",
 ]
+__dir__ = __all__.copy
