@@ -157,12 +157,10 @@ def chosen(run: Path, known: tfseg.Dataset) -> dict[str, Any]:
     AP50 of crops is noisier: over 39,687 steps it was highest at step 25,500. The weights of that
     step reach 0.827 on the whole images, the last ones 0.839.
     """
-    reached = {
-        name: tfseg.tune(run, known, checkpoint_name=name).after for name in ("best", "last")
-    }
+    reached = {name: tfseg.tune(run, known, checkpoint=name).after for name in ("best", "last")}
     weights = max(reached, key=reached.__getitem__)
     if weights != "last":  # the run has the thresholds of the last weights now
-        tfseg.tune(run, known, checkpoint_name=weights)
+        tfseg.tune(run, known, checkpoint=weights)
     kept_back = {f"ap50_kept_back_{name}": value for name, value in reached.items()}
     return {"weights": weights} | kept_back
 
@@ -182,7 +180,7 @@ def curves(work: Path, heads: Iterable[str], budget: dict[str, float]) -> dict[s
 
 
 def _ways(run: Path, weights: str) -> Iterator[tuple[str, tfseg.Segmenter]]:
-    load = functools.partial(tfseg.load, run, checkpoint_name=weights)
+    load = functools.partial(tfseg.load, run, checkpoint=weights)
     yield "", load(tuned=False)
     yield ", tuned", load()
     yield ", tuned and tta", load(tta=True)

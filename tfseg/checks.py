@@ -1,19 +1,14 @@
-"""Checks of values from users, and their error messages: name, rule, value received, remedy.
-
-The command line prints an `InputError` as one line and exits with 2; any other exception is a
-defect of tfseg and keeps its traceback.
-"""
+"""Checks of values from users, and their error messages: name, rule, value received, remedy."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
+from tfseg.calls import InputError as InputError
+from tfseg.calls import shown as shown
+
 _SHOWN = 3  # names in one message
-
-
-class InputError(ValueError):
-    """A value, file or option from the user that cannot be used."""
 
 
 def listed(names: Sequence[object]) -> str:
@@ -56,7 +51,7 @@ def one_of(name: str, value: str, options: Iterable[str]) -> None:
     if value not in options:
         close = closest(value, options)
         listing = ", ".join([*close, *(option for option in options if option not in close)])
-        raise InputError(f"{name} must be one of {listing}; got {value!r}.{_hint(close)}")
+        raise InputError(f"{name} must be one of {listing}; got {shown(value)}.{_hint(close)}")
 
 
 def matching(name: str, value: str, options: Iterable[str]) -> str:
@@ -80,7 +75,7 @@ def in_range(
         InputError: the number is outside, or not a number.
     """
     if not _is_number(value) or not low <= value <= high:
-        raise InputError(f"{name} must be a number in [{low:g}, {high:g}]; got {value!r}.")
+        raise InputError(f"{name} must be a number in [{low:g}, {high:g}]; got {shown(value)}.")
 
 
 def integer(name: str, value: int, *, low: int, high: int = 2**31 - 1) -> None:
@@ -90,7 +85,7 @@ def integer(name: str, value: int, *, low: int, high: int = 2**31 - 1) -> None:
         InputError: the number is outside, or not an integer.
     """
     if not _is_number(value) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{name} must be a whole number in [{low}, {high}]; got {value!r}.")
+        raise InputError(f"{name} must be a whole number in [{low}, {high}]; got {shown(value)}.")
 
 
 def interval(
@@ -108,7 +103,7 @@ def interval(
     numbers = isinstance(value, tuple | list) and all(map(_is_number, value))
     if not numbers or len(value) != 2 or not low <= value[0] <= value[1] <= high:
         raise InputError(
-            f"{name} must be (a, b) with {low:g} <= a <= b <= {high:g}; got {value!r}."
+            f"{name} must be (a, b) with {low:g} <= a <= b <= {high:g}; got {shown(value)}."
         )
 
 
@@ -119,7 +114,7 @@ def flag(name: str, value: bool) -> None:
         InputError: it is not.
     """
     if not isinstance(value, bool):
-        raise InputError(f"{name} must be true or false; got {value!r}.")
+        raise InputError(f"{name} must be true or false; got {shown(value)}. Give True or False.")
 
 
 def sequence(name: str, value: object, example: str) -> None:
@@ -129,7 +124,7 @@ def sequence(name: str, value: object, example: str) -> None:
         InputError: it is not.
     """
     if not isinstance(value, tuple | list):
-        raise InputError(f"{name} must be a list, such as {example}; got {value!r}.")
+        raise InputError(f"{name} must be a list, such as {example}; got {shown(value)}.")
 
 
 def mapping(name: str, value: object) -> None:
@@ -139,7 +134,7 @@ def mapping(name: str, value: object) -> None:
         InputError: it does not.
     """
     if not isinstance(value, Mapping):
-        raise InputError(f"{name} must map names to values; got {value!r}.")
+        raise InputError(f"{name} must map names to values; got {shown(value)}.")
 
 
 def file_name(path: object, name: str) -> None:

@@ -14,13 +14,32 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
+from tfseg import checks
+
+__all__ = [
+    "fold_in",
+    "for_each",
+    "for_name",
+    "for_sample",
+    "integer",
+    "permutation",
+    "root",
+    "uniform",
+]
+__dir__ = __all__.copy
+
 _PHILOX = 1
 # Second half of the counter of `fold_in`, so that children and draws share no numbers.
 _CHILD = 2**63 + 1
 
 
 def root(seed: int) -> tf.Tensor:
-    """Returns the seed `[2]` int32 for all draws of a run."""
+    """Returns the seed `[2]` int32 for all draws of a run; `seed` is a whole number from 0 on.
+
+    Raises:
+        InputError: another number.
+    """
+    checks.integer("seed", seed, low=0)
     return tf.constant([seed, 0], tf.int32)
 
 
@@ -35,8 +54,23 @@ def fold_in(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     )
 
 
+def for_each(seed: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
+    """Returns the seeds `[count, 2]` int32 of the children 0, ..., count - 1."""
+    signature = tf.TensorSpec([2], tf.int32)
+    children = tf.range(count)
+    return tf.map_fn(lambda index: fold_in(seed, index), children, fn_output_signature=signature)
+
+
 def for_name(seed: tf.Tensor, name: str) -> tf.Tensor:
-    """Returns the seed `[2]` int32 of the child called `name`."""
+    """Returns the seed `[2]` int32 of the child called `name`.
+
+    Raises:
+        InputError: the name is no text.
+    """
+    if not isinstance(name, str):
+        raise checks.InputError(
+            f"name must be a text; got {checks.shown(name)}. fold_in takes a number."
+        )
     return fold_in(seed, zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
@@ -48,7 +82,13 @@ def for_sample(seed: tf.Tensor, *, epoch: tf.Tensor, sample_id: tf.Tensor) -> tf
 def uniform(
     seed: tf.Tensor, low: float, high: float, shape: tuple[int, ...] | tf.Tensor = ()
 ) -> tf.Tensor:
-    """Draws float32 of `shape` from [low, high)."""
+    """Draws float32 of `shape` from [low, high).
+
+    Raises:
+        InputError: the seed is no tensor `[2]`, or low is above high.
+    """
+    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+        raise checks.InputError(f"low must be at most high; got {low} and {high}. Exchange them.")
     key, counter = _key_counter(seed)
     share = tf.raw_ops.StatelessRandomUniformV2(
         shape=tf.constant(shape, tf.int32) if isinstance(shape, tuple) else shape,
@@ -60,7 +100,13 @@ def uniform(
 
 
 def integer(seed: tf.Tensor, low: tf.Tensor | int, high: tf.Tensor | int) -> tf.Tensor:
-    """Draws one int32 from low, ..., high - 1."""
+    """Draws one int32 from low, ..., high - 1.
+
+    Raises:
+        InputError: low is not below high.
+    """
+    if isinstance(low, int) and isinstance(high, int) and low >= high:
+        raise checks.InputError(f"low must be below high; got {low} and {high}. Exchange them.")
     key, counter = _key_counter(seed)
     return tf.raw_ops.StatelessRandomUniformIntV2(
         shape=tf.constant((), tf.int32),
@@ -73,9 +119,20 @@ def integer(seed: tf.Tensor, low: tf.Tensor | int, high: tf.Tensor | int) -> tf.
 
 
 def permutation(seed: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
-    """Draws a permutation of 0, ..., count - 1, `[count]` int32."""
+    """Draws a permutation of 0, ..., count - 1, `[count]` int32.
+
+    Raises:
+        InputError: count is below 0.
+    """
+    if isinstance(count, int):
+        checks.integer("count", count, low=0)
     return tf.argsort(uniform(seed, 0.0, 1.0, tf.stack([count])), stable=True)
 
 
 def _key_counter(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    if not isinstance(seed, tf.Tensor) or not seed.shape.is_compatible_with([2]):
+        raise checks.InputError(
+            f"A seed must be a tensor [2] of int32; got {checks.shown(seed)}. Make one with "
+            "tfseg.random.root(0)."
+        )
     return tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)

@@ -233,7 +233,7 @@ def test_a_further_entry_that_cannot_hold_the_fill_is_refused(dtype, fill, fits)
 def test_a_further_entry_that_is_missing_or_of_another_size_is_named():
     chain = Chain([], sampling=Sampling(others={"weight": "bilinear"}))
     example = {"image": as_image(numbered(2, 4)), "label": numbered(2, 4)}
-    with pytest.raises(InputError, match="'weight' is missing among 'image', 'label'"):
+    with pytest.raises(InputError, match="got 'image', 'label' without 'weight'"):
         chain.apply(example, {})
     with pytest.raises(InputError, match=r"'weight' and label must have one size; got \(2, 3\)"):
         chain.apply(example | {"weight": tf.zeros([2, 3])}, {})

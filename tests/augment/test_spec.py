@@ -87,7 +87,7 @@ def test_a_wrong_entry_is_refused_with_the_nearest_name(entry, message):
 
 
 def test_one_entry_without_a_list_is_refused():
-    with pytest.raises(InputError, match=r"^augment must be a list of .*; got 'name'"):
+    with pytest.raises(InputError, match=r"^spec of from_spec must be a list; got {'name'"):
         from_spec({"name": "HorizontalFlip"})
 
 

@@ -201,7 +201,7 @@ def test_export_writes_a_model_that_finds_what_predict_finds(tfseg, run_dir, fil
     origin = json.loads(exported.metadata().numpy())["origin"]
     assert (origin["run"], origin["checkpoint"], origin["step"]) == (str(run_dir), "best", 4)
     label = exported(tf.constant(image[None]))["labels"][0]
-    np.testing.assert_array_equal(label, load(run_dir).predict(image).label)
+    np.testing.assert_array_equal(label, load(run_dir).predict(image).labels)
     refused = tfseg("export", run_dir, tmp_path / "exported")
     assert refused.code == 2
     assert "--overwrite" in refused.err

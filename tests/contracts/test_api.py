@@ -29,7 +29,7 @@ def test_every_public_name_is_listed_with_its_arguments():
 def test_defaults_are_values_and_annotations_are_no_strings():
     lines = (DOCS / "api.txt").read_text(encoding="utf-8")
     assert not re.findall(r"<factory>|0x[0-9a-f]{6}|ForwardRef|= _\w+", lines)
-    assert "tfseg.Instances(label: np.ndarray, scores: np.ndarray, classes: np.ndarray)\n" in lines
+    assert "tfseg.Instances(labels: np.ndarray, scores: np.ndarray, classes: np.ndarray)\n" in lines
     assert "data: DataConfig = DataConfig(), augment: tuple" in lines
     assert "= ({'name': 'HorizontalFlip'}, {'name': 'RandomRotate90', 'p': 0.5}, " in lines
     assert "tfseg.Finding(level: Literal['error', 'warning'], place: str" in lines

@@ -71,7 +71,7 @@ def test_the_pages_that_train_predict_and_deploy_work_one_after_the_other(tmp_pa
     evaluation = work(first, [short])["evaluation"]
     assert evaluation.summary()["num_images"] == 12
     names = {name: work(name, BLOCKS[name]) for name in others}
-    assert names["large_images.md"]["instances"].label.shape == (400, 300)
+    assert names["large_images.md"]["instances"].labels.shape == (400, 300)
     for name in ("deploy.md", "export.md"):
         assert names[name]["predicted"]["labels"].shape == (1, 100, 120)
 

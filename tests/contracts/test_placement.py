@@ -189,7 +189,7 @@ def test_a_validation_moves_the_maps_to_the_host_and_nothing_else(dataset):
 def test_a_prediction_moves_the_maps_to_the_host_and_nothing_else(head):
     spec = ids(1, SIDE, SIDE, 1, dtype=tf.uint8)
     network = segmenter(head)  # TensorFlow keeps only a weak reference to it
-    function = network.__call__.get_concrete_function(spec)
+    function = network.serve.get_concrete_function(spec)
     assert held(function) == []
     assert moved(function) == maps_of(head)
 
@@ -197,7 +197,7 @@ def test_a_prediction_moves_the_maps_to_the_host_and_nothing_else(head):
 def test_averages_of_turned_images_are_on_the_gpu():
     spec = ids(1, SIDE, SIDE, 1, dtype=tf.uint16)
     network = segmenter(tta=True)
-    function = network.__call__.get_concrete_function(spec)
+    function = network.serve.get_concrete_function(spec)
     assert held(function) == []
     assert moved(function) == maps_of("center_offset")
 

@@ -14,7 +14,7 @@ from tfseg.evaluation.evaluate import evaluate
 from tfseg.metrics import Conventions
 
 
-class Split:
+class Dataset:
     """The samples of a data set, with a truth of one instance in the first rows."""
 
     path = Path("data")
@@ -29,7 +29,7 @@ class Split:
     def shard_paths(self, split: str) -> list[Path]:
         return []
 
-    def samples(self, split: str) -> Split:
+    def samples(self, split: str) -> Dataset:
         assert split == "test"
         return self
 
@@ -47,21 +47,23 @@ class Split:
             }
 
 
-def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> SimpleNamespace:
+class Segmenter(SimpleNamespace):
+    """Predicts by a function."""
+
+
+def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> Segmenter:
     model = SimpleNamespace(class_names=class_names or ("object",))
-    return SimpleNamespace(
-        predict_with_doubt=lambda image: (predict(image), ""), model_config=model
-    )
+    return Segmenter(predict_with_doubt=lambda image: (predict(image), ""), model_config=model)
 
 
 def threshold(image: np.ndarray) -> SimpleNamespace:
     """Finds the bright pixels, but nothing in an image of five rows."""
     label = (image[..., 0] > 100).astype(np.int32) * (len(image) != 5)
-    return SimpleNamespace(label=label, scores=np.ones(label.max(), np.float32))
+    return SimpleNamespace(labels=label, scores=np.ones(label.max(), np.float32))
 
 
 def test_every_sample_is_scored_once_at_its_own_size():
-    evaluation = evaluate(finding(threshold), Split([3, 5, 7]), "test")
+    evaluation = evaluate(finding(threshold), Dataset([3, 5, 7]), "test")
     assert evaluation.to_pandas().id.tolist() == ["né3", "né5", "né7"]
     assert evaluation.to_pandas().ap50.tolist() == [1.0, 0.0, 1.0]
     # 16 of 24 true pixels found: Dice = 2 x 16 / (24 + 16)
@@ -73,14 +75,14 @@ def with_a_false_one(image: np.ndarray) -> SimpleNamespace:
     """Finds the bright pixels as instance 1, and the last pixel as instance 2, of higher score."""
     label = (image[..., 0] > 100).astype(np.int32)
     label[-1, -1] = 2
-    return SimpleNamespace(label=label, scores=np.array([0.6, 0.9], np.float32))
+    return SimpleNamespace(labels=label, scores=np.array([0.6, 0.9], np.float32))
 
 
 def test_conventions_and_scores_reach_the_metrics():
     pytest.importorskip("pycocotools")
     conventions = Conventions(coco=True)
     summary = evaluate(
-        finding(with_a_false_one), Split([5, 7]), "test", conventions=conventions
+        finding(with_a_false_one), Dataset([5, 7]), "test", conventions=conventions
     ).summary()
     # the false ones come first: precision 2 / 4 at every recall; without scores it would be 1
     assert summary["coco"]["ap"] == pytest.approx(0.5)
@@ -92,7 +94,7 @@ def of_class(number: int) -> Callable[[np.ndarray], SimpleNamespace]:
 
     def predict(image: np.ndarray) -> SimpleNamespace:
         label = (image[..., 0] > 100).astype(np.int32)
-        return SimpleNamespace(label=label, scores=np.ones(1), classes=np.array([number]))
+        return SimpleNamespace(labels=label, scores=np.ones(1), classes=np.array([number]))
 
     return predict
 
@@ -111,7 +113,7 @@ def test_classes_that_one_side_does_not_tell_apart_are_ignored_and_it_is_said(kn
     network = finding(of_class(1), *known)
     network.model_config.class_names = known
     with pytest.warns(UserWarning, match="Classes are ignored: .*data has " + ", ".join(labelled)):
-        evaluation = evaluate(network, Split([3], labelled), "test")
+        evaluation = evaluate(network, Dataset([3], labelled), "test")
     assert evaluation.class_names == ()
     assert evaluation.summary()["ap50"] == 1.0
     assert "classes" not in evaluation.summary()
@@ -121,14 +123,14 @@ def test_classes_that_one_side_does_not_tell_apart_are_ignored_and_it_is_said(kn
 def test_one_class_on_both_sides_needs_no_word(known):
     network = finding(of_class(1))
     network.model_config.class_names = known
-    assert evaluate(network, Split([3]), "test").class_names == ()
+    assert evaluate(network, Dataset([3]), "test").class_names == ()
 
 
 def test_classes_in_another_order_are_matched_by_name():
     # The truth is a box, which is class 3 of the data and class 1 of the network.
     labelled, known = ("ring", "square", "box"), ("box", "ring", "square")
     for number, ap in ((1, 1.0), (3, 0.0)):
-        evaluation = evaluate(finding(of_class(number), *known), Split([3], labelled), "test")
+        evaluation = evaluate(finding(of_class(number), *known), Dataset([3], labelled), "test")
         assert evaluation.class_names == known
         assert evaluation.summary()["classes"]["box"]["ap50"] == ap
         assert evaluation.summary()["ap50"] == 1.0  # of all instances, ignoring their class
@@ -137,7 +139,7 @@ def test_classes_in_another_order_are_matched_by_name():
 def test_a_class_that_the_data_lacks_is_said_and_its_predictions_are_false():
     network = finding(of_class(1), "box", "square")
     with pytest.warns(UserWarning, match="Predictions of box are false in the metrics of classes"):
-        classes = evaluate(network, Split([3], ("square",)), "test").summary()["classes"]
+        classes = evaluate(network, Dataset([3], ("square",)), "test").summary()["classes"]
     assert classes["box"]["num_predicted"] == classes["square"]["num_truth"] == 1
     assert classes["square"]["ap50"] == 0.0
 
@@ -145,10 +147,10 @@ def test_a_class_that_the_data_lacks_is_said_and_its_predictions_are_false():
 def test_classes_that_the_network_does_not_know_are_refused():
     network = finding(of_class(1), "square", "box")
     with pytest.raises(InputError, match="data has square, ring; got ring. Convert data"):
-        evaluate(network, Split([3], ("square", "ring")), "test")
+        evaluate(network, Dataset([3], ("square", "ring")), "test")
 
 
-class Gaps(Split):
+class Gaps(Dataset):
     """One image with the instances 3 and 70,000, of the classes 2 and 1."""
 
     def as_numpy_iterator(self):
@@ -160,7 +162,7 @@ class Gaps(Split):
 def test_the_classes_of_ids_with_gaps_are_in_the_order_of_the_ids():
     def predict(image: np.ndarray) -> SimpleNamespace:
         label = np.array([[0, 1, 1, 0, 2]], np.int32)
-        return SimpleNamespace(label=label, scores=np.ones(2), classes=np.array([2, 2]))
+        return SimpleNamespace(labels=label, scores=np.ones(2), classes=np.array([2, 2]))
 
     split = Gaps([1], ("square", "box"))
     classes = evaluate(finding(predict, "square", "box"), split, "test").summary()["classes"]

@@ -113,12 +113,12 @@ def test_prediction_evaluation_and_export_use_what_was_chosen(run_dir, dataset, 
     assert len(predicted.scores) != len(plain.predict(image).scores)
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
-    np.testing.assert_array_equal(exported["labels"][0], predicted.label)
+    np.testing.assert_array_equal(exported["labels"][0], predicted.labels)
     files = [tmp_path / "a.png"]
     tfseg.data.files.images.write_picture(files[0], image[..., 0].copy())
     tfseg.predict_files(segmenter, files, tmp_path / "out")
     np.testing.assert_array_equal(
-        read_label(tmp_path / "out" / "labels" / "a.png"), predicted.label
+        read_label(tmp_path / "out" / "labels" / "a.png"), predicted.labels
     )
     assert len(pd.read_csv(tmp_path / "out" / "instances.csv")) == len(predicted.scores)
     np.testing.assert_array_equal(read_image(files[0]), image)

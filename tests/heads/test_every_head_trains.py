@@ -36,8 +36,8 @@ def test_a_head_trains_predicts_and_is_exported(head, dataset, tmp_path):
     segmenter = tfseg.load(tmp_path / "run")
     image = next(iter(dataset.samples("test").as_numpy_iterator()))["image"]
     instances = segmenter.predict(image)
-    assert instances.label.shape == image.shape[:2]
+    assert instances.labels.shape == image.shape[:2]
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))
     again = exported.signatures["serving_default"](tf.constant(image[None]))
-    np.testing.assert_array_equal(again["labels"][0], instances.label)
+    np.testing.assert_array_equal(again["labels"][0], instances.labels)

@@ -67,7 +67,7 @@ def test_it_trains_predicts_and_is_exported(inside, dataset, tmp_path):
     instances = segmenter.predict(image)
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
-    np.testing.assert_array_equal(exported["labels"][0], instances.label)
+    np.testing.assert_array_equal(exported["labels"][0], instances.labels)
 
 
 def test_classes_go_with_it(inside):

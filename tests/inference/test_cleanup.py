@@ -116,12 +116,12 @@ def test_ids_have_no_gaps_and_keep_their_scores(label, one_piece, fill_holes, dr
         one_piece=one_piece, fill_holes=fill_holes, drop_edge=drop_edge, min_area=area
     )
     result = cleanup.apply(Instances(label, SCORES, CLASSES))
-    ids = np.unique(result.label[result.label > 0])
+    ids = np.unique(result.labels[result.labels > 0])
     assert ids.tolist() == list(range(1, len(result.scores) + 1))
     for id, score in enumerate(result.scores, start=1):
         if one_piece and fill_holes:  # a dropped component may leave a hole
             continue
-        before = label[result.label == id]
+        before = label[result.labels == id]
         assert SCORES[before[before > 0] - 1].tolist() == [score] * (before > 0).sum()
         classes = CLASSES[before[before > 0] - 1]
         assert (classes == result.classes[id - 1]).all()

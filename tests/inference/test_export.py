@@ -41,7 +41,7 @@ def test_a_process_without_tfseg_finds_the_same_instances(segmenter, exported, i
     subprocess.run([sys.executable, "-c", READ, *arguments], check=True, capture_output=True)
     expected = segmenter.predict(image)
     with np.load(tmp_path / "out.npz") as result:
-        np.testing.assert_array_equal(result["labels"][0], expected.label)
+        np.testing.assert_array_equal(result["labels"][0], expected.labels)
         np.testing.assert_allclose(result["scores"][0], expected.scores, rtol=1e-4)
         assert result["labels"].dtype == np.int32
 
@@ -55,7 +55,7 @@ def test_every_signature_takes_any_size(segmenter, loaded, image, signature, dty
     function = loaded.signatures[signature]
     predicted = function(images=tf.cast(image[None, :height], dtype))
     expected = segmenter.predict(image[:height])
-    np.testing.assert_array_equal(predicted["labels"][0], expected.label)
+    np.testing.assert_array_equal(predicted["labels"][0], expected.labels)
     np.testing.assert_allclose(predicted["scores"][0], expected.scores, rtol=1e-4)
 
 
@@ -72,7 +72,7 @@ def test_images_of_float16_are_refused_and_lose_nothing_as_float32(segmenter, lo
     with pytest.raises(ValueError, match=r"dtype=tf\.uint8(?s:.*)dtype=tf\.float32"):
         loaded(tf.constant(high[None]))
     predicted = loaded(tf.constant(high[None], tf.float32))
-    np.testing.assert_array_equal(predicted["labels"][0], expected.label)
+    np.testing.assert_array_equal(predicted["labels"][0], expected.labels)
     assert len(expected.scores) > 3
 
 
@@ -94,7 +94,7 @@ def test_the_command_of_tensorflow_runs_it(segmenter, exported, image, tmp_path)
     files = ["--inputs", f"images={tmp_path / 'images.npy'}", "--outdir", tmp_path]
     subprocess.run([*command, *options, *files], check=True, capture_output=True)
     expected = segmenter.predict(image)
-    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy")[0], expected.label)
+    np.testing.assert_array_equal(np.load(tmp_path / "labels.npy")[0], expected.labels)
     np.testing.assert_allclose(np.load(tmp_path / "scores.npy")[0], expected.scores, rtol=1e-4)
     np.testing.assert_array_equal(np.load(tmp_path / "classes.npy")[0], expected.classes)
 

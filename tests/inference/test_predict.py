@@ -51,7 +51,7 @@ def test_every_file_gets_ids_an_overlay_and_rows(segmenter, files, tmp_path):
     for path in report.done:
         label = read_label(out / "labels" / f"{path.stem}.png")
         predicted = segmenter.predict(read_image(path))
-        np.testing.assert_array_equal(label, predicted.label)
+        np.testing.assert_array_equal(label, predicted.labels)
         rows = table[table["image"] == path.name]
         assert rows["id"].tolist() == list(range(1, label.max() + 1))
         pd.testing.assert_frame_equal(
@@ -84,7 +84,7 @@ def test_results_are_of_the_upright_picture(segmenter, image, tmp_path, orientat
     assert report.turned == ([tmp_path / "a.png"] if turned else [])
     label = read_label(tmp_path / "out" / "labels" / "a.png")
     viewed = np.rot90(image, -1) if turned else image  # clockwise
-    np.testing.assert_array_equal(label, segmenter.predict(np.ascontiguousarray(viewed)).label)
+    np.testing.assert_array_equal(label, segmenter.predict(np.ascontiguousarray(viewed)).labels)
     (described, _) = json.loads((tmp_path / "out" / "coco.json").read_text())["images"]
     assert (described["height"], described["width"]) == viewed.shape[:2]
     with Image.open(tmp_path / "out" / "overlays" / "a.png") as drawn:
@@ -280,11 +280,11 @@ def test_cleaned_ids_are_written(segmenter, image, files, tmp_path):
     path = files / "grey.png"
     predicted = segmenter.predict(image)
     assert len(predicted.scores) > 3
-    largest = int(np.bincount(predicted.label.ravel())[1:].max())
+    largest = int(np.bincount(predicted.labels.ravel())[1:].max())
     cleanup = Cleanup(min_area=largest)
     report = tfseg.predict_files(segmenter, [path], tmp_path / "out", cleanup=cleanup)
     label = read_label(tmp_path / "out" / "labels" / "grey.png")
-    np.testing.assert_array_equal(label, cleanup.apply(predicted).label)
+    np.testing.assert_array_equal(label, cleanup.apply(predicted).labels)
     assert label.max() == report.num_instances < len(predicted.scores)
     assert (pd.read_csv(tmp_path / "out" / "instances.csv")["area"] == largest).all()
 
@@ -349,7 +349,7 @@ def test_a_large_picture_with_a_damaged_tile_is_skipped(near_sighted, image, tmp
     assert report.done == paths[1:]
     assert "bad.tif is damaged or cut short" in report.skipped[0][1]
     label = read_label(tmp_path / "out" / "labels" / "good.png")
-    np.testing.assert_array_equal(label, segmenter.predict(large[..., None]).label)
+    np.testing.assert_array_equal(label, segmenter.predict(large[..., None]).labels)
 
 
 def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(

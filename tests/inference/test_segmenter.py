@@ -19,7 +19,7 @@ from tfseg.training import checkpoint
 
 
 def assert_same(one: tfseg.Instances, other: tfseg.Instances) -> None:
-    np.testing.assert_array_equal(one.label, other.label)
+    np.testing.assert_array_equal(one.labels, other.labels)
     np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
 
 
@@ -27,9 +27,9 @@ def test_ids_have_the_size_of_the_image_no_gaps_and_a_score_each(segmenter, imag
     predicted = segmenter.predict(image)
     count = len(predicted.scores)
     assert count > 3  # or the tests below compare nothing
-    assert predicted.label.shape == image.shape[:2]
-    assert predicted.label.dtype == np.int32
-    assert np.unique(predicted.label[predicted.label > 0]).tolist() == list(range(1, count + 1))
+    assert predicted.labels.shape == image.shape[:2]
+    assert predicted.labels.dtype == np.int32
+    assert np.unique(predicted.labels[predicted.labels > 0]).tolist() == list(range(1, count + 1))
     assert ((predicted.scores > 0) & (predicted.scores <= 1)).all()
 
 
@@ -52,7 +52,7 @@ def test_grey_in_rgb_is_grey_and_a_fourth_channel_is_refused(segmenter, image):
 def test_any_size_is_taken(segmenter, height, width):
     image = np.random.default_rng(0).integers(0, 255, (height, width, 1)).astype(np.uint8)
     predicted, doubt = segmenter.predict_with_doubt(image)
-    assert predicted.label.shape == (height, width)
+    assert predicted.labels.shape == (height, width)
     assert bool(doubt) == (image.size == 1)
 
 
@@ -67,15 +67,15 @@ def test_images_of_several_sizes_and_depths_bring_no_warning_of_retracing(near_s
 def test_images_of_400_sizes_share_one_trace(near_sighted):
     fresh = near_sighted()
     for height, width in np.ndindex(20, 20):
-        label = fresh.predict_with_doubt(np.zeros((height + 1, width + 1, 1), np.uint8))[0].label
+        label = fresh.predict_with_doubt(np.zeros((height + 1, width + 1, 1), np.uint8))[0].labels
         assert label.shape == (height + 1, width + 1)
-    assert fresh.__call__.experimental_get_tracing_count() == 1
+    assert fresh.serve.experimental_get_tracing_count() == 1
 
 
 def test_an_image_of_one_value_is_taken_with_a_warning(segmenter):
     with pytest.warns(UserWarning, match="The image has the value 7 in all pixels, so it shows"):
         predicted = segmenter.predict(np.full((40, 40, 1), 7, np.uint8))
-    assert predicted.label.shape == (40, 40)
+    assert predicted.labels.shape == (40, 40)
 
 
 def test_images_of_a_batch_do_not_matter_to_each_other(segmenter, image):
@@ -83,7 +83,7 @@ def test_images_of_a_batch_do_not_matter_to_each_other(segmenter, image):
     both = segmenter(tf.constant(np.stack([image, other])))
     for index, one in enumerate((image, other)):
         alone = segmenter.predict(one)
-        np.testing.assert_array_equal(both["labels"][index], alone.label)
+        np.testing.assert_array_equal(both["labels"][index], alone.labels)
         count = len(alone.scores)
         np.testing.assert_allclose(both["scores"][index, :count], alone.scores, rtol=1e-4)
         assert (both["scores"][index, count:].numpy() == 0).all()
@@ -95,7 +95,7 @@ def test_padding_to_the_stride_lies_below_and_to_the_right(segmenter, image):
     normal = Normalization()(tf.constant(inside))[None]
     outputs = segmenter.model(normal, training=False)
     decoded = tfseg.make_head("center_offset", min_area=5).decode(outputs)
-    np.testing.assert_array_equal(segmenter.predict(inside).label, decoded.labels[0])
+    np.testing.assert_array_equal(segmenter.predict(inside).labels, decoded.labels[0])
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def run_dir(tmp_path_factory):
 
 @pytest.mark.parametrize(("name", "seed"), [("best", 1), ("last", 2)])
 def test_the_weights_of_the_checkpoint_asked_for_are_loaded(run_dir, name, seed):
-    loaded = tfseg.load(run_dir, checkpoint_name=name)
+    loaded = tfseg.load(run_dir, checkpoint=name)
     expected = build_model(configs.read(run_dir / "config.yaml").model, seed=seed)
     for one, other in zip(loaded.model.variables, expected.variables, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -140,7 +140,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(run_dir, tmp_path):
 
 def test_an_unknown_checkpoint_is_refused(run_dir):
     with pytest.raises(InputError, match="checkpoint must be one of best, last; got 'bset'. Did"):
-        tfseg.load(run_dir, checkpoint_name="bset")
+        tfseg.load(run_dir, checkpoint="bset")
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 5), (8, 8, 0), (1, 8, 8, 1)])

@@ -133,7 +133,7 @@ def test_files_tiles_and_the_export_have_the_same_classes(near_sighted, tmp_path
 
     tfseg.export(segmenter, tmp_path / "exported")
     exported = tf.saved_model.load(str(tmp_path / "exported"))(tf.constant(image[None]))
-    np.testing.assert_array_equal(exported["labels"][0], predicted.label)
+    np.testing.assert_array_equal(exported["labels"][0], predicted.labels)
     np.testing.assert_array_equal(exported["classes"][0], predicted.classes)
 
     untiled, tiled = segmenter.predict(large), near_sighted(tile=128).predict(large)
@@ -143,7 +143,7 @@ def test_files_tiles_and_the_export_have_the_same_classes(near_sighted, tmp_path
 
 
 def class_map(predicted: tfseg.Instances) -> np.ndarray:
-    return np.concatenate([[0], predicted.classes])[predicted.label]
+    return np.concatenate([[0], predicted.classes])[predicted.labels]
 
 
 def test_a_data_set_with_other_classes_is_refused(near_sighted, dataset, tmp_path):

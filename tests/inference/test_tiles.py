@@ -84,7 +84,7 @@ def predict(maps: np.ndarray) -> Instances:
 
 def assert_same_instances(one: Instances, other: Instances) -> None:
     """Checks that the instances are the same; only their ids may differ."""
-    pairs = np.unique(np.stack([one.label.ravel(), other.label.ravel()]), axis=1)
+    pairs = np.unique(np.stack([one.labels.ravel(), other.labels.ravel()]), axis=1)
     assert pairs.shape[1] == len(one.scores) + 1 == len(other.scores) + 1
     assert (pairs[:, 0] == 0).all()
     np.testing.assert_allclose(
@@ -94,10 +94,10 @@ def assert_same_instances(one: Instances, other: Instances) -> None:
 
 def assert_same_but(pixels: int, one: Instances, other: Instances) -> None:
     """Checks that the instances are the same but for at most so many pixels in total."""
-    keys = one.label.astype(np.int64) * (other.label.max() + 1) + other.label
+    keys = one.labels.astype(np.int64) * (other.labels.max() + 1) + other.labels
     pairs, counts = np.unique(keys, return_counts=True)
     order = np.argsort(-counts)
-    ids, partners = np.divmod(pairs[order], other.label.max() + 1)
+    ids, partners = np.divmod(pairs[order], other.labels.max() + 1)
     main = np.zeros(len(pairs), bool)
     main[np.unique(ids, return_index=True)[1]] = True
     assert counts[order][~main].sum() <= pixels
@@ -138,7 +138,7 @@ def test_a_window_with_only_a_part_of_an_object_joins_it_to_the_rest():
     tiled = tiles.predict_tiles(
         lambda *span: maps[span], (600, 600, 1), tiles.Plan(SIZE, CONTEXT), decode=all_of_it
     )
-    np.testing.assert_array_equal(tiled.label, maps[..., 0] > 0)
+    np.testing.assert_array_equal(tiled.labels, maps[..., 0] > 0)
     assert tiled.scores.tolist() == [1.0]
     assert tiled.classes.tolist() == [2]
 
@@ -155,7 +155,7 @@ def test_a_vote_for_a_far_centre_is_the_same_at_every_size_of_the_image():
         label[np.isin(label, cut)] = 0
         maps = perfect(label)
         maps[..., 2:] = 0.0
-        one, other = predict(maps).label, decode(maps).label
+        one, other = predict(maps).labels, decode(maps).labels
         pairs = np.unique(one.astype(np.int64) * 1000 + other)
         if not len(pairs) == one.max() + 1 == other.max() + 1 > 4:
             differing.append(length)
@@ -248,7 +248,7 @@ def test_an_image_that_fits_a_tile_is_not_tiled(near_sighted, image, monkeypatch
     monkeypatch.delattr(tiles, "predict_tiles")
     segmenter = near_sighted(tile=128)
     np.testing.assert_array_equal(
-        segmenter.predict(image).label, near_sighted().predict(image).label
+        segmenter.predict(image).labels, near_sighted().predict(image).labels
     )
     with pytest.raises(AttributeError, match="predict_tiles"):
         segmenter.predict(np.tile(image, (2, 1, 1)))
@@ -303,7 +303,7 @@ def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
     segmenter = near_sighted(tile=128)
     tiled = segmenter.predict(tiff_windows.open_image(tmp_path / "large.tif"))
     expected = segmenter.predict(image)
-    np.testing.assert_array_equal(tiled.label, expected.label)
+    np.testing.assert_array_equal(tiled.labels, expected.labels)
     np.testing.assert_array_equal(tiled.scores, expected.scores)
     assert len(tiled.scores) > 100
     first, *tiles_read = [window.shape[:2] for window in windows]

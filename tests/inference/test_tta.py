@@ -61,8 +61,8 @@ def test_a_segmenter_that_averages_gives_a_turned_image_the_turned_instances(nea
     upright = segmenter.predict(image)
     turned = segmenter.predict(np.rot90(image).copy())
     assert len(upright.scores) > 3
-    foreground = np.rot90(upright.label > 0)
+    foreground = np.rot90(upright.labels > 0)
     # A pixel between two equally near peaks goes to the first in reading order, which a rotation
     # changes; that may decide whether an instance is large enough to stay.
-    assert (foreground == (turned.label > 0)).mean() > 0.995
-    assert not np.array_equal(near_sighted().predict(image).label > 0, upright.label > 0)
+    assert (foreground == (turned.labels > 0)).mean() > 0.995
+    assert not np.array_equal(near_sighted().predict(image).labels > 0, upright.labels > 0)

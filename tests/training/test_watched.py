@@ -87,7 +87,7 @@ def run(dataset: tfseg.Dataset, recorder: Recorder, tmp_path_factory) -> Path:
         Curves(run / "history.csv", run / "curves.png"),
         TensorBoard(run, images=2),
         Profile(run, first=2, last=3),
-        KerasCallback(keras.callbacks.CSVLogger(str(folder / "keras.csv"))),
+        keras.callbacks.CSVLogger(str(folder / "keras.csv")),
     ]
     Trainer(CONFIG, run).fit(dataset, callbacks=callbacks)
     return run

@@ -103,3 +103,6 @@ if not TYPE_CHECKING:  # for a type checker, every name would be there
     def __getattr__(name: str) -> NoReturn:
         """Raises an error with the nearest transform, or the reason why there is none."""
         raise AttributeError(f"{__name__}.{name}: {names.missing(name, __all__)}.")
+
+
+__dir__ = __all__.copy

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import tensorflow as tf
 
-from tfseg import checks, random
+from tfseg import calls, checks, random
 from tfseg.augment import compose, inputs
 from tfseg.augment.base import AffineMove, Example, Geometric, Params, Pixel, Transform
+from tfseg.augment.sizes import RandomCrop
 from tfseg.ids import IGNORE
 from tfseg.kernels import field as fields
 from tfseg.kernels import matrices, sampling
@@ -22,7 +23,7 @@ _DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sampling:
+class Sampling(metaclass=calls.Public):
     """How a chain reads the pixels that its field points at.
 
     Attributes:
@@ -55,7 +56,7 @@ class Sampling:
                 raise checks.InputError(f"Sampling.others is for further entries; got {name!r}.")
 
 
-class Chain:
+class Chain(metaclass=calls.Public):
     """Applies transforms to image and ids, in their order.
 
     Geometric transforms are composed into a single coordinate field, from which the image and the
@@ -77,6 +78,7 @@ class Chain:
         compose.check_transforms("A chain", transforms)
         self.transforms = tuple(transforms)
         self.sampling = sampling or Sampling()
+        self._names = ("image", "label", *self.sampling.others)
         named = [pair for pair in compose.name_each(self.transforms) if pair[1].p > 0]
         self._geometric = [(name, move) for name, move in named if isinstance(move, Geometric)]
         self._pixel = [(name, change) for name, change in named if isinstance(change, Pixel)]
@@ -84,11 +86,24 @@ class Chain:
         self._compiled = tf.function(self._apply, jit_compile=True, autograph=False)
         self._sample_batch = tf.function(self._sample_each, autograph=False, reduce_retracing=True)
 
-    def __call__(self, example: Mapping[str, tf.Tensor], seed: tf.Tensor) -> Example:
-        """Draws and applies: `seed` `[2]` int32 for one image, `[B, 2]` for a batch."""
-        if seed.shape.rank == 1:
-            return self.apply(example, self.sample(seed))
-        return self.apply(example, self._sample_batch(seed))
+    @calls.check
+    def __call__(self, example: Mapping[str, tf.Tensor], seed: tf.Tensor | int) -> Example:
+        """Draws and applies.
+
+        Args:
+            example: as for `apply`.
+            seed: a whole number from 0 on, or a seed `[2]` int32 of `tfseg.random`; in a batch,
+                image i then has the seed `random.fold_in(seed, i)`. Or `[B, 2]`, one per image.
+
+        Raises:
+            InputError: another seed, or as in `apply`.
+        """
+        inputs.check_entries(example, self._names)
+        inputs.check_ranks(example)
+        label = tf.convert_to_tensor(example["label"])
+        seeds = inputs.seeds(seed, label)
+        sample = self._sample_batch if label.shape.rank == 3 else self.sample
+        return self.apply(example, sample(seeds))
 
     def sample(self, seed: tf.Tensor) -> dict[str, Params]:
         """Draws for one image: seed `[2]` int32 -> parameters by transform, as "GaussNoise/1".
@@ -103,7 +118,9 @@ class Chain:
 
         Args:
             example: "image" `[H, W, C]`, uint8, uint16 or floats in [0, 1]; "label" `[H, W]`
-                integer instance ids; the entries of `Sampling.others`, `[H, W]` or `[H, W, C]`; all
+                integer instance ids, of static size unless RandomCrop is the first geometric
+                transform: then it is cut first, and transforms read the border beyond the cut; the
+                entries of `Sampling.others`, `[H, W]` or `[H, W, C]`; all
                 others stay unchanged.
             params: what `sample` drew.
 
@@ -111,22 +128,32 @@ class Chain:
             The same entries: image `[h, w, C]` float in [0, 1], label `[h, w]` int32.
 
         Raises:
-            InputError: other shapes or dtypes, or a dtype that cannot hold `Sampling.fill`; H, W or
-                C is not static; or values are out of range: floats beyond [0, 1], ids beyond int32.
-                In a graph such values are a tf.errors.InvalidArgumentError with the same message.
+            InputError: other entries, shapes or dtypes, or a dtype that cannot hold
+                `Sampling.fill`; H, W or C is not static; or values are out of range: floats beyond
+                [0, 1], ids beyond int32. In a graph such values are a
+                tf.errors.InvalidArgumentError with the same message.
         """
-        names = ("image", "label", *self.sampling.others)
-        missing = [name for name in names if name not in example]
-        if missing:
-            raise checks.InputError(
-                f"The example must have {', '.join(names)}; {missing[0]!r} is missing among "
-                f"{', '.join(map(repr, example))}."
-            )
-        entries = {name: tf.convert_to_tensor(example[name]) for name in names}
+        inputs.check_entries(example, self._names)
+        for name, _ in (*self._geometric, *self._pixel):
+            if name not in params:
+                raise checks.InputError(
+                    f"params must be what Chain.sample returns, with {name!r}; got "
+                    f"{', '.join(params) or 'nothing'}. Call the chain itself, with a seed."
+                )
+        entries = {name: tf.convert_to_tensor(example[name]) for name in self._names}
+        if entries["label"].shape.rank == 2 and None in entries["label"].shape:
+            entries = self._known_size(entries, params)
         if self._geometric:
             filled = [name for name in self.sampling.others if not self._is_interpolated(name)]
             inputs.check_fill(entries, filled, self.sampling.fill)
         return {**example, **self._compiled(inputs.checked(entries), params)}
+
+    def _known_size(self, entries: Example, params: dict[str, Params]) -> Example:
+        """Cuts entries of unknown size where RandomCrop comes first, which makes it known."""
+        name, first = self._geometric[0] if self._geometric else ("", None)
+        if not isinstance(first, RandomCrop) or "/" in name.removeprefix("RandomCrop/"):
+            return entries
+        return inputs.cut(entries, first.output_size((first.height, first.width)), params[name])
 
     def output_size(self, size: Size) -> Size:
         """Returns (h, w) of the result for an image of `size` (H, W).

@@ -90,11 +90,15 @@ def check_transforms(name: str, transforms: Sequence[Transform]) -> None:
         InputError: it is not a list, or has another entry, or a transform without `p`.
     """
     if not isinstance(transforms, list | tuple):
-        raise checks.InputError(f"{name} must be a list of transforms; got {transforms!r}.")
+        raise checks.InputError(
+            f"{name} must be a list of transforms; got {checks.shown(transforms)}. "
+            "Put it in a list."
+        )
     for transform in transforms:
         if not isinstance(transform, Geometric | Pixel | Choice):
             raise checks.InputError(
-                f"{name} must hold transforms such as HorizontalFlip(); got {transform!r}."
+                f"{name} must hold transforms such as HorizontalFlip(); got "
+                f"{checks.shown(transform)}. Make transforms with tfseg.augment."
             )
         if "p" not in {field.name for field in dataclasses.fields(transform)}:
             raise checks.InputError(

@@ -8,14 +8,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfseg import random
+from tfseg import calls, checks, random
 from tfseg.augment.base import Example, Transform
 from tfseg.augment.chain import Chain
+from tfseg.augment.inputs import check_batch
 from tfseg.augment.spec import from_spec, to_spec
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class Augmentation(keras.layers.Layer):
+class Augmentation(keras.layers.Layer, metaclass=calls.Public):
     """Augments a batch {"image", "label"} in training, and only scales images otherwise.
 
     The draw of an image depends on `seed`, the number of the call, the replica and the position in
@@ -26,9 +27,13 @@ class Augmentation(keras.layers.Layer):
     Args:
         transforms: in the order in which they act.
         seed: a whole number from 0 on.
+
+    Raises:
+        InputError: called with anything but a batch {"image", "label"}.
     """
 
     def __init__(self, transforms: Sequence[Transform], *, seed: int, **options: Any) -> None:
+        checks.integer("seed of Augmentation", seed, low=0)
         super().__init__(**options)
         self.seed = seed
         self._chain, self._unchanged = Chain(transforms), Chain([])
@@ -42,6 +47,12 @@ class Augmentation(keras.layers.Layer):
             name="calls",
         )
 
+    def __call__(self, inputs: Mapping[str, tf.Tensor], *rest: Any, **options: Any) -> Example:
+        """Augments or scales a batch, see `call`."""
+        # Before Keras, which would add the inputs to the error.
+        check_batch(inputs)
+        return super().__call__(inputs, *rest, **options)
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> Example:
         """Returns image `[B, h, w, C]` float32 in [0, 1] and label `[B, h, w]` int32."""
         if not training:
@@ -49,12 +60,7 @@ class Augmentation(keras.layers.Layer):
         call = random.fold_in(random.root(self.seed), tf.convert_to_tensor(self.calls))
         replica = random.fold_in(call, _replica())
         self.calls.assign_add(1)
-        seeds = tf.map_fn(
-            lambda index: random.fold_in(replica, index),
-            tf.range(tf.shape(inputs["label"])[0]),
-            fn_output_signature=tf.TensorSpec([2], tf.int32),
-        )
-        return self._chain(inputs, seeds)
+        return self._chain(inputs, replica)
 
     def get_config(self) -> dict[str, Any]:
         """Returns plain values from which `from_config` builds the layer."""

@@ -6,13 +6,13 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfseg import checks, random
+from tfseg import calls, checks, random
 from tfseg.augment.base import Example
 from tfseg.kernels import class_ids
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CopyPaste:
+class CopyPaste(metaclass=calls.Public):
     """Pastes instances of the next image of the batch onto each image, at the same position.
 
     Pasted instances cover others, which may vanish. A pasted instance gets a new id above all ids
@@ -48,6 +48,11 @@ class CopyPaste:
             seeds: `[B, 2]` int32, one per image.
         """
         images, labels = example["image"], example["label"]
+        if (len(images.shape), len(labels.shape)) != (4, 3) or len(seeds.shape) != 2:
+            raise checks.InputError(
+                "CopyPaste must get a batch [B, H, W, C], its labels [B, H, W] and seeds [B, 2]; "
+                f"got {images.shape}, {labels.shape} and {seeds.shape}. Batch the images first."
+            )
         pasted, masks = tf.map_fn(
             lambda arguments: self._paste(*arguments),
             (labels, tf.roll(labels, -1, axis=0), seeds),

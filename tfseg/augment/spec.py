@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tfseg import checks
-from tfseg.augment import names, parameters
+from tfseg import calls, checks
+from tfseg.augment import compose, names, parameters
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
 from tfseg.augment.base import Transform
 from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
@@ -106,6 +106,7 @@ def plan(spec: Iterable[Mapping[str, Any] | str]) -> Plan:
     return Plan(from_spec(transforms), others.get("CopyPaste"), sampling)
 
 
+@calls.check
 def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
     """Builds transforms from plain values, such as ["light", {"name": "GaussNoise", "p": 1.0}].
 
@@ -117,8 +118,14 @@ def from_spec(spec: Iterable[Mapping[str, Any] | str]) -> list[Transform]:
     return [transform for entry in spec for transform in _build_all(entry)]
 
 
+@calls.check
 def to_spec(transforms: Iterable[Transform]) -> list[dict[str, Any]]:
-    """Returns the plain values from which `from_spec` builds equal transforms."""
+    """Returns the plain values from which `from_spec` builds equal transforms.
+
+    Raises:
+        InputError: not a list of transforms.
+    """
+    compose.check_transforms("transforms", list(transforms))
     return [
         {"name": type(transform).__name__}
         | {

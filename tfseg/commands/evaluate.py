@@ -210,7 +210,7 @@ def _of_network(
     dataset = Dataset.open(options["dataset"])
     segmenter = load(
         options["run_dir"],
-        checkpoint_name=options["checkpoint"],
+        checkpoint=options["checkpoint"],
         tile=options["tile"],
         tta=options["tta"],
     )

@@ -24,6 +24,6 @@ def run(*, run_dir: Path, destination: Path, checkpoint: str, overwrite: bool) -
     from tfseg.inference.export import export
     from tfseg.inference.segmenter import load
 
-    written = export(load(run_dir, checkpoint_name=checkpoint), destination, overwrite=overwrite)
+    written = export(load(run_dir, checkpoint=checkpoint), destination, overwrite=overwrite)
     print(f"SavedModel: {written}")
     return 0

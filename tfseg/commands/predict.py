@@ -81,7 +81,7 @@ def run(
     files = image_files(images)
     ResultFolder(out, format).check(files, resume=resume, overwrite=overwrite)
     cleanup = Cleanup(**{field.name: how[field.name] for field in dataclasses.fields(Cleanup)})
-    segmenter = load(run_dir, checkpoint_name=how["checkpoint"], tile=how["tile"], tta=how["tta"])
+    segmenter = load(run_dir, checkpoint=how["checkpoint"], tile=how["tile"], tta=how["tta"])
     how = {"run_dir": run_dir, **how}
     before = results.check_owner(out, "predict")
     if resume:

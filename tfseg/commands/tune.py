@@ -38,7 +38,7 @@ def run(
 
     results.check_new(run_dir, [THRESHOLDS], overwrite=overwrite)
     opened = Dataset.open(dataset)
-    tuning = tune(run_dir, opened, metric=metric, checkpoint_name=checkpoint)
+    tuning = tune(run_dir, opened, metric=metric, checkpoint=checkpoint)
     path = run_dir / THRESHOLDS
     if json:
         print_json({"run_dir": run_dir, "thresholds": path, **dataclasses.asdict(tuning)})

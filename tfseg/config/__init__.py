@@ -70,3 +70,4 @@ __all__ = [
     "to_dict",
     "write",
 ]
+__dir__ = __all__.copy

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 CACHES = ("none", "memory", "disk")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DataConfig:
+class DataConfig(metaclass=calls.Public):
     """How samples are read for training.
 
     Attributes:
@@ -34,6 +34,10 @@ class DataConfig:
             uses each image once per epoch.
         cache: where decoded images are kept after the first epoch: none, memory, or disk (in the
             folder for temporary files, until training ends).
+
+    Examples:
+        >>> tfseg.RunConfig(data=tfseg.DataConfig(crop_size=192)).data.crop_size
+        192
     """
 
     crop_size: int = 128

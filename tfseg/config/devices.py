@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.fields import free_on_resume, match_names
 
 STRATEGIES = ("auto", "multi_worker", "mirrored", "one_device")
@@ -12,7 +12,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DeviceConfig:
+class DeviceConfig(metaclass=calls.Public):
     """The devices and the precision of a training.
 
     Attributes:
@@ -29,6 +29,10 @@ class DeviceConfig:
         deterministic: makes TensorFlow use bit-exact operations on a GPU, until the process ends.
             They are slower, some of them several times. On a CPU the same seed gives the same bits
             without it.
+
+    Examples:
+        >>> tfseg.RunConfig(devices=tfseg.DeviceConfig(names=("CPU:0",))).devices.precision
+        'float32'
     """
 
     strategy: str = free_on_resume("auto")

@@ -9,14 +9,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfseg import checks
+from tfseg import calls, checks
 
 _GROUP = "model.head_options"
 _LOSS = "loss"  # an attribute of heads that a configuration sets by model.loss
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MaskOptions:
+class MaskOptions(metaclass=calls.Public):
     """Options of all heads, which all have a mask among their outputs.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 # Metrics by which the best checkpoint may be chosen.
@@ -12,7 +12,7 @@ BEST_METRICS = ("loss", "ap50", "pq", "dice", "iou")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LogConfig:
+class LogConfig(metaclass=calls.Public):
     """Logging, validation and checkpoints of a training.
 
     Attributes:
@@ -24,6 +24,10 @@ class LogConfig:
         validation_images: number of images of the split to validate, from the first on; 0 uses all.
         best: metric of the validation that chooses the best checkpoint, and that `train.patience`
             watches: loss, ap50, pq, dice or iou.
+
+    Examples:
+        >>> tfseg.RunConfig(log=tfseg.LogConfig(best="ap50")).log.validate_every
+        0
     """
 
     log_every: int = free_on_resume(10)

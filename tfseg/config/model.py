@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.fields import match_names
 from tfseg.config.heads import HEADS, check_head_options
 
@@ -27,8 +27,8 @@ NUM_STAGES = 5  # of the Unet decoder; Compact has at most as many
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """The network.
+class ModelConfig(metaclass=calls.Public):
+    """Describes the network: architecture, input and head.
 
     Attributes:
         architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, or Compact, a small
@@ -70,6 +70,10 @@ class ModelConfig:
         class_weights: weights of the pixels of each class in the loss of the classes; empty: 1 for
             all; balanced: instances of all classes / (classes * instances of this class) in the
             data set, written into config.yaml.
+
+    Examples:
+        >>> tfseg.ModelConfig(architecture="Unet", backbone="resnet34").completed().decoder_filters
+        (128, 64, 64, 32, 16)
     """
 
     architecture: str = "Compact"

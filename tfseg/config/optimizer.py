@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.fields import check_numbers, match_names
 
 # Optimizers of Keras that need only the gradients, by their Keras names.
@@ -17,7 +17,7 @@ SCHEDULES = ("constant", "cosine", "plateau", "poly", "step")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OptimizerConfig:
+class OptimizerConfig(metaclass=calls.Public):
     """How the weights are updated: optimizer, learning rate, regularisation.
 
     Attributes:
@@ -44,6 +44,10 @@ class OptimizerConfig:
             layers; such as 0.1 for a pretrained encoder.
         ema: decay per step of a moving average of the weights. The average is validated, used for
             prediction and exported instead of the weights; 0 keeps none.
+
+    Examples:
+        >>> tfseg.OptimizerConfig(name="adam", learning_rate=1e-3).name
+        'Adam'
     """
 
     name: str = "Muon"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.data import DataConfig
 from tfseg.config.devices import DeviceConfig
 from tfseg.config.log import LogConfig
@@ -25,8 +26,8 @@ DEFAULT_AUGMENT: tuple[dict[str, Any], ...] = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunConfig:
-    """One training run.
+class RunConfig(metaclass=calls.Public):
+    """Configures a training run: data, augmentation, network, training and devices.
 
     Attributes:
         seed: of the initial weights, the order of the samples and all augmentation.
@@ -40,6 +41,11 @@ class RunConfig:
         optimizer: how the weights are updated.
         log: logging, validation and checkpoints.
         devices: devices and precision.
+
+    Examples:
+        >>> config = tfseg.RunConfig(augment=("light",), train=tfseg.TrainConfig(steps=2000))
+        >>> tfseg.config.flat(config)["train.steps"]
+        2000
     """
 
     seed: int = 0
@@ -54,6 +60,12 @@ class RunConfig:
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, low=0)
         checks.sequence("augment", self.augment, "[{name: HorizontalFlip}]")
+        for entry in self.augment:
+            if not isinstance(entry, str | Mapping):
+                raise checks.InputError(
+                    f"augment must hold {{name: ...}} and names of ready lists; got "
+                    f"{checks.shown(entry)}. Give tfseg.augment.to_spec(transforms)."
+                )
         if self.train.epochs or self.train.minutes:
             return  # the number of steps is not known yet
         steps, warmup = self.train.steps or DEFAULT_STEPS, self.optimizer.warmup_steps or 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 ON_NONFINITE = ("skip", "stop")
@@ -12,7 +12,7 @@ DEFAULT_STEPS = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(metaclass=calls.Public):
     """Duration and batches of a training.
 
     Attributes:
@@ -35,6 +35,10 @@ class TrainConfig:
         on_nonfinite: reaction to a step with non-finite loss or gradients, which changes no
             weights: stop, or skip, which counts the step in history.csv. nonfinite.csv has the ids
             of its samples.
+
+    Examples:
+        >>> tfseg.RunConfig(train=tfseg.TrainConfig(epochs=10, batch_size=4)).train.steps is None
+        True
     """
 
     steps: int | None = free_on_resume(None)

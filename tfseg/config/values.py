@@ -10,13 +10,14 @@ from typing import Any
 
 import yaml
 
-from tfseg import atomic, checks
+from tfseg import atomic, calls, checks
 from tfseg.config import yaml_file
 from tfseg.config.run import RunConfig
 
 PRESETS = ("small", "base", "large")
 
 
+@calls.check
 def to_dict(config: RunConfig) -> dict[str, Any]:
     """Returns plain dicts, lists and scalars, ready for YAML or JSON."""
     return _plain(dataclasses.asdict(config))
@@ -28,6 +29,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
+@calls.check
 def flat(config: RunConfig) -> dict[str, Any]:
     """Returns every value by its dotted name, such as "train.steps"."""
     return dict(_items(config, ""))
@@ -93,11 +95,13 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def write(config: RunConfig, path: Path) -> None:
+@calls.check
+def write(config: RunConfig, path: str | Path) -> None:
     """Writes `config` as YAML."""
-    atomic.write_text(path, yaml.safe_dump(to_dict(config), sort_keys=False))
+    atomic.write_text(Path(path), yaml.safe_dump(to_dict(config), sort_keys=False))
 
 
+@calls.check
 def preset(name: str) -> Path:
     """Returns the file of the network called small, base or large (see docs/training.md).
 
@@ -111,7 +115,8 @@ def preset(name: str) -> Path:
     return Path(__file__).parent / "presets" / f"{name}.yaml"
 
 
-def read(path: Path) -> RunConfig:
+@calls.check
+def read(path: str | Path) -> RunConfig:
     """Reads a file that `write` wrote, or a hand-written file with any part of it.
 
     Raises:
@@ -119,7 +124,7 @@ def read(path: Path) -> RunConfig:
     """
     lines: dict[str, int] = {}
     try:
-        values, lines = yaml_file.load(path)
+        values, lines = yaml_file.load(Path(path))
         return from_dict({} if values is None else values)
     except checks.InputError as error:
         reason = yaml_file.with_line(str(error), lines)

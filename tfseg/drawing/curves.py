@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 import pandas as pd
 
-from tfseg import atomic
+from tfseg import atomic, calls
 from tfseg.checks import InputError
 from tfseg.run_files import HISTORY
 
@@ -22,6 +22,7 @@ _SIZE, _DOTS_PER_INCH = (7.0, 4.0), 120  # inches
 def plot_curves(history: str | Path, *, ax: None = None) -> Figure: ...
 @overload
 def plot_curves(history: str | Path, *, ax: Axes) -> Axes: ...
+@calls.check
 def plot_curves(history: str | Path, *, ax: Axes | None = None) -> Figure | Axes:
     """Plots the losses of a training over its steps.
 
@@ -37,6 +38,9 @@ def plot_curves(history: str | Path, *, ax: Axes | None = None) -> Figure | Axes
 
     Raises:
         InputError: the file does not exist, or is no history.
+
+    Examples:
+        >>> tfseg.plot_curves("run").savefig("curves.png")
     """
     from tfseg.drawing.figures import NotebookFigure
 

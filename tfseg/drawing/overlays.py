@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from tfseg.checks import InputError
+from tfseg import calls
+from tfseg.checks import InputError, shown
 from tfseg.drawing.colors import color_neighbours
 from tfseg.ids import IGNORE
 from tfseg.metrics.matching import match, overlaps
@@ -138,6 +139,7 @@ def plot_instances(
 def plot_instances(
     image: np.ndarray, label: np.ndarray, prediction: None = None, *, ax: Axes
 ) -> Axes: ...
+@calls.check
 def plot_instances(
     image: np.ndarray,
     label: np.ndarray,
@@ -161,6 +163,10 @@ def plot_instances(
     Raises:
         InputError: the sizes differ, the image has another number of channels, or `ax` and a
             prediction are given.
+
+    Examples:
+        >>> image, label = np.eye(64)[..., None], np.eye(64, dtype=np.int32)
+        >>> tfseg.plot_instances(image, label).savefig("instances.png")
     """
     from tfseg.drawing.figures import NotebookFigure, show
 
@@ -176,7 +182,8 @@ def plot_instances(
     )
     pictures = {"image": display(image)}
     for name, ids in labels.items():
-        pictures[f"{name}: {_count(ids)}"] = tinted(image, ids)
+        picture = tinted(image, ids)
+        pictures[f"{name}: {_count(ids)}"] = picture
     height, width = pictures["image"].shape[:2]
     size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
     plot = NotebookFigure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")
@@ -222,6 +229,10 @@ def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.
     The limits are the 1st and 99.8th percentile of all channels together, which keeps the colours,
     unless `limits` are given.
     """
+    if np.asarray(image).dtype.kind not in "bufi":
+        raise InputError(
+            f"An image to draw must be an array of real numbers; got {shown(image)}. Read the file."
+        )
     image = np.atleast_3d(image)
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
         raise InputError(
@@ -242,6 +253,11 @@ def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.
 
 
 def _same_size(picture: np.ndarray, label: np.ndarray) -> None:
+    if not hasattr(label, "dtype") or label.dtype.kind not in "bui":
+        raise InputError(
+            f"Ids to draw must be an array [H, W] of integers; got {shown(label)}. Give `labels` "
+            "of the result of Segmenter.predict."
+        )
     if label.shape != picture.shape[:2]:
         raise InputError(
             "The image and its ids must be of one size (height, width); "

@@ -135,7 +135,7 @@ def _decoding() -> Fact:
     """Reads from the graph of a prediction what would be copied from a GPU to the host."""
     config = ModelConfig(channels=1)
     segmenter = Segmenter(build_model(config), config)
-    function = segmenter.__call__.get_concrete_function(tf.TensorSpec(_IMAGE, tf.uint8))
+    function = segmenter.serve.get_concrete_function(tf.TensorSpec(_IMAGE, tf.uint8))
     held = placement.held_by_host(function, at_least=_MANY)
     moved = placement.moved_to_host(function, at_least=_MANY)
     text = f"prediction copies {len(moved)} maps to the host, and {len(held)} operations more"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfseg import calls
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tfseg.inference.segmenter import Segmenter
 
 
+@calls.check
 def evaluate(
     segmenter: Segmenter,
     dataset: Dataset,
@@ -45,6 +47,12 @@ def evaluate(
     Raises:
         InputError: there is no such split, it is empty, a shard is not the one that dataset.json
             describes, or the network does not know a class of the data set.
+
+    Examples:
+        >>> dataset = tfseg.Dataset.open("nuclei")
+        >>> evaluation = tfseg.evaluate(tfseg.load("run"), dataset, "test")
+        >>> len(evaluation.images())
+        12
     """
     conventions = conventions or Conventions()
     class_names, number_of = _classes(segmenter, dataset)
@@ -54,7 +62,7 @@ def evaluate(
         predicted, _ = segmenter.predict_with_doubt(sample["image"])  # `check` says the doubts
         seconds = time.perf_counter() - start
         name, truth = sample["id"].decode(), sample["label"]
-        scored = Pair(name, truth, predicted.label, scores=predicted.scores)
+        scored = Pair(name, truth, predicted.labels, scores=predicted.scores)
         if class_names:
             # The classes of the truth are in the order of its ids, which may have gaps.
             scored = scored._replace(

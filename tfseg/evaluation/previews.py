@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from tfseg import checks, random
+from tfseg import calls, checks, random
 from tfseg.augment import Transform, to_spec
 from tfseg.augment.base import Example
 from tfseg.augment.compose import name_each
@@ -53,6 +53,11 @@ def preview(
             or infinite pixels.
     """
     checks.integer("count", count, low=1, high=100)
+    if np.shape(image)[:2] != np.shape(label) or not np.size(label):
+        raise checks.InputError(
+            f"image and label must be [H, W, C] and [H, W] of one size; got {checks.shown(image)} "
+            f"and {checks.shown(label)}. Read the files."
+        )
     transforms, _, sampling = plan(config.augment)
     size = config.data.crop_size
     seed = random.root(config.seed)
@@ -84,6 +89,7 @@ def plot_augmentations(
 def plot_augmentations(
     image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6, ax: Axes
 ) -> Axes: ...
+@calls.check
 def plot_augmentations(
     image: np.ndarray,
     label: np.ndarray,
@@ -106,6 +112,11 @@ def plot_augmentations(
 
     Raises:
         InputError: as in `preview`.
+
+    Examples:
+        >>> image, label = np.eye(64)[..., None], np.eye(64, dtype=np.int32)
+        >>> config = tfseg.RunConfig(augment=(), data=tfseg.DataConfig(crop_size=32))
+        >>> tfseg.plot_augmentations(image, label, config, count=1).savefig("draws.png")
     """
     from tfseg.drawing.figures import NotebookFigure, show
 

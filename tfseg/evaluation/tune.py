@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks, placement
+from tfseg import calls, checks, placement
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import info_sha256, verify
@@ -31,7 +31,7 @@ Sample = tuple[str, np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Tuning:
+class Tuning(metaclass=calls.Public):
     """The chosen thresholds.
 
     Attributes:
@@ -41,6 +41,17 @@ class Tuning:
         before: the metric with `start`.
         after: the metric with `chosen`.
         tried: number of scored combinations.
+
+    Examples:
+        >>> tfseg.Tuning(
+        ...     metric="pq",
+        ...     start={"min_area": 12},
+        ...     chosen={"min_area": 25},
+        ...     before=0.71,
+        ...     after=0.74,
+        ...     tried=6,
+        ... ).chosen
+        {'min_area': 25}
     """
 
     metric: str
@@ -51,12 +62,13 @@ class Tuning:
     tried: int
 
 
+@calls.check
 def tune(
     run_dir: str | Path,
     dataset: Dataset,
     *,
     metric: str = "ap50",
-    checkpoint_name: str = "best",
+    checkpoint: str = "best",
     on_progress: OnProgress | None = None,
     verbose: bool = True,
 ) -> Tuning:
@@ -69,12 +81,16 @@ def tune(
         run_dir: folder of a run.
         dataset: with a split `val`.
         metric: "ap50" or "pq", of all instances of the split together.
-        checkpoint_name: "best" or "last".
+        checkpoint: "best" or "last".
         on_progress: called with (images done, all images) while the network predicts them.
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
     Raises:
         InputError: there is no split `val`, no such run, or no such metric.
+
+    Examples:
+        >>> tfseg.tune("run", tfseg.Dataset.open("nuclei"), metric="pq").metric
+        'pq'
     """
     run_dir = Path(run_dir)
     checks.one_of("metric", metric, METRICS)
@@ -84,7 +100,7 @@ def tune(
             f" it has {', '.join(dataset.info.splits)}. Convert the data with --val_fraction 0.1, "
             "and train on that."
         )
-    segmenter = load(run_dir, checkpoint_name=checkpoint_name, tile=None, tuned=False)
+    segmenter = load(run_dir, checkpoint=checkpoint, tile=None, tuned=False)
     with tempfile.TemporaryDirectory() as folder:
         with image_progress("tune", on_progress, verbose=verbose) as report:
             files = list(_compute_maps(segmenter, dataset, Path(folder), report))
@@ -94,7 +110,7 @@ def tune(
         tuning.chosen,
         metric=metric,
         split=_SPLIT,
-        checkpoint=checkpoint_name,
+        checkpoint=checkpoint,
         step=segmenter.origin.step,
         data={"path": str(dataset.path), "sha256": info_sha256(dataset)},
         before=round(tuning.before, 6),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfseg import checks, config
+from tfseg import calls, checks, config
 from tfseg.config import ModelConfig
 from tfseg.heads.base import Decoded, Head, Maps
 from tfseg.heads.boundary import Boundary
@@ -37,8 +37,10 @@ __all__ = [
     "head_without_classes",
     "make_head",
 ]
+__dir__ = __all__.copy
 
 
+@calls.check
 def make_head(name: str, *, loss: str = "", **options: Any) -> Head:
     """Returns the head called `name`.
 
@@ -49,12 +51,17 @@ def make_head(name: str, *, loss: str = "", **options: Any) -> Head:
 
     Raises:
         InputError: an unknown head or option, or a value of the wrong type.
+
+    Examples:
+        >>> tfseg.make_head("center_offset", min_area=25).outputs
+        {'foreground': 1, 'center': 1, 'offset': 2}
     """
     checks.one_of("model.head", name, HEADS)
     config.check_head_options(name, options)
     return HEADS[name](**({"loss": loss} if loss else {}), **options)
 
 
+@calls.check
 def head_without_classes(model: ModelConfig) -> Head:
     """Returns the head of a network that finds instances, ignoring their classes.
 
@@ -64,6 +71,7 @@ def head_without_classes(model: ModelConfig) -> Head:
     return make_head(model.head, loss=model.loss, **model.head_options)
 
 
+@calls.check
 def head_of(model: ModelConfig) -> Head:
     """Returns the head of a network, with classes where the network has several.
 

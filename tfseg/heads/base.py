@@ -8,6 +8,8 @@ from typing import ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfseg import calls, checks
+
 Maps = dict[str, tf.Tensor]
 
 
@@ -24,7 +26,7 @@ class Decoded(NamedTuple):
     classes: tf.Tensor | None = None
 
 
-class Head(abc.ABC):
+class Head(metaclass=calls.Public):
     """Everything about one way to represent instances, in graph operations.
 
     A head is a frozen dataclass; its fields are the options that `model.head_options` sets.
@@ -54,6 +56,12 @@ class Head(abc.ABC):
 
     def split_outputs(self, maps: tf.Tensor) -> Maps:
         """Splits `maps` `[..., channels]`, all outputs concatenated, into outputs by name."""
+        count = sum(self.outputs.values())
+        if maps.shape[-1] not in (count, None):
+            raise checks.InputError(
+                f"maps of {type(self).__name__} must be [..., {count}], all outputs concatenated; "
+                f"got {maps.shape}. Concatenate {', '.join(self.outputs)}."
+            )
         parts = tf.split(maps, list(self.outputs.values()), axis=-1)
         return dict(zip(self.outputs, parts, strict=True))
 

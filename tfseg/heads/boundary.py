@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfseg import losses
 from tfseg.config import BoundaryOptions
 from tfseg.heads.base import Decoded, Maps
+from tfseg.heads.inputs import check_labels, check_outputs
 from tfseg.heads.instances import drop_small_and_score, ignore_marked
 from tfseg.heads.mask import MaskHead
 from tfseg.kernels import regions
@@ -37,6 +38,7 @@ class Boundary(BoundaryOptions, MaskHead):
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns classes `[B, H, W, 1]`: 0 background, 1 interior, 2 boundary, -1 ignored."""
+        check_labels(labels)
         inner = tf.where(regions.interior(labels), float(_INTERIOR), float(_BOUNDARY))
         classes = ignore_marked(tf.where(labels > 0, inner, float(_BACKGROUND)), labels)
         return {"classes": self.weighted(classes, labels)}
@@ -55,6 +57,7 @@ class Boundary(BoundaryOptions, MaskHead):
 
     def decode(self, outputs: Maps) -> Decoded:
         """Labels the connected components of the interior, then grows them over the boundary."""
+        check_outputs(self, outputs)
         probability = tf.nn.softmax(outputs["classes"])
         winner = tf.argmax(outputs["classes"], axis=-1, output_type=tf.int32)
         seeds = components(winner == _INTERIOR)

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfseg import losses
 from tfseg.config import CenterOffsetOptions
 from tfseg.heads.base import Decoded, Maps
+from tfseg.heads.inputs import check_labels, check_outputs
 from tfseg.heads.instances import drop_small_and_score, foreground_targets, ignore_marked
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions, votes
@@ -38,6 +39,7 @@ class CenterOffset(CenterOffsetOptions, MaskHead):
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and center `[B, H, W, 1]`, offset `[B, H, W, 3]` (see `losses`)."""
+        check_labels(labels)
         centers = regions.centers(labels)
         distance = centers.y**2 + centers.x**2
         width = 2.0 * self.sigma**2 * centers.area
@@ -68,6 +70,7 @@ class CenterOffset(CenterOffsetOptions, MaskHead):
 
     def decode(self, outputs: Maps) -> Decoded:
         """Numbers the peaks of the heatmap; foreground pixels join the peak they point at."""
+        check_outputs(self, outputs)
         logits = outputs["center"][..., 0]
         foreground = tf.sigmoid(outputs["foreground"])[..., 0]
         heat = tf.sigmoid(logits)

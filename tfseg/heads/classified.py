@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfseg import checks, losses
 from tfseg.heads.base import Decoded, Head, Maps
+from tfseg.heads.inputs import check_labels, check_outputs
 from tfseg.kernels import class_ids
 
 CLASS = "class"
@@ -60,6 +61,7 @@ class Classified(Head):
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns targets of the head, and class `[B, H, W, 1]` from 0, -1 outside instances."""
+        check_labels(labels)
         classes = class_ids.classes(labels, num_classes=self.num_classes) - 1
         inside = tf.where(labels > 0, tf.cast(classes, tf.float32), -1.0)
         return self.head.targets(labels) | {CLASS: inside[..., None]}
@@ -75,6 +77,7 @@ class Classified(Head):
 
     def decode(self, outputs: Maps) -> Decoded:
         """Finds the instances, and lets their pixels vote for the class."""
+        check_outputs(self, outputs)
         decoded = self.head.decode({name: outputs[name] for name in self.head.outputs})
         classes, probability = _vote(decoded.labels, outputs[CLASS], tf.shape(decoded.scores)[1])
         return Decoded(decoded.labels, decoded.scores * probability, classes)

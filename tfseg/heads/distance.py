@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfseg import losses
 from tfseg.config import DistanceOptions
 from tfseg.heads.base import Decoded, Maps
+from tfseg.heads.inputs import check_labels, check_outputs
 from tfseg.heads.instances import drop_small_and_score, foreground_targets, ignore_marked
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels import regions
@@ -39,6 +40,7 @@ class Distance(DistanceOptions, MaskHead):
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground and distance `[B, H, W, 1]` in [0, 1], -1 ignored."""
+        check_labels(labels)
         return {
             "foreground": self.weighted(foreground_targets(labels), labels),
             "distance": ignore_marked(regions.depth(labels), labels),
@@ -58,6 +60,7 @@ class Distance(DistanceOptions, MaskHead):
 
     def decode(self, outputs: Maps) -> Decoded:
         """Labels the seeds and floods the foreground from them, level by level."""
+        check_outputs(self, outputs)
         foreground = tf.sigmoid(outputs["foreground"])[..., 0]
         depth = tf.sigmoid(outputs["distance"])[..., 0]
         object_pixel = foreground > self.foreground_threshold

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfseg import losses
 from tfseg.config import SemanticOptions
 from tfseg.heads.base import Decoded, Maps
+from tfseg.heads.inputs import check_labels, check_outputs
 from tfseg.heads.instances import drop_small_and_score, foreground_targets
 from tfseg.heads.mask import PROBABILITIES, MaskHead
 from tfseg.kernels.components import components
@@ -28,6 +29,7 @@ class Semantic(SemanticOptions, MaskHead):
 
     def targets(self, labels: tf.Tensor) -> Maps:
         """Returns foreground `[B, H, W, 1]`: 1 object, 0 background, -1 ignored."""
+        check_labels(labels)
         return {"foreground": self.weighted(foreground_targets(labels), labels)}
 
     def losses(self) -> dict[str, keras.losses.Loss]:
@@ -41,6 +43,7 @@ class Semantic(SemanticOptions, MaskHead):
 
     def decode(self, outputs: Maps) -> Decoded:
         """Labels the connected components of the foreground."""
+        check_outputs(self, outputs)
         foreground = tf.sigmoid(outputs["foreground"])[..., 0]
         labels = components(foreground > self.foreground_threshold)
         return drop_small_and_score(labels, foreground, labels, foreground, self.min_area)

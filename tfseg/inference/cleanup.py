@@ -8,12 +8,12 @@ import numpy as np
 from scipy import ndimage
 from skimage import measure
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.inference.instances import Instances
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cleanup:
+class Cleanup(metaclass=calls.Public):
     """Steps that clean the ids of an image, in this order; all are off by default.
 
     Attributes:
@@ -24,7 +24,14 @@ class Cleanup:
         min_area: drop instances with fewer pixels.
 
     Raises:
-        InputError: `min_area` is not a whole number from 0 on.
+        InputError: a step is not true or false, or `min_area` no whole number from 0 on.
+
+    Examples:
+        >>> labels = np.array([[1, 1, 0, 2]], np.int32)
+        >>> scores, classes = np.array([0.9, 0.8]), np.array([1, 1])
+        >>> instances = tfseg.Instances(labels, scores, classes)
+        >>> tfseg.Cleanup(min_area=2).apply(instances).labels
+        array([[1, 1, 0, 0]], dtype=int32)
     """
 
     one_piece: bool = False
@@ -34,8 +41,11 @@ class Cleanup:
 
     def __post_init__(self) -> None:
         """Checks the values."""
+        for name in ("one_piece", "fill_holes", "drop_edge"):
+            checks.flag(f"{name} of Cleanup", getattr(self, name))
         checks.integer("min_area", self.min_area, low=0)
 
+    @calls.check
     def apply(self, instances: Instances) -> Instances:
         """Returns the instances that remain, with ids from 1 without gaps, in the same order."""
         label, scores, classes = instances

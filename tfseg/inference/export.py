@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfseg import atomic, checks
+from tfseg import atomic, calls, checks
 from tfseg.inference.segmenter import Segmenter
 
 _SIGNATURES = {"serving_default": tf.uint8, "uint16": tf.uint16, "float": tf.float32}
@@ -20,6 +20,7 @@ _OURS = re.compile(
 )
 
 
+@calls.check
 def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = False) -> Path:
     """Writes a SavedModel that runs without tfseg.
 
@@ -40,6 +41,10 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     Raises:
         InputError: the folder is not empty, has other files, or cannot be written; or other files
             are at DESTINATION.partial or DESTINATION.replaced.
+
+    Examples:
+        >>> tfseg.export(tfseg.load("run"), "exported").name
+        'exported'
     """
     destination = Path(destination)
     _check_free(destination, overwrite=overwrite)
@@ -47,7 +52,7 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     exported = Segmenter(segmenter.model, segmenter.model_config, tta=segmenter.tta)
     exported.origin = segmenter.origin
     signatures = {
-        name: exported.__call__.get_concrete_function(
+        name: exported.serve.get_concrete_function(
             tf.TensorSpec([None, None, None, exported.channels], dtype, name="images")
         )
         for name, dtype in _SIGNATURES.items()
@@ -56,6 +61,7 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     partial, aside = (final.with_name(f"{final.name}.{end}") for end in ("partial", "replaced"))
     _refuse_foreign(partial)
     _refuse_foreign(aside)  # now: later, the old model has this name
+    exported.__call__ = exported.serve  # type: ignore[method-assign]  # a loaded model calls it
     with atomic.writing(destination, "Choose another folder.", tf.errors.OpError):
         try:
             shutil.rmtree(partial, ignore_errors=True)

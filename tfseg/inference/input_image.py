@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-import numpy as np
+import contextlib
+import os
+from collections.abc import Iterator
 
+import numpy as np
+import tensorflow as tf
+
+from tfseg import checks
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.files.images import check_shape, standard_type, to_channels
 from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.kernels.normalize import in_depth
 
+FINITE = "The images must have finite pixels"
 _FULL_CONTRAST = 0.9  # of the least of the training images; what lacks less changes little
 _LEAST_RANGE = 0.01  # of [0, 1]: values that fixed limits bring closer together look like one
+
+
+def as_images(images: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns a batch of images `[B, H, W, channels]`, or one image `[H, W, channels]`.
+
+    Raises:
+        InputError: another shape, no pixels, or no real numbers.
+    """
+    remedy = "Segmenter.predict takes a grey or RGB image, tfseg.predict_files takes files."
+    rule = f"images must be [B, H, W, {channels}] or [H, W, {channels}] of real numbers"
+    try:
+        images = tf.convert_to_tensor(images)
+    except (TypeError, ValueError):
+        raise checks.InputError(f"{rule}; got {checks.shown(images)}. {remedy}") from None
+    numbers = images.dtype.is_floating or images.dtype.is_integer
+    shape = images.shape
+    if not numbers or shape.rank not in (3, 4) or shape[-1] not in (channels, None) or 0 in shape:
+        raise checks.InputError(f"{rule}; got {checks.shown(images)}. {remedy}")
+    return images
+
+
+@contextlib.contextmanager
+def refuse_nonfinite() -> Iterator[None]:
+    """Raises an `InputError` in place of TensorFlow's error for NaN and infinite pixels."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if FINITE not in error.message:
+            raise
+        raise checks.InputError(
+            f"{FINITE}; got NaN or infinite ones. Replace them, for example with numpy.nan_to_num."
+        ) from None
 
 
 class InputImage:
@@ -31,6 +70,11 @@ class InputImage:
             InputError: an array of another shape or dtype, without pixels, or with NaN or infinite
                 ones. Those of a file are found when they are read.
         """
+        if isinstance(image, str | os.PathLike):
+            raise checks.InputError(
+                f"image must be an array [H, W, C]; got {checks.shown(image)}. Read the file, or "
+                "give it to tfseg.predict_files."
+            )
         if not isinstance(image, TiffWindows):
             image = standard_type("The image", np.asarray(image))
         check_shape(image.shape)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tfseg import notebook
+from tfseg import calls, notebook
 from tfseg.checks import InputError
 from tfseg.drawing.colors import color_neighbours
 from tfseg.drawing.overlays import thinning
@@ -15,16 +15,25 @@ from tfseg.drawing.overlays import thinning
 _ROWS = 1024  # processed at once, because coordinates need five times the memory of ids
 
 
-class Instances(NamedTuple):
-    """Instances of one image.
-
-    `label` `[H, W]` int32 has the ids 1 to N, 0 = background. `scores` `[N]` float32 in [0, 1] and
-    `classes` `[N]` int32 from 1 on: id k is at index k - 1.
-    """
-
-    label: np.ndarray
+class _Arrays(NamedTuple):
+    labels: np.ndarray
     scores: np.ndarray
     classes: np.ndarray
+
+
+class Instances(_Arrays, metaclass=calls.Public):
+    """The instances of one image: an id map, and a score and a class for each id.
+
+    `labels` `[H, W]` int32 has the ids 1 to N, 0 = background. `scores` `[N]` float32 in [0, 1] and
+    `classes` `[N]` int32 from 1 on: id k is at index k - 1.
+
+    Examples:
+        >>> instances = tfseg.load("run").predict(np.eye(64)[..., None])
+        >>> instances.labels.shape
+        (64, 64)
+    """
+
+    __slots__ = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """Returns a table with a row per instance: instances.csv of a prediction, without `image`.
@@ -32,14 +41,14 @@ class Instances(NamedTuple):
         Returns:
             Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on
             integers, two decimals; `box_top`, `box_left`, `box_bottom`, `box_right` in pixels, the
-            last two one past the instance (`label[top:bottom, left:right]` contains it); `score`,
+            last two one past the instance (`labels[top:bottom, left:right]` contains it); `score`,
             six decimals; `class_id`.
             Ascending ids; an id without pixels has no row.
 
         Raises:
             InputError: an id has no score.
         """
-        label, count = self.label, len(self.scores)
+        label, count = self.labels, len(self.scores)
         highest = label.max(initial=0)
         if highest > count:
             raise InputError(
@@ -65,8 +74,8 @@ class Instances(NamedTuple):
 
     def _repr_html_(self) -> str:
         """Returns the number of instances and a picture of them, for notebooks."""
-        label = self.label[thinning(self.label.shape, notebook.SIDE)]
-        count = np.count_nonzero(np.bincount(self.label.ravel())[1:])
+        label = self.labels[thinning(self.labels.shape, notebook.SIDE)]
+        count = np.count_nonzero(np.bincount(self.labels.ravel())[1:])
         return notebook.picture(color_neighbours(label), f"instances: {count}")
 
 

@@ -31,19 +31,19 @@ class Joined:
             core: rows and columns of the window to write; pixels above and to the left of the core
                 were written before.
         """
-        height, width = instances.label.shape
+        height, width = instances.labels.shape
         rows, columns = core
         written = self._label[top : top + height, left : left + width]
-        before = np.zeros(instances.label.shape, bool)
+        before = np.zeros(instances.labels.shape, bool)
         before[: rows.start] = True
         before[rows, : columns.start] = True
-        number = _partners(instances.label[before], written[before], len(instances.scores))
-        ids = np.unique(instances.label[core])
+        number = _partners(instances.labels[before], written[before], len(instances.scores))
+        ids = np.unique(instances.labels[core])
         fresh = ids[(ids > 0) & (number[ids] == 0)]
         number[fresh] = len(self._scores) + np.arange(1, len(fresh) + 1)
         self._scores += list(instances.scores[fresh - 1])
         self._classes += list(instances.classes[fresh - 1])
-        written[core] = number[instances.label[core]]
+        written[core] = number[instances.labels[core]]
 
     def instances(self) -> Instances:
         """Returns the instances of the map, with ids from 1 without gaps."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg import atomic, checks
+from tfseg import atomic, calls, checks
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import list_images
 from tfseg.data.files.tiff_windows import TiffWindows, open_picture
@@ -22,7 +22,7 @@ from tfseg.progress import OnProgress, image_progress
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictReport:
+class PredictReport(metaclass=calls.Public):
     """Which files were predicted.
 
     Attributes:
@@ -34,6 +34,13 @@ class PredictReport:
             says of it.
         turned: files in `done` that were turned upright by their orientation tags, and whose
             results have the size and the coordinates of the upright picture.
+
+    Examples:
+        >>> images = tfseg.sample.path() / "test" / "images"
+        >>> first = sorted(images.iterdir())[:1]
+        >>> report = tfseg.predict_files(tfseg.load("run"), first, "predicted")
+        >>> len(report.done), report.skipped
+        (1, [])
     """
 
     done: list[Path]
@@ -44,10 +51,11 @@ class PredictReport:
     turned: list[Path]
 
 
+@calls.check
 def predict_files(
     segmenter: Segmenter,
-    paths: Iterable[str | Path],
-    out: str | Path,
+    paths: Iterable[str | Path] | str | Path,
+    destination: str | Path,
     *,
     formats: Collection[str] = (),
     cleanup: Cleanup | None = None,
@@ -59,35 +67,43 @@ def predict_files(
 ) -> PredictReport:
     """Writes an id map, an overlay and a table of instances for every image.
 
-    `out` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535 ids),
-    overlays/NAME.png, tables/NAME.csv with one row per instance, digests/NAME.txt for `resume`, and
-    instances.csv with the rows of all images. A file that cannot be read is skipped and reported.
-    The next file is read and the previous one written while the network works.
+    `destination` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535
+    ids), overlays/NAME.png, tables/NAME.csv with one row per instance, digests/NAME.txt for
+    `resume`, and instances.csv with the rows of all images. A file that cannot be read is skipped
+    and reported. The next file is read and the previous one written while the network works.
 
     Args:
         segmenter: a trained network.
-        paths: image files, or folders of them.
-        out: created if missing; without results of a prediction, unless `resume` or `overwrite`.
+        paths: an image file, a folder of them, or a list of both.
+        destination: created if missing; without results of a prediction, unless `resume` or
+            `overwrite`.
         formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
             coco.json and coco_results.json, annotations and results of all images.
         cleanup: of the predicted ids; None changes nothing.
         resume: skip images that have all their results, made of the same content of the image by
             the same weights, thresholds and options. The folder must not have results of images or
             formats that are not given, so that its tables are of all its results.
-        overwrite: remove the earlier results in `out` first.
+        overwrite: remove the earlier results in `destination` first.
         orientation: "apply" turns images upright by the orientation tags of their files, and all
             results are of the upright picture; "ignore" takes them as they are stored.
         on_progress: called with (files done, number of files).
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
     Raises:
-        InputError: no images, two of the same name, an unknown format, or `out` is not writable
-            or has other results.
+        InputError: no images, two of the same name, an unknown format, or `destination` is
+            not writable or has other results.
+
+    Examples:
+        >>> images = tfseg.sample.path() / "test" / "images"
+        >>> first = sorted(images.iterdir())[:1]
+        >>> report = tfseg.predict_files(tfseg.load("run"), first, "results", formats=["coco"])
+        >>> len(report.done)
+        1
     """
     checks.one_of("orientation", orientation, ORIENTATIONS)
     files = image_files(paths)
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation}"
-    folder = ResultFolder(Path(out), formats, segmenter.class_names, made_with)
+    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with)
     folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
     doubts: dict[Path, str] = {}
@@ -104,7 +120,7 @@ def predict_files(
             doubts[path] = doubt
         return cleanup.apply(instances) if cleanup else instances
 
-    writing = atomic.writing(out, "Choose another folder with --out.")
+    writing = atomic.writing(destination, "Choose another folder with --out.")
     with writing, image_progress("predict", on_progress, verbose=verbose) as report:
         folder.prepare(keep=resume)
         kept = [path for path in files if resume and folder.is_done(path)]
@@ -165,13 +181,20 @@ def _work(
     return ordered(write, predictions(), threads=1)
 
 
-def image_files(paths: Iterable[str | Path]) -> list[Path]:
+def image_files(paths: Iterable[str | Path] | str | Path) -> list[Path]:
     """Returns the given image files, and those directly in the given folders.
 
     Raises:
         InputError: no files, two with the same name, or a name that results cannot hold.
     """
     files: list[Path] = []
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    for path in paths:
+        if not isinstance(path, str | Path):
+            raise checks.InputError(
+                f"paths must be image files or folders of them; got {checks.shown(path)}. "
+                "Segmenter.predict takes an array."
+            )
     for path in map(Path, paths):
         files += list_images(path) if path.is_dir() else [path]
     for path in files:

@@ -135,7 +135,7 @@ class ResultFolder:
                 every third, and so on.
             instances: predicted for it.
         """
-        label = instances.label
+        label = instances.labels
         thin = thinning(label.shape, OVERLAY_SIDE)
         table = instances.to_pandas()
         table.insert(0, "image", image.name)

@@ -14,15 +14,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfseg import checks, config, placement
+from tfseg import calls, checks, config, placement
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import INFO_FILE
 from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import Decoded, Maps, head_of
+from tfseg.heads.inputs import check_model
 from tfseg.inference import thresholds, tiles, tta
-from tfseg.inference.input_image import InputImage
+from tfseg.inference.input_image import FINITE, InputImage, as_images, refuse_nonfinite
 from tfseg.inference.instances import Instances
 from tfseg.inference.metadata import describe
 from tfseg.inference.origin import Origin, thresholds_of
@@ -37,12 +38,30 @@ from tfseg.version import __version__
 _OVERLAP = 8  # share of a tile that is left out beside its cuts if the network sees all of an image
 
 
-class Segmenter(tf.Module):
-    """Normalisation, network and decoding; `export` saves exactly what `predict` runs.
+class Segmenter(tf.Module, metaclass=calls.Public):
+    """Finds instances: normalisation, network and decoding; `export` saves what `predict` runs.
+
+    Args:
+        model: made by `build_model`.
+        model_config: configuration of the model.
+        tile: `predict` splits larger images into tiles of this side, a multiple of 128 with room
+            for the network's context; None: 1,024, or four times the context; 0: never.
+        tta: average the maps over the eight flips and rotations of an image.
+
+    Raises:
+        InputError: `tile` is not such a number, the limits are still "dataset", or the network has
+            other inputs or outputs than `model_config` says.
 
     Attributes:
         num_approximate: images predicted in tiles by a network that sees the whole image, with a
             result that is not that of the whole image.
+
+    Examples:
+        >>> segmenter = tfseg.load("run")
+        >>> segmenter(np.zeros((2, 64, 64, 1), np.uint8))["labels"].shape
+        TensorShape([2, 64, 64])
+        >>> segmenter.predict(np.eye(64)[..., None]).labels.shape
+        (64, 64)
     """
 
     def __init__(
@@ -53,20 +72,10 @@ class Segmenter(tf.Module):
         tile: int | None = 0,
         tta: bool = False,
     ) -> None:
-        """Joins network, normalisation and head.
-
-        Args:
-            model: made by `build_model`.
-            model_config: configuration of the model.
-            tile: `predict` splits larger images into tiles of this side, a multiple of 128 with
-                room for the network's context; None: 1,024, or four times the context; 0: never.
-            tta: average the maps over the eight flips and rotations of an image.
-
-        Raises:
-            InputError: `tile` is not such a number, or the limits are still "dataset".
-        """
         super().__init__()
         self._normalization = Normalization.of(model_config)
+        self._head = head_of(model_config)
+        check_model(model, self._head, model_config.channels)
         # TensorFlow's variables, because only the Python loader restores Keras variables of a
         # SavedModel: saved_model_cli and TensorFlow Serving would find no weights.
         self.weights = [variable.value for variable in model.variables]
@@ -75,9 +84,9 @@ class Segmenter(tf.Module):
         self.channels = model_config.channels
         self.tile = tile
         self.num_approximate = 0
+        checks.flag("tta", tta)
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
-        self._head = head_of(model_config)
         self.origin = Origin(thresholds=thresholds_of(model_config))
         if tile:
             tiles.check_size(tile, self.context)
@@ -101,23 +110,34 @@ class Segmenter(tf.Module):
         """The network: images in [0, 1] -> maps."""
         return self._network.func
 
-    @tf.function(autograph=False, reduce_retracing=True)
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Finds the instances of a batch.
+        """Finds the instances of a batch, or of one image.
 
         Args:
-            images: `[B, H, W, C]`, any real dtype without NaN and infinite values, any size, and
-                any exposure: every image is normalised by its percentiles unless
+            images: `[B, H, W, C]` or `[H, W, C]`, any real dtype without NaN and infinite values,
+                any size, and any exposure: every image is normalised by its percentiles unless
                 `ModelConfig.limits` fixes the range.
 
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and
             "classes" `[B, N]` int32 from 1; id k is at index k - 1, 0 if the image has no id k.
+            Without the axis B for one image.
 
         Raises:
-            tf.errors.InvalidArgumentError: no images, images without pixels, or NaN or infinite
-                pixels.
+            InputError: another shape or dtype, no images, images without pixels, or NaN or infinite
+                pixels; these are a tf.errors.InvalidArgumentError in a graph.
         """
+        images = as_images(images, self.channels)
+        if images.shape.rank == 3:
+            return {name: values[0] for name, values in self(images[None]).items()}
+        # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
+        shape = tf.TensorSpec([None, None, None, self.channels], images.dtype)
+        with refuse_nonfinite():
+            return self.serve.get_concrete_function(shape)(images)
+
+    @tf.function(autograph=False)
+    def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what a call does for a batch `[B, H, W, C]`; `export` saves it."""
         shape = tf.shape(images)
         # Here, because an exported network has no other place to say it.
         message = ("images must be [B, H, W, C] without a 0; got", shape, "Leave out empty images.")
@@ -125,7 +145,7 @@ class Segmenter(tf.Module):
             with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(shape > 0), message)]):
                 images = tf.identity(images)
             if images.dtype.is_floating:
-                images = tf.debugging.check_numerics(images, "The images must have finite pixels")
+                images = tf.debugging.check_numerics(images, FINITE)
             images = tf.map_fn(
                 self._normalization,
                 images,
@@ -146,7 +166,7 @@ class Segmenter(tf.Module):
         `open_image` returned is read tile by tile. A warning says what is unusual about the image.
 
         Raises:
-            InputError: another shape or dtype, no pixels, or NaN or infinite ones.
+            InputError: no array, another shape or dtype, no pixels, or NaN or infinite ones.
         """
         instances, doubt = self.predict_with_doubt(image)
         if doubt:
@@ -166,7 +186,7 @@ class Segmenter(tf.Module):
             batch = tf.constant(pixels[:, :][None])
             # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
             shape = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
-            instances = _first(self.__call__.get_concrete_function(shape)(batch))
+            instances = _first(self.serve.get_concrete_function(shape)(batch))
         return instances, pixels.doubt(self._normalization, spread)
 
     def maps(self, image: np.ndarray) -> np.ndarray:
@@ -267,13 +287,14 @@ def _classes(decoded: Decoded) -> tf.Tensor:
 
 
 def _first(batch: dict[str, tf.Tensor]) -> Instances:
-    return Instances(*(batch[name][0].numpy() for name in ("labels", "scores", "classes")))
+    return Instances(*(batch[name][0].numpy() for name in Instances._fields))
 
 
+@calls.check
 def load(
     run_dir: str | Path,
     *,
-    checkpoint_name: str = "best",
+    checkpoint: str = "best",
     tile: int | None = 0,
     tta: bool = False,
     tuned: bool = True,
@@ -282,7 +303,7 @@ def load(
 
     Args:
         run_dir: written by a trainer.
-        checkpoint_name: "best" or "last".
+        checkpoint: "best" or "last".
         tile: as for `Segmenter`.
         tta: as for `Segmenter`.
         tuned: use the thresholds that `tune` chose, if it was run; warns if they were chosen for
@@ -291,9 +312,13 @@ def load(
     Raises:
         InputError: `tile` is no multiple of 128 or too small for the network, the run or the
             checkpoint does not exist, or the checkpoint has another architecture.
+
+    Examples:
+        >>> tfseg.load("run", checkpoint="last").class_names
+        ('nucleus',)
     """
     run_dir = Path(run_dir)
-    checks.one_of("checkpoint", checkpoint_name, ("best", "last"))
+    checks.one_of("checkpoint", checkpoint, ("best", "last"))
     if not (run_dir / CONFIG).is_file():
         kind = "a data set" if (run_dir / INFO_FILE).is_file() else "no run"
         raise checks.InputError(
@@ -304,11 +329,11 @@ def load(
     options = {**model_config.head_options, **chosen.options}
     model_config = dataclasses.replace(model_config, head_options=options)
     model = build_model(model_config, pretrained=False)
-    file = run_dir / CHECKPOINTS / f"{checkpoint_name}.npz"
+    file = run_dir / CHECKPOINTS / f"{checkpoint}.npz"
     step, _ = weights.restore(file, model.variables)
     chosen.check_step(run_dir, step)
     segmenter = Segmenter(model, model_config, tile=tile, tta=tta)
     segmenter.origin = Origin.of_run(
-        run_dir, model_config, checkpoint=checkpoint_name, step=step, tuned=chosen
+        run_dir, model_config, checkpoint=checkpoint, step=step, tuned=chosen
     )
     return segmenter

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from tfseg import calls, checks
 from tfseg.kernels import field as fields
 from tfseg.kernels import filters, sampling
 from tfseg.kernels.field import Field
@@ -51,6 +52,7 @@ def _wrap(coordinate: tf.Tensor, length: int) -> tf.Tensor:
 _BORDER_MAPS = {"constant": _keep, "nearest": _clip, "reflect": _mirror, "wrap": _wrap}
 
 
+@calls.check
 def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     """Reads every pixel bilinearly at its coordinates minus the flow; differentiable in both.
 
@@ -62,7 +64,16 @@ def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
 
     Returns:
         `[B, H, W, C]` of the dtype of the image.
+
+    Raises:
+        InputError: other shapes.
     """
+    shapes = [tf.convert_to_tensor(values).shape for values in (image, flow)]
+    if not (shapes[0].rank == 4 and shapes[1].is_compatible_with([*shapes[0][:3], 2])):
+        raise checks.InputError(
+            "image and flow must be [B, H, W, C] and [B, H, W, 2] of one size; got "
+            f"{shapes[0]} and {shapes[1]}. Add an axis to one image, image[None]."
+        )
     border = Border("nearest")
 
     def warp(pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -77,6 +88,7 @@ def dense_image_warp(image: tf.Tensor, flow: tf.Tensor) -> tf.Tensor:
     return tf.cast(warped, image.dtype)
 
 
+@calls.check
 def rotate(
     images: tf.Tensor,
     angles: tf.Tensor | float,
@@ -112,6 +124,7 @@ def rotate(
     return _resample(images, angles, 0, edit, interpolation, fill_mode, fill_value)
 
 
+@calls.check
 def translate(
     images: tf.Tensor,
     translations: tf.Tensor | Sequence[float],
@@ -138,6 +151,7 @@ def translate(
     return _resample(images, translations, 1, edit, interpolation, fill_mode, fill_value)
 
 
+@calls.check
 def gaussian_filter2d(
     image: tf.Tensor,
     filter_shape: int | Sequence[int] = (3, 3),
@@ -160,16 +174,25 @@ def gaussian_filter2d(
         The same shape and dtype.
 
     Raises:
-        ValueError: an unknown padding, an even or negative filter shape, a negative sigma.
+        InputError: no images, an unknown padding, an even or negative filter shape, a negative
+            sigma.
     """
+    if isinstance(filter_shape, str) or isinstance(sigma, str):
+        raise checks.InputError(
+            f"filter_shape and sigma must be numbers; got {filter_shape!r} and {sigma!r}. Give "
+            "pixels."
+        )
     shapes = (filter_shape, filter_shape) if isinstance(filter_shape, int) else filter_shape
     sigmas = (sigma, sigma) if isinstance(sigma, int | float) else sigma
     if padding not in _PADDINGS:
-        raise ValueError(f"padding must be one of {', '.join(_PADDINGS)}; got {padding!r}.")
+        raise checks.InputError(
+            f"padding must be one of {', '.join(_PADDINGS)}; got {padding!r}. "
+            "The default is REFLECT."
+        )
     if any(shape < 1 or shape % 2 == 0 for shape in shapes) or min(sigmas) < 0:
-        raise ValueError(
+        raise checks.InputError(
             "filter_shape must be odd and positive, and sigma not negative; "
-            f"got {filter_shape!r} and {sigma!r}."
+            f"got {filter_shape!r} and {sigma!r}. The defaults are (3, 3) and 1.0."
         )
     border = Border(_PADDINGS[padding], float(constant_values))
     rows, columns = (
@@ -195,14 +218,27 @@ def _resample(
     fill_value: float,
 ) -> tf.Tensor:
     """Resamples every image at the field that `edit` returns for its `numbers` of rank `rank`."""
+    numbers, what = tf.convert_to_tensor(numbers), ("angles", "translations")[rank]
+    shape = [2] if rank else []
+    if numbers.dtype == tf.string or not any(
+        numbers.shape.is_compatible_with(known) for known in (shape, [None, *shape])
+    ):
+        raise checks.InputError(
+            f"{what} must be {'[2] or [B, 2]' if rank else 'a number or [B]'}; got "
+            f"{checks.shown(numbers)}. Give {'(dx, dy) in pixels' if rank else 'radians'}."
+        )
     interpolation, fill_mode = interpolation.lower(), fill_mode.lower()
     if interpolation not in ("nearest", "bilinear"):
-        raise ValueError(f"interpolation must be nearest or bilinear; got {interpolation!r}.")
+        raise checks.InputError(
+            f"interpolation must be nearest or bilinear; got {interpolation!r}."
+        )
     if fill_mode not in _BORDER_MAPS:
-        raise ValueError(f"fill_mode must be one of {', '.join(_BORDER_MAPS)}; got {fill_mode!r}.")
+        raise checks.InputError(
+            f"fill_mode must be one of {', '.join(_BORDER_MAPS)}; got {fill_mode!r}."
+        )
     dtype = tf.convert_to_tensor(images).dtype
     if fill_mode == "constant" and dtype.is_integer and not dtype.min <= fill_value <= dtype.max:
-        raise ValueError(
+        raise checks.InputError(
             f"fill_value must be from {dtype.min} to {dtype.max}, as images are {dtype.name}; got "
             f"{fill_value!r}."
         )
@@ -227,8 +263,18 @@ def _round(coordinate: tf.Tensor) -> tf.Tensor:
     return tf.sign(coordinate) * tf.floor(tf.abs(coordinate) + 0.5)
 
 
+def _checked(images: tf.Tensor) -> tf.Tensor:
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank not in (2, 3, 4) or images.dtype == tf.string:
+        raise checks.InputError(
+            "images must be numbers [B, H, W, C], [H, W, C] or [H, W]; got "
+            f"{checks.shown(images)}. Read the files first."
+        )
+    return images
+
+
 def _size(images: tf.Tensor) -> tuple[int, int]:
-    shape = tf.convert_to_tensor(images).shape
+    shape = _checked(images).shape
     return tuple(shape if shape.rank == 2 else shape[-3:-1])
 
 
@@ -239,7 +285,7 @@ def _map_images(
     is_shared: bool = False,
 ) -> tf.Tensor:
     """Applies `function` to every image `[H, W, C]` of a batch and its `numbers`."""
-    images = tf.convert_to_tensor(images)
+    images = _checked(images)
     batch = images[None, ..., None] if images.shape.rank == 2 else images
     batch = batch[None] if batch.shape.rank == 3 else batch
     if is_shared:

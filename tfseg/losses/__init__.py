@@ -35,6 +35,7 @@ __all__ = [
     "Tversky",
     "parse",
 ]
+__dir__ = __all__.copy
 
 NAMES: dict[str, type[PixelLoss]] = {
     "bce": BCE,

@@ -7,8 +7,10 @@ import abc
 import keras
 import tensorflow as tf
 
+from tfseg import calls, checks
 
-class PixelLoss(keras.losses.Loss, abc.ABC):
+
+class PixelLoss(keras.losses.Loss, metaclass=calls.Public):
     """A loss between target and logits of the same shape, with one value per sample.
 
     Target `[B, H, W, 1]` float32: 1 object, 0 background, -1 ignored; an optional second channel is
@@ -19,6 +21,7 @@ class PixelLoss(keras.losses.Loss, abc.ABC):
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each sample, `[B]` float32."""
+        _check_maps(y_true, y_pred)
         y_true = tf.cast(y_true, tf.float32)
         truth = y_true[..., :1] if y_true.shape[-1] == 2 else y_true
         counted = tf.cast(truth >= 0, tf.float32)
@@ -54,6 +57,8 @@ class Sum(PixelLoss):
 
     def __init__(self, terms: list[tuple[float, PixelLoss]], name: str = "sum") -> None:
         super().__init__(name=name)
+        for term in terms:
+            _check_term(term)
         self.terms = [(float(weight), loss) for weight, loss in terms]
 
     def masked_loss(self, truth: tf.Tensor, logits: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
@@ -79,6 +84,29 @@ class Sum(PixelLoss):
         """Makes the loss from the result of `get_config`."""
         terms = [(weight, keras.losses.deserialize(loss)) for weight, loss in config["terms"]]
         return cls(terms, name=config["name"])
+
+
+def _check_maps(y_true: tf.Tensor, y_pred: tf.Tensor) -> None:
+    """Checks target and prediction as far as their shapes are known."""
+    true, pred = (tf.convert_to_tensor(values).shape for values in (y_true, y_pred))
+    known = true.rank is not None and pred.rank is not None
+    if known and not (true.rank == pred.rank == 4 and true[:3].is_compatible_with(pred[:3])):
+        raise checks.InputError(
+            "Target and prediction of a loss must be [B, H, W, 1] and [B, H, W, channels] of one "
+            f"size; got {true} and {pred}. Add an axis with values[..., None]."
+        )
+
+
+def _check_term(term: object) -> None:
+    """Checks one of the terms of a sum."""
+    if not (isinstance(term, tuple | list) and len(term) == 2 and isinstance(term[1], PixelLoss)):
+        got = term[1] if isinstance(term, tuple | list) and len(term) == 2 else term
+        raise checks.InputError(
+            f"A sum of losses must have terms (weight, loss) of tfseg.losses; got "
+            f"{checks.shown(got)}. Write tfseg.losses.parse('dice + 0.5 * bce'); add a loss of "
+            "Keras in a function of (y_true, y_pred)."
+        )
+    checks.in_range("The weight of a loss", term[0], low=0, high=1e9)
 
 
 def cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -63,6 +63,11 @@ class OneVersusRest(PixelLoss):
         """Returns the mean of the losses of all classes."""
         classes = tf.split(logits, logits.shape[-1], axis=-1)
         weights = self.class_weights or [1.0] * len(classes)
+        if len(weights) != len(classes):
+            raise checks.InputError(
+                f"class_weights of OneVersusRest must have a number for each of the {len(classes)} "
+                f"classes; got {len(weights)}. Leave them out, and all are 1."
+            )
         parts = []
         for index, (weight, logit) in enumerate(zip(weights, classes, strict=True)):
             others = tf.concat(classes[:index] + classes[index + 1 :], axis=-1)
@@ -88,6 +93,7 @@ def checked_weights(name: str, weights: Sequence[float]) -> list[float]:
     Raises:
         InputError: a weight is below 0, or all are 0.
     """
+    checks.sequence(name, weights, "[1.0, 3.0]")
     for weight in weights:
         checks.in_range(f"Each of {name}", weight, low=0)
     if weights and not any(weights):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.losses.base import mean
 
 
 @keras.saving.register_keras_serializable("tfseg.losses")
-class OffsetL1(keras.losses.Loss):
+class OffsetL1(keras.losses.Loss, metaclass=calls.Public):
     """Mean absolute error of offsets over the pixels of objects.
 
     Target `[B, H, W, 3]` float32: dy, dx, and 1 where the pixel counts, else 0. Prediction
@@ -33,6 +33,11 @@ class OffsetL1(keras.losses.Loss):
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each sample, `[B]` float32."""
         y_true, y_pred = tf.cast(y_true, tf.float32), tf.cast(y_pred, tf.float32)
+        if (y_true.shape[-1], y_pred.shape[-1]) != (3, 2):
+            raise checks.InputError(
+                "Target and prediction of OffsetL1 must be [B, H, W, 3] and [B, H, W, 2]; got "
+                f"{y_true.shape} and {y_pred.shape}. Make the target with CenterOffset.targets."
+            )
         error = tf.abs(y_true[..., :2] - y_pred)
         if self.beta:
             square = error**2 / (2.0 * self.beta)

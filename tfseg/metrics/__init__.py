@@ -42,3 +42,4 @@ __all__ = [
     "match",
     "overlaps",
 ]
+__dir__ = __all__.copy

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.formulas import compute_metrics, nested
@@ -23,6 +23,7 @@ RESAMPLES = 1000
 CONFIDENCE = 0.95
 
 
+@calls.check
 def intervals(
     images: pd.DataFrame,
     conventions: Conventions | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from tfseg import calls
 from tfseg.checks import InputError, listed
 from tfseg.metrics.bootstrap import (
     CONFIDENCE,
@@ -16,6 +17,7 @@ from tfseg.metrics.bootstrap import (
 from tfseg.metrics.evaluation import Evaluation
 
 
+@calls.check
 def compare(
     first: Evaluation,
     second: Evaluation,

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.ids import IGNORE
 from tfseg.metrics.matching import Overlaps, overlaps
@@ -17,7 +17,7 @@ EDGE_POLICIES = ("keep", "ignore")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Conventions:
+class Conventions(metaclass=calls.Public):
     """The choices that metrics depend on; the summary lists them.
 
     Attributes:
@@ -38,6 +38,7 @@ class Conventions:
     coco: bool = False
 
     def __post_init__(self) -> None:
+        checks.sequence("thresholds", self.thresholds, "[0.5, 0.75]")
         given = tuple(self.thresholds)
         good = all(isinstance(iou, int | float) and 0 < iou <= 1 for iou in given)
         if not good or 0.5 not in given or list(given) != sorted(set(given)):

@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tfseg import calls
 from tfseg.metrics.matching import Overlaps, assign, match
 
 TOUCHING = 0.1  # IoU above which an instance takes part in a split or a merge
@@ -46,6 +47,7 @@ def totals(counts: Mapping[str, Sequence[float]]) -> dict[str, float]:
     return sums
 
 
+@calls.check
 def count_pixels(table: Overlaps) -> dict[str, int]:
     """Counts the foreground: all `pixels`, `pixels_both`, `pixels_truth`, `pixels_predicted`."""
     return {
@@ -71,6 +73,7 @@ def count_lost(prediction: np.ndarray, masks: Sequence[np.ndarray]) -> dict[str,
     }
 
 
+@calls.check
 def count_instances(table: Overlaps, thresholds: Sequence[float]) -> dict[str, float]:
     """Counts the instances.
 

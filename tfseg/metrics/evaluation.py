@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg import atomic, checks, notebook
+from tfseg import atomic, calls, checks, notebook
 from tfseg.checks import InputError
 from tfseg.metrics import bootstrap, classes
 from tfseg.metrics.conventions import Conventions
@@ -29,7 +29,7 @@ ALL_CLASSES = ""  # in the column `class`: instances of every class together, ig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(metaclass=calls.Public):
     """The metrics of a set of images, each image counted once.
 
     Attributes:
@@ -40,6 +40,12 @@ class Evaluation:
         conventions: with which the images were counted.
         class_names: of the classes 1, 2, ...; empty without classes.
         coco: COCO's metrics, where the conventions ask for them.
+
+    Examples:
+        >>> label = np.array([[1, 1, 0, 2]])
+        >>> evaluation = tfseg.evaluate_pairs([("first", label, label)])
+        >>> float(evaluation.metrics()["pq"])
+        1.0
     """
 
     counts: pd.DataFrame
@@ -211,6 +217,7 @@ class Evaluation:
             atomic.write_text(folder / SUMMARY, summary)
 
     @classmethod
+    @calls.check
     def read(cls, folder: str | Path) -> Evaluation:
         """Returns the evaluation that `write` wrote into `folder`.
 

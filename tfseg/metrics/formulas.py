@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from tfseg import calls
+from tfseg.checks import InputError, shown
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name
 
@@ -63,6 +65,7 @@ FURTHER_FORMULAS = {
 Counts = Mapping[str, np.ndarray]
 
 
+@calls.check
 def compute_metrics(
     counts: Mapping[str, Any], conventions: Conventions | None = None
 ) -> dict[str, np.ndarray]:
@@ -71,7 +74,15 @@ def compute_metrics(
     Args:
         counts: sums of the counts of the module `counts`, arrays of one shape or numbers.
         conventions: of the counts.
+
+    Raises:
+        InputError: no counts by their names.
     """
+    if not hasattr(counts, "items"):
+        raise InputError(
+            f"counts must be numbers or columns by name; got {shown(counts)}. Give the counts of "
+            "Evaluation.images(), or call Evaluation.metrics()."
+        )
     conventions = conventions or Conventions()
     thresholds, empty = conventions.thresholds, conventions.empty
     arrays = {name: np.asarray(values) for name, values in counts.items()}

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.ids import IGNORE
 from tfseg.kernels.runs import find_runs
@@ -123,6 +124,7 @@ class InstanceAP(_Counting):
         name: str | None = "instance_ap",
         dtype: str | None = None,
     ) -> None:
+        checks.sequence("thresholds", thresholds, "[0.5, 0.75]")
         self.thresholds = tuple(thresholds)
         if not self.thresholds or not all(0.5 <= iou <= 1 for iou in self.thresholds):
             raise InputError(
@@ -203,6 +205,11 @@ def compute_metrics(counts: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 def _table(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None) -> _Table:
     labels, predictions = _id_maps("y_true", y_true), _id_maps("y_pred", y_pred)
+    if not labels.shape.is_compatible_with(predictions.shape):
+        raise InputError(
+            f"y_true and y_pred must have one size; got {labels.shape} and {predictions.shape}. "
+            "Predict images of the size of their labels."
+        )
     if sample_weight is not None:
         counted = tf.reshape(tf.cast(sample_weight, tf.float32), [-1, 1, 1]) != 0
         labels = tf.where(counted, labels, tf.constant(IGNORE, tf.int64))

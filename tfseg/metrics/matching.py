@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.ids import BACKGROUND, IGNORE, MAX_ID, check_ids
 
@@ -66,6 +67,7 @@ class Overlaps(NamedTuple):
         )
 
 
+@calls.check
 def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
     """Returns the table of overlaps of two id maps.
 
@@ -109,6 +111,7 @@ def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
     return table._replace(iou=table.intersection / table.union)
 
 
+@calls.check
 def match(table: Overlaps, threshold: float) -> np.ndarray:
     """Matches one to one: as many pairs with IoU >= `threshold` as possible.
 
@@ -122,10 +125,14 @@ def match(table: Overlaps, threshold: float) -> np.ndarray:
     Returns:
         `[M]` int64 positions in the K pairs of `table`, ascending.
 
+    Raises:
+        InputError: the threshold is not in [0, 1].
+
     Source:
         Schmidt et al. 2018, Cell Detection with Star-convex Polygons; the weights come from its
         code, stardist/matching.py.
     """
+    checks.in_range("threshold", threshold, low=0, high=1)
     (pairs,) = np.nonzero(table.iou >= threshold)
     rows, columns, ious = table.truth_index[pairs], table.predicted_index[pairs], table.iou[pairs]
     if not (_repeats(rows) or _repeats(columns)):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfseg.checks import InputError
+from tfseg import calls
+from tfseg.checks import InputError, shown
 from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import count_instances, count_lost, count_pixels
@@ -17,6 +18,7 @@ from tfseg.metrics.outcomes import instance_outcomes
 from tfseg.metrics.pair import Pair
 
 
+@calls.check
 def evaluate_pairs(
     pairs: Iterable[Pair | tuple[str, np.ndarray, np.ndarray]],
     *,
@@ -37,14 +39,25 @@ def evaluate_pairs(
     Raises:
         InputError: there are no pairs, two have the same id, or the maps of an image cannot be
             compared. The message names the image.
+
+    Examples:
+        >>> truth, prediction = np.array([[1, 1, 0, 2]]), np.array([[1, 1, 0, 0]])
+        >>> evaluation = tfseg.evaluate_pairs([("first", truth, prediction)])
+        >>> float(evaluation.metrics()["ap_0.50"])
+        0.5
     """
     conventions = conventions or Conventions()
     collector = coco.Collector(max(1, len(class_names))) if conventions.coco else None
     ids: dict[str, None] = {}  # in their order
     rows: list[dict[str, Any]] = []
     instances: list[dict[str, np.ndarray]] = []
-    for pair in pairs:
-        pair = Pair(*pair)
+    for number, entry in enumerate(pairs):
+        if not isinstance(entry, tuple | list) or not 3 <= len(entry) <= len(Pair._fields):
+            raise InputError(
+                f"Pair {number} must be (image id, truth, prediction); got {shown(entry)}. Add "
+                "the name of the image."
+            )
+        pair = Pair(*entry)
         if pair.id in ids:
             raise InputError(f"Image {pair.id!r} occurs twice. Give every image once.")
         ids[pair.id] = None
@@ -73,6 +86,8 @@ def _count(
     collector: coco.Collector | None,
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """Returns a row for all instances of an image, a row for each class, and the outcomes."""
+    if isinstance(pair.prediction, tuple):
+        raise InputError("The prediction must be an id map [H, W]; got a tuple. Give its labels.")
     truth, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
     truth, table = conventions.apply_edge_policy(truth, prediction)
     if conventions.boundary:

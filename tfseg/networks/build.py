@@ -8,8 +8,8 @@ from pathlib import Path
 
 import keras
 
-from tfseg import checks, compat
-from tfseg.config import ModelConfig
+from tfseg import calls, checks, compat
+from tfseg.config import PRECISIONS, ModelConfig
 from tfseg.heads import head_of
 from tfseg.networks.backbones import backbones, patched_backbones, segmentation_models
 from tfseg.networks.compact import compact
@@ -32,6 +32,7 @@ from tfseg.networks.pretrained import (
 _MOMENTUM = 0.9
 
 
+@calls.check
 def build_model(
     config: ModelConfig, *, seed: int = 0, pretrained: bool = True, precision: str = "float32"
 ) -> keras.Model:
@@ -53,12 +54,19 @@ def build_model(
     Raises:
         InputError: an unknown backbone, `channels` is not set or does not fit the encoder weights,
             the weights do not exist, or Keras is set to channels_first.
+
+    Examples:
+        >>> model = tfseg.build_model(tfseg.ModelConfig(filters=(8, 8), channels=1))
+        >>> {name: maps.shape[-1] for name, maps in model.output.items()}
+        {'foreground': 1, 'center': 1, 'offset': 2}
     """
     if (data_format := keras.config.image_data_format()) != "channels_last":
         raise checks.InputError(
             f"Keras's image_data_format must be channels_last; got {data_format}. Change it in "
             "~/.keras/keras.json, or call keras.config.set_image_data_format('channels_last')."
         )
+    checks.integer("seed", seed, low=0)
+    checks.one_of("precision", precision, PRECISIONS)
     where = checkpoint_of(config.encoder_weights)
     config = dataclasses.replace(config, encoder_weights=where).completed()
     weights = where if pretrained else NONE

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tfseg import calls
 
+__all__ = ["path"]
+__dir__ = __all__.copy
+
+
+@calls.check
 def path() -> Path:
     """Returns the folder of the embedded images, which `tfseg.convert` takes as it is."""
     return Path(__file__).parent

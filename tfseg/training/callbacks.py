@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from tfseg import calls
 from tfseg.progress import duration, progress
 from tfseg.training.history import Row
 from tfseg.training.session import Session
 
 
-class Callback:
+class Callback(metaclass=calls.Public):
     """Watches a training; a method that is not overridden does nothing.
 
     A callback must not change the training, because a resumed run would not know of the change. An

@@ -6,7 +6,7 @@ import inspect
 
 import keras
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.config import HEADS, RunConfig
 from tfseg.config.train import DEFAULT_STEPS
 from tfseg.training.muon import Muon
@@ -29,6 +29,7 @@ _REPLACED_BY = {
 _WITHOUT_DECAY = ["bias", "gamma", "beta"]
 
 
+@calls.check
 def make_optimizer(
     config: RunConfig, schedule: Schedule | None = None
 ) -> keras.optimizers.Optimizer:
@@ -42,6 +43,11 @@ def make_optimizer(
     Raises:
         InputError: the optimizer does not have an option, another field replaces it, or the number
             of steps is not known.
+
+    Examples:
+        >>> config = tfseg.RunConfig(optimizer=tfseg.OptimizerConfig(name="adam"))
+        >>> type(tfseg.make_optimizer(config)).__name__
+        'Adam'
     """
     group = config.optimizer
     kind = Muon if group.name == Muon.__name__ else getattr(keras.optimizers, group.name)

@@ -22,6 +22,7 @@ from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
+from tfseg.heads.inputs import check_model
 from tfseg.networks.build import build_model
 from tfseg.networks.pretrained import checkpoint_of
 from tfseg.training import duration, memory, options, step, strategy
@@ -113,6 +114,7 @@ class Session:
         self.model = build(
             config.model, seed=config.seed, pretrained=pretrained, precision=precision
         )
+        check_model(self.model, self.head, config.model.channels)
         if pretrained and config.train.init:
             load_first_weights(config.train.init, self.model, config.model)
         steps = None if config.train.progress else config.train.steps

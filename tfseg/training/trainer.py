@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfseg import calls
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import named_damage
@@ -28,6 +29,7 @@ from tfseg.training.clock import Clock
 from tfseg.training.duration import duration_of, with_steps
 from tfseg.training.history import History, Row
 from tfseg.training.interrupt import deferred_interrupt
+from tfseg.training.keras_callbacks import as_callbacks
 from tfseg.training.progress import Progress
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import BuildModel, Session
@@ -36,7 +38,7 @@ Losses = dict[str, Any]  # of one step; scalars float32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingSummary:
+class TrainingSummary(metaclass=calls.Public):
     """The result of a finished training.
 
     Attributes:
@@ -45,6 +47,12 @@ class TrainingSummary:
         images_per_second: samples of this call divided by its seconds.
         loss: mean training loss of the last row of the history.
         best_validation_loss: lowest validation loss; None without a split val.
+
+    Examples:
+        >>> tfseg.TrainingSummary(
+        ...     steps=100, seconds=60.0, images_per_second=13.3, loss=0.4, best_validation_loss=None
+        ... ).steps
+        100
     """
 
     steps: int
@@ -54,7 +62,7 @@ class TrainingSummary:
     best_validation_loss: float | None
 
 
-class Trainer:
+class Trainer(metaclass=calls.Public):
     """Trains one network on the `train` split of a data set and keeps everything in a folder.
 
     If several processes train together, each of them calls `fit`; only the first one, the chief,
@@ -67,31 +75,40 @@ class Trainer:
     non-finite loss or gradients, if there were any.
 
     Args:
-        run_config: of the run.
+        config: of the run.
         run_dir: folder of the run.
         build: makes the network, called as `build_model`.
 
     Attributes:
         is_chief: whether this process uses the folder; known once `fit` has started.
 
-    Example:
-        summary = Trainer(RunConfig(seed=1), "run").fit(Dataset.open("data"))
+    Examples:
+        >>> config = tfseg.RunConfig(
+        ...     augment=(),
+        ...     data=tfseg.DataConfig(crop_size=32),
+        ...     model=tfseg.ModelConfig(filters=(8, 8), head="semantic"),
+        ...     train=tfseg.TrainConfig(steps=5, batch_size=1),
+        ...     optimizer=tfseg.OptimizerConfig(name="adam"),
+        ... )
+        >>> tfseg.Trainer(config, "run").fit(tfseg.Dataset.open("nuclei")).steps
+        5
     """
 
     def __init__(
-        self, run_config: RunConfig, run_dir: str | Path, *, build: BuildModel = build_model
+        self, config: RunConfig, run_dir: str | Path, *, build: BuildModel = build_model
     ) -> None:
-        self.config, self._build = run_config, build
+        self.config, self._build = config, build
         self.run_dir = Path(run_dir)
         self.is_chief = True
 
+    @calls.check
     def fit(
         self,
         dataset: Dataset,
         *,
         resume: bool = False,
         on_log: Callable[[Row], None] | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback | keras.callbacks.Callback] = (),
         verbose: bool = True,
     ) -> TrainingSummary:
         """Trains to the last step, or until `config.train.patience` ends the training.
@@ -104,7 +121,8 @@ class Trainer:
             resume: resumes from the last intact checkpoint of the folder; the final weights are
                 those of an uninterrupted run.
             on_log: called with every row of the history, as `Callback.on_log`.
-            callbacks: watch the training, in the chief only.
+            callbacks: of tfseg, or of Keras if they only watch (see `KerasCallback`); they watch
+                the training, in the chief only.
             verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
         Raises:
@@ -115,7 +133,7 @@ class Trainer:
                 or weight is not finite.
         """
         folder = RunFolder(self.run_dir)
-        watching = [*callbacks, *([OnLog(on_log)] if on_log else [])]
+        watching = [*as_callbacks(callbacks), *([OnLog(on_log)] if on_log else [])]
         watching += [ProgressBar()] if verbose else []  # last: only `on_end` closes it
         with unwrap_input_errors(), named_damage(dataset, "val"):
             start = time.monotonic()

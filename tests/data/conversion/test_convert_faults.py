@@ -109,7 +109,7 @@ OPTIONS = [
     ({"val_fraction": 1e-9, "seed": 3}, r"; 1e-09 of 2 images gave 2 and 0 with seed 3\. Change"),
     ({"shard_size": 0}, r"shard_size must be a whole number in \[1, .*; got 0\."),
     ({"shard_size": float("inf")}, r"shard_size must be a whole number in \[1, .*; got inf\."),
-    ({"class_name": " "}, r"class_name must not be empty\. Name what the instances are"),
+    ({"class_name": " "}, r"class_name must be a name of what the instances are; got ' '\."),
 ]
 
 

@@ -84,7 +84,7 @@ OTHER_FORMS = {
     ),
     "no static size": (
         lambda one: (one["image"], one["label"][: tf.strings.length(one["name"])]),
-        r"^Height.* must be static; got .*\(None, 20\)\. Crop or resize them first\.$",
+        r"^Height.* must be static; got .*\(None, 20\)\. Put RandomCrop first, or crop .*\.$",
     ),
 }
 

@@ -121,7 +121,7 @@ def test_a_segmenter_knows_an_exposure_where_the_limits_are_fixed(sample, tmp_pa
             segmenter(tf.constant(image[None].astype(kind)))["labels"],
             segmenter(tf.constant(image[None]))["labels"],
         )
-    mask, parts = segmenter.predict(image).label > 0, tiled.predict(image).label > 0
+    mask, parts = segmenter.predict(image).labels > 0, tiled.predict(image).labels > 0
     assert 0.01 < mask.mean() < 0.99
     assert (mask != parts).mean() < 1e-4
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
+from tfseg import calls
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion import sample_faults
 from tfseg.data.dataset import statistics
@@ -32,7 +33,7 @@ _NUMBERS = ("num_images", "num_instances")
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class Finding(metaclass=calls.Public):
     """A problem of a data set: an "error" makes it unusable, a "warning" may be intended.
 
     Attributes:
@@ -40,6 +41,10 @@ class Finding:
         place: the file, or SPLIT/ID of the sample.
         message: what is wrong.
         remedy: what to do about it.
+
+    Examples:
+        >>> tfseg.Finding("error", "train-00000.tfrecord", "It is missing.", "Convert again.").level
+        'error'
     """
 
     level: Literal["error", "warning"]
@@ -48,6 +53,7 @@ class Finding:
     remedy: str
 
 
+@calls.check
 def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
     """Reads a whole data set and returns its errors and warnings, in stored order.
 
@@ -66,6 +72,10 @@ def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
 
     Raises:
         InputError: not a data set, one of a newer tfseg, or a damaged dataset.json.
+
+    Examples:
+        >>> tfseg.check("nuclei", quick=True)
+        []
     """
     dataset = Dataset.open(path)
     splits = dataset.info.splits

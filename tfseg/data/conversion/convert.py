@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.data.conversion import beam, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
@@ -40,6 +40,7 @@ _OWNERS = {  # of the options of some formats
 }
 
 
+@calls.check
 def convert(
     source: str | Path,
     destination: str | DataPath,
@@ -94,10 +95,19 @@ def convert(
 
     Raises:
         InputError: a file, option or path that cannot be used; names it, the rule and the remedy.
+
+    Examples:
+        >>> files = tfseg.sample.path()
+        >>> dataset = tfseg.convert(files, "nuclei", class_name="nucleus", val_fraction=0.05)
+        >>> list(dataset.info.splits)
+        ['train', 'val', 'test']
     """
     source, destination = Path(source), as_path(destination)
-    if class_name is not None and not class_name.strip():
-        raise InputError("class_name must not be empty. Name what the instances are.")
+    if class_name is not None and not (isinstance(class_name, str) and class_name.strip()):
+        raise InputError(
+            f"class_name must be a name of what the instances are; got {checks.shown(class_name)}. "
+            "Give one, such as nucleus."
+        )
     if format is not None:
         checks.one_of("format", format, FORMATS)
     checks.one_of("on_error", on_error, ("fail", "skip"))

@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.data.conversion import splits, writer
 from tfseg.data.conversion.atomic_folder import check_destination, writing
@@ -36,6 +36,7 @@ class _Stored(NamedTuple):
     offset: int
 
 
+@calls.check
 def convert_samples(
     samples: Samples | Mapping[str, Samples],
     destination: str | DataPath,
@@ -74,10 +75,20 @@ def convert_samples(
 
     Raises:
         InputError: a sample, option or path that cannot be used; names it, the rule and the remedy.
+
+    Examples:
+        >>> image, label = np.zeros((8, 8), np.uint8), np.eye(8, dtype=np.int32)
+        >>> tfseg.convert_samples([(image, label)], "lines").split("train").num_instances
+        1
     """
     destination = as_path(destination)
     if not class_names or not all(isinstance(name, str) for name in class_names):
         raise InputError("class_names must have a name for each class. Say what the instances are.")
+    if isinstance(samples, str | Path) or not hasattr(samples, "__iter__"):
+        raise InputError(
+            f"samples must be pairs (image, label) or mappings; got {checks.shown(samples)}. "
+            "tfseg.convert takes a folder."
+        )
     check_store(store)
     if store == "original":
         raise InputError("store='original' is for files; samples have none. Choose png or raw.")

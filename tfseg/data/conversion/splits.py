@@ -123,6 +123,11 @@ def _groups(groups: Groups | None, ids: list[str]) -> dict[str, str] | None:
         return None
     if callable(groups):
         return {id: str(groups(id)) for id in ids}
+    if not isinstance(groups, str | Path):
+        raise InputError(
+            "groups must be a function, a regular expression or a .csv file; got "
+            f"{checks.shown(groups)}. Give a function from the id to the group."
+        )
     if str(groups).endswith(".csv"):
         return read_groups(str(groups), ids)
     try:

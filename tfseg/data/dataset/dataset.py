@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfseg import checks, notebook
+from tfseg import calls, checks, notebook
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError, nearest
 from tfseg.config.fields import is_required
@@ -183,18 +183,26 @@ class DatasetInfo:
 
 
 @dataclasses.dataclass(frozen=True)
-class Dataset:
+class Dataset(metaclass=calls.Public):
     """A data set on disk. Only dataset.json is read until records are asked for.
 
     Attributes:
         path: the folder.
         info: the content of dataset.json.
+
+    Examples:
+        >>> dataset = tfseg.Dataset.open("nuclei")
+        >>> dataset.split("test").num_images
+        12
+        >>> next(dataset.samples("test").as_numpy_iterator())["image"].shape
+        (260, 347, 1)
     """
 
     path: DataPath
     info: DatasetInfo
 
     @classmethod
+    @calls.check
     def open(cls, path: str | DataPath) -> Dataset:
         """Opens the data set in the folder `path`, which may be a URL like gs://bucket/folder.
 
@@ -217,6 +225,7 @@ class Dataset:
             )
         return self.info.splits[name]
 
+    @calls.check
     def records(self, split: str) -> tf.data.Dataset:
         """Returns the serialized records of a split, `[]` string, in stored order, each once.
 
@@ -241,6 +250,7 @@ class Dataset:
                 raise InputError(f"{path} is missing. Convert the data again.")
         return paths
 
+    @calls.check
     def samples(self, split: str) -> tf.data.Dataset:
         """Returns the samples of a split in stored order, each once, as `decode` returns them.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfseg import checks, random
+from tfseg import calls, checks, random
 from tfseg.augment import Chain, Sampling, Transform
 from tfseg.augment.base import Example
 from tfseg.augment.spec import plan
@@ -25,6 +25,7 @@ from tfseg.heads import Head
 from tfseg.ids import IGNORE
 
 
+@calls.check
 def training_batches(
     dataset: Dataset,
     config: RunConfig,
@@ -54,12 +55,21 @@ def training_batches(
         InputError: no such split, a broken shard, or a batch size that is not a multiple of the
             number of hosts. A damaged record raises an error of TensorFlow when it is read: see
             `reading.unwrap_input_errors`.
+
+    Examples:
+        >>> dataset = tfseg.Dataset.open("nuclei")
+        >>> config = tfseg.RunConfig(augment=(), data=tfseg.DataConfig(crop_size=32))
+        >>> images, targets = next(iter(tfseg.training_batches(dataset, config)))
+        >>> images.shape, targets.shape
+        (TensorShape([8, 32, 32, 1]), TensorShape([8, 32, 32]))
     """
     if num_hosts > 1 and plan(config.augment).copy_paste:
         raise checks.InputError(
             "CopyPaste needs the global batch, and each host makes only a part of it; got "
             f"{num_hosts} hosts. Take CopyPaste out of augment."
         )
+    checks.integer("first_step", first_step, low=0)
+    checks.integer("every", every, low=1)
     batch_size = config.train.batch_size
     stream = training_order(dataset, config, first=first_step * batch_size)
     if every > 1:
@@ -70,6 +80,7 @@ def training_batches(
     return stream.prefetch(tf.data.AUTOTUNE)
 
 
+@calls.check
 def validation_batches(
     dataset: Dataset,
     config: RunConfig,
@@ -84,6 +95,13 @@ def validation_batches(
     The last batch is padded with empty samples, with all pixels ignored. Batches are (images,
     targets, weights), the weights `[B]` float32 of the samples 1, or 0 for padding. With several
     hosts, each has every `num_hosts`-th image, and all have the same number of batches.
+
+    Examples:
+        >>> dataset = tfseg.Dataset.open("nuclei")
+        >>> config = tfseg.RunConfig(data=tfseg.DataConfig(crop_size=32))
+        >>> batches = tfseg.validation_batches(dataset, config, split="test")
+        >>> len(batches)
+        2
     """
     crops = validation_crops(dataset, config, split=split, host=host, num_hosts=num_hosts)
 
@@ -162,6 +180,7 @@ def validation_crops(
     return batched.apply(tf.data.experimental.assert_cardinality(batches))
 
 
+@calls.check
 def augmented(
     dataset: tf.data.Dataset,
     transforms: Sequence[Transform],
@@ -176,7 +195,8 @@ def augmented(
 
     Args:
         dataset: elements {"image", "label", ...} or (image, label), image `[H, W, C]` and label
-            `[H, W]` integer ids of static size; other entries are passed on, those that `sampling`
+            `[H, W]` integer ids of static size, unless RandomCrop is the first geometric transform;
+            other entries are passed on, those that `sampling`
             names are transformed with the image.
         transforms: in the order in which they act.
         seed: a whole number from 0 on.
@@ -186,7 +206,16 @@ def augmented(
         The same elements with image float32 in [0, 1] and label int32.
 
     Raises:
-        InputError: elements of another form.
+        InputError: elements of another form. Values out of range, such as floats beyond [0, 1], are
+            a tf.errors.InvalidArgumentError with the rule when the dataset is read.
+
+    Examples:
+        >>> samples = tfseg.Dataset.open("nuclei").samples("train")
+        >>> crop = tfseg.augment.RandomCrop(height=32, width=32)
+        >>> transforms = [crop, tfseg.augment.HorizontalFlip()]
+        >>> example = next(iter(tfseg.augmented(samples.repeat(), transforms, seed=0)))
+        >>> example["image"].shape, example["label"].shape
+        (TensorShape([32, 32, 1]), TensorShape([32, 32]))
     """
     checks.integer("seed", seed, low=0)
     spec = dataset.element_spec
@@ -194,7 +223,7 @@ def augmented(
     if not pair and not (isinstance(spec, dict) and {"image", "label"} <= spec.keys()):
         raise checks.InputError(
             'Elements must be {"image", "label"} or (image, label); '
-            f"got {tf.nest.map_structure(lambda leaf: leaf.shape, spec)}."
+            f"got {tf.nest.map_structure(lambda leaf: leaf.shape, spec)}. Map them to one of these."
         )
     image, label = spec if pair else (spec["image"], spec["label"])
     if (image.shape.rank, label.shape.rank) == (4, 3):

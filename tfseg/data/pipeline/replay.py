@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tifffile
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.augment.base import Example
 from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
@@ -27,7 +27,7 @@ FILES = DRAW, IMAGE, IDS = "draw.json", "image.tif", "ids.tif"
 
 
 @dataclasses.dataclass(frozen=True)
-class Replay:
+class Replay(metaclass=calls.Public):
     """One sample as training sees it in one epoch.
 
     Attributes:
@@ -39,6 +39,13 @@ class Replay:
             "on" is whether the transform acts.
         image: `[S, S, C]` float32 in [0, 1].
         label: `[S, S]` int32 ids, 0 = background, -1 = ignored.
+
+    Examples:
+        >>> dataset = tfseg.Dataset.open("nuclei")
+        >>> config = tfseg.RunConfig(augment=(), data=tfseg.DataConfig(crop_size=32))
+        >>> seen = tfseg.replay(dataset, config, "00071198d059", epoch=0)
+        >>> seen.image.shape, seen.label.shape
+        ((32, 32, 1), (32, 32))
     """
 
     sample_id: str
@@ -68,6 +75,7 @@ class Replay:
             tifffile.imwrite(folder / name, array, photometric=kind, compression="zlib")
 
 
+@calls.check
 def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> Replay:
     """Returns the crop of a sample that a training with `config` sees in an epoch, bit for bit.
 
@@ -82,6 +90,12 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
 
     Raises:
         InputError: no such sample in the split, or the epoch is not a whole number from 0 on.
+
+    Examples:
+        >>> dataset = tfseg.Dataset.open("nuclei")
+        >>> config = tfseg.RunConfig(augment=(), data=tfseg.DataConfig(crop_size=32))
+        >>> tfseg.replay(dataset, config, "00071198d059", epoch=3).epoch
+        3
     """
     checks.integer("epoch", epoch, low=0, high=2**31 - 2)
     example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}

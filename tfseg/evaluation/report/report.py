@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tfseg import atomic
+from tfseg import atomic, calls, checks
 from tfseg.checks import InputError
 from tfseg.drawing.curves import read_history
 from tfseg.evaluation.report.gallery import Gallery, pack
@@ -23,16 +23,24 @@ REPORT = "report.html"
 _PAGE = Path(__file__).parent / "page"
 
 
-class Report:
+class Report(metaclass=calls.Public):
     """Gathers the content of a report, image by image, during an evaluation.
 
     Args:
         conventions: of the evaluation.
         limit: largest number of images in the gallery; metrics and charts use all.
+
+    Examples:
+        >>> report, label = tfseg.Report(), np.array([[1, 1, 0, 2]])
+        >>> pair = tfseg.metrics.Pair("first", truth=label, prediction=label)
+        >>> report.add(pair)
+        >>> report.write("report.html", tfseg.evaluate_pairs([pair]), title="Nuclei").name
+        'report.html'
     """
 
     def __init__(self, conventions: Conventions | None = None, *, limit: int = 100) -> None:
         self._conventions = conventions or Conventions()
+        checks.integer("limit of Report", limit, low=1)
         self._gallery = Gallery(limit)
         self._tables: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
         self._images: list[dict[str, float]] = []

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from tfseg import checks
+from tfseg import calls, checks
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
@@ -24,7 +24,7 @@ Annotations = TypeVar("Annotations")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(metaclass=calls.Public):
     """Options for reading files of a format.
 
     Attributes:
@@ -42,6 +42,10 @@ class Reading:
             in CVAT. Only for `coco` and `coco_panoptic`.
         ignore: the number of pixels that are ignored in losses and metrics, such as 255; None: all
             numbers are ids. Only for files of ids.
+
+    Examples:
+        >>> tfseg.Reading(overlap="first").orientation
+        'apply'
     """
 
     overlap: str = "smaller_wins"
