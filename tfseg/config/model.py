@@ -22,7 +22,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "Unet": _ENCODER | {"decoder_filters": (128, 64, 64, 32, 16)},
 }
 ARCHITECTURES = tuple(_OPTIONS)
-# Registered networks: functions from a `ModelConfig` to a `keras.Model`.
+# Registered networks: functions from a `ModelConfig` to a `keras.Model`, images -> features
+# `[B, H, W, n]`, to which tfseg adds the layer with the maps of the head.
 NETWORKS: dict[str, Callable[..., Any]] = {}
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
