@@ -45,8 +45,8 @@ class Metric(abc.ABC):
                 float arrays of one shape, an entry for each image, class or resample.
 
         Returns:
-            The metric, of the same shape; NaN where it is not defined, as from 0 / 0. Without true
-            and predicted instances it is replaced by `Conventions.empty`.
+            The metric, of the same shape; where it is not finite, as after a division by 0, it is
+            not defined. Without true and predicted instances it is `Conventions.empty`.
         """
 
 
@@ -98,7 +98,8 @@ def metrics_of(counts: Mapping[str, np.ndarray], empty: float) -> dict[str, np.n
                 f"{name}.compute must return an array of shape {instances.shape}, that of its "
                 f"counts; got {value.shape}."
             )
-        values[name] = np.where(instances == 0, empty, value)
+        defined = np.where(np.isfinite(value), value, np.nan)
+        values[name] = np.where(instances == 0, empty, defined)
     return values
 
 
