@@ -197,6 +197,13 @@ def test_a_run_says_which_plugins_it_needs_and_is_refused_without_them(tmp_path)
         assert text in str(refused.value)
 
 
+def test_what_a_notebook_registered_cannot_be_given_by_an_option():
+    assert registry.missing({"__main__": ["head Mine", "loss Hers"]}) == (
+        "The head Mine, loss Hers must be registered, as it was by __main__. "
+        "Run its definition in this session again."
+    )
+
+
 def test_a_metric_is_computed_from_sums_and_left_out_where_it_is_unknown(tmp_path):
     tfseg.register(Ratio)
     ids = np.eye(4, dtype=np.int32)

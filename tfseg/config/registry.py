@@ -13,11 +13,12 @@ import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from tfseg import checks
 from tfseg.checks import InputError
 
+Thing = TypeVar("Thing")
 NETWORK = "network"  # the only kind without a base class
 _USE = (
     "a class that inherits augment.Transform, heads.Head, losses.PixelLoss, metrics.Metric or "
@@ -59,6 +60,10 @@ def declare(kind: Kind) -> None:
     _KINDS[kind.name] = kind
 
 
+@overload
+def register(thing: Thing, *, kind: str = "") -> Thing: ...
+@overload
+def register(*, kind: str) -> Callable[[Thing], Thing]: ...
 def register(thing: Any = None, *, kind: str = "") -> Any:
     """Makes a class or function usable by its name, wherever tfseg takes a name of its kind.
 

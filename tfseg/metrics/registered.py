@@ -81,6 +81,8 @@ def metrics_of(counts: Mapping[str, np.ndarray], empty: float) -> dict[str, np.n
     Raises:
         InputError: a metric has another shape than its counts.
     """
+    if not METRICS:
+        return {}
     instances = np.asarray(counts["num_truth"] + counts["num_predicted"])
     numbers = {
         name: column.astype(float) for name, column in counts.items() if column.dtype.kind in "iuf"
