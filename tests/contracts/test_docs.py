@@ -12,6 +12,7 @@ import tensorflow as tf
 import tfseg
 from tfseg import augment, losses, random
 from tfseg.augment.names import MISSING
+from tfseg.config import ModelConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "augmentations.md").read_text(encoding="utf-8")
@@ -113,6 +114,10 @@ def test_what_the_page_on_extending_registers_works(registrations, tmp_path):
     np.testing.assert_array_equal(sample["label"], ids)
     evaluation = tfseg.evaluate_pairs([("a", ids, np.where(ids == 1, 1, 0))])
     assert evaluation.summary()["AreaRatio"] == 320 / 560
+    network = tfseg.build_model(ModelConfig(architecture="Plain", channels=1, head="semantic"))
+    weights = 9 * 16 + 16, 9 * 16 + 1  # of the layer of the page, and of the head's
+    assert network.count_params() == sum(weights)
+    assert network(np.zeros((1, 40, 50, 1), np.float32))["foreground"].shape == (1, 40, 50, 1)
 
 
 def test_the_script_of_the_pipeline_runs(tmp_path, monkeypatch, capsys):
