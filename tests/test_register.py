@@ -212,7 +212,7 @@ def test_a_metric_is_computed_from_sums_and_left_out_where_it_is_unknown(tmp_pat
     pairs = [("a", ids, three), ("b", ids, nothing), ("c", nothing, nothing), ("d", nothing, ids)]
     evaluation = evaluate_pairs(pairs)
     assert evaluation.summary()["Ratio"] == 4 / 2
-    np.testing.assert_equal(evaluation.per_image["Ratio"].to_numpy(), [3.0, 0.0, 1.0, np.nan])
+    np.testing.assert_equal(evaluation.to_pandas()["Ratio"].to_numpy(), [3.0, 0.0, 1.0, np.nan])
     assert "Ratio   2.0000  predicted / true instances" in evaluation.as_table()
     evaluation.write(tmp_path)
     metrics.registered.METRICS.clear()
