@@ -214,6 +214,7 @@ def test_a_metric_is_computed_from_sums_and_left_out_where_it_is_unknown(tmp_pat
     assert evaluation.summary()["Ratio"] == 4 / 2
     np.testing.assert_equal(evaluation.to_pandas()["Ratio"].to_numpy(), [3.0, 0.0, 1.0, np.nan])
     assert "Ratio   2.0000  predicted / true instances" in evaluation.as_table()
+    assert "predicted / true instances" in evaluation._repr_html_()
     evaluation.write(tmp_path)
     metrics.registered.METRICS.clear()
     del registry._REGISTERED["metric", "Ratio"]

@@ -164,9 +164,7 @@ class Evaluation:
         values = summary | {"ap": summary["ap_mean"]}
         thresholds = "".join(f"  {threshold:>6}" for threshold in by_threshold)
         aps = "".join(f"  {_cell(ap)}" for ap in by_threshold.values())
-        shown = FORMULAS | {
-            name: text for name, text in registered.formulas().items() if name in summary
-        }
+        shown = _shown(summary)
         width = max(6, *map(len, shown))
         return "\n".join(
             [
@@ -186,7 +184,7 @@ class Evaluation:
         """Returns the headline metrics, each with its formula, and those of classes."""
         summary = self.summary()
         values = summary | {"ap": summary["ap_mean"]}
-        rows = [(name, _cell(values[name]), text) for name, text in FORMULAS.items()]
+        rows = [(name, _cell(values[name]), text) for name, text in _shown(summary).items()]
         parts = [
             notebook.text(_sentence(summary)),
             notebook.table(("metric", "value", "formula"), rows),
@@ -279,6 +277,12 @@ def _class_rows(of_class: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ..
         if any(values[number] for number in numbers)
     ]
     return [("class", *metrics, "true", "predicted"), *rows] if rows else []
+
+
+def _shown(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the headline metrics and the registered ones, with their formulas."""
+    further = registered.formulas()
+    return FORMULAS | {name: text for name, text in further.items() if name in summary}
 
 
 def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
