@@ -15,6 +15,7 @@ class Posterize(tfseg.augment.Pixel):
     """Rounds intensities to a few levels."""
 
     levels: tuple[int, int] = (4, 16)
+    p: float = 0.5
 
     def __post_init__(self):
         super().__post_init__()

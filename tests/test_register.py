@@ -31,6 +31,8 @@ class Blobs(heads.Semantic):
 
 @data
 class Invert(augment.Pixel):
+    p: float = 0.5
+
     def change(self, image, params):
         return 1.0 - image
 
@@ -117,6 +119,7 @@ def test_what_is_missing_is_said_when_it_is_registered(base, members, message):
     [
         (heads.Head, [], "The head New must define outputs, .*; got None"),
         (heads.Semantic, [("a", list, dataclasses.field(default_factory=list))], "option a of the"),
+        (augment.Pixel, [], "The transform New must have the parameter p"),
         (augment.Transform, [], "The transform New must inherit augment.Pixel, augment.AffineM"),
         (Invert, [("name", str, "x")], "New must not have a parameter called name"),
     ],

@@ -19,6 +19,7 @@ CALLS: list[tuple[int, ...]] = []
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Faulty(Pixel):
     fault: str = "none"
+    p: float = 0.5
 
     def change(self, image, params):
         CALLS.append(tuple(image.shape))

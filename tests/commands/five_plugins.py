@@ -17,6 +17,7 @@ from tfseg.kernels import components
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Darken(tfseg.augment.Pixel):
     factor: float = 0.5
+    p: float = 0.5
 
     def change(self, image, params):
         return self.factor * image

@@ -188,7 +188,13 @@ def _check(kind: type[Transform]) -> None:
             f"The transform {kind.__name__} must inherit augment.Pixel, augment.AffineMove or "
             "augment.Geometric, which say how it acts. Inherit one of them."
         )
-    if any(parameter.name == "name" for parameter in dataclasses.fields(kind)):
+    fields = {parameter.name for parameter in dataclasses.fields(kind)}
+    if "p" not in fields:
+        raise checks.InputError(
+            f"The transform {kind.__name__} must have the parameter p, its probability. Add `p: "
+            "float = 0.5` as its last field."
+        )
+    if "name" in fields:
         raise checks.InputError(
             f"The transform {kind.__name__} must not have a parameter called name; in a "
             "configuration it is the name of the transform. Rename it."

@@ -85,6 +85,8 @@ def register(thing: Any = None, *, kind: str = "") -> Any:
         @tfseg.register
         @dataclasses.dataclass(frozen=True, kw_only=True)
         class Invert(tfseg.augment.Pixel):
+            p: float = 0.5
+
             def change(self, image, params):
                 return 1.0 - image
     """
