@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import tfseg
+from tfseg.config import registry
 
 
 def pytest_configure() -> None:
@@ -22,6 +24,24 @@ def pytest_configure() -> None:
 
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
+
+
+@pytest.fixture
+def registrations() -> Iterator[None]:
+    """Takes away what a test registers, and the modules of the plugins that it loads."""
+    from tfseg.data.conversion.formats import detection  # with the other kinds in these
+
+    assert detection.FORMATS and tfseg.augment and tfseg.heads and tfseg.losses and tfseg.metrics
+    tables = [table for kind in registry._KINDS.values() for table in kind.tables]
+    before = [dict(table) for table in (registry._REGISTERED, *tables)]
+    modules = set(sys.modules)
+    yield
+    for table, content in zip((registry._REGISTERED, *tables), before, strict=True):
+        table.clear()
+        table.update(content)
+    for name in set(sys.modules) - modules:
+        if name.endswith(".py"):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

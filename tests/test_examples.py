@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -13,7 +14,12 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+import tfseg
+from tfseg import augment
+from tfseg.cli import main
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
+PARTS = ("own_head.py", "own_loss.py", "own_transform.py")  # that tfseg.register takes
 NOTEBOOK = EXAMPLES / "nuclei.ipynb"
 LEFT = {
     "train_nuclei.py": ("run/checkpoints/best.npz", "evaluation/summary.json", "exported"),
@@ -78,11 +84,28 @@ def test_two_processes_train_and_the_same_command_goes_on(tmp_path):
     assert (tmp_path / "out" / "run" / "checkpoints" / "last.npz").is_file()
 
 
+def test_the_three_parts_train_together_by_name(tmp_path, registrations):
+    assert main(["convert", str(tfseg.sample.path() / "other"), str(tmp_path / "data")]) == 0
+    options = [f"--plugins={EXAMPLES / name}" for name in PARTS]
+    options += ["--model.head=Inside", "--model.loss=bce + Hinge", "--model.filters=[4,4]"]
+    options += ["--augment=[{name: Posterize, levels: [3, 8], p: 1.0}]", "--optimizer.name=SGD"]
+    options += ["--data.crop_size=32", "--train.batch_size=2", "--optimizer.warmup_steps=0"]
+    run_dir = tmp_path / "run"
+    assert main(["train", str(tmp_path / "data"), str(run_dir), "--train.steps=2", *options]) == 0
+    (row,) = csv.DictReader((run_dir / "history.csv").read_text("utf-8").splitlines())
+    assert float(row["loss/foreground"]) > 0 and float(row["loss/inside"]) > 0
+    # of three levels 0, 0.5 and 1 is what is left of 0.2, 0.4 and 0.8
+    posterize = augment.from_spec([{"name": "Posterize", "levels": (3, 3)}])[0]
+    changed = posterize.change(tf.constant([0.2, 0.4, 0.8]), {"levels": tf.constant(3)})
+    assert changed.numpy().tolist() == [0.0, 0.5, 1.0]
+
+
 def test_every_example_is_run_and_the_new_ones_fit_on_a_page():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*LEFT, "multi_gpu.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*LEFT, *PARTS, "multi_gpu.py"}
     assert {path.name for path in EXAMPLES.glob("*.sh")} == {"multi_worker.sh"}
     scripts = [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.sh")]
     assert all(len(path.read_text("utf-8").splitlines()) < 80 for path in scripts)
+    assert all(len((EXAMPLES / name).read_text("utf-8").splitlines()) < 40 for name in PARTS)
     assert [path.name for path in EXAMPLES.glob("*.ipynb")] == [NOTEBOOK.name]
 
 

@@ -23,6 +23,7 @@ from .config import (
     RunConfig,
     TrainConfig,
 )
+from .config.registry import register
 from .data.conversion.check import Finding, check
 from .data.conversion.convert import convert
 from .data.conversion.formats.base import Reading
@@ -103,6 +104,7 @@ __all__ = [
     "plot_instances",
     "predict_files",
     "random",
+    "register",
     "replay",
     "sample",
     "training",

@@ -19,7 +19,7 @@ from types import ModuleType
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.commands import COMMANDS, options
+from tfseg.commands import COMMANDS, options, plugins
 from tfseg.commands.output import note
 from tfseg.training.interrupt import Terminated, WorkerLost
 
@@ -28,6 +28,7 @@ DESCRIPTION = """Instance segmentation: from a folder of images to a trained, ev
 Example: tfseg demo --out tfseg-demo
 """
 USAGE = "tfseg COMMAND [options]"
+HELP = {"help", "--help", "-h", "--version"}
 # Errors of the operating system with a remedy; any other OSError keeps its traceback.
 REMEDIES = {
     errno.EACCES: "Check the permissions or choose another path.",
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
+        if not HELP & set(arguments) and (named := plugins.named(arguments)):
+            _load_tensorflow()  # which most plugins import, with its messages
+            plugins.load(named)
         command, values = parse(arguments)
         if getattr(command, "uses_tensorflow", _always)(values):
             _load_tensorflow()
@@ -95,13 +99,16 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
         # Parents first: `add_options` may add actions below the command.
         subcommands.add_subcommand(name, subparser, help=purpose)
         module.add_options(subparser)
+        plugins.add_option(subparser)
         options.name(subparser, f"tfseg {name}")
     namespace = parser.parse_args(list(arguments)).as_dict()
     name = namespace["command"]
     if base := getattr(modules[name], "base_arguments", _no_arguments)(namespace[name]):
         # What is given comes later, and overrides it.
         namespace = parser.parse_args([name, *base, *arguments[1:]]).as_dict()
-    return modules[name], options.resolved(namespace[name])
+    values = namespace[name]
+    del values["plugins"]  # they are loaded
+    return modules[name], options.resolved(values)
 
 
 def _module(command: str) -> ModuleType:

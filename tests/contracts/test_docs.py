@@ -7,12 +7,16 @@ import runpy
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
-from tfseg import augment, random
+import tfseg
+from tfseg import augment, losses, random
 from tfseg.augment.names import MISSING
+from tfseg.config import ModelConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "augmentations.md").read_text(encoding="utf-8")
+EXTENDING = (DOCS / "extending.md").read_text(encoding="utf-8")
 EXAMPLES = (DOCS / "own_transform.md").read_text(encoding="utf-8")
 MAKER = runpy.run_path(str(DOCS / "make_augmentations.py"))
 KINDS = MAKER["kinds"]()
@@ -69,10 +73,10 @@ def test_the_first_example_of_a_transform_has_at_most_15_lines():
     assert len([line for line in first.splitlines() if line]) <= 15
 
 
-def test_the_examples_of_transforms_work_in_a_chain(monkeypatch):
-    names: dict[str, object] = {}
+def test_the_examples_of_transforms_work_in_a_chain(registrations):
+    names: dict[str, object] = {"__name__": "own_transform"}
     for block in re.findall(r"```python\n(.*?)```", EXAMPLES, re.DOTALL):
-        exec(compile(block, "own_transform.md", "exec"), names)
+        exec(compile(block, "own_transform.md", "exec", dont_inherit=True), names)
     image = np.random.default_rng(0).random((16, 16, 3), np.float32)
     label = np.arange(256, dtype=np.int32).reshape(16, 16)
     example, seed = {"image": image, "label": label}, random.root(1)
@@ -89,9 +93,31 @@ def test_the_examples_of_transforms_work_in_a_chain(monkeypatch):
     np.testing.assert_array_equal(moved["label"] % 16, label % 16)  # columns stay
     assert 0 < rows.min() < rows.max() < 15  # the height is stretched: the ends are out of view
 
-    monkeypatch.setitem(augment.TRANSFORMS, "Solarize", names["Solarize"])
     assert augment.from_spec([{"name": "Solarize", "p": 1.0}]) == [names["Solarize"](p=1.0)]
     assert names["chain"](example, seed)["image"].shape == (16, 16, 3)
+
+
+def test_what_the_page_on_extending_registers_works(registrations, tmp_path):
+    names: dict[str, object] = {"__name__": "extending"}
+    for block in re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL):
+        exec(compile(block, "extending.md", "exec", dont_inherit=True), names)
+    truth, logits = tf.constant([[[[1.0], [0.0]]]]), tf.constant([[[[0.25], [1.0]]]])
+    # (0.75 + 2) / 2
+    assert float(losses.parse(names["config"].loss.partition("* ")[2])(truth, logits)) == 1.375
+
+    ids = np.zeros((40, 40), np.int32)
+    ids[4:20, 6:26], ids[24:36, 6:26] = 1, 2
+    np.savez(tmp_path / "a.npz", image=np.uint8(100 * (ids > 0))[..., None], ids=ids)
+    dataset = tfseg.convert(tmp_path, tmp_path / "data")
+    assert dataset.info.source_format == "Archives"
+    (sample,) = dataset.samples("train").as_numpy_iterator()
+    np.testing.assert_array_equal(sample["label"], ids)
+    evaluation = tfseg.evaluate_pairs([("a", ids, np.where(ids == 1, 1, 0))])
+    assert evaluation.summary()["AreaRatio"] == 320 / 560
+    network = tfseg.build_model(ModelConfig(architecture="Plain", channels=1, head="semantic"))
+    weights = 9 * 16 + 16, 9 * 16 + 1  # of the layer of the page, and of the head's
+    assert network.count_params() == sum(weights)
+    assert network(np.zeros((1, 40, 50, 1), np.float32))["foreground"].shape == (1, 40, 50, 1)
 
 
 def test_the_script_of_the_pipeline_runs(tmp_path, monkeypatch, capsys):

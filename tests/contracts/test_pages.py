@@ -25,6 +25,7 @@ BLOCKS = {
 # Pages with blocks that another test prepares and runs.
 PREPARED = {
     "augmentations.md": "test_docs.py",
+    "extending.md": "test_docs.py",
     "from-tensorflow-addons.md": "test_from_tensorflow_addons.py",
     "own_head.md": "test_own_head.py",
     "own_transform.md": "test_docs.py",

@@ -16,6 +16,7 @@ from tfseg import cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^    tfseg (.*)$", README, re.MULTILINE)
 
@@ -92,5 +93,5 @@ def test_the_layers_are_those_that_the_test_of_imports_enforces():
     "name", ["augment.TRANSFORMS", "data.conversion.formats.NAMES", "heads.HEADS", "config.HEADS"]
 )
 def test_the_lists_for_extensions_exist(name):
-    assert f"`{name}`" in README
+    assert f"`{name}`" in CONTRIBUTING
     assert pydoc.locate(f"tfseg.{name}")

@@ -25,14 +25,12 @@ PAGE = (Path(__file__).parents[2] / "docs" / "own_head.md").read_text(encoding="
 
 
 @pytest.fixture
-def inside(monkeypatch) -> type[Head]:
+def inside(registrations) -> type[Head]:
     """The class, registered for the length of a test."""
-    monkeypatch.setitem(HEADS, "inside", None)  # so that it is taken away again
-    monkeypatch.setitem(configs.HEADS, "inside", None)
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, object] = {"__name__": "own_head"}
     exec(compile(block, "own_head.md", "exec", dont_inherit=True), names)
-    assert HEADS["inside"] is configs.HEADS["inside"] is names["Inside"]
+    assert HEADS["Inside"] is configs.HEADS["Inside"] is names["Inside"]
     return names["Inside"]
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import tensorflow as tf
 
 from tfseg import calls, checks, random
-from tfseg.augment import compose, inputs
+from tfseg.augment import compose, inputs, trial
 from tfseg.augment.base import AffineMove, Example, Geometric, Params, Pixel, Transform
 from tfseg.augment.sizes import RandomCrop
 from tfseg.ids import IGNORE
@@ -182,10 +182,12 @@ class Chain(metaclass=calls.Public):
 
     def _apply(self, example: Example, params: dict[str, Params]) -> Example:
         label = example["label"]
+        size = self.output_size(tuple(label.shape[-2:]))
+        for _, transform in self._pixel:
+            trial.try_out(transform, (*size, example["image"].shape[-1]))
         if label.shape.rank == 2:
             return self._one(example, params)
         # Image by image: branches differ, and no bit may depend on the size of the batch.
-        size = self.output_size(tuple(label.shape[1:]))
         signature = {
             name: tf.TensorSpec([*size, *value.shape[3:]], self._dtype(name, value))
             for name, value in example.items()
@@ -281,7 +283,8 @@ def _edit(
 def _change(
     transform: Pixel, params: Params, image: tf.Tensor, label: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    changed = tf.clip_by_value(transform.change(image, params), *transform.value_range)
+    changed = trial.checked(transform, image, transform.change(image, params))
+    changed = tf.clip_by_value(changed, *transform.value_range)
     return changed, transform.change_label(label, params)
 
 

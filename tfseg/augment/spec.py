@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tfseg import calls, checks
 from tfseg.augment import compose, names, parameters
 from tfseg.augment.affine import Affine, RandomScale, Rotate, ShiftScaleRotate
-from tfseg.augment.base import Transform
+from tfseg.augment.base import Geometric, Pixel, Transform
 from tfseg.augment.blur import Blur, GaussianBlur, MedianBlur, MotionBlur, Sharpen
 from tfseg.augment.chain import Sampling
 from tfseg.augment.color import HueSaturationValue, RGBShift, ToGray
@@ -39,7 +39,7 @@ from tfseg.augment.sizes import (
     Resize,
 )
 from tfseg.augment.symmetries import D4, HorizontalFlip, RandomRotate90, Transpose, VerticalFlip
-from tfseg.config import frozen
+from tfseg.config import frozen, registry
 
 # The one list of all transforms of a single image by name: what a configuration may hold.
 TRANSFORMS: dict[str, type[Transform]] = {
@@ -181,3 +181,35 @@ def _plain(value: Any) -> Any:
             return to_spec(value)
         return [_plain(item) for item in value]
     return value
+
+
+def _check(kind: type[Transform]) -> None:
+    """Checks what a registered transform must have: a way to act, and parameters as in YAML.
+
+    Raises:
+        InputError: something is missing.
+    """
+    registry.check_dataclass("transform", kind)
+    if not issubclass(kind, Geometric | Pixel | Choice):
+        raise checks.InputError(
+            f"The transform {kind.__name__} must inherit augment.Pixel, augment.AffineMove or "
+            "augment.Geometric, which say how it acts. Inherit one of them."
+        )
+    fields = {parameter.name for parameter in dataclasses.fields(kind)}
+    if "p" not in fields:
+        raise checks.InputError(
+            f"The transform {kind.__name__} must have the parameter p, its probability. Add `p: "
+            "float = 0.5` as its last field."
+        )
+    if "name" in fields:
+        raise checks.InputError(
+            f"The transform {kind.__name__} must not have a parameter called name; in a "
+            "configuration it is the name of the transform. Rename it."
+        )
+
+
+registry.declare(
+    registry.Kind(
+        name="transform", base=Transform, tables=(TRANSFORMS,), reserved=_OTHERS, check=_check
+    )
+)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import note, print_table
+from tfseg.config import registry
 from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def add_options(parser: Parser) -> None:
     """Declares what `run` takes."""
     add = parser.add_argument
-    names = sorted(NAMES)
+    names = sorted({*NAMES, *registry.names("format")})
     add("source", metavar="SOURCE", type=Path, help="folder with the images and annotations")
     add(
         "destination",

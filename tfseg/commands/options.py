@@ -14,7 +14,7 @@ import jsonargparse
 from tfseg import config
 from tfseg.checks import InputError, nearest
 from tfseg.config import yaml_file
-from tfseg.config.values import check_names
+from tfseg.config.values import check_names, without_plugins
 from tfseg.run_files import CONFIG
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
@@ -114,7 +114,7 @@ class ConfigFile(jsonargparse.ActionConfigFile):
         lines: dict[str, int] = {}
         try:
             values, lines = yaml_file.load(Path(value))
-            check_names(values)
+            check_names(without_plugins(values))
             super().__call__(parser, namespace, value, *rest)
         except InputError as error:
             reason = yaml_file.with_line(str(error), lines)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfseg import checks
 from tfseg import config as configs
+from tfseg.commands import plugins
 from tfseg.commands.options import Parser, add_json, add_run_config
 from tfseg.commands.output import note, print_json, print_table
 from tfseg.config import RunConfig
@@ -141,8 +142,8 @@ def _launch_processes(config: RunConfig, arguments: list[str], count: int) -> in
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / CONFIG
         configs.write(config, file)
-        command = [sys.executable, "-m", "tfseg", "train", *arguments, "--config", str(file)]
-        return launch(command, count)
+        command = [sys.executable, "-m", "tfseg", "train", *arguments, *plugins.options()]
+        return launch([*command, "--config", str(file)], count)
 
 
 def fit(
@@ -176,8 +177,9 @@ def fit(
         kind = type(interrupt)
         if not (run_dir / CHECKPOINTS).is_dir():
             raise kind("interrupted before the first checkpoint") from None
-        command = shlex.join(["tfseg", "train", *map(str, dataset), str(run_dir), "--resume"])
-        raise kind(f"interrupted; resume with: {command}") from None
+        command = ["tfseg", "train", *map(str, dataset), str(run_dir), "--resume"]
+        resume_command = shlex.join([*command, *plugins.options()])
+        raise kind(f"interrupted; resume with: {resume_command}") from None
     if not trainer.is_chief:
         return {}
     return dataclasses.asdict(summary)

@@ -125,6 +125,7 @@ class SemanticOptions(MaskOptions):
     foreground_threshold: float = 0.5
 
 
+# Registered heads are here too: they have their options themselves.
 HEADS: dict[str, type[Any]] = {
     "center_offset": CenterOffsetOptions,
     "boundary": BoundaryOptions,

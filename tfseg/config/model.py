@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Callable
 from typing import Any
 
 from tfseg import calls, checks
+from tfseg.config import registry
 from tfseg.config.fields import match_names
 from tfseg.config.heads import HEADS, check_head_options
 
@@ -19,6 +22,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "Unet": _ENCODER | {"decoder_filters": (128, 64, 64, 32, 16)},
 }
 ARCHITECTURES = tuple(_OPTIONS)
+# Registered networks: functions from a `ModelConfig` to a `keras.Model`, images -> features
+# `[B, H, W, n]`, to which tfseg adds the layer with the maps of the head.
+NETWORKS: dict[str, Callable[..., Any]] = {}
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
 DATASET = "dataset"  # limits of images
@@ -31,8 +37,8 @@ class ModelConfig(metaclass=calls.Public):
     """Describes the network: architecture, input and head.
 
     Attributes:
-        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, or Compact, a small
-            U-Net made for training on a CPU.
+        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, Compact, a small U-Net
+            made for training on a CPU, or a registered one.
         backbone: an encoder of segmentation-models, such as resnet34 or efficientnetb0, for all
             architectures but Compact; empty: resnet18.
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
@@ -60,9 +66,10 @@ class ModelConfig(metaclass=calls.Public):
         dropout: share of the last convolution's input channels that is dropped in training, in
             [0, 0.9]; the choice depends on the image alone.
         channels: channels of the input image; 0 uses the number of the data set.
-        head: how instances are represented: center_offset, boundary, distance or semantic.
+        head: how instances are represented: center_offset, boundary, distance, semantic, or a
+            registered one.
         loss: loss of the head's mask, such as "dice + 0.5 * bce": a sum of bce, dice, focal,
-            jaccard, lovasz and tversky; empty uses the head's default.
+            jaccard, lovasz, tversky and registered ones; empty uses the head's default.
         head_options: options of the head, such as {center_threshold: 0.2, separation_weight: 10}
             (see `config.heads`).
         class_names: classes that the network distinguishes; empty uses the classes of the data set,
@@ -97,7 +104,11 @@ class ModelConfig(metaclass=calls.Public):
 
     def __post_init__(self) -> None:
         match_names(
-            self, "model", architecture=ARCHITECTURES, head=HEADS, preprocessing=PREPROCESSING
+            self,
+            "model",
+            architecture=(*ARCHITECTURES, *NETWORKS),
+            head=HEADS,
+            preprocessing=PREPROCESSING,
         )
         object.__setattr__(self, "backbone", str(self.backbone).lower())  # as all encoders
         self._check_architecture()
@@ -111,15 +122,21 @@ class ModelConfig(metaclass=calls.Public):
 
     def completed(self) -> ModelConfig:
         """Returns the configuration with the defaults of the architecture for empty values."""
-        defaults = _OPTIONS[self.architecture]
+        defaults = _OPTIONS.get(self.architecture, {})
         empty = {name: value for name, value in defaults.items() if not getattr(self, name)}
         return dataclasses.replace(self, **empty)
+
+    def names(self) -> list[tuple[str, str]]:
+        """Returns the kinds and names of what the network consists of, such as ("head", "mask")."""
+        losses = re.findall(r"[A-Za-z_]\w*", self.loss)
+        parts = [("head", self.head), (registry.NETWORK, self.architecture)]
+        return parts + [("loss", name) for name in losses]
 
     def _check_architecture(self) -> None:
         """Checks the options that only some architectures have."""
         for name in {option: None for options in _OPTIONS.values() for option in options}:
             value, default = getattr(self, name), getattr(type(self), name)
-            if name not in _OPTIONS[self.architecture] and value not in (default, []):
+            if name not in _OPTIONS.get(self.architecture, {}) and value not in (default, []):
                 others = [other for other, options in _OPTIONS.items() if name in options]
                 raise checks.InputError(
                     f"model.{name} has no effect with model.architecture {self.architecture}; got "
@@ -184,3 +201,14 @@ def _check_numbers(name: str, values: Any, *, low: int) -> None:
         raise checks.InputError(f"{name} must be {count} numbers, one per stage; got {values!r}.")
     for number in values:
         checks.integer(f"Each of {name}", number, low=1, high=_MOST_CHANNELS)
+
+
+registry.declare(
+    registry.Kind(
+        name=registry.NETWORK,
+        base=None,
+        tables=(NETWORKS,),
+        reserved=ARCHITECTURES,
+        check=lambda network: registry.check_call(registry.NETWORK, network, "a ModelConfig"),
+    )
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfseg import calls, checks
@@ -74,3 +74,17 @@ class RunConfig(metaclass=calls.Public):
                 f"optimizer.warmup_steps must be at most {steps}, the number of steps; got "
                 f"{warmup}. Leave it out, and it is fitted to the steps."
             )
+
+    def names(self) -> list[tuple[str, str]]:
+        """Returns the kinds and names of network and transforms, such as ("transform", "D4")."""
+        return [*self.model.names(), *(("transform", name) for name in _names_in(self.augment))]
+
+
+def _names_in(entries: Any) -> Iterator[str]:
+    """Yields the names of transforms, also of those in choices."""
+    if isinstance(entries, list | tuple):
+        for entry in entries:
+            yield from _names_in(entry)
+    elif isinstance(entries, Mapping) and "name" in entries:
+        yield str(entries["name"])
+        yield from _names_in(entries.get("transforms", ()))

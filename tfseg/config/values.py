@@ -11,16 +11,21 @@ from typing import Any
 import yaml
 
 from tfseg import atomic, calls, checks
-from tfseg.config import yaml_file
+from tfseg.config import registry, yaml_file
 from tfseg.config.run import RunConfig
 
 PRESETS = ("small", "base", "large")
+PLUGINS = "plugins"  # a record in plain values, not a value
 
 
 @calls.check
 def to_dict(config: RunConfig) -> dict[str, Any]:
-    """Returns plain dicts, lists and scalars, ready for YAML or JSON."""
-    return _plain(dataclasses.asdict(config))
+    """Returns plain dicts, lists and scalars, ready for YAML or JSON.
+
+    If registered names are used, an entry "plugins" says which plugin registered each of them.
+    """
+    plugins = registry.plugins_of(config.names())
+    return _plain(dataclasses.asdict(config)) | ({PLUGINS: plugins} if plugins else {})
 
 
 def _plain(value: Any) -> Any:
@@ -48,11 +53,25 @@ def from_dict(values: Mapping[str, Any]) -> RunConfig:
     """Builds a configuration from plain values; the reverse of `to_dict`.
 
     Raises:
-        InputError: an unknown name, an invalid value, or far too many values.
+        InputError: an unknown name, an invalid value, or far too many values; or a plugin that
+            registered a name is not loaded.
     """
     yaml_file.check_size(values)
+    values = without_plugins(values)
     check_names(values)
     return _build(values, RunConfig)
+
+
+def without_plugins(values: Any) -> Any:
+    """Returns plain values without the record of plugins.
+
+    Raises:
+        InputError: a name in the record is not registered.
+    """
+    if not isinstance(values, Mapping) or PLUGINS not in values:
+        return values
+    registry.check_registered(values[PLUGINS])
+    return {name: value for name, value in values.items() if name != PLUGINS}
 
 
 def check_names(values: Mapping[str, Any], kind: type = RunConfig, prefix: str = "") -> None:

@@ -8,9 +8,10 @@ import pandas as pd
 
 from tfseg import atomic
 from tfseg.metrics.evaluation import DECIMALS
+from tfseg.metrics.registered import METRICS
 
 FILES = TABLE, PICTURE = "comparison.csv", "comparison.png"
-# The metrics in the picture and in the output of the command; the CSV file has all metrics.
+# The metrics of tfseg in the picture and in the output; the CSV file has all metrics.
 SHOWN = (
     *("dice", "iou", "ap50", "ap_mean", "pq", "sq", "rq"),
     *("precision_0.50", "recall_0.50", "f1_0.50", "aji", "aji_plus", "seg", "boundary_f"),
@@ -21,9 +22,9 @@ _COLORS = {1: "#0072B2", -1: "#D55E00", 0: "#777777"}
 
 
 def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows of SHOWN, in this order."""
+    """Returns the rows of SHOWN and of registered metrics, in this order."""
     rows = table.set_index("metric", drop=False)
-    return rows.loc[[name for name in SHOWN if name in rows.index]]
+    return rows.loc[[name for name in (*SHOWN, *METRICS) if name in rows.index]]
 
 
 def write_comparison(table: pd.DataFrame, folder: str | Path, *, names: tuple[str, str]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from tfseg import calls, checks, config
-from tfseg.config import ModelConfig
+from tfseg.config import ModelConfig, registry
 from tfseg.heads.base import Decoded, Head, Maps
 from tfseg.heads.boundary import Boundary
 from tfseg.heads.center_offset import CenterOffset
@@ -88,3 +89,28 @@ def head_of(model: ModelConfig) -> Head:
             "tfseg train replaces by numbers, from the data set."
         )
     return Classified(head=head, num_classes=count, class_weights=model.class_weights)
+
+
+def _check(head: type[Head]) -> None:
+    """Checks what a registered head must have: outputs, and options with plain defaults.
+
+    Raises:
+        InputError: something is missing.
+    """
+    registry.check_dataclass("head", head)
+    outputs = getattr(head, "outputs", None)
+    if not (isinstance(outputs, dict) and outputs):
+        raise checks.InputError(
+            f'The head {head.__name__} must define outputs, such as {{"foreground": 1}}, the '
+            f"channels of every map by its name; got {outputs!r}."
+        )
+    for field in dataclasses.fields(head):  # type: ignore[arg-type]
+        if not isinstance(field.default, bool | int | float | str | tuple):
+            raise checks.InputError(
+                f"The option {field.name} of the head {head.__name__} must have a default, a "
+                "number, text, true, false or a tuple; it decides on the type of the values. Add "
+                "one."
+            )
+
+
+registry.declare(registry.Kind(name="head", base=Head, tables=(HEADS, config.HEADS), check=_check))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfseg.config import ModelConfig
+from tfseg.config import ModelConfig, registry
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import head_without_classes
 from tfseg.version import __version__
@@ -21,7 +21,8 @@ def describe(model: ModelConfig) -> dict[str, Any]:
     """Returns the description of a network, ready for JSON.
 
     Keys: tfseg_version; channels of the images; class_names, class 1 first; units of inputs and
-    outputs; head; head_options, including its thresholds; architecture; backbone.
+    outputs; head; head_options, including its thresholds; architecture; backbone; plugins that
+    registered head, losses and architecture.
     """
     head = head_without_classes(model)
     return {
@@ -33,6 +34,7 @@ def describe(model: ModelConfig) -> dict[str, Any]:
         "head_options": dataclasses.asdict(head),  # type: ignore[call-overload]
         "architecture": model.architecture,
         "backbone": model.backbone,
+        "plugins": registry.plugins_of(model.names()),
     }
 
 

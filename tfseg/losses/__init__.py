@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 from tfseg import checks
+from tfseg.config import registry
 from tfseg.losses.base import PixelLoss, Sum
 from tfseg.losses.classes import ClassCE, OneVersusRest
 from tfseg.losses.masks import BCE, Dice, Focal, HeatmapBCE, Jaccard, Lovasz, Tversky
@@ -55,7 +56,7 @@ def parse(text: str, *, name: str = "sum") -> Sum:
     """
     terms = []
     for term in str(text).split("+"):
-        match = re.fullmatch(r"\s*(?:(\d+\.?\d*|\.\d+)\s*\*)?\s*([a-z]+)\s*", term)
+        match = re.fullmatch(r"\s*(?:(\d+\.?\d*|\.\d+)\s*\*)?\s*([A-Za-z_]\w*)\s*", term)
         if match is None:
             raise checks.InputError(
                 f'A loss must be a sum of names such as "dice + 0.5 * bce"; got {text!r}.'
@@ -63,3 +64,13 @@ def parse(text: str, *, name: str = "sum") -> Sum:
         checks.one_of("loss", match[2], NAMES)
         terms.append((float(match[1] or 1.0), NAMES[match[2]]()))
     return Sum(terms, name=name)
+
+
+registry.declare(
+    registry.Kind(
+        name="loss",
+        base=PixelLoss,
+        tables=(NAMES,),
+        check=lambda loss: registry.check_call("loss", loss),
+    )
+)

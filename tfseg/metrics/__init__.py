@@ -15,6 +15,8 @@ Conventions:
 
 from __future__ import annotations
 
+from tfseg.config import registry
+from tfseg.metrics import registered
 from tfseg.metrics.bootstrap import intervals
 from tfseg.metrics.comparison import compare
 from tfseg.metrics.conventions import THRESHOLDS, Conventions
@@ -23,6 +25,7 @@ from tfseg.metrics.evaluation import Evaluation
 from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics
 from tfseg.metrics.matching import Overlaps, match, overlaps
 from tfseg.metrics.pair import Pair
+from tfseg.metrics.registered import Metric
 from tfseg.metrics.scoring import evaluate_pairs
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "THRESHOLDS",
     "Conventions",
     "Evaluation",
+    "Metric",
     "Overlaps",
     "Pair",
     "compare",
@@ -43,3 +47,14 @@ __all__ = [
     "overlaps",
 ]
 __dir__ = __all__.copy
+
+registry.declare(
+    registry.Kind(
+        name="metric",
+        base=Metric,
+        tables=(registered.METRICS,),
+        reserved=(*FORMULAS, *FURTHER_FORMULAS),
+        check=registered.check,
+        made=lambda kind: kind(),
+    )
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pandas as pd
 
 from tfseg import atomic, calls, checks, notebook
 from tfseg.checks import InputError
-from tfseg.metrics import bootstrap, classes
+from tfseg.config import registry
+from tfseg.metrics import bootstrap, classes, registered
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name, totals
 from tfseg.metrics.formulas import FORMULAS, FURTHER_FORMULAS, compute_metrics, nested
@@ -97,9 +99,8 @@ class Evaluation(metaclass=calls.Public):
             summary |= classes.summary(tables, self.conventions)
         if self.coco:
             summary["coco"] = self.coco
-        summary["formulas"] = {
-            name: text for name, text in (FORMULAS | FURTHER_FORMULAS).items() if name in summary
-        }
+        texts = FORMULAS | FURTHER_FORMULAS | registered.formulas()
+        summary["formulas"] = {name: text for name, text in texts.items() if name in summary}
         return _plain(summary)
 
     def _image_means(self, images: pd.DataFrame) -> dict[str, float]:
@@ -169,10 +170,15 @@ class Evaluation(metaclass=calls.Public):
         values = summary | {"ap": summary["ap_mean"]}
         thresholds = "".join(f"  {threshold:>6}" for threshold in by_threshold)
         aps = "".join(f"  {_cell(ap)}" for ap in by_threshold.values())
+        shown = _shown(summary)
+        width = max(6, *map(len, shown))
         return "\n".join(
             [
                 _sentence(summary),
-                *(f"{name:<6}  {_cell(values[name])}  {text}" for name, text in FORMULAS.items()),
+                *(
+                    f"{name:<{width}}  {_cell(values[name])}  {text}"
+                    for name, text in shown.items()
+                ),
                 "P: predicted, T: true; TP, FP, FN: instances matched, only predicted, missed",
                 f"IoU >={thresholds}",
                 f"ap    {aps}",
@@ -184,7 +190,7 @@ class Evaluation(metaclass=calls.Public):
         """Returns the headline metrics, each with its formula, and those of classes."""
         summary = self.summary()
         values = summary | {"ap": summary["ap_mean"]}
-        rows = [(name, _cell(values[name]), text) for name, text in FORMULAS.items()]
+        rows = [(name, _cell(values[name]), text) for name, text in _shown(summary).items()]
         parts = [
             notebook.text(_sentence(summary)),
             notebook.table(("metric", "value", "formula"), rows),
@@ -203,7 +209,10 @@ class Evaluation(metaclass=calls.Public):
             InputError: the folder cannot be written.
         """
         folder = Path(folder)
-        summary = json.dumps(self.summary() | {"class_names": self.class_names}, indent=2) + "\n"
+        summary = self.summary() | {"class_names": self.class_names}
+        if plugins := registered.plugins():
+            summary["plugins"] = plugins
+        text = json.dumps(summary, indent=2) + "\n"
         with atomic.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             tables = {
@@ -214,12 +223,14 @@ class Evaluation(metaclass=calls.Public):
             for name, table in tables.items():
                 with atomic.replacing(folder / name) as path:
                     table.round(DECIMALS).to_csv(path, index=False)
-            atomic.write_text(folder / SUMMARY, summary)
+            atomic.write_text(folder / SUMMARY, text)
 
     @classmethod
     @calls.check
     def read(cls, folder: str | Path) -> Evaluation:
         """Returns the evaluation that `write` wrote into `folder`.
+
+        Warns if it has a metric that is not registered: it is left out.
 
         Raises:
             InputError: the folder has no evaluation, or a damaged one.
@@ -231,6 +242,8 @@ class Evaluation(metaclass=calls.Public):
             if conventions["empty"] is None:  # JSON has no NaN
                 conventions["empty"] = math.nan
             class_names = tuple(summary["class_names"])
+            if lost := registry.missing(summary.get("plugins", {})):
+                warnings.warn(f"A metric of {folder} is left out. {lost}", stacklevel=2)
             return cls(
                 _read_table(folder / COUNTS),
                 _read_table(folder / PER_INSTANCE),
@@ -271,6 +284,12 @@ def _class_rows(of_class: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ..
         if any(values[number] for number in numbers)
     ]
     return [("class", *metrics, "true", "predicted"), *rows] if rows else []
+
+
+def _shown(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the headline metrics and the registered ones, with their formulas."""
+    further = registered.formulas()
+    return FORMULAS | {name: text for name, text in further.items() if name in summary}
 
 
 def _class_lines(of_class: Mapping[str, Mapping[str, Any]]) -> list[str]:

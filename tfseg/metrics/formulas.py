@@ -22,6 +22,7 @@ from tfseg import calls
 from tfseg.checks import InputError, shown
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import threshold_name
+from tfseg.metrics.registered import metrics_of
 
 FORMULAS = {
     "dice": "2 |P and T| / (|P| + |T|), foreground pixels of all images together",
@@ -71,6 +72,8 @@ def compute_metrics(
 ) -> dict[str, np.ndarray]:
     """Returns all metrics by name, with a number for each threshold, such as `ap_0.50`.
 
+    Registered metrics are among them, where their counts are there.
+
     Args:
         counts: sums of the counts of the module `counts`, arrays of one shape or numbers.
         conventions: of the counts.
@@ -89,7 +92,7 @@ def compute_metrics(
     metrics = _pixel_metrics(arrays, empty) | _instance_metrics(arrays, thresholds, empty)
     if "outline_truth" in arrays:
         metrics |= _boundary_metrics(arrays, thresholds, empty)
-    return metrics
+    return metrics | metrics_of(arrays, empty)
 
 
 def nested(values: Mapping[str, Any], thresholds: Sequence[float]) -> dict[str, object]:

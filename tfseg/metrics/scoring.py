@@ -16,6 +16,7 @@ from tfseg.metrics.counts import count_instances, count_lost, count_pixels
 from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
 from tfseg.metrics.outcomes import instance_outcomes
 from tfseg.metrics.pair import Pair
+from tfseg.metrics.registered import counts_of
 
 
 @calls.check
@@ -109,6 +110,7 @@ def _count(
             row |= count_lost(prediction, pair.masks)
         if conventions.boundary:
             row |= count_boundaries(truth, prediction, counted, conventions.thresholds)
+        row |= counts_of(truth, prediction, counted)
         rows.append(row)
     counted = conventions.without_void_predictions(table, prediction)
     return rows, instance_outcomes(counted, pair)

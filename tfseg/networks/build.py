@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 
 from tfseg import calls, checks, compat
-from tfseg.config import PRECISIONS, ModelConfig
+from tfseg.config import NETWORKS, PRECISIONS, ModelConfig
 from tfseg.heads import head_of
 from tfseg.networks.backbones import backbones, patched_backbones, segmentation_models
 from tfseg.networks.compact import compact
@@ -113,12 +113,17 @@ def _backbone(config: ModelConfig) -> str:
 
 def _network(config: ModelConfig, encoder_weights: str) -> keras.Model:
     """Returns images -> the maps of the head, concatenated."""
+    if config.architecture in NETWORKS:
+        network = NETWORKS[config.architecture](config)
+        return _with_head(network, network.output, config)
     if config.architecture == "Compact":
         maps = _num_maps(config)
         return compact(
             config.channels, config.filters, maps, name=config.head, dropout=config.dropout
         )
-    return _with_head(_dense_network(config, encoder_weights), config)
+    network = _dense_network(config, encoder_weights)
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    return _with_head(network, convolutions[-1].input, config)
 
 
 def _num_maps(config: ModelConfig) -> int:
@@ -142,10 +147,10 @@ def _dense_network(config: ModelConfig, encoder_weights: str) -> keras.Model:
         )
 
 
-def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
-    """Replaces the last convolution of a network by one for all maps of the head."""
-    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    features = convolutions[-1].input
+def _with_head(
+    network: keras.Model, features: keras.KerasTensor, config: ModelConfig
+) -> keras.Model:
+    """Adds a convolution for all maps of the head to `features`, a tensor of the network."""
     if config.dropout:
         features = KeyedDropout(config.dropout, name="dropout")([features, network.input])
     # One convolution for all maps: convolutions with few channels waste most of a CPU's time; with

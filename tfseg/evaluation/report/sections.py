@@ -12,7 +12,7 @@ import pandas as pd
 
 from tfseg.evaluation.report import breakdowns, charts
 from tfseg.evaluation.report.outcomes import Outcomes, count_kinds
-from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation
+from tfseg.metrics import FORMULAS, FURTHER_FORMULAS, Evaluation, registered
 from tfseg.metrics.outcomes import TRUE_KINDS
 
 EXPLANATIONS = {
@@ -86,15 +86,17 @@ def summary(content: Content) -> str:
         f"<li><strong>{_number(values[name])}</strong><span>{name}</span></li>" for name in _TILES
     )
     rows = []
-    for name in EXPLANATIONS:
+    further = registered.formulas()
+    for name in (*EXPLANATIONS, *(name for name in further if name in values)):
         mean = "ap_mean" if name == "ap" else name
         interval = values["intervals"].get(mean)
         between = " to ".join(map(_number, interval)) if interval else ""
-        formula = (FORMULAS | FURTHER_FORMULAS)[name]
+        meaning = EXPLANATIONS.get(name, "A registered metric.")
+        formula = (FORMULAS | FURTHER_FORMULAS | further)[name]
         rows.append(
             f'<tr><th scope="row">{name}</th><td class="number">{_number(values[mean])}</td>'
             f'<td class="number">{between}</td>'
-            f"<td>{EXPLANATIONS[name]}<br><small>{html.escape(formula)}</small></td></tr>"
+            f"<td>{meaning}<br><small>{html.escape(formula)}</small></td></tr>"
         )
     head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>meaning</th></tr>"
     return (

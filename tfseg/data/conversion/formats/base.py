@@ -1,4 +1,4 @@
-"""What every source format has: the functions `matches`, `find` and `read`."""
+"""What source formats share: the options of reading, items and samples, and pairing of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -125,21 +125,6 @@ class Sample(NamedTuple):
     hidden_instances: int = 0
     turned: bool | None = None
     ignored_crowds: int = 0
-
-
-class Format(Protocol):
-    """A layout of folders and files with images and instances."""
-
-    LAYOUT: str
-
-    def matches(self, source: Path) -> bool:
-        """Returns whether `source` looks like this layout, even if files are missing."""
-
-    def find(self, source: Path, reading: Reading) -> SourceIndex:
-        """Returns the images of each split; decodes no image."""
-
-    def read(self, item: Item[Any], reading: Reading) -> Sample:
-        """Reads one item."""
 
 
 def split_folders(source: Path) -> dict[str, Path]:

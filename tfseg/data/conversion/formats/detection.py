@@ -8,13 +8,14 @@ from typing import cast
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats import NAMES, other_tools
-from tfseg.data.conversion.formats.base import Format, Reading, without_source
+from tfseg.data.conversion.formats.base import Reading, without_source
+from tfseg.data.conversion.formats.format import FORMATS, Format
 from tfseg.data.files.images import entries
 
-FORMATS = {
-    name: cast(Format, importlib.import_module(f"tfseg.data.conversion.formats.{name}"))
+FORMATS.update(
+    (name, cast(Format, importlib.import_module(f"tfseg.data.conversion.formats.{name}")))
     for name in NAMES
-}
+)
 _JSON = {"coco", "labelme"}  # whose files those of other tools may be taken for
 _WITH_OTHERS = "predictions"  # whose folder has the same instances in further formats
 
