@@ -51,7 +51,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FIRST])
-def test_the_example_of_every_public_name_runs(name, folder):
+def test_the_example_of_every_public_name_runs(name, folder, registrations):
     assert run_example(name, folder) == ""
 
 

@@ -81,14 +81,17 @@ def register(thing: Any = None, *, kind: str = "") -> Any:
     Raises:
         InputError: it is of no kind or of another one, its name is taken, or something is missing.
 
-    Example:
-        @tfseg.register
-        @dataclasses.dataclass(frozen=True, kw_only=True)
-        class Invert(tfseg.augment.Pixel):
-            p: float = 0.5
-
-            def change(self, image, params):
-                return 1.0 - image
+    Examples:
+        >>> import dataclasses
+        >>> @tfseg.register
+        ... @dataclasses.dataclass(frozen=True, kw_only=True)
+        ... class Invert(tfseg.augment.Pixel):
+        ...     p: float = 0.5
+        ...
+        ...     def change(self, image, params):
+        ...         return 1.0 - image
+        >>> tfseg.augment.from_spec([{"name": "Invert", "p": 1.0}])
+        [Invert(p=1.0)]
     """
     if thing is None:
         return functools.partial(register, kind=kind)
