@@ -45,6 +45,10 @@ def graph() -> tf.Graph:
     return compat.graph_of(function.function_def, None)
 
 
+def inner() -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext(compat.inner_layers(keras.Sequential()))
+
+
 USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[None]]] = {
     compat.SUM_GRADIENTS: lambda: compat.gradients_are_sums(keras.optimizers.SGD(0.1)),
     compat.DEPENDENT_VARIABLES: compat.skip_variable_search,
@@ -58,11 +62,13 @@ USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[No
     **dict.fromkeys([compat.SLICE, compat.EXPAND], registered),
     compat.KERNELS: lambda: contextlib.nullcontext(compat.kernels_of("AddV2")),
     compat.FUNCTION_GRAPH: lambda: contextlib.nullcontext(graph()),
+    compat.INNER_LAYERS: inner,
 }
 CHANGED = set(compat.NAMES) - {
     *(compat.USES_ADAMW, compat.ORTHOGONALIZE, compat.ADJUST_RATE),
     *(compat.CONVOLUTION, compat.SLICE, compat.EXPAND, compat.SUM_GRADIENTS),
     *(compat.KERNELS, compat.FUNCTION_GRAPH),
+    compat.INNER_LAYERS,
 }
 
 

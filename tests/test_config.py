@@ -32,11 +32,28 @@ OTHER = RunConfig(
 )
 
 
-@pytest.mark.parametrize("value", [RunConfig(), OTHER], ids=["default", "other"])
+KERAS = RunConfig(model=ModelConfig(architecture="Keras", network='{"a": 1}'))
+
+
+@pytest.mark.parametrize("value", [RunConfig(), OTHER, KERAS], ids=["default", "other", "Keras"])
 def test_what_is_written_is_read_back_equal(value, tmp_path):
     config.write(value, tmp_path / "config.yaml")
     assert config.read(tmp_path / "config.yaml") == value
     assert config.from_dict(config.to_dict(value)) == value
+
+
+def test_the_layers_of_a_keras_network_are_in_a_file_beside(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    config.write(KERAS, tmp_path / "runs" / "config.yaml")
+    file = tmp_path / "runs" / "config.network.json"
+    assert file.read_text(encoding="utf-8") == '{"a": 1}'
+    assert "network: config.network.json" in (tmp_path / "runs" / "config.yaml").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert ModelConfig(architecture="Keras", network="runs/config.network.json") == KERAS.model
+    file.unlink()
+    message = "line .*: model.network must be a file with the JSON of a Keras model; got .*config.n"
+    with pytest.raises(InputError, match=message):
+        config.read(tmp_path / "runs" / "config.yaml")
 
 
 def test_a_file_may_hold_a_part_or_nothing(tmp_path):

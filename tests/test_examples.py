@@ -20,6 +20,7 @@ from tfseg.cli import main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PARTS = ("own_head.py", "own_loss.py", "own_transform.py")  # that tfseg.register takes
+OWN = ("own_network.py", "own_loop.py")
 NOTEBOOK = EXAMPLES / "nuclei.ipynb"
 LEFT = {
     "train_nuclei.py": ("run/checkpoints/best.npz", "evaluation/summary.json", "exported"),
@@ -100,12 +101,31 @@ def test_the_three_parts_train_together_by_name(tmp_path, registrations):
     assert changed.numpy().tolist() == [0.0, 0.5, 1.0]
 
 
+def test_a_network_of_its_own_is_trained_and_scored(tmp_path):
+    config = tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=32),
+        train=tfseg.TrainConfig(steps=1, batch_size=1),
+        optimizer=tfseg.OptimizerConfig(name="SGD", warmup_steps=0, freeze_encoder=1),
+    )
+    evaluation = runpy.run_path(str(EXAMPLES / "own_network.py"))["main"](tmp_path, config)
+    assert evaluation.summary()["num_images"] == 12
+    assert (tmp_path / "run" / "config.network.json").is_file()
+
+
+def test_a_loop_of_its_own_learns(dataset):
+    losses, segmenter = runpy.run_path(str(EXAMPLES / "own_loop.py"))["loop"](dataset, 6)
+    assert len(losses) == 6 and losses[-1] < losses[0]
+    assert tfseg.evaluate(segmenter, dataset, "val").summary()["num_images"] == 2
+
+
 def test_every_example_is_run_and_the_new_ones_fit_on_a_page():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*LEFT, *PARTS, "multi_gpu.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*LEFT, *PARTS, *OWN, "multi_gpu.py"}
     assert {path.name for path in EXAMPLES.glob("*.sh")} == {"multi_worker.sh"}
     scripts = [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.sh")]
     assert all(len(path.read_text("utf-8").splitlines()) < 80 for path in scripts)
-    assert all(len((EXAMPLES / name).read_text("utf-8").splitlines()) < 40 for name in PARTS)
+    assert all(
+        len((EXAMPLES / name).read_text("utf-8").splitlines()) < 40 for name in (*PARTS, *OWN)
+    )
     assert [path.name for path in EXAMPLES.glob("*.ipynb")] == [NOTEBOOK.name]
 
 

@@ -153,6 +153,10 @@ EXPAND = PrivateName(
     *("image-classifiers", "classification_models.models._common_blocks", "expand_dims"),
     "save and load squeeze-and-excitation networks",
 )
+INNER_LAYERS = PrivateName(
+    *("keras", "keras.layers", "Layer._flatten_layers"),
+    "know the layers inside other layers",
+)
 KERNELS = PrivateName(
     "tensorflow",
     "tensorflow.python.framework.kernels",
@@ -168,7 +172,7 @@ FUNCTION_GRAPH = PrivateName(
 NAMES = (
     *(SUM_GRADIENTS, DEPENDENT_VARIABLES, USES_ADAMW, ORTHOGONALIZE, ADJUST_RATE, BUILDERS, SWISH),
     *(DROPOUT, INPUT_SHAPE, SPATIAL_CONTEXT, CONVOLUTION, SLICE, EXPAND, KERNELS),
-    FUNCTION_GRAPH,
+    *(FUNCTION_GRAPH, INNER_LAYERS),
 )
 
 
@@ -248,8 +252,13 @@ def seeded_initializers(seed: int) -> Iterator[None]:
         random.setstate(state)
 
 
+def inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns a model and all layers in it, at any depth."""
+    return list(INNER_LAYERS.value()(model))
+
+
 def set_normalization(model: keras.Model, *, momentum: float) -> None:
-    """Synchronises the batch normalisation of a model, and sets its momentum.
+    """Synchronises the batch normalisation of a model and its layers, and sets its momentum.
 
     segmentation-models has no argument for either, and `keras.models.clone_model` would take twice
     the time and lose the marks of the encoder's layers. Keras reads both attributes when the layer
@@ -259,7 +268,7 @@ def set_normalization(model: keras.Model, *, momentum: float) -> None:
         InputError: the layers of Keras do not have these attributes.
     """
     values = {"synchronized": True, "momentum": momentum}
-    for layer in model.layers:
+    for layer in inner_layers(model):
         if not isinstance(layer, keras.layers.BatchNormalization):
             continue
         for name, value in values.items():

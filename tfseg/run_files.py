@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CONFIG = "config.yaml"  # all values used
+NETWORK = "config.network.json"  # the layers of a Keras network; beside config.yaml
 RECORD = "run.json"  # all values, with versions, data and commands
 HISTORY = "history.csv"  # the metrics of training and validation
 NONFINITE = "nonfinite.csv"  # the samples of steps with non-finite loss or gradients

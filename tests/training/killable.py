@@ -50,5 +50,5 @@ def main(data: Path, run_dir: Path, operation: int | None = None) -> None:
     if operation is not None:
         die_at(operation)
     resume = (run_dir / "config.yaml").exists()
-    trainer = tfseg.Trainer(CONFIG, run_dir, build=runs.build)
+    trainer = tfseg.Trainer(CONFIG, run_dir, network=runs.build)
     trainer.fit(tfseg.Dataset.open(data), resume=resume, on_log=lambda _: print("row", flush=True))

@@ -22,20 +22,18 @@ from tfseg.config import (
     TrainConfig,
 )
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.networks.encoder import mark_encoder
-from tfseg.networks.precision import dtype_policy
 from tfseg.training.callbacks import Callback
-from tfseg.training.session import BuildModel, Session
+from tfseg.training.session import Session
 
 SIZE = 16
 
 
-def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
+def network(*, normalized: bool = True) -> keras.Model:
     """Two convolutions, with synchronised batch normalisation between them if wanted.
 
     The first one with its normalisation is the encoder.
     """
-    inputs = keras.Input((size, size, 1))
+    inputs = keras.Input((None, None, 1))
     # No bias before a normalisation: its gradient is nothing but the rounding of the others.
     features = keras.layers.Conv2D(
         *(6, 3),
@@ -45,7 +43,7 @@ def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
     )(inputs)
     if normalized:
         features = keras.layers.BatchNormalization(synchronized=True, momentum=0.9)(features)
-    mark_encoder(keras.Model(inputs, features).layers)
+    features = keras.Model(inputs, features, name="encoder")(inputs)
     features = keras.layers.Activation("relu")(features)
     maps = keras.layers.Conv2D(
         *(4, 3),
@@ -61,17 +59,20 @@ def network(*, size: int = SIZE, normalized: bool = True) -> keras.Model:
     return keras.Model(inputs, outputs)
 
 
+@keras.saving.register_keras_serializable("tests")
 class _Huge(keras.layers.Layer):
-    """Asks for 2 ** 58 bytes, which NumPy refuses at once; TensorFlow tries for 10 seconds."""
+    """Asks for 2 ** 58 bytes in training, which NumPy refuses; TensorFlow tries for 10 seconds."""
 
-    def call(self, features: tf.Tensor) -> tf.Tensor:
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return features
         size = tf.numpy_function(lambda: np.zeros(2**56, np.float32), [], tf.float32)
         return features + tf.reduce_max(size)
 
 
-def huge(*, size: int = SIZE) -> keras.Model:
+def huge() -> keras.Model:
     """A network that no memory holds."""
-    model = network(size=size)
+    model = network()
     maps = _Huge()(model.outputs[0])
     return keras.Model(
         model.inputs,
@@ -102,17 +103,11 @@ def batches(count: int, *, batch_size: int, seed: int = 0) -> list[tuple]:
     return result
 
 
-def builder(make: Callable[..., keras.Model] = network, **options: Any) -> BuildModel:
-    """Returns what a session calls in place of `build_model`: `make`, with its `options`."""
-
-    def build(
-        config: ModelConfig, *, seed: int, pretrained: bool, precision: str = "float32"
-    ) -> keras.Model:
-        del config, seed, pretrained
-        with dtype_policy(precision):
-            return make(**options)
-
-    return build
+def builder(
+    make: Callable[..., keras.Model] = network, **options: Any
+) -> Callable[[ModelConfig], keras.Model]:
+    """Returns what a session calls for its network: `make`, with its `options`."""
+    return lambda _: make(**options)
 
 
 class PressCtrlC(Callback):
@@ -133,8 +128,8 @@ CONFIG = RunConfig(
     optimizer=OptimizerConfig(warmup_steps=2),
     log=LogConfig(log_every=2, checkpoint_every=2),
 )
-build = builder(size=CONFIG.data.crop_size)
-LARGE = builder(size=96, normalized=False)  # smaller crops have no instances to validate
+build = builder()
+PLAIN = builder(normalized=False)
 
 
 def changed(config: RunConfig, **groups: dict[str, Any]) -> RunConfig:
@@ -164,7 +159,7 @@ class Run:
         normalized: bool = True,
     ) -> None:
         config = changed(config, devices={"names": tuple(devices)})
-        self.session = Session(config, dataset, build=builder(normalized=normalized))
+        self.session = Session(config, dataset, network=builder(normalized=normalized))
         self.model = self.session.model
 
     def step(self, *taken: tuple) -> dict[str, float]:

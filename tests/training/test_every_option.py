@@ -16,6 +16,7 @@ from tfseg.training.session import Session
 
 # Another value for each option that not every run uses.
 OTHERS: dict[str, Any] = {
+    "model.network": "network.json",
     "model.backbone": "resnet34",
     "model.encoder_weights": "imagenet",
     "model.preprocessing": "backbone",
@@ -40,10 +41,14 @@ def other(config: RunConfig, name: str) -> RunConfig:
 def test_an_architecture_refuses_the_options_of_the_others(architecture):
     used = {
         "Compact": {"filters"},
+        "Keras": {"network"},
         "Unet": {"backbone", "encoder_weights", "preprocessing", "decoder_filters"},
     }.get(architecture, {"backbone", "encoder_weights", "preprocessing"})
-    for name in ("backbone", "encoder_weights", "preprocessing", "decoder_filters", "filters"):
+    names = ("backbone", "encoder_weights", "preprocessing", "decoder_filters", "filters")
+    for name in (*names, "network"):
         value = OTHERS[f"model.{name}"]
+        if name == "network" and name in used:
+            continue  # tests/networks/test_keras_network.py
         if name in used:
             assert getattr(ModelConfig(architecture=architecture, **{name: value}), name) == value
             continue
@@ -79,7 +84,7 @@ def without_val(sample, tmp_path_factory) -> tfseg.Dataset:
 )
 def test_options_of_validations_are_refused_without_a_split_val(without_val, name):
     with pytest.raises(InputError, match=f"{name} .* needs validations, .* has no split val"):
-        Session(other(runs.CONFIG, name), without_val, build=runs.build)
+        Session(other(runs.CONFIG, name), without_val, network=runs.build)
 
 
 @pytest.mark.parametrize(
@@ -130,4 +135,4 @@ def test_an_option_that_another_one_switches_off_is_refused(values, message):
 def test_weights_of_classes_are_refused_for_one_class(dataset):
     config = other(runs.CONFIG, "model.class_weights")
     with pytest.raises(InputError, match=r"model.class_weights must be empty .*; got \(1.0, 2.0\)"):
-        Session(config, dataset, build=runs.build)
+        Session(config, dataset, network=runs.build)

@@ -64,7 +64,7 @@ sys.path.append({tests!r})
 import runs
 import tfseg
 config = runs.changed(runs.CONFIG, train={{"steps": 100_000}})
-trainer = tfseg.Trainer(config, {run!r}, build=runs.build)
+trainer = tfseg.Trainer(config, {run!r}, network=runs.build)
 trainer.fit(tfseg.Dataset.open({data!r}), on_log=lambda _: print("row", flush=True))
 """
 

@@ -45,7 +45,7 @@ def fitted(dataset, folder, devices: tuple[str, ...]) -> tuple[pd.DataFrame, lis
     """Returns the log and the weights of six steps in two epochs."""
     head = CenterOffset()
     with make_strategy(devices).scope():
-        model = runs.network(size=CONFIG.data.crop_size)
+        model = runs.network()
         model.compile(
             optimizer=make_optimizer(CONFIG),
             loss=head.losses(),
@@ -94,7 +94,7 @@ print(*model.train_on_batch(keras.ops.ones((2, 32, 32, 1)), targets))
 
 def test_a_saved_model_is_loaded_in_a_fresh_process_compiled(tmp_path):
     head = CenterOffset()
-    model = runs.network(size=32)
+    model = runs.network()
     model.compile(
         optimizer=make_optimizer(RunConfig()),
         loss=head.losses(),

@@ -110,6 +110,7 @@ ELSEWHERE = {
     "data.cache": "data/pipeline/test_cache.py",
     "model.backbone": "training/test_every_option.py",
     "model.decoder_filters": "training/test_every_option.py",
+    "model.network": "networks/test_keras_network.py",
     "model.encoder_weights": "networks/test_pretrained.py",
     "model.preprocessing": "networks/test_pretrained.py",
     "model.class_weights": "training/test_class_weights.py",
@@ -221,9 +222,14 @@ def test_an_option_of_the_network_changes_it(name):
     assert not same(network(second), network(first))
 
 
+def for_keras(config: RunConfig) -> RunConfig:
+    """Returns `config` for a Keras network, which has no filters."""
+    return runs.changed(config, model={"filters": ()})
+
+
 def updated(config: RunConfig, dataset: tfseg.Dataset) -> list[np.ndarray]:
     """Returns weights, optimizer and average after three steps on seeded batches."""
-    run = runs.Run(dataset, config)
+    run = runs.Run(dataset, for_keras(config))
     count = config.train.accumulate
     for index in range(3):
         run.step(*runs.batches(count, batch_size=4, seed=index))
@@ -265,7 +271,7 @@ def test_an_option_of_the_duration_changes_it(name, dataset):
 
 def written(config: RunConfig, dataset: tfseg.Dataset, folder: Path) -> list[np.ndarray]:
     """Trains; returns the names of the checkpoints, the history, and the best weights."""
-    tfseg.Trainer(config, folder, build=runs.LARGE).fit(dataset)
+    tfseg.Trainer(for_keras(config), folder, network=runs.PLAIN).fit(dataset)
     history = pd.read_csv(folder / "history.csv").drop(columns="images_per_second")
     best = runs.arrays(folder / "checkpoints" / "best.npz")
     names = sorted(file.name for file in (folder / "checkpoints").iterdir())

@@ -20,7 +20,7 @@ from tfseg.data.dataset.mixture import Mixture
 from tfseg.training.resuming import check_steps
 from tfseg.training.run_folder import RunFolder
 
-Trainer = functools.partial(tfseg.Trainer, build=runs.build)
+Trainer = functools.partial(tfseg.Trainer, network=runs.build)
 changed = functools.partial(runs.changed, CONFIG)
 
 

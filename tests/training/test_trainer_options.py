@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pandas as pd
 import pytest
 import runs
 import tensorflow as tf
-from runs import CONFIG, LARGE, PressCtrlC, arrays
+from runs import CONFIG, PLAIN, PressCtrlC, arrays
 from tensorflow.python.framework import config as tf_config
 
 import tfseg
@@ -24,12 +25,13 @@ from tfseg.config import DataConfig, RunConfig
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.networks import weights
+from tfseg.networks.keras_network import Network
 from tfseg.training import checkpoint, dry_run, memory, nonfinite, overfit, session, validation
 from tfseg.training.strategy import make_strategy
 
 SIZE = CONFIG.data.crop_size
-Trainer = functools.partial(tfseg.Trainer, build=runs.build)
-Session = functools.partial(session.Session, build=runs.build)
+Trainer = functools.partial(tfseg.Trainer, network=runs.build)
+Session = functools.partial(session.Session, network=runs.build)
 changed = functools.partial(runs.changed, CONFIG)
 
 
@@ -37,14 +39,14 @@ def interrupted_at_2(
     config: RunConfig,
     dataset: tfseg.Dataset,
     run: Path,
-    build: session.BuildModel = runs.build,
+    build: Network = runs.build,
 ) -> None:
     def press_ctrl_c(row: dict) -> None:
         if row["step"] == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        Trainer(config, run, build=build).fit(dataset, on_log=press_ctrl_c)
+        Trainer(config, run, network=build).fit(dataset, on_log=press_ctrl_c)
 
 
 def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
@@ -76,7 +78,7 @@ def test_four_stops_with_average_plateau_accumulation_and_clipping_change_nothin
         optimizer=plateau | {"ema": 0.9, "clip_norm": 0.5},
         log={"log_every": 4, "checkpoint_every": 16, "validate_every": 4, "best": "ap50"},
     )
-    train = functools.partial(Trainer, config, build=LARGE)
+    train = functools.partial(Trainer, config, network=PLAIN)
     train(tmp_path / "whole").fit(dataset)
     for stop in (1, 6, 7, 14):  # twice in the second row, and after the plateau
         with pytest.raises(KeyboardInterrupt):
@@ -133,8 +135,8 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path
     (tmp_path / "run" / "config.yaml.partial").write_text("seed", encoding="utf-8")
     with pytest.raises(InputError, match=r"has no checkpoint last.npz"):
         Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
-    written = (tmp_path / "whole" / "config.yaml").read_text(encoding="utf-8")
-    (tmp_path / "run" / "config.yaml").write_text(written, encoding="utf-8")
+    for name in ("config.network.json", "config.yaml"):
+        shutil.copy(tmp_path / "whole" / name, tmp_path / "run")
     Trainer(CONFIG, tmp_path / "run").fit(dataset, resume=True)
     resumed, straight = (
         arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole")
@@ -145,13 +147,13 @@ def test_a_run_stopped_before_its_first_checkpoint_begins_anew(dataset, tmp_path
 
 def test_two_validations_without_a_better_one_end_the_run_also_after_a_stop(dataset, tmp_path):
     # Weights that stand still, and no statistics that could move: every validation is the same.
-    build = runs.builder(size=SIZE, normalized=False)
+    build = runs.builder(normalized=False)
     config = changed(train={"steps": 100, "patience": 2}, optimizer={"learning_rate": 0.0})
     with pytest.raises(KeyboardInterrupt):
-        Trainer(config, tmp_path / "run", build=build).fit(dataset, callbacks=[PressCtrlC(5)])
-    summary = Trainer(config, tmp_path / "run", build=build).fit(dataset, resume=True)
+        Trainer(config, tmp_path / "run", network=build).fit(dataset, callbacks=[PressCtrlC(5)])
+    summary = Trainer(config, tmp_path / "run", network=build).fit(dataset, resume=True)
     assert summary.steps == 6
-    again = Trainer(config, tmp_path / "run", build=build).fit(dataset, resume=True)
+    again = Trainer(config, tmp_path / "run", network=build).fit(dataset, resume=True)
     assert again.steps == 6
 
 
@@ -233,7 +235,7 @@ def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_pa
     )
     Trainer(config, tmp_path / "whole").fit(dataset)
     interrupted_at_2(config, dataset, tmp_path / "run")
-    first = np.asarray(runs.network(size=SIZE).variables[0])
+    first = np.asarray(runs.network().variables[0])
     last = tmp_path / "run" / "checkpoints" / "last.npz"
     np.testing.assert_array_equal(arrays(last)["00000"], first)
     Trainer(config, tmp_path / "run").fit(dataset, resume=True)
@@ -248,8 +250,8 @@ def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}
     still = {"name": "SGD", "learning_rate": 1e-30, "warmup_steps": 0}
     config = changed(data={"crop_size": 96}, optimizer=still | plateau, log={"best": "ap50"})
-    interrupted_at_2(config, dataset, tmp_path / "run", LARGE)
-    Trainer(config, tmp_path / "run", build=LARGE).fit(dataset, resume=True)
+    interrupted_at_2(config, dataset, tmp_path / "run", PLAIN)
+    Trainer(config, tmp_path / "run", network=PLAIN).fit(dataset, resume=True)
     table = pd.read_csv(tmp_path / "run" / "history.csv")
     assert table["val_ap50"].nunique() == 1
     # each row is written before its validation
@@ -271,14 +273,16 @@ def test_a_run_begins_with_the_best_weights_of_another(dataset, tmp_path, monkey
         np.testing.assert_array_equal(np.asarray(variable), before[f"{index:05d}"])
 
     def wider() -> keras.Model:
-        model = runs.network(size=SIZE)
-        maps = keras.layers.Conv2D(7, 3, padding="same", name="classes")(model.layers[3].output)
+        model = runs.network()
+        features = model.get_layer("encoder").output
+        maps = keras.layers.Conv2D(7, 3, padding="same", name="classes")(features)
         return keras.Model(model.inputs, {"foreground": maps[..., :1]})
 
+    config = runs.changed(config, model={"head": "semantic"})
     with pytest.warns(
         UserWarning, match="with another shape than in .* start from scratch: classes/kernel"
     ):
-        other = Session(config, dataset, build=runs.builder(wider)).model.variables
+        other = Session(config, dataset, network=runs.builder(wider)).model.variables
     np.testing.assert_array_equal(np.asarray(other[0]), before["00000"])
 
 
@@ -291,18 +295,18 @@ def test_weights_of_a_network_of_another_kind_are_refused(dataset, tmp_path):
 
 @pytest.mark.slow
 def test_a_device_without_the_memory_is_told_with_the_remedy(dataset, tmp_path):
-    build = runs.builder(runs.huge, size=SIZE)
+    build = runs.builder(runs.huge)
     config = changed(devices={"names": ("CPU:0", "CPU:1")})
     message = (
         r"Out of memory: 1 crops of 32 x 32 on a device need about .* GiB \(train.batch_size is 2, "
         r"on 2 devices\)\. Use a smaller data.crop_size or model\. TensorFlow.s error: .*Unable to"
     )
     with pytest.raises(InputError, match=message):
-        Trainer(config, tmp_path / "run", build=build).fit(dataset)
+        Trainer(config, tmp_path / "run", network=build).fit(dataset)
     with pytest.raises(InputError, match=message):
-        dry_run.dry_run(config, dataset, build=build)
+        dry_run.dry_run(config, dataset, network=build)
     with pytest.raises(InputError, match=message):
-        overfit.overfit_batch(Session(config, dataset, build=build))
+        overfit.overfit_batch(Session(config, dataset, network=build))
 
 
 @pytest.mark.parametrize("compiled", [False, True])

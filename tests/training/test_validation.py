@@ -19,7 +19,7 @@ from tfseg.training.step import traced_once
 
 def test_crops_without_an_instance_have_a_loss_and_no_other_metric(dataset):
     # None of the crops of 32 x 32 pixels has an instance.
-    session = Session(runs.CONFIG, dataset, build=runs.build)
+    session = Session(runs.CONFIG, dataset, network=runs.build)
     row = validation.validate(session)
     assert np.isfinite(row.pop("val_loss"))
     assert set(row) == {"val_ap50", "val_pq", "val_dice", "val_iou"}
@@ -39,7 +39,7 @@ def test_one_image_on_several_replicas_has_the_metrics_of_one_replica(dataset):
             log={"validation_images": 1},
             devices={"names": tuple(f"CPU:{index}" for index in range(number))},
         )
-        rows.append(validation.validate(Session(config, dataset, build=runs.LARGE)))
+        rows.append(validation.validate(Session(config, dataset, network=runs.PLAIN)))
     first, *others = rows
     assert all(np.isfinite(value) for value in first.values())
     for row in others:

@@ -40,9 +40,9 @@ CONFIG = runs.changed(
     log={"log_every": 4, "checkpoint_every": 3, "validate_every": 2, "best": "pq"},
 )
 SIZE = CONFIG.data.crop_size
-build = runs.builder(size=SIZE)
-Trainer = functools.partial(tfseg.Trainer, build=build)
-Session = functools.partial(session.Session, build=build)
+build = runs.builder()
+Trainer = functools.partial(tfseg.Trainer, network=build)
+Session = functools.partial(session.Session, network=build)
 changed = functools.partial(runs.changed, CONFIG)
 MINUTES = {"steps": None, "minutes": 20}
 
@@ -227,7 +227,7 @@ def test_tensorboard_gets_the_graph_of_the_network(run):
     graph = tf.compat.v1.GraphDef.FromString(content)
     scopes = {node.name.partition("/")[0] for node in graph.node if node.op == "Conv2D"}
     assert len(scopes) == 1  # the network, whose two convolutions are layers in it
-    layers = {node.name.split("/")[1] for node in graph.node if node.op == "Conv2D"}
+    layers = {node.name.rpartition("/")[0] for node in graph.node if node.op == "Conv2D"}
     assert len(layers) == 2
     kinds = {node.op for node in graph.node}
     assert kinds >= {"Placeholder", "Conv2D", "Relu"}
@@ -316,7 +316,7 @@ def test_minutes_become_steps_that_the_run_tells_and_keeps(dataset, tmp_path, by
         optimizer={"name": "SGD", "warmup_steps": 0},
         log={"checkpoint_every": 100},
     )
-    Trainer = functools.partial(tfseg.Trainer, build=runs.build)  # noqa: N806
+    Trainer = functools.partial(tfseg.Trainer, network=runs.build)  # noqa: N806
 
     class Stop(Callback):
         def on_step(self, step: int) -> None:
@@ -362,7 +362,7 @@ def test_a_trial_tells_what_a_run_will_take():
 
 
 def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
-    result = dry_run.dry_run(CONFIG, dataset, build=build)
+    result = dry_run.dry_run(CONFIG, dataset, network=build)
     assert result.images == (4, SIZE, SIZE, 1)
     assert result.maps["offset"] == (4, SIZE, SIZE, 2)
     # 3 x 3 x 1 x 6 weights, 4 x 6 of the normalisation, 3 x 3 x 6 x 4 + 4 of the last layer

@@ -9,8 +9,8 @@ from pathlib import Path
 import runs
 
 import tfseg
+from tfseg.networks.keras_network import Network
 from tfseg.training.interrupt import Terminated, WorkerLost
-from tfseg.training.session import BuildModel
 
 CONFIG = tfseg.RunConfig(
     seed=5,
@@ -28,7 +28,7 @@ CONFIG = tfseg.RunConfig(
     ),
     log=tfseg.LogConfig(log_every=2, checkpoint_every=10),
 )
-HUGE = runs.builder(runs.huge, size=CONFIG.data.crop_size)
+HUGE = runs.builder(runs.huge)
 
 
 def train(
@@ -37,10 +37,10 @@ def train(
     steps: int,
     *,
     resume: bool,
-    build: BuildModel = runs.build,
+    build: Network = runs.build,
 ) -> None:
     config = runs.changed(CONFIG, train={"steps": steps})
-    trainer = tfseg.Trainer(config, run_dir, build=build)
+    trainer = tfseg.Trainer(config, run_dir, network=build)
     trainer.fit(tfseg.Dataset.open(data), resume=resume, on_log=lambda _: print("row", flush=True))
 
 
@@ -48,7 +48,7 @@ def main(data: Path, run_dir: Path, steps: int, flag: str = "") -> int:
     """Trains, resumes with the flag "resume", needs too much memory with the flag "huge"."""
     build = HUGE if flag == "huge" else runs.build
     try:
-        train(data, run_dir, steps, resume=flag == "resume", build=build)
+        train(data, run_dir, steps, resume=flag == "resume", network=build)
     except tfseg.InputError as error:
         print(error, file=sys.stderr)
         return 2

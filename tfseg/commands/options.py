@@ -14,7 +14,7 @@ import jsonargparse
 from tfseg import config
 from tfseg.checks import InputError, nearest
 from tfseg.config import yaml_file
-from tfseg.config.values import check_names, without_plugins
+from tfseg.config.values import check_names, with_network_path, without_plugins
 from tfseg.run_files import CONFIG
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
@@ -116,6 +116,9 @@ class ConfigFile(jsonargparse.ActionConfigFile):
             values, lines = yaml_file.load(Path(value))
             check_names(without_plugins(values))
             super().__call__(parser, namespace, value, *rest)
+            match with_network_path(values, Path(value).parent):
+                case {"model": {"network": network}}:
+                    namespace["model.network"] = network
         except InputError as error:
             reason = yaml_file.with_line(str(error), lines)
             raise InputError(f"--config {value}: {reason}") from error

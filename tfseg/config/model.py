@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tfseg import calls, checks
@@ -17,13 +18,14 @@ _ENCODER = {"backbone": "resnet18", "encoder_weights": "none", "preprocessing": 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "Compact": {"filters": (32, 64, 96, 128)},
     "FPN": _ENCODER,
+    "Keras": {"network": ""},
     "Linknet": _ENCODER,
     "PSPNet": _ENCODER,
     "Unet": _ENCODER | {"decoder_filters": (128, 64, 64, 32, 16)},
 }
 ARCHITECTURES = tuple(_OPTIONS)
-# Registered networks: functions from a `ModelConfig` to a `keras.Model`, images -> features
-# `[B, H, W, n]`, to which tfseg adds the layer with the maps of the head.
+KERAS = "Keras"
+# Registered networks: functions from a `ModelConfig` to a `keras.Model`, as for `build_model`.
 NETWORKS: dict[str, Callable[..., Any]] = {}
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
@@ -37,8 +39,10 @@ class ModelConfig(metaclass=calls.Public):
     """Describes the network: architecture, input and head.
 
     Attributes:
-        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models, Compact, a small U-Net
-            made for training on a CPU, or a registered one.
+        architecture: Unet, Linknet, FPN or PSPNet of segmentation-models; Compact, a small U-Net
+            made for training on a CPU; a registered network; or Keras, that of `network`.
+        network: of architecture Keras: a file with the JSON of a Keras model, as `model.to_json()`
+            returns it; its text replaces its path. `Trainer(network=...)` sets it.
         backbone: an encoder of segmentation-models, such as resnet34 or efficientnetb0, for all
             architectures but Compact; empty: resnet18.
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
@@ -84,6 +88,7 @@ class ModelConfig(metaclass=calls.Public):
     """
 
     architecture: str = "Compact"
+    network: str = ""
     backbone: str = ""
     encoder_weights: str = "none"
     limits: tuple[float, ...] | str = ()
@@ -103,6 +108,12 @@ class ModelConfig(metaclass=calls.Public):
     class_weights: tuple[float, ...] | str = ()
 
     def __post_init__(self) -> None:
+        for name in ("architecture", "network", "backbone"):
+            if not isinstance(value := getattr(self, name), str):
+                raise checks.InputError(
+                    f"model.{name} must be text; got {type(value).__name__}. Give a Keras model, "
+                    "or a function that makes one, to Trainer(config, run_dir, network=...)."
+                )
         match_names(
             self,
             "model",
@@ -112,6 +123,7 @@ class ModelConfig(metaclass=calls.Public):
         )
         object.__setattr__(self, "backbone", str(self.backbone).lower())  # as all encoders
         self._check_architecture()
+        self._read_network()
         self._check_input()
         checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
         checks.integer("model.channels", self.channels, low=0, high=_MOST_CHANNELS)
@@ -146,6 +158,27 @@ class ModelConfig(metaclass=calls.Public):
             _check_numbers("model.decoder_filters", self.decoder_filters, low=NUM_STAGES)
         if self.filters not in ((), []):
             _check_numbers("model.filters", self.filters, low=2)
+
+    def _read_network(self) -> None:
+        """Replaces the path of a network by the text of the file."""
+        if not self.network:
+            if self.architecture == KERAS:
+                raise checks.InputError(
+                    "model.network must be a file with the JSON of a Keras model for "
+                    "model.architecture Keras; got none. Give Trainer(network=...) the model "
+                    "itself, without model.architecture."
+                )
+            return
+        if self.network.lstrip().startswith("{"):
+            return
+        try:
+            text = Path(self.network).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise checks.InputError(
+                "model.network must be a file with the JSON of a Keras model; got "
+                f"{self.network}, which cannot be read ({error})."
+            ) from error
+        object.__setattr__(self, "network", text)
 
     def _check_input(self) -> None:
         self._check_limits()

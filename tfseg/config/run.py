@@ -59,6 +59,11 @@ class RunConfig(metaclass=calls.Public):
 
     def __post_init__(self) -> None:
         checks.integer("seed", self.seed, low=0)
+        if not isinstance(self.model, ModelConfig):
+            raise checks.InputError(
+                f"model must be a ModelConfig; got {type(self.model).__name__}. Give a Keras "
+                "model, or a function that makes one, to Trainer(config, run_dir, network=...)."
+            )
         checks.sequence("augment", self.augment, "[{name: HorizontalFlip}]")
         for entry in self.augment:
             if not isinstance(entry, str | Mapping):

@@ -116,8 +116,21 @@ def frozen(value: Any) -> Any:
 
 @calls.check
 def write(config: RunConfig, path: str | Path) -> None:
-    """Writes `config` as YAML."""
-    atomic.write_text(Path(path), yaml.safe_dump(to_dict(config), sort_keys=False))
+    """Writes `config` as YAML, and the JSON of a Keras network beside it, as NAME.network.json."""
+    path, values = Path(path), to_dict(config)
+    if config.model.network:
+        file = path.with_suffix(".network.json")
+        atomic.write_text(file, config.model.network)
+        values["model"]["network"] = file.name
+    atomic.write_text(path, yaml.safe_dump(values, sort_keys=False))
+
+
+def with_network_path(values: Any, folder: Path) -> Any:
+    """Returns values of a file in `folder`, with the path of model.network from there."""
+    match values:
+        case {"model": {"network": str(name)} as model} if name:
+            return {**values, "model": {**model, "network": str(folder / name)}}
+    return values
 
 
 @calls.check
@@ -144,7 +157,8 @@ def read(path: str | Path) -> RunConfig:
     lines: dict[str, int] = {}
     try:
         values, lines = yaml_file.load(Path(path))
-        return from_dict({} if values is None else values)
+        folder = Path(path).parent
+        return from_dict(with_network_path({} if values is None else values, folder))
     except checks.InputError as error:
         reason = yaml_file.with_line(str(error), lines)
         raise checks.InputError(f"{path} cannot be read as a configuration: {reason}") from error

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfseg import calls, checks, compat
-from tfseg.config import NETWORKS, PRECISIONS, ModelConfig
+from tfseg.config import KERAS, PRECISIONS, ModelConfig
 from tfseg.heads import head_of
+from tfseg.networks import keras_json
 from tfseg.networks.backbones import backbones, patched_backbones, segmentation_models
 from tfseg.networks.compact import compact
-from tfseg.networks.layers import STRIDE, CutTo, KeyedDropout, PadToStride, ResizeAs
+from tfseg.networks.encoder import mark_named_encoder
+from tfseg.networks.keras_network import Network, described, registered, with_maps
+from tfseg.networks.layers import STRIDE, CutTo, PadToStride, ResizeAs
+from tfseg.networks.maps import maps_of, num_maps
 from tfseg.networks.precision import dtype_policy
 from tfseg.networks.pretrained import (
     CHANNELS,
@@ -34,12 +40,19 @@ _MOMENTUM = 0.9
 
 @calls.check
 def build_model(
-    config: ModelConfig, *, seed: int = 0, pretrained: bool = True, precision: str = "float32"
+    config: ModelConfig,
+    network: Network | None = None,
+    *,
+    seed: int = 0,
+    pretrained: bool = True,
+    precision: str = "float32",
 ) -> keras.Model:
     """Builds the network.
 
     Args:
         config: the network; `channels` must be set.
+        network: a Keras model, or a function that makes one from `config`: images -> features, or
+            images -> the maps of the head (see docs/own_network.md); none: that of `config`.
         seed: of the initial weights.
         pretrained: reads `encoder_weights`; use false if a checkpoint replaces all weights.
         precision: Keras's policy for all layers but the last, such as mixed_bfloat16. Weights are
@@ -53,7 +66,8 @@ def build_model(
 
     Raises:
         InputError: an unknown backbone, `channels` is not set or does not fit the encoder weights,
-            the weights do not exist, or Keras is set to channels_first.
+            the weights do not exist, `network` does not fit the head or the images, or Keras is
+            set to channels_first.
 
     Examples:
         >>> model = tfseg.build_model(tfseg.ModelConfig(filters=(8, 8), channels=1))
@@ -67,6 +81,13 @@ def build_model(
         )
     checks.integer("seed", seed, low=0)
     checks.one_of("precision", precision, PRECISIONS)
+    network = registered(config) if network is None else network
+    if network is not None:
+        config, values = described(network, config, seed=seed)
+        model = build_model(config, precision=precision)
+        if pretrained:
+            set_weights(model, values)
+        return model
     where = checkpoint_of(config.encoder_weights)
     config = dataclasses.replace(config, encoder_weights=where).completed()
     weights = where if pretrained else NONE
@@ -93,6 +114,12 @@ def build_model(
     return model
 
 
+def set_weights(model: keras.Model, values: Sequence[np.ndarray]) -> None:
+    """Assigns `values` to all variables of a network, in their order."""
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)
+
+
 def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
     other = model_of(file).completed()
     for what, given, wanted in (
@@ -108,26 +135,22 @@ def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:
 
 
 def _backbone(config: ModelConfig) -> str:
-    return "Compact" if config.architecture == "Compact" else config.backbone
+    return config.backbone or config.architecture
 
 
 def _network(config: ModelConfig, encoder_weights: str) -> keras.Model:
     """Returns images -> the maps of the head, concatenated."""
-    if config.architecture in NETWORKS:
-        network = NETWORKS[config.architecture](config)
-        return _with_head(network, network.output, config)
+    if config.architecture == KERAS:
+        keras_json.check_precision(config.network, keras.config.dtype_policy().name)
+        network = keras_json.model_of(config.network)
+        mark_named_encoder(network)
+        return with_maps(network, config)
     if config.architecture == "Compact":
-        maps = _num_maps(config)
+        maps = num_maps(config)
         return compact(
             config.channels, config.filters, maps, name=config.head, dropout=config.dropout
         )
-    network = _dense_network(config, encoder_weights)
-    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    return _with_head(network, convolutions[-1].input, config)
-
-
-def _num_maps(config: ModelConfig) -> int:
-    return sum(head_of(config).outputs.values())
+    return _with_head(_dense_network(config, encoder_weights), config)
 
 
 def _encoder_channels(config: ModelConfig) -> int:
@@ -147,21 +170,10 @@ def _dense_network(config: ModelConfig, encoder_weights: str) -> keras.Model:
         )
 
 
-def _with_head(
-    network: keras.Model, features: keras.KerasTensor, config: ModelConfig
-) -> keras.Model:
-    """Adds a convolution for all maps of the head to `features`, a tensor of the network."""
-    if config.dropout:
-        features = KeyedDropout(config.dropout, name="dropout")([features, network.input])
-    # One convolution for all maps: convolutions with few channels waste most of a CPU's time; with
-    # three of them a training step of Unet with resnet18 took 8 % longer.
-    maps = keras.layers.Conv2D(
-        _num_maps(config),
-        3,
-        padding="same",
-        dtype="float32",
-        name=config.head,
-    )(features)
+def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:
+    """Replaces the last convolution of a network by one for all maps of the head."""
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    maps = maps_of(convolutions[-1].input, network.input, config)
     if config.architecture == "PSPNet":  # the only one that ends at a lower resolution
         maps = ResizeAs(name="final_upsampling", dtype="float32")([maps, network.input])
     return keras.Model(network.input, maps, name=config.architecture.lower())

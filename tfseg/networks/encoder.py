@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import keras
 
-from tfseg import checks
+from tfseg import checks, compat
+
+ENCODER = "encoder"  # name of the part of a Keras network that is its encoder
 
 
 def mark_encoder(layers: Iterable[keras.layers.Layer]) -> None:
@@ -15,12 +17,17 @@ def mark_encoder(layers: Iterable[keras.layers.Layer]) -> None:
         layer.position_in_encoder = position
 
 
+def mark_named_encoder(network: keras.Model) -> None:
+    """Marks the model called encoder in a Keras network, if there is one, as a single layer."""
+    mark_encoder(layer for layer in network.layers if layer.name == ENCODER)
+
+
 def encoder_layers(model: keras.Model) -> dict[int, keras.layers.Layer]:
     """Returns the layers of a network's encoder by their position in it.
 
     PSPNet has only the first ones.
     """
-    layers = [inner for layer in model.layers for inner in getattr(layer, "layers", [layer])]
+    layers = compat.inner_layers(model)
     marked = [layer for layer in layers if hasattr(layer, "position_in_encoder")]
     return {layer.position_in_encoder: layer for layer in marked}
 
@@ -37,6 +44,6 @@ def encoder_variables(model: keras.Model) -> list[keras.Variable]:
     if not variables:
         raise checks.InputError(
             "optimizer.freeze_encoder and optimizer.encoder_learning_rate need a network with an "
-            f"encoder: {model.name} has no layer marked by tfseg.networks.encoder.mark_encoder."
+            f"encoder: {model.name} has none. In a Keras network it is a model called {ENCODER}."
         )
     return variables

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.networks.build import build_model
+from tfseg.networks.keras_network import Network
 from tfseg.training import memory, overfit, validation
-from tfseg.training.session import BuildModel, Session
+from tfseg.training.session import Session
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,18 +46,18 @@ class DryRun:
     total_seconds: float
 
 
-def dry_run(config: RunConfig, dataset: Dataset, *, build: BuildModel = build_model) -> DryRun:
+def dry_run(config: RunConfig, dataset: Dataset, *, network: Network | None = None) -> DryRun:
     """Runs a few steps, and estimates the memory and time of the training.
 
     Args:
         config: of the run.
         dataset: of the run.
-        build: makes the network, called as `build_model`.
+        network: as for `Trainer`.
 
     Raises:
         InputError: the configuration does not fit the data, the devices or their memory.
     """
-    session = Session(config, dataset, build=build)
+    session = Session(config, dataset, network=network)
     trial = overfit.take_trial(session)
     train, size = session.config.train, config.data.crop_size
     interval = validation.interval(config.log)

@@ -10,10 +10,12 @@ import tensorflow as tf
 from tfseg import config
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
-from tfseg.run_files import CONFIG
+from tfseg.run_files import CONFIG, NETWORK
 from tfseg.training.progress import Progress
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.schedules import Schedule
+
+_NETWORK = "model.network"
 
 
 def check_config(folder: RunFolder, run_config: RunConfig) -> None:
@@ -25,6 +27,11 @@ def check_config(folder: RunFolder, run_config: RunConfig) -> None:
     path, free = folder.path / CONFIG, set(config.names_free_on_resume(RunConfig))
     values, expected = config.flat(run_config), config.flat(folder.read_config())
     for name, value in values.items():
+        if name == _NETWORK and value and expected[name] and value != expected[name]:
+            raise InputError(
+                f"The network must be the one in {folder.path / NETWORK} to resume the run; its "
+                "layers differ. Resume with the same network, or start another run."
+            )
         if name not in free and value != expected[name]:
             raise InputError(
                 f"{name} must be {expected[name]!r} to resume the run, as in {path}; got "

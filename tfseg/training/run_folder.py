@@ -9,7 +9,7 @@ from pathlib import Path
 from tfseg import atomic, checks, config, locks
 from tfseg.config import RunConfig
 from tfseg.networks import weights
-from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST, RECORD
+from tfseg.run_files import BEST, CHECKPOINTS, CONFIG, HISTORY, LAST, NETWORK, RECORD
 
 _REMEDY = "Choose another run directory."
 
@@ -61,7 +61,7 @@ class RunFolder:
         Raises:
             InputError: the folder is not empty.
         """
-        leftovers = {f"{CONFIG}.partial", locks.LOCK_FILE}
+        leftovers = {f"{CONFIG}.partial", NETWORK, f"{NETWORK}.partial", locks.LOCK_FILE}
         if self.path.exists() and any(file.name not in leftovers for file in self.path.iterdir()):
             raise checks.InputError(
                 f"{self.path} is not empty; resume the run in it (--resume) or choose another "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import warnings
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfseg import checks
@@ -23,7 +24,8 @@ from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
 from tfseg.heads.inputs import check_model
-from tfseg.networks.build import build_model
+from tfseg.networks.build import build_model, set_weights
+from tfseg.networks.keras_network import Network, described, registered
 from tfseg.networks.pretrained import checkpoint_of
 from tfseg.training import duration, memory, options, step, strategy
 from tfseg.training.averaging import WeightAverage
@@ -35,7 +37,6 @@ from tfseg.training.optimizers import make_optimizer
 from tfseg.training.schedules import Schedule
 from tfseg.training.workers import Workers
 
-BuildModel: TypeAlias = Callable[..., keras.Model]
 _OF_A_PROCESS = ("data.cache", "data.service", "devices.names")
 
 
@@ -62,7 +63,8 @@ class Session:
     Args:
         config: of the run.
         dataset: has a split `train`, and maybe `val`.
-        build: makes the network, called as `build_model`.
+        network: a Keras model, or a function that makes one, as for `build_model`; none: that of
+            the configuration.
         pretrained: reads `train.init` and `model.encoder_weights`; use false if a checkpoint
             replaces all weights.
 
@@ -75,7 +77,7 @@ class Session:
         config: RunConfig,
         dataset: Dataset,
         *,
-        build: BuildModel = build_model,
+        network: Network | None = None,
         pretrained: bool = True,
     ) -> None:
         dataset.split("train")
@@ -85,13 +87,14 @@ class Session:
             tf.config.experimental.enable_op_determinism()
         self.strategy = strategy.make_strategy(config.devices.names, kind=config.devices.strategy)
         self.workers = Workers(self.strategy)
+        weights = self._complete_model(network)
         self.workers.check_same(_common(self.config, dataset))
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
         stages.check_transforms(config)
         with memory.explain_out_of_memory(self.config, self.strategy), self.strategy.scope():
-            self._make_variables(build, pretrained)
+            self._make_variables(weights, pretrained)
         self.train_step = step.TrainStep(
             strategy=self.strategy,
             model=self.model,
@@ -108,13 +111,26 @@ class Session:
         self.validation_step = step.traced_once(validation_step)
         _warn_of_small_images(config.data.crop_size, dataset)
 
-    def _make_variables(self, build: BuildModel, pretrained: bool) -> None:
+    def _complete_model(self, network: Network | None) -> Sequence[np.ndarray]:
+        """Completes the configuration of the network; returns a Keras network's first weights."""
+        model = self.config.model
+        weights: Sequence[np.ndarray] = ()
+        network = registered(model) if network is None else network
+        if network is not None:
+            model, weights = described(network, model, seed=self.config.seed)
+        self.config = dataclasses.replace(self.config, model=model.completed())
+        return weights
+
+    def _make_variables(self, weights: Sequence[np.ndarray], pretrained: bool) -> None:
         """Makes the network and everything else that has variables."""
         config, precision = self.config, self.config.devices.precision
-        self.model = build(
+        self.model = build_model(
             config.model, seed=config.seed, pretrained=pretrained, precision=precision
         )
         check_model(self.model, self.head, config.model.channels)
+        if pretrained and weights:
+            set_weights(self.model, weights)
+            self.workers.broadcast_variables(self.model.variables)
         if pretrained and config.train.init:
             load_first_weights(config.train.init, self.model, config.model)
         steps = None if config.train.progress else config.train.steps
@@ -182,6 +198,7 @@ def _warn_of_small_images(size: int, dataset: Dataset) -> None:
 def _common(config: RunConfig, dataset: Dataset) -> dict[str, object]:
     """Returns what must be the same in all processes that train together, by name."""
     values = {name: value for name, value in flat(config).items() if name not in _OF_A_PROCESS}
+    values["model.network"] = hashlib.sha256(config.model.network.encode()).hexdigest()
     digests = [info_sha256(part) for part in parts_of(dataset)]
     return values | {"the SHA-256 of dataset.json": digests}
 
@@ -224,5 +241,5 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
         class_weights=class_weights,
         encoder_weights=checkpoint_of(config.model.encoder_weights),
     )
-    config = dataclasses.replace(config, model=model.completed())
+    config = dataclasses.replace(config, model=model)
     return duration.with_step_count(config, dataset)

@@ -22,7 +22,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.networks import weights
-from tfseg.networks.build import build_model
+from tfseg.networks.keras_network import Network
 from tfseg.training import checkpoint, memory, nonfinite, provenance, resuming, validation
 from tfseg.training.callbacks import Callback, OnLog, ProgressBar
 from tfseg.training.clock import Clock
@@ -32,7 +32,7 @@ from tfseg.training.interrupt import deferred_interrupt
 from tfseg.training.keras_callbacks import as_callbacks
 from tfseg.training.progress import Progress
 from tfseg.training.run_folder import RunFolder
-from tfseg.training.session import BuildModel, Session
+from tfseg.training.session import Session
 
 Losses = dict[str, Any]  # of one step; scalars float32
 
@@ -77,7 +77,10 @@ class Trainer(metaclass=calls.Public):
     Args:
         config: of the run.
         run_dir: folder of the run.
-        build: makes the network, called as `build_model`.
+        network: a Keras model, or a function that makes one from the `ModelConfig`: images [B, H,
+            W, channels] -> features [B, h, w, n], or -> a dict of the maps of the head (see
+            docs/own_network.md); none: that of `config.model`. Its layers are kept in the
+            folder, so that `tfseg.load` needs neither.
 
     Attributes:
         is_chief: whether this process uses the folder; known once `fit` has started.
@@ -95,9 +98,9 @@ class Trainer(metaclass=calls.Public):
     """
 
     def __init__(
-        self, config: RunConfig, run_dir: str | Path, *, build: BuildModel = build_model
+        self, config: RunConfig, run_dir: str | Path, *, network: Network | None = None
     ) -> None:
-        self.config, self._build = config, build
+        self.config, self._network = config, network
         self.run_dir = Path(run_dir)
         self.is_chief = True
 
@@ -139,7 +142,7 @@ class Trainer(metaclass=calls.Public):
             start = time.monotonic()
             config = self._run_config(folder, resume=resume)
             pretrained = not (resume and folder.has_checkpoint)
-            session = Session(config, dataset, build=self._build, pretrained=pretrained)
+            session = Session(config, dataset, network=self._network, pretrained=pretrained)
             run = _Run(session, folder, watching, start=start)
             self.is_chief = run.workers.is_chief
             explained = memory.explain_out_of_memory(session.config, session.strategy)
