@@ -191,6 +191,8 @@ def _check_kind(name: str, value: object, kinds: list[str]) -> None:
     rules = dict.fromkeys(_RULES[kind][0] if kind in _RULES else _article(kind) for kind in kinds)
     remedies = [_SOURCES.get(kind) or _RULES[kind][1] for kind in kinds]
     remedy = "Give its path." if "a path" in rules and hasattr(value, "path") else remedies[0]
+    if _is(value, "keras.Model"):
+        remedy = "A Keras model is Trainer(config, run_dir, network=model)."
     raise InputError(f"{name} must be {' or '.join(rules)}; got {shown(value)}. {remedy}")
 
 

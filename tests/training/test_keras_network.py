@@ -78,9 +78,9 @@ def test_a_fresh_process_uses_the_run_by_the_command_line(run, copy, dataset, tm
     image = tf.io.decode_image(tf.io.read_file(str(picture))).numpy()[..., :1]
     file = tmp_path / "predicted" / "labels" / f"{picture.stem}.png"
     labels = tf.io.decode_png(tf.io.read_file(str(file)), dtype=tf.uint16)
-    np.testing.assert_array_equal(labels[..., 0], segmenter.predict(image).label)
+    np.testing.assert_array_equal(labels[..., 0], segmenter.predict(image).labels)
     exported = tf.saved_model.load(str(tmp_path / "exported"))
-    expected = tfseg.load(run).predict(image).label
+    expected = tfseg.load(run).predict(image).labels
     np.testing.assert_array_equal(exported(image[None])["labels"][0], expected)
 
 
@@ -152,12 +152,21 @@ def test_a_registered_network_is_kept_with_the_run(dataset, registrations):
         (lambda: ModelConfig(backbone=one_layer()), r"model.backbone must be text; got Functional"),
         (lambda: ModelConfig(architecture=one_layer), r"must be text; got function\. Give a Keras"),
         (lambda: ModelConfig(network=one_layer()), r"model.network must be text; got Functional"),
-        (lambda: RunConfig(model=one_layer()), r"model must be a ModelConfig; got Functional\."),
-        (lambda: tfseg.Trainer(one_layer(), "run"), r"takes a RunConfig and a folder; got Functi"),
-        (lambda: tfseg.Trainer(RunConfig(), one_layer()), r"got Functional\. A Keras model is Tr"),
+        (
+            lambda: RunConfig(model=one_layer()),
+            r"model of RunConfig must be a ModelConfig; .*=model",
+        ),
+        (
+            lambda: tfseg.Trainer(one_layer(), "run"),
+            r"config of Trainer must be a RunConfig; .*=model",
+        ),
+        (
+            lambda: tfseg.Trainer(RunConfig(), one_layer()),
+            r"run_dir of Trainer must be a path; .* A Keras m",
+        ),
         (
             lambda: tfseg.Segmenter(one_layer(), ModelConfig(channels=1)),
-            r"must return the maps foreground, center, offset by name, .* Use build_model\(model_c",
+            r"must be a dict of foreground .* tfseg.build_model\(config, network=model",
         ),
         (lambda: ModelConfig(architecture="Keras"), "model.network must be a file .*; got none"),
         (lambda: ModelConfig(network="a.json"), "network has no effect with .* Compact; got 'a.js"),

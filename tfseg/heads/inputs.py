@@ -37,7 +37,7 @@ def check_model(model: keras.Model, head: Head, channels: int) -> None:
             f"A network for model.channels {channels} must take them; got one for images of "
             f"{taken}. Make it with tfseg.build_model of the same ModelConfig."
         )
-    outputs = getattr(model, "output", None) or getattr(model, "outputs", None)
+    outputs = getattr(model, "output", None)
     if outputs is not None:
         check_outputs(head, outputs)
 
@@ -58,5 +58,5 @@ def check_outputs(head: Head, outputs: Maps) -> None:
             raise checks.InputError(
                 f"Outputs for {type(head).__name__} must be a dict of {rule}; got "
                 f"{got or checks.shown(outputs)}. Name the outputs of the network so, or make it "
-                "with tfseg.build_model."
+                "with tfseg.build_model(config, network=model)."
             )

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -73,13 +73,6 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         tta: bool = False,
     ) -> None:
         super().__init__()
-        self._head = head_of(model_config)
-        outputs = getattr(model, "output", None)
-        if not isinstance(outputs, Mapping) or set(outputs) != set(self._head.outputs):
-            raise checks.InputError(
-                f"model must return the maps {', '.join(self._head.outputs)} by name, as a network "
-                f"of build_model; got {model!r}. Use build_model(model_config, network=model)."
-            )
         self._normalization = Normalization.of(model_config)
         self._head = head_of(model_config)
         check_model(model, self._head, model_config.channels)

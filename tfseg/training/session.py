@@ -23,7 +23,6 @@ from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
-from tfseg.heads.inputs import check_model
 from tfseg.networks.build import build_model, set_weights
 from tfseg.networks.keras_network import Network, described, registered
 from tfseg.networks.pretrained import checkpoint_of
@@ -127,7 +126,6 @@ class Session:
         self.model = build_model(
             config.model, seed=config.seed, pretrained=pretrained, precision=precision
         )
-        check_model(self.model, self.head, config.model.channels)
         if pretrained and weights:
             set_weights(self.model, weights)
             self.workers.broadcast_variables(self.model.variables)

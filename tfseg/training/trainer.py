@@ -77,10 +77,8 @@ class Trainer(metaclass=calls.Public):
     Args:
         config: of the run.
         run_dir: folder of the run.
-        network: a Keras model, or a function that makes one from the `ModelConfig`: images [B, H,
-            W, channels] -> features [B, h, w, n], or -> a dict of the maps of the head (see
-            docs/own_network.md); none: that of `config.model`. Its layers are kept in the
-            folder, so that `tfseg.load` needs neither.
+        network: a Keras model, or a function that makes one from the `ModelConfig`: images -> its
+            features, or a dict of the head's maps (see docs/own_network.md); none: that of `config`.
 
     Attributes:
         is_chief: whether this process uses the folder; known once `fit` has started.
