@@ -78,7 +78,7 @@ class Trainer(metaclass=calls.Public):
         config: of the run.
         run_dir: folder of the run.
         network: a Keras model, or a function that makes one from the `ModelConfig`: images -> its
-            features, or a dict of the head's maps (see docs/own_network.md); none: that of `config`.
+            features, or the head's maps by name (see docs/own_network.md); none: that of `config`.
 
     Attributes:
         is_chief: whether this process uses the folder; known once `fit` has started.
