@@ -119,7 +119,7 @@ def test_tiles_turns_and_export_are_the_whole_image(tmp_path, limits):
     tiled = Segmenter(model, model_config, tile=128)
     np.testing.assert_allclose(tiled.maps(pixels), untiled.maps(pixels), atol=1e-4)
     batch = untiled(tf.constant(pixels[None]))["labels"][0]
-    np.testing.assert_array_equal(untiled.predict_with_doubt(pixels)[0].label, batch)
+    np.testing.assert_array_equal(untiled.predict_with_doubt(pixels)[0].labels, batch)
     brighter = pixels * np.array([1, 3], np.uint16)  # a longer exposure of the second channel
     equal = np.array_equal(untiled.maps(brighter), untiled.maps(pixels))
     assert equal == (limits == ())
@@ -242,7 +242,7 @@ def test_a_subset_by_name_is_trained_on_and_predicted(tmp_path):
     ((path, reason),) = report.skipped
     assert (path.name, "channels bright, gfp of the network" in reason) == ("plain.tif", True)
     label = read_label(tmp_path / "out" / "labels" / "named.png")
-    np.testing.assert_array_equal(label, segmenter.predict_with_doubt(both)[0].label)
+    np.testing.assert_array_equal(label, segmenter.predict_with_doubt(both)[0].labels)
     plain = predict_files(segmenter, [files], tmp_path / "out", overwrite=True, channels=NAMES)
     assert len(plain.done) == 2
     with pytest.raises(InputError, match=r"has no channel 'gpf'; it has dapi.*'gfp'"):
@@ -260,7 +260,7 @@ def test_one_colour_of_rgb_is_taken_by_name(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", image(3), photometric="rgb")
     predict_files(segmenter, [tmp_path / "a.tif"], tmp_path / "out")
     label = read_label(tmp_path / "out" / "labels" / "a.png")
-    expected = segmenter.predict_with_doubt(image(3)[..., 1:2])[0].label
+    expected = segmenter.predict_with_doubt(image(3)[..., 1:2])[0].labels
     np.testing.assert_array_equal(label, expected)
 
 
