@@ -21,7 +21,7 @@ class Dataset:
 
     def __init__(self, heights: list[int], class_names: tuple[str, ...] = ("object",)) -> None:
         self.heights = heights
-        self.info = SimpleNamespace(class_names=class_names)
+        self.info = SimpleNamespace(class_names=class_names, is_grey_or_rgb=True)
 
     def split(self, split: str) -> SimpleNamespace:
         return SimpleNamespace(shards=(), num_images=len(self.heights))
@@ -52,7 +52,8 @@ class Segmenter(SimpleNamespace):
 
 
 def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> Segmenter:
-    model = SimpleNamespace(class_names=class_names or ("object",))
+    names = class_names or ("object",)
+    model = SimpleNamespace(class_names=names, channels=1, channel_names=())
     return Segmenter(predict_with_doubt=lambda image: (predict(image), ""), model_config=model)
 
 

@@ -127,13 +127,17 @@ def test_limits_keep_their_distance_from_the_median():
 @given(
     arrays.arrays(
         st.sampled_from([np.uint8, np.uint16, np.float32]),
-        st.tuples(st.integers(1, 300), st.integers(1, 9), st.sampled_from([1, 3])),
+        st.tuples(st.integers(1, 300), st.integers(1, 9), st.sampled_from([1, 2, 3])),
         elements=st.integers(0, 5),
     )
 )
 def test_the_graph_and_numpy_find_the_same_spread(image):
     expected = normalize.spread(tf.constant(image)).numpy()
     np.testing.assert_array_equal(Spread.of(image)[:3], expected)
+    of_channels = normalize.spreads(tf.constant(image)).numpy()
+    single = [normalize.spread(tf.constant(image[..., i : i + 1])) for i in range(image.shape[-1])]
+    np.testing.assert_array_equal(of_channels, np.transpose(single))
+    np.testing.assert_array_equal([spread[:3] for spread in Spread.of_channels(image)], single)
 
 
 def test_a_large_image_is_looked_at_everywhere():

@@ -121,8 +121,38 @@ def test_weights_of_another_encoder_and_files_that_do_not_exist_are_refused(fold
         build_model(dataclasses.replace(SMALL, encoder_weights="nowhere"))
     with pytest.raises(InputError, match="for each of 3 channels; got 1"):
         build_model(dataclasses.replace(SMALL, mean=(0.5,), std=(0.5,)))
-    with pytest.raises(InputError, match="are for images of 3 channels, or grey ones; got 2"):
-        build_model(dataclasses.replace(SMALL, encoder_weights=str(folder), channels=2))
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+def test_the_first_convolution_is_adapted_to_other_channels(folder, encoder, channels):
+    config = dataclasses.replace(SMALL, encoder_weights=str(folder), channels=channels)
+    model = build_model(config)
+    np.testing.assert_array_equal(
+        kernel(model), np.asarray(encoder.get_layer("stage2_unit1_conv1").kernel)
+    )
+    first, original = (
+        np.asarray(network.get_layer("conv0").kernel)
+        for network in (model.get_layer("unet"), encoder)
+    )
+    assert first.shape == (7, 7, channels, 64)
+    expected = original.mean(axis=2) * 3 / channels
+    for channel in range(channels):
+        np.testing.assert_allclose(first[:, :, channel], expected, rtol=1e-6)
+    # Equal channels give what the same grey image gave in RGB.
+    grey = np.random.default_rng(0).random((1, 64, 64, 1)).astype(np.float32)
+    features = [
+        np.tensordot(grey[0, :7, :7].repeat(weights.shape[2], -1), weights, 3)
+        for weights in (first, original)
+    ]
+    np.testing.assert_allclose(*features, rtol=1e-4, atol=1e-6)
+
+
+def test_values_of_other_channels_are_converted_by_the_mean(folder):
+    inputs = keras.Input((None, None, 2))
+    for backbone, mean, std in (("densenet121", 0.449, 0.226), ("resnet18", 0.0, 1 / 255)):
+        model = keras.Model(inputs, preprocessed(inputs, backbone))
+        values = model(np.full((1, 4, 5, 2), 0.5, np.float32))
+        np.testing.assert_allclose(values, (0.5 - mean) / std, rtol=1e-4)
 
 
 @pytest.mark.parametrize("backbone", backbones())

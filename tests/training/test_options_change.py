@@ -105,6 +105,7 @@ FILES: dict[str, Any] = {
 }
 # What changes where or in which way a training computes, but not what; and the test of it.
 ELSEWHERE = {
+    "data.channels": "training/test_channels.py",
     "data.service": "data/pipeline/test_service.py",
     "data.on_corrupt": "training/test_damaged.py",
     "data.cache": "data/pipeline/test_cache.py",
@@ -113,6 +114,8 @@ ELSEWHERE = {
     "model.network": "networks/test_keras_network.py",
     "model.encoder_weights": "networks/test_pretrained.py",
     "model.preprocessing": "networks/test_pretrained.py",
+    "model.channel_names": "training/test_channels.py",
+    "model.normalization": "training/test_channels.py",
     "model.class_weights": "training/test_class_weights.py",
     "train.init": "training/test_first_weights.py",
     "train.patience": "training/test_trainer_options.py",

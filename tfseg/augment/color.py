@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -24,6 +25,8 @@ class HueSaturationValue(Pixel):
         val_shift_limit: in [-255, 255], steps of 1/255.
         p: probability in [0, 1].
     """
+
+    needs_colors: ClassVar[bool] = True
 
     hue_shift_limit: Limits = (-20.0, 20.0)
     sat_shift_limit: Limits = (-30.0, 30.0)
@@ -64,6 +67,8 @@ class RGBShift(Pixel):
         p: probability in [0, 1].
     """
 
+    needs_colors: ClassVar[bool] = True
+
     r_shift_limit: Limits = (-20.0, 20.0)
     g_shift_limit: Limits = (-20.0, 20.0)
     b_shift_limit: Limits = (-20.0, 20.0)
@@ -94,6 +99,8 @@ class ToGray(Pixel):
 
     Shapes are static, so there is no `num_output_channels`.
     """
+
+    needs_colors: ClassVar[bool] = True
 
     _: dataclasses.KW_ONLY
     p: float = 0.5

@@ -77,9 +77,10 @@ def preview(
     from tfseg.evaluation.previews import preview as draw
 
     results.check_new(out.parent, [out.name], overwrite=overwrite)
-    image, label = _sample(source, which, config.model.channels)
+    image, label = _sample(source, which, config)
     if source.is_dir():
-        config = dataclasses.replace(config, model=resolved(config.model, Dataset.open(source)))
+        dataset = Dataset.open(source).with_channels(config.data.channels)
+        config = dataclasses.replace(config, model=resolved(config.model, dataset))
     write_picture(out, draw(image, label, config, count=count))
     print(f"picture: {out}")
     return 0
@@ -111,17 +112,17 @@ def replay(
     return 0
 
 
-def _sample(source: Path, which: str, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def _sample(source: Path, which: str, config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
     """Reads image `[H, W, C]` and ids `[H, W]` from two files, or from a sample of a data set."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files import images
     from tfseg.data.pipeline.replay import find_record
 
     if source.is_dir():
-        dataset = Dataset.open(source)
+        dataset = Dataset.open(source).with_channels(config.data.channels)
         sample = dataset.decode(find_record(dataset, which))
         return sample["image"].numpy(), sample["label"].numpy()
     label = images.read_label(which)
     image = images.read_picture(source, size=label.shape).pixels
     images.same_size(source, image, Path(which), label)
-    return images.to_channels(image, channels or (1 if image.shape[-1] == 1 else 3)), label
+    return images.to_channels(image, config.model.channels or image.shape[-1]), label

@@ -107,6 +107,13 @@ def add_options(parser: Parser) -> None:
         help="how images are stored: png, raw (large, fast to read), jpeg:95 or another quality "
         "(small, changes pixels), or original (keeps the PNG and JPEG files)",
     )
+    add(
+        "--channels",
+        metavar="NAMES",
+        default="",
+        help="names of the channels of all images, in their order, such as red,green,blue,nir; "
+        "without it those of the files",
+    )
     add("--shard_size", type=int, default=256, metavar="IMAGES", help="images per file")
     add(
         "--class_name",
@@ -153,6 +160,7 @@ def run(
     ignore: int | None,
     runner: str,
     beam_options: str,
+    channels: str,
     **options: Any,
 ) -> int:
     """Converts, and prints the splits with their counts; returns 1 if images were skipped."""
@@ -163,6 +171,7 @@ def run(
     if beam_options and runner != "beam":
         raise InputError("--beam_options need --runner beam. Give both, or neither.")
     options["beam_options"] = shlex.split(beam_options) if runner == "beam" else None
+    options["channels"] = channels.split(",") if channels else ()
     reading = Reading(
         overlap=overlap,
         masks=masks,
@@ -193,6 +202,8 @@ def _print(dataset: Dataset, overlap: str) -> None:
         [("split", "images", "instances", "shards")]
         + [(name, s.num_images, s.num_instances, len(s.shards)) for name, s in info.splits.items()]
     )
+    if info.channel_names:
+        print(f"channels: {', '.join(info.channel_names)}")
     if len(info.class_names) > 1:
         print(f"classes: {', '.join(info.class_names)}")
     if info.overlap_pixels:

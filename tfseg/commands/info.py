@@ -54,7 +54,7 @@ def run(*, dataset: Path, out: Path | None, count: int, overwrite: bool, json: b
     if opened.info.statistics is None:
         note("this data set has no statistics, because an older version wrote it; convert it again")
     else:
-        _print_statistics(opened.info.statistics, opened.info.class_names)
+        _print_statistics(opened.info.statistics, opened.info)
     if out is not None:
         print(f"pictures: {out}")
     return 0
@@ -68,7 +68,8 @@ def _draw(dataset: Dataset, out: Path, count: int) -> None:
     with atomic.writing(out):
         out.mkdir(parents=True, exist_ok=True)
     write_picture(out / IMAGES, sheet)
-    draw_histograms(counts, out / HISTOGRAMS)
+    names = dataset.info.channel_names
+    draw_histograms(counts, out / HISTOGRAMS, channel_names=names)
 
 
 def _print(info: DatasetInfo) -> None:
@@ -96,13 +97,16 @@ def _print(info: DatasetInfo) -> None:
         print(f"note: {text}")
 
 
-def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> None:
+def _print_statistics(statistics: Statistics, info: DatasetInfo) -> None:
     print(
         f"touching another instance: {statistics.touching_share:.1%}, "
         f"at the edge of the image: {statistics.border_share:.1%}"
     )
     print("sizes: " + ", ".join(f"{n} of {size}" for size, n in statistics.sizes.items()))
-    rows = list(zip(class_names, statistics.class_images, statistics.class_instances, strict=True))
+    channel_names = info.channel_names or map(str, range(info.channels))
+    rows = list(
+        zip(info.class_names, statistics.class_images, statistics.class_instances, strict=True)
+    )
     print()
     print_table([("class", "images", "instances"), *(row for row in rows if row[2])])
     if without := [name for name, _, instances in rows if not instances]:
@@ -110,7 +114,10 @@ def _print_statistics(statistics: Statistics, class_names: tuple[str, ...]) -> N
     named = {
         "area, pixels": statistics.area,
         "instances per image": statistics.instances_per_image,
-        **{f"channel {index}": row for index, row in enumerate(statistics.channels)},
+        **{
+            f"channel {name}": row
+            for name, row in zip(channel_names, statistics.channels, strict=True)
+        },
     }
     print()
     print_table(

@@ -38,6 +38,13 @@ def add_options(parser: Parser) -> None:
         help="additional files: coco, coco_results, geojson",
     )
     add(
+        "--channels",
+        metavar="NAMES",
+        default="",
+        help="names of the channels of all images, in their order, found by the names of the "
+        "network; without it those of the files",
+    )
+    add(
         "--orientation",
         choices=ORIENTATIONS,
         default="apply",
@@ -98,6 +105,7 @@ def run(
         resume=resume,
         overwrite=overwrite,
         orientation=how["orientation"],
+        channels=how["channels"].split(",") if how["channels"] else (),
     )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")

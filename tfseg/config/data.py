@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 from tfseg import calls, checks
+from tfseg.channels import check_names
 from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 CACHES = ("none", "memory", "disk")
@@ -32,6 +33,7 @@ class DataConfig(metaclass=calls.Public):
         balance: a CSV file that sets how often each image of the split train is used: columns id
             and weight (relative to other images), or id and group (all groups equally often); empty
             uses each image once per epoch.
+        channels: names of the channels that are used, in this order; empty uses all.
         cache: where decoded images are kept after the first epoch: none, memory, or disk (in the
             folder for temporary files, until training ends).
 
@@ -48,6 +50,7 @@ class DataConfig(metaclass=calls.Public):
     service: tuple[str, ...] = free_on_resume(())
     weights: tuple[int, ...] = ()
     balance: str = ""
+    channels: tuple[str, ...] = ()
     cache: str = free_on_resume("none")
 
     def __post_init__(self) -> None:
@@ -72,6 +75,7 @@ class DataConfig(metaclass=calls.Public):
                 "data.on_corrupt must be fail with data.service, which cannot count the damaged "
                 "records that skip leaves out; got skip. Remove them by converting again."
             )
+        check_names("data.channels", self.channels)
         checks.sequence("data.weights", self.weights, "[2, 1]")
         for weight in self.weights:
             checks.integer("Each of data.weights", weight, low=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tfseg import calls, checks
+from tfseg.channels import check_names, is_grey_or_rgb
 from tfseg.config import registry
 from tfseg.config.fields import match_names
 from tfseg.config.heads import HEADS, check_head_options
@@ -30,6 +32,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {}
 PREPROCESSING = ("backbone", "none")
 BALANCED = "balanced"  # weights of classes
 DATASET = "dataset"  # limits of images
+IMAGE, CHANNEL = NORMALIZATIONS = ("image", "channel")
 _MOST_CHANNELS = 8192  # of an image or a layer; a kernel of 3 x 3 then has 2.4 GB at most
 NUM_STAGES = 5  # of the Unet decoder; Compact has at most as many
 
@@ -48,17 +51,25 @@ class ModelConfig(metaclass=calls.Public):
         encoder_weights: none; imagenet, the files of segmentation-models, from Keras's cache or
             downloaded; the path of such a file, or of a folder with such files; or the folder or a
             checkpoint of a run of tfseg with this backbone, from which averaged weights are used if
-            there are any. Grey images are repeated to 3 channels for ImageNet weights.
+            there are any. Grey images are repeated to 3 channels for ImageNet weights; for other
+            numbers of channels, each gets the mean of the three kernels of the first convolution,
+            times 3 / channels.
         limits: image values that become 0 and 1, in the unit of the images: empty uses the 1st and
             the 99.8th percentile of each image, so that its exposure does not matter; two numbers,
             such as [0, 255], are the same for all images; dataset uses the 1st and 99th
-            percentiles of all splits of the data set, and writes them into config.yaml.
+            percentiles of all splits of the data set, and writes them into config.yaml. Two numbers
+            for each channel, one channel after the other, are those of the channels.
+        normalization: what percentiles are taken of: image (all channels together, which keeps
+            colours) or channel (each for itself); empty: image for grey and RGB, channel for any
+            other images.
         min_contrast: how far the percentiles that become 0 and 1 are below and above the median of
             an image at least, in the unit of the images, so that noise is not stretched to the
             contrast of objects; empty uses the least of all images of the data set with instances,
-            and writes it into config.yaml.
+            and writes it into config.yaml. With `normalization` channel, two numbers for each
+            channel may be given.
         bits: 8 or 16, of the unit of `limits` and `min_contrast`; images of the other depth are
-            converted to it, 255 to 65535; 0 uses the depth of the data set.
+            converted to it, 255 to 65535; 32: floats, which are taken as they are; 0 uses the depth
+            of the data set.
         preprocessing: conversion of images in [0, 1]: none, or backbone, to the values with which
             its ImageNet weights were trained.
         mean: subtracted from each channel of images in [0, 1], before `std`; empty: nothing.
@@ -70,6 +81,7 @@ class ModelConfig(metaclass=calls.Public):
         dropout: share of the last convolution's input channels that is dropped in training, in
             [0, 0.9]; the choice depends on the image alone.
         channels: channels of the input image; 0 uses the number of the data set.
+        channel_names: names of these channels; empty uses those of the data set.
         head: how instances are represented: center_offset, boundary, distance, semantic, or a
             registered one.
         loss: loss of the head's mask, such as "dice + 0.5 * bce": a sum of bce, dice, focal,
@@ -92,6 +104,7 @@ class ModelConfig(metaclass=calls.Public):
     backbone: str = ""
     encoder_weights: str = "none"
     limits: tuple[float, ...] | str = ()
+    normalization: str = ""
     min_contrast: tuple[float, ...] = ()
     bits: int = 0
     preprocessing: str = "none"
@@ -101,6 +114,7 @@ class ModelConfig(metaclass=calls.Public):
     filters: tuple[int, ...] = ()
     dropout: float = 0.0
     channels: int = 0
+    channel_names: tuple[str, ...] = ()
     head: str = "center_offset"
     loss: str = ""
     head_options: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -121,16 +135,31 @@ class ModelConfig(metaclass=calls.Public):
             head=HEADS,
             preprocessing=PREPROCESSING,
         )
+        if self.normalization != "":
+            match_names(self, "model", normalization=NORMALIZATIONS)
         object.__setattr__(self, "backbone", str(self.backbone).lower())  # as all encoders
         self._check_architecture()
         self._read_network()
         self._check_input()
         checks.in_range("model.dropout", self.dropout, low=0.0, high=0.9)
         checks.integer("model.channels", self.channels, low=0, high=_MOST_CHANNELS)
+        check_names("model.channel_names", self.channel_names)
+        if self.channel_names and self.channels not in (0, len(self.channel_names)):
+            raise checks.InputError(
+                f"model.channel_names must be a name for each of {self.channels} channels; got "
+                f"{len(self.channel_names)}."
+            )
         check_head_options(self.head, self.head_options)
         checks.sequence("model.class_names", self.class_names, "[cell, nucleus]")
         if self.class_weights != BALANCED:
             checks.sequence("model.class_weights", self.class_weights, "[1.0, 3.0] or balanced")
+
+    @property
+    def by_channel(self) -> bool:
+        """Whether the percentiles that become 0 and 1 are those of each channel."""
+        if self.normalization:
+            return self.normalization == CHANNEL
+        return not is_grey_or_rgb(self.channels or 1, self.channel_names)
 
     def completed(self) -> ModelConfig:
         """Returns the configuration with the defaults of the architecture for empty values."""
@@ -201,29 +230,42 @@ class ModelConfig(metaclass=calls.Public):
         checks.sequence("model.limits", self.limits, f"[0, 255], or {DATASET}")
         for value in self.limits:
             checks.in_range("Each of model.limits", value, low=-1e9, high=1e9)
-        if self.limits and not (len(self.limits) == 2 and self.limits[0] < self.limits[1]):
+        lows, highs = self.limits[::2], self.limits[1::2]
+        if len(lows) != len(highs) or any(map(operator.ge, lows, highs)):
             raise checks.InputError(
-                "model.limits must be empty or two numbers, the lower one first; got "
-                f"{list(self.limits)}."
+                "model.limits must be empty or two numbers, the lower one first, or two for each "
+                f"channel; got {list(self.limits)}."
             )
+        self._check_pairs("limits", may_differ=True)
 
     def _check_contrast(self) -> None:
         checks.sequence("model.min_contrast", self.min_contrast, "[2, 30]")
         for value in self.min_contrast:
             checks.in_range("Each of model.min_contrast", value, low=0, high=1e9)
-        if len(self.min_contrast) not in (0, 2):
+        if len(self.min_contrast) % 2:
             raise checks.InputError(
                 "model.min_contrast must be empty or two numbers, below and above the median; got "
                 f"{list(self.min_contrast)}."
             )
+        self._check_pairs("min_contrast", may_differ=self.by_channel or not self.channels)
         if self.limits and self.min_contrast:
             raise checks.InputError(
                 f"model.min_contrast has no effect with model.limits {self.limits}; got "
                 f"{list(self.min_contrast)}. Give one of them."
             )
-        if self.bits not in (0, 8, 16):
+        if self.bits not in (0, 8, 16, 32):
             raise checks.InputError(
-                f"model.bits must be 8, 16, or 0 for those of the data set; got {self.bits!r}."
+                "model.bits must be 8, 16, 32 for floats, or 0 for those of the data set; got "
+                f"{self.bits!r}."
+            )
+
+    def _check_pairs(self, name: str, *, may_differ: bool) -> None:
+        """Checks that there are two numbers, or two for each channel where these may differ."""
+        count = len(getattr(self, name)) // 2
+        if count > 1 and not (may_differ and self.channels in (0, count)):
+            for_each = f", or two for each of {self.channels} channels" if may_differ else ""
+            raise checks.InputError(
+                f"model.{name} must be empty or two numbers{for_each}; got {2 * count}."
             )
 
 

@@ -69,14 +69,14 @@ def overlay(
     """Draws the outline of every instance, one pixel wide and inside it, onto the image.
 
     Args:
-        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        image: `[H, W, C]` or `[H, W]`, any real dtype, shown as by `display`.
         label: `[H, W]` integer ids, 0 = background.
         color: RGB in [0, 255] of all outlines; None for the colour of each id.
         limits: image values shown as black and white, such as (0, 1), so that one picture can be
             darker than another; None for the image's 1st and 99.8th percentile.
 
     Raises:
-        InputError: the sizes differ, or the image has another number of channels.
+        InputError: the sizes differ, or the image has no pixels.
     """
     picture = display(image, limits)
     _same_size(picture, label)
@@ -103,7 +103,7 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
     errors: missed in the truth, false in the prediction.
 
     Args:
-        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        image: `[H, W, C]` or `[H, W]`, any real dtype, shown as by `display`.
         truth: `[H, W]` integer ids, 0 = background, -1 = ignored.
         prediction: `[H, W]` integer ids, 0 = background.
 
@@ -111,7 +111,7 @@ def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.nd
         `[H, 3 W + 2 GAP, 3]` uint8.
 
     Raises:
-        InputError: the sizes differ, or the image has another number of channels.
+        InputError: the sizes differ, or the image has no pixels.
     """
     picture = display(image)
     _same_size(picture, truth)
@@ -152,7 +152,7 @@ def plot_instances(
     Instances are outlined and tinted; neighbours always have different colours.
 
     Args:
-        image: `[H, W, C]` or `[H, W]`, any real dtype; grey, RGB or RGBA (alpha is dropped).
+        image: `[H, W, C]` or `[H, W]`, any real dtype, shown as by `display`.
         label: `[H, W]` integer ids, 0 = background, -1 = ignored.
         prediction: `[H, W]` integer ids, 0 = background.
         ax: axes to draw into, the instances of `label` alone; None: those of a new figure.
@@ -161,8 +161,7 @@ def plot_instances(
         `ax`, or the new figure, which a notebook shows; `savefig` writes it.
 
     Raises:
-        InputError: the sizes differ, the image has another number of channels, or `ax` and a
-            prediction are given.
+        InputError: the sizes differ, the image has no pixels, or `ax` and a prediction are given.
 
     Examples:
         >>> image, label = np.eye(64)[..., None], np.eye(64, dtype=np.int32)
@@ -201,7 +200,7 @@ def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Returns the image with its instances outlined and tinted, neighbours in different colours.
 
     Raises:
-        InputError: the sizes differ, or the image has another number of channels.
+        InputError: the sizes differ, or the image has no pixels.
     """
     picture = display(image)
     _same_size(picture, label)
@@ -227,29 +226,52 @@ def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.
     """Returns the image as a new RGB picture, black at the lower and white at the upper limit.
 
     The limits are the 1st and 99.8th percentile of all channels together, which keeps the colours,
-    unless `limits` are given.
+    unless `limits` are given. The first three of four channels are shown. With two, or with five
+    and more, every channel has a colour and separate percentiles, and the brightest is shown.
     """
     if np.asarray(image).dtype.kind not in "bufi":
         raise InputError(
             f"An image to draw must be an array of real numbers; got {shown(image)}. Read the file."
         )
     image = np.atleast_3d(image)
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise InputError(
-            f"An image to draw must be [H, W, C] with 1, 3 or 4 channels; got {list(image.shape)}."
-        )
-    color = image[..., :3]
-    if color.dtype == bool:
-        color = color.astype(np.uint8)
-    low, high = limits or np.percentile(color, _DISPLAY_PERCENTILES)
+    if image.ndim != 3 or not image.size:
+        raise InputError(f"An image to draw must be [H, W, C]; got {list(image.shape)}.")
+    if image.shape[2] not in (1, 3, 4):
+        return _composite(image, limits)
+    picture = _scaled(image[..., :3], limits)
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+def _composite(image: np.ndarray, limits: tuple[float, float] | None) -> np.ndarray:
+    """Returns the largest of the channels in their colours, which are even on the circle of hues.
+
+    The largest, because a sum of many channels is white.
+    """
+    channels = image.shape[2]
+    picture = np.zeros((*image.shape[:2], 3), np.uint8)
+    for index in range(channels):
+        color = np.array(colorsys.hsv_to_rgb((index / channels + 1 / 3) % 1, 1, 1), np.float32)
+        values = _scaled(image[..., index : index + 1], limits)
+        for top in range(0, len(picture), _ROWS):
+            rows = slice(top, top + _ROWS)
+            colored = (values[rows] * color).round().astype(np.uint8)
+            np.maximum(picture[rows], colored, out=picture[rows])
+    return picture
+
+
+def _scaled(image: np.ndarray, limits: tuple[float, float] | None) -> np.ndarray:
+    """Returns `image` `[H, W, C]` as uint8, 0 at the lower and 255 at the upper limit."""
+    if image.dtype == bool:
+        image = image.astype(np.uint8)
+    low, high = limits or np.percentile(image, _DISPLAY_PERCENTILES)
     if high <= low:  # less than 0.2 % of the pixels stand out
-        low, high = float(color.min()), float(color.max())
+        low, high = float(image.min()), float(image.max())
     scale = 255 / (high - low) if high > low else 0.0
-    picture = np.empty(color.shape, np.uint8)
-    for top in range(0, len(color), _ROWS):
-        rows = color[top : top + _ROWS].astype(np.float32)
-        picture[top : top + _ROWS] = ((rows - low) * scale).clip(0, 255).round()
-    return np.repeat(picture, 3, axis=2) if color.shape[2] == 1 else picture
+    scaled = np.empty(image.shape, np.uint8)
+    for top in range(0, len(image), _ROWS):
+        rows = image[top : top + _ROWS].astype(np.float32)
+        scaled[top : top + _ROWS] = ((rows - low) * scale).clip(0, 255).round()
+    return scaled
 
 
 def _same_size(picture: np.ndarray, label: np.ndarray) -> None:

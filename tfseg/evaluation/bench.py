@@ -204,7 +204,7 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
         return (_wait_for(_last_pixel(session, batch)) for batch in batches)
 
     def predicted() -> Iterator[object]:
-        samples = dataset.samples("train").repeat().as_numpy_iterator()
+        samples = session.dataset.samples("train").repeat().as_numpy_iterator()
         predictions = (segmenter.predict(sample["image"]) for sample in samples)
         return (list(itertools.islice(predictions, size)) for _ in itertools.repeat(None))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import measure
 
 from tfseg import atomic, checks
-from tfseg.data.dataset import statistics
+from tfseg.data.dataset.counts import Counts, count
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.records import Record, parse
-from tfseg.data.dataset.statistics import Counts
 from tfseg.drawing.overlays import GAP, color_ids, display
 from tfseg.evaluation.previews import Row, stack_rows
 from tfseg.metrics.outline import outline_pixels
@@ -22,12 +22,13 @@ _SIZE, _DOTS_PER_INCH, _BINS = (9.0, 6.0), 120, 50  # inches
 _SIDE = 384  # pixels, the longer side of a picture on the sheet, at most
 _ENLARGED = 4  # times, at most
 _COLUMNS = 4
+_MOST_IN_LEGEND = 10
 _TEXT = 12  # pixels, the size of the names of classes
 _LONGEST_ID = 24  # letters, in a caption
 
 
 def count_samples(dataset: Dataset) -> Counts:
-    """Returns the counts of `statistics.count` over all samples of a data set.
+    """Returns the counts of `counts.count` over all samples of a data set.
 
     Raises:
         InputError: a shard is missing.
@@ -35,11 +36,12 @@ def count_samples(dataset: Dataset) -> Counts:
     counts = Counts()
     for split in dataset.info.splits:
         for sample in dataset.samples(split).as_numpy_iterator():
-            counts += statistics.count(sample["image"], sample["label"], sample["class_of"])
+            image, label, class_of = (sample[name] for name in ("image", "label", "class_of"))
+            counts += count(image, label, class_of, dataset.info.channel_names)
     return counts
 
 
-def draw_histograms(counts: Counts, path: str | Path) -> None:
+def draw_histograms(counts: Counts, path: str | Path, *, channel_names: Sequence[str] = ()) -> None:
     """Draws areas, instances per image, image sizes and pixel values into the PNG file `path`.
 
     Areas are binned on a logarithmic axis: they span several orders of magnitude.
@@ -65,11 +67,14 @@ def draw_histograms(counts: Counts, path: str | Path) -> None:
     width, height = ([shape[axis] for shape in sizes] for axis in (1, 0))
     size.scatter(width, height, s=[10 + 200 * n / sizes.total() for n in sizes.values()], alpha=0.6)
     size.set(xlabel="width, pixels", ylabel="height, pixels (a dot's area: images)")
-    for index, channel in enumerate(counts.channels()):
+    channels = counts.channels()
+    names = channel_names or [f"channel {index}" for index in range(len(channels))]
+    for name, channel in zip(names, channels, strict=True):
         values, pixels = map(np.array, zip(*sorted(channel.items()), strict=True))
-        value.hist(values, _BINS, weights=pixels, histtype="step", label=f"channel {index}")
+        value.hist(values, _BINS, weights=pixels, histtype="step", label=name)
     value.set(yscale="log", xlabel="pixel value", ylabel="pixels")
-    value.legend()
+    if len(channels) <= _MOST_IN_LEGEND:
+        value.legend()
     with atomic.writing(path), atomic.replacing(Path(path)) as partial:
         plot.savefig(partial, format="png")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfseg import calls
+from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
@@ -55,6 +56,7 @@ def evaluate(
         12
     """
     conventions = conventions or Conventions()
+    dataset = with_channels_of(segmenter, dataset)
     class_names, number_of = _classes(segmenter, dataset)
 
     def pair(sample: dict[str, Any]) -> Pair:
@@ -84,6 +86,21 @@ def evaluate(
 
     with image_progress("evaluate", verbose=verbose) as show:
         return evaluate_pairs(pairs(show), conventions=conventions, class_names=class_names)
+
+
+def with_channels_of(segmenter: Segmenter, dataset: Dataset) -> Dataset:
+    """Returns the data set with the channels of a network, by their names.
+
+    Grey and RGB images stay as they are: the network converts them.
+
+    Raises:
+        InputError: the data set does not have all of these channels.
+    """
+    model, info = segmenter.model_config, dataset.info
+    names = names_of(model.channels, model.channel_names)
+    if is_convertible(names) and info.is_grey_or_rgb:
+        return dataset
+    return dataset.with_channels(names)
 
 
 def renumbered(label: np.ndarray) -> np.ndarray:

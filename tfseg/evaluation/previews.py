@@ -40,7 +40,7 @@ def preview(
     transform that occurs once in the policy draws the same random numbers alone and in the policy.
 
     Args:
-        image: `[H, W, C]`, any real dtype, 1 or 3 channels; brought to [0, 1] as in training.
+        image: `[H, W, C]`, any real dtype; brought to [0, 1] as in training.
         label: `[H, W]` integer ids, 0 = background.
         config: its seed, crop size and transforms are used.
         count: draws per row, in [1, 100].
@@ -64,7 +64,8 @@ def preview(
     chain, margin = stages.crop_chain(transforms, size, sampling)
     crop_seed = random.for_name(seed, "crop")
     corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
-    normalized = Normalization.of(config.model)(tf.constant(standard_type("The image", image)))
+    model = dataclasses.replace(config.model, channels=image.shape[-1])
+    normalized = Normalization.of(model)(tf.constant(standard_type("The image", image)))
     sample = {"image": normalized, "label": tf.constant(label)}
     still, window = (
         crops.cut(sample, corner, size, margin=width, sampling=sampling) for width in (0, margin)

@@ -14,6 +14,7 @@ from tfseg import calls, checks, placement
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import info_sha256, verify
+from tfseg.evaluation.evaluate import with_channels_of
 from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
 from tfseg.inference.segmenter import Segmenter, load
@@ -180,6 +181,7 @@ def _compute_maps(
 ) -> Iterator[Path]:
     """Yields a file with the maps of each image: maps need 16 bytes per pixel, images 1 to 3."""
     verify(dataset, _SPLIT)
+    dataset = with_channels_of(segmenter, dataset)
     count = dataset.split(_SPLIT).num_images
     for index, sample in enumerate(dataset.samples(_SPLIT).as_numpy_iterator()):
         path = folder / f"{index}.npz"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfseg import checks
+from tfseg.channels import is_convertible, names_of
+from tfseg.checks import InputError
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.files.images import check_shape, standard_type, to_channels
 from tfseg.data.files.tiff_windows import TiffWindows
@@ -58,13 +60,21 @@ class InputImage:
 
     Attributes:
         shape: height, width and channels.
+        names: of the channels.
         dtype: of the pixels, once a window has been read.
-        low: the lowest value in the windows read so far.
-        high: the highest value in the windows read so far.
+        low: the lowest value of each channel in the windows read so far, `[C]`.
+        high: the highest value of each channel in the windows read so far, `[C]`.
     """
 
-    def __init__(self, image: np.ndarray | TiffWindows, channels: int) -> None:
-        """Takes an image `[H, W, C]`, grey or RGB of any real dtype, or that `open_image` returned.
+    def __init__(
+        self, image: np.ndarray | TiffWindows, channels: int, channel_names: Sequence[str] = ()
+    ) -> None:
+        """Takes an image `[H, W, C]` of any real dtype, or one that `open_image` returned.
+
+        Args:
+            image: with the channels of the network; grey and RGB are converted to each other.
+            channels: of the network.
+            channel_names: their names; empty for grey and RGB.
 
         Raises:
             InputError: an array of another shape or dtype, without pixels, or with NaN or infinite
@@ -78,8 +88,15 @@ class InputImage:
         if not isinstance(image, TiffWindows):
             image = standard_type("The image", np.asarray(image))
         check_shape(image.shape)
+        self.names = names_of(channels, channel_names)
+        is_converted = is_convertible(self.names) and image.shape[-1] in (1, 3)
+        if image.shape[-1] != channels and not is_converted:
+            raise InputError(
+                f"The image must be [H, W, C] with the channels {', '.join(self.names)} of the "
+                f"network; got {list(image.shape)}. Give those channels, in this order."
+            )
         self._image = image
-        self.low, self.high = np.inf, -np.inf
+        self.low, self.high = np.full(channels, np.inf), np.full(channels, -np.inf)
         self.shape = (*image.shape[:2], channels)
         self.dtype = np.dtype(np.uint8)
 
@@ -87,18 +104,34 @@ class InputImage:
         """Reads the pixels `[h, w, channels]` of these rows and columns."""
         pixels = to_channels(self._image[window], self.shape[-1])
         self.dtype = pixels.dtype
-        self.low = min(self.low, pixels.min().item())
-        self.high = max(self.high, pixels.max().item())
+        self.low = np.minimum(self.low, pixels.min(axis=(0, 1)))
+        self.high = np.maximum(self.high, pixels.max(axis=(0, 1)))
         return pixels
 
-    def doubt(self, normalization: Normalization, spread: Spread | None) -> str:
+    def doubt(self, normalization: Normalization, spreads: Sequence[Spread]) -> str:
         """Returns what is unusual about the values, as the end of a sentence; "" if nothing.
 
         Args:
             normalization: of the network.
-            spread: of the image; None with fixed limits, when all windows have been read.
+            spreads: of the image, or of each channel; empty with fixed limits, when all windows
+                have been read.
         """
-        low, high = (spread.low, spread.high) if spread else (self.low, self.high)
+        if not normalization.by_channel:
+            return self._doubt_of(normalization, next(iter(spreads), None))
+        for index, name in enumerate(self.names):
+            spread = spreads[index] if spreads else None
+            if text := self._doubt_of(normalization.of_channel(index), spread, index):
+                return f"in the channel {name} {text}"
+        return ""
+
+    def _doubt_of(
+        self, normalization: Normalization, spread: Spread | None, channel: int | None = None
+    ) -> str:
+        """Returns the doubt about one channel, or about all together by the same limits."""
+        read = slice(None) if channel is None else channel
+        low, high = self.low[read].min().item(), self.high[read].max().item()
+        if spread:
+            low, high = spread.low, spread.high
         if low == high:
             return f"has the value {low:g} in all pixels, so it shows nothing"
         if spread is None:

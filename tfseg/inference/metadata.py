@@ -20,14 +20,15 @@ _UNITS = {
 def describe(model: ModelConfig) -> dict[str, Any]:
     """Returns the description of a network, ready for JSON.
 
-    Keys: tfseg_version; channels of the images; class_names, class 1 first; units of inputs and
-    outputs; head; head_options, including its thresholds; architecture; backbone; plugins that
-    registered head, losses and architecture.
+    Keys: tfseg_version; channels of the images; channel_names, empty for grey and RGB without
+    names; class_names, class 1 first; units of inputs and outputs; head; head_options, including
+    its thresholds; architecture; backbone; plugins that registered head, losses and architecture.
     """
     head = head_without_classes(model)
     return {
         "tfseg_version": __version__,
         "channels": model.channels,
+        "channel_names": list(model.channel_names),
         "class_names": list(model.class_names),
         "units": {"images": f"[B, H, W, C], {_exposure(model)}", **_UNITS},
         "head": model.head,
@@ -42,10 +43,16 @@ def _exposure(model: ModelConfig) -> str:
     normalization = Normalization.of(model)
     unit = "in the unit of the training images" + (f", {model.bits} bits" if model.bits else "")
     if normalization.fixed:
-        low, high = normalization.fixed
-        return f"values between {low:g} and {high:g}, {unit}"
-    text = "any exposure: every image is normalised by its percentiles"
+        return f"values between {_pairs(normalization.fixed, '{:g} and {:g}')}, {unit}"
+    what = "channel of every image" if normalization.by_channel else "image"
+    text = f"any exposure: every {what} is normalised by its percentiles"
     if not normalization.min_contrast:
         return text
-    below, above = normalization.min_contrast
-    return f"{text}, at least {below:g} below and {above:g} above its median, {unit}"
+    distances = _pairs(normalization.min_contrast, "{:g} below and {:g} above")
+    return f"{text}, at least {distances} its median, {unit}"
+
+
+def _pairs(numbers: tuple[float, ...], pattern: str) -> str:
+    """Returns two numbers, or two for each channel, in words."""
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return ", ".join(pattern.format(*pair) for pair in pairs)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tfseg import atomic, calls, checks
+from tfseg.channels import check_names, names_of
 from tfseg.data.files import ORIENTATIONS
-from tfseg.data.files.images import list_images
+from tfseg.data.files.images import file_channel_names, list_images
 from tfseg.data.files.tiff_windows import TiffWindows, open_picture
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
@@ -62,6 +63,7 @@ def predict_files(
     resume: bool = False,
     overwrite: bool = False,
     orientation: str = "apply",
+    channels: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     verbose: bool = True,
 ) -> PredictReport:
@@ -86,6 +88,9 @@ def predict_files(
         overwrite: remove the earlier results in `destination` first.
         orientation: "apply" turns images upright by the orientation tags of their files, and all
             results are of the upright picture; "ignore" takes them as they are stored.
+        channels: names of the channels of all images, in their order; empty takes those of the
+            files. Those of the network are found by name; without their names, the images must have
+            as many channels as the network, in its order.
         on_progress: called with (files done, number of files).
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
@@ -102,7 +107,8 @@ def predict_files(
     """
     checks.one_of("orientation", orientation, ORIENTATIONS)
     files = image_files(paths)
-    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation}"
+    names = check_names("channels", channels)
+    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names}"
     folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with)
     folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
@@ -112,7 +118,7 @@ def predict_files(
         image, is_turned = open_picture(path, orientation=orientation)
         if is_turned:
             turned.add(path)
-        return image
+        return _with_channels(image, names or file_channel_names(path), segmenter.channel_names)
 
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
         instances, doubt = segmenter.predict_with_doubt(image)
@@ -145,6 +151,23 @@ def predict_files(
         doubts=[(path, doubts[path]) for path in done if path in doubts],
         turned=[path for path in done if path in turned],
     )
+
+
+def _with_channels(
+    image: np.ndarray | TiffWindows, names: Sequence[str], wanted: Sequence[str]
+) -> np.ndarray | TiffWindows:
+    """Returns an image with the wanted channels, in their order, if it has all of them."""
+    known = names_of(image.shape[-1], names)
+    if len(known) != image.shape[-1]:
+        raise checks.InputError(
+            f"The image must have the channels {', '.join(known)}; got {list(image.shape)}."
+        )
+    if known == wanted or not set(wanted) <= set(known):
+        return image
+    positions = [known.index(name) for name in wanted]
+    if isinstance(image, TiffWindows):
+        return image.with_channels(positions)
+    return image[..., positions]
 
 
 def _work(

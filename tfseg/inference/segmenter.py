@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg import calls, checks, config, placement
+from tfseg.channels import names_of
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import INFO_FILE
@@ -87,6 +88,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         checks.flag("tta", tta)
         self.tta = tta
         self.class_names = model_config.class_names or ("instance",)
+        self.channel_names = names_of(model_config.channels, model_config.channel_names)
         self.origin = Origin(thresholds=thresholds_of(model_config))
         if tile:
             tiles.check_size(tile, self.context)
@@ -160,8 +162,9 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return tf.constant(json.dumps(described))
 
     def predict(self, image: np.ndarray | TiffWindows) -> Instances:
-        """Finds the instances of one image `[H, W, C]`: grey or RGB of any real dtype.
+        """Finds the instances of one image `[H, W, C]` of any real dtype.
 
+        It must have the channels of the network; grey and RGB are converted to each other.
         Booleans are black and white, and integers other than uint8 count as 16 bits. An image that
         `open_image` returned is read tile by tile. A warning says what is unusual about the image.
 
@@ -178,24 +181,27 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
         The text is the end of a sentence about the image; "" if nothing is unusual.
         """
-        pixels = InputImage(image, self.channels)
-        spread = self._spread(pixels)
+        pixels = self._input(image)
+        spreads = self._spreads(pixels)
         if size := self._tile_size(pixels):
-            instances = self._predict_tiles(pixels, self._limits(pixels, spread), size)
+            instances = self._predict_tiles(pixels, self._limits(pixels, spreads), size)
         else:
             batch = tf.constant(pixels[:, :][None])
             # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
             shape = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
             instances = _first(self.serve.get_concrete_function(shape)(batch))
-        return instances, pixels.doubt(self._normalization, spread)
+        return instances, pixels.doubt(self._normalization, spreads)
 
     def maps(self, image: np.ndarray) -> np.ndarray:
         """Returns the maps that `predict` decodes: `[H, W, channels of all outputs]`."""
-        pixels = InputImage(image, self.channels)
-        limits = self._limits(pixels, self._spread(pixels))
+        pixels = self._input(image)
+        limits = self._limits(pixels, self._spreads(pixels))
         if size := self._tile_size(pixels):
             return np.concatenate(list(tiles.bands(*self._tiled(pixels, limits, size))))
-        return self._maps_of_tiles()(self._tile(pixels[:, :]), limits).numpy()
+        return self._maps_of_tiles(limits)(self._tile(pixels[:, :]), limits).numpy()
+
+    def _input(self, image: np.ndarray | TiffWindows) -> InputImage:
+        return InputImage(image, self.channels, self.model_config.channel_names)
 
     def _maps(self, images: tf.Tensor) -> Maps:
         if not self.tta:
@@ -228,7 +234,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         self, image: InputImage, limits: tf.Tensor, size: int
     ) -> tuple[tiles.Network, tuple[int, int, int], tiles.Plan]:
         """Returns the maps of a part of the image, the shape of all maps, and the plan of tiles."""
-        maps_of = self._maps_of_tiles()
+        maps_of = self._maps_of_tiles(limits)
 
         def network(rows: slice, columns: slice) -> np.ndarray:
             return maps_of(self._tile(image[rows, columns]), limits).numpy()
@@ -239,25 +245,32 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         shape = (height, width, sum(self._head.outputs.values()))
         return network, shape, tiles.Plan(size, context)
 
-    def _spread(self, image: InputImage) -> Spread | None:
-        """Returns the percentiles of an image; None with fixed limits, without reading it."""
-        return None if self._normalization.fixed else Spread.of(image)
+    def _spreads(self, image: InputImage) -> list[Spread]:
+        """Returns the percentiles of an image, or of each channel.
 
-    def _limits(self, image: InputImage, spread: Spread | None) -> tf.Tensor:
+        There are none with fixed limits, and the image is not read.
+        """
+        if self._normalization.fixed:
+            return []
+        return Spread.of_channels(image) if self._normalization.by_channel else [Spread.of(image)]
+
+    def _limits(self, image: InputImage, spreads: list[Spread]) -> tf.Tensor:
         """Returns the values that become 0 and 1, the same for all tiles of an image."""
-        if spread is None:
-            return tf.constant(self._normalization.fixed, tf.float32)
-        return self._normalization.limits_of(tf.constant(spread[:3], tf.float32), image.dtype)
+        if not spreads:
+            return self._normalization.fixed_limits()
+        values = np.array([spread[:3] for spread in spreads], np.float32).T
+        values = values if self._normalization.by_channel else values[:, 0]
+        return self._normalization.limits_of(tf.constant(values), image.dtype)
 
     def _tile(self, pixels: np.ndarray) -> tf.Tensor:
         """Returns pixels as float32 in the unit of the limits."""
         bits = self._normalization.bits
         return tf.constant(normalize.in_depth(pixels.astype(np.float32), pixels.dtype, bits))
 
-    def _maps_of_tiles(self) -> Callable[..., tf.Tensor]:
+    def _maps_of_tiles(self, limits: tf.Tensor) -> Callable[..., tf.Tensor]:
         # One trace for all sizes of tiles: tiles at the end of a row or column are smaller.
         return self._tile_maps.get_concrete_function(
-            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec([2])
+            tf.TensorSpec([None, None, self.channels]), tf.TensorSpec(limits.shape)
         )
 
     @tf.function(autograph=False)

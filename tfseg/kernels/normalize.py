@@ -33,6 +33,24 @@ def spread(image: tf.Tensor) -> tf.Tensor:
     return tf.cond(values[0] < values[2], lambda: values, with_extremes)
 
 
+def spreads(image: tf.Tensor) -> tf.Tensor:
+    """Returns the `spread` of each channel of `image` `[H, W, C]`, `[3, C]` float32."""
+    channels = image.shape[-1]
+    planes = tf.transpose(tf.reshape(subsampled(image), [-1, channels]))
+    values = tf.map_fn(percentiles, planes, fn_output_signature=tf.TensorSpec([3], tf.float32))
+    low, median, high = tf.unstack(values, axis=1)
+    is_flat = low == high
+
+    def with_extremes() -> tf.Tensor:
+        lowest, highest = (
+            tf.cast(reduce(image, axis=[0, 1]), tf.float32)
+            for reduce in (tf.reduce_min, tf.reduce_max)
+        )
+        return tf.stack([tf.where(is_flat, lowest, low), median, tf.where(is_flat, highest, high)])
+
+    return tf.cond(tf.reduce_any(is_flat), with_extremes, lambda: tf.stack([low, median, high]))
+
+
 def subsampled(image: tf.Tensor) -> tf.Tensor:
     """Returns evenly spaced rows and columns of `image` `[H, W, C]`, at most 256 each."""
     height, width = tf.unstack(tf.shape(image)[:2])
@@ -54,14 +72,15 @@ def percentiles(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(_at_ranks(values, ranks), tf.float32)
 
 
-def widened(spread: tf.Tensor, least: Sequence[float]) -> tf.Tensor:
+def widened(spread: tf.Tensor, least: Sequence[float | np.ndarray]) -> tf.Tensor:
     """Returns the limits `[2]` of an image, at least `least` below and above its median.
 
     Noise without objects is then not stretched to the contrast of objects.
 
     Args:
-        spread: the lower limit, the median and the upper limit `[3]` float32.
-        least: two distances from 0 on, in the unit of `spread`.
+        spread: the lower limit, the median and the upper limit `[3]` float32; `[3, C]` gives limits
+            `[2, C]`.
+        least: two distances from 0 on, or two of each channel `[C]`, in the unit of `spread`.
     """
     low, median, high = tf.unstack(spread)
     below, above = least
@@ -84,7 +103,10 @@ def in_depth(values: Values, dtype: np.dtype | tf.DType, bits: int) -> Values:
 
 
 def scale(image: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
-    """Maps the first of `limits` `[2]` to 0 and the second to 1, and clips to [0, 1]."""
+    """Maps the first of `limits` `[2]` to 0 and the second to 1, and clips to [0, 1].
+
+    Limits `[2, C]` are those of the channels of `image` `[..., C]`.
+    """
     low, high = tf.unstack(limits)
     return tf.clip_by_value(tf.math.divide_no_nan(image - low, high - low), 0.0, 1.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from tfseg.networks.precision import dtype_policy
 from tfseg.networks.pretrained import (
     CHANNELS,
     NONE,
+    adapt_encoder,
     checkpoint_of,
     is_checkpoint,
     model_of,
@@ -65,9 +67,8 @@ def build_model(
         number of replicas.
 
     Raises:
-        InputError: an unknown backbone, `channels` is not set or does not fit the encoder weights,
-            the weights do not exist, `network` does not fit the head or the images, or Keras is
-            set to channels_first.
+        InputError: an unknown backbone, `channels` is not set, the weights do not exist, `network`
+            does not fit the head or the images, or Keras is set to channels_first.
 
     Examples:
         >>> model = tfseg.build_model(tfseg.ModelConfig(filters=(8, 8), channels=1))
@@ -94,11 +95,6 @@ def build_model(
     if config.backbone:
         checks.one_of("model.backbone", config.backbone, backbones())
     checks.in_range("model.channels", config.channels, low=1)
-    if _encoder_channels(config) != config.channels and config.channels != 1:
-        raise checks.InputError(
-            f"model.encoder_weights and model.preprocessing are for images of {CHANNELS} channels, "
-            f"or grey ones; got {config.channels}. Set them to none."
-        )
     if len(config.mean) not in (0, config.channels):
         raise checks.InputError(
             f"model.mean and model.std must have a number for each of {config.channels} channels; "
@@ -154,20 +150,26 @@ def _network(config: ModelConfig, encoder_weights: str) -> keras.Model:
 
 
 def _encoder_channels(config: ModelConfig) -> int:
+    """Returns the channels of the encoder's input, which for ImageNet and grey images are RGB."""
     imagenet = config.encoder_weights != NONE and not is_checkpoint(config.encoder_weights)
-    return CHANNELS if imagenet or config.preprocessing != NONE else config.channels
+    is_repeated = config.channels == 1 and (imagenet or config.preprocessing != NONE)
+    return CHANNELS if is_repeated else config.channels
 
 
 def _dense_network(config: ModelConfig, encoder_weights: str) -> keras.Model:
     options = {"decoder_filters": config.decoder_filters} if config.architecture == "Unet" else {}
+    make = functools.partial(
+        getattr(segmentation_models(), config.architecture), config.backbone, classes=1, **options
+    )
+    channels = _encoder_channels(config)
     with weights_found(encoder_weights) as (weights, get_file), patched_backbones(get_file):
-        return getattr(segmentation_models(), config.architecture)(
-            config.backbone,
-            input_shape=(None, None, _encoder_channels(config)),
-            classes=1,
-            encoder_weights=weights,
-            **options,
-        )
+        is_as_trained = weights is None or channels == CHANNELS
+        first = weights if is_as_trained else None
+        network = make(input_shape=(None, None, channels), encoder_weights=first)
+        if not is_as_trained:
+            of_colors = make(input_shape=(None, None, CHANNELS), encoder_weights=weights)
+            adapt_encoder(of_colors, network)
+    return network
 
 
 def _with_head(network: keras.Model, config: ModelConfig) -> keras.Model:

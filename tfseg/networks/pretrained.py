@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfseg import checks, config, run_files
 from tfseg.config import ModelConfig
@@ -144,17 +145,49 @@ def take_encoder(file: Path, source: keras.Model, model: keras.Model) -> None:
             variable.assign(values[id(other)])
 
 
+def adapt_encoder(source: keras.Model, model: keras.Model) -> None:
+    """Copies the weights of an encoder for RGB into one for any number C of channels.
+
+    Every channel gets the mean of the three kernels of the first convolution, times 3 / C, so an
+    image of C equal channels gives what the same grey image in RGB gave. A normalisation of the
+    input gets the mean of its three values.
+
+    Args:
+        source: a network for 3 channels.
+        model: the same network for C channels.
+    """
+    given = encoder_layers(source)
+    for position, layer in encoder_layers(model).items():
+        for variable, other in zip(layer.weights, given[position].weights, strict=True):
+            values = np.asarray(other)
+            for axis, size in enumerate(variable.shape):
+                if values.shape[axis] != size:
+                    scale = CHANNELS / size if values.ndim > 1 else 1.0
+                    mean = values.mean(axis=axis, keepdims=True) * scale
+                    values = np.repeat(mean, size, axis=axis)
+            variable.assign(values)
+
+
 def preprocessed(images: keras.KerasTensor, backbone: str) -> keras.KerasTensor:
-    """Converts images `[B, H, W, 3]` in [0, 1] to the values that a backbone was trained with."""
+    """Converts images `[B, H, W, C]` in [0, 1] to the values that a backbone was trained with.
+
+    C = 3 is RGB; every channel of any other images is converted by the mean of the three numbers.
+    """
+    channels = images.shape[-1]
     if backbone.startswith(_RAW) and "seresnext" not in backbone:
         return keras.layers.Rescaling(255.0, name="preprocess")(images)
     if backbone.startswith(_FROM_MINUS_ONE):
         return keras.layers.Rescaling(2.0, offset=-1.0, name="preprocess")(images)
     if backbone.startswith("vgg"):
-        offset = [-value for value in _BGR_MEAN]
+        offset = [-value for value in _of_channels(_BGR_MEAN, channels)]
         flipped = keras.ops.flip(images, axis=-1)
         return keras.layers.Rescaling(255.0, offset=offset, name="preprocess")(flipped)
-    return standardized(images, _MEAN, _STD)
+    return standardized(images, _of_channels(_MEAN, channels), _of_channels(_STD, channels))
+
+
+def _of_channels(numbers: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    is_rgb = channels == len(numbers)
+    return numbers if is_rgb else (sum(numbers) / len(numbers),) * channels
 
 
 def standardized(

@@ -79,6 +79,7 @@ class Session:
         network: Network | None = None,
         pretrained: bool = True,
     ) -> None:
+        dataset = dataset.with_channels(config.data.channels)
         dataset.split("train")
         options.check_options(config, dataset)
         self.config, self.dataset = _resolve(config, dataset), dataset
@@ -91,7 +92,7 @@ class Session:
         strategy.check_batch_size(config.train.batch_size, self.strategy)
         strategy.check_jit_compile(config.devices.jit_compile, self.strategy)
         self.head = head_of(self.config.model)
-        stages.check_transforms(config)
+        stages.check_transforms(self.config)
         with memory.explain_out_of_memory(self.config, self.strategy), self.strategy.scope():
             self._make_variables(weights, pretrained)
         self.train_step = step.TrainStep(
@@ -202,12 +203,6 @@ def _common(config: RunConfig, dataset: Dataset) -> dict[str, object]:
 
 
 def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
-    channels = dataset.info.channels
-    if config.model.channels not in (0, channels):
-        raise checks.InputError(
-            f"model.channels must be {channels}, as in {dataset.path}; got "
-            f"{config.model.channels}. Set it to 0 to use the channels of the data set."
-        )
     names = dataset.info.class_names
     class_names = config.model.class_names or names
     if len(class_names) > 1 and class_names != names:
@@ -227,14 +222,14 @@ def _resolve(config: RunConfig, dataset: Dataset) -> RunConfig:
     model = resolved(config.model, dataset)
     if not (model.limits or model.min_contrast):
         warnings.warn(
-            f"{dataset.path} does not state the contrast of its images (an older version wrote it, "
-            "or all are of one value): images without objects will be stretched to full contrast. "
-            "Convert it again, or set model.min_contrast.",
+            f"{dataset.path} does not state the contrast of its images for model.normalization "
+            f"{model.normalization} (an older version wrote it, or all are of one value): images "
+            "without objects will be stretched to full contrast. Convert it again, or set "
+            "model.min_contrast.",
             stacklevel=4,
         )
     model = dataclasses.replace(
         model,
-        channels=channels,
         class_names=class_names,
         class_weights=class_weights,
         encoder_weights=checkpoint_of(config.model.encoder_weights),

@@ -22,10 +22,10 @@ def replace(name, data):
     return lambda files: (files / name).write_bytes(data)
 
 
-def with_tiff(kind, array):
+def with_tiff(kind, array, **options):
     def spoil(files):
         (files / kind / "c.png").unlink()
-        tifffile.imwrite(files / kind / "c.tif", array)
+        tifffile.imwrite(files / kind / "c.tif", array, **options)
 
     return spoil
 
@@ -63,7 +63,11 @@ SPOILED = {
     ),
     "float image": (
         with_tiff("images", ARRAY.astype(np.float32)),
-        r"c\.tif has float pixels; a data set holds 8 or 16 bits\. Save it as 16-bit",
+        r"must have images of integers or of floats; it has both",
+    ),
+    "image of two channels": (
+        with_tiff("images", np.stack([ARRAY] * 2), photometric="minisblack", planarconfig=2),
+        r"images of the same channels; got 2 with grey or RGB, 1 with channel_0, channel_1\. If on",
     ),
     "no picture": (
         replace("images/c.png", b"not a picture"),

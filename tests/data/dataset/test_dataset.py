@@ -124,7 +124,7 @@ def test_any_info_is_written_and_read_again_unchanged(info, tmp_path_factory):
     assert list(read.splits) == list(info.splits)
 
 
-@pytest.mark.parametrize("version", ["2.0", "1.7", "1.10", "0.9"])
+@pytest.mark.parametrize("version", ["2.0", "1.8", "1.10", "0.9"])
 def test_a_newer_version_is_refused_whatever_else_it_holds(copied, version):
     (copied / INFO_FILE).write_text(f'{{"version": "{version}"}}', encoding="utf-8")
     message = rf"has schema version {version}; this tfseg reads 1\.0 to {SCHEMA_VERSION}\. Update"
@@ -173,6 +173,7 @@ ADDED = {
     "1.3": {"image_formats": ("png",)},
     "1.4": {"options": {}},
     "1.5": {"turned_images": 0, "unturned_images": 0, "ignored_crowds": 0, "notes": ()},
+    "1.7": {"channel_names": ()},
 }
 REQUIRED = [
     field.name
@@ -181,7 +182,7 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"])
 def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
     later = {
         name: value
@@ -224,9 +225,11 @@ def test_every_entry_of_a_shard_must_be_there(copied, name):
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("dtype", "float32", r"dtype must be one of uint16, uint8; got 'float32'"),
-        ("channels", 2, r"channels 2"),
-        ("image_formats", ["gif"], r"image_formats must be one of jpeg, png, raw; got 'gif'"),
+        ("dtype", "float64", r"dtype must be one of float32, uint16, uint8; got 'float64'"),
+        ("channels", 2, r"channels 2 named \[\]"),
+        ("channels", 0, r"channels 0 named \[\]"),
+        ("channel_names", ["a", "b"], r"channels 1 named \['a', 'b'\]"),
+        ("image_formats", ["gif"], r"image_formats must be one of jpeg, png, raw.*; got 'gif'"),
         ("options", ["store"], r"options must map names to values; got \['store'\]"),
         ("splits", [], r"no attribute 'items'"),
         ("splits", {"train": {"shards": [], "num_images": "x", "num_instances": 0}}, r"'x'"),

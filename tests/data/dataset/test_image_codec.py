@@ -66,6 +66,26 @@ def test_png_and_raw_pixels_come_out_as_they_went_in(data):
     np.testing.assert_array_equal(inside, expected)
 
 
+@given(st.data())
+def test_other_channels_and_floats_come_out_as_they_went_in(data):
+    dtype = data.draw(st.sampled_from(["uint8", "uint16", "float32"]))
+    depth = data.draw(st.sampled_from([1, 3] if dtype == "float32" else [2, 4, 5, 64]))
+    height, width = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
+    image = data.draw(arrays.arrays(dtype, (height, width, depth)))
+    store = data.draw(st.sampled_from(["png", "raw", "original"]))
+    picture = image_codec.encode(image, store)
+    assert picture.format == f"{'raw' if store == 'raw' else 'zlib'}:{dtype}"
+    outside = image_codec.decode_array(picture, image.shape[:2])
+    assert outside.dtype == image.dtype
+    np.testing.assert_array_equal(outside, image)
+    inside = read(picture, image, (picture.format,), channels=depth, dtype=dtype)
+    assert inside.dtype == image.dtype
+    np.testing.assert_array_equal(inside, image)
+    if dtype == "uint8":  # in a data set of 16 bits
+        wide = read(picture, image, (picture.format,), channels=depth, dtype="uint16")
+        np.testing.assert_array_equal(wide, image * np.uint16(257))
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(16, 16), (17, 33), (1, 9), (64, 40)])
 def test_a_jpeg_has_the_same_pixels_in_the_graph_and_outside(size, channels):
@@ -215,12 +235,14 @@ def test_an_unknown_store_is_refused(files, tmp_path, store):
 def test_an_image_that_jpeg_cannot_store_is_refused(tmp_path):
     label = np.ones((20, 30), np.int32)
     with pytest.raises(
-        InputError, match=r"'000000' cannot be stored as JPEG, .* got 16 bits and 2"
+        InputError, match=r"'000000' cannot be stored as JPEG, .* got 3 channels, 16"
     ):
         convert_samples([(WIDE, label)], tmp_path / "data", store="jpeg:95")
     with pytest.raises(InputError, match=r"'original' is for files; samples have none"):
         convert_samples([(RGB, label)], tmp_path / "data", store="original")
-    with pytest.raises(InputError, match="at most 65500 pixels a side; got 8 bits and 1 x 65501"):
+    with pytest.raises(
+        InputError, match="at most 65500 pixels a side; got 1 channels, 8 bits, 1 x 65501"
+    ):
         image_codec.encode(np.zeros((1, 65501, 1), np.uint8), "jpeg:95")
     dataset = convert_samples([(RGB, label)], tmp_path / "data", store="raw")
     (sample,) = dataset.samples("train").as_numpy_iterator()

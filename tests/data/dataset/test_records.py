@@ -81,8 +81,8 @@ def test_views_one_pixel_wide_are_encoded(shape):
     "image",
     [
         np.zeros((2, 3), np.uint8),
-        np.zeros((2, 3, 4), np.uint8),
-        np.zeros((2, 3, 1), np.float32),
+        np.zeros((2, 3, 4), np.int32),
+        np.zeros((2, 3, 1), np.float64),
     ],
 )
 def test_an_image_of_another_form_is_refused(image):

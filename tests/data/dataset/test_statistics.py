@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg import Dataset, convert, convert_samples
-from tfseg.data.dataset.statistics import PERCENTILES, Counts, Distribution, Statistics, count
+from tfseg.data.dataset.counts import Counts, count
+from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics
 
 LABEL = np.array(
     [

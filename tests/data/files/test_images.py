@@ -339,9 +339,13 @@ def test_channels_are_repeated_and_averaged():
     assert to_channels(full, 1).tolist() == [[[65535]]]
     mean = to_channels(np.array([[[0.0, 0.5, 1.0]]], np.float32), 1)
     assert (mean.dtype, mean.tolist()) == (np.float32, [[[0.5]]])
-    with pytest.raises(InputError, match="channels must be 1"):
-        to_channels(grey, 2)
-    with pytest.raises(InputError, match=r"C = 1 or 3; got \[1, 1, 4\]\. Take the channels"):
+    five = np.arange(5, dtype=np.uint8).reshape(1, 1, 5)
+    assert to_channels(five, 5).tolist() == five.tolist()
+    for image, channels in ((grey, 2), (five, 3), (five, 1), (colour, 2)):
+        got = rf"must have {channels} channels; got {image.shape[-1]}\. Give"
+        with pytest.raises(InputError, match=got):
+            to_channels(image, channels)
+    with pytest.raises(InputError, match=r"must have 3 channels; got 4\. Give"):
         to_channels(np.zeros((1, 1, 4), np.uint8), 3)  # it may be infrared as well as alpha
 
 

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.data.files.images import read_image, read_label
+from tfseg.data.files.images import channel_names, read_image, read_label
 
 
 def noise(*shape: int, top: int = 255, dtype: str = "uint8") -> np.ndarray:
@@ -117,13 +117,58 @@ def test_two_equal_names_of_axes_are_two_axes(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("read", [read_image, read_label])
-@pytest.mark.parametrize(("channels", "got"), [(2, "2, none of"), (4, "4, none of"), (5, r"5\.")])
-def test_another_number_of_channels_is_refused_with_the_reason(tmp_path, channels, got, read):
-    image = noise(channels, 9, 8)
-    path = written(tmp_path / "a.tif", image, imagej=True, metadata={"axes": "CYX"})
-    with pytest.raises(InputError, match=rf"a\.tif must have 1 or 3 channels; got {got}"):
-        read(path)
+# How a file holds its channels: options of tifffile, and whether they are its first axis.
+STORED = {
+    "imagej": ({"imagej": True, "metadata": {"axes": "CYX"}}, True),
+    "ome": ({"ome": True, "metadata": {"axes": "CYX"}}, True),
+    "planar": ({"photometric": "minisblack", "planarconfig": "separate"}, True),
+    "contiguous": ({"photometric": "minisblack", "planarconfig": "contig"}, False),
+}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [2, 4, 5, 64])
+@pytest.mark.parametrize("kind", STORED)
+def test_all_channels_are_read_in_any_order_of_axes(tmp_path, channels, dtype, kind):
+    image, (options, first) = noise(9, 8, channels, dtype=dtype), STORED[kind]
+    stored = np.moveaxis(image, -1, 0) if first else image
+    path = written(tmp_path / "a.tif", stored, **options)
+    read = read_image(path)
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, image)
+    names = tuple(f"channel_{index}" for index in range(channels))
+    assert channel_names(path.read_bytes()) == names
+    with pytest.raises(InputError, match=rf"one instance id per pixel; got {channels} channels"):
+        read_label(path)
+
+
+def test_channels_have_the_names_of_ome_or_imagej(tmp_path):
+    names, image = ("dapi", "gfp, weak", "rfp"), noise(3, 9, 8)
+    metadata = {"axes": "CYX", "Channel": {"Name": list(names)}}
+    path = written(tmp_path / "ome.tif", image, ome=True, metadata=metadata)
+    assert channel_names(path.read_bytes()) == ("dapi", "gfp  weak", "rfp")
+    metadata = {"axes": "CYX", "Labels": list(names)}
+    path = written(tmp_path / "imagej.tif", image, imagej=True, metadata=metadata)
+    assert channel_names(path.read_bytes()) == ("dapi", "gfp  weak", "rfp")
+    metadata["Labels"] = ["nuclei", "nuclei", "rfp"]  # no names: two are equal
+    path = written(tmp_path / "equal.tif", image, imagej=True, metadata=metadata)
+    assert channel_names(path.read_bytes()) == ()
+    path = written(tmp_path / "rgb.tif", noise(9, 8, 3), photometric="rgb")
+    assert channel_names(path.read_bytes()) == ()
+    path = written(tmp_path / "grey.tif", noise(9, 8))
+    assert channel_names(path.read_bytes()) == ()
+
+
+def test_channels_beside_colours_are_numbered(tmp_path):
+    options = {"photometric": "rgb", "extrasamples": ["unspecified", "unspecified"]}
+    path = written(tmp_path / "a.tif", noise(9, 8, 5), **options)
+    assert channel_names(path.read_bytes()) == ("red", "green", "blue", "channel_3", "channel_4")
+
+
+def test_planes_that_no_metadata_call_channels_are_refused_with_the_way_to_do_it(tmp_path):
+    path = written(tmp_path / "a.tif", noise(5, 9, 8), photometric="minisblack")
+    with pytest.raises(InputError, match=r"If the planes are channels .*axes': 'CYX'"):
+        read_image(path)
 
 
 @pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
@@ -134,5 +179,12 @@ def test_a_last_channel_is_dropped_only_if_it_is_declared_as_alpha(tmp_path, alp
     path = written(tmp_path / "a.tif", image, extrasamples=[alpha], **options)
     np.testing.assert_array_equal(read_image(path), image[..., :colours])
     path = written(tmp_path / "b.tif", image, extrasamples=["unspecified"], **options)
-    with pytest.raises(InputError, match=rf"must have 1 or 3 channels; got {colours + 1}, none"):
-        read_image(path)
+    np.testing.assert_array_equal(read_image(path), image)
+
+
+def test_alpha_between_other_channels_is_dropped(tmp_path):
+    image = noise(9, 8, 6)
+    options = {"photometric": "rgb", "extrasamples": ["unspecified", "unassalpha", "unspecified"]}
+    path = written(tmp_path / "a.tif", image, **options)
+    np.testing.assert_array_equal(read_image(path), image[..., [0, 1, 2, 3, 5]])
+    assert channel_names(path.read_bytes())[3:] == ("channel_3", "channel_4")

@@ -77,14 +77,26 @@ def test_windows_are_turned_upright_as_pillow_turns_the_image(tmp_path, stored, 
 
 
 @pytest.mark.parametrize("photometric", ["rgb", "minisblack"])
-def test_a_fourth_channel_that_is_not_alpha_is_refused(tmp_path, photometric):
-    options = {"planarconfig": "contig", "extrasamples": [0] * (1 if photometric == "rgb" else 3)}
-    image = np.zeros((101, 150, 4), np.uint8)
+@pytest.mark.parametrize("channels", [4, 5, 64])
+def test_channels_that_are_not_alpha_are_read(tmp_path, photometric, channels):
+    extra = [0] * (channels - (3 if photometric == "rgb" else 1))
+    options = {"planarconfig": "contig", "extrasamples": extra, "tile": (32, 32)}
+    image = np.random.default_rng(0).integers(0, 256, (101, 150, channels), np.uint8)
     path = tmp_path / "a.tif"
-    tifffile.imwrite(path, image, photometric=photometric, tile=(32, 32), **options)
-    message = r"a\.tif must have 1 or 3 channels; got 4, none of them declared as alpha"
-    with pytest.raises(InputError, match=message):
-        tiff_windows.open_image(path)
+    tifffile.imwrite(path, image, photometric=photometric, **options)
+    opened = tiff_windows.open_image(path)
+    assert isinstance(opened, tiff_windows.TiffWindows)
+    assert opened.shape == image.shape
+    np.testing.assert_array_equal(opened[20:70, 30:99], image[20:70, 30:99])
+    np.testing.assert_array_equal(np.asarray(opened), image)
+
+
+def test_a_file_with_alpha_before_another_channel_is_read_at_once(tmp_path):
+    options = {"photometric": "rgb", "extrasamples": ["unassalpha", "unspecified"]}
+    image = np.random.default_rng(0).integers(0, 256, (101, 150, 5), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(32, 32), **options)
+    opened = tiff_windows.open_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(opened, image[..., [0, 1, 2, 4]])
 
 
 def test_a_window_reads_the_tiles_that_it_overlaps_once(tmp_path, monkeypatch):

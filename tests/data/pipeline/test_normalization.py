@@ -13,8 +13,8 @@ import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
+from tfseg.data.dataset.counts import Counts, count
 from tfseg.data.dataset.mixture import Mixture
-from tfseg.data.dataset.statistics import Counts, count
 from tfseg.data.files.images import read_image, read_label
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import Normalization, resolved
@@ -136,8 +136,8 @@ def test_a_preview_shows_the_exposure(coloured):
 
 def test_missing_limits_are_refused(coloured, tmp_path):
     for wrong, message in {
-        (1, 0): r"empty or two numbers, the lower one first; got \[1, 0\]",
-        (1,): r"empty or two numbers, the lower one first; got \[1\]",
+        (1, 0): r"empty or two numbers, the lower one first, or two for each channel; got \[1, 0\]",
+        (1,): r"empty or two numbers, the lower one first, or two for each channel; got \[1\]",
         "data": "model.limits must be one of dataset; got 'data'",
         5: r"must be a list, such as \[0, 255\], or dataset; got 5",
         ("a", "b"): "Each of model.limits must be a number in",
@@ -251,7 +251,10 @@ def test_a_wrong_contrast_or_depth_is_refused():
             r"Each of model.min_contrast must be a number in \[0, ",
         ),
         ({"min_contrast": 5}, r"must be a list, such as \[2, 30\]; got 5"),
-        ({"bits": 12}, "model.bits must be 8, 16, or 0 for those of the data set; got 12"),
+        (
+            {"bits": 12},
+            "model.bits must be 8, 16, 32 for floats, or 0 for those of the data set; got 12",
+        ),
     ):
         with pytest.raises(InputError, match=message):
             ModelConfig(**fields)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfseg import calls
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion import sample_faults
-from tfseg.data.dataset import statistics
+from tfseg.data.dataset.counts import Counts, count
 from tfseg.data.dataset.dataset import (
     INFO_FILE,
     Dataset,
@@ -24,7 +24,7 @@ from tfseg.data.dataset.dataset import (
 )
 from tfseg.data.dataset.index import intact_frames
 from tfseg.data.dataset.records import count_instances, parse
-from tfseg.data.dataset.statistics import Counts, Statistics
+from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, num_bytes
 from tfseg.ordered_map import ordered
 
@@ -201,8 +201,10 @@ def _check_record(
     ]
     counts = Counts()
     if not findings:
-        findings = [Finding("warning", name, *doubt) for doubt in sample_faults.doubts(record)]
-        counts = statistics.count(image, label, record.class_of)
+        findings = [
+            Finding("warning", name, *doubt) for doubt in sample_faults.doubts(info, record)
+        ]
+        counts = count(image, label, record.class_of, info.channel_names)
     digest = None
     if not sample_faults.is_constant(image):  # two images of one colour are not duplicates
         what = f"{image.shape} {image.dtype}".encode()

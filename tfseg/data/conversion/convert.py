@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfseg import calls, checks
+from tfseg.channels import check_names
 from tfseg.checks import InputError
 from tfseg.data.conversion import beam, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
@@ -25,7 +26,7 @@ from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import serialize
-from tfseg.data.files.images import load
+from tfseg.data.files.images import channel_names, load
 from tfseg.data.files.paths import DataPath, as_path
 from tfseg.progress import OnProgress, image_progress
 from tfseg.version import __version__
@@ -54,6 +55,7 @@ def convert(
     shard_size: int = 256,
     class_name: str | None = None,
     store: str = "png",
+    channels: Sequence[str] = (),
     overwrite: bool = False,
     on_error: str = "fail",
     on_progress: OnProgress | None = None,
@@ -84,6 +86,8 @@ def convert(
         store: how images are stored: "png", "raw" (fast to read, large), "jpeg:95" or another
             quality (small, changes pixels), or "original": PNG and JPEG files are copied if
             TensorFlow reads the same pixels, and others become PNG.
+        channels: names of the channels of all images, in their order, such as ["red", "green",
+            "blue", "nir"]; empty takes those of the files.
         overwrite: replaces a data set at `destination`, once the new one is complete.
         on_error: what to do with an image that cannot be used: "fail", or "skip", which lists it in
             skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
@@ -112,6 +116,7 @@ def convert(
         checks.one_of("format", format, FORMATS)
     checks.one_of("on_error", on_error, ("fail", "skip"))
     check_store(store)
+    channels = check_names("channels", channels)
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     index = FORMATS[layout].find(source, reading)
@@ -136,7 +141,7 @@ def convert(
     contents = writer.Contents(
         source,
         arranged,
-        functools.partial(encode, layout=layout, reading=reading, store=store),
+        functools.partial(encode, layout=layout, reading=reading, store=store, channels=channels),
         source_format=layout,
         class_names=class_names,
         options=dataclasses.asdict(reading)
@@ -150,7 +155,7 @@ def convert(
         },
         notes=index.notes,
         key=finished_shards.key(
-            source, __version__, layout, reading, class_names, ids, store, on_error
+            *(source, __version__, layout, reading, class_names, ids, store, on_error, channels)
         ),
     )
     with image_progress("convert", on_progress, verbose=verbose) as report:
@@ -168,12 +173,19 @@ def convert(
         )
 
 
-def _encode(item: Item[Any], *, layout: str, reading: Reading, store: str) -> writer.Encoded:
+def _encode(
+    item: Item[Any], *, layout: str, reading: Reading, store: str, channels: tuple[str, ...]
+) -> writer.Encoded:
     if item.fault:
         raise InputError(item.fault)
     sample, original = FORMATS[layout].read(item, reading), load(item.image)
     entries, counts = writer.encode(
-        item.id, sample, name=item.image, store=store, original=original
+        item.id,
+        sample,
+        name=item.image,
+        channel_names=channels or channel_names(original),
+        store=store,
+        original=original,
     )
     sha256 = hashlib.sha256(original).hexdigest()
     return writer.Encoded(serialize(entries, group=item.group, source_sha256=sha256), counts)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfseg.data.conversion.atomic_folder import NOTE_SUFFIX
+from tfseg.data.dataset.counts import Counts
 from tfseg.data.dataset.dataset import file_sha256
-from tfseg.data.dataset.statistics import Counts
 from tfseg.data.files.paths import DataPath, beside
 from tfseg.locks import LOCK_FILE
 

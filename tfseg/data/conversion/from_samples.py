@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from tfseg import calls, checks
+from tfseg.channels import check_names
 from tfseg.checks import InputError
 from tfseg.data.conversion import splits, writer
 from tfseg.data.conversion.atomic_folder import check_destination, writing
 from tfseg.data.conversion.formats.base import SPLITS, Item, Sample
+from tfseg.data.dataset.counts import Counts
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import Features, instance_ids, serialize
-from tfseg.data.dataset.statistics import Counts
 from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import DataPath, as_path, is_remote
 from tfseg.ids import IGNORE, MAX_ID, whole_numbers
@@ -47,6 +49,7 @@ def convert_samples(
     groups: splits.Groups | None = None,
     shard_size: int = 256,
     store: str = "png",
+    channels: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Dataset:
     """Converts samples from Python into a data set.
@@ -59,7 +62,8 @@ def convert_samples(
             Datasets, too), or one for each split: {"train": ..., "val": ...}. A sample is (image,
             label) or a mapping with the entries
 
-            - image: `[H, W]` or `[H, W, C]` uint8 or uint16, C = 1 or 3;
+            - image: `[H, W]` or `[H, W, C]` uint8, uint16 or floats, without alpha; 3 channels
+              are red, green and blue unless `channels` says otherwise;
             - label: `[H, W]` or `[H, W, 1]` integer ids, 0 = background, -1 = ignored;
             - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
               ids; without it all have class 1;
@@ -71,6 +75,7 @@ def convert_samples(
         groups: as for `convert`.
         shard_size: largest number of images in one file, from 1 on.
         store: as for `convert`, but not "original".
+        channels: names of the channels, in their order; empty: they have none.
         overwrite: replaces a data set at `destination`, once the new one is complete.
 
     Raises:
@@ -92,13 +97,17 @@ def convert_samples(
     check_store(store)
     if store == "original":
         raise InputError("store='original' is for files; samples have none. Choose png or raw.")
+    names = check_names("channels", channels)
     check_destination(destination, overwrite=overwrite)
     parts = samples if isinstance(samples, Mapping) else {"train": samples}
     for name in parts:
         checks.one_of("A split of the samples", name, SPLITS)
+    encode = functools.partial(
+        _encode, num_classes=len(class_names), store=store, channel_names=names
+    )
     with _spool(destination) as file:
         items = {
-            split: list(_stored(parts[split], file, destination, len(class_names), store))
+            split: list(_stored(parts[split], file, destination, encode))
             for split in SPLITS
             if split in parts
         }
@@ -140,12 +149,12 @@ def _spool(destination: DataPath) -> IO[bytes]:
 
 
 def _stored(
-    samples: Samples, file: IO[bytes], destination: DataPath, num_classes: int, store: str
+    samples: Samples, file: IO[bytes], destination: DataPath, encode: Callable[[int, Any], Any]
 ) -> Iterator[Item[_Stored]]:
     """Writes the encoded samples into `file`, and yields an item for each."""
     iterator = samples.as_numpy_iterator() if hasattr(samples, "as_numpy_iterator") else samples
     ids: set[str] = set()
-    encoded = ordered(lambda pair: _encode(*pair, num_classes, store), enumerate(iterator))
+    encoded = ordered(lambda pair: encode(*pair), enumerate(iterator))
     with contextlib.closing(encoded):
         for id, sample in encoded:
             if id in ids:
@@ -164,7 +173,7 @@ def _load(item: Item[_Stored], file: IO[bytes]) -> writer.Encoded:
 
 
 def _encode(
-    index: int, sample: Any, num_classes: int, store: str
+    index: int, sample: Any, *, num_classes: int, store: str, channel_names: tuple[str, ...]
 ) -> tuple[str, tuple[Features, Counts]]:
     entries = sample if isinstance(sample, Mapping) else None
     if isinstance(sample, tuple) and len(sample) == 2:
@@ -182,16 +191,17 @@ def _encode(
             f"{list(image.shape[:2])}."
         )
     class_of = _class_of(name, entries.get("class_of"), label, num_classes)
-    return id, writer.encode(id, Sample(image, label, class_of), name=name, store=store)
+    return id, writer.encode(
+        id, Sample(image, label, class_of), name=name, channel_names=channel_names, store=store
+    )
 
 
 def _image(name: str, image: Any) -> np.ndarray:
     array = np.asarray(image)
     array = array[..., None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[-1] not in (1, 3) or not array.size:
+    if array.ndim != 3 or not array.size:
         raise InputError(
-            f"{name} must have an image [H, W] or [H, W, C] with C = 1 or 3; got "
-            f"{list(array.shape)}. Take the channels that you need; alpha is none of them."
+            f"{name} must have an image [H, W] or [H, W, C] with pixels; got {list(array.shape)}."
         )
     return standard_type(name, array)
 

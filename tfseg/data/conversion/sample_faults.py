@@ -29,9 +29,9 @@ class Doubt(NamedTuple):
 def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
     """Yields the errors of a record: types, sizes, ids and classes that do not fit the data set."""
     image, label = record.image, record.label
-    if image.shape[-1] not in (1, info.channels):
+    if image.shape[-1] != info.channels and not (image.shape[-1] == 1 and info.is_grey_or_rgb):
         yield f"The image has {image.shape[-1]} channels in a data set with {info.channels}."
-    if image.dtype not in (np.uint8, info.dtype):
+    if image.dtype != info.dtype and (image.dtype, info.dtype) != (np.uint8, "uint16"):
         yield f"The image is {image.dtype} in a data set of {info.dtype}."
     if record.image_format not in info.image_formats:
         yield (
@@ -55,9 +55,14 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
         yield f"The label has {count_instances(label)} instances, stored is {record.num_instances}."
 
 
-def doubts(record: Record) -> Iterator[Doubt]:
+def doubts(info: DatasetInfo, record: Record) -> Iterator[Doubt]:
     """Yields what may be wrong with a record without errors."""
     yield from _of_image(record.image)
+    if info.is_grey_or_rgb:
+        yield from _of_values(record.image, "the image")
+    else:
+        for index, name in enumerate(info.channel_names):
+            yield from _of_values(record.image[..., index : index + 1], f"the channel {name}")
     yield from _of_label(record.label)
 
 
@@ -71,19 +76,22 @@ def _of_image(image: np.ndarray) -> Iterator[Doubt]:
     if max(height, width) > MAX_ASPECT * min(height, width):
         remedy = "Check that it is one image, or cut it into tiles."
         yield Doubt(f"The image is very long: {height} x {width} pixels.", remedy)
+
+
+def _of_values(image: np.ndarray, name: str) -> Iterator[Doubt]:
     remedy = "Check the exposure of the image, and how it was saved."
     if is_constant(image):
-        yield Doubt(f"All pixels of the image are {image[0, 0].tolist()}.", remedy)
+        yield Doubt(f"All pixels of {name} are {image[0, 0].tolist()}.", remedy)
         return
-    for value in (0, int(np.iinfo(image.dtype).max)):
+    for value in (0,) if image.dtype == np.float32 else (0, int(np.iinfo(image.dtype).max)):
         share = float((image == value).mean())
         if share >= SATURATED_SHARE:
-            yield Doubt(f"{share:.1%} of the pixel values of the image are {value}.", remedy)
+            yield Doubt(f"{share:.1%} of the pixel values of {name} are {value}.", remedy)
             return
     spread = Spread.of(image)
     if spread.is_flat:
         yield Doubt(
-            f"Nearly all pixels of the image are {spread.median:g}, so its lowest and highest "
+            f"Nearly all pixels of {name} are {spread.median:g}, so its lowest and highest "
             f"values, {spread.low:g} and {spread.high:g}, become 0 and 1.",
             "Set model.limits if these can be single bright or dark pixels.",
         )

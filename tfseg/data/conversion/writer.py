@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tfseg import checks
+from tfseg.channels import is_grey_or_rgb, numbered
 from tfseg.checks import InputError
 from tfseg.data.conversion import finished_shards
 from tfseg.data.conversion.atomic_folder import (
@@ -26,7 +26,8 @@ from tfseg.data.conversion.atomic_folder import (
 )
 from tfseg.data.conversion.finished_shards import FinishedShard, Skipped
 from tfseg.data.conversion.formats.base import Sample
-from tfseg.data.dataset import image_codec, records, statistics
+from tfseg.data.dataset import image_codec, records
+from tfseg.data.dataset.counts import Counts, count, is_repeated
 from tfseg.data.dataset.dataset import (
     INFO_FILE,
     SKIPPED_FILE,
@@ -37,13 +38,15 @@ from tfseg.data.dataset.dataset import (
     file_sha256,
 )
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
-from tfseg.data.dataset.statistics import Counts, Statistics
+from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath
 from tfseg.ordered_map import ordered
 from tfseg.progress import OnProgress
 from tfseg.version import __version__
 
 Source = Any
+_DTYPES = {8: "uint8", 16: "uint16", 32: "float32"}
+_FLOAT_BITS = 32
 Parts = dict[str, Sequence[Source]]
 
 
@@ -80,7 +83,13 @@ class Contents(NamedTuple):
 
 
 def encode(
-    id: str, sample: Sample, *, name: object, store: str = "png", original: bytes = b""
+    id: str,
+    sample: Sample,
+    *,
+    name: object,
+    channel_names: Sequence[str] = (),
+    store: str = "png",
+    original: bytes = b"",
 ) -> tuple[records.Features, Counts]:
     """Encodes a sample.
 
@@ -88,6 +97,7 @@ def encode(
         id: id of the sample.
         sample: what a format has read.
         name: name of the image, for errors.
+        channel_names: of the image; empty: it has none.
         store: how the image is stored, see `image_codec.encode`.
         original: bytes of the image file, see `image_codec.encode`.
 
@@ -95,21 +105,21 @@ def encode(
         The entries of its record, see `records.features`, and its counts.
 
     Raises:
-        InputError: float pixels, or pixels that `store` cannot hold.
+        InputError: another number of channels than names, or pixels that `store` cannot hold.
     """
-    if sample.image.dtype == np.float32:
+    image, num_channels = sample.image, sample.image.shape[-1]
+    if len(channel_names or range(num_channels)) != num_channels:
         raise InputError(
-            f"{name} has float pixels; a data set holds 8 or 16 bits. Save it as 16-bit TIFF "
-            "or PNG, scaled to 0..65535."
+            f"{name} must have the {len(channel_names)} channels {', '.join(channel_names)}; it "
+            f"has {num_channels}. Give their names, or take the image out."
         )
-    image = sample.image
-    # Comparing channel by channel is faster, and for most coloured images the first two differ.
-    if all((image[..., 0] == image[..., channel]).all() for channel in range(1, image.shape[-1])):
+    channel_names = channel_names or (() if num_channels in (1, 3) else numbered(num_channels))
+    if is_grey_or_rgb(num_channels, channel_names) and is_repeated(image):
         image = image[..., :1]
     picture = image_codec.encode(image, store, original=original, name=name)
     if picture.format == "jpeg":  # count the pixels that will be read
         image = image_codec.decode_array(picture, image.shape[:2])
-    counts = statistics.count(image, sample.label, sample.class_of) + Counts(
+    counts = count(image, sample.label, sample.class_of, channel_names) + Counts(
         image_formats=Counter([picture.format]),
         overlap_pixels=sample.overlap_pixels,
         hidden_instances=sample.hidden_instances,
@@ -201,6 +211,29 @@ def write_shard(
     return shard
 
 
+def _check_same_kind(name: object, counts: Counts) -> None:
+    """Refuses images with different channels, other than grey and RGB, and floats beside integers.
+
+    Raises:
+        InputError: there are both.
+    """
+    if len(counts.channel_names) > 1:
+        kinds = (
+            f"{number} with {', '.join(names) or 'grey or RGB'}"
+            for names, number in counts.channel_names.most_common()
+        )
+        raise InputError(
+            f"{name} must have images of the same channels; got {checks.listed(list(kinds))}. If "
+            "only the names differ, give them: --channels NAME,NAME; otherwise convert the images "
+            "into several data sets."
+        )
+    if len({bits == _FLOAT_BITS for _, bits, _, _ in counts.pixels}) > 1:
+        raise InputError(
+            f"{name} must have images of integers or of floats; it has both. Convert them into two "
+            "data sets, or save all with the same type."
+        )
+
+
 def _no_instances(name: object, ignored_crowds: int) -> str:
     if not ignored_crowds:
         return f"{name} has no instances: no pixel has an id above 0. Check the annotations."
@@ -252,6 +285,7 @@ class _Writer:
                     self._count_done(len(part))
                 done = shard.counts
                 counts += done
+                _check_same_kind(self.contents.source_name, counts)
                 skipped += shard.skipped
                 shards.append(ShardInfo(name, done.num_images, done.num_instances, shard.sha256))
         if not counts.num_images:
@@ -259,6 +293,7 @@ class _Writer:
                 f"No image of the split {split} can be used. The first: {skipped[0].reason}"
             )
         self.counts += counts
+        _check_same_kind(self.contents.source_name, self.counts)
         self.skipped += skipped
         min_side = min(map(min, counts.sizes))
         return SplitInfo(tuple(shards), counts.num_images, counts.num_instances, min_side)
@@ -282,7 +317,7 @@ class _Writer:
             tfseg_version=__version__,
             source_format=self.contents.source_format,
             channels=channels,
-            dtype=f"uint{bits}",
+            dtype=_DTYPES[bits],
             class_names=names,
             overlap_pixels=counts.overlap_pixels,
             hidden_instances=counts.hidden_instances,
@@ -294,6 +329,7 @@ class _Writer:
             image_formats=tuple(format for format in IMAGE_FORMATS if counts.image_formats[format]),
             options={name: value for name, value in options if value is not None},
             notes=self.contents.notes,
+            channel_names=next(iter(counts.channel_names)),
             splits=splits,
         )
         if self.skipped:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -23,7 +25,7 @@ class Windows(Protocol):
 
 
 class Spread(NamedTuple):
-    """The values that `kernels.normalize.spread` finds in an image, in its unit.
+    """The values that `kernels.normalize.spread` finds in an image or a channel, in its unit.
 
     Attributes:
         low: the 1st percentile, or the lowest value where `is_flat`.
@@ -40,14 +42,25 @@ class Spread(NamedTuple):
     @classmethod
     def of(cls, image: Windows) -> Spread:
         """Computes the spread of an image of any real dtype with at least one pixel."""
-        down, across = (slice(None, None, step(side)) for side in image.shape[:2])
-        values = image[down, across].ravel()
+        return cls._of(_subsampled(image).ravel(), functools.partial(extremes, image))
+
+    @classmethod
+    def of_channels(cls, image: Windows) -> list[Spread]:
+        """Computes the spread of each channel of such an image."""
+        sampled = _subsampled(image)
+        return [
+            cls._of(sampled[..., index].ravel(), functools.partial(extremes, image, index))
+            for index in range(sampled.shape[-1])
+        ]
+
+    @classmethod
+    def _of(cls, values: np.ndarray, extremes: Callable[[], tuple[float, float]]) -> Spread:
         shares = np.array([LOW, MEDIAN, HIGH], np.float32)
         ranks = np.round(np.float32(values.size - 1) * shares / np.float32(100)).astype(int)
         low, median, high = np.partition(values, ranks)[ranks].tolist()
         is_flat = low == high
         if is_flat:
-            low, high = extremes(image)
+            low, high = extremes()
         return cls(low, median, high, is_flat)
 
     @property
@@ -56,9 +69,14 @@ class Spread(NamedTuple):
         return self.median - self.low, self.high - self.median
 
 
-def extremes(image: Windows) -> tuple[float, float]:
-    """Returns the lowest and the highest value of an image."""
-    tops = range(0, image.shape[0], _BAND)
-    bands = (image[top : top + _BAND, :] for top in tops)
+def extremes(image: Windows, channel: int | None = None) -> tuple[float, float]:
+    """Returns the lowest and the highest value of an image, or of one of its channels."""
+    tops, kept = range(0, image.shape[0], _BAND), slice(None) if channel is None else channel
+    bands = (image[top : top + _BAND, :][..., kept] for top in tops)
     lows, highs = zip(*((band.min().item(), band.max().item()) for band in bands), strict=True)
     return min(lows), max(highs)
+
+
+def _subsampled(image: Windows) -> np.ndarray:
+    down, across = (slice(None, None, step(side)) for side in image.shape[:2])
+    return image[down, across]

@@ -10,17 +10,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfseg import calls, checks, notebook
 from tfseg.autograph import no_autograph
+from tfseg.channels import is_grey_or_rgb, names_of
 from tfseg.checks import InputError, nearest
 from tfseg.config.fields import is_required
 from tfseg.data.dataset import records
-from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.image_codec import DTYPES, IMAGE_FORMATS
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.statistics import PERCENTILES, Statistics
 from tfseg.data.dataset.typed import check_types
@@ -28,7 +30,7 @@ from tfseg.data.files.paths import DataPath, as_path
 from tfseg.drawing.overlays import overlay, thinning
 from tfseg.run_files import CONFIG
 
-SCHEMA_VERSION = "1.6"  # a reader takes this and every older one of the same major number
+SCHEMA_VERSION = "1.7"  # a reader takes this and every older one of the same major number
 INFO_FILE = "dataset.json"
 _SHOWN = 3  # samples, in a notebook
 Options = dict[str, str | int | float | bool]
@@ -63,8 +65,9 @@ class DatasetInfo:
         version: of the schema, "major.minor".
         tfseg_version: version that wrote the data set.
         source_format: name of the format it was converted from.
-        channels: of every decoded image, 1 where all images are grey, else 3.
-        dtype: of every decoded image, "uint16" where any has 16 bits, else "uint8".
+        channels: of every decoded image; of grey and RGB images together, 3.
+        dtype: of every decoded image, "uint16" where any has 16 bits, else "uint8"; "float32" where
+            all are floats.
         class_names: names of the classes; class 1 is the first.
         overlap_pixels: pixels in several instances of the source.
         hidden_instances: instances of the source without a pixel: covered by others, outside the
@@ -85,6 +88,8 @@ class DatasetInfo:
             1.4 on)
         notes: what the conversion left out or took in another sense, a sentence each. (from version
             1.5 on)
+        channel_names: names of the channels, in their order; empty for grey and RGB images without
+            names, and in a data set of an older version. (from version 1.7 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -104,7 +109,13 @@ class DatasetInfo:
     image_formats: tuple[str, ...] = ("png",)
     options: Options = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    channel_names: tuple[str, ...] = ()
     splits: dict[str, SplitInfo]
+
+    @property
+    def is_grey_or_rgb(self) -> bool:
+        """Whether the images are grey or RGB, whose channels have common limits."""
+        return is_grey_or_rgb(self.channels, self.channel_names)
 
     def to_json(self) -> str:
         """Returns the text of dataset.json."""
@@ -168,18 +179,30 @@ class DatasetInfo:
             )
             for name, split in values["splits"].items()
         }
-        checks.one_of("dtype", values["dtype"], ("uint8", "uint16"))
-        if values["channels"] not in (1, 3):
-            raise ValueError(f"channels {values['channels']}")
+        checks.one_of("dtype", values["dtype"], DTYPES)
+        channels, named = values["channels"], values.get("channel_names", ())
+        if (
+            channels < 1
+            or len(named or range(channels)) != channels
+            or (not named and channels not in (1, 3))
+        ):
+            raise ValueError(f"channels {channels} named {list(named)}")
         for format in values.get("image_formats", ()):
             checks.one_of("image_formats", format, IMAGE_FORMATS)
         if values.get("statistics") is not None:
             values["statistics"] = statistics = Statistics.from_content(values["statistics"])
             _check_statistics(statistics, num_classes=len(values["class_names"]))
         checks.mapping("options", values.get("options", {}))
-        names = ("class_names", "image_formats", "notes")
+        names = ("class_names", "image_formats", "notes", "channel_names")
         lists = {name: tuple(values[name]) for name in names if name in values}
         return cls(**values | lists | {"splits": splits})
+
+
+class Kept(NamedTuple):
+    """Channels that are kept of those that are stored: their positions, in the order wanted."""
+
+    positions: tuple[int, ...]
+    num_stored: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +211,8 @@ class Dataset(metaclass=calls.Public):
 
     Attributes:
         path: the folder.
-        info: the content of dataset.json.
+        info: the content of dataset.json, of the kept channels.
+        kept: which of the stored channels are kept, and how many are stored; None: all.
 
     Examples:
         >>> dataset = tfseg.Dataset.open("nuclei")
@@ -200,6 +224,7 @@ class Dataset(metaclass=calls.Public):
 
     path: DataPath
     info: DatasetInfo
+    kept: Kept | None = dataclasses.field(default=None, kw_only=True)
 
     @classmethod
     @calls.check
@@ -263,12 +288,45 @@ class Dataset(metaclass=calls.Public):
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the pixels and ids of one of the `records`, as `records.decode_record` does."""
-        return records.decode_record(
+        sample = records.decode_record(
             record,
-            channels=self.info.channels,
+            channels=self.kept.num_stored if self.kept else self.info.channels,
             dtype=self.info.dtype,
             formats=self.info.image_formats,
         )
+        if self.kept:
+            sample["image"] = tf.gather(sample["image"], self.kept.positions, axis=-1)
+        return sample
+
+    def with_channels(self, names: Sequence[str]) -> Dataset:
+        """Returns the data set with only some of its channels.
+
+        Args:
+            names: of the channels, in the order wanted; empty keeps all.
+
+        Raises:
+            InputError: the data set has no channel of a name; says which there are.
+        """
+        known = names_of(self.info.channels, self.info.channel_names)
+        if not names or tuple(names) == known:
+            return self
+        for name in names:
+            if name not in known:
+                raise InputError(
+                    f"{self.path} has no channel {name!r}; it has {', '.join(known)}."
+                    f"{nearest(name, known)}"
+                )
+        positions = tuple(map(known.index, names))
+        statistics = self.info.statistics
+        info = dataclasses.replace(
+            self.info,
+            channels=len(names),
+            channel_names=tuple(names),
+            statistics=statistics and statistics.of_channels(positions),
+        )
+        before = self.kept or Kept(tuple(range(len(known))), len(known))
+        kept = Kept(tuple(before.positions[index] for index in positions), before.num_stored)
+        return dataclasses.replace(self, info=info, kept=kept)
 
     def _repr_html_(self) -> str:
         """Returns the counts of every split, and pictures of some samples, for notebooks."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfseg import checks
+from tfseg.channels import names_of
 from tfseg.checks import InputError
 from tfseg.data.dataset.dataset import INFO_FILE, Dataset, DatasetInfo, SplitInfo
+from tfseg.data.dataset.image_codec import DTYPES
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath
 
@@ -17,7 +19,8 @@ from tfseg.data.files.paths import DataPath
 class Mixture(Dataset):
     """Several data sets with the same classes, read as one, in their order.
 
-    Images have the largest number of channels and of bits of all sets.
+    Images have the largest number of channels and of bits of all sets; only grey and RGB images may
+    have different numbers of channels.
 
     Attributes:
         parts: the data sets.
@@ -30,7 +33,8 @@ class Mixture(Dataset):
         """Returns the mixture, or the data set itself if there is only one.
 
         Raises:
-            InputError: different classes, or a data set without a split train.
+            InputError: different classes or channels, floats beside integers, or a data set without
+                a split train.
         """
         first, *others = parts
         for part in parts:
@@ -43,11 +47,25 @@ class Mixture(Dataset):
                     f"{checks.listed(other.info.class_names)}. "
                     "Convert one of them again with the classes of the other."
                 )
+            if _kind(other.info) != _kind(first.info):
+                raise InputError(
+                    "Data sets that are trained on together must have the same channels, and "
+                    f"floats or integers alone; {first.path} has {_described(first.info)}, "
+                    f"{other.path} has {_described(other.info)}. Convert one of them again."
+                )
         if not others:
             return first
         # A path for messages only; shards are read from the parts.
         path = Path(" + ".join(str(part.path) for part in parts))
         return cls(path, _joined([part.info for part in parts]), tuple(parts))
+
+    def with_channels(self, names: Sequence[str]) -> Dataset:
+        """Returns the mixture with only some of its channels; as for a `Dataset`."""
+        chosen = super().with_channels(names)
+        if chosen is self:
+            return self
+        parts = tuple(part.with_channels(names) for part in self.parts)
+        return Mixture(chosen.path, chosen.info, parts, kept=chosen.kept)
 
     def shard_paths(self, split: str) -> list[DataPath]:
         """Returns the files of a split of all parts, in order."""
@@ -83,13 +101,27 @@ def statistics_of(dataset: Dataset, *, needed: str) -> list[Statistics]:
     return statistics
 
 
+def _kind(info: DatasetInfo) -> tuple[tuple[str, ...], bool]:
+    """Returns what all images of a mixture have in common: names of channels, and whether floats.
+
+    Grey and RGB are one kind.
+    """
+    return () if info.is_grey_or_rgb else info.channel_names, info.dtype == DTYPES[-1]
+
+
+def _described(info: DatasetInfo) -> str:
+    return f"{', '.join(names_of(info.channels, info.channel_names))} of {info.dtype}"
+
+
 def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
     names = dict.fromkeys(name for info in infos for name in info.splits)
+    largest = max(infos, key=lambda info: info.channels)
     return dataclasses.replace(
         infos[0],
         source_format="mixture",
-        channels=max(info.channels for info in infos),
-        dtype=max((info.dtype for info in infos), key=("uint8", "uint16").index),
+        channels=largest.channels,
+        channel_names=largest.channel_names,
+        dtype=max((info.dtype for info in infos), key=DTYPES.index),
         overlap_pixels=sum(info.overlap_pixels for info in infos),
         hidden_instances=sum(info.hidden_instances for info in infos),
         turned_images=sum(info.turned_images for info in infos),

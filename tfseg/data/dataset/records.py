@@ -14,7 +14,7 @@
 
 An image is stored with the channels and bits of its file; `decode_record` converts it to those of
 the data set. Grey becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white
-stays white.
+stays white. Other channels and floats are never converted.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Record(NamedTuple):
 
     Attributes:
         id: of the sample.
-        image: `[H, W, C]` uint8 or uint16, C = 1 or 3.
+        image: `[H, W, C]` uint8, uint16 or float32.
         image_format: how it is stored.
         label: `[H, W]` int64 instance ids, -1 = ignored.
         class_of: `[N]` int64, class from 1 on of each id above 0, in the order of the ids.
@@ -86,10 +86,10 @@ def encode(
 
     Args:
         id: name of the sample, unique in its split.
-        image: `[H, W, C]` uint8 or uint16 with C = 1 or 3.
+        image: `[H, W, C]` uint8, uint16 or float32.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]`, class of each id above 0 in their order, from 1 on; None: all of class 1.
-        picture: the encoded image; None: it is encoded as PNG.
+        picture: the encoded image; None: it is encoded as for the store "png".
         group: group of the image; None without groups.
         source_sha256: checksum of the image file; None without a file.
 
@@ -113,10 +113,9 @@ def features(
     Raises:
         InputError: arrays of another shape or type.
     """
-    kind = image.dtype in (np.uint8, np.uint16)
-    if image.ndim != 3 or image.shape[-1] not in (1, 3) or not kind:
+    if image.ndim != 3 or image.dtype.name not in image_codec.DTYPES:
         raise InputError(
-            f"The image of {id!r} must be [H, W, 1 or 3] uint8 or uint16; got "
+            f"The image of {id!r} must be [H, W, C] uint8, uint16 or float32; got "
             f"{list(image.shape)} {image.dtype}. Convert it first."
         )
     if (
@@ -166,8 +165,8 @@ def decode_record(
 
     Args:
         serialized: `[]` string.
-        channels: of the data set, 1 or 3.
-        dtype: of the data set's images, "uint8" or "uint16".
+        channels: of the data set.
+        dtype: of the data set's images, "uint8", "uint16" or "float32".
         formats: all that its images are stored in, of `image_codec.IMAGE_FORMATS`.
 
     Returns:

@@ -1,142 +1,24 @@
-"""Statistics of a data set: counts of every image, added up and summarised in dataset.json.
-
-All counts are integers and exact, so the result does not depend on the order of the images.
-"""
+"""Statistics of a data set, summarised from the counts of all images for dataset.json."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tfseg.data.dataset.contrast import Spread
-from tfseg.data.dataset.records import instance_areas
-from tfseg.kernels.normalize import WIDE
+from tfseg.data.dataset.counts import Counts
 
 PERCENTILES = (0, 1, 25, 50, 75, 99, 100)
 _MOST_SIZES = 20  # a data set of photographs can have a size for each image
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Counts:
-    """Counts of one or more images; counts of several images are added with `+`.
-
-    Attributes:
-        sizes: number of images by (height, width).
-        image_formats: number of images by the format in which they are stored.
-        instances_per_image: number of images by their number of instances.
-        class_images: number of images with an instance of a class, by class.
-        class_instances: number of instances by class.
-        areas: number of instances by area in pixels.
-        touching: number of instances beside another one.
-        at_border: number of instances at the border of their image.
-        overlap_pixels: as in `DatasetInfo`.
-        hidden_instances: as in `DatasetInfo`.
-        turned_images: as in `DatasetInfo`.
-        unturned_images: as in `DatasetInfo`.
-        ignored_crowds: as in `DatasetInfo`.
-        contrasts: number of images with instances, without those of one value, by (bits, distance
-            of the lower limit below the median, distance of the upper limit above it), see
-            `contrast.Spread`.
-        pixels: number of pixels by (channels of the image, its bits, channel, value).
-    """
-
-    sizes: Counter[tuple[int, int]] = dataclasses.field(default_factory=Counter)
-    image_formats: Counter[str] = dataclasses.field(default_factory=Counter)
-    instances_per_image: Counter[int] = dataclasses.field(default_factory=Counter)
-    class_images: Counter[int] = dataclasses.field(default_factory=Counter)
-    class_instances: Counter[int] = dataclasses.field(default_factory=Counter)
-    areas: Counter[int] = dataclasses.field(default_factory=Counter)
-    touching: int = 0
-    at_border: int = 0
-    overlap_pixels: int = 0
-    hidden_instances: int = 0
-    turned_images: int = 0
-    unturned_images: int = 0
-    ignored_crowds: int = 0
-    contrasts: Counter[tuple[int, int, int]] = dataclasses.field(default_factory=Counter)
-    pixels: Counter[tuple[int, int, int, int]] = dataclasses.field(default_factory=Counter)
-
-    def __add__(self, other: Counts) -> Counts:
-        added: dict[str, Any] = {
-            name: _added(number, getattr(other, name)) for name, number in vars(self).items()
-        }
-        return Counts(**added)
-
-    @property
-    def num_images(self) -> int:
-        """Number of images."""
-        return self.sizes.total()
-
-    @property
-    def num_instances(self) -> int:
-        """Number of instances."""
-        return self.areas.total()
-
-    @property
-    def image_type(self) -> tuple[int, int]:
-        """Largest number of channels, 1 or 3, and of bits, 8 or 16, of all images."""
-        return max(key[0] for key in self.pixels), max(key[1] for key in self.pixels)
-
-    def channels(self) -> list[Counter[int]]:
-        """Returns how often each value occurs in each channel of the data set.
-
-        As in `records.decode`, grey images have all channels, and 8 bits become 16.
-        """
-        num_channels, most_bits = self.image_type
-        histograms: list[Counter[int]] = [Counter() for _ in range(num_channels)]
-        for (image_channels, bits, channel, value), number in self.pixels.items():
-            full = value * WIDE if bits < most_bits else value
-            for index in range(num_channels) if image_channels == 1 else [channel]:
-                histograms[index][full] += number
-        return histograms
-
-    def min_contrast(self) -> tuple[int, ...]:
-        """Returns the least distances below and above the median in an image with instances.
-
-        In the unit of the data set, as in `channels`.
-        """
-        most_bits = self.image_type[1]
-        pairs = (
-            [distance * WIDE if bits < most_bits else distance for distance in pair]
-            for bits, *pair in self.contrasts
-        )
-        return tuple(map(min, zip(*pairs, strict=True)))
-
-    def to_content(self) -> dict[str, Any]:
-        """Returns plain values for a JSON file; a counter becomes a list of [key, number]."""
-        return {
-            name: list(number.items()) if isinstance(number, Counter) else number
-            for name, number in vars(self).items()
-        }
-
-    @classmethod
-    def from_content(cls, content: dict[str, Any]) -> Counts:
-        """Makes counts from the values of `to_content`, read from a JSON file."""
-        return cls(**{name: _number(value) for name, value in content.items()})
-
-
-def _added(one: Any, other: Any) -> Any:
-    if isinstance(one, int):
-        return one + other
-    added = Counter(one)
-    added.update(other)  # the operator + takes several times as long
-    return added
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, int):
-        return value
-    return Counter({tuple(key) if isinstance(key, list) else key: number for key, number in value})
-
-
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """Mean, standard deviation and percentiles of integers.
+    """Mean, standard deviation and percentiles of numbers.
 
     Attributes:
         mean: arithmetic mean.
@@ -147,20 +29,19 @@ class Distribution:
 
     mean: float
     std: float
-    percentiles: dict[str, int]
+    percentiles: dict[str, float]
 
     @classmethod
-    def of(cls, counts: Counter[int]) -> Distribution:
+    def of(cls, counts: Mapping[Any, int]) -> Distribution:
         """Computes the distribution of at least one number, from how often each occurs."""
         numbers = sorted(counts)
         total = sum(counts.values())
-        first = sum(number * counts[number] for number in numbers)
-        second = sum(number * number * counts[number] for number in numbers)
+        mean, variance = _moments(counts, total)
         below = np.cumsum([counts[number] for number in numbers])
         ranks = [np.searchsorted(below, max(share * total / 100, 1)) for share in PERCENTILES]
         return cls(
-            first / total,
-            math.sqrt((total * second - first * first) / (total * total)),
+            mean,
+            math.sqrt(variance),
             {str(share): numbers[i] for share, i in zip(PERCENTILES, ranks, strict=True)},
         )
 
@@ -182,8 +63,9 @@ class Statistics:
             [0, 1].
         border_share: fraction of the instances with a pixel at the border of the image, in [0, 1].
         min_contrast: the least distances of the 1st percentile below, and of the 99.8th above, the
-            median of an image with instances, as `Dataset.samples` yields them; empty if all are of
-            one value, and in a data set of an older version. (from version 1.6 on)
+            median of an image with instances, as `Dataset.samples` yields them, or both of each
+            channel, where the images are neither grey nor RGB; empty if all are of one value, and
+            in a data set of an older version. (from version 1.6 on)
     """
 
     sizes: dict[str, int]
@@ -194,7 +76,7 @@ class Statistics:
     instances_per_image: Distribution
     touching_share: float
     border_share: float
-    min_contrast: tuple[int, ...] = ()
+    min_contrast: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, counts: Counts, *, num_classes: int) -> Statistics:
@@ -210,6 +92,20 @@ class Statistics:
             touching_share=counts.touching / counts.num_instances,
             border_share=counts.at_border / counts.num_instances,
             min_contrast=counts.min_contrast(),
+        )
+
+    def of_channels(self, positions: Sequence[int]) -> Statistics:
+        """Returns the statistics with only some channels.
+
+        `min_contrast` becomes empty where it is that of all channels together.
+        """
+        count = len(self.channels)
+        is_known = count > 1 and len(self.min_contrast) == 2 * count
+        pairs = [self.min_contrast[2 * index : 2 * index + 2] for index in positions]
+        return dataclasses.replace(
+            self,
+            channels=tuple(self.channels[index] for index in positions),
+            min_contrast=sum(pairs, ()) if is_known else (),
         )
 
     @classmethod
@@ -228,42 +124,15 @@ class Statistics:
         )
 
 
-def count(image: np.ndarray, label: np.ndarray, class_of: np.ndarray | None) -> Counts:
-    """Counts the pixels and instances of one image.
-
-    Args:
-        image: `[H, W, C]` uint8 or uint16.
-        label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
-        class_of: `[N]` int, class of each id above 0 in the order of the ids; None: class 1.
-    """
-    areas = instance_areas(label)[1].tolist()
-    classes = Counter([1] * len(areas) if class_of is None else class_of.tolist())
-    num_channels, bits = image.shape[-1], image.dtype.itemsize * 8
-    pixels = {}
-    for channel in range(num_channels):
-        histogram = np.bincount(image[..., channel].ravel())
-        values = np.flatnonzero(histogram)
-        for value, number in zip(values.tolist(), histogram[values].tolist(), strict=True):
-            pixels[num_channels, bits, channel, value] = number
-    return Counts(
-        sizes=Counter([label.shape]),
-        instances_per_image=Counter([len(areas)]),
-        class_images=Counter(classes.keys()),
-        class_instances=classes,
-        areas=Counter(areas),
-        touching=_number_of_ids(_touching(label)),
-        at_border=_number_of_ids([label[0], label[-1], label[:, 0], label[:, -1]]),
-        contrasts=_contrasts(image) if areas else Counter(),
-        pixels=Counter(pixels),
-    )
-
-
-def _contrasts(image: np.ndarray) -> Counter[tuple[int, int, int]]:
-    if all((image[..., 0] == image[..., channel]).all() for channel in range(1, image.shape[-1])):
-        image = image[..., :1]  # grey, however many channels it is read with
-    below, above = map(int, Spread.of(image).contrast)
-    is_constant = below == above == 0
-    return Counter() if is_constant else Counter([(image.dtype.itemsize * 8, below, above)])
+def _moments(counts: Mapping[Any, int], total: int) -> tuple[float, float]:
+    """Returns mean and variance, of integers by exact sums."""
+    if all(isinstance(number, int) for number in counts):
+        first = sum(number * count for number, count in counts.items())
+        second = sum(number * number * count for number, count in counts.items())
+        return first / total, (total * second - first * first) / (total * total)
+    mean = math.fsum(number * count for number, count in counts.items()) / total
+    distances = (count * (number - mean) ** 2 for number, count in counts.items())
+    return mean, math.fsum(distances) / total
 
 
 def _most_frequent(sizes: Counter[tuple[int, int]]) -> dict[str, int]:
@@ -271,19 +140,6 @@ def _most_frequent(sizes: Counter[tuple[int, int]]) -> dict[str, int]:
     shown = {f"{height}x{width}": number for (height, width), number in ordered[:_MOST_SIZES]}
     others = sum(number for _, number in ordered[_MOST_SIZES:])
     return shown | ({"other": others} if others else {})
-
-
-def _touching(label: np.ndarray) -> list[np.ndarray]:
-    """Returns the ids of the pixels beside another id, in four arrays."""
-    ids = []
-    for one, other in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1])):
-        pairs = (one != other) & (one > 0) & (other > 0)
-        ids += [one[pairs], other[pairs]]
-    return ids
-
-
-def _number_of_ids(parts: Sequence[np.ndarray]) -> int:
-    return int(np.count_nonzero(np.unique(np.concatenate(parts)) > 0))
 
 
 def _distribution(content: dict[str, Any]) -> Distribution:

@@ -17,8 +17,9 @@ import tifffile
 
 from tfseg import atomic
 from tfseg.checks import InputError
+from tfseg.data.files import tiff
 from tfseg.data.files.decoding import decode_image_file, decode_label_file
-from tfseg.data.files.limits import BMP, JPEG, WEBP
+from tfseg.data.files.limits import BMP, JPEG, TIFF, WEBP
 from tfseg.data.files.orientation import tag_of, upright, upright_shape
 from tfseg.ids import MAX_ID, whole_numbers
 
@@ -33,7 +34,7 @@ class Picture(NamedTuple):
     """The content of an image file.
 
     Attributes:
-        pixels: `[H, W, C]` uint8, uint16 or float32 with C = 1 (grey) or 3 (RGB).
+        pixels: `[H, W, C]` uint8, uint16 or float32, without alpha.
         turned: whether its orientation tag was applied; None if it has none.
     """
 
@@ -68,7 +69,7 @@ def read_picture(
     data = load(path)
     image = decode_image_file(path, data)
     image = image if image.ndim == 3 else image[..., None]
-    if image.shape[-1] in (2, 4):
+    if image.shape[-1] in (2, 4) and not data.startswith(TIFF):  # PNG and WebP declare alpha so
         image = image[..., :-1]
     image, tag = standard_type(path, image), tag_of(data)
     if tag == 1:
@@ -183,23 +184,26 @@ def entries(folder: str | Path) -> list[Path]:
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Converts an image to grey or RGB: grey is repeated, colour averaged.
+    """Converts between grey and RGB: grey is repeated, colour averaged.
 
     Args:
-        image: `[H, W, C]` with C = 1 or 3, any type.
-        channels: 1 or 3.
+        image: `[H, W, C]` of any type, C = `channels`, or 1 or 3 where this is 3 or 1.
+        channels: from 1 on.
 
     Returns:
         `[H, W, channels]` of the same type.
 
     Raises:
-        InputError: `channels` is neither 1 nor 3, or the image has another shape.
+        InputError: the image has another number of channels.
     """
-    if channels not in (1, 3):
-        raise InputError(f"channels must be 1 (grey) or 3 (RGB); got {channels!r}.")
     check_shape(image.shape)
     if image.shape[-1] == channels:
         return image
+    if {image.shape[-1], channels} != {1, 3}:
+        raise InputError(
+            f"An image must have {channels} channels; got {image.shape[-1]}. Give the channels "
+            "with which the network was trained, in their order."
+        )
     if channels == 3:
         return np.repeat(image, 3, axis=-1)
     mean = image.mean(axis=-1, keepdims=True, dtype=np.float64)
@@ -207,15 +211,15 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def check_shape(shape: tuple[int, ...]) -> None:
-    """Refuses an image whose shape is not `[H, W, C]` with C = 1 or 3.
+    """Refuses an image whose shape is not `[H, W, C]`.
 
     Raises:
         InputError: another shape.
     """
-    if len(shape) != 3 or shape[-1] not in (1, 3):
+    if len(shape) != 3 or not shape[-1]:
         raise InputError(
-            f"An image must be [H, W, C] with C = 1 or 3; got {list(shape)}. Take the channels "
-            "that you need; alpha is none of them."
+            f"An image must be [H, W, C] with at least one channel; got {list(shape)}. A grey "
+            "image needs a channel axis of 1."
         )
 
 
@@ -245,6 +249,24 @@ def stated_size(image_path: Path, image: np.ndarray, path: Path, size: tuple[int
             f"{image_path} must have the size in {path.name}, {stated} (height x width); "
             f"got {actual}. Give the image that was annotated."
         )
+
+
+def channel_names(data: bytes) -> tuple[str, ...]:
+    """Returns the names of the channels of an image file that `read_picture` reads.
+
+    Args:
+        data: content of the file.
+
+    Returns:
+        As `tiff.channel_names`; empty for any other file, which has grey or RGB.
+    """
+    return tiff.channel_names(io.BytesIO(data)) if data.startswith(TIFF) else ()
+
+
+def file_channel_names(path: Path) -> tuple[str, ...]:
+    """Returns `channel_names` of a file, whose pixels are not read."""
+    with path.open("rb") as file:
+        return tiff.channel_names(path) if file.read(4) in TIFF else ()
 
 
 def load(path: Path) -> bytes:

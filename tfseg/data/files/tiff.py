@@ -1,37 +1,41 @@
-"""Decodes TIFF files of one grey or RGB image."""
+"""Decodes TIFF files of one image with any number of channels, and reads their names."""
 
 from __future__ import annotations
 
 import io
 import logging
-import math
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
+from tfseg.channels import COLORS, numbered
 from tfseg.data.files.limits import MAX_BYTES, NotOneImage, check_size
 
 # tifffile logs what it raises as well; without a handler, Python would print that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-GREY = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
+_GREY = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
 _RAW_YCBCR = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE)
 _ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 _LUMA, _REFERENCE = (0.299, 0.587, 0.114), (0, 255, 128, 255, 128, 255)  # defaults of TIFF 6.0
 
 
 def decode_image(data: bytes) -> np.ndarray:
-    """Returns the pixels `[H, W]` or `[H, W, C]`, brighter with larger numbers.
+    """Returns the pixels `[H, W]` or `[H, W, C]`, brighter with larger numbers, without alpha.
 
-    C = 3, or 2 or 4 with an alpha channel that the file declares. Less than 8 bits are stretched to
-    0 to 255, and YCbCr becomes RGB.
+    Less than 8 bits are stretched to 0 to 255, and YCbCr becomes RGB.
 
     Raises:
         NotOneImage: another kind of image, or none.
     """
     stored, page = _decode(data)
-    if page.photometric in GREY:
+    kept = samples_without_alpha(page)
+    if len(kept) < page.samplesperpixel and stored.ndim == 3:
+        stored = stored[..., kept]
+    if page.photometric in _GREY:
         return _brightness(stored, page)
     if _is_raw_ycbcr(page):
         return _rgb_of_ycbcr(stored, page)
@@ -49,11 +53,49 @@ def decode_numbers(data: bytes) -> np.ndarray:
     return _decode(data)[0]
 
 
-def num_alpha_channels(page: tifffile.TiffPage) -> int:
-    """Returns 1 if the last channel of a page is alpha by what the file declares, else 0."""
-    colours = 1 if page.photometric in GREY else 3
-    declared = page.extrasamples[-1:] and page.extrasamples[-1] in _ALPHA
-    return int(bool(declared) and page.samplesperpixel == colours + 1)
+def samples_without_alpha(page: tifffile.TiffPage) -> list[int]:
+    """Returns the samples of a page that the file does not declare as alpha, by position."""
+    count, extra = page.samplesperpixel, page.extrasamples
+    alpha = {count - len(extra) + index for index, kind in enumerate(extra) if kind in _ALPHA}
+    return [index for index in range(count) if index not in alpha]
+
+
+def channel_names(source: Path | io.BytesIO) -> tuple[str, ...]:
+    """Returns the names of the channels of a file that `decode_image` decodes.
+
+    They are those of OME or ImageJ where the file has a different one for each channel, else red,
+    green and blue where TIFF says so, and numbers for the rest. They are empty for a grey image,
+    and for one of three channels without names, which counts as RGB.
+    """
+    with tifffile.TiffFile(source) as file:
+        page, sizes = file.pages.first, dict(_axes(file.series[0]))
+        samples = len(samples_without_alpha(page))
+        count = samples if page.samplesperpixel > 1 else sizes.get("C", 1)
+        if count == 1:
+            return ()
+        for names in (_names_of_ome(file), _names_of_imagej(file)):
+            if len(names) == len(set(names)) == count and all(names):
+                return names
+        if count == 3:
+            return ()
+        return numbered(count, COLORS if page.photometric == PHOTOMETRIC.RGB else ())
+
+
+def _names_of_ome(file: tifffile.TiffFile) -> tuple[str, ...]:
+    """Returns the names of the channels of the first image; source: the OME-XML schema."""
+    try:
+        root = ElementTree.fromstring(file.ome_metadata or "<OME/>")
+    except ElementTree.ParseError:  # tifffile reads such a file without its metadata
+        return ()
+    image = root.find("{*}Image/{*}Pixels")
+    channels = [] if image is None else image.findall("{*}Channel")
+    return tuple(channel.get("Name", "").replace(",", " ").strip() for channel in channels)
+
+
+def _names_of_imagej(file: tifffile.TiffFile) -> tuple[str, ...]:
+    labels = (file.imagej_metadata or {}).get("Labels") or ()
+    labels = [labels] if isinstance(labels, str) else labels
+    return tuple(str(label).replace(",", " ").strip() for label in labels)
 
 
 def _decode(data: bytes) -> tuple[np.ndarray, tifffile.TiffPage]:
@@ -80,20 +122,15 @@ def _axes(series: tifffile.TiffPageSeries) -> list[tuple[str, int]]:
 
 
 def _check_axes(axes: list[list[tuple[str, int]]], page: tifffile.TiffPage) -> None:
-    """Refuses a file that has not one image with 1 or 3 channels and perhaps alpha."""
+    """Refuses a file that has not one image."""
     names = sorted(axis for part in axes for axis, _ in part)
     if names not in (["X", "Y"], ["C", "X", "Y"], ["S", "X", "Y"]):
         got = " and ".join(str(dict(part)) for part in axes)
         raise NotOneImage(
             "must hold one image: axes Y and X, and perhaps channels C or samples S; "
-            f"got {got}. Save each plane as a separate file."
-        )
-    channels = math.prod(size for axis, size in axes[0] if axis in "CS")
-    if channels - num_alpha_channels(page) not in (1, 3):
-        undeclared = ", none of them declared as alpha" if channels in (2, 4) else ""
-        raise NotOneImage(
-            f"must have 1 or 3 channels; got {channels}{undeclared}. Save the channels that you "
-            "need as a grey or RGB image."
+            f"got {got}. If the planes are channels of one image, save it with these axes, for "
+            "example by tifffile.imwrite(path, image, imagej=True, metadata={'axes': 'CYX'}); "
+            "otherwise save each plane as a separate file."
         )
     if _is_raw_ycbcr(page) and page.subsampling != (1, 1):
         raise NotOneImage(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ class TiffWindows:
         tag = page_tag(page)
         self.turned = None if tag == 1 else orientation == "apply"
         self._tag = tag if self.turned else 1
-        self._channels = page.samplesperpixel - tiff.num_alpha_channels(page)
-        self.shape = upright_shape((page.imagelength, page.imagewidth, self._channels), self._tag)
+        self._kept = tiff.samples_without_alpha(page)
+        sides = page.imagelength, page.imagewidth
+        self.shape = upright_shape((*sides, len(self._kept)), self._tag)
         self._path, self._dtype = path, page.dtype
         if page.is_tiled:
             self._height, self._width = page.tilelength, page.tilewidth
@@ -53,6 +55,13 @@ class TiffWindows:
         read = functools.partial(read_segment, path, page.dataoffsets, page.databytecounts, decode)
         self._segment = functools.lru_cache(maxsize=max(1, CACHE_BYTES // size))(read)
 
+    def with_channels(self, positions: Sequence[int]) -> TiffWindows:
+        """Returns the image with only some of its channels."""
+        chosen = copy.copy(self)
+        chosen._kept = [self._kept[index] for index in positions]
+        chosen.shape = (*self.shape[:2], len(positions))
+        return chosen
+
     def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
         """Reads the window `[h, w, C]` of these rows and columns.
 
@@ -63,13 +72,12 @@ class TiffWindows:
             range(*part.indices(side)) for part, side in zip(window, self.shape, strict=False)
         )
         rows, columns = stored_window(upright_rows, upright_columns, self.shape, self._tag)
-        pixels = np.zeros((len(rows), len(columns), self._channels), self._dtype)
+        pixels = np.zeros((len(rows), len(columns), len(self._kept)), self._dtype)
         for row, to_rows, from_rows in _overlaps(rows, self._height):
             for column, to_columns, from_columns in _overlaps(columns, self._width):
                 segment = self._segment(row * self._across + column)
                 if segment is not None:  # else a tile of zeros that the file leaves out
-                    part = segment[from_rows, from_columns, : self._channels]
-                    pixels[to_rows, to_columns] = part
+                    pixels[to_rows, to_columns] = segment[from_rows, from_columns][..., self._kept]
         # A window beyond the image has no pixels, as one of an array.
         typed = standard_type(self._path, pixels) if pixels.size else pixels
         return upright(typed, self._tag)
@@ -122,7 +130,8 @@ def _windows(path: Path, orientation: str) -> TiffWindows | None:
                 if page.compression == tifffile.COMPRESSION.JPEG
                 else _PHOTOMETRICS
             )
-            channels = page.samplesperpixel - tiff.num_alpha_channels(page) in (1, 3)
+            kept = tiff.samples_without_alpha(page)
+            channels = kept == list(range(len(kept)))  # alpha is behind them
             numbers = page.dtype in ("u1", "u2", "f4") and page.bitspersample % 8 == 0
             sized = LARGE < page.imagelength * page.imagewidth <= MAX_PIXELS
             segmented = len(page.dataoffsets) > 1

@@ -149,6 +149,7 @@ def validation_crops(
         host: number of this host, from 0 on.
         num_hosts: hosts that validate together.
     """
+    dataset = dataset.with_channels(config.data.channels)
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
     normalization = Normalization.of(config.model, dataset)

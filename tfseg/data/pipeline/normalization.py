@@ -1,4 +1,8 @@
-"""Which image values become 0 and 1: percentiles of every image, or the same two for all."""
+"""Which image values become 0 and 1: percentiles of every image, or the same two for all.
+
+The channels of grey and RGB images have common limits, so that colours are kept; those of any other
+image are measurements side by side, and each has its limits.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.config import DATASET, ModelConfig
+from tfseg.config import CHANNEL, DATASET, IMAGE, ModelConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.mixture import parts_of, statistics_of
 from tfseg.kernels import normalize
 
 _LOW, _HIGH = "1", "99"  # dataset.json has no 99.8, which kernels.normalize takes of one image
-_BITS = {"uint8": 8, "uint16": 16}
+_BITS = {"uint8": 8, "uint16": 16, "float32": 32}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,15 +26,20 @@ class Normalization:
     """Maps images to [0, 1].
 
     Attributes:
-        fixed: the values that become 0 and 1; empty takes two percentiles of the image.
-        min_contrast: how far these are below and above the median at least; empty: not at all.
+        fixed: the values that become 0 and 1, or two for each channel; empty takes two percentiles
+            of the image.
+        min_contrast: how far these are below and above the median at least, or two for each
+            channel; empty: not at all.
         bits: 8 or 16, of the unit of both. An image of the other depth is converted, white to
-            white, and floats are in this unit. 0: images are taken as they are.
+            white, and floats are in this unit. 32: the unit is that of the floats of the training
+            images. 0: images are taken as they are.
+        by_channel: whether the percentiles are those of each channel.
     """
 
     fixed: tuple[float, ...] = ()
     min_contrast: tuple[float, ...] = ()
     bits: int = 0
+    by_channel: bool = False
 
     @classmethod
     def of(cls, model: ModelConfig, dataset: Dataset | None = None) -> Normalization:
@@ -46,7 +55,17 @@ class Normalization:
                 f"model.limits must be two numbers where no data set is given; got {DATASET}. Take "
                 "those in the config.yaml of a run."
             )
-        return cls(tuple(model.limits), tuple(model.min_contrast), model.bits)
+        return cls(
+            tuple(model.limits), tuple(model.min_contrast), model.bits, by_channel=model.by_channel
+        )
+
+    def of_channel(self, index: int) -> Normalization:
+        """Returns the normalisation of one channel."""
+        fixed, min_contrast = (
+            numbers[2 * index : 2 * index + 2] if len(numbers) > 2 else numbers
+            for numbers in (self.fixed, self.min_contrast)
+        )
+        return Normalization(fixed, min_contrast, self.bits)
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """Maps `image` `[H, W, C]` of any real dtype to float32 in [0, 1].
@@ -58,24 +77,42 @@ class Normalization:
         return self.scale(image, self.limits(image))
 
     def limits(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the values `[2]` float32 that become 0 and 1, in the unit of `bits`."""
+        """Returns the values that become 0 and 1, in the unit of `bits`.
+
+        They are `[2]` float32, or `[2, C]` where the channels have different ones.
+        """
         if self.fixed:  # without reading the image
-            return tf.constant(self.fixed, tf.float32)
-        return self.limits_of(normalize.spread(image), image.dtype)
+            return self.fixed_limits()
+        spread = normalize.spreads if self.by_channel else normalize.spread
+        return self.limits_of(spread(image), image.dtype)
+
+    def fixed_limits(self) -> tf.Tensor:
+        """Returns the `limits` of all images, where they are fixed."""
+        return tf.constant(np.array(_pair(self.fixed), np.float32))
 
     def limits_of(self, spread: tf.Tensor, dtype: np.dtype | tf.DType) -> tf.Tensor:
-        """Returns `limits` of an image from its `kernels.normalize.spread` `[3]` and its dtype."""
+        """Returns the `limits` of an image.
+
+        Args:
+            spread: its `kernels.normalize.spread` `[3]`, or its `spreads` `[3, C]`.
+            dtype: of the image.
+        """
         spread = normalize.in_depth(spread, dtype, self.bits)
         return normalize.widened(spread, self.least(dtype))
 
-    def least(self, dtype: np.dtype | tf.DType) -> tuple[float, ...]:
+    def least(self, dtype: np.dtype | tf.DType) -> tuple[float | np.ndarray, ...]:
         """Returns `min_contrast` for images of a dtype; 0 where the unit is not that of `bits`.
+
+        These are two numbers, or two arrays `[C]` float32 with a number for each channel.
 
         An image of 16 bits can be one of a camera of 12, and floats can have any unit: for a
         network that was trained on 8 bits, their contrast says nothing.
         """
-        is_known = dtype == np.uint8 or (dtype, self.bits) == (np.uint16, 16)
-        return self.min_contrast if self.min_contrast and is_known else (0.0, 0.0)
+        if self.bits == _BITS["float32"]:
+            is_known = dtype == np.float32
+        else:
+            is_known = dtype == np.uint8 or (dtype, self.bits) == (np.uint16, 16)
+        return _pair(self.min_contrast) if self.min_contrast and is_known else (0.0, 0.0)
 
     def scale(self, image: tf.Tensor, limits: tf.Tensor) -> tf.Tensor:
         """Maps `limits` to 0 and 1 in `image`, which may be a crop, and clips to [0, 1]."""
@@ -84,14 +121,15 @@ class Normalization:
 
 
 def resolved(model: ModelConfig, dataset: Dataset) -> ModelConfig:
-    """Returns `model` with its limits, least contrast and depth in numbers, those of `dataset`.
+    """Returns `model` with all that says how images are read: channels, limits, contrast, depth.
 
     Raises:
-        InputError: as for `fixed_limits`.
+        InputError: other channels than those of the data set, or as for `fixed_limits`.
     """
     model = dataclasses.replace(model, bits=model.bits or _BITS[dataset.info.dtype])
+    model = _with_channels(model, dataset)
     limits = fixed_limits(model, dataset)
-    min_contrast = model.min_contrast or (() if limits else _min_contrast(model.bits, dataset))
+    min_contrast = model.min_contrast or (() if limits else _min_contrast(model, dataset))
     return dataclasses.replace(model, limits=limits, min_contrast=min_contrast)
 
 
@@ -99,7 +137,7 @@ def fixed_limits(model: ModelConfig, dataset: Dataset) -> tuple[float, ...]:
     """Returns `model.limits` in numbers; empty where they are percentiles of every image.
 
     The limits of a data set are its 1st and 99th percentiles: the lowest and the highest over all
-    channels and, in a mixture, all data sets, so that colours are kept.
+    data sets of a mixture and, for grey and RGB, all channels, so that colours are kept.
 
     Raises:
         InputError: dataset.json lacks the percentiles, or they are equal.
@@ -107,32 +145,63 @@ def fixed_limits(model: ModelConfig, dataset: Dataset) -> tuple[float, ...]:
     if not isinstance(model.limits, str):
         return tuple(model.limits)
     statistics = statistics_of(dataset, needed=f"model.limits {DATASET} needs the percentiles")
-    low, high = (
-        pick(
-            channel.percentiles[share] * unit
-            for part, unit in zip(statistics, _units(model.bits, dataset), strict=True)
-            for channel in part.channels
-        )
-        for pick, share in ((min, _LOW), (max, _HIGH))
+    channels = [
+        (index, row.percentiles[_LOW] * unit, row.percentiles[_HIGH] * unit)
+        for part, unit in zip(statistics, _units(model.bits, dataset), strict=True)
+        for index, row in enumerate(part.channels)
+    ]
+    limits: list[float] = []
+    for group in range(dataset.info.channels if model.by_channel else 1):
+        pairs = [pair for index, *pair in channels if index == group or not model.by_channel]
+        low, high = min(low for low, _ in pairs), max(high for _, high in pairs)
+        if low == high:
+            raise InputError(
+                f"model.limits {DATASET} needs different 1st and 99th percentiles; in "
+                f"{dataset.path} both are {low}. Give two numbers."
+            )
+        limits += [float(low), float(high)]
+    return tuple(limits)
+
+
+def _with_channels(model: ModelConfig, dataset: Dataset) -> ModelConfig:
+    info = dataset.info
+    for name in ("channels", "channel_names"):
+        given, wanted = getattr(model, name), getattr(info, name)
+        if given and (given if isinstance(given, int) else tuple(given)) != wanted:
+            raise InputError(
+                f"model.{name} must be {_text(wanted)}, as in {dataset.path}; got {_text(given)}. "
+                "Leave it out to use the channels of the data set."
+            )
+    return dataclasses.replace(
+        model,
+        channels=info.channels,
+        channel_names=info.channel_names,
+        normalization=model.normalization or (IMAGE if info.is_grey_or_rgb else CHANNEL),
     )
-    if low == high:
-        raise InputError(
-            f"model.limits {DATASET} needs different 1st and 99th percentiles; in {dataset.path} "
-            f"both are {low}. Give two numbers."
-        )
-    return float(low), float(high)
 
 
-def _min_contrast(bits: int, dataset: Dataset) -> tuple[float, ...]:
+def _text(value: int | tuple[str, ...]) -> str:
+    return str(value) if isinstance(value, int) else ", ".join(value) or "empty"
+
+
+def _min_contrast(model: ModelConfig, dataset: Dataset) -> tuple[float, ...]:
     """Returns the least contrast in all data sets of a mixture; empty if one states none."""
     pairs = [
         tuple(distance * unit for distance in part.info.statistics.min_contrast)
-        for part, unit in zip(parts_of(dataset), _units(bits, dataset), strict=True)
+        for part, unit in zip(parts_of(dataset), _units(model.bits, dataset), strict=True)
         if part.info.statistics is not None
     ]
-    if len(pairs) < len(parts_of(dataset)) or () in pairs:
+    wanted = 2 * dataset.info.channels if model.by_channel else 2
+    if len(pairs) < len(parts_of(dataset)) or any(len(pair) != wanted for pair in pairs):
         return ()
     return tuple(float(min(distances)) for distances in zip(*pairs, strict=True))
+
+
+def _pair(numbers: tuple[float, ...]) -> tuple[float | np.ndarray, ...]:
+    """Returns two numbers, or the first and the second of each channel in two arrays `[C]`."""
+    if len(numbers) == 2:
+        return numbers
+    return tuple(np.array(numbers, np.float32).reshape(-1, 2).T)
 
 
 def _units(bits: int, dataset: Dataset) -> list[float]:

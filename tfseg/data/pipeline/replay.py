@@ -71,8 +71,13 @@ class Replay(metaclass=calls.Public):
         (folder / DRAW).write_text(text + "\n", encoding="utf-8")
         image = self.image[..., 0] if self.image.shape[-1] == 1 else self.image
         for name, array in ((IMAGE, image), (IDS, self.label)):
-            kind = "rgb" if array.ndim == 3 else "minisblack"
-            tifffile.imwrite(folder / name, array, photometric=kind, compression="zlib")
+            tifffile.imwrite(
+                folder / name,
+                array,
+                photometric="rgb" if array.shape[2:] == (3,) else "minisblack",
+                planarconfig="contig" if array.ndim == 3 else None,
+                compression="zlib",
+            )
 
 
 @calls.check

@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from tfseg import checks, random
 from tfseg.augment import CenterCrop, Chain, RandomResizedCrop, RandomSizedCrop, Sampling, Transform
-from tfseg.augment.base import Example, Geometric
+from tfseg.augment.base import Example, Geometric, Pixel
 from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
+from tfseg.channels import COLORS, is_grey_or_rgb, names_of
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import Index
@@ -42,6 +43,7 @@ def training_stages(
     `sample_functions`, "batch" makes batches, and "targets" pastes instances, if asked for, and
     makes the targets. With a cache, "cache" replaces "read" and "decode".
     """
+    dataset = dataset.with_channels(config.data.channels)
     functions = sample_functions(dataset, config)
     read = read_at(Index.read(dataset, "train"), on_corrupt=config.data.on_corrupt)
     size = config.train.batch_size // num_hosts
@@ -83,6 +85,7 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
       `crops.draw`; with data.min_visibility also `full_areas`, those in the image.
     - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` from `Chain.sample`.
     """
+    dataset = dataset.with_channels(config.data.channels)
     size, seed = config.data.crop_size, random.root(config.seed)
     num_classes = len(config.model.class_names)
     normalization = Normalization.of(config.model, dataset)
@@ -141,9 +144,18 @@ def check_transforms(config: RunConfig) -> None:
     """Checks `augment` before a training starts.
 
     Raises:
-        InputError: an unknown transform or parameter, or one that sets the size of images.
+        InputError: an unknown transform or parameter, one that sets the size of images, or one for
+            colours where the images are not RGB.
     """
     transforms, _, sampling = plan(config.augment)
+    channels, names = config.model.channels, config.model.channel_names
+    is_rgb = channels == len(COLORS) and is_grey_or_rgb(channels, names)
+    for name, transform in name_each(transforms):
+        if isinstance(transform, Pixel) and transform.needs_colors and not is_rgb:
+            raise checks.InputError(
+                f"{name} needs images of 3 channels, red, green and blue; those of the data set "
+                f"are {', '.join(names_of(channels, names))}. Take it out of augment."
+            )
     crop_chain(transforms, config.data.crop_size, sampling)
 
 

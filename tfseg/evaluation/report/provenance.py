@@ -36,7 +36,11 @@ def run_facts(run_dir: str | Path, dataset: Dataset, origin: Origin) -> Facts:
         f"split {name}": f"{split.num_images} images, {split.num_instances} instances"
         for name, split in info.splits.items()
     }
-    content |= {"channels": info.channels, "dtype": info.dtype, "classes": info.class_names}
+    content |= {
+        "channels": info.channel_names or info.channels,
+        "dtype": info.dtype,
+        "classes": info.class_names,
+    }
     path = Path(run_dir) / THRESHOLDS
     tuned = {"Thresholds": path.read_text(encoding="utf-8")} if path.is_file() else {}
     network: dict[str, object] = {

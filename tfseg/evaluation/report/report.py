@@ -52,7 +52,7 @@ class Report(metaclass=calls.Public):
 
         Args:
             pair: the pair that is evaluated.
-            image: `[H, W, C]`, any real dtype, 1, 3 or 4 channels; None without an image file.
+            image: `[H, W, C]`, any real dtype; None without an image file.
             seconds: duration of its prediction.
 
         Raises:
