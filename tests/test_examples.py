@@ -20,7 +20,7 @@ from tfseg.cli import main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PARTS = ("own_head.py", "own_loss.py", "own_transform.py")  # that tfseg.register takes
-OWN = ("own_network.py", "own_loop.py")
+OWN = ("own_encoder.py", "own_network.py", "own_loop.py")
 NOTEBOOK = EXAMPLES / "nuclei.ipynb"
 LEFT = {
     "train_nuclei.py": ("run/checkpoints/best.npz", "evaluation/summary.json", "exported"),
@@ -110,6 +110,21 @@ def test_a_network_of_its_own_is_trained_and_scored(tmp_path):
     evaluation = runpy.run_path(str(EXAMPLES / "own_network.py"))["main"](tmp_path, config)
     assert evaluation.summary()["num_images"] == 12
     assert (tmp_path / "run" / "config.network.json").is_file()
+
+
+def test_an_encoder_of_keras_hub_is_trained_and_predicts(dataset, tmp_path):
+    pytest.importorskip("keras_hub", reason="comes with the extra dev")
+    network = runpy.run_path(str(EXAMPLES / "own_encoder.py"))["network"]
+    config = tfseg.RunConfig(
+        data=tfseg.DataConfig(crop_size=64),
+        augment=(),
+        train=tfseg.TrainConfig(steps=1, batch_size=1),
+        optimizer=tfseg.OptimizerConfig(name="SGD", warmup_steps=0),
+    )
+    tfseg.Trainer(config, tmp_path / "run", network=network).fit(dataset)
+    (sample,) = dataset.samples("val").take(1).as_numpy_iterator()
+    instances = tfseg.load(tmp_path / "run").predict(sample["image"])
+    assert instances.labels.shape == sample["label"].shape
 
 
 def test_a_loop_of_its_own_learns(dataset):

@@ -52,6 +52,7 @@ _SOURCES = {
 _CLASSES = {"tf.data.Dataset": "DatasetV2"}  # where the class has another name
 _LISTS = ("Collection", "Iterable", "Sequence")
 _PATH = ("a path", "Give it as text or as pathlib.Path.")
+_PLACES = {"RunConfig", "ModelConfig", "Path"}  # where people put the Keras model to be trained
 _FUNCTION = ("a function", "Give a function.")
 _RULES = {  # rule and remedy of further names in annotations
     "bool": ("true or false", "Give True or False."),
@@ -191,7 +192,7 @@ def _check_kind(name: str, value: object, kinds: list[str]) -> None:
     rules = dict.fromkeys(_RULES[kind][0] if kind in _RULES else _article(kind) for kind in kinds)
     remedies = [_SOURCES.get(kind) or _RULES[kind][1] for kind in kinds]
     remedy = "Give its path." if "a path" in rules and hasattr(value, "path") else remedies[0]
-    if _is(value, "keras.Model"):
+    if _is(value, "keras.Model") and _PLACES & set(kinds):
         remedy = "A Keras model is Trainer(config, run_dir, network=model)."
     raise InputError(f"{name} must be {' or '.join(rules)}; got {shown(value)}. {remedy}")
 

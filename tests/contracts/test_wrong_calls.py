@@ -496,7 +496,7 @@ wrong(
 wrong(
     "predict a batch",
     lambda given: given.segmenter.predict(IMAGE[None]),
-    *("An image must be [H, W, C]", "[1, 16, 16, 1]", "Take the channels"),
+    *("An image must be [H, W, C]", "[1, 16, 16, 1]", "with at least one channel"),
 )
 wrong(
     "predict files with a path",

@@ -53,7 +53,10 @@ def assert_equal_arrays(first: Path, second: Path) -> None:
 
 def test_a_run_leaves_its_configuration_history_and_checkpoints(summary, run_dir, config):
     written = configs.read(run_dir / "config.yaml")
-    of_data = {"channels": 1, "class_names": ("nucleus",), "min_contrast": (0, 61), "bits": 8}
+    of_data = {
+        **{"channels": 1, "class_names": ("nucleus",), "min_contrast": (0, 61), "bits": 8},
+        "normalization": "image",
+    }
     assert written == runs.changed(config, model=of_data)
     table = pd.read_csv(run_dir / "history.csv")
     assert table["step"].tolist() == [2, 4, 6]
@@ -219,5 +222,7 @@ def test_a_crop_larger_than_the_images_is_padded_and_said(config, dataset):
 
 def test_channels_that_the_images_do_not_have_are_refused(config, dataset, tmp_path):
     config = runs.changed(config, model={"channels": 3})
-    with pytest.raises(InputError, match=r"model.channels must be 1, as in .*; got 3. Set it to 0"):
+    with pytest.raises(
+        InputError, match=r"model.channels must be 1, as in .*; got 3. Leave it out"
+    ):
         tfseg.Trainer(config, tmp_path / "run").fit(dataset)
