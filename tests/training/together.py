@@ -37,18 +37,18 @@ def train(
     steps: int,
     *,
     resume: bool,
-    build: Network = runs.build,
+    network: Network = runs.build,
 ) -> None:
     config = runs.changed(CONFIG, train={"steps": steps})
-    trainer = tfseg.Trainer(config, run_dir, network=build)
+    trainer = tfseg.Trainer(config, run_dir, network=network)
     trainer.fit(tfseg.Dataset.open(data), resume=resume, on_log=lambda _: print("row", flush=True))
 
 
 def main(data: Path, run_dir: Path, steps: int, flag: str = "") -> int:
     """Trains, resumes with the flag "resume", needs too much memory with the flag "huge"."""
-    build = HUGE if flag == "huge" else runs.build
+    network = HUGE if flag == "huge" else runs.build
     try:
-        train(data, run_dir, steps, resume=flag == "resume", network=build)
+        train(data, run_dir, steps, resume=flag == "resume", network=network)
     except tfseg.InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -127,8 +127,10 @@ class Session:
         self.model = build_model(
             config.model, seed=config.seed, pretrained=pretrained, precision=precision
         )
-        if pretrained and weights:
-            set_weights(self.model, weights)
+        if weights:
+            if pretrained:
+                set_weights(self.model, weights)
+            # Also to resume, because only the chief sees whether there is a checkpoint.
             self.workers.broadcast_variables(self.model.variables)
         if pretrained and config.train.init:
             load_first_weights(config.train.init, self.model, config.model)
