@@ -181,8 +181,7 @@ def plot_instances(
     )
     pictures = {"image": display(image)}
     for name, ids in labels.items():
-        picture = tinted(image, ids)
-        pictures[f"{name}: {_count(ids)}"] = picture
+        pictures[f"{name}: {_count(ids)}"] = tinted(image, ids)
     height, width = pictures["image"].shape[:2]
     size = (_SIDE * len(pictures), _SIDE * height / width + 0.3)
     plot = NotebookFigure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from tfseg import calls, checks, compat
 from tfseg.config import KERAS, PRECISIONS, ModelConfig
@@ -34,6 +32,7 @@ from tfseg.networks.pretrained import (
     take_encoder,
     weights_found,
 )
+from tfseg.networks.weights import assign
 
 # For the moving statistics of batch normalisation. Keras's 0.99 lags behind the weights of a short
 # run: after 240 steps on the embedded sample Dice was 0.76, and 0.88 with up-to-date statistics.
@@ -87,7 +86,7 @@ def build_model(
         config, values = described(network, config, seed=seed)
         model = build_model(config, precision=precision)
         if pretrained:
-            set_weights(model, values)
+            assign(model.variables, values)
         return model
     where = checkpoint_of(config.encoder_weights)
     config = dataclasses.replace(config, encoder_weights=where).completed()
@@ -108,12 +107,6 @@ def build_model(
     if is_checkpoint(weights):
         _take_encoder(Path(weights).expanduser(), model, config)
     return model
-
-
-def set_weights(model: keras.Model, values: Sequence[np.ndarray]) -> None:
-    """Assigns `values` to all variables of a network, in their order."""
-    for variable, value in zip(model.variables, values, strict=True):
-        variable.assign(value)
 
 
 def _take_encoder(file: Path, model: keras.Model, config: ModelConfig) -> None:

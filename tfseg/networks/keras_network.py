@@ -21,6 +21,7 @@ from tfseg.networks import keras_json
 from tfseg.networks.layers import STRIDE, ResizeAs
 from tfseg.networks.maps import maps_of
 from tfseg.networks.precision import dtype_policy
+from tfseg.networks.weights import assign
 
 Network: TypeAlias = keras.Model | Callable[[ModelConfig], keras.Model]
 NAME = "network"  # of the result of `with_maps`
@@ -96,8 +97,7 @@ def _check_copy(network: keras.Model, copy: keras.Model, config: ModelConfig) ->
     image = rng.random((1, _SIZE, _SIZE, config.channels), np.float32)
     given = [np.asarray(variable) for variable in network.variables]
     if [value.shape for value in given] == [tuple(other.shape) for other in copy.variables]:
-        for variable, value in zip(copy.variables, given, strict=True):
-            variable.assign(value)
+        assign(copy.variables, given)
         computed = (tf.nest.flatten(_outputs(model, image)) for model in (network, copy))
         if all(_is_close(one, other) for one, other in zip(*computed, strict=True)):
             return

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,6 +57,12 @@ def restore(path: Path, variables: Sequence[keras.Variable]) -> tuple[int, float
     for variable, array in zip(variables, arrays, strict=False):
         variable.assign(array)
     return step, loss
+
+
+def assign(variables: Sequence[keras.Variable], values: Iterable[np.ndarray]) -> None:
+    """Gives each of `variables` its value, in their order."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def read(path: Path) -> tuple[int, float, list[np.ndarray]]:

@@ -23,9 +23,10 @@ from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
-from tfseg.networks.build import build_model, set_weights
+from tfseg.networks.build import build_model
 from tfseg.networks.keras_network import Network, described, registered
 from tfseg.networks.pretrained import checkpoint_of
+from tfseg.networks.weights import assign
 from tfseg.training import duration, memory, options, step, strategy
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.class_weights import balanced
@@ -129,7 +130,7 @@ class Session:
         )
         if weights:
             if pretrained:
-                set_weights(self.model, weights)
+                assign(self.model.variables, weights)
             # Also to resume, because only the chief sees whether there is a checkpoint.
             self.workers.broadcast_variables(self.model.variables)
         if pretrained and config.train.init:

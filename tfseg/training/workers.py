@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
+from tfseg.networks.weights import assign
 from tfseg.training import cluster
 from tfseg.training.interrupt import Terminated, WorkerLost
 
@@ -98,9 +99,7 @@ class Workers:
         """Assigns the chief's values to the variables of all processes."""
         if self.count == 1:
             return
-        values = self.run_on_chief(lambda: [np.array(variable) for variable in variables])
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        assign(variables, self.run_on_chief(lambda: [np.array(one) for one in variables]))
 
     @contextlib.contextmanager
     def raise_worker_lost(self) -> Iterator[None]:

@@ -137,9 +137,7 @@ def decode_tensor(
 
     def from_raw() -> tf.Tensor:
         size = tf.stack([features["height"], features["width"]])
-        image = _numbers(data, size, dtype)
-        image = tf.reshape(image, tf.concat([size, [-1]], axis=0))
-        return tf.broadcast_to(image, tf.concat([size, [channels]], axis=0))
+        return _shaped(_numbers(data, size, dtype), size, channels)
 
     def from_block(format: str) -> tf.Tensor:
         way, _, stored = format.partition(":")
@@ -147,9 +145,7 @@ def decode_tensor(
         values = tf.io.decode_raw(rows, tf.as_dtype(stored))
         if (stored, dtype) == ("uint8", "uint16"):
             values = tf.cast(values, tf.uint16) * WIDE
-        size = tf.stack([features["height"], features["width"]])
-        image = tf.reshape(values, tf.concat([size, [-1]], axis=0))
-        return tf.broadcast_to(image, tf.concat([size, [channels]], axis=0))
+        return _shaped(values, tf.stack([features["height"], features["width"]]), channels)
 
     readers: dict[str, Callable[[], tf.Tensor]] = {
         "png": from_png,
@@ -200,6 +196,12 @@ def _reads(picture: Picture, image: np.ndarray) -> bool:
     except (RuntimeError, ValueError, tf.errors.OpError):  # the libraries cannot decode it
         return False
     return np.array_equal(pixels, image)
+
+
+def _shaped(values: tf.Tensor, size: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns raw pixels `[N]` as `[H, W, channels]`; those of a grey image are repeated."""
+    image = tf.reshape(values, tf.concat([size, [-1]], axis=0))
+    return tf.broadcast_to(image, tf.concat([size, [channels]], axis=0))
 
 
 def _numbers(data: tf.Tensor, size: tf.Tensor, dtype: str) -> tf.Tensor:

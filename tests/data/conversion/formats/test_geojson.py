@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
+import one_image
 import pytest
 
 from tfseg import InputError, convert
 from tfseg.data.conversion.formats import geojson
-from tfseg.data.conversion.formats.base import Reading, refuse_faults
 
 OUTER = [[0, 0], [6, 0], [6, 4], [0, 4], [0, 0]]
 HOLE = [[1, 1], [3, 1], [3, 3], [1, 3], [1, 1]]
@@ -35,11 +36,7 @@ def write(png, folder, content, name="a.geojson"):
     return folder
 
 
-def read_one(source):
-    index = geojson.find(source, Reading())
-    refuse_faults(index.splits)
-    (item,) = index.splits["train"]
-    return index, geojson.read(item, Reading())
+read_one = functools.partial(one_image.read_one, geojson)
 
 
 @pytest.mark.parametrize("hole", [HOLE, HOLE[::-1]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 
 import numpy as np
+import one_image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,6 @@ from roifile import ROI_TYPE, ImagejRoi
 
 from tfseg import InputError, convert
 from tfseg.data.conversion.formats import imagej_rois
-from tfseg.data.conversion.formats.base import Reading, refuse_faults
 from tfseg.data.conversion.formats.detection import detect
 
 SQUARE = ImagejRoi.frompoints([[0, 0], [2, 0], [2, 2], [0, 2]])
@@ -48,10 +48,7 @@ def write(png, folder, regions, name="a.zip"):
 
 
 def read_one(source):
-    index = imagej_rois.find(source, Reading())
-    refuse_faults(index.splits)
-    (item,) = index.splits["train"]
-    return imagej_rois.read(item, Reading())
+    return one_image.read_one(imagej_rois, source)[1]
 
 
 def test_every_kind_with_an_area_has_its_pixels(tmp_path, png):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
+import one_image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfseg import InputError, convert
 from tfseg.data.conversion.formats import label_studio, label_studio_brush
-from tfseg.data.conversion.formats.base import Reading, refuse_faults
+from tfseg.data.conversion.formats.base import Reading
 
 LEFT = [[0, 0], [50, 0], [50, 100], [0, 100]]  # percent of width and height
 SIZE = {"original_width": 6, "original_height": 4, "image_rotation": 0}
@@ -33,11 +35,7 @@ def write(png, folder, tasks, name="a.png"):
     return folder
 
 
-def read_one(source):
-    index = label_studio.find(source, Reading())
-    refuse_faults(index.splits)
-    (item,) = index.splits["train"]
-    return index, label_studio.read(item, Reading())
+read_one = functools.partial(one_image.read_one, label_studio)
 
 
 def packed(alpha):

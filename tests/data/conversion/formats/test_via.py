@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
+import one_image
 import pytest
 
 from tfseg import InputError, convert
 from tfseg.data.conversion.formats import via
-from tfseg.data.conversion.formats.base import Reading, refuse_faults
+from tfseg.data.conversion.formats.base import Reading
 
 LEFT = {"name": "polygon", "all_points_x": [0, 2, 2, 0], "all_points_y": [0, 0, 4, 4]}
 RIGHT = {"name": "polygon", "all_points_x": [4, 6, 6, 4], "all_points_y": [0, 0, 4, 4]}
@@ -65,11 +67,7 @@ def write(png, folder, content, file="via_region_data.json"):
     return folder
 
 
-def read_one(source):
-    index = via.find(source, Reading())
-    refuse_faults(index.splits)
-    (item,) = index.splits["train"]
-    return index, via.read(item, Reading())
+read_one = functools.partial(one_image.read_one, via)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
