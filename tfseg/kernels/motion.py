@@ -72,13 +72,16 @@ def scattered(image: tf.Tensor, pixels: tf.Tensor, weights: tf.Tensor, *, reach:
     padded = filters.pad(image, (reach, reach), Border("reflect_101"))
     lines = tf.reshape(padded, [padded.shape[0], padded.shape[1] * channels])
 
-    def add(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        y, x = tf.unstack(pixels[index] + reach)
+    # The pixels are rotated from pass to pass. With `pixels[index]`, TensorFlow takes them for
+    # constants of the loop and compiles the chain again for every image: 400 ms in place of 5.
+    def add(
+        index: tf.Tensor, rest: tf.Tensor, total: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        y, x = tf.unstack(rest[0] + reach)
         part = tf.slice(lines, [y, x * channels], [height, width * channels])
-        return index + 1, total + weights[index] * part
+        return index + 1, tf.roll(rest, -1, axis=0), total + weights[index] * part
 
-    count = weights.shape[0]
-    last = tf.reduce_max(tf.where(weights != 0.0, tf.range(count), 0))
-    start = tf.constant(0), tf.zeros([height, width * channels])
-    _, total = tf.while_loop(lambda index, _: index <= last, add, start)
+    last = tf.reduce_max(tf.where(weights != 0.0, tf.range(weights.shape[0]), 0))
+    start = tf.constant(0), pixels, tf.zeros([height, width * channels])
+    *_, total = tf.while_loop(lambda index, *_: index <= last, add, start)
     return tf.reshape(total, [height, width, channels])
