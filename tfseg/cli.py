@@ -9,7 +9,6 @@ options imports TensorFlow, so that `tfseg --help` is fast.
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
@@ -17,17 +16,11 @@ import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
-import tfseg
 from tfseg.checks import InputError
-from tfseg.commands import COMMANDS, options, plugins
+from tfseg.commands import COMMANDS, options, parser, plugins
 from tfseg.commands.output import note
 from tfseg.training.interrupt import Terminated, WorkerLost
 
-DESCRIPTION = """Instance segmentation: from a folder of images to a trained, evaluated network.
-
-Example: tfseg demo --out tfseg-demo
-"""
-USAGE = "tfseg COMMAND [options]"
 HELP = {"help", "--help", "-h", "--version"}
 # Errors of the operating system with a remedy; any other OSError keeps its traceback.
 REMEDIES = {
@@ -85,34 +78,20 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, dict[str, object]]:
     """
     if not arguments:
         raise InputError(
-            f"name a command: {', '.join(COMMANDS)}. Usage: {USAGE}. See tfseg --help."
+            f"name a command: {', '.join(COMMANDS)}. Usage: {parser.USAGE}. See tfseg --help."
         )
     if arguments[0] == "help":
         arguments = [*arguments[1:], "--help"]
-    parser = options.Parser(prog="tfseg", description=DESCRIPTION, version=tfseg.__version__)
-    parser.usage = USAGE
-    subcommands = parser.add_subcommands(metavar="COMMAND", dest="command")
-    modules = {name: _module(name) for name in COMMANDS}
-    for name, module in modules.items():
-        purpose = (module.__doc__ or "").partition("\n")[0]
-        subparser = options.Parser(description=module.__doc__)
-        # Parents first: `add_options` may add actions below the command.
-        subcommands.add_subcommand(name, subparser, help=purpose)
-        module.add_options(subparser)
-        plugins.add_option(subparser)
-        options.name(subparser, f"tfseg {name}")
-    namespace = parser.parse_args(list(arguments)).as_dict()
+    command_line = parser.build()
+    namespace = command_line.parse_args(list(arguments)).as_dict()
     name = namespace["command"]
-    if base := getattr(modules[name], "base_arguments", _no_arguments)(namespace[name]):
+    module = parser.module(name)
+    if base := getattr(module, "base_arguments", _no_arguments)(namespace[name]):
         # What is given comes later, and overrides it.
-        namespace = parser.parse_args([name, *base, *arguments[1:]]).as_dict()
+        namespace = command_line.parse_args([name, *base, *arguments[1:]]).as_dict()
     values = namespace[name]
     del values["plugins"]  # they are loaded
-    return modules[name], options.resolved(values)
-
-
-def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"tfseg.commands.{command.replace('-', '_')}")
+    return module, options.resolved(values)
 
 
 def _always(values: dict[str, object]) -> bool:

@@ -17,7 +17,7 @@ import pytest
 import tfseg as package
 from tfseg import cli
 from tfseg.checks import InputError
-from tfseg.commands import COMMANDS, check
+from tfseg.commands import COMMANDS, GROUPS, check
 from tfseg.training.interrupt import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "pandas", "scipy", "skimage", "matplotlib", "rich"}
@@ -142,8 +142,47 @@ def test_every_group_of_values_is_named_in_the_help_and_has_a_page(group, capsys
 
 def test_no_command_at_all_lists_the_commands(tfseg):
     line = one_line(tfseg())
-    assert line.startswith("name a command: convert, check, info, augment,")
+    assert line.startswith("name a command: demo, doctor, completion, convert, check,")
     assert line.endswith("Usage: tfseg COMMAND [options]. See tfseg --help.")
+
+
+def test_the_help_lists_every_command_once_in_its_group(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    text = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in text.splitlines())
+    listed = re.findall(r"^(\w.*):$|^  (\w[\w-]*)  ", text, re.MULTILINE)
+    assert [group or name for group, name in listed] == [
+        *(word for group, names in GROUPS.items() for word in (group, *names)),
+        "options",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["tfseg", "tr"], "train"),
+        (["tfseg", "train", "--optimizer.le"], "--optimizer.learning_rate"),
+        (["tfseg", "evaluate", "--edge_instances", "ign"], "ignore"),
+    ],
+)
+def test_the_script_for_bash_completes(words, completed, tfseg, tmp_path):
+    result = tfseg("completion", "bash")
+    assert (result.code, result.err) == (0, "")
+    script = tmp_path / "completion.bash"
+    script.write_text(
+        f"{result.out}\nCOMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}\n"
+        '_shtab_tfseg\necho "${COMPREPLY[@]}"\n',
+        encoding="utf-8",
+    )
+    printed = subprocess.run(["bash", script], capture_output=True, check=True, text=True)
+    assert printed.stdout.split() == [completed]
+
+
+def test_the_script_for_zsh_names_every_command(tfseg):
+    result = tfseg("completion", "zsh")
+    assert result.out.startswith("#compdef tfseg\n")
+    assert all(f'"{name}:' in result.out or f"{name})" in result.out for name in COMMANDS)
 
 
 @pytest.mark.parametrize("command", [[], ["tune"]])

@@ -10,19 +10,11 @@ existing configuration has a function `base_arguments(values)`, which returns th
 
 from __future__ import annotations
 
-COMMANDS = (
-    "convert",
-    "check",
-    "info",
-    "augment",
-    "train",
-    "tune",
-    "evaluate",
-    "compare",
-    "predict",
-    "export",
-    "bench",
-    "serve-data",
-    "demo",
-    "doctor",
-)
+GROUPS = {
+    "Begin": ("demo", "doctor", "completion"),
+    "Make a data set": ("convert", "check", "info", "augment"),
+    "Train": ("train", "tune", "bench", "serve-data"),
+    "Use a network": ("predict", "export"),
+    "Score": ("evaluate", "compare"),
+}  # in the order of `tfseg --help`
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
