@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from tfseg.channels import COLORS
 from tfseg.kernels.normalize import HIGH, LOW, MEDIAN, step
 
 _BAND = 1024  # rows read at once
@@ -52,6 +53,20 @@ class Spread(NamedTuple):
             cls._of(sampled[..., index].ravel(), functools.partial(extremes, image, index))
             for index in range(sampled.shape[-1])
         ]
+
+    @classmethod
+    def table(cls, image: Windows) -> np.ndarray:
+        """Computes low, median and high of all values and of each channel, `[1 + C, 3]` float32.
+
+        The first row of a grey image is that of the same image as RGB, of three equal channels.
+        """
+        sampled = _subsampled(image)
+        values = sampled if sampled.shape[-1] > 1 else np.repeat(sampled, len(COLORS))
+        spreads = [cls._of(values.ravel(), functools.partial(extremes, image))]
+        for index in range(sampled.shape[-1]):
+            of_channel = functools.partial(extremes, image, index)
+            spreads.append(cls._of(sampled[..., index].ravel(), of_channel))
+        return np.array([spread[:3] for spread in spreads], np.float32)
 
     @classmethod
     def _of(cls, values: np.ndarray, extremes: Callable[[], tuple[float, float]]) -> Spread:
