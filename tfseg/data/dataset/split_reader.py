@@ -11,7 +11,7 @@ from tfseg.data.dataset import decoded_records
 from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.stored_records import StoredRecords
-from tfseg.data.files.limits import MAX_PIXELS
+from tfseg.data.dataset.tiles import MOST_JOINED
 from tfseg.ids import IGNORE
 
 Example = dict[str, tf.Tensor]
@@ -137,14 +137,14 @@ class SplitReader:
         return label, corner
 
     def whole(self, sample: Example) -> Example:
-        """Returns the sample with all pixels of an image in tiles, up to `MAX_PIXELS`."""
+        """Returns the sample with all pixels of an image in tiles, up to `MOST_JOINED`."""
 
         def joined() -> tuple[tf.Tensor, tf.Tensor]:
             height, width = tf.unstack(sample["size"])
             pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
             fits = tf.debugging.assert_less_equal(
-                *(pixels, tf.constant(MAX_PIXELS, tf.int64)),
-                message=f"An image of more than {MAX_PIXELS} pixels is not read at once. Read it "
+                *(pixels, tf.constant(MOST_JOINED, tf.int64)),
+                message=f"An image of more than {MOST_JOINED} pixels is not read at once. Read it "
                 "by windows: Dataset.images",
             )
             with tf.control_dependencies([fits] if fits is not None else []):

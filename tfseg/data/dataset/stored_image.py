@@ -12,8 +12,7 @@ from tfseg.checks import InputError
 from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.dataset.records import instance_ids
 from tfseg.data.dataset.split_reader import SplitReader
-from tfseg.data.dataset.tiles import TiledArray
-from tfseg.data.files.limits import MAX_PIXELS
+from tfseg.data.dataset.tiles import MOST_JOINED, TiledArray
 
 
 class StoredImage(NamedTuple):
@@ -60,12 +59,12 @@ class StoredImage(NamedTuple):
         """Returns all of image and label.
 
         Raises:
-            InputError: more than `MAX_PIXELS`.
+            InputError: more than `MOST_JOINED`.
         """
         pixels = self.shape[0] * self.shape[1]
-        if pixels > MAX_PIXELS:
+        if pixels > MOST_JOINED:
             raise InputError(
-                f"{self.id!r} must have at most {MAX_PIXELS} pixels to be read at once; it has "
+                f"{self.id!r} must have at most {MOST_JOINED} pixels to be read at once; it has "
                 f"{pixels}. Read it by windows: Dataset.images."
             )
         return np.asarray(self.image), np.asarray(self.label)

@@ -14,6 +14,7 @@ import numpy as np
 
 SIDE = 512  # pixels; see docs/large_images.md for others
 _MOST_IN_ONE = 4  # tiles; an image of at most their pixels is one record
+MOST_JOINED = 10**8  # pixels of an image in tiles that are read at once
 _CACHE_BYTES = 2**27  # of the tiles that were read last
 
 Slices = tuple[slice, slice]
@@ -56,7 +57,9 @@ def is_tiled(shape: Sequence[int], side: int = SIDE) -> bool:
 
 
 class TiledArray:
-    """An array `[H, W, ...]` that is read by windows: `array[rows, columns]` with slices.
+    """An array `[H, W, ...]` that is read by windows: `array[rows, columns]`, or `array[rows]`.
+
+    Rows and columns are slices with steps above 0, or numbers.
 
     Attributes:
         shape: of the array.
@@ -84,18 +87,20 @@ class TiledArray:
         size = side**2 * math.prod(self.shape[2:]) * self.dtype.itemsize
         self._read = functools.lru_cache(maxsize=max(1, _CACHE_BYTES // size))(read)
 
-    def __getitem__(self, window: Slices) -> np.ndarray:
-        """Reads the window of these rows and columns, with steps above 0, and no other tile."""
+    def __getitem__(self, window: slice | int | tuple[slice | int, slice | int]) -> np.ndarray:
+        """Reads the window of these rows and columns, and no tile outside it."""
+        keys = window if isinstance(window, tuple) else (window, slice(None))
         side, across = self.grid.side, self.grid.across
         rows, columns = (
-            range(*part.indices(length)) for part, length in zip(window, self.shape, strict=False)
+            range(length)[key] if isinstance(key, slice) else range(length)[key:][:1]
+            for key, length in zip(keys, self.shape, strict=False)
         )
         pixels = np.empty((len(rows), len(columns), *self.shape[2:]), self.dtype)
         for tile_row, down, from_rows in _parts(rows, side):
             for tile_column, beside, from_columns in _parts(columns, side):
                 tile = self._read(tile_row * across + tile_column)
                 pixels[down, beside] = tile[from_rows, from_columns]
-        return pixels
+        return pixels[tuple(slice(None) if isinstance(key, slice) else 0 for key in keys)]
 
     def tiles(self) -> Iterator[np.ndarray]:
         """Yields the tiles, row by row."""
