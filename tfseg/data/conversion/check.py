@@ -253,8 +253,7 @@ def _check_pixels(info: DatasetInfo, split: str, record: Record) -> _Checked:
         findings = [
             Finding("warning", name, *doubt) for doubt in sample_faults.doubts(info, record)
         ]
-        label = np.asarray(record.label)
-        counts = count(np.asarray(image), label, record.class_of, info.channel_names)
+        counts = count(image, record.label, record.class_of, info.channel_names)
     digest = None
     if not sample_faults.is_constant(image):  # two images of one colour are not duplicates
         sha256 = hashlib.sha256(f"{image.shape} {image.dtype}".encode())

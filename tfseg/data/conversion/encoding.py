@@ -95,9 +95,7 @@ def _encode_tiles(
             f"{name} must have at most {_MOST_PIXELS} pixels; got {grid.height} x {grid.width} "
             "(height x width). Cut it into parts."
         )
-    is_grey = is_grey_or_rgb(sample.image.shape[-1], channel_names) and all(
-        is_repeated(sample.image[grid.slices(tile)]) for tile in range(grid.num_tiles)
-    )
+    is_grey = is_grey_or_rgb(sample.image.shape[-1], channel_names) and is_repeated(sample.image)
     channels = slice(1 if is_grey else None)
 
     def picture(tile: int) -> Picture:
@@ -120,7 +118,7 @@ def _encode_tiles(
 
     shape = (*sample.image.shape[:2], 1 if is_grey else sample.image.shape[-1])
     stored = TiledArray(shape, sample.image.dtype, pixels, side=grid.side)
-    counts = count(np.asarray(stored), np.asarray(label), sample.class_of, channel_names)
+    counts = count(stored, label, sample.class_of, channel_names)
     features = records.header_features(id, stored, Instances.of(label, grid), sample.class_of)
     encoded: Iterator[bytes] = ordered(record, range(grid.num_tiles))
     # Of an array in memory the tiles are smaller than it is, so it is not kept for them.

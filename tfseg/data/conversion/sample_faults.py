@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from skimage import measure
 
-from tfseg.data.dataset.contrast import Spread, Windows
+from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import DatasetInfo
 from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.parsed_records import Record
 from tfseg.data.dataset.tiles import TiledArray
+from tfseg.data.files.windows import Windows
 from tfseg.ids import MAX_ID
 
 MAX_ASPECT = 10  # of the longer side to the shorter one

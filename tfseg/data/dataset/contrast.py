@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from tfseg.channels import COLORS
+from tfseg.data.files.windows import Windows
 from tfseg.kernels.normalize import HIGH, LOW, MEDIAN, step
 
 _BAND = 1024  # rows read at once
-
-
-class Windows(Protocol):
-    """An image `[H, W, C]` that is read by windows: an array, or a file."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width and channels."""
-
-    def __getitem__(self, window: tuple[slice, slice], /) -> np.ndarray:
-        """Returns the pixels `[h, w, C]` of these rows and columns."""
 
 
 class Spread(NamedTuple):

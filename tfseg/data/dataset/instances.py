@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfseg.data.dataset.contrast import Windows
 from tfseg.data.dataset.tiles import Grid
+from tfseg.data.files.windows import Windows
 
 COLUMNS = ("id", "class", "area", "row", "column")
 

@@ -39,6 +39,7 @@ from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.image_codec import Picture
 from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.tiles import TiledArray
+from tfseg.data.files.windows import bands, tally
 from tfseg.ids import IGNORE
 
 _LABEL_LEVEL = 6
@@ -183,6 +184,11 @@ def instance_ids(label: np.ndarray) -> np.ndarray:
 
 def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns `instance_ids` `[N]`, and their numbers of pixels `[N]`."""
+    parts = [_areas(label[rows]) for rows in bands(label.shape)]
+    return parts[0] if len(parts) == 1 else tally(*parts)
+
+
+def _areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inside = label[label > 0]
     if inside.size and inside.max() > label.size:  # a counter for each number would take memory
         return np.unique(inside, return_counts=True)
