@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -36,9 +37,9 @@ def count_samples(dataset: Dataset) -> Counts:
     """
     counts = Counts()
     for split in dataset.info.splits:
-        for sample in dataset.samples(split).as_numpy_iterator():
-            image, label, class_of = (sample[name] for name in ("image", "label", "class_of"))
-            counts += count(image, label, class_of, dataset.info.channel_names)
+        for stored in dataset.images(split):
+            label = cast(np.ndarray, stored.label)  # or what is read like one
+            counts += count(stored.image, label, stored.class_of, dataset.info.channel_names)
     return counts
 
 
@@ -138,11 +139,11 @@ def _resized(stored: StoredImage) -> tuple[np.ndarray, np.ndarray]:
         return np.kron(image, block[..., None].astype(image.dtype)), np.kron(label, block)
     factor = min(-(-longest // _SIDE), height, width)
     height, width = height // factor, width // factor
-    central = [slice(factor // 2, side * factor, factor) for side in (height, width)]
+    rows, columns = (slice(factor // 2, side * factor, factor) for side in (height, width))
     if isinstance(image, TiledArray):
-        return image[tuple(central)], label[tuple(central)]
+        return image[rows, columns], label[rows, columns]
     cropped = image[: height * factor, : width * factor]
-    return measure.block_reduce(cropped, (factor, factor, 1), np.mean), label[tuple(central)]
+    return measure.block_reduce(cropped, (factor, factor, 1), np.mean), label[rows, columns]
 
 
 def _class_picture(index: int, name: str) -> np.ndarray:

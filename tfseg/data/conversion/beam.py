@@ -50,4 +50,4 @@ def write_parts(
 
 def _write(part: tuple[str, list[Source]], *, contents: Contents, folder: DataPath) -> None:
     name, items = part
-    write_part(contents, folder / name, map(contents.encode, items), destination=folder)
+    write_part(contents, folder, name, map(contents.encode, items), destination=folder)

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
@@ -253,12 +253,13 @@ def _check_pixels(info: DatasetInfo, split: str, record: Record) -> _Checked:
         findings = [
             Finding("warning", name, *doubt) for doubt in sample_faults.doubts(info, record)
         ]
-        counts = count(image, record.label, record.class_of, info.channel_names)
+        label = cast(np.ndarray, record.label)  # or what is read like one
+        counts = count(image, label, record.class_of, info.channel_names)
     digest = None
     if not sample_faults.is_constant(image):  # two images of one colour are not duplicates
         sha256 = hashlib.sha256(f"{image.shape} {image.dtype}".encode())
         for part in sample_faults.parts(image):
-            sha256.update(np.ascontiguousarray(part))
+            sha256.update(np.ascontiguousarray(part).data)
         digest = sha256.digest()
     num_instances = len(record.ids_and_areas()[0])
     return _Checked(findings, record.id, num_instances, counts, digest, record.group)

@@ -23,10 +23,12 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.detection import FORMATS, detect
 from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
+from tfseg.data.dataset import tiles
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.files.images import channel_names, load
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.data.files.sizes import stored_size
 from tfseg.progress import OnProgress, image_progress
 from tfseg.version import __version__
 
@@ -154,6 +156,7 @@ def convert(
             "store": store,
         },
         shard_size=shard_size,
+        num_records=_num_records,
         notes=index.notes,
         key=finished_shards.key(
             *(source, __version__, layout, reading, class_names, ids, store, on_error, channels)
@@ -171,6 +174,11 @@ def convert(
                 else functools.partial(beam.write_parts, options=beam_options)
             ),
         )
+
+
+def _num_records(item: Item[Any]) -> int:
+    size = stored_size(item.image)
+    return tiles.num_records(size, tiles.SIDE) if size else 1
 
 
 def _encode(

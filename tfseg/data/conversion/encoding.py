@@ -89,7 +89,7 @@ def _encode_tiles(
     id: str, sample: Sample, *, name: object, channel_names: Sequence[str], store: str
 ) -> EncodedSample:
     """Encodes an image in tiles: the index and the counts now, the tiles when they are taken."""
-    label, grid = sample.label, Grid(*sample.image.shape[:2], tiles.SIDE)
+    label, grid = sample.label, Grid(sample.image.shape[0], sample.image.shape[1], tiles.SIDE)
     if grid.height * grid.width > _MOST_PIXELS:
         raise InputError(
             f"{name} must have at most {_MOST_PIXELS} pixels; got {grid.height} x {grid.width} "

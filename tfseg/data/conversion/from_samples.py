@@ -134,6 +134,7 @@ def convert_samples(
                     "store": store,
                 },
                 shard_size=shard_size,
+                num_records=lambda item: 1 + len(item.annotations.tiles),
             ),
             destination,
             overwrite=overwrite,

@@ -62,8 +62,8 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
     if isinstance(label, TiledArray):
         instances = Instances.of(label, label.grid)
         if not (
-            np.array_equal(instances.foreground, record.index[0])
-            and np.array_equal(instances.table(classes), record.index[1])
+            np.array_equal(instances.foreground, record.tile_index[0])
+            and np.array_equal(instances.table(classes), record.tile_index[1])
         ):
             yield "The index of instances is not that of the label."
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg import checks
@@ -55,6 +57,10 @@ class Encoded:
     tiles: Iterable[bytes] = ()
 
 
+def _one(_: Source) -> int:
+    return 1
+
+
 class Contents(NamedTuple):
     """What is written into a data set.
 
@@ -67,6 +73,8 @@ class Contents(NamedTuple):
         options: as in `DatasetInfo`; options that are None are left out.
         notes: as in `DatasetInfo`.
         shard_size: largest number of records in one file: of images, and of tiles.
+        num_records: about how many records the source of a sample becomes; parts are about equally
+            large.
         key: equal for two runs that write the same data set; None if the run cannot be resumed.
     """
 
@@ -78,6 +86,7 @@ class Contents(NamedTuple):
     options: Mapping[str, Any]
     shard_size: int
     notes: tuple[str, ...] = ()
+    num_records: Callable[[Source], int] = _one
     key: str | None = None
 
 
@@ -127,19 +136,20 @@ def write_dataset(
 
 def write_part(
     contents: Contents,
-    path: DataPath,
+    folder: DataPath,
+    name: str,
     samples: Iterable[Encoded | Skipped],
     *,
     destination: DataPath,
 ) -> FinishedPart:
-    """Writes the shards of a part, the first of them at `path`, and its note.
+    """Writes the shards of a part into a folder, the first of them called `name`, and its note.
 
     Raises:
         InputError: a sample or path that cannot be used.
     """
     counts = Counts()
     skipped: list[Skipped] = []
-    with contextlib.closing(_Shards(path, contents.shard_size, destination)) as shards:
+    with contextlib.closing(_Shards(folder, name, contents.shard_size, destination)) as shards:
         for sample in samples:
             if isinstance(sample, Skipped):
                 skipped.append(sample)
@@ -149,7 +159,7 @@ def write_part(
     part = FinishedPart([shard.info() for shard in shards.written], counts, skipped)
     if contents.key is not None:
         with writing(destination):
-            finished_shards.write(path, part, contents.key)
+            finished_shards.write(folder / name, part, contents.key)
     return part
 
 
@@ -178,8 +188,9 @@ class _Shard:
 class _Shards:
     """The shards of a part, written one after the other with at most `size` records each."""
 
-    def __init__(self, path: DataPath, size: int, destination: DataPath) -> None:
-        self._path, self._size, self._destination = path, size, destination
+    def __init__(self, folder: DataPath, name: str, size: int, destination: DataPath) -> None:
+        self._folder, self._name, self._size = folder, name, size
+        self._destination = destination
         self.written: list[_Shard] = []
         self._begin()
 
@@ -212,9 +223,9 @@ class _Shards:
 
     def _begin(self) -> None:
         number = len(self.written)
-        stem = self._path.name.removesuffix(SHARD_SUFFIX)
-        name = f"{stem}-{number}{SHARD_SUFFIX}" if number else self._path.name
-        self.written.append(_Shard(self._path.parent / name))
+        stem = self._name.removesuffix(SHARD_SUFFIX)
+        name = f"{stem}-{number}{SHARD_SUFFIX}" if number else self._name
+        self.written.append(_Shard(self._folder / name))
         with writing(self._destination):
             self._writer = tf.io.TFRecordWriter(str(self.written[-1].path))
 
@@ -264,6 +275,7 @@ class _Writer:
         self.folder, self.destination, self.contents = folder, destination, contents
         self.on_progress, self.done = on_progress, 0
         self.total = sum(map(len, contents.splits.values()))
+        self.parts = {split: self._parts(split) for split in contents.splits}
         self.look_for_finished()
         self.counts = Counts()
         self.skipped: list[Skipped] = []
@@ -274,12 +286,12 @@ class _Writer:
 
     def missing(self) -> Parts:
         """Returns the sources of the samples of each part that is not finished, by its name."""
-        parts = {n: p for split in self.contents.splits for n, p in self._parts(split).items()}
-        return {name: part for name, part in parts.items() if name not in self.finished}
+        parts = (pair for split in self.parts.values() for pair in split.items())
+        return {name: part for name, part in parts if name not in self.finished}
 
     def write(self, split: str) -> SplitInfo:
         """Writes one split into shards."""
-        parts = self._parts(split)
+        parts = self.parts[split]
         to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
         encoded = ordered(self.contents.encode, to_do)
         counts = Counts()
@@ -305,13 +317,19 @@ class _Writer:
         return SplitInfo(tuple(shards), counts.num_images, counts.num_instances, min_side)
 
     def _parts(self, split: str) -> Parts:
-        """Divides a split into parts with nearly the same number of images."""
-        items = self.contents.splits[split]
-        count = math.ceil(len(items) / self.contents.shard_size)
-        stops = [len(items) * index // count for index in range(count + 1)]
+        """Divides a split into parts with nearly the same number of records.
+
+        An image of more than a shard ends its part.
+        """
+        items, size = self.contents.splits[split], self.contents.shard_size
+        ends = np.cumsum([self.contents.num_records(item) for item in items])
+        count = math.ceil(ends[-1] / size)
+        numbers = -(-ends * count // ends[-1]) - 1  # of the parts, some of them empty
+        starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(items)]
+        total = len(starts) - 1
         return {
-            f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}": items[stops[index] : stop]
-            for index, stop in enumerate(stops[1:])
+            f"{split}-{index:05d}-of-{total:05d}{SHARD_SUFFIX}": items[start:stop]
+            for index, (start, stop) in enumerate(itertools.pairwise(starts))
         }
 
     def finish(self, splits: dict[str, SplitInfo]) -> None:
@@ -352,7 +370,7 @@ class _Writer:
                 yield sample
                 self._count_done(1)  # after the yield: the sample is written
 
-        return write_part(self.contents, self.folder / name, taken(), destination=self.destination)
+        return write_part(self.contents, self.folder, name, taken(), destination=self.destination)
 
     def _count_done(self, number: int) -> None:
         self.done += number

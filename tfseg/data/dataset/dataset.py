@@ -441,7 +441,7 @@ class Dataset(metaclass=calls.Public):
 
     def _pictures(self, split: str) -> Iterator[str]:
         for stored in itertools.islice(self.images(split), _SHOWN):
-            thin = thinning(stored.label.shape, notebook.SIDE)
+            thin = thinning(stored.shape[:2], notebook.SIDE)
             yield notebook.picture(overlay(stored.image[thin], stored.label[thin]), stored.id)
 
 

@@ -35,7 +35,7 @@ class Record(NamedTuple):
         num_instances: as stored.
         group: of samples that must stay in one split; "" without groups.
         spread: as stored; None in version 1.
-        index: of an image in tiles, `foreground` and `instances` as stored; else empty.
+        tile_index: of an image in tiles, `foreground` and `instances` as stored; else empty.
     """
 
     id: str
@@ -48,7 +48,7 @@ class Record(NamedTuple):
     num_instances: int
     group: str
     spread: np.ndarray | None = None
-    index: tuple[np.ndarray, ...] = ()
+    tile_index: tuple[np.ndarray, ...] = ()
 
     def ids_and_areas(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the distinct ids above 0, ascending, and their numbers of pixels, `[N]` each."""
@@ -143,7 +143,7 @@ def _parse_tiled(features: Any, tile: Callable[[int], bytes]) -> Record:
         class_of=instances[1],
         height=height,
         width=width,
-        index=(foreground, instances),
+        tile_index=(foreground, instances),
         **described,
     )
 

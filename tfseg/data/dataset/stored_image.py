@@ -36,7 +36,9 @@ class StoredImage(NamedTuple):
 
     def ids(self) -> np.ndarray:
         """Returns the ids `[N]` above 0 in ascending order, without reading an image in tiles."""
-        return instance_ids(self.label) if self.known_ids is None else self.known_ids
+        if self.known_ids is None:
+            return instance_ids(np.asarray(self.label))
+        return self.known_ids
 
     @classmethod
     def of(cls, sample: dict[str, Any], reader: SplitReader, decoding: Decoding) -> StoredImage:

@@ -56,6 +56,11 @@ def is_tiled(shape: Sequence[int], side: int = SIDE) -> bool:
     return shape[0] * shape[1] > _MOST_IN_ONE * side**2
 
 
+def num_records(shape: Sequence[int], side: int = SIDE) -> int:
+    """Returns how many records an image of this height and width is stored in."""
+    return 1 + Grid(shape[0], shape[1], side).num_tiles if is_tiled(shape, side) else 1
+
+
 class TiledArray:
     """An array `[H, W, ...]` that is read by windows: `array[rows, columns]`, or `array[rows]`.
 
@@ -69,7 +74,7 @@ class TiledArray:
     def __init__(
         self,
         shape: Sequence[int],
-        dtype: np.dtype | type,
+        dtype: np.dtype | type | str,
         read: Callable[[int], np.ndarray],
         *,
         side: int = SIDE,
@@ -83,7 +88,7 @@ class TiledArray:
             side: of a tile, in pixels.
         """
         self.shape, self.dtype = tuple(shape), np.dtype(dtype)
-        self.grid = Grid(*self.shape[:2], side)
+        self.grid = Grid(self.shape[0], self.shape[1], side)
         size = side**2 * math.prod(self.shape[2:]) * self.dtype.itemsize
         self._read = functools.lru_cache(maxsize=max(1, _CACHE_BYTES // size))(read)
 

@@ -47,7 +47,7 @@ def training_stages(
     """
     dataset = dataset.with_channels(config.data.channels)
     keep = None
-    if config.data.cache != "none":
+    if config.data.cache != "none" and dataset.has_tiles:
         keep = functools.partial(cache.keeping, cache.new_cache(dataset, config.data.cache))
     reader = dataset.reader("train", on_corrupt=config.data.on_corrupt, keep=keep)
     functions = sample_functions(dataset, config, reader)
