@@ -3,9 +3,9 @@
     python benchmarks/large_images.py             # writes benchmarks/results/large_images.json
     python benchmarks/large_images.py --memory    # with the last: minutes, and 3 GB of disk
 
-Images are discs, about one in 8,000 pixels, of two classes, on repeated noise, grey and of 8 bits.
+Images are discs, one in 7,921 pixels, on repeated noise, grey and of 8 bits.
 They are written by windows, as `tfseg convert` does it: that of 1 megapixel is one record, the
-others are in tiles. Times are the processor times of `tfseg.training_batches` for crops of 256 x
+others are in tiles. Times are the processor times of the pipeline of a training for crops of 256 x
 256 with ids and the targets of the default head, half of them aimed at a foreground pixel and a
 quarter at an instance, without transforms. Memory is the peak of a process that trains the default
 network, all libraries included.
@@ -26,9 +26,13 @@ import numpy as np
 from common import RESULTS, claim, interleaved, write
 
 import tfseg
-from tfseg.config import DataConfig, LogConfig, ModelConfig, TrainConfig
+from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.conversion import encoding, writer
 from tfseg.data.conversion.formats.base import Sample
+from tfseg.data.dataset.tiles import SIDE as SIDE_OF_TILES
+from tfseg.data.dataset.tiles import Grid, TiledArray
+from tfseg.data.pipeline.order import training_order
+from tfseg.data.pipeline.stages import training_stages
 from tfseg.heads import head_of
 
 SIDES = {"1 megapixel": 1024, "25 megapixels": 5000, "400 megapixels": 20_000}
@@ -36,46 +40,43 @@ SIDE, CELL, RADIUS = 40_000, 89, 30  # of the largest image, and of the discs in
 BATCH = 8
 
 
-class Discs:
-    """An image, or its label, that is computed where it is read."""
+def discs(side: int) -> tuple[TiledArray, TiledArray]:
+    """Returns an image and its label, which are computed where they are read."""
+    grid = Grid(side, side)
+    noise = np.random.default_rng(0).normal(0.0, 4.0, (SIDE_OF_TILES, SIDE_OF_TILES)).round()
 
-    def __init__(self, side: int, *, is_label: bool) -> None:
-        self.is_label = is_label
-        self.shape = (side, side) if is_label else (side, side, 1)
-        self.dtype = np.dtype(np.int32 if is_label else np.uint8)
-        noise = np.random.default_rng(0).normal(0.0, 4.0, (512, 512))
-        self._noise = noise.round().astype(np.int16)
-
-    def __getitem__(self, window: slice | tuple[slice, slice]) -> np.ndarray:
-        keys = window if isinstance(window, tuple) else (window, slice(None))
-        rows, columns = (
-            np.arange(side)[key] for side, key in zip(self.shape[:2], keys, strict=True)
-        )
+    def cells(tile: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the ids of the cells of the pixels, and which are in the disc of the cell."""
+        rows, columns = (np.arange(side)[part] for part in grid.slices(tile))
         (down, y), (across, x) = np.divmod(rows, CELL), np.divmod(columns, CELL)
         inside = (y[:, None] - CELL // 2) ** 2 + (x - CELL // 2) ** 2 < RADIUS**2
-        if self.is_label:
-            ids = down[:, None] * -(-self.shape[1] // CELL) + across + 1
-            return np.where(inside, ids, 0).astype(np.int32)
-        values = 60 + 100 * inside + self._noise[rows % 512][:, columns % 512]
-        return values.astype(np.uint8)[..., None]
+        return down[:, None] * -(-side // CELL) + across + 1, inside
+
+    def image(tile: int) -> np.ndarray:
+        _, inside = cells(tile)
+        height, width = inside.shape
+        return (60 + 100 * inside + noise[:height, :width]).astype(np.uint8)[..., None]
+
+    def label(tile: int) -> np.ndarray:
+        ids, inside = cells(tile)
+        return np.where(inside, ids, 0).astype(np.int32)
+
+    return (
+        TiledArray((side, side, 1), np.uint8, image),
+        TiledArray((side, side), np.int32, label),
+    )
 
 
 def make(folder: Path, side: int, count: int) -> None:
     """Writes a data set of equal images."""
-    image, label = Discs(side, is_label=False), Discs(side, is_label=True)
-    ids = np.arange((-(-side // CELL)) ** 2)
-
-    def encode(number: int) -> writer.Encoded:
-        present = np.isin(ids + 1, np.unique(label[CELL // 2 :: CELL, CELL // 2 :: CELL]))
-        sample = Sample(image, label, 1 + ids[present] % 2)
-        return encoding.encode(f"{number}", sample, name=folder).serialized()
-
+    image, label = discs(side)
+    sample = Sample(image, label)
     contents = writer.Contents(
         source_name=folder,
         splits={"train": range(count)},
-        encode=encode,
+        encode=lambda number: encoding.encode(f"{number}", sample, name=folder).serialized(),
         source_format="python",
-        class_names=("even", "odd"),
+        class_names=("disc",),
         options={},
         shard_size=256,
     )
@@ -87,22 +88,21 @@ def config_of(**train: int) -> tfseg.RunConfig:
     return tfseg.RunConfig(
         augment=(),
         data=DataConfig(crop_size=256, foreground_share=0.5, instance_share=0.25),
-        model=ModelConfig(class_names=("even", "odd")),
         train=TrainConfig(batch_size=BATCH, **train),
-        log=LogConfig(),
     )
 
 
 def crops(folder: Path, batches: int) -> Callable[[], None]:
-    """Returns a call that makes some batches of a data set."""
+    """Returns a call that makes some batches of a data set, and no more in the background."""
     config = config_of()
     dataset = tfseg.Dataset.open(folder)
-    stream = tfseg.training_batches(dataset, config, head_of(config.model))
-    iterator = iter(stream)
+    stream = training_order(dataset, config, first=0).take(batches * BATCH)
+    for stage in training_stages(dataset, config, head_of(config.model)).values():
+        stream = stage(stream)
 
     def run() -> None:
-        for _ in range(batches):
-            next(iterator)
+        for _ in stream:
+            pass
 
     return run
 

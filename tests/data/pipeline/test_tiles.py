@@ -127,8 +127,8 @@ def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
         sample = reader.decode(reader.read(number))
         found = objects.in_tiles(sample, lambda tile: reader.tile_label(sample, tile))
         pixels = tf.map_fn(found.pixel, tf.range(found.num_pixels))
-        centers = tf.map_fn(found.center, tf.range(tf.size(found.classes())))
-        return pixels, centers, found.classes()
+        classes, center = found.instances()
+        return pixels, tf.map_fn(center, tf.range(tf.size(classes))), classes
 
     for number in (0, 2, 3):
         expected = make_sample(number)

@@ -74,7 +74,7 @@ def encode(
     channel_names = channel_names or (() if num_channels in (1, 3) else numbered(num_channels))
     if tiles.is_tiled(sample.image.shape, tiles.SIDE):
         return _encode_tiles(id, sample, name=name, channel_names=channel_names, store=store)
-    image, label = np.asarray(sample.image), np.asarray(sample.label)
+    image, label = sample.image[:, :], sample.label[:, :]
     if is_grey_or_rgb(num_channels, channel_names) and is_repeated(image):
         image = image[..., :1]
     picture = image_codec.encode(image, store, original=original, name=name)

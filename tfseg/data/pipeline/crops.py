@@ -85,9 +85,9 @@ def draw(
     centred = random.uniform(random.for_name(seed, "centred"), 0.0, 1.0) < instance_share
 
     def around_instance() -> tf.Tensor:
-        classes = objects.classes()
+        classes, center = objects.instances()
         chosen = _any_instance(classes, num_classes, seed=random.for_name(seed, "instance"))
-        return tf.clip_by_value(objects.center(chosen) - size // 2, 0, max_corner)
+        return tf.clip_by_value(center(chosen) - size // 2, 0, max_corner)
 
     return tf.cond(centred & (count > 0), around_instance, lambda: corner)
 

@@ -11,21 +11,31 @@ from tfseg.augment.base import Example
 from tfseg.kernels import class_ids
 
 
-class Objects(NamedTuple):
-    """The foreground of an image: pixels and instances, each counted from 0.
+class Instances(NamedTuple):
+    """The instances of an image, counted from 0.
 
     Attributes:
-        num_pixels: `[]` int32, pixels of all instances.
-        pixel: returns row and column `[2]` int32 of a pixel.
-        classes: returns the class `[N]` int32 of every instance.
+        classes: `[N]` int32, from 1 on.
         center: returns the mean row and column `[2]` int32 of the pixels of an instance, rounded
             down; any where there is none.
     """
 
+    classes: tf.Tensor
+    center: Callable[[tf.Tensor], tf.Tensor]
+
+
+class Objects(NamedTuple):
+    """The foreground of an image.
+
+    Attributes:
+        num_pixels: `[]` int32, pixels of all instances.
+        pixel: returns row and column `[2]` int32 of a pixel, counted from 0.
+        instances: returns the instances.
+    """
+
     num_pixels: tf.Tensor
     pixel: Callable[[tf.Tensor], tf.Tensor]
-    classes: Callable[[], tf.Tensor]
-    center: Callable[[tf.Tensor], tf.Tensor]
+    instances: Callable[[], Instances]
 
 
 def in_label(label: tf.Tensor, *, num_classes: int = 1) -> Objects:
@@ -35,22 +45,18 @@ def in_label(label: tf.Tensor, *, num_classes: int = 1) -> Objects:
     """
     pixels = tf.cast(tf.where(label > 0), tf.int32)
 
-    def ids() -> tuple[tf.Tensor, tf.Tensor]:
-        of_pixels = tf.gather_nd(label, pixels)
-        return of_pixels, tf.unique(of_pixels)[0]
+    def instances() -> Instances:
+        ids = tf.gather_nd(label, pixels)
+        known, _ = tf.unique(ids)
 
-    def center(number: tf.Tensor) -> tf.Tensor:
-        of_pixels, known = ids()
-        chosen = tf.boolean_mask(pixels, of_pixels == _at(known, number))
-        total = tf.reduce_sum(tf.cast(chosen, tf.int64), axis=0)  # above 2^31 in a large instance
-        return tf.cast(total // tf.maximum(tf.shape(chosen, tf.int64)[0], 1), tf.int32)
+        def center(number: tf.Tensor) -> tf.Tensor:
+            chosen = tf.boolean_mask(pixels, ids == _at(known, number))
+            total = tf.reduce_sum(tf.cast(chosen, tf.int64), axis=0)  # of a large one above 2^31
+            return tf.cast(total // tf.maximum(tf.shape(chosen, tf.int64)[0], 1), tf.int32)
 
-    return Objects(
-        tf.shape(pixels)[0],
-        pixel=lambda number: _at(pixels, number),
-        classes=lambda: class_ids.classes(ids()[1], num_classes=num_classes),
-        center=center,
-    )
+        return Instances(class_ids.classes(known, num_classes=num_classes), center)
+
+    return Objects(tf.shape(pixels)[0], lambda number: _at(pixels, number), instances)
 
 
 def in_tiles(
@@ -75,12 +81,10 @@ def in_tiles(
         before = ends[tile] - foreground[tile]
         return corner + _at(tf.cast(tf.where(label > 0), tf.int32), number - before)
 
-    return Objects(
-        ends[-1],
-        pixel=pixel,
-        classes=lambda: classes,
-        center=lambda number: tf.stack([_at(values, number) for values in center]),
-    )
+    def center_of(number: tf.Tensor) -> tf.Tensor:
+        return tf.stack([_at(values, number) for values in center])
+
+    return Objects(ends[-1], pixel, lambda: Instances(classes, center_of))
 
 
 def _at(values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
