@@ -116,12 +116,12 @@ def _sample(source: Path, which: str, config: RunConfig) -> tuple[np.ndarray, np
     """Reads image `[H, W, C]` and ids `[H, W]` from two files, or from a sample of a data set."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.files import images
-    from tfseg.data.pipeline.replay import find_record
+    from tfseg.data.pipeline.replay import find_image
 
     if source.is_dir():
         dataset = Dataset.open(source).with_channels(config.data.channels)
-        sample = dataset.decode(find_record(dataset, which))
-        return sample["image"].numpy(), sample["label"].numpy()
+        (stored,) = dataset.images("train", [find_image(dataset, which)])
+        return stored.whole()
     label = images.read_label(which)
     image = images.read_picture(source, size=label.shape).pixels
     images.same_size(source, image, Path(which), label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,7 +14,8 @@ from skimage import measure
 from tfseg import atomic, checks
 from tfseg.data.dataset.counts import Counts, count
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.dataset.records import Record, parse
+from tfseg.data.dataset.stored_image import StoredImage
+from tfseg.data.dataset.tiles import TiledArray
 from tfseg.drawing.overlays import GAP, color_ids, display
 from tfseg.evaluation.previews import Row, stack_rows
 from tfseg.metrics.outline import outline_pixels
@@ -35,9 +37,9 @@ def count_samples(dataset: Dataset) -> Counts:
     """
     counts = Counts()
     for split in dataset.info.splits:
-        for sample in dataset.samples(split).as_numpy_iterator():
-            image, label, class_of = (sample[name] for name in ("image", "label", "class_of"))
-            counts += count(image, label, class_of, dataset.info.channel_names)
+        for stored in dataset.images(split):
+            label = cast(np.ndarray, stored.label)  # or what is read like one
+            counts += count(stored.image, label, stored.class_of, dataset.info.channel_names)
     return counts
 
 
@@ -101,12 +103,10 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
         number = min(count, info.num_images)
         chosen = {info.num_images * index // number for index in range(number)}
         captions, pictures = [], []
-        for index, record in enumerate(dataset.records(split).as_numpy_iterator()):
-            if index in chosen:
-                sample = parse(record)
-                present.update(sample.class_of.tolist())
-                captions.append(_shortened(sample.id))
-                pictures.append(_picture(sample, by_class=len(names) > 1))
+        for stored in dataset.images(split, sorted(chosen)):
+            present.update(stored.class_of.tolist())
+            captions.append(_shortened(stored.id))
+            pictures.append(_picture(stored, by_class=len(names) > 1))
         for start in range(0, number, _COLUMNS):
             ids = ", ".join(captions[start : start + _COLUMNS])
             rows.append((f"{split}: {ids}", pictures[start : start + _COLUMNS]))
@@ -114,21 +114,24 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
     return stack_rows([("classes", legend), *rows] if len(names) > 1 and legend else rows)
 
 
-def _picture(record: Record, *, by_class: bool) -> np.ndarray:
+def _picture(stored: StoredImage, *, by_class: bool) -> np.ndarray:
     """Returns the image at the size of the sheet, with the outlines of its instances."""
-    image, label = _resized(record.image, record.label)
+    image, label = _resized(stored)
     picture, edge = display(image), outline_pixels(label)
     ids = label[edge]
     if by_class:
-        all_ids = np.unique(record.label[record.label > 0])
-        ids = record.class_of[np.searchsorted(all_ids, ids)]
+        ids = stored.class_of[np.searchsorted(stored.ids(), ids)]
     picture[edge] = color_ids(ids)
     picture[label < 0] //= 2
     return picture
 
 
-def _resized(image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns both enlarged, or means over square blocks with the ids of their central pixels."""
+def _resized(stored: StoredImage) -> tuple[np.ndarray, np.ndarray]:
+    """Returns image and label enlarged, or means over square blocks with their central ids.
+
+    Of an image in tiles the central pixels take the place of the means.
+    """
+    image, label = stored.image, stored.label
     height, width = label.shape
     longest = max(height, width)
     if longest <= _SIDE:
@@ -136,9 +139,11 @@ def _resized(image: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarr
         return np.kron(image, block[..., None].astype(image.dtype)), np.kron(label, block)
     factor = min(-(-longest // _SIDE), height, width)
     height, width = height // factor, width // factor
+    rows, columns = (slice(factor // 2, side * factor, factor) for side in (height, width))
+    if isinstance(image, TiledArray):
+        return image[rows, columns], label[rows, columns]
     cropped = image[: height * factor, : width * factor]
-    means = measure.block_reduce(cropped, (factor, factor, 1), np.mean)
-    return means, label[factor // 2 :: factor, factor // 2 :: factor][:height, :width]
+    return measure.block_reduce(cropped, (factor, factor, 1), np.mean), label[rows, columns]
 
 
 def _class_picture(index: int, name: str) -> np.ndarray:

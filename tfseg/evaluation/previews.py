@@ -20,6 +20,8 @@ from tfseg.config import RunConfig
 from tfseg.data.files.images import standard_type
 from tfseg.data.pipeline import crops, stages
 from tfseg.data.pipeline.normalization import Normalization
+from tfseg.data.pipeline.objects import in_label
+from tfseg.data.pipeline.sources import InMemory
 from tfseg.drawing.overlays import GAP, overlay
 
 if TYPE_CHECKING:
@@ -63,12 +65,18 @@ def preview(
     seed = random.root(config.seed)
     chain, margin = stages.crop_chain(transforms, size, sampling)
     crop_seed = random.for_name(seed, "crop")
-    corner = crops.draw(tf.constant(label), size, foreground_share=1.0, seed=crop_seed)
+    shape = tf.constant(np.shape(label), tf.int32)
+    objects = in_label(tf.constant(label))
+    corner = crops.draw(objects, shape, size, foreground_share=1.0, seed=crop_seed)
     model = dataclasses.replace(config.model, channels=image.shape[-1])
     normalized = Normalization.of(model)(tf.constant(standard_type("The image", image)))
-    sample = {"image": normalized, "label": tf.constant(label)}
+    source = InMemory(normalized, tf.constant(label))
+    windows = [
+        crops.window(corner, shape, size, margin=width, border=sampling.border)
+        for width in (0, margin)
+    ]
     still, window = (
-        crops.cut(sample, corner, size, margin=width, sampling=sampling) for width in (0, margin)
+        crops.cut(source.patch(part), part.beyond, sampling=sampling) for part in windows
     )
     rows = [
         ("image", [draw_outlines(still)]),

@@ -9,16 +9,20 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def with_classes(label: tf.Tensor, class_of: tf.Tensor, *, num_classes: int) -> tf.Tensor:
+def with_classes(
+    label: tf.Tensor, class_of: tf.Tensor, *, num_classes: int, ids: tf.Tensor | None = None
+) -> tf.Tensor:
     """Renumbers the instances of an image so that their ids encode their class.
 
     Args:
         label: `[H, W]` int32 ids; ids of 0 and below stay unchanged.
         class_of: `[N]` int32: the class, from 1 on, of each id above 0, in ascending order of ids.
         num_classes: K.
+        ids: `[N]` int32, those ids above 0 in ascending order; None: all that `label` has.
     """
     flat = tf.reshape(label, [-1])
-    ids = tf.sort(tf.unique(tf.boolean_mask(flat, flat > 0))[0])
+    if ids is None:
+        ids = tf.sort(tf.unique(tf.boolean_mask(flat, flat > 0))[0])
     rank = tf.searchsorted(ids, flat)  # arbitrary outside instances
     # Padded by one class, which is looked up where there is no instance.
     pixel_class = tf.gather(tf.pad(class_of, [[0, 1]]), tf.minimum(rank, tf.size(class_of)))

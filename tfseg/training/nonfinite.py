@@ -13,11 +13,9 @@ import tensorflow as tf
 from tfseg import atomic, checks
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
-from tfseg.data.dataset import records
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.dataset.index import Index
+from tfseg.data.dataset.decoded_records import sample_id
 from tfseg.data.pipeline.order import training_order
-from tfseg.data.pipeline.reading import read_at
 from tfseg.run_files import NONFINITE
 from tfseg.training.run_folder import RunFolder
 from tfseg.training.session import Session
@@ -80,8 +78,9 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     """
     samples = config.train.batch_size * config.train.accumulate
     stream = training_order(dataset, config, first=(step - 1) * samples).take(samples)
-    read = read_at(Index.read(dataset, "train"), on_corrupt=config.data.on_corrupt)
-    return [records.sample_id(example["record"]) for example in stream.map(no_autograph(read))]
+    reader = dataset.reader("train", on_corrupt=config.data.on_corrupt)
+    records = stream.map(no_autograph(lambda position: reader.read(position["index"])["record"]))
+    return [sample_id(record) for record in records]
 
 
 def add_rows(path: Path, ids: list[str], *, step: int) -> None:

@@ -15,7 +15,8 @@ import tensorflow as tf
 import tfseg
 from tfseg import Finding, check, convert
 from tfseg.data.dataset.dataset import INFO_FILE, file_sha256
-from tfseg.data.dataset.records import encode, parse
+from tfseg.data.dataset.parsed_records import parse
+from tfseg.data.dataset.records import encode
 
 AGAIN = "Convert the data again."
 NUM_IMAGES = {"train": 3, "val": 1}

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg import InputError, convert, convert_samples
-from tfseg.data.dataset.records import parse
+from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.files.images import read_image, read_label
 
 

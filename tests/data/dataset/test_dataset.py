@@ -77,7 +77,21 @@ def test_the_data_set_can_be_moved(dataset, copied):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 COUNT = st.integers(0, 2**40)
 NAME = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/."), max_size=5)
-SHARDS = st.lists(st.builds(ShardInfo, NAME, COUNT, COUNT, TEXT), max_size=2).map(tuple)
+
+
+@st.composite
+def shard_lists(draw: st.DrawFn) -> tuple[ShardInfo, ...]:
+    """Draws up to two shards, the second with the tiles of an image that begins in the first."""
+    if not draw(st.booleans()):
+        return ()
+    images, later, tiles = draw(st.integers(0, 9)), draw(COUNT), draw(st.integers(1, 2**30))
+    tiled = ((draw(st.integers(0, images - 1)), tiles),) if images else ()
+    first = ShardInfo(draw(NAME), images, draw(COUNT), draw(TEXT), images, tiled)
+    extra = tiles if tiled else 0
+    return first, ShardInfo(draw(NAME), later, draw(COUNT), draw(TEXT), later + extra)
+
+
+SHARDS = shard_lists()
 FLOAT = st.floats(0, 1e9)
 RANKS = st.fixed_dictionaries(dict.fromkeys(map(str, PERCENTILES), COUNT))
 NUMBERS = st.builds(Distribution, FLOAT, FLOAT, RANKS)
@@ -124,7 +138,7 @@ def test_any_info_is_written_and_read_again_unchanged(info, tmp_path_factory):
     assert list(read.splits) == list(info.splits)
 
 
-@pytest.mark.parametrize("version", ["2.0", "1.8", "1.10", "0.9"])
+@pytest.mark.parametrize("version", ["3.0", "2.1", "2.10", "0.9"])
 def test_a_newer_version_is_refused_whatever_else_it_holds(copied, version):
     (copied / INFO_FILE).write_text(f'{{"version": "{version}"}}', encoding="utf-8")
     message = rf"has schema version {version}; this tfseg reads 1\.0 to {SCHEMA_VERSION}\. Update"
@@ -175,6 +189,7 @@ ADDED = {
     "1.5": {"turned_images": 0, "unturned_images": 0, "ignored_crowds": 0, "notes": ()},
     "1.7": {"channel_names": ()},
 }
+ADDED_TO_SHARDS = ("num_records", "tiled")  # in 2.0
 REQUIRED = [
     field.name
     for field in dataclasses.fields(DatasetInfo)
@@ -182,7 +197,7 @@ REQUIRED = [
 ]
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"])
 def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
     later = {
         name: value
@@ -195,6 +210,10 @@ def test_a_data_set_of_an_older_minor_version_is_read(dataset, copied, version):
         content["version"] = version
         for name in later:
             del content[name]
+        for split in content["splits"].values():
+            for shard in split["shards"]:
+                for name in ADDED_TO_SHARDS:
+                    del shard[name]
 
     edit(copied, age)
     assert Dataset.open(copied).info == dataclasses.replace(dataset.info, version=version, **later)
@@ -215,7 +234,10 @@ def test_every_entry_of_a_split_must_be_there(copied, name):
         Dataset.open(copied)
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ShardInfo)])
+@pytest.mark.parametrize(
+    "name",
+    sorted({field.name for field in dataclasses.fields(ShardInfo)} - set(ADDED_TO_SHARDS)),
+)
 def test_every_entry_of_a_shard_must_be_there(copied, name):
     edit(copied, lambda content: content["splits"]["val"]["shards"][0].pop(name))
     with pytest.raises(InputError, match=rf"is damaged \(no entry '{name}'\)"):
@@ -265,6 +287,22 @@ def test_values_that_no_writer_writes_are_damage(copied, name, value, reason):
 def test_statistics_that_no_writer_writes_are_damage(copied, path, value, reason):
     *parents, last = ["statistics", *path]
     edit(copied, lambda content: reduce(getitem, parents, content).update({last: value}))
+    with pytest.raises(InputError, match=rf"is damaged \(.*{reason}.*\)\. Convert"):
+        Dataset.open(copied)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"num_records": 3}, r"num_records 3 are not its images and 0 tiles"),
+        ({"tiled": [[0, 5]]}, r"num_records 2 are not its images and 5 tiles"),
+        ({"tiled": [[2, 5]], "num_records": 7}, r"tiled \[\(2, 5\)\]"),
+        ({"tiled": [[0, 0]]}, r"tiled \[\(0, 0\)\]"),
+        ({"tiled": [1]}, r"not iterable|cannot unpack"),
+    ],
+)
+def test_tiles_that_no_writer_writes_are_damage(copied, values, reason):
+    edit(copied, lambda content: content["splits"]["val"]["shards"][0].update(values))
     with pytest.raises(InputError, match=rf"is damaged \(.*{reason}.*\)\. Convert"):
         Dataset.open(copied)
 

@@ -19,7 +19,9 @@ import tfseg
 from tfseg import InputError, RunConfig, check, convert, convert_samples
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset import image_codec, records
+from tfseg.data.dataset.decoded_records import Decoding, decode_record
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS, Picture
+from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.files.images import read_image, write_label
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.heads import CenterOffset
@@ -36,9 +38,7 @@ def smooth(*shape: int, seed: int = 0) -> np.ndarray:
 
 def read(picture: Picture, image: np.ndarray, formats, *, channels: int, dtype: str) -> np.ndarray:
     record = records.encode("a", image, np.zeros(image.shape[:2], np.int32), picture=picture)
-    return records.decode_record(
-        tf.constant(record), channels=channels, dtype=dtype, formats=formats
-    )["image"].numpy()
+    return decode_record(tf.constant(record), Decoding(channels, dtype, formats))["image"].numpy()
 
 
 @given(st.data())
@@ -171,7 +171,7 @@ def test_original_keeps_a_file_whose_pixels_tensorflow_reads_and_else_makes_a_pn
     path.write_bytes(data)
     write_label(tmp_path / "in" / "labels" / path.stem, np.pad(LABEL, ((0, 4), (0, 6))))
     dataset = convert(tmp_path / "in", tmp_path / "out", store="original")
-    (record,) = (records.parse(record) for record in dataset.records("train").as_numpy_iterator())
+    (record,) = (parse(record) for record in dataset.records("train").as_numpy_iterator())
     (example,) = map(tf.train.Example.FromString, dataset.records("train").as_numpy_iterator())
     stored = example.features.feature["image"].bytes_list.value[0]
     assert (stored == data) == (name in KEPT)

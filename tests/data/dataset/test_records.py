@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfseg.checks import InputError
-from tfseg.data.dataset.records import decode_record, encode, instance_areas, parse
+from tfseg.data.dataset.decoded_records import Decoding, decode_record
+from tfseg.data.dataset.parsed_records import parse
+from tfseg.data.dataset.records import encode, instance_areas
 
 
 @st.composite
@@ -32,7 +34,7 @@ def test_any_sample_is_encoded_and_decoded_unchanged(sample):
     serialized = encode("cell é", image, label, classes)
     expected = [1] * len(set(label[label > 0].tolist())) if classes is None else classes
     decoded = decode_record(
-        tf.constant(serialized), channels=image.shape[-1], dtype=image.dtype.name, formats=("png",)
+        tf.constant(serialized), Decoding(image.shape[-1], image.dtype.name, ("png",))
     )
     assert decoded["id"].numpy().decode() == "cell é"
     assert decoded["image"].dtype == image.dtype
@@ -54,14 +56,14 @@ def test_any_sample_is_encoded_and_decoded_unchanged(sample):
 def test_grey_becomes_rgb_and_8_bits_become_16_when_the_data_set_has_them():
     image = np.array([[[0], [1], [255]]], np.uint8)
     serialized = tf.constant(encode("a", image, np.zeros((1, 3), np.int32)))
-    decoded = decode_record(serialized, channels=3, dtype="uint16", formats=("png",))["image"]
+    decoded = decode_record(serialized, Decoding(3, "uint16", ("png",)))["image"]
     assert decoded.numpy().tolist() == [[[0] * 3, [257] * 3, [65535] * 3]]
 
 
 def test_decoding_works_in_a_graph_with_known_rank_and_channels():
     records = [encode("a", np.zeros((2, 3, 1), np.uint8), np.full((2, 3), 2**31 - 1, np.int32))]
     data = tf.data.Dataset.from_tensor_slices(records).map(
-        lambda record: decode_record(record, channels=1, dtype="uint8", formats=("png",))
+        lambda record: decode_record(record, Decoding(1, "uint8", ("png",)))
     )
     assert data.element_spec["image"].shape.as_list() == [None, None, 1]
     assert data.element_spec["label"].shape.as_list() == [None, None]

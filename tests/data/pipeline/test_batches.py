@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 
 from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.config import DataConfig, TrainConfig
-from tfseg.data.dataset.index import Index
-from tfseg.data.dataset.records import parse
+from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import shuffled_order
-from tfseg.data.pipeline.reading import read_at
 from tfseg.heads import CenterOffset
 from tfseg.ids import IGNORE
 
@@ -64,8 +62,9 @@ def order(dataset, *, first, count, seed=0):
     """Returns names and epochs of `count` samples of the stream, from sample `first` on."""
     split = dataset.split("train")
     order = shuffled_order(split.num_images, seed=random.root(seed), first=first).take(count)
-    read = read_at(Index.read(dataset, "train"), on_corrupt="fail")
-    taken = list(order.map(read).as_numpy_iterator())
+    reader = dataset.reader("train")
+    read = order.map(lambda position: position | reader.read(position["index"]))
+    taken = list(read.as_numpy_iterator())
     return [parse(one["record"]).id for one in taken], [int(one["epoch"]) for one in taken]
 
 

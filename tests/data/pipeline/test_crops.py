@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tfseg import random
 from tfseg.augment import Sampling
 from tfseg.data.pipeline import crops
+from tfseg.data.pipeline.objects import in_label
+from tfseg.data.pipeline.sources import InMemory
 from tfseg.ids import IGNORE
 
 # The names of NumPy for the borders.
@@ -21,6 +23,16 @@ MODES = {
     "reflect_101": "reflect",
     "wrap": "wrap",
 }
+
+
+def cut(image, label, corner, size, *, margin, sampling, **options):
+    """Cuts a crop out of an image in memory."""
+    image, label = tf.constant(image), tf.constant(label)
+    window = crops.window(
+        tf.constant(corner), tf.shape(label), size, margin=margin, border=sampling.border
+    )
+    patch = InMemory(image, label).patch(window)
+    return crops.cut(patch, window.beyond, sampling=sampling, **options)
 
 
 def corners(
@@ -38,7 +50,8 @@ def corners(
     def draw(index: tf.Tensor) -> tf.Tensor:
         seed = random.fold_in(random.root(5), index)
         return crops.draw(
-            tf.constant(label),
+            in_label(tf.constant(label), num_classes=num_classes),
+            tf.constant(label.shape),
             size,
             foreground_share=share,
             seed=seed,
@@ -92,7 +105,7 @@ def test_without_an_instance_it_is_any_crop(label):
 def test_an_image_smaller_than_the_crop_has_one_corner():
     label = np.ones((3, 5), np.int32)
     assert set(map(tuple, corners(label, 8, 0.5, count=20).tolist())) == {(0, 0)}
-    assert crops.middle(tf.constant(label), 8).numpy().tolist() == [0, 0]
+    assert crops.middle(tf.constant(label.shape), 8).numpy().tolist() == [0, 0]
 
 
 @settings(max_examples=40)
@@ -112,9 +125,8 @@ def test_a_crop_is_cut_from_the_padded_image_and_from_ids_surrounded_by_the_fill
     label = rng.integers(0, 5, (height, width)).astype(np.int32)
     room = max(height - size, 0), max(width - size, 0)
     corner = [data.draw(st.integers(0, limit)) for limit in room]
-    sample = {"image": tf.constant(image), "label": tf.constant(label)}
     sampling = Sampling(border=border, border_value=0.25, fill=data.draw(st.sampled_from([-1, 0])))
-    window = crops.cut(sample, tf.constant(corner), size, margin=margin, sampling=sampling)
+    window = cut(image, label, corner, size, margin=margin, sampling=sampling)
 
     around = 30
     side = size + 2 * margin
@@ -142,13 +154,10 @@ def test_a_crop_is_cut_from_the_padded_image_and_from_ids_surrounded_by_the_fill
     ],
 )
 def test_what_lies_beyond_a_row_of_three_pixels_follows_the_border(border, before, after):
-    sample = {
-        "image": tf.constant([[[10], [20], [40]]], tf.uint8),
-        "label": tf.constant([[7, 0, 7]]),
-    }
-    window = crops.cut(
-        sample,
-        tf.constant([0, 0]),
+    window = cut(
+        np.array([[[10], [20], [40]]], np.uint8),
+        np.array([[7, 0, 7]], np.int32),
+        [0, 0],
         8,  # 3 columns in the middle of 8: 2 are before them and 3 after, and a margin of 1
         margin=1,
         sampling=Sampling(border=border, border_value=0.5, fill=0),
@@ -165,8 +174,8 @@ def test_what_lies_beyond_a_row_of_three_pixels_follows_the_border(border, befor
 
 
 def test_a_crop_of_a_default_chain_is_mirrored_and_ignored_beyond_the_image():
-    sample = {"image": tf.constant([[[10], [20], [40]]]), "label": tf.constant([[7, 0, 7]])}
-    window = crops.cut(sample, tf.constant([0, 0]), 5, margin=0, sampling=Sampling())
+    image, label = [[[10], [20], [40]]], [[7, 0, 7]]
+    window = cut(image, label, [0, 0], 5, margin=0, sampling=Sampling())
     assert window["image"][0, :, 0].numpy().tolist() == [20, 10, 20, 40, 20]
     assert window["label"][2].numpy().tolist() == [IGNORE, 7, 0, 7, IGNORE]
 

@@ -13,7 +13,7 @@ from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.mixture import Mixture
-from tfseg.data.dataset.records import parse
+from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.order import mixed_order, read_balance, shuffled_order, training_order
 from tfseg.training import nonfinite

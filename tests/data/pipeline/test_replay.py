@@ -12,13 +12,11 @@ import tifffile
 from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.augment import Chain, from_spec
 from tfseg.config import DataConfig, TrainConfig
-from tfseg.data.dataset.index import Index
-from tfseg.data.dataset.records import parse
+from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.files.images import read_image
 from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import shuffled_order
-from tfseg.data.pipeline.reading import read_at
 from tfseg.data.pipeline.replay import replay
 from tfseg.heads import CenterOffset
 
@@ -59,7 +57,8 @@ def trained_on(dataset, config, steps):
     """Yields name, epoch, image and ids of what training with `config` sees in its first steps."""
     count = dataset.split("train").num_images
     order = shuffled_order(count, seed=random.root(config.seed), first=0)
-    stream = order.map(read_at(Index.read(dataset, "train"), on_corrupt="fail"))
+    reader = dataset.reader("train")
+    stream = order.map(lambda position: position | reader.read(position["index"]))
     batches = training_batches(dataset, config, Ids()).take(steps).unbatch()
     for one, (image, target) in zip(stream, batches, strict=False):
         yield parse(one["record"].numpy()).id, int(one["epoch"]), image, target["ids"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg import calls
@@ -22,8 +24,8 @@ from tfseg.data.dataset.dataset import (
     SplitInfo,
     file_sha256,
 )
-from tfseg.data.dataset.index import intact_frames
-from tfseg.data.dataset.records import count_instances, parse
+from tfseg.data.dataset.index import UNREADABLE, Index, intact_frames
+from tfseg.data.dataset.parsed_records import Record, num_tiles, parse
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, num_bytes
 from tfseg.ordered_map import ordered
@@ -124,8 +126,9 @@ class _Totals:
 def _check_split(dataset: Dataset, name: str, split: SplitInfo, totals: _Totals) -> list[Finding]:
     findings: list[Finding] = []
     totals.counts[name] = Counts()
-    for shard in split.shards:
-        findings += _check_shard(dataset, name, shard, totals)
+    reader = _Reader(dataset, name)
+    for number in range(len(split.shards)):
+        findings += _check_shard(reader, number, totals)
     stated = {what: getattr(split, what) for what in ("num_images", "num_instances", "min_side")}
     actual = {what: sum(getattr(shard, what) for shard in split.shards) for what in _NUMBERS}
     if not _has_errors(findings):
@@ -144,17 +147,60 @@ def _check_file(path: DataPath, shard: ShardInfo) -> Iterator[Finding]:
         yield Finding("error", shard.name, "The file was changed: its SHA-256 differs.", _AGAIN)
 
 
-def _check_shard(
-    dataset: Dataset, split: str, shard: ShardInfo, totals: _Totals
-) -> Iterator[Finding]:
+class _Reader:
+    """Reads the records of a split, those of images in tiles with them.
+
+    Attributes:
+        dataset: the data set.
+        split: name of the split.
+        left: tiles of the last image that come in the next shards.
+    """
+
+    def __init__(self, dataset: Dataset, split: str) -> None:
+        self.dataset, self.split, self.left = dataset, split, 0
+        self.shards = dataset.split(split).shards
+        self._first = np.cumsum([0, *(shard.num_records for shard in self.shards)])
+        self._index: Index | None = None
+        if dataset.has_tiles:
+            with contextlib.suppress(InputError):  # of a shard, which has a finding
+                self._index = Index.read(dataset, split)
+
+    def images(self, shard: int, unreadable: list[Finding]) -> Iterator[tuple[int, bytes]]:
+        """Yields the records of images in a shard, with their numbers, and reads all others."""
+        path = self.dataset.path / self.shards[shard].name
+        for number, serialized in enumerate(_read(path, unreadable)):
+            if self.left:
+                self.left -= 1
+            else:
+                self.left = num_tiles(serialized)
+                yield number, serialized
+
+    def parse(self, shard: int, number: int, serialized: bytes) -> Record:
+        """Reads a record, and those of its tiles when they are needed.
+
+        Raises:
+            InputError: one cannot be decoded, or a shard with them cannot be read.
+        """
+        first = int(self._first[shard]) + number + 1
+
+        def tile(index: int) -> bytes:
+            if self._index is None or self._index.offsets[first + index] == UNREADABLE:
+                raise InputError("A shard with its tiles cannot be read. Write it again.")
+            return self._index.payload(first + index)
+
+        return parse(serialized, tile)
+
+
+def _check_shard(reader: _Reader, number: int, totals: _Totals) -> Iterator[Finding]:
+    dataset, split, shard = reader.dataset, reader.split, reader.shards[number]
     path = dataset.path / shard.name
     yield from _check_file(path, shard)
     if not path.is_file():
         return
     num_images = num_instances = 0
     unreadable: list[Finding] = []
-    numbered = enumerate(_read(path, unreadable))
-    for checked in ordered(lambda pair: _check_record(dataset.info, split, shard, *pair), numbered):
+    images = reader.images(number, unreadable)
+    for checked in ordered(lambda pair: _check_record(reader, number, *pair), images):
         num_images += 1
         num_instances += checked.num_instances
         totals.counts[split] += checked.counts
@@ -166,9 +212,9 @@ def _check_shard(
                 totals.images.setdefault(checked.digest, []).append((split, checked.id))
         yield from checked.findings
     yield from unreadable
-    for what, number in zip(_NUMBERS, (num_images, num_instances), strict=True):
-        if number != getattr(shard, what):
-            message = f"{what} is {number}, but {INFO_FILE} says {getattr(shard, what)}."
+    for what, actual in zip(_NUMBERS, (num_images, num_instances), strict=True):
+        if actual != getattr(shard, what):
+            message = f"{what} is {actual}, but {INFO_FILE} says {getattr(shard, what)}."
             yield Finding("error", shard.name, message, _AGAIN)
 
 
@@ -187,15 +233,18 @@ def _read(path: DataPath, unreadable: list[Finding]) -> Iterator[bytes]:
         unreadable.append(Finding("error", path.name, message, _AGAIN))
 
 
-def _check_record(
-    info: DatasetInfo, split: str, shard: ShardInfo, index: int, serialized: bytes
-) -> _Checked:
+def _check_record(reader: _Reader, shard: int, number: int, serialized: bytes) -> _Checked:
+    info = reader.dataset.info
     try:
-        record = parse(serialized)
-    except InputError as error:
-        position = f"{shard.name}, record {index}"
+        record = reader.parse(shard, number, serialized)
+        return _check_pixels(info, reader.split, record)
+    except InputError as error:  # of the record, or of a tile that is read later
+        position = f"{reader.shards[shard].name}, record {number}"
         return _Checked([Finding("error", position, str(error), _AGAIN)], None, 0, Counts(), None)
-    name, image, label = f"{split}/{record.id}", record.image, record.label
+
+
+def _check_pixels(info: DatasetInfo, split: str, record: Record) -> _Checked:
+    name, image = f"{split}/{record.id}", record.image
     findings = [
         Finding("error", name, message, _AGAIN) for message in sample_faults.errors(info, record)
     ]
@@ -204,12 +253,16 @@ def _check_record(
         findings = [
             Finding("warning", name, *doubt) for doubt in sample_faults.doubts(info, record)
         ]
+        label = cast(np.ndarray, record.label)  # or what is read like one
         counts = count(image, label, record.class_of, info.channel_names)
     digest = None
     if not sample_faults.is_constant(image):  # two images of one colour are not duplicates
-        what = f"{image.shape} {image.dtype}".encode()
-        digest = hashlib.sha256(what + image.tobytes()).digest()
-    return _Checked(findings, record.id, count_instances(label), counts, digest, record.group)
+        sha256 = hashlib.sha256(f"{image.shape} {image.dtype}".encode())
+        for part in sample_faults.parts(image):
+            sha256.update(np.ascontiguousarray(part).data)
+        digest = sha256.digest()
+    num_instances = len(record.ids_and_areas()[0])
+    return _Checked(findings, record.id, num_instances, counts, digest, record.group)
 
 
 def _check_statistics(info: DatasetInfo, counts: Counts) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 from tfseg import calls, checks
 from tfseg.channels import check_names
 from tfseg.checks import InputError
-from tfseg.data.conversion import beam, finished_shards, splits, writer
+from tfseg.data.conversion import beam, encoding, finished_shards, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
 from tfseg.data.conversion.formats.base import (
     Item,
@@ -23,11 +23,12 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.detection import FORMATS, detect
 from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
+from tfseg.data.dataset import tiles
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
-from tfseg.data.dataset.records import serialize
 from tfseg.data.files.images import channel_names, load
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.data.files.sizes import stored_size
 from tfseg.progress import OnProgress, image_progress
 from tfseg.version import __version__
 
@@ -81,7 +82,8 @@ def convert(
             the id to the group, a regular expression that finds the group in the id (its first
             group, or else the whole match), or a .csv file with the columns id and group.
         split_table: a .csv file with the columns id and split, for a source without splits.
-        shard_size: largest number of images in one file, from 1 on.
+        shard_size: largest number of images in one file, from 1 on; of a large image in tiles, each
+            tile counts.
         class_name: name of the only class if the format has no classes; by default "object".
         store: how images are stored: "png", "raw" (fast to read, large), "jpeg:95" or another
             quality (small, changes pixels), or "original": PNG and JPEG files are copied if
@@ -153,6 +155,8 @@ def convert(
             "shard_size": shard_size,
             "store": store,
         },
+        shard_size=shard_size,
+        num_records=_num_records,
         notes=index.notes,
         key=finished_shards.key(
             *(source, __version__, layout, reading, class_names, ids, store, on_error, channels)
@@ -162,15 +166,19 @@ def convert(
         return writer.write_dataset(
             contents,
             destination,
-            shard_size=shard_size,
             overwrite=overwrite,
             on_progress=report,
-            write_shards=(
+            write_parts=(
                 None
                 if beam_options is None
-                else functools.partial(beam.write_shards, options=beam_options)
+                else functools.partial(beam.write_parts, options=beam_options)
             ),
         )
+
+
+def _num_records(item: Item[Any]) -> int:
+    size = stored_size(item.image)
+    return tiles.num_records(size, tiles.SIDE) if size else 1
 
 
 def _encode(
@@ -179,7 +187,7 @@ def _encode(
     if item.fault:
         raise InputError(item.fault)
     sample, original = FORMATS[layout].read(item, reading), load(item.image)
-    entries, counts = writer.encode(
+    encoded = encoding.encode(
         item.id,
         sample,
         name=item.image,
@@ -188,7 +196,7 @@ def _encode(
         original=original,
     )
     sha256 = hashlib.sha256(original).hexdigest()
-    return writer.Encoded(serialize(entries, group=item.group, source_sha256=sha256), counts)
+    return encoded.serialized(group=item.group, source_sha256=sha256)
 
 
 def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.Encoded | Skipped:

@@ -1,11 +1,13 @@
-"""Resumable conversion: which shards a killed run has finished, and from which source.
+"""Resumable conversion: which parts of a data set a killed run has finished, and from which source.
 
-Beside every finished shard lies a note, SHARD.note, until the data set is complete. A note is valid
-if it can be read, has the key of the same source and options, and the shard has its checksum.
+A part is a shard, or several where images in tiles fill more than one. Beside its first shard lies
+a note, SHARD.note, until the data set is complete. A note is valid if it can be read, has the key
+of the same source and options, and the shards have their checksums.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -15,7 +17,7 @@ from typing import Any, NamedTuple
 
 from tfseg.data.conversion.atomic_folder import NOTE_SUFFIX
 from tfseg.data.dataset.counts import Counts
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.dataset import ShardInfo, file_sha256
 from tfseg.data.files.paths import DataPath, beside
 from tfseg.locks import LOCK_FILE
 
@@ -27,16 +29,16 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class FinishedShard(NamedTuple):
+class FinishedPart(NamedTuple):
     """The content of a note.
 
     Attributes:
-        sha256: checksum of the shard, in hex digits.
+        shards: the files.
         counts: counts of its images.
         skipped: the images that were left out of it.
     """
 
-    sha256: str
+    shards: list[ShardInfo]
     counts: Counts
     skipped: list[Skipped]
 
@@ -63,28 +65,32 @@ def key(source: Path, *options: Any) -> str:
     return digest.hexdigest()
 
 
-def finished(folder: DataPath, key: str | None) -> dict[str, FinishedShard]:
-    """Returns the finished shards by name, and removes all other files.
+def finished(folder: DataPath, key: str | None) -> dict[str, FinishedPart]:
+    """Returns the finished parts by the names of their first shards, and removes all other files.
 
     Args:
         folder: staging directory, empty or left by a killed run.
         key: key of this run; None: the run cannot be resumed, and all files are removed.
     """
     notes = dict(_notes(folder, key)) if key is not None else {}
-    kept = {LOCK_FILE} | {name + suffix for name in notes for suffix in ("", NOTE_SUFFIX)}
+    kept = {LOCK_FILE} | {name + NOTE_SUFFIX for name in notes}
+    kept |= {shard.name for part in notes.values() for shard in part.shards}
     for path in folder.iterdir():
         if path.name not in kept:
             path.unlink()
     return notes
 
 
-def write(path: DataPath, shard: FinishedShard, key: str) -> None:
-    """Writes the note of the shard at `path`, which is on the disk; half a note is not JSON."""
+def write(path: DataPath, part: FinishedPart, key: str) -> None:
+    """Writes the note of the part whose first shard is at `path`; half a note is not JSON.
+
+    The shards are on the disk.
+    """
     content = {
         "key": key,
-        "sha256": shard.sha256,
-        "counts": shard.counts.to_content(),
-        "skipped": shard.skipped,
+        "shards": [dataclasses.asdict(shard) for shard in part.shards],
+        "counts": part.counts.to_content(),
+        "skipped": part.skipped,
     }
     beside(path, NOTE_SUFFIX).write_text(json.dumps(content), encoding="utf-8")
 
@@ -95,19 +101,21 @@ def forget(folder: DataPath) -> None:
         (folder / f"{name}{NOTE_SUFFIX}").unlink()
 
 
-def _notes(folder: DataPath, key: str) -> Iterator[tuple[str, FinishedShard]]:
+def _notes(folder: DataPath, key: str) -> Iterator[tuple[str, FinishedPart]]:
     for name in _noted(folder):
         try:
             content = json.loads((folder / f"{name}{NOTE_SUFFIX}").read_text(encoding="utf-8"))
-            if content["key"] == key and content["sha256"] == file_sha256(folder / name):
+            shards = [ShardInfo.from_content(shard) for shard in content["shards"]]
+            are_intact = all(shard.sha256 == file_sha256(folder / shard.name) for shard in shards)
+            if content["key"] == key and are_intact:
                 counts = Counts.from_content(content["counts"])
                 skipped = [Skipped(*row) for row in content["skipped"]]
-                yield name, FinishedShard(content["sha256"], counts, skipped)
+                yield name, FinishedPart(shards, counts, skipped)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            continue  # cut short, damaged, or without its shard
+            continue  # cut short, damaged, or without a shard
 
 
 def _noted(folder: DataPath) -> list[str]:
-    """Returns the names of the shards with notes."""
+    """Returns the names of the first shards of the parts with notes."""
     names = [path.name for path in folder.iterdir()]
     return [name.removesuffix(NOTE_SUFFIX) for name in names if name.endswith(NOTE_SUFFIX)]

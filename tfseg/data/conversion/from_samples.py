@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pickle
@@ -16,13 +17,12 @@ import numpy as np
 from tfseg import calls, checks
 from tfseg.channels import check_names
 from tfseg.checks import InputError
-from tfseg.data.conversion import splits, writer
+from tfseg.data.conversion import encoding, splits, writer
 from tfseg.data.conversion.atomic_folder import check_destination, writing
 from tfseg.data.conversion.formats.base import SPLITS, Item, Sample
-from tfseg.data.dataset.counts import Counts
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
-from tfseg.data.dataset.records import Features, instance_ids, serialize
+from tfseg.data.dataset.records import instance_ids
 from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import DataPath, as_path, is_remote
 from tfseg.ids import IGNORE, MAX_ID, whole_numbers
@@ -32,10 +32,15 @@ Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
 
 
 class _Stored(NamedTuple):
-    """The bytes of a sample in the temporary file."""
+    """Where a sample is in the temporary file: lengths and offsets.
 
-    length: int
-    offset: int
+    Attributes:
+        sample: an `EncodedSample` without tiles.
+        tiles: the records of its tiles.
+    """
+
+    sample: tuple[int, int]
+    tiles: list[tuple[int, int]]
 
 
 @calls.check
@@ -73,7 +78,7 @@ def convert_samples(
         val_fraction: as for `convert`.
         seed: as for `convert`.
         groups: as for `convert`.
-        shard_size: largest number of images in one file, from 1 on.
+        shard_size: as for `convert`.
         store: as for `convert`, but not "original".
         channels: names of the channels, in their order; empty: they have none.
         overwrite: replaces a data set at `destination`, once the new one is complete.
@@ -128,9 +133,10 @@ def convert_samples(
                     "shard_size": shard_size,
                     "store": store,
                 },
+                shard_size=shard_size,
+                num_records=lambda item: 1 + len(item.annotations.tiles),
             ),
             destination,
-            shard_size=shard_size,
             overwrite=overwrite,
         )
 
@@ -160,21 +166,29 @@ def _stored(
             if id in ids:
                 raise InputError(f"The id of a sample must be unique in its split; {id!r} is not.")
             ids.add(id)
-            stored = pickle.dumps(sample)
-            position = _Stored(len(stored), file.tell())
-            with writing(destination):
-                file.write(stored)
-            yield Item(id, Path(id), position)
+            tiles = [_append(file, tile, destination) for tile in sample.tiles]
+            alone = pickle.dumps(dataclasses.replace(sample, tiles=()))
+            yield Item(id, Path(id), _Stored(_append(file, alone, destination), tiles))
+
+
+def _append(file: IO[bytes], data: bytes, destination: DataPath) -> tuple[int, int]:
+    """Writes bytes at the end of a file, and returns their length and offset."""
+    offset = file.tell()
+    with writing(destination):
+        file.write(data)
+    return len(data), offset
 
 
 def _load(item: Item[_Stored], file: IO[bytes]) -> writer.Encoded:
-    entries, counts = pickle.loads(os.pread(file.fileno(), *item.annotations))
-    return writer.Encoded(serialize(entries, group=item.group), counts)
+    read = functools.partial(os.pread, file.fileno())
+    sample = pickle.loads(read(*item.annotations.sample))
+    tiles = (read(*position) for position in item.annotations.tiles)
+    return dataclasses.replace(sample, tiles=tiles).serialized(group=item.group)
 
 
 def _encode(
     index: int, sample: Any, *, num_classes: int, store: str, channel_names: tuple[str, ...]
-) -> tuple[str, tuple[Features, Counts]]:
+) -> tuple[str, encoding.EncodedSample]:
     entries = sample if isinstance(sample, Mapping) else None
     if isinstance(sample, tuple) and len(sample) == 2:
         entries = dict(zip(("image", "label"), sample, strict=True))
@@ -191,7 +205,7 @@ def _encode(
             f"{list(image.shape[:2])}."
         )
     class_of = _class_of(name, entries.get("class_of"), label, num_classes)
-    return id, writer.encode(
+    return id, encoding.encode(
         id, Sample(image, label, class_of), name=name, channel_names=channel_names, store=store
     )
 

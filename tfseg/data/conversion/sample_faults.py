@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,10 @@ from skimage import measure
 
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import DatasetInfo
-from tfseg.data.dataset.records import Record, count_instances
+from tfseg.data.dataset.instances import Instances
+from tfseg.data.dataset.parsed_records import Record
+from tfseg.data.dataset.tiles import TiledArray
+from tfseg.data.files.windows import Windows
 from tfseg.ids import MAX_ID
 
 MAX_ASPECT = 10  # of the longer side to the shorter one
@@ -38,57 +41,79 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
             f"The image is stored as {record.image_format} in a data set of "
             f"{' and '.join(info.image_formats)}."
         )
+    if record.spread is not None and not np.array_equal(record.spread, Spread.table(image)):
+        yield "The percentiles of the image are not the stored ones."
     if not image.shape[:2] == label.shape == (record.height, record.width):
         yield (
             f"Sizes differ: image {image.shape[:2]}, label {label.shape}, stored "
             f"{(record.height, record.width)}."
         )
-    if label.max() > MAX_ID:
+    ids, _ = record.ids_and_areas()
+    if ids.size and ids.max() > MAX_ID:
         yield f"An id is above {MAX_ID}: it would become negative."
     classes, known = record.class_of, len(info.class_names)
-    if len(classes) != count_instances(label) or not ((classes >= 1) & (classes <= known)).all():
+    if len(classes) != len(ids) or not ((classes >= 1) & (classes <= known)).all():
         yield (
-            f"There must be a class from 1 to {known} for each of {count_instances(label)} "
-            f"instances; there are {len(classes)}, {sorted(set(classes.tolist()))}."
+            f"There must be a class from 1 to {known} for each of {len(ids)} instances; there are "
+            f"{len(classes)}, {sorted(set(classes.tolist()))}."
         )
-    if count_instances(label) != record.num_instances:
-        yield f"The label has {count_instances(label)} instances, stored is {record.num_instances}."
+    if len(ids) != record.num_instances:
+        yield f"The label has {len(ids)} instances, stored is {record.num_instances}."
+    if isinstance(label, TiledArray):
+        instances = Instances.of(label, label.grid)
+        if not (
+            np.array_equal(instances.foreground, record.tile_index[0])
+            and np.array_equal(instances.table(classes), record.tile_index[1])
+        ):
+            yield "The index of instances is not that of the label."
 
 
 def doubts(info: DatasetInfo, record: Record) -> Iterator[Doubt]:
-    """Yields what may be wrong with a record without errors."""
+    """Yields what may be wrong with a record without errors.
+
+    Whether an instance is connected is not looked for in an image in tiles.
+    """
     yield from _of_image(record.image)
     if info.is_grey_or_rgb:
-        yield from _of_values(record.image, "the image")
+        yield from _of_values(record.image, slice(None), "the image")
     else:
         for index, name in enumerate(info.channel_names):
-            yield from _of_values(record.image[..., index : index + 1], f"the channel {name}")
-    yield from _of_label(record.label)
+            yield from _of_values(record.image, slice(index, index + 1), f"the channel {name}")
+    yield from _of_label(record)
 
 
-def is_constant(image: np.ndarray) -> bool:
-    """Returns whether all pixels of an image `[H, W, C]` are equal."""
-    return bool((image == image[0, 0]).all())
+def is_constant(image: Windows, channels: slice = slice(None)) -> bool:
+    """Returns whether all pixels of an image `[H, W, C]` are equal in these channels."""
+    first = image[:1, :1][0, 0, channels]
+    return all(bool((part[..., channels] == first).all()) for part in parts(image))
 
 
-def _of_image(image: np.ndarray) -> Iterator[Doubt]:
+def parts(image: Windows) -> Iterable[np.ndarray]:
+    """Returns an array itself, or the tiles of one in tiles."""
+    return image.tiles() if isinstance(image, TiledArray) else [np.asarray(image)]
+
+
+def _of_image(image: Windows) -> Iterator[Doubt]:
     height, width = image.shape[:2]
     if max(height, width) > MAX_ASPECT * min(height, width):
         remedy = "Check that it is one image, or cut it into tiles."
         yield Doubt(f"The image is very long: {height} x {width} pixels.", remedy)
 
 
-def _of_values(image: np.ndarray, name: str) -> Iterator[Doubt]:
+def _of_values(image: np.ndarray | TiledArray, channels: slice, name: str) -> Iterator[Doubt]:
     remedy = "Check the exposure of the image, and how it was saved."
-    if is_constant(image):
-        yield Doubt(f"All pixels of {name} are {image[0, 0].tolist()}.", remedy)
+    first = image[:1, :1][0, 0, channels]
+    if is_constant(image, channels):
+        yield Doubt(f"All pixels of {name} are {first.tolist()}.", remedy)
         return
+    size = image.shape[0] * image.shape[1] * first.size
     for value in (0,) if image.dtype == np.float32 else (0, int(np.iinfo(image.dtype).max)):
-        share = float((image == value).mean())
+        number = sum(np.count_nonzero(part[..., channels] == value) for part in parts(image))
+        share = number / size
         if share >= SATURATED_SHARE:
             yield Doubt(f"{share:.1%} of the pixel values of {name} are {value}.", remedy)
             return
-    spread = Spread.of(image)
+    spread = Spread.of(image) if channels == slice(None) else Spread.of_channels(image)[channels][0]
     if spread.is_flat:
         yield Doubt(
             f"Nearly all pixels of {name} are {spread.median:g}, so its lowest and highest "
@@ -97,13 +122,13 @@ def _of_values(image: np.ndarray, name: str) -> Iterator[Doubt]:
         )
 
 
-def _of_label(label: np.ndarray) -> Iterator[Doubt]:
-    ids, areas = np.unique(label, return_counts=True)
-    ids, areas = ids[ids > 0], areas[ids > 0]
+def _of_label(record: Record) -> Iterator[Doubt]:
+    label = record.label
+    ids, areas = record.ids_and_areas()
     if not ids.size:
         yield Doubt("The image has no instances.", "Check that the image shows no objects.")
         return
-    broken = _not_connected(label)
+    broken = _not_connected(label) if isinstance(label, np.ndarray) else ids[:0]
     if broken.size:
         yield Doubt(
             f"Several connected components in {_listed(broken, ids)}.",
@@ -113,11 +138,13 @@ def _of_label(label: np.ndarray) -> Iterator[Doubt]:
     if tiny.size:
         remedy = "Remove them if they are annotation mistakes."
         yield Doubt(f"A single pixel in {_listed(tiny, ids)}.", remedy)
-    borders = (label[0], label[-1], label[:, 0], label[:, -1])
+    height, width = label.shape
+    borders = (label[:1, :], label[height - 1 :, :], label[:, :1], label[:, width - 1 :])
     for id, area in zip(ids.tolist(), areas.tolist(), strict=True):
-        if area > INVERTED_SHARE * label.size and all((border == id).any() for border in borders):
+        share = area / (height * width)
+        if share > INVERTED_SHARE and all((border == id).any() for border in borders):
             yield Doubt(
-                f"Instance {id} covers {area / label.size:.0%} of the image and is at all four "
+                f"Instance {id} covers {share:.0%} of the image and is at all four "
                 "borders: the label may be inverted.",
                 "Make sure that the background is 0.",
             )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import itertools
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg import checks
-from tfseg.channels import is_grey_or_rgb, numbered
 from tfseg.checks import InputError
 from tfseg.data.conversion import finished_shards
 from tfseg.data.conversion.atomic_folder import (
@@ -24,10 +24,8 @@ from tfseg.data.conversion.atomic_folder import (
     sync,
     writing,
 )
-from tfseg.data.conversion.finished_shards import FinishedShard, Skipped
-from tfseg.data.conversion.formats.base import Sample
-from tfseg.data.dataset import image_codec, records
-from tfseg.data.dataset.counts import Counts, count, is_repeated
+from tfseg.data.conversion.finished_shards import FinishedPart, Skipped
+from tfseg.data.dataset.counts import Counts
 from tfseg.data.dataset.dataset import (
     INFO_FILE,
     SKIPPED_FILE,
@@ -52,10 +50,15 @@ Parts = dict[str, Sequence[Source]]
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """A record, and the counts of its sample."""
+    """The record of an image, those of its tiles, which are taken once, and its counts."""
 
     record: bytes
     counts: Counts
+    tiles: Iterable[bytes] = ()
+
+
+def _one(_: Source) -> int:
+    return 1
 
 
 class Contents(NamedTuple):
@@ -69,6 +72,9 @@ class Contents(NamedTuple):
         class_names: as in `DatasetInfo`.
         options: as in `DatasetInfo`; options that are None are left out.
         notes: as in `DatasetInfo`.
+        shard_size: largest number of records in one file: of images, and of tiles.
+        num_records: about how many records the source of a sample becomes; parts are about equally
+            large.
         key: equal for two runs that write the same data set; None if the run cannot be resumed.
     """
 
@@ -78,82 +84,34 @@ class Contents(NamedTuple):
     source_format: str
     class_names: tuple[str, ...]
     options: Mapping[str, Any]
+    shard_size: int
     notes: tuple[str, ...] = ()
+    num_records: Callable[[Source], int] = _one
     key: str | None = None
-
-
-def encode(
-    id: str,
-    sample: Sample,
-    *,
-    name: object,
-    channel_names: Sequence[str] = (),
-    store: str = "png",
-    original: bytes = b"",
-) -> tuple[records.Features, Counts]:
-    """Encodes a sample.
-
-    Args:
-        id: id of the sample.
-        sample: what a format has read.
-        name: name of the image, for errors.
-        channel_names: of the image; empty: it has none.
-        store: how the image is stored, see `image_codec.encode`.
-        original: bytes of the image file, see `image_codec.encode`.
-
-    Returns:
-        The entries of its record, see `records.features`, and its counts.
-
-    Raises:
-        InputError: another number of channels than names, or pixels that `store` cannot hold.
-    """
-    image, num_channels = sample.image, sample.image.shape[-1]
-    if len(channel_names or range(num_channels)) != num_channels:
-        raise InputError(
-            f"{name} must have the {len(channel_names)} channels {', '.join(channel_names)}; it "
-            f"has {num_channels}. Give their names, or take the image out."
-        )
-    channel_names = channel_names or (() if num_channels in (1, 3) else numbered(num_channels))
-    if is_grey_or_rgb(num_channels, channel_names) and is_repeated(image):
-        image = image[..., :1]
-    picture = image_codec.encode(image, store, original=original, name=name)
-    if picture.format == "jpeg":  # count the pixels that will be read
-        image = image_codec.decode_array(picture, image.shape[:2])
-    counts = count(image, sample.label, sample.class_of, channel_names) + Counts(
-        image_formats=Counter([picture.format]),
-        overlap_pixels=sample.overlap_pixels,
-        hidden_instances=sample.hidden_instances,
-        turned_images=int(sample.turned is True),
-        unturned_images=int(sample.turned is False),
-        ignored_crowds=sample.ignored_crowds,
-    )
-    return records.features(id, image, sample.label, sample.class_of, picture=picture), counts
 
 
 def write_dataset(
     contents: Contents,
     destination: DataPath,
     *,
-    shard_size: int,
     overwrite: bool,
     on_progress: OnProgress | None = None,
-    write_shards: Callable[[Contents, DataPath, Parts], None] | None = None,
+    write_parts: Callable[[Contents, DataPath, Parts], None] | None = None,
 ) -> Dataset:
     """Writes a data set completely or not at all.
 
     Args:
         contents: what is written.
         destination: folder, new or empty.
-        shard_size: largest number of images in one file.
         overwrite: replaces a data set at `destination`.
         on_progress: called with (images done, images in total).
-        write_shards: called with the folder and the sources of the samples of each missing shard;
-            writes these shards by `write_shard`. None: they are written in this process.
+        write_parts: called with the folder and the sources of the samples of each missing part;
+            writes them by `write_part`. None: they are written in this process.
 
     Raises:
         InputError: a sample or path that cannot be used, or no instances at all.
     """
-    checks.integer("shard_size", shard_size, low=1)
+    checks.integer("shard_size", contents.shard_size, low=1)
     for name in contents.class_names:
         if not name.strip() or name != name.encode("utf-8", "ignore").decode():
             raise InputError(
@@ -164,9 +122,9 @@ def write_dataset(
     with staged(destination, resumable=contents.key is not None) as folder:
         check_destination(destination, overwrite=overwrite)  # again: another run may have ended
         with writing(destination):
-            writer = _Writer(folder, destination, contents, shard_size, on_progress)
-        if write_shards:
-            write_shards(contents, folder, writer.missing())
+            writer = _Writer(folder, destination, contents, on_progress)
+        if write_parts:
+            write_parts(contents, folder, writer.missing())
             writer.look_for_finished()
         splits = {name: writer.write(name) for name in contents.splits}
         if not sum(info.num_instances for info in splits.values()):
@@ -176,39 +134,100 @@ def write_dataset(
     return Dataset.open(destination)
 
 
-def write_shard(
+def write_part(
     contents: Contents,
-    path: DataPath,
+    folder: DataPath,
+    name: str,
     samples: Iterable[Encoded | Skipped],
     *,
     destination: DataPath,
-) -> FinishedShard:
-    """Writes a shard and its note.
+) -> FinishedPart:
+    """Writes the shards of a part into a folder, the first of them called `name`, and its note.
 
     Raises:
         InputError: a sample or path that cannot be used.
     """
     counts = Counts()
     skipped: list[Skipped] = []
-    with writing(destination):
-        writer = tf.io.TFRecordWriter(str(path))
-    try:
+    with contextlib.closing(_Shards(folder, name, contents.shard_size, destination)) as shards:
         for sample in samples:
             if isinstance(sample, Skipped):
                 skipped.append(sample)
             else:
-                with writing(destination):
-                    writer.write(sample.record)
+                shards.add(sample)
                 counts += sample.counts
-    finally:
+    part = FinishedPart([shard.info() for shard in shards.written], counts, skipped)
+    if contents.key is not None:
         with writing(destination):
-            writer.close()
-    with writing(destination):
-        sync(path)
-        shard = FinishedShard(file_sha256(path), counts, skipped)
-        if contents.key is not None:
-            finished_shards.write(path, shard, contents.key)
-    return shard
+            finished_shards.write(folder / name, part, contents.key)
+    return part
+
+
+@dataclasses.dataclass
+class _Shard:
+    """A shard that is being written; its entries are those of `ShardInfo`."""
+
+    path: DataPath
+    num_images: int = 0
+    num_instances: int = 0
+    num_records: int = 0
+    tiled: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+
+    def info(self) -> ShardInfo:
+        """Returns its description, once it is on the disk."""
+        return ShardInfo(
+            self.path.name,
+            self.num_images,
+            self.num_instances,
+            file_sha256(self.path),
+            self.num_records,
+            tuple(self.tiled),
+        )
+
+
+class _Shards:
+    """The shards of a part, written one after the other with at most `size` records each."""
+
+    def __init__(self, folder: DataPath, name: str, size: int, destination: DataPath) -> None:
+        self._folder, self._name, self._size = folder, name, size
+        self._destination = destination
+        self.written: list[_Shard] = []
+        self._begin()
+
+    def add(self, sample: Encoded) -> None:
+        """Writes the records of a sample."""
+        self._write(sample.record)
+        shard = self.written[-1]
+        num_tiles = 0
+        for tile in sample.tiles:
+            self._write(tile)
+            num_tiles += 1
+        if num_tiles:
+            shard.tiled.append((shard.num_images, num_tiles))
+        shard.num_images += 1
+        shard.num_instances += sample.counts.num_instances
+
+    def close(self) -> None:
+        """Completes the last shard, on the disk."""
+        with writing(self._destination):
+            self._writer.close()
+            sync(self.written[-1].path)
+
+    def _write(self, record: bytes) -> None:
+        if self.written[-1].num_records == self._size:
+            self.close()
+            self._begin()
+        with writing(self._destination):
+            self._writer.write(record)
+        self.written[-1].num_records += 1
+
+    def _begin(self) -> None:
+        number = len(self.written)
+        stem = self._name.removesuffix(SHARD_SUFFIX)
+        name = f"{stem}-{number}{SHARD_SUFFIX}" if number else self._name
+        self.written.append(_Shard(self._folder / name))
+        with writing(self._destination):
+            self._writer = tf.io.TFRecordWriter(str(self.written[-1].path))
 
 
 def _check_same_kind(name: object, counts: Counts) -> None:
@@ -244,35 +263,35 @@ def _no_instances(name: object, ignored_crowds: int) -> str:
 
 
 class _Writer:
-    """Writes the shards that a killed run has not finished, and adds up the counts of all."""
+    """Writes the parts that a killed run has not finished, and adds up the counts of all."""
 
     def __init__(
         self,
         folder: DataPath,
         destination: DataPath,
         contents: Contents,
-        shard_size: int,
         on_progress: OnProgress | None,
     ) -> None:
         self.folder, self.destination, self.contents = folder, destination, contents
-        self.shard_size, self.on_progress, self.done = shard_size, on_progress, 0
+        self.on_progress, self.done = on_progress, 0
         self.total = sum(map(len, contents.splits.values()))
+        self.parts = {split: self._parts(split) for split in contents.splits}
         self.look_for_finished()
         self.counts = Counts()
         self.skipped: list[Skipped] = []
 
     def look_for_finished(self) -> None:
-        """Reads which shards in the folder are finished, and removes all other files."""
+        """Reads which parts in the folder are finished, and removes all other files."""
         self.finished = finished_shards.finished(self.folder, self.contents.key)
 
     def missing(self) -> Parts:
-        """Returns the sources of the samples of each shard that is not finished, by its name."""
-        parts = {n: p for split in self.contents.splits for n, p in self._parts(split).items()}
-        return {name: part for name, part in parts.items() if name not in self.finished}
+        """Returns the sources of the samples of each part that is not finished, by its name."""
+        parts = (pair for split in self.parts.values() for pair in split.items())
+        return {name: part for name, part in parts if name not in self.finished}
 
     def write(self, split: str) -> SplitInfo:
         """Writes one split into shards."""
-        parts = self._parts(split)
+        parts = self.parts[split]
         to_do = [item for name, part in parts.items() if name not in self.finished for item in part]
         encoded = ordered(self.contents.encode, to_do)
         counts = Counts()
@@ -280,14 +299,13 @@ class _Writer:
         skipped: list[Skipped] = []
         with contextlib.closing(encoded):
             for name, part in parts.items():
-                shard = self.finished.get(name) or self._shard(name, islice(encoded, len(part)))
+                done = self.finished.get(name) or self._part(name, islice(encoded, len(part)))
                 if name in self.finished:
                     self._count_done(len(part))
-                done = shard.counts
-                counts += done
+                counts += done.counts
                 _check_same_kind(self.contents.source_name, counts)
-                skipped += shard.skipped
-                shards.append(ShardInfo(name, done.num_images, done.num_instances, shard.sha256))
+                skipped += done.skipped
+                shards += done.shards
         if not counts.num_images:
             raise InputError(
                 f"No image of the split {split} can be used. The first: {skipped[0].reason}"
@@ -299,13 +317,19 @@ class _Writer:
         return SplitInfo(tuple(shards), counts.num_images, counts.num_instances, min_side)
 
     def _parts(self, split: str) -> Parts:
-        """Divides a split into shards with nearly the same number of images."""
-        items = self.contents.splits[split]
-        count = math.ceil(len(items) / self.shard_size)
-        stops = [len(items) * index // count for index in range(count + 1)]
+        """Divides a split into parts with nearly the same number of records.
+
+        An image of more than a shard ends its part.
+        """
+        items, size = self.contents.splits[split], self.contents.shard_size
+        ends = np.cumsum([self.contents.num_records(item) for item in items])
+        count = math.ceil(ends[-1] / size)
+        numbers = -(-ends * count // ends[-1]) - 1  # of the parts, some of them empty
+        starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(items)]
+        total = len(starts) - 1
         return {
-            f"{split}-{index:05d}-of-{count:05d}{SHARD_SUFFIX}": items[stops[index] : stop]
-            for index, stop in enumerate(stops[1:])
+            f"{split}-{index:05d}-of-{total:05d}{SHARD_SUFFIX}": items[start:stop]
+            for index, (start, stop) in enumerate(itertools.pairwise(starts))
         }
 
     def finish(self, splits: dict[str, SplitInfo]) -> None:
@@ -340,13 +364,13 @@ class _Writer:
         sync(self.folder / INFO_FILE)
         finished_shards.forget(self.folder)
 
-    def _shard(self, name: str, samples: Iterator[Encoded | Skipped]) -> FinishedShard:
+    def _part(self, name: str, samples: Iterator[Encoded | Skipped]) -> FinishedPart:
         def taken() -> Iterator[Encoded | Skipped]:
             for sample in samples:
                 yield sample
                 self._count_done(1)  # after the yield: the sample is written
 
-        return write_shard(self.contents, self.folder / name, taken(), destination=self.destination)
+        return write_part(self.contents, self.folder, name, taken(), destination=self.destination)
 
     def _count_done(self, number: int) -> None:
         self.done += number

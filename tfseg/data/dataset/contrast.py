@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.channels import COLORS
+from tfseg.data.files.windows import Windows
 from tfseg.kernels.normalize import HIGH, LOW, MEDIAN, step
 
 _BAND = 1024  # rows read at once
-
-
-class Windows(Protocol):
-    """An image `[H, W, C]` that is read by windows: an array, or a file."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width and channels."""
-
-    def __getitem__(self, window: tuple[slice, slice], /) -> np.ndarray:
-        """Returns the pixels `[h, w, C]` of these rows and columns."""
 
 
 class Spread(NamedTuple):
@@ -52,6 +43,20 @@ class Spread(NamedTuple):
             cls._of(sampled[..., index].ravel(), functools.partial(extremes, image, index))
             for index in range(sampled.shape[-1])
         ]
+
+    @classmethod
+    def table(cls, image: Windows) -> np.ndarray:
+        """Computes low, median and high of all values and of each channel, `[1 + C, 3]` float32.
+
+        The first row of a grey image is that of the same image as RGB, of three equal channels.
+        """
+        sampled = _subsampled(image)
+        values = sampled if sampled.shape[-1] > 1 else np.repeat(sampled, len(COLORS))
+        spreads = [cls._of(values.ravel(), functools.partial(extremes, image))]
+        for index in range(sampled.shape[-1]):
+            of_channel = functools.partial(extremes, image, index)
+            spreads.append(cls._of(sampled[..., index].ravel(), of_channel))
+        return np.array([spread[:3] for spread in spreads], np.float32)
 
     @classmethod
     def _of(cls, values: np.ndarray, extremes: Callable[[], tuple[float, float]]) -> Spread:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from tfseg.channels import is_grey_or_rgb
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.records import instance_areas
+from tfseg.data.files.windows import Tally, Windows, bands, tally
 from tfseg.kernels.normalize import WIDE
 
 # The bits of a float that are counted, without 12 of its fraction.
@@ -148,61 +149,79 @@ def _number(value: Any) -> Any:
 
 
 def count(
-    image: np.ndarray,
+    image: Windows,
     label: np.ndarray,
     class_of: np.ndarray | None,
     channel_names: Sequence[str] = (),
 ) -> Counts:
-    """Counts the pixels and instances of one image.
+    """Counts the pixels and instances of one image, in bands of rows.
 
     Args:
-        image: `[H, W, C]` uint8, uint16 or float32.
+        image: `[H, W, C]` uint8, uint16 or float32, in memory or read in windows.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]` int, class of each id above 0 in the order of the ids; None: class 1.
         channel_names: of the image; empty for grey and RGB without names.
     """
     areas = instance_areas(label)[1].tolist()
     classes = Counter([1] * len(areas) if class_of is None else class_of.tolist())
-    num_channels, bits = image.shape[-1], image.dtype.itemsize * 8
-    pixels = {}
-    for channel in range(num_channels):
-        values, numbers = _histogram(image[..., channel])
-        for value, number in zip(values.tolist(), numbers.tolist(), strict=True):
-            pixels[num_channels, bits, channel, value] = number
+    touching = (ids for rows in bands(label.shape) for ids in _touching(label, rows))
     return Counts(
-        sizes=Counter([label.shape]),
+        sizes=Counter([(label.shape[0], label.shape[1])]),
         instances_per_image=Counter([len(areas)]),
         class_images=Counter(classes.keys()),
         class_instances=classes,
         areas=Counter(areas),
-        touching=_number_of_ids(_touching(label)),
+        touching=_number_of_ids(touching),
         at_border=_number_of_ids([label[0], label[-1], label[:, 0], label[:, -1]]),
         channel_names=Counter([tuple(channel_names)]),
         contrasts=_contrasts(image, channel_names) if areas else Counter(),
-        pixels=Counter(pixels),
+        pixels=_pixels(image),
     )
 
 
-def is_repeated(image: np.ndarray) -> bool:
+def is_repeated(image: Windows) -> bool:
     """Returns whether all channels of an image `[H, W, C]` are equal."""
+    if image.shape[-1] == 1:
+        return True
+    return all(_has_equal_channels(image[rows, :]) for rows in bands(image.shape))
+
+
+def _has_equal_channels(image: np.ndarray) -> bool:
     # Comparing channel by channel is faster, and for most coloured images the first two differ.
     first = image[..., 0]
     return all((first == image[..., channel]).all() for channel in range(1, image.shape[-1]))
 
 
+def _pixels(image: Windows) -> Counter[tuple[int, int, int, float]]:
+    """Counts the values of the pixels, as in `Counts.pixels`."""
+    num_channels, bits = image.shape[-1], image.dtype.itemsize * 8
+    histograms: list[Tally] = []
+    for rows in bands(image.shape):
+        band = image[rows, :]
+        parts = [_histogram(band[..., channel]) for channel in range(num_channels)]
+        histograms = list(map(tally, histograms, parts)) if histograms else parts
+    return Counter(
+        {
+            (num_channels, bits, channel, value): number
+            for channel, (values, numbers) in enumerate(histograms)
+            for value, number in zip(values.tolist(), numbers.tolist(), strict=True)
+        }
+    )
+
+
 def _contrasts(
-    image: np.ndarray, channel_names: Sequence[str]
+    image: Windows, channel_names: Sequence[str]
 ) -> Counter[tuple[int, int, float, float]]:
     bits = image.dtype.itemsize * 8
     if not is_grey_or_rgb(image.shape[-1], channel_names):
         spreads = Spread.of_channels(image)
     else:  # an image of equal channels is grey, however many it is read with
-        spreads = [Spread.of(image[..., :1] if is_repeated(image) else image)]
+        spreads = Spread.of_channels(image)[:1] if is_repeated(image) else [Spread.of(image)]
     pairs = enumerate(spread.contrast for spread in spreads)
     return Counter((bits, channel, *pair) for channel, pair in pairs if any(pair))
 
 
-def _histogram(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _histogram(values: np.ndarray) -> Tally:
     """Returns the distinct values, ascending, and how often each occurs."""
     if values.dtype != np.float32:
         histogram = np.bincount(values.ravel())
@@ -215,14 +234,14 @@ def _histogram(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(rounded, return_counts=True)
 
 
-def _touching(label: np.ndarray) -> list[np.ndarray]:
-    """Returns the ids of the pixels beside another id, in four arrays."""
-    ids = []
-    for one, other in ((label[1:], label[:-1]), (label[:, 1:], label[:, :-1])):
+def _touching(label: np.ndarray, rows: slice) -> Iterator[np.ndarray]:
+    """Yields the ids of these rows, and of the one above, that are beside another id."""
+    band = label[max(0, rows.start - 1) : rows.stop]
+    for one, other in ((band[1:], band[:-1]), (band[:, 1:], band[:, :-1])):
         pairs = (one != other) & (one > 0) & (other > 0)
-        ids += [one[pairs], other[pairs]]
-    return ids
+        yield one[pairs]
+        yield other[pairs]
 
 
-def _number_of_ids(parts: Sequence[np.ndarray]) -> int:
-    return int(np.count_nonzero(np.unique(np.concatenate(parts)) > 0))
+def _number_of_ids(parts: Iterable[np.ndarray]) -> int:
+    return int(np.count_nonzero(np.unique(np.concatenate([np.unique(part) for part in parts])) > 0))

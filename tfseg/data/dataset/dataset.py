@@ -8,12 +8,15 @@ options that determine what is written.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfseg import calls, checks, notebook
@@ -21,16 +24,19 @@ from tfseg.autograph import no_autograph
 from tfseg.channels import is_grey_or_rgb, names_of
 from tfseg.checks import InputError, nearest
 from tfseg.config.fields import is_required
-from tfseg.data.dataset import records
+from tfseg.data.dataset.decoded_records import Decoding, decode_record
 from tfseg.data.dataset.image_codec import DTYPES, IMAGE_FORMATS
 from tfseg.data.dataset.index import Index
+from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.dataset.statistics import PERCENTILES, Statistics
+from tfseg.data.dataset.stored_image import StoredImage
 from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
 from tfseg.drawing.overlays import overlay, thinning
 from tfseg.run_files import CONFIG
 
-SCHEMA_VERSION = "1.7"  # a reader takes this and every older one of the same major number
+SCHEMA_VERSION = "2.0"  # a reader takes this and every older one
+_OLDEST = (1, 0)
 INFO_FILE = "dataset.json"
 _SHOWN = 3  # samples, in a notebook
 Options = dict[str, str | int | float | bool]
@@ -39,12 +45,42 @@ SKIPPED_FILE = "skipped.csv"  # beside dataset.json: files of images left out, a
 
 @dataclasses.dataclass(frozen=True)
 class ShardInfo:
-    """One file of records: its name, its counts, and the SHA-256 of its bytes in hex digits."""
+    """One file of records.
+
+    Attributes:
+        name: of the file.
+        num_images: images that begin in it.
+        num_instances: their instances.
+        sha256: of its bytes, in hex digits.
+        num_records: of images and of tiles. (from version 2.0 on)
+        tiled: the images in tiles that begin in it: the position among its images, and the number
+            of tiles, which may continue in the next files. (from version 2.0 on)
+    """
 
     name: str
     num_images: int
     num_instances: int
     sha256: str
+    num_records: int
+    tiled: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def from_content(cls, entry: dict) -> ShardInfo:
+        """Makes it from its entry in a JSON file.
+
+        Raises:
+            ValueError: a name that leads out of the folder, or impossible numbers.
+        """
+        name = entry["name"]
+        num_images, num_instances = (int(entry[key]) for key in ("num_images", "num_instances"))
+        if name != Path(name).name or name == "..":
+            raise ValueError(f"a shard is a file beside it, not {name!r}")
+        tiled = tuple((int(number), int(tiles)) for number, tiles in entry.get("tiled", ()))
+        if not all(0 <= number < num_images and tiles > 0 for number, tiles in tiled):
+            raise ValueError(f"tiled {list(tiled)}")
+        num_records = int(entry.get("num_records", num_images))
+        sha256 = str(entry["sha256"])
+        return cls(str(name), num_images, num_instances, sha256, num_records, tiled)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,10 +186,10 @@ class DatasetInfo:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _damaged(path, error) from error
         newest = _numbers(SCHEMA_VERSION)
-        if version > newest or version[0] < newest[0]:
+        if version > newest or version < _OLDEST:
             raise InputError(
-                f"{path} has schema version {content['version']}; this tfseg reads "
-                f"{newest[0]}.0 to {SCHEMA_VERSION}. Update tfseg, or convert again with this one."
+                f"{path} has schema version {content['version']}; this tfseg reads 1.0 to "
+                f"{SCHEMA_VERSION}. Update tfseg, or convert again with this one."
             )
         try:
             info = cls._from_content(content)
@@ -170,15 +206,7 @@ class DatasetInfo:
             # Entries that were added after 1.0 have a default, and may be missing.
             if field.name in content or is_required(field)
         }
-        splits = {
-            name: SplitInfo(
-                tuple(_shard(entry) for entry in split["shards"]),
-                int(split["num_images"]),
-                int(split["num_instances"]),
-                int(split["min_side"]),
-            )
-            for name, split in values["splits"].items()
-        }
+        splits = {name: _split(split) for name, split in values["splits"].items()}
         checks.one_of("dtype", values["dtype"], DTYPES)
         channels, named = values["channels"], values.get("channel_names", ())
         if (
@@ -250,13 +278,38 @@ class Dataset(metaclass=calls.Public):
             )
         return self.info.splits[name]
 
+    @property
+    def has_tiles(self) -> bool:
+        """Whether any image is stored in tiles, from which crops are read."""
+        splits = self.info.splits.values()
+        return any(shard.tiled for split in splits for shard in split.shards)
+
+    @property
+    def decoding(self) -> Decoding:
+        """How the pixels of its records are read."""
+        stored = self.kept.num_stored if self.kept else self.info.channels
+        kept = self.kept.positions if self.kept else ()
+        return Decoding(stored, self.info.dtype, self.info.image_formats, kept)
+
     @calls.check
     def records(self, split: str) -> tf.data.Dataset:
-        """Returns the serialized records of a split, `[]` string, in stored order, each once.
+        """Returns the serialized records of the images of a split, `[]` string, in stored order.
+
+        That of an image in tiles has no pixels; `all_records` has those of its tiles behind it.
 
         Raises:
             InputError: no such split, a shard is missing, has broken framing (which can end the
                 process where TensorFlow reads it), or more or fewer records than dataset.json says.
+        """
+        if not self.has_tiles:
+            return self.all_records(split)
+        return self._mapped(split, lambda reader, number: reader.read(number)["record"])
+
+    def all_records(self, split: str) -> tf.data.Dataset:
+        """Returns the `records` of a split, and those of the tiles of an image behind its own.
+
+        Raises:
+            InputError: as for `records`.
         """
         index = Index.read(self, split)
         for which, _ in index.unreadable():
@@ -279,24 +332,67 @@ class Dataset(metaclass=calls.Public):
     def samples(self, split: str) -> tf.data.Dataset:
         """Returns the samples of a split in stored order, each once, as `decode` returns them.
 
+        Images in tiles are joined, up to 100 million pixels; `images` reads larger ones.
+
         Raises:
             InputError: as for `records`.
         """
-        return self.records(split).map(
-            no_autograph(self.decode), num_parallel_calls=tf.data.AUTOTUNE
+        if not self.has_tiles:
+            return self.records(split).map(
+                no_autograph(self.decode), num_parallel_calls=tf.data.AUTOTUNE
+            )
+
+        def sample(reader: SplitReader, number: tf.Tensor) -> dict[str, tf.Tensor]:
+            joined = reader.whole(reader.decode(reader.read(number)))
+            return {name: joined[name] for name in ("id", "image", "label", "class_of")}
+
+        return self._mapped(split, sample)
+
+    @calls.check
+    def images(self, split: str, numbers: Sequence[int] = ()) -> Iterator[StoredImage]:
+        """Yields the images of a split in stored order, to be read by windows, outside the graph.
+
+        Args:
+            split: its name.
+            numbers: of the images that are wanted, in stored order from 0 on; empty: all.
+
+        Raises:
+            InputError: as for `records`.
+
+        Examples:
+            >>> image = next(tfseg.Dataset.open("nuclei").images("test"))
+            >>> image.shape, image.label[:2, 10:15].shape
+            ((260, 347, 1), (2, 5))
+        """
+        reader = self.reader(split)
+        samples = self._mapped(
+            split, lambda reader, number: reader.decode(reader.read(number)), numbers
         )
+        for sample in samples.as_numpy_iterator():
+            yield StoredImage.of(sample, reader, self.decoding)
+
+    def reader(self, split: str, **options: Any) -> SplitReader:
+        """Opens a split to read its images in the graph; `options` are those of `SplitReader`."""
+        return SplitReader(Index.read(self, split), self.decoding, **options)
+
+    def _mapped(
+        self,
+        split: str,
+        function: Callable[[SplitReader, tf.Tensor], Any],
+        numbers: Sequence[int] = (),
+    ) -> tf.data.Dataset:
+        """Returns what a function makes of a reader and the number of each image."""
+        mapped = functools.partial(function, self.reader(split))
+        wanted = list(numbers) or np.arange(self.split(split).num_images)
+        images = tf.data.Dataset.from_tensor_slices(tf.constant(wanted, tf.int64))
+        return images.map(no_autograph(mapped), num_parallel_calls=tf.data.AUTOTUNE)
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the pixels and ids of one of the `records`, as `records.decode_record` does."""
-        sample = records.decode_record(
-            record,
-            channels=self.kept.num_stored if self.kept else self.info.channels,
-            dtype=self.info.dtype,
-            formats=self.info.image_formats,
-        )
-        if self.kept:
-            sample["image"] = tf.gather(sample["image"], self.kept.positions, axis=-1)
-        return sample
+        """Returns the pixels and ids of one of the `records`, as `decode_record` does.
+
+        Not for that of an image in tiles, which has none.
+        """
+        return decode_record(record, self.decoding)
 
     def with_channels(self, names: Sequence[str]) -> Dataset:
         """Returns the data set with only some of its channels.
@@ -344,10 +440,9 @@ class Dataset(metaclass=calls.Public):
         )
 
     def _pictures(self, split: str) -> Iterator[str]:
-        for sample in self.samples(split).take(_SHOWN).as_numpy_iterator():
-            image, label = sample["image"], sample["label"]
-            thin = thinning(label.shape, notebook.SIDE)
-            yield notebook.picture(overlay(image[thin], label[thin]), sample["id"].decode())
+        for stored in itertools.islice(self.images(split), _SHOWN):
+            thin = thinning(stored.shape[:2], notebook.SIDE)
+            yield notebook.picture(overlay(stored.image[thin], stored.label[thin]), stored.id)
 
 
 def file_sha256(path: DataPath) -> str:
@@ -368,11 +463,14 @@ def _check_statistics(statistics: Statistics, *, num_classes: int) -> None:
             raise ValueError(f"percentiles {list(row.percentiles)}")
 
 
-def _shard(entry: dict) -> ShardInfo:
-    num_images, num_instances = (int(entry[key]) for key in ("num_images", "num_instances"))
-    if entry["name"] != Path(entry["name"]).name or entry["name"] == "..":
-        raise ValueError(f"a shard is a file beside it, not {entry['name']!r}")
-    return ShardInfo(str(entry["name"]), num_images, num_instances, str(entry["sha256"]))
+def _split(entry: dict) -> SplitInfo:
+    shards = tuple(ShardInfo.from_content(part) for part in entry["shards"])
+    num_tiles = sum(tiles for shard in shards for _, tiles in shard.tiled)
+    num_records = sum(shard.num_records for shard in shards)
+    if num_records != sum(shard.num_images for shard in shards) + num_tiles:
+        raise ValueError(f"num_records {num_records} are not its images and {num_tiles} tiles")
+    numbers = (int(entry[key]) for key in ("num_images", "num_instances", "min_side"))
+    return SplitInfo(shards, *numbers)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

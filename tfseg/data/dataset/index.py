@@ -1,7 +1,9 @@
 """The offset of every record of a split, from the framing of its shards, without the payloads.
 
-A frame of a TFRecord file is the length of the payload (8 bytes), a checksum of the length (4), the
-payload, and a checksum of the payload (4), which TensorFlow checks when it reads the record.
+Behind the record of an image in tiles are those of its tiles, row by row, which may continue in the
+next shards. A frame of a TFRecord file is the length of the payload (8 bytes), a checksum of the
+length (4), the payload, and a checksum of the payload (4), which TensorFlow checks when it reads
+the record.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -37,16 +39,18 @@ class Sharded(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """The records of a split, numbered in stored order.
+    """The records of a split, of images and of tiles, numbered in stored order.
 
     Attributes:
         paths: of the shards.
+        images: `[M]` int64, the record of each image.
         shards: `[N]` int64, the shard of each record.
         numbers: `[N]` int64, the number of each record in its shard.
         offsets: `[N]` int64, the first byte of each record in its shard, or `UNREADABLE`.
     """
 
     paths: tuple[str, ...]
+    images: np.ndarray
     shards: np.ndarray
     numbers: np.ndarray
     offsets: np.ndarray
@@ -63,11 +67,12 @@ class Index:
         """
         infos = dataset.split(split).shards
         paths = dataset.shard_paths(split)
-        counts = [info.num_images for info in infos]
+        counts = [info.num_records for info in infos]
         with ThreadPoolExecutor(_THREADS) as pool:
             offsets = list(pool.map(_offsets, paths, counts))
         return cls(
             tuple(map(str, paths)),
+            _first_records(infos),
             np.repeat(np.arange(len(paths)), counts),
             np.concatenate([np.arange(count) for count in counts]),
             np.concatenate(offsets),
@@ -100,6 +105,17 @@ class Index:
             file.seek(offset)
             length = int.from_bytes(file.read(_HEADER)[:8], "little")
             return file.read(length)
+
+
+def _first_records(infos: Sequence[Any]) -> np.ndarray:
+    """Returns the number of the first record of each image, which is that of the image."""
+    num_tiles = np.zeros(sum(info.num_images for info in infos), np.int64)
+    before = 0
+    for info in infos:
+        for number, tiles in info.tiled:
+            num_tiles[before + number] = tiles
+        before += info.num_images
+    return np.arange(len(num_tiles)) + np.cumsum(num_tiles) - num_tiles
 
 
 def _offsets(path: DataPath, count: int) -> np.ndarray:

@@ -58,7 +58,7 @@ def verify(dataset: Dataset, split: str, *, remedy: str = _REMEDY) -> None:
     for path, shard, digest in zip(paths, shards, digests, strict=True):
         if digest != shard.sha256:
             with named_damage(dataset, split, remedy=remedy):
-                for _ in dataset.records(split):
+                for _ in dataset.all_records(split):
                     pass
             raise InputError(
                 f"{path} must be the file that {INFO_FILE} describes; its SHA-256 differs. Copy "
@@ -78,7 +78,7 @@ def named_damage(dataset: Dataset, split: str, *, remedy: str = _REMEDY) -> Iter
     except tf.errors.DataLossError as error:
         number = 0
         with contextlib.suppress(tf.errors.DataLossError):
-            for _ in dataset.records(split):
+            for _ in dataset.all_records(split):
                 number += 1
         index = Index.read(dataset, split)
         if number == len(index.offsets):  # this split is intact

@@ -1,4 +1,4 @@
-"""One sample as one record, a tf.train.Example.
+"""One image as one record, a tf.train.Example; in tiles, as one of it and one of each tile.
 
 | key           | value |
 |---------------|-------|
@@ -11,8 +11,17 @@
 | num_instances | int64, distinct ids above 0 |
 | group         | UTF-8 string, samples of a group stay in one split; absent without groups |
 | source_sha256 | SHA-256 of the image's file in hex digits; absent without a file |
+| dtype         | of the stored pixels |
+| spread        | `contrast.Spread.table`, float32 |
+| tile          | int64, side of the tiles in pixels; absent in an image without tiles |
+| foreground    | int32 `[T]`, pixels of instances in each tile; only beside `tile` |
+| instances     | `instances.Instances.table`, int32 `[5, N]`; only beside `tile`, for `class_of` |
 
-An image is stored with the channels and bits of its file; `decode_record` converts it to those of
+The record of an image in tiles has no pixels, and that of a tile has id, image, image_format,
+label, height and width, those of the tile. Numbers of the last rows are raw and little-endian.
+Records of version 1 have none of the keys from `dtype` on.
+
+An image is stored with the channels and bits of its file; `decode_pixels` converts it to those of
 the data set. Grey becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white
 stays white. Other channels and floats are never converted.
 """
@@ -20,56 +29,22 @@ stays white. Other channels and floats are never converted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import imagecodecs
 import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
 from tfseg.data.dataset import image_codec
+from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.image_codec import Picture
+from tfseg.data.dataset.instances import Instances
+from tfseg.data.dataset.tiles import TiledArray
+from tfseg.data.files.windows import bands, tally
 from tfseg.ids import IGNORE
 
 _LABEL_LEVEL = 6
 _WORD = 2**16
-_FEATURES = {
-    "id": tf.io.FixedLenFeature([], tf.string),
-    "image": tf.io.FixedLenFeature([], tf.string),
-    "image_format": tf.io.FixedLenFeature([], tf.string, default_value="png"),
-    "label": tf.io.FixedLenFeature([], tf.string),
-    "class_of": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
-    **{name: tf.io.FixedLenFeature([], tf.int64) for name in ("height", "width", "num_instances")},
-}
-
-
 Features = dict[str, bytes | int | list[int]]
-
-
-class Record(NamedTuple):
-    """A record as it is stored.
-
-    Attributes:
-        id: of the sample.
-        image: `[H, W, C]` uint8, uint16 or float32.
-        image_format: how it is stored.
-        label: `[H, W]` int64 instance ids, -1 = ignored.
-        class_of: `[N]` int64, class from 1 on of each id above 0, in the order of the ids.
-        height: as stored beside the image, in pixels.
-        width: as stored beside the image, in pixels.
-        num_instances: as stored.
-        group: of samples that must stay in one split; "" without groups.
-    """
-
-    id: str
-    image: np.ndarray
-    image_format: str
-    label: np.ndarray
-    class_of: np.ndarray
-    height: int
-    width: int
-    num_instances: int
-    group: str
 
 
 def encode(
@@ -113,6 +88,67 @@ def features(
     Raises:
         InputError: arrays of another shape or type.
     """
+    pixels = tile_features(id, image, label, picture or image_codec.encode(image))
+    num_instances = count_instances(label)
+    entries = pixels | {"num_instances": num_instances} | _described(image)
+    classes = None if class_of is None else _checked(id, np.asarray(class_of), num_instances)
+    if classes is not None and (classes != 1).any():
+        entries["class_of"] = classes.tolist()
+    return entries
+
+
+def tile_features(id: str, image: np.ndarray, label: np.ndarray, picture: Picture) -> Features:
+    """Returns the entries of the record of a tile, whose arguments are those of `encode`.
+
+    Raises:
+        InputError: arrays of another shape or type.
+    """
+    _check_arrays(id, image, label)
+    height, width = label.shape
+    entries: Features = {
+        "id": id.encode(),
+        "image": picture.data,
+        "label": image_codec.png(_words(label), _LABEL_LEVEL),
+        "height": height,
+        "width": width,
+    }
+    if picture.format != "png":
+        entries["image_format"] = picture.format.encode()
+    return entries
+
+
+def header_features(
+    id: str, image: TiledArray, instances: Instances, class_of: np.ndarray | None = None
+) -> Features:
+    """Returns the entries of the record of an image in tiles; see `features`.
+
+    Args:
+        id: name of the sample.
+        image: the pixels as they are stored.
+        instances: of its label.
+        class_of: as for `encode`.
+    """
+    num_instances = len(instances.ids)
+    classes = None if class_of is None else _checked(id, np.asarray(class_of), num_instances)
+    height, width, side = image.grid
+    return {
+        "id": id.encode(),
+        "height": height,
+        "width": width,
+        "num_instances": num_instances,
+        "tile": side,
+        "foreground": instances.foreground.astype("<i4").tobytes(),
+        "instances": instances.table(classes).tobytes(),
+        **_described(image),
+    }
+
+
+def _described(image: np.ndarray | TiledArray) -> Features:
+    spread = Spread.table(image).astype("<f4").tobytes()
+    return {"dtype": image.dtype.name.encode(), "spread": spread}
+
+
+def _check_arrays(id: str, image: np.ndarray, label: np.ndarray) -> None:
     if image.ndim != 3 or image.dtype.name not in image_codec.DTYPES:
         raise InputError(
             f"The image of {id!r} must be [H, W, C] uint8, uint16 or float32; got "
@@ -128,23 +164,6 @@ def features(
             f"The label of {id!r} must be {list(image.shape[:2])} int32 from {IGNORE} on; got "
             f"{list(label.shape)} {label.dtype}. Give one id for each pixel of the image."
         )
-    height, width = label.shape
-    num_instances = count_instances(label)
-    picture = picture or image_codec.encode(image)
-    entries: Features = {
-        "id": id.encode(),
-        "image": picture.data,
-        "label": image_codec.png(_words(label), _LABEL_LEVEL),
-        "height": height,
-        "width": width,
-        "num_instances": num_instances,
-    }
-    if picture.format != "png":
-        entries["image_format"] = picture.format.encode()
-    classes = None if class_of is None else _checked(id, np.asarray(class_of), num_instances)
-    if classes is not None and (classes != 1).any():
-        entries["class_of"] = classes.tolist()
-    return entries
 
 
 def serialize(
@@ -158,84 +177,6 @@ def serialize(
     return example.SerializeToString(deterministic=True)
 
 
-def decode_record(
-    serialized: tf.Tensor, *, channels: int, dtype: str, formats: Sequence[str]
-) -> dict[str, tf.Tensor]:
-    """Reads a record in the graph; `Dataset.decode` calls it with the values of its data set.
-
-    Args:
-        serialized: `[]` string.
-        channels: of the data set.
-        dtype: of the data set's images, "uint8", "uint16" or "float32".
-        formats: all that its images are stored in, of `image_codec.IMAGE_FORMATS`.
-
-    Returns:
-        `id` `[]` string, `image` `[H, W, channels]` of `dtype`, `label` `[H, W]` int32 ids with
-        0 = background and -1 = ignored, `class_of` `[N]` int32: the class of each id above 0, in
-        the order of the ids, from 1 on.
-    """
-    features = tf.io.parse_single_example(serialized, _FEATURES)
-    image = image_codec.decode_tensor(features, formats, channels=channels, dtype=dtype)
-    classes = tf.cast(features["class_of"], tf.int32)
-    missing = tf.cast(features["num_instances"], tf.int32) - tf.size(classes)
-    return {
-        "id": features["id"],
-        "image": image,
-        "label": _ids(tf.io.decode_png(features["label"], dtype=tf.uint16)),
-        "class_of": tf.pad(classes, [[0, missing]], constant_values=1),
-    }
-
-
-def _ids(words: tf.Tensor) -> tf.Tensor:
-    """Returns ids `[H, W]` int32 from words `[H, W, 1 or 2]` uint16, the low one first."""
-    shape = tf.shape(words)
-
-    def from_one_word() -> tf.Tensor:
-        return tf.cast(tf.reshape(words, shape[:2]), tf.int32)
-
-    def from_two_words() -> tf.Tensor:
-        return tf.bitcast(tf.reshape(words, [shape[0], shape[1], 2]), tf.int32)
-
-    return tf.cond(shape[2] == 1, from_one_word, from_two_words)
-
-
-def read_id(serialized: tf.Tensor) -> tf.Tensor:
-    """Returns the id of a record in the graph, `[]` string, without decoding its images."""
-    return tf.io.parse_single_example(serialized, {"id": _FEATURES["id"]})["id"]
-
-
-def sample_id(serialized: bytes) -> str:
-    """Returns the id of a record outside the graph."""
-    return read_id(serialized).numpy().decode()
-
-
-def parse(serialized: bytes) -> Record:
-    """Reads everything in a record outside the graph.
-
-    Raises:
-        InputError: not a record, or one that cannot be decoded.
-    """
-    try:
-        features = tf.train.Example.FromString(serialized).features.feature
-        format, group = (
-            b"".join(features[name].bytes_list.value).decode() for name in ("image_format", "group")
-        )
-        picture = Picture(format or "png", features["image"].bytes_list.value[0])
-        words = imagecodecs.png_decode(features["label"].bytes_list.value[0]).astype(np.int64)
-        height, width, num_instances = (
-            int(features[key].int64_list.value[0]) for key in ("height", "width", "num_instances")
-        )
-        image = image_codec.decode_array(picture, (height, width))
-        id = features["id"].bytes_list.value[0].decode()
-        classes = np.array(features["class_of"].int64_list.value, np.int64)
-    except Exception as error:  # from protobuf or libpng, or a missing entry
-        raise InputError(f"A record cannot be decoded ({error!r}). Write it again.") from error
-    label = words if words.ndim == 2 else words[..., 0] + _WORD * words[..., 1]
-    label[label == _WORD**2 - 1] = IGNORE
-    classes = classes if classes.size else np.ones(count_instances(label), np.int64)
-    return Record(id, image, picture.format, label, classes, height, width, num_instances, group)
-
-
 def instance_ids(label: np.ndarray) -> np.ndarray:
     """Returns the distinct ids above 0 in `label` `[H, W]` in ascending order."""
     return instance_areas(label)[0]
@@ -243,6 +184,11 @@ def instance_ids(label: np.ndarray) -> np.ndarray:
 
 def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns `instance_ids` `[N]`, and their numbers of pixels `[N]`."""
+    parts = [_areas(label[rows]) for rows in bands(label.shape)]
+    return parts[0] if len(parts) == 1 else tally(*parts)
+
+
+def _areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inside = label[label > 0]
     if inside.size and inside.max() > label.size:  # a counter for each number would take memory
         return np.unique(inside, return_counts=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+LARGE = 2**24  # pixels; a TIFF with more is read in windows, and ids for more lie in a file
 MAX_PIXELS = 10**8  # larger images do not fit in 2 GB, with their ids, while they are converted
 MAX_BYTES = 8 * MAX_PIXELS  # RGB and alpha of 16 bits
 

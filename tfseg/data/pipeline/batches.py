@@ -17,9 +17,10 @@ from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.pipeline.crops import cut, middle
+from tfseg.data.pipeline import crops
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import host_part, training_order
+from tfseg.data.pipeline.sources import Source, with_source
 from tfseg.data.pipeline.stages import training_stages, with_classes
 from tfseg.heads import Head
 from tfseg.ids import IGNORE
@@ -153,20 +154,30 @@ def validation_crops(
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
     normalization = Normalization.of(config.model, dataset)
-    sampling = plan(config.augment).sampling
+    normalization.check_percentiles(dataset)
+    sampling, num_classes = plan(config.augment).sampling, len(config.model.class_names)
+    reader = dataset.reader(split)
 
-    def prepare(record: tf.Tensor) -> Example:
-        example = dataset.decode(record)
-        corner = middle(example["label"], size)
-        example = with_classes(example, len(config.model.class_names))
-        sample = example | {"image": normalization(example["image"])}
-        window = cut(sample, corner, size, margin=0, sampling=sampling)
-        return {"image": window["image"], "label": window["label"], "weight": 1.0}
+    def prepare(number: tf.Tensor) -> Example:
+        sample = with_classes(reader.decode(reader.read(number)), num_classes)
+        limits = normalization.limits_of_sample(sample, dataset.decoding)
+        corner = crops.middle(sample["size"], size)
+        window = crops.window(corner, sample["size"], size, margin=0, border=sampling.border)
+
+        def cropped(source: Source) -> Example:
+            return crops.cut(
+                source.patch(window),
+                window.beyond,
+                sampling=sampling,
+                scale=lambda image: normalization.scale(image, limits),
+            )
+
+        return with_source(sample, reader, num_classes, cropped) | {"weight": 1.0}
 
     count = dataset.split(split).num_images
     count = min(limit or count, count)
-    records = dataset.records(split).take(count).shard(num_hosts, host)
-    samples = records.map(no_autograph(prepare), tf.data.AUTOTUNE)
+    numbers = tf.data.Dataset.range(count).shard(num_hosts, host)
+    samples = numbers.map(no_autograph(prepare), tf.data.AUTOTUNE)
     batch_size = config.train.batch_size // num_hosts
     batches = -(-count // config.train.batch_size)
     missing = batches * batch_size - len(range(host, count, num_hosts))

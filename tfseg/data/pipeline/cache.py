@@ -113,38 +113,37 @@ def new_cache(dataset: Dataset, where: str) -> Memory | Disk:
     return Memory() if where == "memory" else Disk()
 
 
-def caching_stage(
-    cache: Memory | Disk, load: Callable[[Example], Example]
-) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Returns the stage from {"epoch", "index"} to samples, kept ones or new ones by `load`."""
+def keeping(
+    cache: Memory | Disk, load: Callable[[tf.Tensor], Example]
+) -> Callable[[tf.Tensor], Example]:
+    """Returns the function of a number that loads a sample, or returns the one that is kept.
 
-    def stage(order: tf.data.Dataset) -> tf.data.Dataset:
-        specs = dict(order.map(no_autograph(load)).element_spec)
-        del specs["epoch"]
+    Args:
+        cache: of these samples.
+        load: returns the sample of a number `[]` int64.
+    """
+    specs = dict(tf.data.Dataset.range(1).map(no_autograph(load)).element_spec)
 
-        def new(item: Example) -> Example:
-            sample = load(item)
-            values = [sample[name] for name in specs]
-            put = tf.numpy_function(cache.put, [item["index"], *values], [])
-            with tf.control_dependencies([put]):
-                return dict(zip(specs, map(tf.identity, values), strict=True))
+    def new(number: tf.Tensor) -> Example:
+        sample = load(number)
+        values = [sample[name] for name in specs]
+        put = tf.numpy_function(cache.put, [number, *values], [])
+        with tf.control_dependencies([put]):
+            return dict(zip(specs, map(tf.identity, values), strict=True))
 
-        def kept(item: Example) -> Example:
-            dtypes = [spec.dtype for spec in specs.values()]
-            values = tf.numpy_function(cache.get, [item["index"]], dtypes)
-            return {
-                name: tf.ensure_shape(value, spec.shape)
-                for (name, spec), value in zip(specs.items(), values, strict=True)
-            }
+    def kept(number: tf.Tensor) -> Example:
+        dtypes = [spec.dtype for spec in specs.values()]
+        values = tf.numpy_function(cache.get, [number], dtypes)
+        return {
+            name: tf.ensure_shape(value, spec.shape)
+            for (name, spec), value in zip(specs.items(), values, strict=True)
+        }
 
-        def sample(item: Example) -> Example:
-            is_kept = tf.numpy_function(cache.has, [item["index"]], tf.bool)
-            values = tf.cond(is_kept, lambda: kept(item), lambda: new(item))
-            return values | {"epoch": item["epoch"]}
+    def sample(number: tf.Tensor) -> Example:
+        is_kept = tf.numpy_function(cache.has, [number], tf.bool)
+        return tf.cond(is_kept, lambda: kept(number), lambda: new(number))
 
-        return order.map(no_autograph(sample), tf.data.AUTOTUNE)
-
-    return stage
+    return sample
 
 
 def num_bytes(dataset: Dataset) -> int | None:

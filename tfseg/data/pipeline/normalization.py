@@ -11,9 +11,11 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfseg.augment.base import Example
 from tfseg.checks import InputError
 from tfseg.config import CHANNEL, DATASET, IMAGE, ModelConfig
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.dataset.mixture import parts_of, statistics_of
 from tfseg.kernels import normalize
 
@@ -85,6 +87,41 @@ class Normalization:
             return self.fixed_limits()
         spread = normalize.spreads if self.by_channel else normalize.spread
         return self.limits_of(spread(image), image.dtype)
+
+    def limits_of_sample(self, sample: Example, decoding: Decoding) -> tf.Tensor:
+        """Returns the `limits` of the image of a sample from `SplitReader.decode`.
+
+        Its percentiles are those of its record, which were computed at conversion; in a record of
+        version 1, which has none, they are computed now. Of an image in tiles, the common ones of
+        some of its channels are not known: `check_percentiles` refuses such a data set.
+        """
+        if self.fixed:
+            return self.fixed_limits()
+
+        def stored() -> tf.Tensor:
+            together, *channels = tf.unstack(decoding.spread(sample), 1 + decoding.channels)
+            spread = tf.stack(channels, axis=1) if self.by_channel else together
+            return self.limits_of(spread, tf.as_dtype(decoding.dtype))
+
+        if not self.by_channel and not decoding.has_spread():
+            return self.limits(sample["image"])
+        is_stored = tf.shape(sample["spread"])[0] > 0
+        return tf.cond(is_stored, stored, lambda: self.limits(sample["image"]))
+
+    def check_percentiles(self, dataset: Dataset) -> None:
+        """Checks that `limits_of_sample` knows the percentiles of every image.
+
+        Raises:
+            InputError: they are those of some channels together, and there are images in tiles.
+        """
+        is_known = self.fixed or self.by_channel or dataset.decoding.has_spread()
+        if dataset.has_tiles and not is_known:
+            raise InputError(
+                f"model.normalization {IMAGE} needs the percentiles of the channels "
+                f"{', '.join(dataset.info.channel_names)} together, and the images in tiles in "
+                f"{dataset.path} have those of each channel and of all. Choose {CHANNEL}, or set "
+                "model.limits."
+            )
 
     def fixed_limits(self) -> tf.Tensor:
         """Returns the `limits` of all images, where they are fixed."""

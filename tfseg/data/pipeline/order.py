@@ -26,11 +26,9 @@ from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.dataset.index import Index
+from tfseg.data.dataset.decoded_records import read_id
 from tfseg.data.dataset.mixture import Mixture
-from tfseg.data.dataset.records import read_id
 from tfseg.data.files.tables import check_complete, read_table
-from tfseg.data.pipeline.reading import read_at
 
 
 def training_order(dataset: Dataset, config: RunConfig, *, first: int) -> tf.data.Dataset:
@@ -202,16 +200,12 @@ def _frequencies(dataset: Dataset, config: RunConfig) -> np.ndarray | None:
 
 def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
     """Returns the ids of all records, in the order of the index."""
-    index = Index.read(dataset, "train")
-    read = read_at(index, on_corrupt=config.data.on_corrupt)
-
-    def id_of(number: tf.Tensor) -> tf.Tensor:
-        return read_id(read({"epoch": number, "index": number})["record"])
-
-    numbers = tf.data.Dataset.range(len(index.offsets))
-    return [
-        id.decode() for id in numbers.map(no_autograph(id_of), tf.data.AUTOTUNE).as_numpy_iterator()
-    ]
+    reader = dataset.reader("train", on_corrupt=config.data.on_corrupt)
+    numbers = tf.data.Dataset.range(dataset.split("train").num_images)
+    ids = numbers.map(
+        no_autograph(lambda number: read_id(reader.read(number)["record"])), tf.data.AUTOTUNE
+    )
+    return [id.decode() for id in ids.as_numpy_iterator()]
 
 
 def read_balance(table: Path) -> dict[str, float]:

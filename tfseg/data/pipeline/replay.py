@@ -12,15 +12,15 @@ import tensorflow as tf
 import tifffile
 
 from tfseg import calls, checks
-from tfseg.augment.base import Example
 from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
-from tfseg.data.dataset import records
 from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.decoded_records import sample_id as sample_id_of
 from tfseg.data.dataset.integrity import named_damage
+from tfseg.data.pipeline.reading import unwrap_input_errors
 from tfseg.data.pipeline.stages import sample_functions
 
 FILES = DRAW, IMAGE, IDS = "draw.json", "image.tif", "ids.tif"
@@ -103,18 +103,22 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
         3
     """
     checks.integer("epoch", epoch, low=0, high=2**31 - 2)
-    example = {"epoch": np.int64(epoch), "record": find_record(dataset, sample_id)}
+    dataset = dataset.with_channels(config.data.channels)
+    number = find_image(dataset, sample_id)
 
     # Without class names, the ids are those of the record, not ids that encode classes.
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, class_names=()))
 
     # In a tf.data pipeline as in training, which runs on the CPU even if the network does not.
-    def prepare(example: Example) -> dict[str, Any]:
-        for function in sample_functions(dataset, config).values():
+    def prepare(number: tf.Tensor) -> dict[str, Any]:
+        reader = dataset.reader("train")
+        example = reader.read(number) | {"epoch": np.int64(epoch)}
+        for function in sample_functions(dataset, config, reader).values():
             example = function(example)
         return example
 
-    (sample,) = tf.data.Dataset.from_tensors(example).map(no_autograph(prepare)).as_numpy_iterator()
+    numbers = tf.data.Dataset.from_tensors(np.int64(number))
+    (sample,) = numbers.map(no_autograph(prepare)).as_numpy_iterator()
     params = {
         # Without the final crop in the middle.
         name: {key: value.tolist() for key, value in sample["params"][name].items()}
@@ -124,19 +128,19 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
     return Replay(sample_id, epoch, corner, params, sample["image"], sample["label"])
 
 
-def find_record(dataset: Dataset, sample_id: str) -> bytes:
-    """Returns the serialized record of a sample of the split `train`.
+def find_image(dataset: Dataset, sample_id: str) -> int:
+    """Returns the number of a sample in the split `train`.
 
     Raises:
         InputError: there is no such sample, or a record before it is damaged; names the most
             similar one, or the record.
     """
     names = []
-    with named_damage(dataset, "train"):
+    with unwrap_input_errors(), named_damage(dataset, "train"):
         for record in dataset.records("train").as_numpy_iterator():
-            names.append(records.sample_id(record))
+            names.append(sample_id_of(record))
             if names[-1] == sample_id:
-                return record
+                return len(names) - 1
     raise InputError(
         f"{dataset.path} has no sample {sample_id!r} among the {len(names)} of its split train, "
         f"such as {names[0]!r}.{checks.nearest(sample_id, names)}"

@@ -7,6 +7,7 @@ each, and `replay` applies the same functions to one sample.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,10 +22,10 @@ from tfseg.autograph import no_autograph
 from tfseg.channels import COLORS, is_grey_or_rgb, names_of
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.dataset.index import Index
+from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.pipeline import cache, crops, visibility
 from tfseg.data.pipeline.normalization import Normalization
-from tfseg.data.pipeline.reading import read_at
+from tfseg.data.pipeline.sources import Source, with_source
 from tfseg.heads import Head
 from tfseg.kernels import class_ids
 
@@ -39,13 +40,17 @@ def training_stages(
 ) -> dict[str, Stage]:
     """Returns the stages of training by their names, in their order.
 
-    "read" turns positions {"epoch", "index"} into records, "decode", "crop" and "augment" apply
-    `sample_functions`, "batch" makes batches, and "targets" pastes instances, if asked for, and
-    makes the targets. With a cache, "cache" replaces "read" and "decode".
+    "read" turns positions {"epoch", "index"} into records of images, "decode", "crop" (which also
+    reads and decodes the tiles that it touches) and "augment" apply `sample_functions`, "batch"
+    makes batches, and "targets" pastes instances, if asked for, and makes the targets. With a
+    cache, "cache" replaces "read" and "decode", and tiles are kept as well.
     """
     dataset = dataset.with_channels(config.data.channels)
-    functions = sample_functions(dataset, config)
-    read = read_at(Index.read(dataset, "train"), on_corrupt=config.data.on_corrupt)
+    keep = None
+    if config.data.cache != "none" and dataset.has_tiles:
+        keep = functools.partial(cache.keeping, cache.new_cache(dataset, config.data.cache))
+    reader = dataset.reader("train", on_corrupt=config.data.on_corrupt, keep=keep)
+    functions = sample_functions(dataset, config, reader)
     size = config.train.batch_size // num_hosts
     paste = plan(config.augment).copy_paste
     if paste:
@@ -61,11 +66,18 @@ def training_stages(
         label = batch["label"]
         return batch["image"], head.targets(label) if head else label
 
+    def read(position: Example) -> Example:
+        return reader.read(position["index"]) | {"epoch": position["epoch"]}
+
     loading = {"read": _each(read), "decode": _each(functions["decode"])}
     if config.data.cache != "none":
-        kept = cache.new_cache(dataset, config.data.cache)
+        # In a cache apart: images and tiles have numbers of their kind.
+        kept = cache.keeping(
+            cache.new_cache(dataset, config.data.cache),
+            lambda index: functions["decode"](reader.read(index)),
+        )
         loading = {
-            "cache": cache.caching_stage(kept, lambda position: functions["decode"](read(position)))
+            "cache": _each(lambda position: kept(position["index"]) | {"epoch": position["epoch"]})
         }
     return loading | {
         "crop": _each(functions["crop"]),
@@ -75,13 +87,15 @@ def training_stages(
     }
 
 
-def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]:
+def sample_functions(
+    dataset: Dataset, config: RunConfig, reader: SplitReader
+) -> dict[str, Function]:
     """Returns the functions of a sample by their names, in their order.
 
-    - "decode": {"epoch", "record"} -> `Dataset.decode`, with ids that encode classes where there
-      are several, and "epoch".
-    - "crop": -> image `[W, W, C]` float32 in [0, 1] and label `[W, W]`, the crop with its margin,
-      the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the crop from
+    - "decode": `SplitReader.read` -> `SplitReader.decode`, with ids that encode classes where there
+      are several. Other entries, such as "epoch", stay.
+    - "crop": with "epoch" -> image `[W, W, C]` float32 in [0, 1] and label `[W, W]`, the crop with
+      its margin, the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the crop from
       `crops.draw`; with data.min_visibility also `full_areas`, those in the image.
     - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` from `Chain.sample`.
     """
@@ -89,36 +103,43 @@ def sample_functions(dataset: Dataset, config: RunConfig) -> dict[str, Function]
     size, seed = config.data.crop_size, random.root(config.seed)
     num_classes = len(config.model.class_names)
     normalization = Normalization.of(config.model, dataset)
+    normalization.check_percentiles(dataset)
     least = config.data.min_visibility
     transforms, _, sampling = plan(config.augment)
     chain, margin = crop_chain(transforms, size, sampling)
 
-    def decoded(example: Example) -> Example:
-        sample = with_classes(dataset.decode(example["record"]), num_classes)
-        return sample | {"epoch": example["epoch"]}
+    def decoded(stored: Example) -> Example:
+        others = {name: value for name, value in stored.items() if name != "record"}
+        return others | with_classes(reader.decode(stored), num_classes)
 
     def crop(sample: Example) -> Example:
         sample_seed = random.for_sample(seed, epoch=sample["epoch"], sample_id=sample["id"])
-        corner = crops.draw(
-            sample["label"],
-            size,
-            foreground_share=config.data.foreground_share,
-            instance_share=config.data.instance_share,
-            num_classes=num_classes,
-            seed=random.for_name(sample_seed, "crop"),
-        )
         # The limits are those of the full image, and only the crop is scaled by them.
-        limits = normalization.limits(sample["image"])
-        window = crops.cut(
-            sample,
-            corner,
-            size,
-            margin=margin,
-            sampling=sampling,
-            scale=lambda image: normalization.scale(image, limits),
-        )
-        window |= {"seed": sample_seed, "corner": corner}
-        return window | ({"full_areas": visibility.areas(sample["label"])} if least else {})
+        limits = normalization.limits_of_sample(sample, dataset.decoding)
+
+        def cropped(source: Source) -> Example:
+            corner = crops.draw(
+                source.objects(),
+                sample["size"],
+                size,
+                foreground_share=config.data.foreground_share,
+                instance_share=config.data.instance_share,
+                num_classes=num_classes,
+                seed=random.for_name(sample_seed, "crop"),
+            )
+            window = crops.window(
+                corner, sample["size"], size, margin=margin, border=sampling.border
+            )
+            pixels = crops.cut(
+                source.patch(window),
+                window.beyond,
+                sampling=sampling,
+                scale=lambda image: normalization.scale(image, limits),
+            )
+            areas = {"full_areas": source.areas()} if least else {}
+            return pixels | {"corner": corner} | areas
+
+        return with_source(sample, reader, num_classes, cropped) | {"seed": sample_seed}
 
     def augment(window: Example) -> Example:
         params = chain.sample(window["seed"])
