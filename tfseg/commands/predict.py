@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_network
+from tfseg.commands.options import Parser, add_display, add_network, names
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.data.files import ORIENTATIONS
 
@@ -56,6 +56,7 @@ def add_options(parser: Parser) -> None:
         action="store_true",
         help="skip images whose results in DIR were made by the same weights and options",
     )
+    add_display(parser)
     results.add_overwrite(parser, "the results in DIR")
     add(
         "--one_piece",
@@ -105,7 +106,8 @@ def run(
         resume=resume,
         overwrite=overwrite,
         orientation=how["orientation"],
-        channels=how["channels"].split(",") if how["channels"] else (),
+        channels=names(how["channels"]),
+        display=names(how["display"]),
     )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
@@ -116,6 +118,8 @@ def run(
             "images turned upright by their orientation tags, with ids of the upright size: "
             f"{len(result.turned)}"
         )
+    for path, unused in result.unused:
+        note(f"{path} has channels that the network does not take: {listed(unused)}")
     note_approximate_tiles(segmenter.num_approximate)
     counts = {"done": len(result.done), "skipped": len(result.skipped)}
     if resume:

@@ -73,7 +73,8 @@ def evaluate(
                 predicted_class_of=predicted.classes,
             )
         if report:
-            report.add(scored, sample["image"], seconds=seconds)
+            names = dataset.info.channel_names
+            report.add(scored, sample["image"], seconds=seconds, channel_names=names)
         return scored
 
     verify(dataset, split)

@@ -14,6 +14,7 @@ from tfseg.channels import check_names, names_of
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import file_channel_names, list_images
 from tfseg.data.files.tiff_windows import TiffWindows, open_picture
+from tfseg.drawing.display import Display
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
 from tfseg.inference.result_folder import ResultFolder
@@ -35,6 +36,7 @@ class PredictReport(metaclass=calls.Public):
             says of it.
         turned: files in `done` that were turned upright by their orientation tags, and whose
             results have the size and the coordinates of the upright picture.
+        unused: files in `done` with channels that the network does not take, each with their names.
 
     Examples:
         >>> images = tfseg.sample.path() / "test" / "images"
@@ -50,6 +52,7 @@ class PredictReport(metaclass=calls.Public):
     num_instances: int
     doubts: list[tuple[Path, str]]
     turned: list[Path]
+    unused: list[tuple[Path, tuple[str, ...]]]
 
 
 @calls.check
@@ -64,6 +67,7 @@ def predict_files(
     overwrite: bool = False,
     orientation: str = "apply",
     channels: Sequence[str] = (),
+    display: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     verbose: bool = True,
 ) -> PredictReport:
@@ -91,6 +95,9 @@ def predict_files(
         channels: names of the channels of all images, in their order; empty takes those of the
             files. Those of the network are found by name; without their names, the images must have
             as many channels as the network, in its order.
+        display: names of the channels of the network that overlays show, such as ["nir", "red",
+            "green"]: three become red, green and blue; empty: channels of these names, else all, in
+            a colour each.
         on_progress: called with (files done, number of files).
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
@@ -108,17 +115,25 @@ def predict_files(
     checks.one_of("orientation", orientation, ORIENTATIONS)
     files = image_files(paths)
     names = check_names("channels", channels)
-    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names}"
-    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with)
+    shown = Display(segmenter.channel_names, check_names("display", display))
+    shown.check("display")
+    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
+    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with, shown)
     folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
     doubts: dict[Path, str] = {}
+    unused: dict[Path, tuple[str, ...]] = {}
 
     def read(path: Path) -> np.ndarray | TiffWindows:
         image, is_turned = open_picture(path, orientation=orientation)
         if is_turned:
             turned.add(path)
-        return _with_channels(image, names or file_channel_names(path), segmenter.channel_names)
+        image, rest = _with_channels(
+            image, names or file_channel_names(path), segmenter.channel_names
+        )
+        if rest:
+            unused[path] = rest
+        return image
 
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
         instances, doubt = segmenter.predict_with_doubt(image)
@@ -150,24 +165,29 @@ def predict_files(
         num_instances,
         doubts=[(path, doubts[path]) for path in done if path in doubts],
         turned=[path for path in done if path in turned],
+        unused=[(path, unused[path]) for path in done if path in unused],
     )
 
 
 def _with_channels(
     image: np.ndarray | TiffWindows, names: Sequence[str], wanted: Sequence[str]
-) -> np.ndarray | TiffWindows:
-    """Returns an image with the wanted channels, in their order, if it has all of them."""
+) -> tuple[np.ndarray | TiffWindows, tuple[str, ...]]:
+    """Returns an image with the wanted channels, in their order, if it has all of them.
+
+    The names of those that it has beside them come second.
+    """
     known = names_of(image.shape[-1], names)
     if len(known) != image.shape[-1]:
         raise checks.InputError(
             f"The image must have the channels {', '.join(known)}; got {list(image.shape)}."
         )
     if known == wanted or not set(wanted) <= set(known):
-        return image
+        return image, ()
     positions = [known.index(name) for name in wanted]
+    rest = tuple(name for name in known if name not in wanted)
     if isinstance(image, TiffWindows):
-        return image.with_channels(positions)
-    return image[..., positions]
+        return image.with_channels(positions), rest
+    return image[..., positions], rest
 
 
 def _work(

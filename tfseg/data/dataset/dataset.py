@@ -32,6 +32,7 @@ from tfseg.data.dataset.statistics import PERCENTILES, Statistics
 from tfseg.data.dataset.stored_image import StoredImage
 from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.drawing.display import Display
 from tfseg.drawing.overlays import overlay, thinning
 from tfseg.run_files import CONFIG
 
@@ -440,9 +441,11 @@ class Dataset(metaclass=calls.Public):
         )
 
     def _pictures(self, split: str) -> Iterator[str]:
+        display = Display(self.info.channel_names)
         for stored in itertools.islice(self.images(split), _SHOWN):
             thin = thinning(stored.shape[:2], notebook.SIDE)
-            yield notebook.picture(overlay(stored.image[thin], stored.label[thin]), stored.id)
+            picture = overlay(stored.image[thin], stored.label[thin], display=display)
+            yield notebook.picture(picture, stored.id)
 
 
 def file_sha256(path: DataPath) -> str:

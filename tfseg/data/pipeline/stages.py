@@ -172,10 +172,18 @@ def check_transforms(config: RunConfig) -> None:
     channels, names = config.model.channels, config.model.channel_names
     is_rgb = channels == len(COLORS) and is_grey_or_rgb(channels, names)
     for name, transform in name_each(transforms):
-        if isinstance(transform, Pixel) and transform.needs_colors and not is_rgb:
+        if is_rgb or not isinstance(transform, Pixel):
+            continue
+        known = ", ".join(names_of(channels, names))
+        if transform.needs_colors:
             raise checks.InputError(
                 f"{name} needs images of 3 channels, red, green and blue; those of the data set "
-                f"are {', '.join(names_of(channels, names))}. Take it out of augment."
+                f"are {known}. Take it out of augment."
+            )
+        if transform.takes_three_for_colors and channels == len(COLORS):
+            raise checks.InputError(
+                f"{name} takes three channels for red, green and blue; those of the data set are "
+                f"{known}. Take it out of augment."
             )
     crop_chain(transforms, config.data.crop_size, sampling)
 
