@@ -16,7 +16,7 @@ from tfseg import atomic
 from tfseg.checks import listed
 from tfseg.commands import results
 from tfseg.commands.options import Parser, add_display, add_json, names
-from tfseg.commands.output import note, print_json, print_table
+from tfseg.commands.output import note, pixel_sizes, print_json, print_table
 
 IMAGES, HISTOGRAMS = "images.png", "histograms.png"
 
@@ -85,6 +85,9 @@ def _print(info: DatasetInfo) -> None:
         ]
     )
     print(f"images: {info.channels} channels, {info.dtype}, from {info.source_format}")
+    if info.pixel_sizes:
+        text = pixel_sizes(info.pixel_sizes, unknown=info.num_without_pixel_size)
+        print(f"pixel sizes: {text}")
     if info.options:
         print("options: " + ", ".join(f"{name} {value}" for name, value in info.options.items()))
     for text, number in {

@@ -21,6 +21,7 @@ from tfseg.commands import results
 from tfseg.commands.options import Parser, add_display, add_network, names
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.data.files import ORIENTATIONS
+from tfseg.lengths import text
 
 
 def add_options(parser: Parser) -> None:
@@ -43,6 +44,12 @@ def add_options(parser: Parser) -> None:
         default="",
         help="names of the channels of all images, in their order, found by the names of the "
         "network; without it those of the files",
+    )
+    add(
+        "--pixel_size",
+        metavar="LENGTH",
+        help="side of a pixel of all images, such as 0.25um or 0.3m, for a network with "
+        "data.pixel_size; without a unit in micrometres (default: those of the files)",
     )
     add(
         "--orientation",
@@ -108,6 +115,7 @@ def run(
         orientation=how["orientation"],
         channels=names(how["channels"]),
         display=names(how["display"]),
+        pixel_size=how["pixel_size"],
     )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
@@ -117,6 +125,11 @@ def run(
         note(
             "images turned upright by their orientation tags, with ids of the upright size: "
             f"{len(result.turned)}"
+        )
+    if result.resampled:
+        note(
+            f"images brought to {text(segmenter.pixel_size)} a pixel, with ids at the size of "
+            f"their files: {len(result.resampled)}"
         )
     for path, unused in result.unused:
         note(f"{path} has channels that the network does not take: {listed(unused)}")
