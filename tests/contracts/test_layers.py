@@ -16,9 +16,9 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 # From the ground up. Rooms of one layer do not import each other.
 LAYERS = (
     (
-        *("atomic", "autograph", "calls", "channels", "checks", "compat", "config", "ids", "locks"),
-        *("notebook", "ordered_map", "placement", "progress", "random", "run_files"),
-        *("run_lengths", "sample", "tf_errors"),
+        *("atomic", "autograph", "calls", "channels", "checks", "compat", "config", "ids"),
+        *("lengths", "locks", "notebook", "ordered_map", "placement", "progress", "random"),
+        *("run_files", "run_lengths", "sample", "tf_errors"),
     ),
     ("kernels",),
     ("augment", "heads", "losses", "metrics", "networks"),

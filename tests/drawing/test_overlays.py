@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
-from tfseg.drawing.overlays import GAP, color_ids, display, overlay, panel, plot_instances, tinted
+from tfseg.drawing.overlays import GAP, color_ids, overlay, panel, plot_instances, tinted
 
 WHITE, BLACK, GREY = [255] * 3, [0] * 3, [64] * 3
 
@@ -180,23 +180,6 @@ def test_sizes_that_differ_and_strange_channels_are_refused():
         panel(image, label, label.T)
     with pytest.raises(InputError, match=r"must be \[H, W, C\]; got \[4, 5, 0\]"):
         overlay(image[..., :0], label)
-
-
-def test_channels_that_are_no_colours_are_a_composite():
-    image = np.zeros((4, 5, 2), np.uint16)
-    image[0, :, 0], image[1, :, 1], image[2] = 3000, 40, (3000, 40)
-    picture = display(image)  # each channel by its percentiles, in green and magenta
-    assert picture[:, 0].tolist() == [[0, 255, 0], [255, 0, 255], [255, 255, 255], [0, 0, 0]]
-    limited = display(image, (0, 6000))
-    assert limited[0, 0].tolist() == [0, 128, 0]  # 3000 / 6000 of 255, rounded
-    hues = [display(np.eye(5)[None] * 7)[0, index] for index in range(5)]
-    assert len(np.unique(hues, axis=0)) == 5
-    assert np.min(np.max(hues, axis=1)) == 255
-
-
-def test_of_four_channels_the_first_three_are_shown():
-    image = np.random.default_rng(0).integers(0, 255, (4, 5, 4), np.uint8)
-    np.testing.assert_array_equal(display(image), display(image[..., :3]))
 
 
 def test_the_figure_has_the_image_and_its_instances_with_their_number():

@@ -15,17 +15,20 @@ from tfseg import config as configs
 from tfseg.cli import main
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.files import tiff_windows
-from tfseg.data.files.images import read_label, write_label
+from tfseg.data.files.images import read_image, read_label, write_label
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.replay import replay
 from tfseg.data.pipeline.stages import check_transforms
+from tfseg.drawing.display import Display
+from tfseg.drawing.overlays import overlay
 from tfseg.evaluation.evaluate import evaluate
 from tfseg.evaluation.previews import preview
 from tfseg.inference.predict import predict_files
 from tfseg.inference.segmenter import Segmenter, load
 from tfseg.networks.build import build_model
 
+FALSE_COLOURS = Display(("r", "g", "b"), ("r", "g", "b"))
 NAMES = ("dapi", "gfp", "rfp", "cy5", "bright")
 SIZE = 32
 LABEL = np.zeros((SIZE, 40), np.int32)
@@ -55,7 +58,11 @@ def dataset(folder, channels: int, dtype: str = "uint16", names=()) -> tfseg.Dat
     return tfseg.convert_samples(parts, folder, channels=names or NAMES[:channels])
 
 
-def test_five_channels_from_files_to_ids(tmp_path):
+def out_label(folder) -> np.ndarray:
+    return read_label(folder / "out" / "labels" / "a.png")
+
+
+def test_five_channels_from_files_to_ids(tmp_path, capsys):
     for split in ("train", "val"):
         for kind in ("images", "labels"):
             (tmp_path / "files" / split / kind).mkdir(parents=True)
@@ -69,13 +76,25 @@ def test_five_channels_from_files_to_ids(tmp_path):
     small = ["--train.steps", "1", "--train.batch_size", "1", "--data.crop_size", "32"]
     small += ["--optimizer.warmup_steps", "0"]
     assert main(["convert", str(tmp_path / "files"), data]) == 0
+    small += ["--tensorboard", "--display", "rfp,gfp,dapi"]
     assert main(["train", data, run, *small, "--model.filters", "[4,6]"]) == 0
     written = configs.read(tmp_path / "run" / "config.yaml").model
     assert (written.channels, written.channel_names) == (5, NAMES)
     assert (written.normalization, len(written.min_contrast)) == ("channel", 10)
-    assert main(["predict", run, str(tmp_path / "files" / "val" / "images"), "--out", out]) == 0
+    files = tmp_path / "files" / "val" / "images"
+    chosen = ["--display", "cy5,gfp,dapi"]
+    assert main(["predict", run, str(files), "--out", out, *chosen]) == 0
     assert len(list((tmp_path / "out" / "overlays").iterdir())) == 2
-    assert main(["evaluate", run, data, "--out", str(tmp_path / "evaluation")]) == 0
+    drawn, label = read_image(tmp_path / "out" / "overlays" / "a.png"), out_label(tmp_path)
+    expected = overlay(read_image(files / "a.tif")[..., [3, 1, 0]], label, display=FALSE_COLOURS)
+    np.testing.assert_array_equal(drawn, expected)
+    evaluation = ["evaluate", run, data, "--out", str(tmp_path / "evaluation")]
+    assert main([*evaluation, *chosen]) == 0
+    assert main(["info", data, "--out", str(tmp_path / "info"), *chosen]) == 0
+    assert main([*evaluation, "--display", "red"]) == 2
+    assert (
+        "must name channels of the images, dapi, gfp, rfp, cy5, bright" in capsys.readouterr().err
+    )
     assert (tmp_path / "evaluation" / "report.html").is_file()
     four = image(4, seed=1)
     with pytest.raises(InputError, match="with the channels dapi, gfp, rfp, cy5, bright of the ne"):
@@ -160,6 +179,33 @@ def test_transforms_of_colour_refuse_other_channels_by_name(tmp_path):
                 check_transforms(config)
     colors = dataclasses.replace(config, model=ModelConfig(channels=3))
     check_transforms(colors)
+
+
+def test_predict_says_which_channels_a_network_of_fewer_leaves_out(tmp_path, capsys):
+    model_config = ModelConfig(filters=(4, 6), channels=3)
+    segmenter = Segmenter(build_model(model_config), model_config)
+    pages, metadata = np.moveaxis(image(4), -1, 0), {"axes": "CYX"}
+    metadata["Labels"] = ["nir", "blue", "green", "red"]
+    tifffile.imwrite(tmp_path / "a.tif", pages, imagej=True, metadata=metadata)
+    tifffile.imwrite(tmp_path / "b.tif", image(3), photometric="rgb")
+    files = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    report = predict_files(segmenter, files, tmp_path / "out", verbose=False)
+    assert report.unused == [(files[0], ("nir",))]
+    expected = segmenter.predict(image(4)[..., [3, 2, 1]]).labels
+    np.testing.assert_array_equal(out_label(tmp_path), expected)
+    with pytest.raises(InputError, match="display must name channels .* red, green, blue; got nir"):
+        predict_files(segmenter, files, tmp_path / "other", display=["nir"])
+
+
+def test_an_equalization_of_colours_refuses_three_other_channels():
+    clahe = dataclasses.replace(CONFIG, augment=({"name": "CLAHE"},))
+    for count in (1, 2, 5):
+        model = ModelConfig(channels=count, channel_names=NAMES[:count])
+        check_transforms(dataclasses.replace(clahe, model=model))
+    check_transforms(dataclasses.replace(clahe, model=ModelConfig(channels=3)))
+    model = ModelConfig(channels=3, channel_names=NAMES[:3])
+    with pytest.raises(InputError, match="CLAHE/1 takes three channels .* dapi, gfp, rfp. Take it"):
+        check_transforms(dataclasses.replace(clahe, model=model))
 
 
 def test_three_named_channels_are_no_colours(tmp_path):

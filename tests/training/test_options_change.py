@@ -106,6 +106,7 @@ FILES: dict[str, Any] = {
 # What changes where or in which way a training computes, but not what; and the test of it.
 ELSEWHERE = {
     "data.channels": "training/test_channels.py",
+    "data.pixel_size": "data/pipeline/test_scale.py",
     "data.service": "data/pipeline/test_service.py",
     "data.on_corrupt": "training/test_damaged.py",
     "data.cache": "data/pipeline/test_cache.py",

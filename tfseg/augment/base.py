@@ -131,10 +131,12 @@ class Pixel(Transform):
     Attributes:
         value_range: the range to which the chain clips the result of `change`.
         needs_colors: whether it is for red, green and blue, not for other channels.
+        takes_three_for_colors: whether it takes any three channels for red, green and blue.
     """
 
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     needs_colors: ClassVar[bool] = False
+    takes_three_for_colors: ClassVar[bool] = False
 
     @abc.abstractmethod
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:

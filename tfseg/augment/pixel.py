@@ -82,10 +82,11 @@ class RandomGamma(Pixel):
 
 @frozen_transform
 class CLAHE(Pixel):
-    """Equalizes the histogram in tiles, with contrast limited; for images of 1 or 3 channels.
+    """Equalizes the histogram in tiles, with contrast limited.
 
-    In colours only the lightness, L* of CIELAB, changes. As in albumentations there are 256 steps
-    of values, but values between them and the result are not rounded to 8 bits.
+    Three channels are red, green and blue, of which only the lightness, L* of CIELAB, changes. Of
+    any other number each is equalized for itself. As in albumentations there are 256 steps of
+    values, but values between them and the result are not rounded to 8 bits.
 
     Args:
         clip_limit: the largest slope of new over old values in a tile, in [1, 1000]. A number x is
@@ -94,6 +95,8 @@ class CLAHE(Pixel):
             2.0.8 uses it, though it documents the other.
         p: probability in [0, 1].
     """
+
+    takes_three_for_colors: ClassVar[bool] = True
 
     clip_limit: Limits = 4.0
     tile_grid_size: tuple[int, int] = (8, 8)
@@ -113,19 +116,19 @@ class CLAHE(Pixel):
         return {"clip_limit": random.uniform(seed, *pair(self.clip_limit))}
 
     def change(self, image: tf.Tensor, params: Params) -> tf.Tensor:
-        """Equalizes `image` `[H, W, 1]` or `[H, W, 3]`."""
-        across, down = self.tile_grid_size
+        """Equalizes `image` `[H, W, C]`."""
+        tiles = self.tile_grid_size[::-1]
+
+        def equalized(plane: tf.Tensor) -> tf.Tensor:
+            return equalization.equalized(plane, params["clip_limit"], tiles=tiles)
+
         if image.shape[-1] == 1:
-            return equalization.equalized(image, params["clip_limit"], tiles=(down, across))
-        if image.shape[-1] != 3:
-            raise checks.InputError(
-                "CLAHE needs images of 1 channel, or of 3, red, green and blue; "
-                f"got {image.shape[-1]}. Remove it for other images."
-            )
+            return equalized(image)
+        if image.shape[-1] != 3:  # in a loop: the compiled code does not grow with the channels
+            planes = tf.transpose(image, [2, 0, 1])[..., None]
+            return tf.transpose(tf.map_fn(equalized, planes)[..., 0], [1, 2, 0])
         lab = color.to_lab(image)
-        lightness = equalization.equalized(
-            lab[..., :1] / 100.0, params["clip_limit"], tiles=(down, across)
-        )
+        lightness = equalized(lab[..., :1] / 100.0)
         return color.from_lab(tf.concat([100.0 * lightness, lab[..., 1:]], axis=-1))
 
 

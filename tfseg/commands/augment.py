@@ -41,6 +41,7 @@ def _preview_options(parser: Parser) -> None:
     add("which", metavar="WHICH", help="label file of the image, or id of the sample")
     add("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG file")
     add("--count", type=int, default=6, help="random examples in each row")
+    options.add_display(parser)
     results.add_overwrite(parser, "an earlier picture")
     options.add_run_config(parser)
 
@@ -61,7 +62,14 @@ def run(*, action: str, **values: Any) -> int:
 
 
 def preview(
-    *, source: Path, which: str, out: Path, count: int, overwrite: bool, config: RunConfig
+    *,
+    source: Path,
+    which: str,
+    out: Path,
+    count: int,
+    display: str,
+    overwrite: bool,
+    config: RunConfig,
 ) -> int:
     """Draws a crop of an image, and random examples of the policy and of each transform alone.
 
@@ -81,7 +89,7 @@ def preview(
     if source.is_dir():
         dataset = Dataset.open(source).with_channels(config.data.channels)
         config = dataclasses.replace(config, model=resolved(config.model, dataset))
-    write_picture(out, draw(image, label, config, count=count))
+    write_picture(out, draw(image, label, config, count=count, display=options.names(display)))
     print(f"picture: {out}")
     return 0
 
@@ -100,6 +108,7 @@ def replay(
     from tfseg.data.files.images import write_picture
     from tfseg.data.pipeline.replay import FILES
     from tfseg.data.pipeline.replay import replay as repeat
+    from tfseg.drawing.display import Display
     from tfseg.evaluation.previews import draw_outlines
 
     results.check_new(out, (*FILES, OVERLAY), overwrite=overwrite)
@@ -107,7 +116,9 @@ def replay(
     config = read(run / CONFIG if run.is_dir() else run)
     sample = repeat(opened, config, sample_id, epoch)
     sample.write(out)
-    write_picture(out / OVERLAY, draw_outlines({"image": sample.image, "label": sample.label}))
+    names = opened.with_channels(config.data.channels).info.channel_names
+    example = {"image": sample.image, "label": sample.label}
+    write_picture(out / OVERLAY, draw_outlines(example, Display(names)))
     print_json(sample.draw())
     return 0
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
-from tfseg.commands.output import note, print_table
+from tfseg.commands.output import note, pixel_sizes, print_table
 from tfseg.config import registry
 from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
@@ -114,6 +114,12 @@ def add_options(parser: Parser) -> None:
         help="names of the channels of all images, in their order, such as red,green,blue,nir; "
         "without it those of the files",
     )
+    add(
+        "--pixel_size",
+        metavar="LENGTH",
+        help="side of a pixel of all images, such as 0.25um or 0.3m; without a unit in micrometres "
+        "(default: those of the files)",
+    )
     add("--shard_size", type=int, default=256, metavar="IMAGES", help="images per file")
     add(
         "--class_name",
@@ -206,6 +212,9 @@ def _print(dataset: Dataset, overlap: str) -> None:
         print(f"channels: {', '.join(info.channel_names)}")
     if len(info.class_names) > 1:
         print(f"classes: {', '.join(info.class_names)}")
+    if info.pixel_sizes:
+        text = pixel_sizes(info.pixel_sizes, unknown=info.num_without_pixel_size)
+        print(f"pixel sizes: {text}")
     if info.overlap_pixels:
         note(f"pixels of overlapping instances ({overlap}): {info.overlap_pixels}")
     if info.hidden_instances:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfseg.checks import InputError, listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_json, add_network
+from tfseg.commands.options import Parser, add_display, add_json, add_network, names
 from tfseg.commands.output import note, note_approximate_tiles, print_json
 from tfseg.run_files import HISTORY
 
@@ -83,6 +83,7 @@ def add_options(parser: Parser) -> None:
     )
     add("--coco", action="store_true", help="add COCO mask AP and AR, computed by pycocotools")
     add("--out", metavar="DIR", type=Path, help="output folder (default: RUN_DIR/evaluation-SPLIT)")
+    add_display(parser)
     results.add_overwrite(parser, "results of other inputs in DIR")
     add_json(parser)
 
@@ -92,7 +93,7 @@ def uses_tensorflow(values: Mapping[str, object]) -> bool:
     return values["predictions"] is None and values["labels"] is None
 
 
-def run(*, out: Path | None, overwrite: bool, json: bool, **values: Any) -> int:
+def run(*, out: Path | None, display: str, overwrite: bool, json: bool, **values: Any) -> int:
     """Evaluates, writes the results and prints the metrics."""
     from tfseg.evaluation.report.provenance import dated
     from tfseg.evaluation.report.report import REPORT, Report
@@ -100,13 +101,14 @@ def run(*, out: Path | None, overwrite: bool, json: bool, **values: Any) -> int:
     from tfseg.metrics.counts import totals
     from tfseg.metrics.evaluation import FILES
 
-    names = [field.name for field in dataclasses.fields(Conventions)]
-    chosen = {name: values[name] for name in names if values[name] is not None}
+    fields = [field.name for field in dataclasses.fields(Conventions)]
+    chosen = {name: values[name] for name in fields if values[name] is not None}
     conventions = Conventions(**chosen)
     source = _source(values)
     out = out or source.folder
     results.check_same(out, (*FILES, REPORT), "evaluate", source.inputs, overwrite=overwrite)
-    report, options = Report(conventions), {**source.inputs, **source.options}
+    options = {**source.inputs, **source.options}
+    report = Report(conventions, display=names(display))
     evaluation, facts, model = source.evaluate(options, conventions, report)
     counts = totals(evaluation.images())
     if values["predictions"]:
@@ -225,7 +227,7 @@ def _of_network(
 def _of_files(
     options: Mapping[str, Any], conventions: Conventions, report: Report
 ) -> tuple[Evaluation, Facts, dict[str, Any]]:
-    from tfseg.data.files.images import read_picture
+    from tfseg.data.files.images import file_channel_names, read_picture
     from tfseg.evaluation.coco_results import results_pairs
     from tfseg.evaluation.label_folders import (
         find_images,
@@ -245,7 +247,12 @@ def _of_files(
 
     def reported(pair: Pair) -> Pair:
         size = pair.truth.shape
-        report.add(pair, read_picture(images[pair.id], size=size).pixels if images else None)
+        if not images:
+            report.add(pair)
+            return pair
+        path = images[pair.id]
+        pixels = read_picture(path, size=size).pixels
+        report.add(pair, pixels, channel_names=file_channel_names(path))
         return pair
 
     for path in [labels] if predictions.suffix == ".json" else [predictions, labels]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from tfseg import atomic
 from tfseg.checks import listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import note, print_json, print_table
+from tfseg.commands.options import Parser, add_display, add_json, names
+from tfseg.commands.output import note, pixel_sizes, print_json, print_table
 
 IMAGES, HISTOGRAMS = "images.png", "histograms.png"
 
@@ -31,11 +31,14 @@ def add_options(parser: Parser) -> None:
     add("dataset", metavar="DATA", type=Path, help="data set made by convert")
     add("--out", metavar="FOLDER", type=Path, help="folder of the pictures, which is created")
     add("--count", type=int, default=24, metavar="IMAGES", help="images to draw per split, at most")
+    add_display(parser)
     results.add_overwrite(parser, "the pictures in FOLDER")
     add_json(parser)
 
 
-def run(*, dataset: Path, out: Path | None, count: int, overwrite: bool, json: bool) -> int:
+def run(
+    *, dataset: Path, out: Path | None, count: int, display: str, overwrite: bool, json: bool
+) -> int:
     """Compares the shards with dataset.json, prints its content, and draws."""
     from tfseg.data.dataset.dataset import Dataset
     from tfseg.data.dataset.integrity import verify
@@ -46,7 +49,7 @@ def run(*, dataset: Path, out: Path | None, count: int, overwrite: bool, json: b
     for split in opened.info.splits:
         verify(opened, split)
     if out is not None:
-        _draw(opened, out, count)
+        _draw(opened, out, count, names(display))
     if json:
         print_json({"dataset": dataset, "out": out, **dataclasses.asdict(opened.info)})
         return 0
@@ -60,16 +63,17 @@ def run(*, dataset: Path, out: Path | None, count: int, overwrite: bool, json: b
     return 0
 
 
-def _draw(dataset: Dataset, out: Path, count: int) -> None:
+def _draw(dataset: Dataset, out: Path, count: int, display: tuple[str, ...]) -> None:
     from tfseg.data.files.images import write_picture
     from tfseg.evaluation.dataset_sheet import contact_sheet, count_samples, draw_histograms
 
-    sheet, counts = contact_sheet(dataset, count=count), count_samples(dataset)
+    sheet = contact_sheet(dataset, count=count, display=display)
+    counts = count_samples(dataset)
     with atomic.writing(out):
         out.mkdir(parents=True, exist_ok=True)
     write_picture(out / IMAGES, sheet)
-    names = dataset.info.channel_names
-    draw_histograms(counts, out / HISTOGRAMS, channel_names=names)
+    channel_names = dataset.info.channel_names
+    draw_histograms(counts, out / HISTOGRAMS, channel_names=channel_names)
 
 
 def _print(info: DatasetInfo) -> None:
@@ -81,6 +85,9 @@ def _print(info: DatasetInfo) -> None:
         ]
     )
     print(f"images: {info.channels} channels, {info.dtype}, from {info.source_format}")
+    if info.pixel_sizes:
+        text = pixel_sizes(info.pixel_sizes, unknown=info.num_without_pixel_size)
+        print(f"pixel sizes: {text}")
     if info.options:
         print("options: " + ", ".join(f"{name} {value}" for name, value in info.options.items()))
     for text, number in {

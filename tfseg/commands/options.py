@@ -192,6 +192,22 @@ def add_network(parser: Parser, purpose: str) -> None:
     )
 
 
+def add_display(parser: Parser) -> None:
+    """Adds `--display`."""
+    parser.add_argument(
+        "--display",
+        metavar="NAMES",
+        default="",
+        help="names of the channels that pictures show, such as nir,red,green: three become red, "
+        "green and blue (default: channels of these names, else all, in a colour each)",
+    )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Returns the names in an option that lists them with commas; none for an empty one."""
+    return tuple(text.split(",")) if text else ()
+
+
 def add_json(parser: Parser) -> None:
     """Adds `--json`."""
     parser.add_argument(

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseg import atomic
+from tfseg import atomic, lengths
+
+_MOST_SIZES = 5  # of pixels, in one line
 
 
 def note(message: str) -> None:
@@ -24,6 +26,15 @@ def note_approximate_tiles(count: int) -> None:
             f"images predicted in tiles, though the network sees the whole image: {count}. Their "
             "results differ from those of --tile 0"
         )
+
+
+def pixel_sizes(sizes: Mapping[str, int], *, unknown: int) -> str:
+    """Returns the pixel sizes in dataset.json, and the number of images without one, in words."""
+    parts = [f"{lengths.text(float(size))} ({number} images)" for size, number in sizes.items()]
+    if len(sizes) > _MOST_SIZES:
+        low, high = (lengths.text(pick(map(float, sizes))) for pick in (min, max))
+        parts = [f"{low} to {high} ({sum(sizes.values())} images)"]
+    return ", ".join([*parts, *([f"not known ({unknown} images)"] if unknown else [])])
 
 
 def print_json(values: Mapping[str, Any]) -> None:

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfseg.checks import InputError
+from tfseg.checks import InputError, listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_network
+from tfseg.commands.options import Parser, add_display, add_network, names
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.data.files import ORIENTATIONS
+from tfseg.lengths import text
 
 
 def add_options(parser: Parser) -> None:
@@ -45,6 +46,12 @@ def add_options(parser: Parser) -> None:
         "network; without it those of the files",
     )
     add(
+        "--pixel_size",
+        metavar="LENGTH",
+        help="side of a pixel of all images, such as 0.25um or 0.3m, for a network with "
+        "data.pixel_size; without a unit in micrometres (default: those of the files)",
+    )
+    add(
         "--orientation",
         choices=ORIENTATIONS,
         default="apply",
@@ -56,6 +63,7 @@ def add_options(parser: Parser) -> None:
         action="store_true",
         help="skip images whose results in DIR were made by the same weights and options",
     )
+    add_display(parser)
     results.add_overwrite(parser, "the results in DIR")
     add(
         "--one_piece",
@@ -105,7 +113,9 @@ def run(
         resume=resume,
         overwrite=overwrite,
         orientation=how["orientation"],
-        channels=how["channels"].split(",") if how["channels"] else (),
+        channels=names(how["channels"]),
+        display=names(how["display"]),
+        pixel_size=how["pixel_size"],
     )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
@@ -116,6 +126,13 @@ def run(
             "images turned upright by their orientation tags, with ids of the upright size: "
             f"{len(result.turned)}"
         )
+    if result.resampled:
+        note(
+            f"images brought to {text(segmenter.pixel_size)} a pixel, with ids at the size of "
+            f"their files: {len(result.resampled)}"
+        )
+    for path, unused in result.unused:
+        note(f"{path} has channels that the network does not take: {listed(unused)}")
     note_approximate_tiles(segmenter.num_approximate)
     counts = {"done": len(result.done), "skipped": len(result.skipped)}
     if resume:

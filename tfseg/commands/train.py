@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfseg import checks
 from tfseg import config as configs
+from tfseg.checks import InputError
 from tfseg.commands import plugins
-from tfseg.commands.options import Parser, add_json, add_run_config
+from tfseg.commands.options import Parser, add_display, add_json, add_run_config, names
 from tfseg.commands.output import note, print_json, print_table
 from tfseg.config import RunConfig
 from tfseg.run_files import CHECKPOINTS, CONFIG, CURVES, HISTORY
@@ -64,6 +65,7 @@ def add_options(parser: Parser) -> None:
         action="store_true",
         help="write metrics and pictures of validation images for TensorBoard to RUN_DIR",
     )
+    add_display(parser)
     add(
         "--profile",
         type=int,
@@ -131,6 +133,7 @@ def _flags(flags: dict[str, bool], watching: dict[str, Any]) -> list[str]:
     profile = watching["profile"]
     return [
         *(name for name, on in (flags | {"--tensorboard": watching["tensorboard"]}).items() if on),
+        *(["--display", watching["display"]] if watching["display"] else []),
         *(["--profile", *map(str, profile)] if profile else []),
     ]
 
@@ -186,13 +189,19 @@ def fit(
 
 
 def _callbacks(
-    run_dir: Path, *, tensorboard: bool, profile: Sequence[int] | None
+    run_dir: Path, *, tensorboard: bool, display: str, profile: Sequence[int] | None
 ) -> list[Callback]:
+    if display and not tensorboard:
+        raise InputError(
+            f"--display is for the pictures of --tensorboard; got {display} without it. Give both."
+        )
     if not tensorboard and not profile:
         return []
     from tfseg.training.tensorboard import Profile, TensorBoard
 
-    callbacks: list[Callback] = [TensorBoard(run_dir)] if tensorboard else []
+    callbacks: list[Callback] = (
+        [TensorBoard(run_dir, display=names(display))] if tensorboard else []
+    )
     if profile:
         first, last = profile
         checks.interval("--profile", (first, last), low=1)

@@ -8,6 +8,7 @@ import re
 from tfseg import calls, checks
 from tfseg.channels import check_names
 from tfseg.config.fields import check_numbers, free_on_resume, match_names
+from tfseg.lengths import micrometres
 
 CACHES = ("none", "memory", "disk")
 
@@ -34,6 +35,9 @@ class DataConfig(metaclass=calls.Public):
             and weight (relative to other images), or id and group (all groups equally often); empty
             uses each image once per epoch.
         channels: names of the channels that are used, in this order; empty uses all.
+        pixel_size: side of a pixel in micrometres, or with a unit as in 0.3m, to which all images
+            are brought, in training and in prediction, so that sets of several magnifications train
+            together; 0 takes images as they are.
         cache: where decoded images are kept after the first epoch: none, memory, or disk (in the
             folder for temporary files, until training ends).
 
@@ -51,6 +55,7 @@ class DataConfig(metaclass=calls.Public):
     weights: tuple[int, ...] = ()
     balance: str = ""
     channels: tuple[str, ...] = ()
+    pixel_size: float | str = 0.0
     cache: str = free_on_resume("none")
 
     def __post_init__(self) -> None:
@@ -76,6 +81,9 @@ class DataConfig(metaclass=calls.Public):
                 "records that skip leaves out; got skip. Remove them by converting again."
             )
         check_names("data.channels", self.channels)
+        if self.pixel_size != 0:
+            size = micrometres("data.pixel_size", self.pixel_size)
+            object.__setattr__(self, "pixel_size", size)
         checks.sequence("data.weights", self.weights, "[2, 1]")
         for weight in self.weights:
             checks.integer("Each of data.weights", weight, low=1)

@@ -13,6 +13,7 @@ import numpy as np
 from tfseg import calls
 from tfseg.checks import InputError, shown
 from tfseg.drawing.colors import color_neighbours
+from tfseg.drawing.display import PLAIN, Display, Limits
 from tfseg.ids import IGNORE
 from tfseg.metrics.matching import match, overlaps
 from tfseg.metrics.outline import outline_pixels
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 GAP = 4  # pixels between the pictures of a panel
 _UNMATCHED = (255, 255, 255)
 _IGNORED = (64, 64, 64)
-_DISPLAY_PERCENTILES = (1.0, 99.8)  # those of kernels.normalize, which needs TensorFlow
-_ROWS = 1024  # converted at a time: floats take many times the memory of a large image
 _FILL = 0.35  # opacity of an instance's colour over the image
 _SIDE, _DOTS_PER_INCH = 4.0, 120  # inches, of one picture in a figure
 
@@ -64,16 +63,18 @@ def overlay(
     label: np.ndarray,
     *,
     color: tuple[int, int, int] | None = None,
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
+    display: Display = PLAIN,
 ) -> np.ndarray:
     """Draws the outline of every instance, one pixel wide and inside it, onto the image.
 
     Args:
-        image: `[H, W, C]` or `[H, W]`, any real dtype, shown as by `display`.
+        image: `[H, W, C]` or `[H, W]`, any real dtype.
         label: `[H, W]` integer ids, 0 = background.
         color: RGB in [0, 255] of all outlines; None for the colour of each id.
         limits: image values shown as black and white, such as (0, 1), so that one picture can be
             darker than another; None for the image's 1st and 99.8th percentile.
+        display: which channels are shown, and how.
 
     Raises:
         InputError: the sizes differ, or the image has no pixels.
@@ -96,16 +97,19 @@ def thinning(size: tuple[int, int], side: int) -> tuple[slice, slice]:
     return step, step
 
 
-def panel(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+def panel(
+    image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, *, display: Display = PLAIN
+) -> np.ndarray:
     """Returns the image, its true and its predicted instances side by side, with white gaps.
 
     A predicted instance has the colour of the true one that it matches (IoU >= 0.5). White ones are
     errors: missed in the truth, false in the prediction.
 
     Args:
-        image: `[H, W, C]` or `[H, W]`, any real dtype, shown as by `display`.
+        image: `[H, W, C]` or `[H, W]`, any real dtype.
         truth: `[H, W]` integer ids, 0 = background, -1 = ignored.
         prediction: `[H, W]` integer ids, 0 = background.
+        display: which channels of the image are shown, and how.
 
     Returns:
         `[H, 3 W + 2 GAP, 3]` uint8.
@@ -152,7 +156,7 @@ def plot_instances(
     Instances are outlined and tinted; neighbours always have different colours.
 
     Args:
-        image: `[H, W, C]` or `[H, W]`, any real dtype, shown as by `display`.
+        image: `[H, W, C]` or `[H, W]`, any real dtype.
         label: `[H, W]` integer ids, 0 = background, -1 = ignored.
         prediction: `[H, W]` integer ids, 0 = background.
         ax: axes to draw into, the instances of `label` alone; None: those of a new figure.
@@ -179,7 +183,7 @@ def plot_instances(
     labels = (
         {"instances": label} if prediction is None else {"truth": label, "prediction": prediction}
     )
-    pictures = {"image": display(image)}
+    pictures = {"image": PLAIN(image)}
     for name, ids in labels.items():
         pictures[f"{name}: {_count(ids)}"] = tinted(image, ids)
     height, width = pictures["image"].shape[:2]
@@ -201,7 +205,7 @@ def tinted(image: np.ndarray, label: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the sizes differ, or the image has no pixels.
     """
-    picture = display(image)
+    picture = PLAIN(image)
     _same_size(picture, label)
     colors, edge, inside = color_neighbours(label), outline_pixels(label), label > 0
     mixed = (1 - _FILL) * picture[inside] + _FILL * colors[inside]
@@ -219,58 +223,6 @@ def _color_matched(label: np.ndarray, ids: np.ndarray, shown_as: np.ndarray) -> 
     colors = color_ids(np.where(listed, np.append(shown_as, 0)[position], np.minimum(label, 0)))
     colors[(label > 0) & ~listed] = _UNMATCHED
     return colors
-
-
-def display(image: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
-    """Returns the image as a new RGB picture, black at the lower and white at the upper limit.
-
-    The limits are the 1st and 99.8th percentile of all channels together, which keeps the colours,
-    unless `limits` are given. The first three of four channels are shown. With two, or with five
-    and more, every channel has a colour and separate percentiles, and the brightest is shown.
-    """
-    if np.asarray(image).dtype.kind not in "bufi":
-        raise InputError(
-            f"An image to draw must be an array of real numbers; got {shown(image)}. Read the file."
-        )
-    image = np.atleast_3d(image)
-    if image.ndim != 3 or not image.size:
-        raise InputError(f"An image to draw must be [H, W, C]; got {list(image.shape)}.")
-    if image.shape[2] not in (1, 3, 4):
-        return _composite(image, limits)
-    picture = _scaled(image[..., :3], limits)
-    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
-
-
-def _composite(image: np.ndarray, limits: tuple[float, float] | None) -> np.ndarray:
-    """Returns the largest of the channels in their colours, which are even on the circle of hues.
-
-    The largest, because a sum of many channels is white.
-    """
-    channels = image.shape[2]
-    picture = np.zeros((*image.shape[:2], 3), np.uint8)
-    for index in range(channels):
-        color = np.array(colorsys.hsv_to_rgb((index / channels + 1 / 3) % 1, 1, 1), np.float32)
-        values = _scaled(image[..., index : index + 1], limits)
-        for top in range(0, len(picture), _ROWS):
-            rows = slice(top, top + _ROWS)
-            colored = (values[rows] * color).round().astype(np.uint8)
-            np.maximum(picture[rows], colored, out=picture[rows])
-    return picture
-
-
-def _scaled(image: np.ndarray, limits: tuple[float, float] | None) -> np.ndarray:
-    """Returns `image` `[H, W, C]` as uint8, 0 at the lower and 255 at the upper limit."""
-    if image.dtype == bool:
-        image = image.astype(np.uint8)
-    low, high = limits or np.percentile(image, _DISPLAY_PERCENTILES)
-    if high <= low:  # less than 0.2 % of the pixels stand out
-        low, high = float(image.min()), float(image.max())
-    scale = 255 / (high - low) if high > low else 0.0
-    scaled = np.empty(image.shape, np.uint8)
-    for top in range(0, len(image), _ROWS):
-        rows = image[top : top + _ROWS].astype(np.float32)
-        scaled[top : top + _ROWS] = ((rows - low) * scale).clip(0, 255).round()
-    return scaled
 
 
 def _same_size(picture: np.ndarray, label: np.ndarray) -> None:

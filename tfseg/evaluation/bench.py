@@ -192,7 +192,8 @@ def _count_elements(dataset: tf.data.Dataset, size: int) -> Batches:
 def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     """Returns the work to time for the network, alone and cumulative."""
     dataset, size = session.dataset, session.config.train.batch_size
-    segmenter = Segmenter(session.model, session.config.model)
+    wanted = session.config.data.pixel_size
+    segmenter = Segmenter(session.model, session.config.model, pixel_size=wanted)
     (batch,) = itertools.islice(session.training_input(), 1)
     batches = training_batches(dataset, session.config, session.head)
     held = _without_sharding(batches.take(_HELD).cache().repeat())
@@ -205,7 +206,10 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
 
     def predicted() -> Iterator[object]:
         samples = session.dataset.samples("train").repeat().as_numpy_iterator()
-        predictions = (segmenter.predict(sample["image"]) for sample in samples)
+        predictions = (
+            segmenter.predict(sample["image"], pixel_size=sample["pixel_size"].item() or None)
+            for sample in samples
+        )
         return (list(itertools.islice(predictions, size)) for _ in itertools.repeat(None))
 
     return {

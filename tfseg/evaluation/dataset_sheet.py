@@ -16,7 +16,8 @@ from tfseg.data.dataset.counts import Counts, count
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.stored_image import StoredImage
 from tfseg.data.dataset.tiles import TiledArray
-from tfseg.drawing.overlays import GAP, color_ids, display
+from tfseg.drawing.display import Display
+from tfseg.drawing.overlays import GAP, color_ids
 from tfseg.evaluation.previews import Row, stack_rows
 from tfseg.metrics.outline import outline_pixels
 
@@ -81,12 +82,13 @@ def draw_histograms(counts: Counts, path: str | Path, *, channel_names: Sequence
         plot.savefig(partial, format="png")
 
 
-def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
+def contact_sheet(dataset: Dataset, *, count: int = 24, display: Sequence[str] = ()) -> np.ndarray:
     """Draws images of every split, evenly spaced in stored order, with outlines of their instances.
 
     Args:
         dataset: its records up to the last chosen one are read.
         count: largest number of images of a split, in [1, 1000].
+        display: names of the channels that are shown; empty: as in `Display`.
 
     Returns:
         `[h, w, 3]` uint8; image ids are above each row. Large images are reduced and small ones
@@ -95,9 +97,11 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
         darker.
 
     Raises:
-        InputError: a shard is missing, or a record does not decode.
+        InputError: a shard is missing, a record does not decode, or there is no such channel.
     """
     checks.integer("count", count, low=1, high=1000)
+    shown = Display(dataset.info.channel_names, tuple(display))
+    shown.check("display")
     names, present, rows = dataset.info.class_names, set[int](), list[Row]()
     for split, info in dataset.info.splits.items():
         number = min(count, info.num_images)
@@ -106,7 +110,7 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
         for stored in dataset.images(split, sorted(chosen)):
             present.update(stored.class_of.tolist())
             captions.append(_shortened(stored.id))
-            pictures.append(_picture(stored, by_class=len(names) > 1))
+            pictures.append(_picture(stored, shown, by_class=len(names) > 1))
         for start in range(0, number, _COLUMNS):
             ids = ", ".join(captions[start : start + _COLUMNS])
             rows.append((f"{split}: {ids}", pictures[start : start + _COLUMNS]))
@@ -114,7 +118,7 @@ def contact_sheet(dataset: Dataset, *, count: int = 24) -> np.ndarray:
     return stack_rows([("classes", legend), *rows] if len(names) > 1 and legend else rows)
 
 
-def _picture(stored: StoredImage, *, by_class: bool) -> np.ndarray:
+def _picture(stored: StoredImage, display: Display, *, by_class: bool) -> np.ndarray:
     """Returns the image at the size of the sheet, with the outlines of its instances."""
     image, label = _resized(stored)
     picture, edge = display(image), outline_pixels(label)

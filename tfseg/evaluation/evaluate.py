@@ -13,6 +13,7 @@ from tfseg import calls
 from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
+from tfseg.lengths import text
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 from tfseg.progress import OnProgress, image_progress
 
@@ -61,7 +62,9 @@ def evaluate(
 
     def pair(sample: dict[str, Any]) -> Pair:
         start = time.perf_counter()
-        predicted, _ = segmenter.predict_with_doubt(sample["image"])  # `check` says the doubts
+        size = sample["pixel_size"].item() or None
+        # `check` says the doubts.
+        predicted, _ = segmenter.predict_with_doubt(sample["image"], pixel_size=size)
         seconds = time.perf_counter() - start
         name, truth = sample["id"].decode(), sample["label"]
         scored = Pair(name, truth, predicted.labels, scores=predicted.scores)
@@ -73,9 +76,16 @@ def evaluate(
                 predicted_class_of=predicted.classes,
             )
         if report:
-            report.add(scored, sample["image"], seconds=seconds)
+            names = dataset.info.channel_names
+            report.add(scored, sample["image"], seconds=seconds, channel_names=names)
         return scored
 
+    if segmenter.pixel_size and (unknown := dataset.info.num_without_pixel_size):
+        warnings.warn(
+            f"{unknown} images of {dataset.path} have no pixel size: they are taken as they are, "
+            f"as if they had that of the network, {text(segmenter.pixel_size)}.",
+            stacklevel=3,
+        )
     verify(dataset, split)
     count = dataset.split(split).num_images
 

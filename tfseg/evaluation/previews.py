@@ -22,6 +22,7 @@ from tfseg.data.pipeline import crops, stages
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.objects import in_label
 from tfseg.data.pipeline.sources import InMemory
+from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.overlays import GAP, overlay
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ Row = tuple[str, list[np.ndarray]]
 
 
 def preview(
-    image: np.ndarray, label: np.ndarray, config: RunConfig, *, count: int = 6
+    image: np.ndarray,
+    label: np.ndarray,
+    config: RunConfig,
+    *,
+    count: int = 6,
+    display: Sequence[str] = (),
 ) -> np.ndarray:
     """Draws a crop of an image with `count` draws of the policy and of each transform alone.
 
@@ -46,6 +52,8 @@ def preview(
         label: `[H, W]` integer ids, 0 = background.
         config: its seed, crop size and transforms are used.
         count: draws per row, in [1, 100].
+        display: names of the channels that are shown, of model.channel_names; empty: as in
+            `Display`.
 
     Returns:
         `[h, w, 3]` uint8: outlines in the colours of the ids, ignored pixels darker.
@@ -60,6 +68,8 @@ def preview(
             f"image and label must be [H, W, C] and [H, W] of one size; got {checks.shown(image)} "
             f"and {checks.shown(label)}. Read the files."
         )
+    shown = Display(config.model.channel_names, tuple(display))
+    shown.check("display")
     transforms, _, sampling = plan(config.augment)
     size = config.data.crop_size
     seed = random.root(config.seed)
@@ -79,13 +89,13 @@ def preview(
         crops.cut(source.patch(part), part.beyond, sampling=sampling) for part in windows
     )
     rows = [
-        ("image", [draw_outlines(still)]),
-        ("all", draw_samples(chain, window, seed=seed, count=count)),
+        ("image", [draw_outlines(still, shown)]),
+        ("all", draw_samples(chain, window, shown, seed=seed, count=count)),
     ]
     for name, transform in name_each(transforms):
         always = dataclasses.replace(transform, **{"p": 1.0})
         alone, _ = stages.crop_chain([always], size, sampling)
-        pictures = draw_samples(alone, window, seed=seed, count=count)
+        pictures = draw_samples(alone, window, shown, seed=seed, count=count)
         rows.append((f"{name}  {parameter_text(transform)}", pictures))
     return stack_rows(rows)
 
@@ -140,7 +150,12 @@ def plot_augmentations(
 
 
 def draw_samples(
-    call: Callable[[Example, tf.Tensor], Example], example: Example, *, seed: tf.Tensor, count: int
+    call: Callable[[Example, tf.Tensor], Example],
+    example: Example,
+    display: Display = PLAIN,
+    *,
+    seed: tf.Tensor,
+    count: int,
 ) -> list[np.ndarray]:
     """Returns pictures of the results of `call`, such as a chain, with `count` seeds."""
 
@@ -149,16 +164,17 @@ def draw_samples(
         return call(example, random.fold_in(seed, index))
 
     return [
-        draw_outlines(result) for result in tf.data.Dataset.range(count).map(no_autograph(apply))
+        draw_outlines(result, display)
+        for result in tf.data.Dataset.range(count).map(no_autograph(apply))
     ]
 
 
-def draw_outlines(example: Example) -> np.ndarray:
+def draw_outlines(example: Example, display: Display = PLAIN) -> np.ndarray:
     """Returns a picture of image and ids; shows [0, 1], or the range of values if it is larger."""
     image, label = (np.asarray(example[name]) for name in ("image", "label"))
     exceeds = image.min() < 0 or image.max() > 1
     limits = (float(image.min()), float(image.max())) if exceeds else (0.0, 1.0)
-    picture = overlay(image, label, limits=limits)
+    picture = overlay(image, label, limits=limits, display=display)
     picture[label < 0] //= 2
     return picture
 

@@ -17,6 +17,7 @@ from tfseg.data.dataset.integrity import info_sha256, verify
 from tfseg.evaluation.evaluate import with_channels_of
 from tfseg.heads import head_of, head_without_classes
 from tfseg.inference import thresholds
+from tfseg.inference.resampled import nearest_ids
 from tfseg.inference.segmenter import Segmenter, load
 from tfseg.metrics import Conventions, evaluate_pairs
 from tfseg.progress import OnProgress, image_progress
@@ -185,8 +186,11 @@ def _compute_maps(
     count = dataset.split(_SPLIT).num_images
     for index, sample in enumerate(dataset.samples(_SPLIT).as_numpy_iterator()):
         path = folder / f"{index}.npz"
-        maps = segmenter.maps(sample["image"])
-        np.savez(path, id=sample["id"].decode(), maps=maps, truth=sample["label"])
+        size = sample["pixel_size"].item() or None
+        maps, truth = segmenter.maps(sample["image"], pixel_size=size), sample["label"]
+        if truth.shape != maps.shape[:2]:
+            truth = nearest_ids(truth, maps.shape[:2], segmenter.factor(size))
+        np.savez(path, id=sample["id"].decode(), maps=maps, truth=truth)
         report(index + 1, count)
         yield path
 

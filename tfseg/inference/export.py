@@ -49,7 +49,12 @@ def export(segmenter: Segmenter, destination: str | Path, *, overwrite: bool = F
     destination = Path(destination)
     _check_free(destination, overwrite=overwrite)
     # A new one, without the traces of earlier predictions: an export takes the same types always.
-    exported = Segmenter(segmenter.model, segmenter.model_config, tta=segmenter.tta)
+    exported = Segmenter(
+        segmenter.model,
+        segmenter.model_config,
+        tta=segmenter.tta,
+        pixel_size=segmenter.pixel_size,
+    )
     exported.origin = segmenter.origin
     signatures = {
         name: exported.serve.get_concrete_function(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tfseg import lengths
 from tfseg.config import ModelConfig, registry
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import head_without_classes
@@ -17,20 +18,23 @@ _UNITS = {
 }
 
 
-def describe(model: ModelConfig) -> dict[str, Any]:
+def describe(model: ModelConfig, *, pixel_size: float = 0.0) -> dict[str, Any]:
     """Returns the description of a network, ready for JSON.
 
-    Keys: tfseg_version; channels of the images; channel_names, empty for grey and RGB without
-    names; class_names, class 1 first; units of inputs and outputs; head; head_options, including
-    its thresholds; architecture; backbone; plugins that registered head, losses and architecture.
+    Keys: tfseg_version; pixel_size of the images, in micrometres, 0 where it is not known; channels
+    of the images; channel_names, empty for grey and RGB without names; class_names, class 1 first;
+    units of inputs and outputs; head; head_options, including its thresholds; architecture;
+    backbone; plugins that registered head, losses and architecture.
     """
     head = head_without_classes(model)
+    scale = f", of {lengths.text(pixel_size)} a pixel" if pixel_size else ""
     return {
         "tfseg_version": __version__,
+        "pixel_size": pixel_size,
         "channels": model.channels,
         "channel_names": list(model.channel_names),
         "class_names": list(model.class_names),
-        "units": {"images": f"[B, H, W, C], {_exposure(model)}", **_UNITS},
+        "units": {"images": f"[B, H, W, C], {_exposure(model)}{scale}", **_UNITS},
         "head": model.head,
         "head_options": dataclasses.asdict(head),  # type: ignore[call-overload]
         "architecture": model.architecture,

@@ -12,12 +12,15 @@ import numpy as np
 from tfseg import atomic, calls, checks
 from tfseg.channels import check_names, names_of
 from tfseg.data.files import ORIENTATIONS
+from tfseg.data.files import pixel_size as pixel_sizes
 from tfseg.data.files.images import file_channel_names, list_images
 from tfseg.data.files.tiff_windows import TiffWindows, open_picture
+from tfseg.drawing.display import Display
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
 from tfseg.inference.result_folder import ResultFolder
 from tfseg.inference.segmenter import Segmenter
+from tfseg.lengths import micrometres
 from tfseg.ordered_map import ordered
 from tfseg.progress import OnProgress, image_progress
 
@@ -35,6 +38,9 @@ class PredictReport(metaclass=calls.Public):
             says of it.
         turned: files in `done` that were turned upright by their orientation tags, and whose
             results have the size and the coordinates of the upright picture.
+        resampled: files in `done` with another pixel size than the network's, which were brought to
+            it; their results have the size of the file.
+        unused: files in `done` with channels that the network does not take, each with their names.
 
     Examples:
         >>> images = tfseg.sample.path() / "test" / "images"
@@ -50,6 +56,8 @@ class PredictReport(metaclass=calls.Public):
     num_instances: int
     doubts: list[tuple[Path, str]]
     turned: list[Path]
+    unused: list[tuple[Path, tuple[str, ...]]]
+    resampled: list[Path]
 
 
 @calls.check
@@ -64,6 +72,8 @@ def predict_files(
     overwrite: bool = False,
     orientation: str = "apply",
     channels: Sequence[str] = (),
+    display: Sequence[str] = (),
+    pixel_size: float | str | None = None,
     on_progress: OnProgress | None = None,
     verbose: bool = True,
 ) -> PredictReport:
@@ -91,6 +101,11 @@ def predict_files(
         channels: names of the channels of all images, in their order; empty takes those of the
             files. Those of the network are found by name; without their names, the images must have
             as many channels as the network, in its order.
+        display: names of the channels of the network that overlays show, such as ["nir", "red",
+            "green"]: three become red, green and blue; empty: channels of these names, else all, in
+            a colour each.
+        pixel_size: side of a pixel of all images, a number in micrometres or a text such as "0.3m";
+            None takes those of the files. A network without one ignores it.
         on_progress: called with (files done, number of files).
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
@@ -108,20 +123,38 @@ def predict_files(
     checks.one_of("orientation", orientation, ORIENTATIONS)
     files = image_files(paths)
     names = check_names("channels", channels)
-    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names}"
-    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with)
+    shown = Display(segmenter.channel_names, check_names("display", display))
+    shown.check("display")
+    made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
+    given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
+    made_with += f" {given}"
+    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with, shown)
     folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
     doubts: dict[Path, str] = {}
+    unused: dict[Path, tuple[str, ...]] = {}
+    resampled: set[Path] = set()
 
     def read(path: Path) -> np.ndarray | TiffWindows:
         image, is_turned = open_picture(path, orientation=orientation)
         if is_turned:
             turned.add(path)
-        return _with_channels(image, names or file_channel_names(path), segmenter.channel_names)
+        image, rest = _with_channels(
+            image, names or file_channel_names(path), segmenter.channel_names
+        )
+        if rest:
+            unused[path] = rest
+        return image
 
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
-        instances, doubt = segmenter.predict_with_doubt(image)
+        stated = pixel_sizes.or_given(pixel_sizes.of_file(path), given)
+        size = stated.size or None
+        instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size)
+        if segmenter.pixel_size and stated.ignored:
+            ignored = f"states {stated.ignored}"
+            doubt = f"{doubt}; it {ignored}" if doubt else ignored
+        if segmenter.factor(size) != 1:
+            resampled.add(path)
         if doubt:
             doubts[path] = doubt
         return cleanup.apply(instances) if cleanup else instances
@@ -150,24 +183,30 @@ def predict_files(
         num_instances,
         doubts=[(path, doubts[path]) for path in done if path in doubts],
         turned=[path for path in done if path in turned],
+        unused=[(path, unused[path]) for path in done if path in unused],
+        resampled=[path for path in done if path in resampled],
     )
 
 
 def _with_channels(
     image: np.ndarray | TiffWindows, names: Sequence[str], wanted: Sequence[str]
-) -> np.ndarray | TiffWindows:
-    """Returns an image with the wanted channels, in their order, if it has all of them."""
+) -> tuple[np.ndarray | TiffWindows, tuple[str, ...]]:
+    """Returns an image with the wanted channels, in their order, if it has all of them.
+
+    The names of those that it has beside them come second.
+    """
     known = names_of(image.shape[-1], names)
     if len(known) != image.shape[-1]:
         raise checks.InputError(
             f"The image must have the channels {', '.join(known)}; got {list(image.shape)}."
         )
     if known == wanted or not set(wanted) <= set(known):
-        return image
+        return image, ()
     positions = [known.index(name) for name in wanted]
+    rest = tuple(name for name in known if name not in wanted)
     if isinstance(image, TiffWindows):
-        return image.with_channels(positions)
-    return image[..., positions]
+        return image.with_channels(positions), rest
+    return image[..., positions], rest
 
 
 def _work(

@@ -17,6 +17,7 @@ from tfseg import atomic, checks
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.tiff_windows import TiffWindows
+from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.overlays import overlay, thinning
 from tfseg.inference import coco
 from tfseg.inference.geojson import feature_collection
@@ -40,6 +41,7 @@ class ResultFolder:
         formats: additional files besides ids, overlays and tables: any of `FORMATS`.
         class_names: of the classes 1, 2, ...
         made_with: digest of the network and the options of the prediction.
+        display: which channels of an image its overlay shows, and how.
 
     Raises:
         InputError: an unknown format.
@@ -49,6 +51,7 @@ class ResultFolder:
     formats: Collection[str] = ()
     class_names: Sequence[str] = ("instance",)
     made_with: str = ""
+    display: Display = PLAIN
 
     def __post_init__(self) -> None:
         """Checks the formats."""
@@ -140,7 +143,7 @@ class ResultFolder:
         table = instances.to_pandas()
         table.insert(0, "image", image.name)
         files = self._others(image)
-        write_picture(files["overlays"], overlay(pixels[thin], label[thin]))
+        write_picture(files["overlays"], overlay(pixels[thin], label[thin], display=self.display))
         with atomic.replacing(files["tables"], durable=False) as path:
             table.to_csv(path, index=False)
         if "geojson" in files:

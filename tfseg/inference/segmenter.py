@@ -28,7 +28,9 @@ from tfseg.inference.input_image import FINITE, InputImage, as_images, refuse_no
 from tfseg.inference.instances import Instances
 from tfseg.inference.metadata import describe
 from tfseg.inference.origin import Origin, thresholds_of
+from tfseg.inference.resampled import Resampled, nearest_ids
 from tfseg.kernels import normalize
+from tfseg.lengths import micrometres, text
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 from tfseg.networks.context import context
@@ -48,6 +50,8 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         tile: `predict` splits larger images into tiles of this side, a multiple of 128 with room
             for the network's context; None: 1,024, or four times the context; 0: never.
         tta: average the maps over the eight flips and rotations of an image.
+        pixel_size: side of a pixel of the images that the network was trained on, a number in
+            micrometres or a text such as "0.3m"; 0: not known. `predict` brings images to it.
 
     Raises:
         InputError: `tile` is not such a number, the limits are still "dataset", or the network has
@@ -72,6 +76,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         *,
         tile: int | None = 0,
         tta: bool = False,
+        pixel_size: float | str = 0.0,
     ) -> None:
         super().__init__()
         self._normalization = Normalization.of(model_config)
@@ -87,6 +92,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         self.num_approximate = 0
         checks.flag("tta", tta)
         self.tta = tta
+        self.pixel_size = micrometres("pixel_size", pixel_size) if pixel_size else 0.0
         self.class_names = model_config.class_names or ("instance",)
         self.channel_names = names_of(model_config.channels, model_config.channel_names)
         self.origin = Origin(thresholds=thresholds_of(model_config))
@@ -100,8 +106,11 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
     def digest(self) -> str:
         """Returns a SHA-256 of all that `predict` depends on: weights, configuration, options."""
-        options = {"tile": self.tile, "tta": self.tta, "version": __version__}
-        described = json.dumps(dataclasses.asdict(self.model_config) | options, default=str)
+        options = {"tile": self.tile, "tta": self.tta, "pixel_size": self.pixel_size}
+        described = json.dumps(
+            dataclasses.asdict(self.model_config) | options | {"version": __version__},
+            default=str,
+        )
         digest = hashlib.sha256(described.encode())
         for weight in self.weights:
             digest.update(weight.numpy().tobytes())
@@ -117,7 +126,8 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
         Args:
             images: `[B, H, W, C]` or `[H, W, C]`, any real dtype without NaN and infinite values,
-                any size, and any exposure: every image is normalised by its percentiles unless
+                of the pixel size of the network, if it has one, any size, and any exposure: every
+                image is normalised by its percentiles unless
                 `ModelConfig.limits` fixes the range.
 
         Returns:
@@ -158,47 +168,97 @@ class Segmenter(tf.Module, metaclass=calls.Public):
     @tf.function(input_signature=[], autograph=False)
     def metadata(self) -> tf.Tensor:
         """Returns inputs, outputs, thresholds, origin and version as JSON: `[]` string."""
-        described = describe(self.model_config) | {"origin": self.origin.to_dict()}
+        described = describe(self.model_config, pixel_size=self.pixel_size)
+        described["origin"] = self.origin.to_dict()
         return tf.constant(json.dumps(described))
 
-    def predict(self, image: np.ndarray | TiffWindows) -> Instances:
+    def predict(
+        self, image: np.ndarray | TiffWindows, *, pixel_size: float | str | None = None
+    ) -> Instances:
         """Finds the instances of one image `[H, W, C]` of any real dtype.
 
         It must have the channels of the network; grey and RGB are converted to each other.
         Booleans are black and white, and integers other than uint8 count as 16 bits. An image that
         `open_image` returned is read tile by tile. A warning says what is unusual about the image.
 
+        Args:
+            image: the pixels.
+            pixel_size: side of a pixel, a number in micrometres or a text such as "0.3m". The
+                image is brought to the pixel size of the network, if it has one, and the ids are
+                those of the nearest pixels, at the size of the image. None: not known.
+
         Raises:
             InputError: no array, another shape or dtype, no pixels, or NaN or infinite ones.
         """
-        instances, doubt = self.predict_with_doubt(image)
+        instances, doubt = self.predict_with_doubt(image, pixel_size=pixel_size)
         if doubt:
             warnings.warn(f"The image {doubt}.", stacklevel=2)
         return instances
 
-    def predict_with_doubt(self, image: np.ndarray | TiffWindows) -> tuple[Instances, str]:
+    def predict_with_doubt(
+        self, image: np.ndarray | TiffWindows, *, pixel_size: float | str | None = None
+    ) -> tuple[Instances, str]:
         """Returns the result of `predict`, and a text instead of its warning.
 
         The text is the end of a sentence about the image; "" if nothing is unusual.
         """
         pixels = self._input(image)
-        spreads = self._spreads(pixels)
-        if size := self._tile_size(pixels):
-            instances = self._predict_tiles(pixels, self._limits(pixels, spreads), size)
+        spreads, factor = self._spreads(pixels), self.factor(pixel_size)
+        view = self._view(pixels, spreads, factor)
+        if size := self._tile_size(view):
+            instances = self._predict_tiles(view, self._limits(pixels, spreads), size)
+        elif factor != 1:
+            maps = self._maps_of_view(view, self._limits(pixels, spreads))
+            instances = self._decoded(maps)
         else:
             batch = tf.constant(pixels[:, :][None])
             # One trace for all sizes, which TensorFlow does not count as retracing, with a warning.
             shape = tf.TensorSpec([1, None, None, self.channels], batch.dtype)
             instances = _first(self.serve.get_concrete_function(shape)(batch))
-        return instances, pixels.doubt(self._normalization, spreads)
+        if factor != 1:
+            labels = nearest_ids(instances.labels, pixels.shape[:2], 1 / factor)
+            instances = instances._replace(labels=labels)
+        doubts = [pixels.doubt(self._normalization, spreads)]
+        if self.pixel_size and pixel_size is None:
+            doubts.append(
+                "has no pixel size, so it is taken as it is, as if it had that of the network, "
+                f"{text(self.pixel_size)}"
+            )
+        return instances, "; it ".join(filter(None, doubts))
 
-    def maps(self, image: np.ndarray) -> np.ndarray:
-        """Returns the maps that `predict` decodes: `[H, W, channels of all outputs]`."""
+    def factor(self, pixel_size: float | str | None) -> float:
+        """Returns the pixels of an image along a pixel of the network; 1 where one is not known."""
+        if not self.pixel_size or pixel_size is None:
+            return 1.0
+        return self.pixel_size / micrometres("pixel_size", pixel_size)
+
+    def maps(self, image: np.ndarray, *, pixel_size: float | str | None = None) -> np.ndarray:
+        """Returns the maps that `predict` decodes: `[H, W, channels of all outputs]`.
+
+        With another pixel size than the network's, they have the size of the image at that one.
+        """
         pixels = self._input(image)
-        limits = self._limits(pixels, self._spreads(pixels))
-        if size := self._tile_size(pixels):
-            return np.concatenate(list(tiles.bands(*self._tiled(pixels, limits, size))))
-        return self._maps_of_tiles(limits)(self._tile(pixels[:, :]), limits).numpy()
+        spreads = self._spreads(pixels)
+        limits = self._limits(pixels, spreads)
+        view = self._view(pixels, spreads, self.factor(pixel_size))
+        if size := self._tile_size(view):
+            return np.concatenate(list(tiles.bands(*self._tiled(view, limits, size))))
+        return self._maps_of_view(view, limits)
+
+    def _maps_of_view(self, view: InputImage | Resampled, limits: tf.Tensor) -> np.ndarray:
+        return self._maps_of_tiles(limits)(self._tile(view[:, :]), limits).numpy()
+
+    def _view(
+        self, image: InputImage, spreads: list[Spread], factor: float
+    ) -> InputImage | Resampled:
+        if factor == 1:
+            return image
+
+        def values(pixels: np.ndarray) -> np.ndarray:
+            low, high = self._limits(image, spreads).numpy()  # now: the dtype is known
+            return self._tile(pixels).numpy().clip(low, high)  # as in training
+
+        return Resampled(image, factor, values)
 
     def _input(self, image: np.ndarray | TiffWindows) -> InputImage:
         return InputImage(image, self.channels, self.model_config.channel_names)
@@ -211,7 +271,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         height, width = tf.unstack(tf.shape(images)[1:3])
         return {name: values[:, :height, :width] for name, values in maps.items()}
 
-    def _tile_size(self, image: InputImage) -> int:
+    def _tile_size(self, image: InputImage | Resampled) -> int:
         """Returns the side of the tiles of an image; 0 if it is predicted whole."""
         longest = max(image.shape[:2])
         size = self.tile
@@ -220,18 +280,19 @@ class Segmenter(tf.Module, metaclass=calls.Public):
             size = tiles.suitable_size(self.context or 0) if needed else 0
         return size if longest > size else 0
 
-    def _predict_tiles(self, image: InputImage, limits: tf.Tensor, size: int) -> Instances:
+    def _predict_tiles(
+        self, image: InputImage | Resampled, limits: tf.Tensor, size: int
+    ) -> Instances:
+        return tiles.predict_tiles(*self._tiled(image, limits, size), decode=self._decoded)
+
+    def _decoded(self, maps: np.ndarray) -> Instances:
         num_maps = sum(self._head.outputs.values())
         instances_of = self._decode.get_concrete_function(tf.TensorSpec([None, None, num_maps]))
-
-        def decode(maps: np.ndarray) -> Instances:
-            with placement.host():
-                return _first(instances_of(tf.constant(maps)))
-
-        return tiles.predict_tiles(*self._tiled(image, limits, size), decode=decode)
+        with placement.host():
+            return _first(instances_of(tf.constant(maps)))
 
     def _tiled(
-        self, image: InputImage, limits: tf.Tensor, size: int
+        self, image: InputImage | Resampled, limits: tf.Tensor, size: int
     ) -> tuple[tiles.Network, tuple[int, int, int], tiles.Plan]:
         """Returns the maps of a part of the image, the shape of all maps, and the plan of tiles."""
         maps_of = self._maps_of_tiles(limits)
@@ -337,7 +398,8 @@ def load(
         raise checks.InputError(
             f"{run_dir} is {kind}: it has no {CONFIG}. Give the folder of a run, made by train."
         )
-    model_config = config.read(run_dir / CONFIG).model
+    run_config = config.read(run_dir / CONFIG)
+    model_config = run_config.model
     chosen = thresholds.read(run_dir, model_config) if tuned else thresholds.Tuned({}, {})
     options = {**model_config.head_options, **chosen.options}
     model_config = dataclasses.replace(model_config, head_options=options)
@@ -345,7 +407,8 @@ def load(
     file = run_dir / CHECKPOINTS / f"{checkpoint}.npz"
     step, _ = weights.restore(file, model.variables)
     chosen.check_step(run_dir, step)
-    segmenter = Segmenter(model, model_config, tile=tile, tta=tta)
+    size = run_config.data.pixel_size
+    segmenter = Segmenter(model, model_config, tile=tile, tta=tta, pixel_size=size)
     segmenter.origin = Origin.of_run(
         run_dir, model_config, checkpoint=checkpoint, step=step, tuned=chosen
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from tfseg import placement
 from tfseg.data.pipeline.batches import validation_crops
+from tfseg.drawing.display import Display
 from tfseg.drawing.overlays import panel
 from tfseg.training.callbacks import Callback
 from tfseg.training.history import Row
@@ -31,15 +33,21 @@ class TensorBoard(Callback):
     Args:
         run_dir: of the run; the files are in its folder tensorboard.
         images: number of pictures per validation, of the first images of the split val.
+        display: names of the channels that are shown; empty: as in `Display`.
     """
 
-    def __init__(self, run_dir: str | Path, *, images: int = 4) -> None:
+    def __init__(
+        self, run_dir: str | Path, *, images: int = 4, display: Sequence[str] = ()
+    ) -> None:
         self._folder, self._count = Path(run_dir) / _FOLDER, images
+        self._shown = tuple(display)
 
     def on_begin(self, session: Session) -> None:
         """Opens the file, writes the graph, and keeps the images."""
         self._writer = tf.summary.create_file_writer(str(self._folder))
         self._session, self._views = session, []
+        self._display = Display(session.config.model.channel_names, self._shown)
+        self._display.check("display")
         if self._count and "val" in session.dataset.info.splits:
             views = validation_crops(session.dataset, session.config, limit=self._count).unbatch()
             self._views = list(views.take(self._count).as_numpy_iterator())
@@ -60,7 +68,7 @@ class TensorBoard(Callback):
         with self._writer.as_default(step=int(row["step"])):
             for index, view in enumerate(self._views):
                 predicted = self._predict(view["image"][None]).numpy()[0]
-                picture = panel(view["image"], view["label"], predicted)
+                picture = panel(view["image"], view["label"], predicted, display=self._display)
                 height, width = picture.shape[:2]
                 png = tf.io.encode_png(picture)
                 value = tf.stack([tf.constant(str(width)), tf.constant(str(height)), png])

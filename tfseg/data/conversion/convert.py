@@ -26,9 +26,11 @@ from tfseg.data.conversion.formats.doubtful_ids import refuse_no_ids
 from tfseg.data.dataset import tiles
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
+from tfseg.data.files import pixel_size as pixel_sizes
 from tfseg.data.files.images import channel_names, load
 from tfseg.data.files.paths import DataPath, as_path
 from tfseg.data.files.sizes import stored_size
+from tfseg.lengths import micrometres
 from tfseg.progress import OnProgress, image_progress
 from tfseg.version import __version__
 
@@ -57,6 +59,7 @@ def convert(
     class_name: str | None = None,
     store: str = "png",
     channels: Sequence[str] = (),
+    pixel_size: float | str | None = None,
     overwrite: bool = False,
     on_error: str = "fail",
     on_progress: OnProgress | None = None,
@@ -90,6 +93,8 @@ def convert(
             TensorFlow reads the same pixels, and others become PNG.
         channels: names of the channels of all images, in their order, such as ["red", "green",
             "blue", "nir"]; empty takes those of the files.
+        pixel_size: side of a pixel of all images, a number in micrometres or a text such as "0.3m";
+            None takes those of the files.
         overwrite: replaces a data set at `destination`, once the new one is complete.
         on_error: what to do with an image that cannot be used: "fail", or "skip", which lists it in
             skipped.csv of the data set and counts it in `DatasetInfo.skipped_images`.
@@ -119,6 +124,7 @@ def convert(
     checks.one_of("on_error", on_error, ("fail", "skip"))
     check_store(store)
     channels = check_names("channels", channels)
+    size = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
     _refuse_unused(layout, reading)
     index = FORMATS[layout].find(source, reading)
@@ -140,10 +146,11 @@ def convert(
     class_names = index.class_names or (class_name or "object",)
     ids = {name: [(item.id, item.group) for item in items] for name, items in arranged.items()}
     encode = _encode if on_error == "fail" else functools.partial(_encode_or_skip, source=source)
+    stored: dict[str, Any] = {"store": store, "channels": channels, "pixel_size": size}
     contents = writer.Contents(
         source,
         arranged,
-        functools.partial(encode, layout=layout, reading=reading, store=store, channels=channels),
+        functools.partial(encode, layout=layout, reading=reading, **stored),
         source_format=layout,
         class_names=class_names,
         options=dataclasses.asdict(reading)
@@ -154,12 +161,14 @@ def convert(
             "split_table": splits.description(split_table),
             "shard_size": shard_size,
             "store": store,
+            "pixel_size": size,
         },
         shard_size=shard_size,
         num_records=_num_records,
         notes=index.notes,
         key=finished_shards.key(
-            *(source, __version__, layout, reading, class_names, ids, store, on_error, channels)
+            *(source, __version__, layout, reading, class_names, ids, on_error),
+            *stored.values(),
         ),
     )
     with image_progress("convert", on_progress, verbose=verbose) as report:
@@ -182,7 +191,13 @@ def _num_records(item: Item[Any]) -> int:
 
 
 def _encode(
-    item: Item[Any], *, layout: str, reading: Reading, store: str, channels: tuple[str, ...]
+    item: Item[Any],
+    *,
+    layout: str,
+    reading: Reading,
+    store: str,
+    channels: tuple[str, ...],
+    pixel_size: float | None,
 ) -> writer.Encoded:
     if item.fault:
         raise InputError(item.fault)
@@ -194,6 +209,7 @@ def _encode(
         channel_names=channels or channel_names(original),
         store=store,
         original=original,
+        pixel_size=pixel_sizes.or_given(pixel_sizes.of_bytes(original), pixel_size),
     )
     sha256 = hashlib.sha256(original).hexdigest()
     return encoded.serialized(group=item.group, source_sha256=sha256)

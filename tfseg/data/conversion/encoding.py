@@ -18,6 +18,7 @@ from tfseg.data.dataset.image_codec import Picture
 from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.records import Features
 from tfseg.data.dataset.tiles import Grid, TiledArray
+from tfseg.data.files.pixel_size import UNKNOWN, Stated
 from tfseg.ordered_map import ordered
 
 _MOST_PIXELS = 2**31 - 1  # crops draw one of the pixels as an int32
@@ -37,6 +38,15 @@ class EncodedSample:
     counts: Counts
     tiles: Iterable[bytes] = ()
 
+    def with_pixel_size(self, stated: Stated) -> EncodedSample:
+        """Returns it with the size of its pixels."""
+        known = {"pixel_size": stated.size} if stated.size else {}
+        counts = Counts(
+            pixel_sizes=Counter([stated.size] if stated.size else []),
+            ignored_pixel_sizes=Counter([stated.ignored] if stated.ignored else []),
+        )
+        return EncodedSample(self.features | known, self.counts + counts, self.tiles)
+
     def serialized(self, *, group: str | None = None, source_sha256: str | None = None) -> Encoded:
         """Returns its records; the arguments are those of `records.encode`."""
         record = records.serialize(self.features, group=group, source_sha256=source_sha256)
@@ -51,6 +61,7 @@ def encode(
     channel_names: Sequence[str] = (),
     store: str = "png",
     original: bytes = b"",
+    pixel_size: Stated = UNKNOWN,
 ) -> EncodedSample:
     """Encodes a sample; a large image tile by tile, so that it need not be in memory.
 
@@ -61,6 +72,7 @@ def encode(
         channel_names: of the image; empty: it has none.
         store: how the image is stored, see `image_codec.encode`; tiles are PNG for "original".
         original: bytes of the image file, see `image_codec.encode`.
+        pixel_size: of the image.
 
     Raises:
         InputError: another number of channels than names, or pixels that `store` cannot hold.
@@ -73,7 +85,8 @@ def encode(
         )
     channel_names = channel_names or (() if num_channels in (1, 3) else numbered(num_channels))
     if tiles.is_tiled(sample.image.shape, tiles.SIDE):
-        return _encode_tiles(id, sample, name=name, channel_names=channel_names, store=store)
+        encoded = _encode_tiles(id, sample, name=name, channel_names=channel_names, store=store)
+        return encoded.with_pixel_size(pixel_size)
     image, label = sample.image[:, :], sample.label[:, :]
     if is_grey_or_rgb(num_channels, channel_names) and is_repeated(image):
         image = image[..., :1]
@@ -82,7 +95,8 @@ def encode(
         image = image_codec.decode_array(picture, image.shape[:2])
     counts = count(image, label, sample.class_of, channel_names)
     features = records.features(id, image, label, sample.class_of, picture=picture)
-    return EncodedSample(features, counts + _other_counts(sample, picture.format))
+    encoded = EncodedSample(features, counts + _other_counts(sample, picture.format))
+    return encoded.with_pixel_size(pixel_size)
 
 
 def _encode_tiles(

@@ -25,7 +25,9 @@ from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import instance_ids
 from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import DataPath, as_path, is_remote
+from tfseg.data.files.pixel_size import Stated
 from tfseg.ids import IGNORE, MAX_ID, whole_numbers
+from tfseg.lengths import micrometres
 from tfseg.ordered_map import ordered
 
 Samples = Iterable[Mapping[str, Any] | tuple[Any, Any]]
@@ -55,6 +57,7 @@ def convert_samples(
     shard_size: int = 256,
     store: str = "png",
     channels: Sequence[str] = (),
+    pixel_size: float | str | None = None,
     overwrite: bool = False,
 ) -> Dataset:
     """Converts samples from Python into a data set.
@@ -72,6 +75,7 @@ def convert_samples(
             - label: `[H, W]` or `[H, W, 1]` integer ids, 0 = background, -1 = ignored;
             - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
               ids; without it all have class 1;
+            - pixel_size: side of a pixel, as the argument, which it replaces;
             - id: a text or a number, unique in its split; without it the position.
         destination: as for `convert`.
         class_names: what the instances are; the first is class 1.
@@ -81,6 +85,8 @@ def convert_samples(
         shard_size: as for `convert`.
         store: as for `convert`, but not "original".
         channels: names of the channels, in their order; empty: they have none.
+        pixel_size: side of a pixel, a number in micrometres or a text such as "0.3m"; None: not
+            known.
         overwrite: replaces a data set at `destination`, once the new one is complete.
 
     Raises:
@@ -108,7 +114,11 @@ def convert_samples(
     for name in parts:
         checks.one_of("A split of the samples", name, SPLITS)
     encode = functools.partial(
-        _encode, num_classes=len(class_names), store=store, channel_names=names
+        _encode,
+        num_classes=len(class_names),
+        store=store,
+        channel_names=names,
+        pixel_size=None if pixel_size is None else micrometres("pixel_size", pixel_size),
     )
     with _spool(destination) as file:
         items = {
@@ -132,6 +142,7 @@ def convert_samples(
                     "groups": splits.description(groups),
                     "shard_size": shard_size,
                     "store": store,
+                    "pixel_size": pixel_size,
                 },
                 shard_size=shard_size,
                 num_records=lambda item: 1 + len(item.annotations.tiles),
@@ -187,7 +198,13 @@ def _load(item: Item[_Stored], file: IO[bytes]) -> writer.Encoded:
 
 
 def _encode(
-    index: int, sample: Any, *, num_classes: int, store: str, channel_names: tuple[str, ...]
+    index: int,
+    sample: Any,
+    *,
+    num_classes: int,
+    store: str,
+    channel_names: tuple[str, ...],
+    pixel_size: float | None,
 ) -> tuple[str, encoding.EncodedSample]:
     entries = sample if isinstance(sample, Mapping) else None
     if isinstance(sample, tuple) and len(sample) == 2:
@@ -205,9 +222,22 @@ def _encode(
             f"{list(image.shape[:2])}."
         )
     class_of = _class_of(name, entries.get("class_of"), label, num_classes)
+    size = entries.get("pixel_size", pixel_size)
     return id, encoding.encode(
-        id, Sample(image, label, class_of), name=name, channel_names=channel_names, store=store
+        id,
+        Sample(image, label, class_of),
+        name=name,
+        channel_names=channel_names,
+        store=store,
+        pixel_size=Stated(0.0 if size is None else _pixel_size(name, size)),
     )
+
+
+def _pixel_size(name: str, given: Any) -> float:
+    """Returns a pixel size in micrometres; 0, as `Dataset.samples` yields it, is not known."""
+    given = given.item() if isinstance(given, np.generic | np.ndarray) else given
+    given = given.decode() if isinstance(given, bytes) else given
+    return 0.0 if given == 0 else micrometres(f"The pixel_size of {name[4:]}", given)
 
 
 def _image(name: str, image: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -262,6 +263,13 @@ def _no_instances(name: object, ignored_crowds: int) -> str:
     )
 
 
+def _notes_on_pixel_sizes(ignored: Counter[str]) -> tuple[str, ...]:
+    return tuple(
+        f"The files of {number} images state {reason}: that is not taken as their pixel size."
+        for reason, number in sorted(ignored.items())
+    )
+
+
 class _Writer:
     """Writes the parts that a killed run has not finished, and adds up the counts of all."""
 
@@ -352,8 +360,9 @@ class _Writer:
             statistics=Statistics.of(counts, num_classes=len(names)),
             image_formats=tuple(format for format in IMAGE_FORMATS if counts.image_formats[format]),
             options={name: value for name, value in options if value is not None},
-            notes=self.contents.notes,
+            notes=(*self.contents.notes, *_notes_on_pixel_sizes(counts.ignored_pixel_sizes)),
             channel_names=next(iter(counts.channel_names)),
+            pixel_sizes={f"{size:g}": n for size, n in sorted(counts.pixel_sizes.items())},
             splits=splits,
         )
         if self.skipped:

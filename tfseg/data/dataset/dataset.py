@@ -32,6 +32,7 @@ from tfseg.data.dataset.statistics import PERCENTILES, Statistics
 from tfseg.data.dataset.stored_image import StoredImage
 from tfseg.data.dataset.typed import check_types
 from tfseg.data.files.paths import DataPath, as_path
+from tfseg.drawing.display import Display
 from tfseg.drawing.overlays import overlay, thinning
 from tfseg.run_files import CONFIG
 
@@ -126,6 +127,8 @@ class DatasetInfo:
             1.5 on)
         channel_names: names of the channels, in their order; empty for grey and RGB images without
             names, and in a data set of an older version. (from version 1.7 on)
+        pixel_sizes: number of images by the side of a pixel in micrometres, such as "0.25"; those
+            without a known one are not counted. (from version 2.0 on)
         splits: by name, in the order train, val, test.
     """
 
@@ -146,12 +149,23 @@ class DatasetInfo:
     options: Options = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     channel_names: tuple[str, ...] = ()
+    pixel_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     splits: dict[str, SplitInfo]
 
     @property
     def is_grey_or_rgb(self) -> bool:
         """Whether the images are grey or RGB, whose channels have common limits."""
         return is_grey_or_rgb(self.channels, self.channel_names)
+
+    @property
+    def num_images(self) -> int:
+        """Number of images in all splits."""
+        return sum(split.num_images for split in self.splits.values())
+
+    @property
+    def num_without_pixel_size(self) -> int:
+        """Number of images whose pixels have no known size."""
+        return self.num_images - sum(self.pixel_sizes.values())
 
     def to_json(self) -> str:
         """Returns the text of dataset.json."""
@@ -221,6 +235,8 @@ class DatasetInfo:
             values["statistics"] = statistics = Statistics.from_content(values["statistics"])
             _check_statistics(statistics, num_classes=len(values["class_names"]))
         checks.mapping("options", values.get("options", {}))
+        for size in values.get("pixel_sizes", {}):
+            checks.in_range("pixel_sizes", float(size), low=0)
         names = ("class_names", "image_formats", "notes", "channel_names")
         lists = {name: tuple(values[name]) for name in names if name in values}
         return cls(**values | lists | {"splits": splits})
@@ -344,7 +360,9 @@ class Dataset(metaclass=calls.Public):
 
         def sample(reader: SplitReader, number: tf.Tensor) -> dict[str, tf.Tensor]:
             joined = reader.whole(reader.decode(reader.read(number)))
-            return {name: joined[name] for name in ("id", "image", "label", "class_of")}
+            return {
+                name: joined[name] for name in ("id", "image", "label", "class_of", "pixel_size")
+            }
 
         return self._mapped(split, sample)
 
@@ -440,9 +458,11 @@ class Dataset(metaclass=calls.Public):
         )
 
     def _pictures(self, split: str) -> Iterator[str]:
+        display = Display(self.info.channel_names)
         for stored in itertools.islice(self.images(split), _SHOWN):
             thin = thinning(stored.shape[:2], notebook.SIDE)
-            yield notebook.picture(overlay(stored.image[thin], stored.label[thin]), stored.id)
+            picture = overlay(stored.image[thin], stored.label[thin], display=display)
+            yield notebook.picture(picture, stored.id)
 
 
 def file_sha256(path: DataPath) -> str:

@@ -19,6 +19,7 @@ _PIXELS = {
     **_SIZE,
 }
 _ID = {"id": tf.io.FixedLenFeature([], tf.string)}
+_PIXEL_SIZE = {"pixel_size": tf.io.FixedLenFeature([], tf.float32, default_value=0.0)}
 _RAW = {"spread": tf.float32, "foreground": tf.int32, "instances": tf.int32}
 _HEADER = {
     **_ID,
@@ -26,6 +27,7 @@ _HEADER = {
     "class_of": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
     "num_instances": tf.io.FixedLenFeature([], tf.int64),
     "dtype": tf.io.FixedLenFeature([], tf.string, default_value=""),
+    **_PIXEL_SIZE,
     "tile": tf.io.FixedLenFeature([], tf.int64, default_value=0),
     **{name: tf.io.FixedLenFeature([], tf.string, default_value="") for name in _RAW},
 }
@@ -84,11 +86,13 @@ def decode_record(serialized: tf.Tensor, decoding: Decoding) -> dict[str, tf.Ten
     Returns:
         `id` `[]` string, `image` `[H, W, C]`, `label` `[H, W]` int32 ids with
         0 = background and -1 = ignored, `class_of` `[N]` int32: the class of each id above 0, in
-        the order of the ids, from 1 on.
+        the order of the ids, from 1 on, and `pixel_size` `[]` float32 in micrometres, 0 where it is
+        not known.
     """
     header = decode_header(serialized)
     pixels = decode_pixels(serialized, decoding)
-    return {"id": header["id"], **pixels, "class_of": header["class_of"]}
+    names = ("class_of", "pixel_size")
+    return {"id": header["id"], **pixels, **{name: header[name] for name in names}}
 
 
 def decode_pixels(serialized: tf.Tensor, decoding: Decoding) -> dict[str, tf.Tensor]:
@@ -111,7 +115,8 @@ def decode_header(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     """Reads everything in the record of an image but its pixels.
 
     Returns:
-        `id` `[]` string, `size` `[2]` int32, `class_of` `[N]` int32, `dtype` `[]` string ("" in
+        `id` `[]` string, `size` `[2]` int32, `pixel_size` `[]` float32 (0: not known), `class_of`
+        `[N]` int32, `dtype` `[]` string ("" in
         version 1), `spread` `[1 + C, 3]` float32 (`[0, 3]` in version 1), `tile` `[]` int32 (0:
         not in tiles), `foreground` `[T]` int32 and `instances` `[5, N]` int32 (`[5, 0]` where not
         in tiles); see the table above.
@@ -125,6 +130,7 @@ def decode_header(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         "id": features["id"],
         "size": tf.cast(tf.stack([features["height"], features["width"]]), tf.int32),
         "class_of": tf.pad(classes, [[0, missing]], constant_values=1),
+        "pixel_size": features["pixel_size"],
         "dtype": features["dtype"],
         "spread": tf.reshape(raw["spread"], [-1, 3]),
         "tile": tf.cast(features["tile"], tf.int32),
@@ -158,3 +164,8 @@ def read_id(serialized: tf.Tensor) -> tf.Tensor:
 def sample_id(serialized: bytes) -> str:
     """Returns the id of a record outside the graph."""
     return read_id(serialized).numpy().decode()
+
+
+def pixel_size(serialized: bytes) -> float:
+    """Returns the pixel size of a record outside the graph, in micrometres; 0: not known."""
+    return tf.io.parse_single_example(serialized, _PIXEL_SIZE)["pixel_size"].numpy().item()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -133,6 +134,7 @@ def _joined(infos: Sequence[DatasetInfo]) -> DatasetInfo:
         image_formats=tuple(
             dict.fromkeys(format for info in infos for format in info.image_formats)
         ),
+        pixel_sizes=dict(sum((Counter(info.pixel_sizes) for info in infos), Counter())),
         splits={name: _joined_split(name, infos) for name in names},
     )
 

@@ -11,6 +11,7 @@
 | num_instances | int64, distinct ids above 0 |
 | group         | UTF-8 string, samples of a group stay in one split; absent without groups |
 | source_sha256 | SHA-256 of the image's file in hex digits; absent without a file |
+| pixel_size    | float, side of a pixel in micrometres; absent where it is not known |
 | dtype         | of the stored pixels |
 | spread        | `contrast.Spread.table`, float32 |
 | tile          | int64, side of the tiles in pixels; absent in an image without tiles |
@@ -19,7 +20,7 @@
 
 The record of an image in tiles has no pixels, and that of a tile has id, image, image_format,
 label, height and width, those of the tile. Numbers of the last rows are raw and little-endian.
-Records of version 1 have none of the keys from `dtype` on.
+Records of version 1 have none of the keys from `pixel_size` on.
 
 An image is stored with the channels and bits of its file; `decode_pixels` converts it to those of
 the data set. Grey becomes RGB by repetition, 8 bits become 16 by a factor of 257, so that white
@@ -44,7 +45,7 @@ from tfseg.ids import IGNORE
 
 _LABEL_LEVEL = 6
 _WORD = 2**16
-Features = dict[str, bytes | int | list[int]]
+Features = dict[str, bytes | int | float | list[int]]
 
 
 def encode(
@@ -219,8 +220,10 @@ def _words(label: np.ndarray) -> np.ndarray:
     return np.stack([low, (label // _WORD % _WORD).astype(np.uint16)], axis=-1)
 
 
-def _feature(value: bytes | int | list[int]) -> tf.train.Feature:
+def _feature(value: bytes | int | float | list[int]) -> tf.train.Feature:
     if isinstance(value, bytes):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    if isinstance(value, float):
+        return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
     integers = value if isinstance(value, list) else [value]
     return tf.train.Feature(int64_list=tf.train.Int64List(value=integers))

@@ -24,6 +24,7 @@ class StoredImage(NamedTuple):
         image: `[H, W, C]` with the channels and the dtype of the data set.
         label: `[H, W]` int32 ids, 0 = background, -1 = ignored.
         class_of: `[N]` int32, class from 1 on of each of `ids`.
+        pixel_size: side of a pixel in micrometres; None where it is not known.
         known_ids: of an image in tiles, from its index of instances.
     """
 
@@ -32,6 +33,7 @@ class StoredImage(NamedTuple):
     image: np.ndarray | TiledArray
     label: np.ndarray | TiledArray
     class_of: np.ndarray
+    pixel_size: float | None = None
     known_ids: np.ndarray | None = None
 
     def ids(self) -> np.ndarray:
@@ -55,7 +57,8 @@ class StoredImage(NamedTuple):
             image = TiledArray(shape, decoding.dtype, partial(read, name="image"), side=side)
             label = TiledArray(shape[:2], np.int32, partial(read, name="label"), side=side)
             ids = sample["instances"][0]
-        return cls(sample["id"].decode(), shape, image, label, sample["class_of"], ids)
+        size = sample["pixel_size"].item() or None
+        return cls(sample["id"].decode(), shape, image, label, sample["class_of"], size, ids)
 
     def whole(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns all of image and label.

@@ -20,8 +20,9 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline import crops
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import host_part, training_order
+from tfseg.data.pipeline.scale import Reads, Scale, with_factor
 from tfseg.data.pipeline.sources import Source, with_source
-from tfseg.data.pipeline.stages import training_stages, with_classes
+from tfseg.data.pipeline.stages import crop_chain, training_stages, with_classes
 from tfseg.heads import Head
 from tfseg.ids import IGNORE
 
@@ -156,23 +157,31 @@ def validation_crops(
     normalization = Normalization.of(config.model, dataset)
     normalization.check_percentiles(dataset)
     sampling, num_classes = plan(config.augment).sampling, len(config.model.class_names)
-    reader = dataset.reader(split)
+    reader, scale = dataset.reader(split), Scale.of(dataset, config.data)
+    fitting, _ = crop_chain([], size, sampling, fits=True)
 
     def prepare(number: tf.Tensor) -> Example:
         sample = with_classes(reader.decode(reader.read(number)), num_classes)
         limits = normalization.limits_of_sample(sample, dataset.decoding)
-        corner = crops.middle(sample["size"], size)
-        window = crops.window(corner, sample["size"], size, margin=0, border=sampling.border)
+        reads = scale.reads(sample, size, 0) if scale else Reads(size, 0)
+        corner = crops.middle(sample["size"], reads.size)
+        window = crops.window(
+            corner, sample["size"], reads.size, margin=reads.margin, border=sampling.border
+        )
 
         def cropped(source: Source) -> Example:
-            return crops.cut(
+            pixels = crops.cut(
                 source.patch(window),
                 window.beyond,
                 sampling=sampling,
                 scale=lambda image: normalization.scale(image, limits),
             )
+            return scale.window(pixels, reads, size) if scale else pixels
 
-        return with_source(sample, reader, num_classes, cropped) | {"weight": 1.0}
+        crop = with_source(sample, reader, num_classes, cropped)
+        if scale:
+            crop = fitting.apply(crop, with_factor(fitting.sample(random.root(0)), crop))
+        return {"image": crop["image"], "label": crop["label"], "weight": 1.0}
 
     count = dataset.split(split).num_images
     count = min(limit or count, count)

@@ -33,7 +33,7 @@ class Window(NamedTuple):
     beyond: tf.Tensor
 
 
-def middle(shape: tf.Tensor, size: int) -> tf.Tensor:
+def middle(shape: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """Returns the upper left corner `[2]` int32 of the crop in the middle of an image.
 
     Args:
@@ -46,7 +46,7 @@ def middle(shape: tf.Tensor, size: int) -> tf.Tensor:
 def draw(
     objects: Objects,
     shape: tf.Tensor,
-    size: int,
+    size: int | tf.Tensor,
     *,
     foreground_share: float,
     seed: tf.Tensor,
@@ -108,7 +108,14 @@ def _one_of(values: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
     return tf.gather(tf.pad(values, [[0, 1]]), chosen)
 
 
-def window(corner: tf.Tensor, shape: tf.Tensor, size: int, *, margin: int, border: str) -> Window:
+def window(
+    corner: tf.Tensor,
+    shape: tf.Tensor,
+    size: int | tf.Tensor,
+    *,
+    margin: int | tf.Tensor,
+    border: str,
+) -> Window:
     """Returns what a square of `size` from `corner` on, with a margin on all sides, reads.
 
     An image smaller than the crop lies in its middle.
@@ -147,7 +154,8 @@ def cut(
         `image` `[S, S, C]` and `label` `[S, S]`, S the number of rows and columns.
     """
     image, label, rows, columns = patch
-    side, (before, after) = rows.shape[0], tf.unstack(beyond, axis=1)
+    known, (before, after) = rows.shape[0], tf.unstack(beyond, axis=1)
+    side = tf.size(rows) if known is None else known
     inside = side - before - after
     # The part inside the image is copied. Gathering all of the crop pixel by pixel took 6 ms for
     # 726 x 726 x 3, this takes 1.
@@ -158,16 +166,16 @@ def cut(
         gathered[:, left : left + inside[1]],
         tf.gather(gathered, columns[side - after[1] :], axis=1),
     ]
-    crop = scale(tf.ensure_shape(tf.concat(parts, axis=1), (side, side, image.shape[-1])))
+    crop = scale(tf.ensure_shape(tf.concat(parts, axis=1), (known, known, image.shape[-1])))
     label = label[top : top + inside[0], left : left + inside[1]]
     if sampling.border == "constant":
         covered = tf.pad(tf.ones_like(label, tf.bool), beyond)[..., None]
         crop = tf.where(covered, crop, tf.cast(sampling.border_value, crop.dtype))
     label = tf.pad(label, beyond, constant_values=sampling.fill)
-    return {"image": crop, "label": tf.ensure_shape(label, (side, side))}
+    return {"image": crop, "label": tf.ensure_shape(label, (known, known))}
 
 
-def _max_corner(shape: tf.Tensor, size: int) -> tf.Tensor:
+def _max_corner(shape: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """Returns the lowest and rightmost upper left corner of a crop, `[2]` int32."""
     return tf.maximum(shape - size, 0)
 

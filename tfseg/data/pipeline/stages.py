@@ -25,6 +25,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.pipeline import cache, crops, visibility
 from tfseg.data.pipeline.normalization import Normalization
+from tfseg.data.pipeline.scale import FitPixelSize, Reads, Scale, with_factor
 from tfseg.data.pipeline.sources import Source, with_source
 from tfseg.heads import Head
 from tfseg.kernels import class_ids
@@ -95,8 +96,9 @@ def sample_functions(
     - "decode": `SplitReader.read` -> `SplitReader.decode`, with ids that encode classes where there
       are several. Other entries, such as "epoch", stay.
     - "crop": with "epoch" -> image `[W, W, C]` float32 in [0, 1] and label `[W, W]`, the crop with
-      its margin, the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the crop from
-      `crops.draw`; with data.min_visibility also `full_areas`, those in the image.
+      its margin (with data.pixel_size, what the field reads for it, and the `factor` of
+      `Scale.window`), the `seed` `[2]` int32 of the sample and the `corner` `[2]` int32 of the crop
+      from `crops.draw`; with data.min_visibility also `full_areas`, those in the image.
     - "augment": -> image `[S, S, C]` and label `[S, S]`, and `params` from `Chain.sample`.
     """
     dataset = dataset.with_channels(config.data.channels)
@@ -106,7 +108,8 @@ def sample_functions(
     normalization.check_percentiles(dataset)
     least = config.data.min_visibility
     transforms, _, sampling = plan(config.augment)
-    chain, margin = crop_chain(transforms, size, sampling)
+    scale = Scale.of(dataset, config.data)
+    chain, margin = crop_chain(transforms, size, sampling, fits=scale is not None)
 
     def decoded(stored: Example) -> Example:
         others = {name: value for name, value in stored.items() if name != "record"}
@@ -117,18 +120,20 @@ def sample_functions(
         # The limits are those of the full image, and only the crop is scaled by them.
         limits = normalization.limits_of_sample(sample, dataset.decoding)
 
+        reads = scale.reads(sample, size, margin) if scale else Reads(size, margin)
+
         def cropped(source: Source) -> Example:
             corner = crops.draw(
                 source.objects(),
                 sample["size"],
-                size,
+                reads.size,
                 foreground_share=config.data.foreground_share,
                 instance_share=config.data.instance_share,
                 num_classes=num_classes,
                 seed=random.for_name(sample_seed, "crop"),
             )
             window = crops.window(
-                corner, sample["size"], size, margin=margin, border=sampling.border
+                corner, sample["size"], reads.size, margin=reads.margin, border=sampling.border
             )
             pixels = crops.cut(
                 source.patch(window),
@@ -136,13 +141,15 @@ def sample_functions(
                 sampling=sampling,
                 scale=lambda image: normalization.scale(image, limits),
             )
-            areas = {"full_areas": source.areas()} if least else {}
+            if scale:
+                pixels = scale.window(pixels, reads, size + 2 * margin)
+            areas = {"full_areas": reads.areas(source.areas())} if least else {}
             return pixels | {"corner": corner} | areas
 
         return with_source(sample, reader, num_classes, cropped) | {"seed": sample_seed}
 
     def augment(window: Example) -> Example:
-        params = chain.sample(window["seed"])
+        params = with_factor(chain.sample(window["seed"]), window)
         augmented = chain.apply(window, params) | {"params": params}
         if not least:
             return augmented
@@ -172,18 +179,29 @@ def check_transforms(config: RunConfig) -> None:
     channels, names = config.model.channels, config.model.channel_names
     is_rgb = channels == len(COLORS) and is_grey_or_rgb(channels, names)
     for name, transform in name_each(transforms):
-        if isinstance(transform, Pixel) and transform.needs_colors and not is_rgb:
+        if is_rgb or not isinstance(transform, Pixel):
+            continue
+        known = ", ".join(names_of(channels, names))
+        if transform.needs_colors:
             raise checks.InputError(
                 f"{name} needs images of 3 channels, red, green and blue; those of the data set "
-                f"are {', '.join(names_of(channels, names))}. Take it out of augment."
+                f"are {known}. Take it out of augment."
+            )
+        if transform.takes_three_for_colors and channels == len(COLORS):
+            raise checks.InputError(
+                f"{name} takes three channels for red, green and blue; those of the data set are "
+                f"{known}. Take it out of augment."
             )
     crop_chain(transforms, config.data.crop_size, sampling)
 
 
-def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -> tuple[Chain, int]:
+def crop_chain(
+    transforms: Sequence[Transform], size: int, sampling: Sampling, *, fits: bool = False
+) -> tuple[Chain, int]:
     """Returns `transforms` followed by the crop, and the margin that its window needs.
 
     Transforms read from the margin what they move into the crop, such as a turn at the corners.
+    With `fits`, the chain takes windows of `Scale.window`, which it brings to the pixel size first.
 
     Raises:
         InputError: a transform sets another size than the crop's.
@@ -192,7 +210,8 @@ def crop_chain(transforms: Sequence[Transform], size: int, sampling: Sampling) -
         _check_keeps_size(name, transform, size)
     margin = int(size * _MARGIN) if transforms else 0
     crop = CenterCrop(size, size, pad_if_needed=True)
-    return Chain([*transforms, crop], sampling=sampling), margin
+    fit = [FitPixelSize(size + 2 * margin)] if fits else []
+    return Chain([*fit, *transforms, crop], sampling=sampling), margin
 
 
 def _check_keeps_size(name: str, transform: Transform, size: int) -> None:

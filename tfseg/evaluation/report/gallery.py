@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.outlines import outlines
-from tfseg.drawing.overlays import display
 from tfseg.evaluation.report.outcomes import KINDS, Outcomes, count_kinds
 from tfseg.metrics import Pair
 
@@ -68,12 +68,14 @@ class Gallery:
         """Number of images held in memory."""
         return len(self._kept)
 
-    def add(self, pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> None:
+    def add(
+        self, pair: Pair, image: np.ndarray | None, outcomes: Outcomes, display: Display = PLAIN
+    ) -> None:
         """Adds one image; may drop another."""
         self.num_added += 1
         for kind, number in count_kinds(outcomes).items():
             self.num_of_kinds[kind] += number
-        self._kept.append(shrink(pair, image, outcomes))
+        self._kept.append(shrink(pair, image, outcomes, display))
         if len(self._kept) >= 2 * self.limit:
             self._kept = choose(self._kept, self.limit)
 
@@ -103,7 +105,9 @@ def choose(images: list[GalleryImage], limit: int) -> list[GalleryImage]:
     return ordered[:ends] + ordered[start : start + middle] + ordered[rest]
 
 
-def shrink(pair: Pair, image: np.ndarray | None, outcomes: Outcomes) -> GalleryImage:
+def shrink(
+    pair: Pair, image: np.ndarray | None, outcomes: Outcomes, display: Display
+) -> GalleryImage:
     """Returns a small copy of an image and of its ids."""
     size = np.shape(pair.truth)
     small = [max(1, round(side * min(1.0, SIDE / max(size)))) for side in size]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import html
 import string
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tfseg import atomic, calls, checks
+from tfseg.channels import check_names
 from tfseg.checks import InputError
 from tfseg.drawing.curves import read_history
+from tfseg.drawing.display import Display
 from tfseg.evaluation.report.gallery import Gallery, pack
 from tfseg.evaluation.report.outcomes import KINDS, outcomes
 from tfseg.evaluation.report.sections import Content, sections
@@ -29,6 +31,8 @@ class Report(metaclass=calls.Public):
     Args:
         conventions: of the evaluation.
         limit: largest number of images in the gallery; metrics and charts use all.
+        display: names of the channels that pictures show, in this order; empty: red, green and blue
+            where there are such channels, else all, in a colour each.
 
     Examples:
         >>> report, label = tfseg.Report(), np.array([[1, 1, 0, 2]])
@@ -38,15 +42,27 @@ class Report(metaclass=calls.Public):
         'report.html'
     """
 
-    def __init__(self, conventions: Conventions | None = None, *, limit: int = 100) -> None:
+    def __init__(
+        self,
+        conventions: Conventions | None = None,
+        *,
+        limit: int = 100,
+        display: Sequence[str] = (),
+    ) -> None:
         self._conventions = conventions or Conventions()
         checks.integer("limit of Report", limit, low=1)
+        self._shown = check_names("display", display)
         self._gallery = Gallery(limit)
         self._tables: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
         self._images: list[dict[str, float]] = []
 
     def add(
-        self, pair: Pair, image: np.ndarray | None = None, *, seconds: float | None = None
+        self,
+        pair: Pair,
+        image: np.ndarray | None = None,
+        *,
+        seconds: float | None = None,
+        channel_names: Sequence[str] = (),
     ) -> None:
         """Adds one image.
 
@@ -54,6 +70,7 @@ class Report(metaclass=calls.Public):
             pair: the pair that is evaluated.
             image: `[H, W, C]`, any real dtype; None without an image file.
             seconds: duration of its prediction.
+            channel_names: of the image; empty for grey and RGB.
 
         Raises:
             InputError: the maps cannot be compared or have no pixels, or the image has another
@@ -70,7 +87,10 @@ class Report(metaclass=calls.Public):
             tables = outcomes(pair, self._conventions)
         except InputError as error:
             raise InputError(f"Image {pair.id!r}: {error}") from None
-        self._gallery.add(pair, image, tables)
+        display = Display(tuple(channel_names), self._shown)
+        if image is not None and image.shape[-1] > 1:
+            display.check("display")
+        self._gallery.add(pair, image, tables, display)
         for gathered, table in zip(self._tables, tables, strict=True):
             gathered.append(table)
         height, width = np.shape(pair.truth)
@@ -171,5 +191,5 @@ def _anchor(name: str) -> str:
 
 
 def _brightness(image: np.ndarray) -> float:
-    mean = float(image[..., :3].mean())
+    mean = float(image.mean())
     return mean / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else mean
