@@ -132,7 +132,7 @@ def _sample(source: Path, which: str, config: RunConfig) -> tuple[np.ndarray, np
     if source.is_dir():
         dataset = Dataset.open(source).with_channels(config.data.channels)
         (stored,) = dataset.images("train", [find_image(dataset, which)])
-        return stored.whole()
+        return stored.arrays()
     label = images.read_label(which)
     image = images.read_picture(source, size=label.shape).pixels
     images.same_size(source, image, Path(which), label)

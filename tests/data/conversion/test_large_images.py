@@ -71,13 +71,13 @@ def test_an_image_in_tiles_has_the_statistics_of_the_image_and_no_findings(
     one = sample(channels=3)
     pair = {"image": one.image, "label": one.label, "class_of": one.class_of}
     options = {"class_names": ("a", "b"), "store": store}
-    whole = convert_samples([pair], tmp_path / "whole", **options)
+    one_record = convert_samples([pair], tmp_path / "whole", **options)
     monkeypatch.setattr(tiles, "SIDE", 8)
     tiled = convert_samples([pair], tmp_path / "tiled", **options)
     assert tiled.has_tiles
     assert [finding.message for finding in check(tiled.path)] == []
     if not store.startswith("jpeg"):  # whose tiles are compressed each by itself
-        assert tiled.info.statistics == whole.info.statistics
+        assert tiled.info.statistics == one_record.info.statistics
 
 
 def test_grey_with_equal_channels_is_stored_as_grey(small_tiles, tmp_path):

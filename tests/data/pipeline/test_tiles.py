@@ -64,7 +64,7 @@ def pair(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tiles, "SIDE", SIDE)
             tiled = convert(folder / "tiled")
-        return tiled, convert(folder / "whole")
+        return tiled, convert(folder / "plain")
 
     return make
 
@@ -100,22 +100,22 @@ SLOW = ("memory", "disk", "percentiles")
 def test_the_crops_of_an_image_in_tiles_are_those_of_the_image(pair, name):
     options = {"foreground_share": 0.0} | CONFIGS[name]
     kind = {key: options.pop(key) for key in ("channels", "dtype", "store") if key in options}
-    tiled, whole = pair(**kind)
+    tiled, plain = pair(**kind)
     assert tiled.has_tiles
-    assert not whole.has_tiles
-    for ours, theirs in zip(batch(tiled, **options), batch(whole, **options), strict=True):
+    assert not plain.has_tiles
+    for ours, theirs in zip(batch(tiled, **options), batch(plain, **options), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_common_percentiles_of_some_channels_are_refused(pair):
-    tiled, whole = pair(5, "uint16", "raw")
+    tiled, plain = pair(5, "uint16", "raw")
     kept = ("channel_1", "channel_3")
     config = RunConfig(
         data=DataConfig(crop_size=32, channels=kept), model=ModelConfig(normalization="image")
     )
     with pytest.raises(InputError, match="percentiles of the channels channel_1, channel_3 tog"):
         tfseg.training_batches(tiled, config)
-    assert tfseg.training_batches(whole, config)
+    assert tfseg.training_batches(plain, config)
 
 
 def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
@@ -125,9 +125,9 @@ def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
     @tf.function
     def all_pixels(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         sample = reader.decode(reader.read(number))
-        found = objects.in_tiles(sample, lambda tile: reader.tile_label(sample, tile))
-        pixels = tf.map_fn(found.pixel, tf.range(found.num_pixels))
-        classes, center = found.instances()
+        objects_of_image = objects.in_tiles(sample, lambda tile: reader.tile_label(sample, tile))
+        pixels = tf.map_fn(objects_of_image.pixel, tf.range(objects_of_image.num_pixels))
+        classes, center = objects_of_image.instances()
         return pixels, tf.map_fn(center, tf.range(tf.size(classes))), classes
 
     for number in (0, 2, 3):
@@ -150,7 +150,7 @@ def patch(pair):
     @tf.function
     def read(number: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor):
         sample = reader.decode(reader.read(number))
-        return reader.patch(sample, rows, columns), reader.whole(sample)
+        return reader.patch(sample, rows, columns), reader.joined(sample)
 
     return read
 
@@ -169,12 +169,12 @@ def test_any_crop_with_any_border_is_that_of_the_image(patch, number, size, bord
     window = crops.window(  # the margin is beyond a tile, also of the 33 pixels
         tf.constant(corner), tf.constant(shape), size, margin=19, border=border
     )
-    part, whole = patch(tf.constant(number, tf.int64), window.rows, window.columns)
+    part, plain = patch(tf.constant(number, tf.int64), window.rows, window.columns)
     if border != "wrap":  # no tile more than needed
         assert max(part.label.shape) <= size + 2 * 19 + 2 * SIDE
     ours, theirs = (
         crops.cut(source, window.beyond, sampling=sampling)
-        for source in (part, InMemory(whole["image"], whole["label"]).patch(window))
+        for source in (part, InMemory(plain["image"], plain["label"]).patch(window))
     )
     np.testing.assert_array_equal(ours["image"], theirs["image"])
     np.testing.assert_array_equal(ours["label"], theirs["label"])
@@ -202,10 +202,10 @@ def test_any_window_of_any_tiled_array_is_that_of_the_array(data):
 
 
 def test_samples_and_windows_of_an_image_in_tiles_are_those_of_the_image(pair):
-    tiled, whole = pair()
+    tiled, plain = pair()
     samples = zip(
         tiled.samples("train").as_numpy_iterator(),
-        whole.samples("train").as_numpy_iterator(),
+        plain.samples("train").as_numpy_iterator(),
         tiled.images("train"),
         strict=True,
     )
@@ -224,11 +224,11 @@ def test_samples_and_windows_of_an_image_in_tiles_are_those_of_the_image(pair):
 
 
 def test_validation_is_that_of_the_image(pair):
-    tiled, whole = pair()
+    tiled, plain = pair()
     config = RunConfig(data=DataConfig(crop_size=32), train=TrainConfig(batch_size=4))
     ours, theirs = (
         next(tfseg.validation_batches(data, config, split="train").as_numpy_iterator())
-        for data in (tiled, whole)
+        for data in (tiled, plain)
     )
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -236,16 +236,16 @@ def test_validation_is_that_of_the_image(pair):
 
 @pytest.mark.slow
 def test_a_mixture_has_the_crops_of_the_images(pair):
-    tiled, whole = pair()
-    mixed = batch(Mixture.join([whole, tiled]), foreground_share=0.0)
-    expected = batch(Mixture.join([whole, whole]), foreground_share=0.0)
+    tiled, plain = pair()
+    mixed = batch(Mixture.join([plain, tiled]), foreground_share=0.0)
+    expected = batch(Mixture.join([plain, plain]), foreground_share=0.0)
     np.testing.assert_array_equal(mixed[0], expected[0])
 
 
 def test_a_replay_is_that_of_the_image(pair):
-    tiled, whole = pair()
+    tiled, plain = pair()
     config = RunConfig(augment=(), data=DataConfig(crop_size=32, foreground_share=0.0))
-    ours, theirs = (replay(data, config, "s3", epoch=2) for data in (tiled, whole))
+    ours, theirs = (replay(data, config, "s3", epoch=2) for data in (tiled, plain))
     assert ours.corner == theirs.corner
     np.testing.assert_array_equal(ours.image, theirs.image)
 

@@ -135,7 +135,7 @@ def _encode_tiles(
     counts = count(stored, label, sample.class_of, channel_names)
     features = records.header_features(id, stored, Instances.of(label, grid), sample.class_of)
     encoded: Iterator[bytes] = ordered(record, range(grid.num_tiles))
-    # Of an array in memory the tiles are smaller than it is, so it is not kept for them.
+    # The tiles of an array in memory are smaller than it is, so it is not kept for them.
     in_memory = type(sample.image) is np.ndarray
     return EncodedSample(
         features,

@@ -322,7 +322,7 @@ class Dataset(metaclass=calls.Public):
         return self._mapped(split, lambda reader, number: reader.read(number)["record"])
 
     def all_records(self, split: str) -> tf.data.Dataset:
-        """Returns the `records` of a split, and those of the tiles of an image behind its own.
+        """Returns the `records` of a split, and behind that of an image those of its tiles.
 
         Raises:
             InputError: as for `records`.
@@ -359,7 +359,7 @@ class Dataset(metaclass=calls.Public):
             )
 
         def sample(reader: SplitReader, number: tf.Tensor) -> dict[str, tf.Tensor]:
-            joined = reader.whole(reader.decode(reader.read(number)))
+            joined = reader.joined(reader.decode(reader.read(number)))
             return {
                 name: joined[name] for name in ("id", "image", "label", "class_of", "pixel_size")
             }

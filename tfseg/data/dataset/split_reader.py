@@ -136,14 +136,14 @@ class SplitReader:
         )
         return label, corner
 
-    def whole(self, sample: Example) -> Example:
+    def joined(self, sample: Example) -> Example:
         """Returns the sample with all pixels of an image in tiles, up to `MOST_JOINED`."""
 
-        def joined() -> tuple[tf.Tensor, tf.Tensor]:
+        def pixels() -> tuple[tf.Tensor, tf.Tensor]:
             height, width = tf.unstack(sample["size"])
-            pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+            number = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
             fits = tf.debugging.assert_less_equal(
-                *(pixels, tf.constant(MOST_JOINED, tf.int64)),
+                *(number, tf.constant(MOST_JOINED, tf.int64)),
                 message=f"An image of more than {MOST_JOINED} pixels is not read at once. Read it "
                 "by windows: Dataset.images",
             )
@@ -154,7 +154,7 @@ class SplitReader:
         if not self.has_tiles:
             return sample
         image, label = tf.cond(
-            sample["tile"] > 0, joined, lambda: (sample["image"], sample["label"])
+            sample["tile"] > 0, pixels, lambda: (sample["image"], sample["label"])
         )
         return sample | {"image": image, "label": label}
 

@@ -60,7 +60,7 @@ class StoredImage(NamedTuple):
         size = sample["pixel_size"].item() or None
         return cls(sample["id"].decode(), shape, image, label, sample["class_of"], size, ids)
 
-    def whole(self) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns all of image and label.
 
         Raises:

@@ -92,7 +92,7 @@ class Normalization:
         """Returns the `limits` of the image of a sample from `SplitReader.decode`.
 
         Its percentiles are those of its record, which were computed at conversion; in a record of
-        version 1, which has none, they are computed now. Of an image in tiles, the common ones of
+        version 1, which has none, they are computed now. For an image in tiles, the common ones of
         some of its channels are not known: `check_percentiles` refuses such a data set.
         """
         if self.fixed:
