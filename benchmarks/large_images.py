@@ -1,24 +1,26 @@
 """Crops of images of 1, 25 and 400 megapixels, and the memory of training on one of 1,600.
 
-    python benchmarks/large_images.py             # writes benchmarks/results/large_images.json
-    python benchmarks/large_images.py --memory    # with the last: minutes, and 3 GB of disk
+    python benchmarks/large_images.py    # writes benchmarks/results/large_images.json
 
-Images are discs, one in 7,921 pixels, on repeated noise, grey and of 8 bits.
-They are written by windows, as `tfseg convert` does it: that of 1 megapixel is one record, the
-others are in tiles. Times are the processor times of the pipeline of a training for crops of 256 x
-256 with ids and the targets of the default head, half of them aimed at a foreground pixel and a
-quarter at an instance, without transforms. Memory is the peak of a process that trains the default
-network, all libraries included.
+Images are discs, one in 7,921 pixels, on repeated noise, grey and of 8 bits. They are written by
+windows, as `tfseg convert` does it: that of 1 megapixel is one record, the others are in tiles. The
+largest has 79 x 79 equal tiles and an index of 224,676 instances. Times are the processor times of
+the pipeline of a training for crops of 256 x 256 with ids and the targets of the default head, half
+of them aimed at a foreground pixel and a quarter at an instance, without transforms. Memory is the
+peak of a process that trains the default network, all libraries included.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +31,8 @@ import tfseg
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.conversion import encoding, writer
 from tfseg.data.conversion.formats.base import Sample
+from tfseg.data.dataset import records
+from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.tiles import SIDE as SIDE_OF_TILES
 from tfseg.data.dataset.tiles import Grid, TiledArray
 from tfseg.data.pipeline.order import training_order
@@ -36,7 +40,8 @@ from tfseg.data.pipeline.stages import training_stages
 from tfseg.heads import head_of
 
 SIDES = {"1 megapixel": 1024, "25 megapixels": 5000, "400 megapixels": 20_000}
-SIDE, CELL, RADIUS = 40_000, 89, 30  # of the largest image, and of the discs in it, in pixels
+CELL, RADIUS = 89, 30  # pixels, of the discs
+TILES = 79  # rows and columns of tiles in the largest image
 BATCH = 8
 
 
@@ -69,12 +74,41 @@ def discs(side: int) -> tuple[TiledArray, TiledArray]:
 
 def make(folder: Path, side: int, count: int) -> None:
     """Writes a data set of equal images."""
-    image, label = discs(side)
-    sample = Sample(image, label)
+    sample = Sample(*discs(side))
+    encode = functools.partial(encoding.encode, sample=sample, name=folder)
+    write_images(folder, count, lambda number: encode(f"{number}").serialized())
+
+
+def make_largest(folder: Path) -> None:
+    """Writes a data set of one image of equal tiles."""
+    image, label = discs(SIDE_OF_TILES)
+    tile = encoding.encode("", Sample(image, label), name=folder)
+    tile = dataclasses.replace(tile, features=tile.features | {"id": b"slide"}).serialized()
+    number, side = TILES**2, TILES * SIDE_OF_TILES
+    of_tile = Instances.of(label, image.grid)
+    corners = np.stack(np.divmod(np.arange(number), TILES), axis=1) * SIDE_OF_TILES
+    centers = (corners[:, None] + of_tile.centers).reshape(-1, 2)
+    instances = Instances(
+        np.arange(1, len(centers) + 1),
+        np.tile(of_tile.areas, number),
+        centers,
+        np.repeat(of_tile.foreground, number),
+    )
+    equal = TiledArray((side, side, 1), np.uint8, lambda _: image[:, :])
+    header = records.header_features("slide", equal, instances)
+    counts = dataclasses.replace(
+        tile.counts, sizes=Counter([(side, side)]), areas=Counter(instances.areas.tolist())
+    )
+    sample = writer.Encoded(records.serialize(header), counts, [tile.record] * number)
+    write_images(folder, 1, lambda _: sample)
+
+
+def write_images(folder: Path, count: int, encode: Callable[[int], writer.Encoded]) -> None:
+    """Writes the data set of some images."""
     contents = writer.Contents(
         source_name=folder,
         splits={"train": range(count)},
-        encode=lambda number: encoding.encode(f"{number}", sample, name=folder).serialized(),
+        encode=encode,
         source_format="python",
         class_names=("disc",),
         options={},
@@ -108,81 +142,69 @@ def crops(folder: Path, batches: int) -> Callable[[], None]:
 
 
 def train(folder: Path) -> None:
-    """Trains for a few steps."""
+    """Trains for a few steps, and prints the peak of the memory of this process in bytes."""
     with tempfile.TemporaryDirectory() as run:
         trainer = tfseg.Trainer(config_of(steps=6), Path(run) / "run")
         trainer.fit(tfseg.Dataset.open(folder), verbose=False)
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    print(json.dumps(int(peak) * 1024))
 
 
 def memory(folder: Path) -> dict[str, float]:
-    """Returns the memory of converting and of training on the largest image, each in a process."""
-    values = {}
-    for what in ("convert", "train"):
-        command = [sys.executable, __file__, "--only", what, str(folder)]
-        start = time.perf_counter()
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        values[f"{what}_gigabytes"] = json.loads(done.stdout.splitlines()[-1]) / 1e9
-        values[f"{what}_seconds"] = time.perf_counter() - start
+    """Returns the memory of training on the largest image, and the size of its data set."""
+    make_largest(folder)
+    command = [sys.executable, __file__, "--train", str(folder)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    return values | {"data_set_gigabytes": size / 1e9}
+    return {
+        "memory, GB": json.loads(done.stdout.splitlines()[-1]) / 1e9,
+        "data set, GB": size / 1e9,
+    }
 
 
-def peak_memory() -> int:
-    """Returns the peak of the memory of this process, in bytes."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(peak) * 1024
-
-
-def main(*, rounds: int, batches: int, with_memory: bool, to: Path) -> None:
+def main(*, rounds: int, batches: int, largest: int, to: Path) -> None:
     """Measures, and writes the results."""
+    sides = {name: side for name, side in SIDES.items() if side <= largest}
     with tempfile.TemporaryDirectory() as work:
-        folders = {name: Path(work) / name for name in SIDES}
-        for name, side in SIDES.items():
-            make(folders[name], side, count=BATCH if side == min(SIDES.values()) else 1)
+        folders = {name: Path(work) / name for name in sides}
+        for name, side in sides.items():
+            make(folders[name], side, count=BATCH if side == min(sides.values()) else 1)
         calls = {name: crops(folder, batches) for name, folder in folders.items()}
-        times = interleaved(calls, rounds=rounds, clock=time.process_time)
-        results = {
-            "crops": {
-                name: {
-                    "milliseconds": 1000 * row["seconds"] / batches / BATCH,
-                    "interquartile_range": 1000 * row["interquartile_range"] / batches / BATCH,
-                    "ratio": row["ratio"],
-                }
-                for name, row in times.items()
+        times = interleaved(calls, rounds=rounds, warm_up=1, clock=time.process_time)
+        used = memory(Path(work) / "largest")
+    per_crop = 1000 / batches / BATCH
+    results = {
+        "crops": {
+            name: {
+                "milliseconds": row["seconds"] * per_crop,
+                "interquartile_range": row["interquartile_range"] * per_crop,
+                "ratio": row["ratio"],
             }
-        }
-        used = memory(Path(work) / "largest") if with_memory else {}
-    first, *others = SIDES
+            for name, row in times.items()
+        },
+        "training on the largest image": {f"{TILES} x {TILES} tiles": used},
+    }
+    first, *others = sides
     claims = [
-        claim(f"a crop of {name} over one of {first}", results["crops"][name]["ratio"], "<= 1.3")
+        claim(f"time of a crop of {name} over one of {first}", times[name]["ratio"], "<= 1.3")
         for name in others
     ]
-    name = f"memory of training on {SIDE:,} x {SIDE:,} pixels, GB"
-    claims.append(claim(name, used.get("train_gigabytes"), "<= 3"))
-    if used:
-        results["the largest image"] = {f"{SIDE:,} x {SIDE:,}": used}
+    side = TILES * SIDE_OF_TILES
+    name = f"memory of training on {side:,} x {side:,} pixels, GB"
+    claims.append(claim(name, used["memory, GB"], "<= 3"))
     write(to, results, claims=claims, settings={"rounds": rounds, "batches": batches})
-
-
-def only(what: str, folder: Path) -> None:
-    """Converts or trains on the largest image, and prints the peak of memory."""
-    if what == "convert":
-        make(folder, SIDE, 1)
-    else:
-        train(folder)
-    print(json.dumps(peak_memory()))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--batches", type=int, default=4, help="in a round")
-    parser.add_argument("--memory", dest="with_memory", action="store_true")
-    parser.add_argument("--only", nargs=2, help="for a process of --memory")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--batches", type=int, default=6, help="in a round")
+    parser.add_argument("--largest", type=int, default=max(SIDES.values()), help="side, in pixels")
+    parser.add_argument("--train", type=Path, help="data set to train on, in a process")
     parser.add_argument("--to", type=Path, default=RESULTS / "large_images.json")
     values = vars(parser.parse_args())
-    if given := values.pop("only"):
-        only(given[0], Path(given[1]))
+    if folder := values.pop("train"):
+        train(folder)
     else:
         main(**values)

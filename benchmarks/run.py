@@ -35,6 +35,7 @@ QUICK = {
     "accuracy": ("--steps", "60", "--heads", "center_offset"),
     "augmentation": ("--rounds", "3", "--seconds", "0.1"),
     "heads": ("--rounds", "3"),
+    "large_images": ("--rounds", "2", "--batches", "1", "--largest", "5000"),
     "metrics": ("--rounds", "5", "--slow_rounds", "1"),
     "presets": ("--steps", "5", "--rounds", "3"),
     "store": ("--rounds", "5"),
