@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfseg import Dataset, InputError, RunConfig, atomic, convert
 from tfseg.config import DataConfig, TrainConfig
 from tfseg.data.dataset.mixture import Mixture
+from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.pipeline import cache
 from tfseg.data.pipeline.batches import training_batches
 
@@ -63,15 +64,15 @@ def test_batches_are_those_without_a_cache_bit_for_bit_from_any_step_on(sizes, p
 
 @pytest.mark.parametrize("kept", ["memory", "disk"])
 def test_every_image_is_decoded_once(sizes, kept, monkeypatch):
-    decoded, decode = [], Dataset.decode
+    decoded, decode = [], SplitReader.decode
 
-    def counted(self, record):
-        sample = decode(self, record)
+    def counted(self, stored):
+        sample = decode(self, stored)
         note = tf.numpy_function(lambda id: decoded.append(id.decode()), [sample["id"]], [])
         with tf.control_dependencies([note]):
             return sample | {"id": tf.identity(sample["id"])}
 
-    monkeypatch.setattr(Dataset, "decode", counted)
+    monkeypatch.setattr(SplitReader, "decode", counted)
     batches(sizes, kept, count=15)
     # An image may be asked for again while it is decoded: at the seam of two epochs.
     assert set(decoded) == set(SIZES)
