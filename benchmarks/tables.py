@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 Reports = Mapping[str, dict[str, Any]]
-PAGES = ("README.md", "docs/metrics.md", "docs/store.md", "docs/training.md")
+PAGES = (
+    *("README.md", "docs/large_images.md", "docs/metrics.md", "docs/store.md"),
+    "docs/training.md",
+)
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # The rows of the table of speed, and the libraries that have no column.
 QUESTIONS = {
@@ -160,9 +163,28 @@ def store(reports: Reports) -> str:
     return f"{markdown(heads, rows)}\n\nMeasured on {machine(report)}, in processor time."
 
 
+def large_images(reports: Reports) -> str:
+    """Returns the time of a crop by the size of its image, and the memory of a training."""
+    report = reports["large_images"]
+    rows = [
+        [name, f"{row['milliseconds']:.1f}", f"{row['ratio']:.2f}"]
+        for name, row in report["results"]["crops"].items()
+    ]
+    ((tiles, used),) = report["results"]["training on the largest image"].items()
+    return (
+        "Processor time for a crop of 256 x 256 with ids and targets "
+        "([`benchmarks/large_images.py`](benchmarks.md#large-images)):\n\n"
+        f"{markdown(['image', 'ms', 'ratio'], rows)}\n\n"
+        f"Training the default network on an image of {tiles} with 224,676 instances took "
+        f"{used['memory, GB']:.1f} GB of memory, all libraries included. Measured on "
+        f"{machine(report)}."
+    )
+
+
 TABLES: dict[str, Callable[[Reports], str]] = {
     "accuracy": accuracy,
     "heads": heads,
+    "large_images": large_images,
     "metrics": metrics,
     "presets": presets,
     "speed": speed,

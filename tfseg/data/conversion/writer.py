@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tfseg import checks
 from tfseg.checks import InputError
@@ -26,6 +25,7 @@ from tfseg.data.conversion.atomic_folder import (
     writing,
 )
 from tfseg.data.conversion.finished_shards import FinishedPart, Skipped
+from tfseg.data.conversion.shards import Shards
 from tfseg.data.dataset.counts import Counts
 from tfseg.data.dataset.dataset import (
     INFO_FILE,
@@ -34,7 +34,6 @@ from tfseg.data.dataset.dataset import (
     DatasetInfo,
     ShardInfo,
     SplitInfo,
-    file_sha256,
 )
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
 from tfseg.data.dataset.statistics import Statistics
@@ -150,85 +149,18 @@ def write_part(
     """
     counts = Counts()
     skipped: list[Skipped] = []
-    with contextlib.closing(_Shards(folder, name, contents.shard_size, destination)) as shards:
+    with contextlib.closing(Shards(folder, name, contents.shard_size, destination)) as shards:
         for sample in samples:
             if isinstance(sample, Skipped):
                 skipped.append(sample)
             else:
-                shards.add(sample)
+                shards.add(sample.record, sample.tiles, sample.counts.num_instances)
                 counts += sample.counts
-    part = FinishedPart([shard.info() for shard in shards.written], counts, skipped)
-    if contents.key is not None:
-        with writing(destination):
+    with writing(destination):
+        part = FinishedPart(shards.infos(), counts, skipped)
+        if contents.key is not None:
             finished_shards.write(folder / name, part, contents.key)
     return part
-
-
-@dataclasses.dataclass
-class _Shard:
-    """A shard that is being written; its entries are those of `ShardInfo`."""
-
-    path: DataPath
-    num_images: int = 0
-    num_instances: int = 0
-    num_records: int = 0
-    tiled: list[tuple[int, int]] = dataclasses.field(default_factory=list)
-
-    def info(self) -> ShardInfo:
-        """Returns its description, once it is on the disk."""
-        return ShardInfo(
-            self.path.name,
-            self.num_images,
-            self.num_instances,
-            file_sha256(self.path),
-            self.num_records,
-            tuple(self.tiled),
-        )
-
-
-class _Shards:
-    """The shards of a part, written one after the other with at most `size` records each."""
-
-    def __init__(self, folder: DataPath, name: str, size: int, destination: DataPath) -> None:
-        self._folder, self._name, self._size = folder, name, size
-        self._destination = destination
-        self.written: list[_Shard] = []
-        self._begin()
-
-    def add(self, sample: Encoded) -> None:
-        """Writes the records of a sample."""
-        self._write(sample.record)
-        shard = self.written[-1]
-        num_tiles = 0
-        for tile in sample.tiles:
-            self._write(tile)
-            num_tiles += 1
-        if num_tiles:
-            shard.tiled.append((shard.num_images, num_tiles))
-        shard.num_images += 1
-        shard.num_instances += sample.counts.num_instances
-
-    def close(self) -> None:
-        """Completes the last shard, on the disk."""
-        with writing(self._destination):
-            self._writer.close()
-            sync(self.written[-1].path)
-
-    def _write(self, record: bytes) -> None:
-        if self.written[-1].num_records == self._size:
-            self.close()
-            self._begin()
-        with writing(self._destination):
-            self._writer.write(record)
-        self.written[-1].num_records += 1
-
-    def _begin(self) -> None:
-        number = len(self.written)
-        stem = self._name.removesuffix(SHARD_SUFFIX)
-        name = f"{stem}-{number}{SHARD_SUFFIX}" if number else self._name
-        self.written.append(_Shard(self._folder / name))
-        with writing(self._destination):
-            self._writer = tf.io.TFRecordWriter(str(self.written[-1].path))
 
 
 def _check_same_kind(name: object, counts: Counts) -> None:
