@@ -252,13 +252,14 @@ def test_a_replay_is_that_of_the_image(pair):
 
 def test_tiles_fill_shards_to_the_limit_and_go_on_in_the_next(pair):
     tiled, _ = pair()
-    # 30 tiles and 1 record of the image, 1 record, 3 x 4 + 1, 5 x 3 + 1
+    # 30 tiles and 1 record of the image, 1 record, 3 x 4 + 1, 5 x 3 + 1: of nine shards of seven
+    # that they would fill, the first two images end in the fifth, and are one part.
     shards = tiled.split("train").shards
-    assert [shard.num_records for shard in shards] == [7, 7, 7, 7, 7, 7, 7, 7, 5]
-    assert [shard.num_images for shard in shards] == [1, 0, 0, 0, 2, 0, 1, 0, 0]
-    assert [shard.tiled for shard in shards if shard.tiled] == [((0, 30),), ((1, 12),), ((0, 15),)]
-    assert shards[0].name == "train-00000-of-00001.tfrecord"
-    assert shards[8].name == "train-00000-of-00001-8.tfrecord"
+    assert [shard.num_records for shard in shards] == [7, 7, 7, 7, 4, 7, 6, 7, 7, 2]
+    assert [shard.num_images for shard in shards] == [1, 0, 0, 0, 1, 1, 0, 1, 0, 0]
+    assert [shard.tiled for shard in shards if shard.tiled] == [((0, 30),), ((0, 12),), ((0, 15),)]
+    assert shards[0].name == "train-00000-of-00003.tfrecord"
+    assert shards[9].name == "train-00002-of-00003-2.tfrecord"
     assert Index.read(tiled, "train").images.tolist() == [0, 31, 32, 45]
 
 
@@ -285,7 +286,7 @@ def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy
     )
     damage(copy, 1 + 6 * 1 + 2)  # second row of tiles, third column
     message = (
-        r"-00001-1\.tfrecord, record 2 \(sample 's0'\), a tile, is damaged\. Convert .*again\.$"
+        r"-00003-1\.tfrecord, record 2 \(sample 's0'\), a tile, is damaged\. Convert .*again\.$"
     )
     with pytest.raises(InputError, match=message), unwrap_input_errors():
         list(copy.samples("train"))
