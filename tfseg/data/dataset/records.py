@@ -89,7 +89,8 @@ def features(
     Raises:
         InputError: arrays of another shape or type.
     """
-    pixels = tile_features(id, image, label, picture or image_codec.encode(image))
+    _check_arrays(id, image, label)
+    pixels = _pixels(id, label, picture or image_codec.encode(image))
     num_instances = count_instances(label)
     entries = pixels | {"num_instances": num_instances} | _described(image)
     classes = None if class_of is None else _checked(id, np.asarray(class_of), num_instances)
@@ -105,6 +106,10 @@ def tile_features(id: str, image: np.ndarray, label: np.ndarray, picture: Pictur
         InputError: arrays of another shape or type.
     """
     _check_arrays(id, image, label)
+    return _pixels(id, label, picture)
+
+
+def _pixels(id: str, label: np.ndarray, picture: Picture) -> Features:
     height, width = label.shape
     entries: Features = {
         "id": id.encode(),
