@@ -188,6 +188,7 @@ ADDED = {
     "1.4": {"options": {}},
     "1.5": {"turned_images": 0, "unturned_images": 0, "ignored_crowds": 0, "notes": ()},
     "1.7": {"channel_names": ()},
+    "2.0": {"pixel_sizes": {}},
 }
 ADDED_TO_SHARDS = ("num_records", "tiled")  # in 2.0
 REQUIRED = [
