@@ -22,7 +22,8 @@ def test_every_public_name_is_listed_with_its_arguments():
     lines = (DOCS / "api.txt").read_text(encoding="utf-8").splitlines()
     names = {line.partition("(")[0].partition(":")[0] for line in lines}
     assert {f"tfseg.{name}" for name in tfseg.__all__} <= names | {"tfseg.__version__"}
-    assert "tfseg.Segmenter.predict(self, image: np.ndarray | TiffWindows) -> Instances" in lines
+    maps = "maps(self, image: np.ndarray, *, pixel_size: float | str | None = None) -> np.ndarray"
+    assert f"tfseg.Segmenter.{maps}" in lines
     assert "tfseg.augment.HorizontalFlip(p: float = 0.5) -> None" in lines
 
 

@@ -54,7 +54,12 @@ class Segmenter(SimpleNamespace):
 def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> Segmenter:
     names = class_names or ("object",)
     model = SimpleNamespace(class_names=names, channels=1, channel_names=())
-    return Segmenter(predict_with_doubt=lambda image: (predict(image), ""), model_config=model)
+
+    def predict_with_doubt(image: np.ndarray, *, pixel_size: None) -> tuple[SimpleNamespace, str]:
+        assert pixel_size is None  # those of the data sets are not known
+        return predict(image), ""
+
+    return Segmenter(predict_with_doubt=predict_with_doubt, model_config=model, pixel_size=0.0)
 
 
 def threshold(image: np.ndarray) -> SimpleNamespace:

@@ -21,6 +21,7 @@ from tfseg.data.dataset.mixture import parts_of
 from tfseg.data.pipeline import stages
 from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
+from tfseg.data.pipeline.scale import Scale
 from tfseg.data.pipeline.service import batches_from_service
 from tfseg.heads import head_of
 from tfseg.networks.build import build_model
@@ -83,6 +84,7 @@ class Session:
         dataset = dataset.with_channels(config.data.channels)
         dataset.split("train")
         options.check_options(config, dataset)
+        scale = Scale.of(dataset, config.data)  # refuses images without a pixel size
         self.config, self.dataset = _resolve(config, dataset), dataset
         if config.devices.deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -110,7 +112,7 @@ class Session:
         )
         validation_step = step.make_validation_step(self.strategy, self.model, self.head)
         self.validation_step = step.traced_once(validation_step)
-        _warn_of_small_images(config.data.crop_size, dataset)
+        _warn_of_small_images(config.data.crop_size, dataset, scale)
 
     def _complete_model(self, network: Network | None) -> Sequence[np.ndarray]:
         """Completes the configuration of the network; returns a Keras network's first weights."""
@@ -187,8 +189,8 @@ class Session:
         return iter(self.strategy.distribute_datasets_from_function(host_batches))
 
 
-def _warn_of_small_images(size: int, dataset: Dataset) -> None:
-    least = dataset.split("train").min_side
+def _warn_of_small_images(size: int, dataset: Dataset, scale: Scale | None) -> None:
+    least = scale.least_side(dataset) if scale else dataset.split("train").min_side
     if size > least:
         warnings.warn(
             f"data.crop_size is {size}, and some images of {dataset.path} are smaller, down to "

@@ -124,6 +124,7 @@ INFOS = st.builds(
     image_formats=st.lists(st.sampled_from(IMAGE_FORMATS), max_size=2).map(tuple),
     options=st.dictionaries(TEXT, TEXT | COUNT | FLOAT | st.booleans(), max_size=2),
     notes=st.lists(TEXT, max_size=2).map(tuple),
+    pixel_sizes=st.dictionaries(st.sampled_from(["0.25", "1e+06"]), COUNT),
     splits=st.dictionaries(TEXT, st.builds(SplitInfo, SHARDS, COUNT, COUNT, COUNT), max_size=2),
 )
 

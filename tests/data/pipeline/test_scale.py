@@ -55,8 +55,8 @@ def dataset(folder: Path, *samples: dict[str, Any]) -> Dataset:
 @pytest.mark.parametrize(
     ("pixel_size", "block", "factor", "inside", "margin"),
     [
-        # Of a crop of 10 with a margin of 2, at 1 micrometre: 14 pixels. The largest factor that is
-        # left to the field is 1.25, so a window has ceil(1.25 x 13) + 1 = 18 pixels along a side.
+        # A crop of 10 with a margin of 2, at 1 micrometre, has 14 pixels. The largest factor that
+        # is left to the field is 1.25: a window has ceil(1.25 x 13) + 1 = 18 pixels along a side.
         (1.0, 1, 1.0, 10, 4),  # 18 pixels
         (0.5, 2, 1.0, 20, 8),  # 36 pixels
         (0.8, 1, 1.25, 12, 3),  # 12.5 pixels, rounded, and even as 18 is

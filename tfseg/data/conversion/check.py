@@ -92,7 +92,11 @@ def check(path: str | DataPath, *, quick: bool = False) -> list[Finding]:
     for name, split in splits.items():
         findings += _check_split(dataset, name, split, totals)
     if not _has_errors(findings):
-        findings += _check_statistics(dataset.info, sum(totals.counts.values(), Counts()))
+        counts = sum(totals.counts.values(), Counts())
+        findings += _check_statistics(dataset.info, counts)
+        if counts.pixel_size_texts() != dataset.info.pixel_sizes:
+            message = "pixel_sizes are not those of the records."
+            findings.append(Finding("error", INFO_FILE, message, _AGAIN))
         findings += _check_instances(dataset.info, totals)
     return [*findings, *_check_ids(totals), *_check_groups(totals), *_check_duplicates(totals)]
 
@@ -254,7 +258,9 @@ def _check_pixels(info: DatasetInfo, split: str, record: Record) -> _Checked:
             Finding("warning", name, *doubt) for doubt in sample_faults.doubts(info, record)
         ]
         label = cast(np.ndarray, record.label)  # or what is read like one
-        counts = count(image, label, record.class_of, info.channel_names)
+        counts = count(image, label, record.class_of, info.channel_names) + Counts(
+            pixel_sizes=Counter([record.pixel_size] if record.pixel_size else [])
+        )
     digest = None
     if not sample_faults.is_constant(image):  # two images of one colour are not duplicates
         sha256 = hashlib.sha256(f"{image.shape} {image.dtype}".encode())

@@ -294,7 +294,7 @@ class _Writer:
             options={name: value for name, value in options if value is not None},
             notes=(*self.contents.notes, *_notes_on_pixel_sizes(counts.ignored_pixel_sizes)),
             channel_names=next(iter(counts.channel_names)),
-            pixel_sizes={f"{size:g}": n for size, n in sorted(counts.pixel_sizes.items())},
+            pixel_sizes=counts.pixel_size_texts(),
             splits=splits,
         )
         if self.skipped:

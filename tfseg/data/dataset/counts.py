@@ -105,6 +105,10 @@ class Counts:
                 histograms[index][full] += number
         return histograms
 
+    def pixel_size_texts(self) -> dict[str, int]:
+        """Returns `DatasetInfo.pixel_sizes`."""
+        return {f"{size:g}": number for size, number in sorted(self.pixel_sizes.items())}
+
     def min_contrast(self) -> tuple[float, ...]:
         """Returns the least distances below and above the median in an image with instances.
 

@@ -17,6 +17,7 @@ from tfseg.data.dataset.instances import COLUMNS, Instances
 from tfseg.data.dataset.records import count_instances, instance_areas
 from tfseg.data.dataset.tiles import Grid, TiledArray
 from tfseg.ids import IGNORE
+from tfseg.lengths import rounded
 
 _WORD = 2**16
 
@@ -34,6 +35,7 @@ class Record(NamedTuple):
         width: as stored beside the image, in pixels.
         num_instances: as stored.
         group: of samples that must stay in one split; "" without groups.
+        pixel_size: side of a pixel in micrometres; 0 where it is not known.
         spread: as stored; None in version 1.
         tile_index: of an image in tiles, `foreground` and `instances` as stored; else empty.
     """
@@ -47,6 +49,7 @@ class Record(NamedTuple):
     width: int
     num_instances: int
     group: str
+    pixel_size: float = 0.0
     spread: np.ndarray | None = None
     tile_index: tuple[np.ndarray, ...] = ()
 
@@ -102,6 +105,7 @@ def _described(features: Any) -> dict[str, Any]:
         "id": _text(features, "id"),
         "group": _text(features, "group"),
         "num_instances": _integer(features, "num_instances"),
+        "pixel_size": rounded(sum(features["pixel_size"].float_list.value)),
         "spread": spread if spread.size else None,
     }
 
