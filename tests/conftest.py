@@ -14,12 +14,15 @@ import tfseg
 from tfseg.config import registry
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Splits the CPU in four, so that a strategy has replicas; only before the first op.
 
-    TensorFlow reads the level of its log when it is imported.
+    TensorFlow reads the level of its log when it is imported. With `-n` the workers import it, and
+    not the process that only hands out tests: they start when this function has returned.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return
     import tensorflow as tf
 
     (cpu,) = tf.config.list_physical_devices("CPU")

@@ -43,8 +43,8 @@ def test_tfseg_alone_is_measured_and_the_json_lists_the_libraries_left_out(run, 
     assert "commit" in report["machine"] and report["versions"]["tfseg"]["tensorflow"]
 
 
-def test_a_library_without_an_environment_is_an_error(run, tmp_path):
-    done = run(*SMALLEST, f"--peers={tmp_path}", f"--to={tmp_path / 'results.json'}")
+def test_a_library_without_an_environment_is_an_error(run_here, tmp_path):
+    done = run_here(*SMALLEST, f"--peers={tmp_path}", f"--to={tmp_path / 'results.json'}")
     assert done.returncode == 1
     assert "--without albumentations" in done.stderr
     assert not (tmp_path / "results.json").exists()

@@ -7,11 +7,11 @@ import json
 import pytest
 
 
-def test_all_contenders_count_the_same_matches_and_the_json_has_the_claims(run, tmp_path):
+def test_all_contenders_count_the_same_matches_and_the_json_has_the_claims(run_here, tmp_path):
     pytest.importorskip("pycocotools")
     path = tmp_path / "new" / "metrics.json"
     options = ("--side=128", "--pitch=16", "--rounds=2", "--slow_rounds=1", f"--to={path}")
-    done = run("metrics.py", *options)
+    done = run_here("metrics.py", *options)
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
     assert report["instances"]["truth"] == 64

@@ -39,8 +39,8 @@ def test_every_question_is_answered_for_tfseg_alone(run, tmp_path, question):
     assert list(json.loads(path.read_text(encoding="utf-8"))["results"]) == [question]
 
 
-def test_a_library_without_an_environment_is_an_error(run, tmp_path):
-    done = run("pipeline.py", "--quick", f"--peers={tmp_path}", f"--to={tmp_path / 'r.json'}")
+def test_a_library_without_an_environment_is_an_error(run_here, tmp_path):
+    done = run_here("pipeline.py", "--quick", f"--peers={tmp_path}", f"--to={tmp_path / 'r.json'}")
     assert done.returncode == 1
     assert "--without albumentations" in done.stderr
     assert not (tmp_path / "r.json").exists()

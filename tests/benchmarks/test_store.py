@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 
-def test_the_benchmark_measures_every_way_on_both_sets(run, tmp_path):
+def test_the_benchmark_measures_every_way_on_both_sets(run_here, tmp_path):
     path = tmp_path / "store.json"
-    done = run("store.py", "--rounds=2", f"--to={path}")
+    done = run_here("store.py", "--rounds=2", f"--to={path}")
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
     assert [rows["raw"]["bytes_per_pixel"] for rows in report["results"].values()] == [1, 3]

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 SAID = re.compile(r"tfseg: |\w+ \d+/\d+")  # a note, or progress
-pytestmark = pytest.mark.slow
 
 
 def messages(level: str | None, *arguments: object) -> list[str]:
@@ -26,20 +25,27 @@ def messages(level: str | None, *arguments: object) -> list[str]:
     return [line for line in result.stderr.splitlines() if not SAID.match(line)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [None, "2", "3"])
 def test_no_line_of_tensorflow_is_written_when_it_starts(dataset, level):
     assert messages(level, "info", dataset) == []
 
 
+@pytest.mark.slow
 def test_a_person_who_asks_for_the_lines_of_tensorflow_gets_them(dataset):
     assert messages("0", "info", dataset) != []
+
+
+# The tests of every command in one process read its messages too.
+IMPORTED_ANEW = ("convert", "info", "train", "predict")
+OTHERS = ("check", "augment", "tune", "evaluate", "export", "bench")
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        *("convert", "check", "info", "augment", "train", "tune", "evaluate", "predict", "export"),
-        "bench",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in IMPORTED_ANEW),
+        *(pytest.param(name, marks=pytest.mark.exhaustive) for name in OTHERS),
     ],
 )
 def test_every_command_writes_its_own_lines_only(

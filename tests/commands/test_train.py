@@ -34,7 +34,7 @@ def test_train_leaves_the_configuration_the_history_and_both_checkpoints(run_dir
 
 
 def test_train_prints_one_object_and_its_progress_elsewhere(tfseg, dataset, small, tmp_path):
-    result = tfseg("train", dataset, tmp_path / "run", "--json", *small)
+    result = tfseg("train", dataset, tmp_path / "run", "--json", "--augment=[]", *small)
     assert result.code == 0
     assert result.json["run_dir"] == str(tmp_path / "run")
     assert result.json["steps"] == 4
@@ -131,6 +131,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_run_goes_on(
 ):
     run = tmp_path / "run"
     arguments = ["train", str(dataset), str(run), *small, "--log.checkpoint_every=1"]
+    arguments += ["--augment=[]"]
     command = [sys.executable, "-m", "tfseg", *arguments, "--train.steps=100000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(run / "history.csv", process)
@@ -167,6 +168,7 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 
 def test_several_data_sets_are_trained_on_in_the_shares_asked_for(tfseg, dataset, small, tmp_path):
     mixed = ("--data.weights=[2,1]", "--data.cache=memory", *small, "--train.steps=2")
+    mixed += ("--augment=[]",)
     result = tfseg("train", dataset, dataset, tmp_path / "run", "--json", *mixed)
     assert result.code == 0, result.err
     # 12 images of 64 x 80 pixels, one byte and four of ids each
@@ -227,6 +229,7 @@ def test_launched_processes_train_one_run_and_stop_with_a_checkpoint(
 ):
     run = tmp_path / "run"
     arguments = ["train", str(dataset), str(run), *small, "--log.checkpoint_every=1"]
+    arguments += ["--augment=[]"]
     command = [sys.executable, "-m", "tfseg", *arguments, "--launch=2", "--train.steps=100000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_for(run / "history.csv", process)

@@ -184,7 +184,7 @@ atomic.replace_folder(path, Path(f"{path}.partial"), Path(f"{path}.replaced"))
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_model_and_the_next_export_cleans_up(
-    segmenter, tmp_path, contents
+    near_sighted, tmp_path, contents
 ):
     expected = {text: contents(fill(tmp_path / text, text)) for text in ("old", "new")}
     killed = 0
@@ -203,17 +203,17 @@ def test_a_kill_at_any_moment_leaves_a_whole_model_and_the_next_export_cleans_up
     assert killed == 2 + 7  # two renames, and the old files and folders one by one
     assert contents(folder / "model") == expected["new"]
     for number in (0, 1, 4):
-        tfseg.export(segmenter, tmp_path / str(number) / "model", overwrite=True)
+        tfseg.export(near_sighted(), tmp_path / str(number) / "model", overwrite=True)
         assert [path.name for path in (tmp_path / str(number)).iterdir()] == ["model"]
 
 
-def test_the_present_folder_is_refused_where_it_has_files(segmenter, tmp_path, monkeypatch):
+def test_the_present_folder_is_refused_where_it_has_files(near_sighted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"\. contains other files and no SavedModel"):
-        tfseg.export(segmenter, ".")
+        tfseg.export(near_sighted(), ".")
     (tmp_path / "mine.txt").unlink()
-    tfseg.export(segmenter, ".")
+    tfseg.export(near_sighted(), ".")
     assert (tmp_path / "saved_model.pb").is_file()
 
 

@@ -9,8 +9,11 @@ import pytest
 import runs
 from runs import PressCtrlC, arrays
 
+from tfseg.config.run import DEFAULT_AUGMENT
 from tfseg.training.trainer import Trainer
 
+# Stops in the first epoch of three steps, when the cache is half full, and in the second.
+STOPS = (1, 4)
 COMPACT = runs.changed(
     runs.CONFIG, model={"filters": (8, 16), "dropout": 0.5}, data={"cache": "memory"}
 )
@@ -22,17 +25,20 @@ EFFICIENTNET = runs.changed(
 @pytest.mark.parametrize(
     ("config", "augment"),
     [
-        pytest.param(COMPACT, ({"name": "CopyPaste"},), id="dropout, CopyPaste and a cache"),
+        pytest.param(
+            *(COMPACT, (*DEFAULT_AUGMENT, {"name": "CopyPaste"})),
+            id="dropout, augmentation, CopyPaste and a cache",
+        ),
         pytest.param(EFFICIENTNET, (), id="EfficientNet", marks=pytest.mark.exhaustive),
     ],
 )
-def test_three_stops_change_no_bit(dataset, tmp_path, config, augment):
+def test_stops_change_no_bit(dataset, tmp_path, config, augment):
     config = dataclasses.replace(config, augment=augment)
     Trainer(config, tmp_path / "straight").fit(dataset)
-    for stop in (1, 3, 4):
+    for stop in STOPS:
         with pytest.raises(KeyboardInterrupt):
             Trainer(config, tmp_path / "run").fit(
-                dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)]
+                dataset, resume=stop != STOPS[0], callbacks=[PressCtrlC(stop)]
             )
     Trainer(config, tmp_path / "run").fit(dataset, resume=True)
     stopped, straight = (

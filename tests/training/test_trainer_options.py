@@ -68,7 +68,7 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset, tmp_path):
     assert table["val_loss"].iloc[-1] == pytest.approx(loss, rel=1e-6)
 
 
-def test_four_stops_with_average_plateau_accumulation_and_clipping_change_nothing(
+def test_three_stops_with_average_plateau_accumulation_and_clipping_change_nothing(
     dataset, tmp_path
 ):
     plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}
@@ -80,9 +80,9 @@ def test_four_stops_with_average_plateau_accumulation_and_clipping_change_nothin
     )
     train = functools.partial(Trainer, config, network=PLAIN)
     train(tmp_path / "whole").fit(dataset)
-    for stop in (1, 6, 7, 14):  # twice in the second row, and after the plateau
+    for stop in (6, 7, 14):  # twice in the second row, and after the plateau
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "run").fit(dataset, resume=stop > 1, callbacks=[PressCtrlC(stop)])
+            train(tmp_path / "run").fit(dataset, resume=stop > 6, callbacks=[PressCtrlC(stop)])
     left = checkpoint.pending(tmp_path / "run" / "checkpoints" / "last.npz")
     assert len(left) == 2  # of the steps 13 and 14
     train(tmp_path / "run").fit(dataset, resume=True)
@@ -167,12 +167,17 @@ def poison(run: Path, dataset: tfseg.Dataset) -> None:
     weights.write(path, content)
 
 
-@pytest.fixture
-def poisoned(dataset, tmp_path) -> Path:
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def poisoned_run(dataset, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("poisoned") / "run"
     interrupted_at_2(CONFIG, dataset, run)
     poison(run, dataset)
     return run
+
+
+@pytest.fixture
+def poisoned(poisoned_run, tmp_path) -> Path:
+    return Path(shutil.copytree(poisoned_run, tmp_path / "run"))
 
 
 def test_steps_that_are_not_finite_are_skipped_counted_and_their_samples_named(dataset, poisoned):
@@ -214,24 +219,10 @@ def test_the_ids_of_a_step_are_those_of_its_images(dataset):
         np.testing.assert_allclose(image, stored[name][:256, :256], atol=1e-5)
 
 
-def test_the_loss_scale_goes_on_where_it_was(dataset, tmp_path):
-    config = changed(devices={"precision": "mixed_float16"})
-    Trainer(config, tmp_path / "whole").fit(dataset)
-    interrupted_at_2(config, dataset, tmp_path / "run")
-    Trainer(config, tmp_path / "run").fit(dataset, resume=True)
-    resumed, straight = (
-        arrays(tmp_path / run / "checkpoints" / "last.npz") for run in ("run", "whole")
-    )
-    for name, array in straight.items():
-        np.testing.assert_array_equal(resumed[name], array)
-    *_, scale, good_steps = (resumed[name] for name in sorted(set(resumed) - {"step", "loss"}))
-    assert (float(scale), int(good_steps)) == (2.0**15, 6)
-    assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3
-
-
-def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_path):
+def test_the_loss_scale_and_a_frozen_encoder_go_on_where_they_were(dataset, tmp_path):
     config = changed(
-        optimizer={"freeze_encoder": 3, "encoder_learning_rate": 0.5, "weight_decay": 0.1}
+        optimizer={"freeze_encoder": 3, "encoder_learning_rate": 0.5, "weight_decay": 0.1},
+        devices={"precision": "mixed_float16"},
     )
     Trainer(config, tmp_path / "whole").fit(dataset)
     interrupted_at_2(config, dataset, tmp_path / "run")
@@ -243,8 +234,12 @@ def test_an_encoder_is_freed_at_the_same_step_when_a_run_goes_on(dataset, tmp_pa
     assert (resumed["00000"] != first).any()
     for name, array in straight.items():
         np.testing.assert_array_equal(resumed[name], array)
+    *_, scale, good_steps = (resumed[name] for name in sorted(set(resumed) - {"step", "loss"}))
+    assert (float(scale), int(good_steps)) == (2.0**15, 6)
+    assert pd.read_csv(tmp_path / "run" / "history.csv")["loss_scale"].tolist() == [2.0**15] * 3
 
 
+@pytest.mark.exhaustive  # the test of three stops has a plateau after a stop, too
 def test_a_plateau_goes_on_where_it_was(dataset, tmp_path):
     # Weights that stand still: no validation is better than the first.
     plateau = {"schedule": "plateau", "schedule_options": {"patience": 1}}

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -166,13 +166,18 @@ class Session:
         """Returns endless batches, divided among the devices, the same for any number of them."""
         first_batch = first_step * self.config.train.accumulate
         make = functools.partial(batches_from_service, first_step=first_batch)
-        return self._distribute(make)
+        return iter(self._distribute(make))
 
     def validation_input(self) -> Iterator[tuple]:
         """Returns batches that cover the validated images of the split val once."""
+        return iter(self._validation_batches)
+
+    @functools.cached_property
+    def _validation_batches(self) -> Iterable[tuple]:
+        # Kept, because each validation would trace it again, in 0.3 s.
         return self._distribute(scored_batches)
 
-    def _distribute(self, make: Callable[..., tf.data.Dataset]) -> Iterator[tuple]:
+    def _distribute(self, make: Callable[..., tf.data.Dataset]) -> Iterable[tuple]:
         """Returns the batches of `make`, divided among hosts and replicas."""
 
         def host_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -186,7 +191,7 @@ class Session:
             size = context.get_per_replica_batch_size(self.config.train.batch_size)
             return batches.rebatch(size, drop_remainder=True)
 
-        return iter(self.strategy.distribute_datasets_from_function(host_batches))
+        return self.strategy.distribute_datasets_from_function(host_batches)
 
 
 def _warn_of_small_images(size: int, dataset: Dataset, scale: Scale | None) -> None:

@@ -75,7 +75,7 @@ def taken(batches: tf.data.Dataset, count: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("number", "first_step"), [(2, 3), pytest.param(1, 0, marks=pytest.mark.slow)]
+    ("number", "first_step"), [(2, 3), pytest.param(1, 0, marks=pytest.mark.exhaustive)]
 )
 def test_batches_are_those_of_a_training_without_servers_bit_for_bit(
     dataset, two, number, first_step
