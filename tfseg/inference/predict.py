@@ -128,7 +128,9 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
     given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     made_with += f" {given}"
-    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with, shown)
+    folder = ResultFolder(
+        Path(destination), formats, segmenter.class_names, made_with, shown, orientation
+    )
     folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
     doubts: dict[Path, str] = {}
@@ -149,7 +151,9 @@ def predict_files(
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
         stated = pixel_sizes.or_given(pixel_sizes.of_file(path), given)
         size = stated.size or None
-        instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size)
+        instances, doubt = segmenter.predict_with_doubt(
+            image, pixel_size=size, folder=folder.path
+        )
         if segmenter.pixel_size and stated.ignored:
             ignored = f"states {stated.ignored}"
             doubt = f"{doubt}; it {ignored}" if doubt else ignored

@@ -180,6 +180,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         It must have the channels of the network; grey and RGB are converted to each other.
         Booleans are black and white, and integers other than uint8 count as 16 bits. An image that
         `open_image` returned is read tile by tile. A warning says what is unusual about the image.
+        The ids of an image of more than 16 million pixels are in a temporary file (`Instances`).
 
         Args:
             image: the pixels.
@@ -196,17 +197,25 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return instances
 
     def predict_with_doubt(
-        self, image: np.ndarray | TiffWindows, *, pixel_size: float | str | None = None
+        self,
+        image: np.ndarray | TiffWindows,
+        *,
+        pixel_size: float | str | None = None,
+        folder: Path | None = None,
     ) -> tuple[Instances, str]:
         """Returns the result of `predict`, and a text instead of its warning.
 
         The text is the end of a sentence about the image; "" if nothing is unusual.
+
+        Args:
+            image: as for `predict`.
+            folder: of the temporary files of a large image; None for that of temporary files.
         """
         pixels = self._input(image)
         spreads, factor = self._spreads(pixels), self.factor(pixel_size)
         view = self._view(pixels, spreads, factor)
         if size := self._tile_size(view):
-            instances = self._predict_tiles(view, self._limits(pixels, spreads), size)
+            instances = self._predict_tiles(view, self._limits(pixels, spreads), size, folder)
         elif factor != 1:
             maps = self._maps_of_view(view, self._limits(pixels, spreads))
             instances = self._decoded(maps)
@@ -242,7 +251,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         limits = self._limits(pixels, spreads)
         view = self._view(pixels, spreads, self.factor(pixel_size))
         if size := self._tile_size(view):
-            return np.concatenate(list(tiles.bands(*self._tiled(view, limits, size))))
+            return tiles.all_maps(*self._tiled(view, limits, size))
         return self._maps_of_view(view, limits)
 
     def _maps_of_view(self, view: InputImage | Resampled, limits: tf.Tensor) -> np.ndarray:
@@ -281,9 +290,10 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return size if longest > size else 0
 
     def _predict_tiles(
-        self, image: InputImage | Resampled, limits: tf.Tensor, size: int
+        self, image: InputImage | Resampled, limits: tf.Tensor, size: int, folder: Path | None
     ) -> Instances:
-        return tiles.predict_tiles(*self._tiled(image, limits, size), decode=self._decoded)
+        tiled = self._tiled(image, limits, size)
+        return tiles.predict_tiles(*tiled, decode=self._decoded, folder=folder)
 
     def _decoded(self, maps: np.ndarray) -> Instances:
         num_maps = sum(self._head.outputs.values())

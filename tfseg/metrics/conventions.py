@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tfseg import calls, checks
+from tfseg import calls, checks, large_arrays
 from tfseg.checks import InputError
 from tfseg.ids import IGNORE
 from tfseg.metrics.matching import Overlaps, overlaps
@@ -87,6 +87,9 @@ class Conventions(metaclass=calls.Public):
 
 def edge_ids(ids: np.ndarray) -> np.ndarray:
     """Returns the ids in the first or last row or column of `ids` `[H, W]`."""
-    if not ids.size:
+    height, width = ids.shape
+    if not height * width:
         return np.zeros(0, np.int64)
-    return np.unique(np.concatenate([ids[0], ids[-1], ids[:, 0], ids[:, -1]]))
+    sides = [ids[:1, :], ids[height - 1 : height, :]]
+    sides += [rows[:, [0, -1]] for _, rows in large_arrays.bands(ids)]
+    return np.unique(np.concatenate([side.ravel() for side in sides]))
