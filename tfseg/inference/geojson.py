@@ -116,7 +116,7 @@ def _geometry(
 
 def _coordinates(
     ring: Ring, corner: tuple[int, int], reference: Georeference | None
-) -> list[list[float]]:
+) -> list[list[int]] | list[list[float]]:
     left, top = corner
     points = [[x + left, y + top] for y, x in [*ring, ring[0]]]
     if reference is None:

@@ -1,8 +1,8 @@
 """Large images: maps tile by tile, decoded window by window.
 
-The maps of some rows of the image are held, never of all; large ones are on the disk, and so are the
-ids of a large image. The result is that of the whole image if instances are at most a quarter of a
-tile long, because
+The maps of some rows of the image are held, never of all; large ones are on the disk, and so are
+the ids of a large image. The result is that of the whole image if instances are at most a quarter
+of a tile long, because
 
 - a pixel of the maps is taken from a tile in which it is at least the network's context away from
   any cut, and tiles start at multiples of the network's stride;
