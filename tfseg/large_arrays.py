@@ -30,6 +30,27 @@ class Raster(Protocol):
         """Returns the pixels of these rows and columns."""
 
 
+class Windows:
+    """An image `[H, W, ...]` that is no array: `image[rows, columns]` with slices reads a window.
+
+    Attributes:
+        shape: height, width and perhaps channels.
+        dtype: of the pixels.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        """Returns the pixels of these rows and columns."""
+        raise NotImplementedError
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Returns all pixels."""
+        image = self[:, :]
+        return image if dtype is None else image.astype(dtype)
+
+
 def zeros(shape: tuple[int, ...], dtype: Any, folder: Path | None = None) -> np.ndarray:
     """Returns an array of zeros, in a temporary file if it has more than `IN_MEMORY` bytes.
 
@@ -59,6 +80,11 @@ def zeros_like(array: np.ndarray, dtype: Any) -> np.ndarray:
     """Returns zeros of the shape of an array, in a file in the folder of its file if it has one."""
     name = getattr(array, "filename", None)
     return zeros(array.shape, dtype, Path(name).parent if name else None)
+
+
+def as_raster(image: Any) -> np.ndarray | Windows:
+    """Returns an image that is no array as it is, and all else as an array."""
+    return image if isinstance(image, Windows | np.memmap) else np.asarray(image)
 
 
 def release(array: object) -> None:

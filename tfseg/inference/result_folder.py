@@ -18,11 +18,12 @@ from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.georeference import read_georeference
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.pyramid import write_pyramid
-from tfseg.data.files.tiff_windows import LARGE, TiffWindows
+from tfseg.data.files.tiff_windows import LARGE
 from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.overlays import overlay, thinned, thinning
 from tfseg.inference import coco, geojson, json_stream
 from tfseg.inference.instances import Instances
+from tfseg.large_arrays import Windows
 
 FORMATS = ("coco", "coco_results", "geojson")
 _DIGESTS = "digests"  # folder with what the results of each image were made of
@@ -132,7 +133,7 @@ class ResultFolder:
         except OSError:  # no digest, or no image: the prediction says why
             return False
 
-    def write(self, image: Path, pixels: np.ndarray | TiffWindows, instances: Instances) -> None:
+    def write(self, image: Path, pixels: np.ndarray | Windows, instances: Instances) -> None:
         """Writes the files of one image, each atomically, and its digest last.
 
         Args:

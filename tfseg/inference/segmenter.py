@@ -19,7 +19,6 @@ from tfseg.channels import names_of
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import INFO_FILE
-from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.heads.inputs import check_model
@@ -30,6 +29,7 @@ from tfseg.inference.metadata import describe
 from tfseg.inference.origin import Origin, thresholds_of
 from tfseg.inference.resampled import Resampled, nearest_ids
 from tfseg.kernels import normalize
+from tfseg.large_arrays import Windows
 from tfseg.lengths import micrometres, text
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
@@ -173,7 +173,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return tf.constant(json.dumps(described))
 
     def predict(
-        self, image: np.ndarray | TiffWindows, *, pixel_size: float | str | None = None
+        self, image: np.ndarray | Windows, *, pixel_size: float | str | None = None
     ) -> Instances:
         """Finds the instances of one image `[H, W, C]` of any real dtype.
 
@@ -198,7 +198,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
     def predict_with_doubt(
         self,
-        image: np.ndarray | TiffWindows,
+        image: np.ndarray | Windows,
         *,
         pixel_size: float | str | None = None,
         folder: Path | None = None,
@@ -269,7 +269,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
         return Resampled(image, factor, values)
 
-    def _input(self, image: np.ndarray | TiffWindows) -> InputImage:
+    def _input(self, image: np.ndarray | Windows) -> InputImage:
         return InputImage(image, self.channels, self.model_config.channel_names)
 
     def _maps(self, images: tf.Tensor) -> Maps:

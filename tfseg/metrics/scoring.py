@@ -10,13 +10,14 @@ import pandas as pd
 
 from tfseg import calls
 from tfseg.checks import InputError, shown
+from tfseg.large_arrays import as_raster
 from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import count_instances, count_lost, count_pixels
 from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
 from tfseg.metrics.outcomes import instance_outcomes
 from tfseg.metrics.pair import Pair
-from tfseg.metrics.registered import counts_of
+from tfseg.metrics.registered import METRICS, counts_of
 
 
 @calls.check
@@ -89,8 +90,11 @@ def _count(
     """Returns a row for all instances of an image, a row for each class, and the outcomes."""
     if isinstance(pair.prediction, tuple):
         raise InputError("The prediction must be an id map [H, W]; got a tuple. Give its labels.")
-    truth, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
-    truth, table = conventions.apply_edge_policy(truth, prediction)
+    truth, prediction = as_raster(pair.truth), as_raster(pair.prediction)
+    table = conventions.overlaps(truth, prediction)
+    if collector or conventions.boundary or METRICS:  # which take all pixels at once
+        truth = conventions.without_edge_instances(np.asarray(truth))
+        prediction = np.asarray(prediction)
     if conventions.boundary:
         # Imported when used: its parts of SciPy take 0.2 seconds to import.
         from tfseg.metrics.boundary import count_boundaries
@@ -110,7 +114,8 @@ def _count(
             row |= count_lost(prediction, pair.masks)
         if conventions.boundary:
             row |= count_boundaries(truth, prediction, counted, conventions.thresholds)
-        row |= counts_of(truth, prediction, counted)
+        if METRICS:
+            row |= counts_of(truth, prediction, counted)
         rows.append(row)
     counted = conventions.without_void_predictions(table, prediction)
     return rows, instance_outcomes(counted, pair)
