@@ -31,8 +31,9 @@ def write(
     """Writes a file with one feature per instance, atomically; see `features`."""
     name = f"urn:ogc:def:crs:EPSG::{reference.epsg}" if reference else ""
     system = {"crs": {"type": "name", "properties": {"name": name}}} if reference else {}
-    found = features(label, table, class_names, reference)
-    json_stream.write(path, {"type": "FeatureCollection", **system, "features": found})
+    content = {"type": "FeatureCollection", **system}
+    content["features"] = features(label, table, class_names, reference)
+    json_stream.write(path, content)
 
 
 def features(
@@ -79,7 +80,7 @@ def features(
 def _groups(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Yields rows that follow each other and whose instances lie in a window of `_GROUP` pixels.
 
-    A larger instance is a group of its own.
+    A larger instance is a group alone.
     """
     first, window = 0, None
     sides = [table[f"box_{side}"].tolist() for side in ("top", "left", "bottom", "right")]

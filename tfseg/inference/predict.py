@@ -80,17 +80,19 @@ def predict_files(
     """Writes an id map, an overlay and a table of instances for every image.
 
     `destination` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535
-    ids), overlays/NAME.png, tables/NAME.csv with one row per instance, digests/NAME.txt for
-    `resume`, and instances.csv with the rows of all images. A file that cannot be read is skipped
-    and reported. The next file is read and the previous one written while the network works.
+    ids or 16 million pixels, which has a pyramid), overlays/NAME.png, tables/NAME.csv with one row
+    per instance, digests/NAME.txt for `resume`, and instances.csv with the rows of all images. A
+    file that cannot be read is skipped and reported. The next file is read and the previous one
+    written while the network works.
 
     Args:
         segmenter: a trained network.
         paths: an image file, a folder of them, or a list of both.
         destination: created if missing; without results of a prediction, unless `resume` or
             `overwrite`.
-        formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
-            coco.json and coco_results.json, annotations and results of all images.
+        formats: "geojson" adds geojson/NAME.geojson with polygons, for a GeoTIFF in its
+            coordinates; "coco" and "coco_results" add coco.json and coco_results.json, annotations
+            and results of all images.
         cleanup: of the predicted ids; None changes nothing.
         resume: skip images that have all their results, made of the same content of the image by
             the same weights, thresholds and options. The folder must not have results of images or
