@@ -76,10 +76,10 @@ def zeros(shape: tuple[int, ...], dtype: Any, folder: Path | None = None) -> np.
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
-def zeros_like(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """Returns zeros of the shape of an array, in a file in the folder of its file if it has one."""
+def zeros_like(array: np.ndarray, dtype: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Returns zeros of the shape of an array, or another, in a file in the folder of its file."""
     name = getattr(array, "filename", None)
-    return zeros(array.shape, dtype, Path(name).parent if name else None)
+    return zeros(shape or array.shape, dtype, Path(name).parent if name else None)
 
 
 def as_raster(image: Any) -> np.ndarray | Windows:

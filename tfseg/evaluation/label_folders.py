@@ -114,7 +114,7 @@ def find_images(folder: str | Path, names: Collection[str]) -> dict[str, Path]:
 
 
 def read_ids(path: Path, *, low: int) -> np.ndarray:
-    """Reads an id map `[H, W]` of whole numbers from `low` to 2^31 - 1; a large one stays in a file.
+    """Reads an id map `[H, W]` of whole numbers from `low` to 2^31 - 1; a large npy stays a file.
 
     Raises:
         InputError: it cannot be read, or is no such id map; names the file.

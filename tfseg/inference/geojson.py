@@ -31,7 +31,7 @@ def write(
     """Writes a file with one feature per instance, atomically; see `features`."""
     name = f"urn:ogc:def:crs:EPSG::{reference.epsg}" if reference else ""
     system = {"crs": {"type": "name", "properties": {"name": name}}} if reference else {}
-    content = {"type": "FeatureCollection", **system}
+    content: dict[str, Any] = {"type": "FeatureCollection", **system}
     content["features"] = features(label, table, class_names, reference)
     json_stream.write(path, content)
 

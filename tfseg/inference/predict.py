@@ -153,9 +153,7 @@ def predict_files(
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
         stated = pixel_sizes.or_given(pixel_sizes.of_file(path), given)
         size = stated.size or None
-        instances, doubt = segmenter.predict_with_doubt(
-            image, pixel_size=size, folder=folder.path
-        )
+        instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size, folder=folder.path)
         if segmenter.pixel_size and stated.ignored:
             ignored = f"states {stated.ignored}"
             doubt = f"{doubt}; it {ignored}" if doubt else ignored

@@ -9,7 +9,7 @@ import numpy as np
 from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.ids import IGNORE, check_map
-from tfseg.large_arrays import Windows, bands
+from tfseg.large_arrays import Windows, as_raster, bands
 from tfseg.metrics.matching import Overlaps, overlaps
 
 # Divided hundredths, not 0.5 + 0.05 i, so that an IoU of 12 / 20 is exactly the threshold 0.6.
@@ -62,6 +62,7 @@ class Conventions(metaclass=calls.Public):
         """
         if self.edge_instances == "keep":
             return overlaps(truth, prediction)
+        truth = as_raster(truth)
         check_map("truth", truth)
         return overlaps(truth, prediction, ignored_ids=_inner_ids(edge_ids(truth)))
 
@@ -86,7 +87,7 @@ class Conventions(metaclass=calls.Public):
         """
         void = table.predicted_ignored > table.predicted_areas
         if self.edge_instances == "ignore":
-            void |= np.isin(table.predicted_ids, edge_ids(prediction))
+            void |= np.isin(table.predicted_ids, edge_ids(as_raster(prediction)))
         void[table.predicted_index[table.iou > 0.5]] = False
         return table.select(np.ones(len(table.truth_ids), bool), ~void)
 

@@ -10,7 +10,6 @@ import pandas as pd
 
 from tfseg import calls
 from tfseg.checks import InputError, shown
-from tfseg.large_arrays import as_raster
 from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import count_instances, count_lost, count_pixels
@@ -90,11 +89,12 @@ def _count(
     """Returns a row for all instances of an image, a row for each class, and the outcomes."""
     if isinstance(pair.prediction, tuple):
         raise InputError("The prediction must be an id map [H, W]; got a tuple. Give its labels.")
-    truth, prediction = as_raster(pair.truth), as_raster(pair.prediction)
-    table = conventions.overlaps(truth, prediction)
-    if collector or conventions.boundary or METRICS:  # which take all pixels at once
-        truth = conventions.without_edge_instances(np.asarray(truth))
-        prediction = np.asarray(prediction)
+    table = conventions.overlaps(pair.truth, pair.prediction)
+    truth = prediction = np.zeros((0, 0), np.int32)
+    if collector or conventions.boundary or METRICS or pair.masks is not None:
+        # These take all pixels at once.
+        truth = conventions.without_edge_instances(np.asarray(pair.truth))
+        prediction = np.asarray(pair.prediction)
     if conventions.boundary:
         # Imported when used: its parts of SciPy take 0.2 seconds to import.
         from tfseg.metrics.boundary import count_boundaries
@@ -107,7 +107,7 @@ def _count(
         collector.add(truth, prediction, class_of, pair.scores, pair.masks)
     rows = []
     for name, part in parts.items():
-        counted = conventions.without_void_predictions(part, prediction)
+        counted = conventions.without_void_predictions(part, pair.prediction)
         row: dict[str, Any] = keys | {"class": name} | count_pixels(part)
         row |= count_instances(counted, conventions.thresholds)
         if pair.masks is not None and name == ALL_CLASSES:
@@ -117,7 +117,7 @@ def _count(
         if METRICS:
             row |= counts_of(truth, prediction, counted)
         rows.append(row)
-    counted = conventions.without_void_predictions(table, prediction)
+    counted = conventions.without_void_predictions(table, pair.prediction)
     return rows, instance_outcomes(counted, pair)
 
 

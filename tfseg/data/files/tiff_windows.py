@@ -43,7 +43,7 @@ class TiffWindows(Windows):
         sides = page.imagelength, page.imagewidth
         self.shape = upright_shape((*sides, len(self._kept)), self._tag)
         self._path, self._dtype = path, page.dtype
-        self.dtype = np.dtype(np.float32 if page.dtype.kind == "f" else page.dtype)
+        self.dtype = np.dtype(page.dtype)  # `_windows` takes those that are standard
         if page.is_tiled:
             self._height, self._width = page.tilelength, page.tilewidth
         else:

@@ -83,12 +83,17 @@ class Gallery:
         """Adds one image, or windows of a large one; may drop others."""
         for kind, number in count_kinds(outcomes).items():
             self.num_of_kinds[kind] += number
-        parts = [(pair, image, outcomes)]
         if math.prod(pair.truth.shape) > LARGE:
             parts = windows_of(pair, image, outcomes)
-        for part in parts:
+            self._keep(*(shrink(*part, display) for part in parts))
+        else:
+            picture = None if image is None else np.asarray(image)
+            self._keep(shrink(pair, picture, outcomes, display))
+
+    def _keep(self, *images: GalleryImage) -> None:
+        for image in images:
             self.num_added += 1
-            self._kept.append(shrink(*part, display))
+            self._kept.append(image)
             if len(self._kept) >= 2 * self.limit:
                 self._kept = choose(self._kept, self.limit)
 

@@ -196,8 +196,8 @@ def _anchor(name: str) -> str:
 
 def _brightness(image: np.ndarray | Windows) -> float:
     if isinstance(image, Windows):
-        means = [(rows[..., :3].mean(dtype=np.float64), len(rows)) for _, rows in bands(image)]
-        mean = float(np.average(*zip(*means, strict=True)))
+        sums = [rows.sum(dtype=np.float64) for _, rows in bands(image)]
+        mean = float(sum(sums) / math.prod(image.shape))
     else:
         mean = float(image.mean())
     return mean / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else mean
