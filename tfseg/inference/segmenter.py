@@ -209,6 +209,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
         Args:
             image: as for `predict`.
+            pixel_size: as for `predict`.
             folder: of the temporary files of a large image; None for that of temporary files.
         """
         pixels = self._input(image)
