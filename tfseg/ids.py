@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.checks import InputError
+from tfseg.large_arrays import Windows, bands
 
 BACKGROUND = 0
 IGNORE = -1  # pixels without annotation: losses and metrics leave them out
@@ -41,16 +42,35 @@ def check_ids(name: str, ids: np.ndarray, *, low: int) -> None:
     Raises:
         InputError: another shape or type, or an id out of range.
     """
+    check_map(name, ids)
+    for _, rows in bands(ids):
+        check_range(name, rows, low=low)
+
+
+def check_map(name: str, ids: np.ndarray | Windows) -> None:
+    """Checks that `ids` is a map `[H, W]` of integers.
+
+    Raises:
+        InputError: another shape or type.
+    """
     if ids.dtype.kind == "f" and not np.isfinite(ids).all():
         raise InputError(
             f"{name} must be an id map [H, W] of an integer type; got {ids.dtype} with NaN or "
             "infinite values. Label the instances 1, 2, ... and the rest 0 first."
         )
-    if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
+    if len(ids.shape) != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise InputError(
             f"{name} must be an id map [H, W] of an integer type; "
             f"got {ids.dtype} {list(ids.shape)}. Label the instances 1, 2, ... first."
         )
+
+
+def check_range(name: str, ids: np.ndarray, *, low: int) -> None:
+    """Checks that `ids` are from `low` to `MAX_ID`.
+
+    Raises:
+        InputError: an id out of range.
+    """
     if ids.size and not low <= ids.min() <= ids.max() <= MAX_ID:
         allowed = "0 = background" if low == BACKGROUND else "0 = background, -1 = ignored"
         raise InputError(

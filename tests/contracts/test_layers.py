@@ -17,7 +17,8 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 LAYERS = (
     (
         *("atomic", "autograph", "calls", "channels", "checks", "compat", "config", "ids"),
-        *("lengths", "locks", "notebook", "ordered_map", "placement", "progress", "random"),
+        *("large_arrays", "lengths", "locks", "notebook", "ordered_map", "placement", "progress"),
+        "random",
         *("run_files", "run_lengths", "sample", "tf_errors"),
     ),
     ("kernels",),

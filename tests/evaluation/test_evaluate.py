@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tfseg.checks import InputError
+from tfseg.data.dataset.stored_image import StoredImage
 from tfseg.evaluation.evaluate import evaluate
 from tfseg.metrics import Conventions
 
@@ -21,7 +22,7 @@ class Dataset:
 
     def __init__(self, heights: list[int], class_names: tuple[str, ...] = ("object",)) -> None:
         self.heights = heights
-        self.info = SimpleNamespace(class_names=class_names, is_grey_or_rgb=True)
+        self.info = SimpleNamespace(class_names=class_names, channel_names=(), is_grey_or_rgb=True)
 
     def split(self, split: str) -> SimpleNamespace:
         return SimpleNamespace(shards=(), num_images=len(self.heights))
@@ -29,22 +30,14 @@ class Dataset:
     def shard_paths(self, split: str) -> list[Path]:
         return []
 
-    def samples(self, split: str) -> Dataset:
+    def images(self, split: str) -> Iterator[StoredImage]:
         assert split == "test"
-        return self
-
-    def as_numpy_iterator(self):
         for height in self.heights:
             label = np.zeros((height, 4), np.int32)
             label[:2] = 1
             image = (label * 200).astype(np.uint8)[..., None]
             classes = np.full(1, len(self.info.class_names), np.int32)  # the last one
-            yield {
-                "id": f"né{height}".encode(),
-                "image": image,
-                "label": label,
-                "class_of": classes,
-            }
+            yield StoredImage(f"né{height}", image.shape, image, label, classes)
 
 
 class Segmenter(SimpleNamespace):
@@ -159,10 +152,10 @@ def test_classes_that_the_network_does_not_know_are_refused():
 class Gaps(Dataset):
     """One image with the instances 3 and 70,000, of the classes 2 and 1."""
 
-    def as_numpy_iterator(self):
+    def images(self, split: str) -> Iterator[StoredImage]:
         label = np.array([[0, 3, 3, 0, 70_000]], np.int32)
         image = (label > 0).astype(np.uint8)[..., None] * 200
-        yield {"id": b"a", "image": image, "label": label, "class_of": np.array([2, 1])}
+        yield StoredImage("a", image.shape, image, label, np.array([2, 1]))
 
 
 def test_the_classes_of_ids_with_gaps_are_in_the_order_of_the_ids():

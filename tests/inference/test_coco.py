@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from pycocotools.cocoeval import COCOeval
 
 from tfseg.data.conversion.formats import coco
 from tfseg.data.conversion.formats.base import Reading
+from tfseg.inference import json_stream
 from tfseg.inference.coco import annotation_file, image_ids, results
 from tfseg.inference.instances import Instances
 from tfseg.run_lengths import decompress
@@ -29,7 +31,11 @@ CLASSES = np.array([1, 2, 1, 2, 2], np.int32)
 def entries(label: np.ndarray, image_id: int = 7) -> list[dict]:
     """Returns the entries as they are read from the file."""
     table = Instances(label, SCORES, CLASSES).to_pandas()
-    return json.loads(json.dumps(results(label, table, image_id, "a.png")))
+    return json.loads(json.dumps(list(results(label, table, image_id, "a.png"))))
+
+
+def write_annotations(path: Path, images: list[dict], predicted: list[dict]) -> None:
+    json_stream.write(path, annotation_file(images, predicted, class_names=("cell", "dust")))
 
 
 def test_an_entry_worked_out_by_hand():
@@ -60,9 +66,7 @@ def test_pycocotools_scores_the_results_against_the_annotations(names, tmp_path)
     ids = image_ids(names)
     predicted = [entry for name in names for entry in entries(label, ids[name])]
     images = [{"id": ids[name], "file_name": name, "height": 40, "width": 50} for name in names]
-    (tmp_path / "truth.json").write_text(
-        json.dumps(annotation_file(images, predicted, class_names=("cell", "dust")))
-    )
+    write_annotations(tmp_path / "truth.json", images, predicted)
     (tmp_path / "predicted.json").write_text(json.dumps(predicted))
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(tmp_path / "truth.json")
@@ -88,8 +92,7 @@ def test_conversion_reads_the_annotations_again(tmp_path):
     label = np.zeros((40, 50), np.int32)
     label[3:20, 5:30], label[25:38, 10:48] = 1, 2
     images = [{"id": 1, "file_name": "a.png", "height": 40, "width": 50}]
-    content = annotation_file(images, entries(label, 1), class_names=("cell", "dust"))
-    (tmp_path / "coco.json").write_text(json.dumps(content))
+    write_annotations(tmp_path / "coco.json", images, entries(label, 1))
     Image.fromarray(label.astype(np.uint8)).save(tmp_path / "a.png")
     index = coco.find(tmp_path, Reading())
     sample = coco.read(index.splits["train"][0], Reading())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import grid_points_in_poly
 
-from tfseg.inference.geojson import feature_collection
+from tfseg.inference import geojson
 from tfseg.inference.instances import Instances
 
 SCORES = np.array([0.25, 0.5, 0.75], np.float32)
@@ -20,16 +20,15 @@ RINGS = np.pad(np.pad(np.pad(np.ones((1, 1), np.int32), 1), 1, constant_values=1
 
 
 def features(label: np.ndarray) -> list[dict]:
-    collection = feature_collection(label, Instances(label, SCORES, CLASSES).to_pandas())
-    assert collection["type"] == "FeatureCollection"
-    return json.loads(json.dumps(collection))["features"]
+    table = Instances(label, SCORES, CLASSES).to_pandas()
+    return json.loads(json.dumps(list(geojson.features(label, table))))
 
 
 def test_a_feature_names_its_class_when_there_are_several():
     label = np.array([[1, 0, 2], [1, 0, 3]], np.int32)
     table = Instances(label, SCORES, CLASSES).to_pandas()
-    collection = feature_collection(label, table, ("cell", "dust"))
-    names = [feature["properties"]["classification"] for feature in collection["features"]]
+    collection = geojson.features(label, table, ("cell", "dust"))
+    names = [feature["properties"]["classification"] for feature in collection]
     assert names == [{"name": "dust"}, {"name": "cell"}, {"name": "dust"}]
 
 

@@ -15,7 +15,7 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.files.images import write_picture
-from tfseg.evaluation.evaluate import renumbered
+from tfseg.evaluation.evaluate import Renumbered
 from tfseg.heads import head_of
 from tfseg.networks.build import build_model
 
@@ -164,4 +164,6 @@ def test_one_class_name_merges_all_classes(dataset):
 
 def test_the_ids_of_a_truth_are_numbered_in_their_order():
     label = np.array([[0, 7, 2**31 - 1], [-1, 3, 7]], np.int32)
-    np.testing.assert_array_equal(renumbered(label), [[0, 2, 3], [-1, 1, 2]])
+    numbered = Renumbered(label, np.unique(label[label > 0]))
+    np.testing.assert_array_equal(np.asarray(numbered), [[0, 2, 3], [-1, 1, 2]])
+    np.testing.assert_array_equal(numbered[1:, :2], [[-1, 1]])

@@ -271,7 +271,7 @@ def test_a_tile_without_room_for_the_context_is_refused_with_the_least_one(segme
 def test_the_side_of_tiles_follows_the_network_if_it_is_not_given(near_sighted, monkeypatch):
     sides = []
 
-    def predict_tiles(*given: object, decode: object) -> Instances:
+    def predict_tiles(*given: object, decode: object, folder: object) -> Instances:
         sides.append(given[2])
         return Instances(np.zeros((1, 1), np.int32), np.zeros(0), np.zeros(0, int))
 

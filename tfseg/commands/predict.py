@@ -1,10 +1,11 @@
 """Predicts the instances of images of any size: id maps, overlays and tables.
 
 Images larger than a tile are predicted tile by tile; instances across tiles are joined. DIR gets
-labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances), overlays/, tables/, digests/,
-instances.csv (id, area, centroid, box, score, class) and options.json. --format adds geojson/ with
-polygons for QuPath, coco.json and coco_results.json. Files that cannot be read are reported and
-skipped, and the exit code is then 1. A DIR with results is refused, unless --resume or --overwrite.
+labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances or 16 million pixels, which has a
+pyramid), overlays/, tables/, digests/, instances.csv (id, area, centroid, box, score, class) and
+options.json. --format adds geojson/ with polygons for QuPath, or for GIS from a GeoTIFF, coco.json
+and coco_results.json. Files that cannot be read are reported and skipped, and the exit code is
+then 1. A DIR with results is refused, unless --resume or --overwrite.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfseg.large_arrays import Windows, bands
+
 # The colours of Okabe and Ito, which differ for all kinds of colour vision; blue is brighter for
 # outlines on dark images, and white replaces their black.
 COLORS = np.array(
@@ -22,7 +24,7 @@ COLORS = np.array(
 _REACH = 3  # pixels, within which instances do not share a colour
 
 
-def neighbours(label: np.ndarray, *, reach: int = 1) -> np.ndarray:
+def neighbours(label: np.ndarray | Windows, *, reach: int = 1) -> np.ndarray:
     """Returns the pairs of instances that have pixels at most `reach` rows and columns apart.
 
     Args:
@@ -32,6 +34,13 @@ def neighbours(label: np.ndarray, *, reach: int = 1) -> np.ndarray:
     Returns:
         `[K, 2]` ids, the smaller one first, each pair once, ascending.
     """
+    met = [np.zeros((0, 2), label.dtype)]
+    for _, rows in bands(label, overlap=reach):
+        met.append(_neighbours(rows, reach))
+    return np.unique(np.concatenate(met), axis=0)
+
+
+def _neighbours(label: np.ndarray, reach: int) -> np.ndarray:
     height, width = label.shape
     met = [np.zeros((0, 2), label.dtype)]
     for down in range(reach + 1):

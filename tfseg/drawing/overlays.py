@@ -15,6 +15,7 @@ from tfseg.checks import InputError, shown
 from tfseg.drawing.colors import color_neighbours
 from tfseg.drawing.display import PLAIN, Display, Limits
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import Raster, sample
 from tfseg.metrics.matching import match, overlaps
 from tfseg.metrics.outline import outline_pixels
 
@@ -95,6 +96,13 @@ def thinning(size: tuple[int, int], side: int) -> tuple[slice, slice]:
     """
     step = slice(None, None, -(-max(size) // side))
     return step, step
+
+
+def thinned(label: Raster, side: int) -> np.ndarray:
+    """Returns the pixels of a large id map that `thinning` keeps, read in bands of rows."""
+    height, width = label.shape
+    down, across = thinning((height, width), side)
+    return sample(label, np.arange(height)[down], np.arange(width)[across])
 
 
 def panel(

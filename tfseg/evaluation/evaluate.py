@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +13,15 @@ from tfseg import calls
 from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
+from tfseg.data.files.tiff_windows import LARGE
+from tfseg.large_arrays import Windows
 from tfseg.lengths import text
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
 from tfseg.progress import OnProgress, image_progress
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.stored_image import StoredImage
     from tfseg.evaluation.report.report import Report
     from tfseg.inference.segmenter import Segmenter
 
@@ -34,6 +37,8 @@ def evaluate(
     verbose: bool = True,
 ) -> Evaluation:
     """Predicts every image of a split once, at its full size, and scores it against its truth.
+
+    Images of more than 16 million pixels are read in windows.
 
     Args:
         segmenter: a trained network.
@@ -60,24 +65,25 @@ def evaluate(
     dataset = with_channels_of(segmenter, dataset)
     class_names, number_of = _classes(segmenter, dataset)
 
-    def pair(sample: dict[str, Any]) -> Pair:
+    def pair(stored: StoredImage) -> Pair:
+        is_large = stored.shape[0] * stored.shape[1] > LARGE
+        image, truth = (stored.image, stored.label) if is_large else stored.arrays()
         start = time.perf_counter()
-        size = sample["pixel_size"].item() or None
         # `check` says the doubts.
-        predicted, _ = segmenter.predict_with_doubt(sample["image"], pixel_size=size)
+        predicted, _ = segmenter.predict_with_doubt(image, pixel_size=stored.pixel_size)
         seconds = time.perf_counter() - start
-        name, truth = sample["id"].decode(), sample["label"]
-        scored = Pair(name, truth, predicted.labels, scores=predicted.scores)
+        scored = Pair(stored.id, truth, predicted.labels, scores=predicted.scores)
         if class_names:
             # The classes of the truth are in the order of its ids, which may have gaps.
+            numbered = Renumbered(truth, stored.ids())
             scored = scored._replace(
-                truth=renumbered(truth),
-                truth_class_of=number_of[sample["class_of"] - 1],
+                truth=numbered if is_large else np.asarray(numbered),
+                truth_class_of=number_of[stored.class_of - 1],
                 predicted_class_of=predicted.classes,
             )
         if report:
             names = dataset.info.channel_names
-            report.add(scored, sample["image"], seconds=seconds, channel_names=names)
+            report.add(scored, image, seconds=seconds, channel_names=names)
         return scored
 
     if segmenter.pixel_size and (unknown := dataset.info.num_without_pixel_size):
@@ -90,8 +96,8 @@ def evaluate(
     count = dataset.split(split).num_images
 
     def pairs(show: OnProgress) -> Iterator[Pair]:
-        for number, sample in enumerate(dataset.samples(split).as_numpy_iterator(), 1):
-            yield pair(sample)
+        for number, stored in enumerate(dataset.images(split), 1):
+            yield pair(stored)
             show(number, count)
 
     with image_progress("evaluate", verbose=verbose) as show:
@@ -113,11 +119,24 @@ def with_channels_of(segmenter: Segmenter, dataset: Dataset) -> Dataset:
     return dataset.with_channels(names)
 
 
-def renumbered(label: np.ndarray) -> np.ndarray:
-    """Renumbers ids of `label` `[H, W]` from 1 without gaps, in the same order; 0 and -1 stay."""
-    ids, rank = np.unique(label, return_inverse=True)
-    number = np.where(ids > 0, np.cumsum(ids > 0), ids)
-    return number.astype(np.int32)[rank].reshape(label.shape)
+class Renumbered(Windows):
+    """A map of ids, renumbered from 1 without gaps in the same order; 0 and -1 stay.
+
+    Args:
+        label: `[H, W]` ids.
+        ids: `[N]`, those above 0, ascending.
+    """
+
+    dtype = np.dtype(np.int32)
+
+    def __init__(self, label: np.ndarray | Windows, ids: np.ndarray) -> None:
+        self.shape = label.shape
+        self._label, self._ids = label, ids
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        label = self._label[window]
+        number = np.searchsorted(self._ids, label) + 1
+        return np.where(label > 0, number, label).astype(np.int32)
 
 
 def _classes(segmenter: Segmenter, dataset: Dataset) -> tuple[tuple[str, ...], np.ndarray]:

@@ -17,6 +17,7 @@ from tfseg.checks import InputError, listed
 from tfseg.data.files.images import LABEL_SUFFIXES, entries, list_images, read_label
 from tfseg.data.files.tables import read_groups
 from tfseg.ids import BACKGROUND, IGNORE, check_ids, whole_numbers
+from tfseg.large_arrays import IN_MEMORY
 from tfseg.metrics import Pair
 
 _ENDINGS = ("_cp_masks", "_masks")
@@ -113,7 +114,7 @@ def find_images(folder: str | Path, names: Collection[str]) -> dict[str, Path]:
 
 
 def read_ids(path: Path, *, low: int) -> np.ndarray:
-    """Reads an id map `[H, W]` of whole numbers from `low` to 2^31 - 1.
+    """Reads an id map `[H, W]` of whole numbers from `low` to 2^31 - 1; a large npy stays a file.
 
     Raises:
         InputError: it cannot be read, or is no such id map; names the file.
@@ -131,7 +132,7 @@ def read_ids(path: Path, *, low: int) -> np.ndarray:
         ) from error
     ids = whole_numbers(path, ids)
     check_ids(str(path), ids, low=low)
-    return np.array(ids)
+    return np.array(ids) if ids.nbytes <= IN_MEMORY else ids
 
 
 def _image_name(path: Path) -> str:

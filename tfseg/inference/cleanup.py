@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
 from skimage import measure
 
-from tfseg import calls, checks
-from tfseg.inference.instances import Instances
+from tfseg import calls, checks, large_arrays
+from tfseg.inference.components import Band, Components
+from tfseg.inference.instances import Instances, areas
+from tfseg.metrics.conventions import edge_ids
+
+_NEIGHBOURS = (
+    (np.s_[1:], np.s_[:-1]),
+    (np.s_[:-1], np.s_[1:]),
+    (np.s_[:, 1:], np.s_[:, :-1]),
+    (np.s_[:, :-1], np.s_[:, 1:]),
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,14 +63,16 @@ class Cleanup(metaclass=calls.Public):
             label = largest_components(label)
         if self.fill_holes:
             label = fill_holes(label)
-        area = np.bincount(label.ravel(), minlength=len(scores) + 1)
-        kept = area >= max(1, self.min_area)
+        kept = areas(label, len(scores)) >= max(1, self.min_area)
         kept[0] = False
         if self.drop_edge:
-            for side in (label[0], label[-1], label[:, 0], label[:, -1]):
-                kept[side] = False
+            kept[edge_ids(label)] = False
         number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-        return Instances(number[label], scores[kept[1:]], classes[kept[1:]])
+        remaining = large_arrays.zeros_like(label, np.int32)
+        for top, rows in large_arrays.bands(label):
+            remaining[top : top + len(rows)] = number[rows]
+            large_arrays.release(remaining)
+        return Instances(remaining, scores[kept[1:]], classes[kept[1:]])
 
 
 def largest_components(label: np.ndarray) -> np.ndarray:
@@ -68,15 +80,16 @@ def largest_components(label: np.ndarray) -> np.ndarray:
 
     Among components of equal size the first one is kept; other components become background.
     """
-    components, count = measure.label(label, background=0, connectivity=1, return_num=True)
-    ids = np.zeros(count + 1, label.dtype)  # of each component
-    ids[components] = label
-    area = np.bincount(components.ravel(), minlength=count + 1)
-    order = np.lexsort((np.arange(count + 1), -area, ids))  # by id, the largest component first
+    parts = Components(label, _connect_ids)
+    ids, area = np.zeros(parts.size, label.dtype), np.zeros(parts.size, np.int64)
+    for band in parts.bands():
+        ids[band.components] = band.ids
+        area += np.bincount(band.components.ravel(), minlength=parts.size)
+    order = np.lexsort((np.arange(parts.size), -area, ids))  # by id, the largest component first
     _, first = np.unique(ids[order], return_index=True)
-    kept = np.zeros(count + 1, bool)
+    kept = np.zeros(parts.size, bool)
     kept[order[first]] = True
-    return np.where(kept[components], label, 0).astype(label.dtype)
+    return _filled(label, parts, lambda band: np.where(kept[band.components], band.ids, 0))
 
 
 def fill_holes(label: np.ndarray) -> np.ndarray:
@@ -85,19 +98,43 @@ def fill_holes(label: np.ndarray) -> np.ndarray:
     A hole is background that touches a single id and not the edge of the image; a hole with another
     instance inside stays.
     """
-    padded = np.pad(label, 1)  # joins the background at the edge to one component, not a hole
-    components, count = ndimage.label(padded == 0)
-    lowest = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
-    highest = np.zeros(count + 1, np.int32)
-    for one, other in (
-        (np.s_[1:], np.s_[:-1]),
-        (np.s_[:-1], np.s_[1:]),
-        (np.s_[:, 1:], np.s_[:, :-1]),
-        (np.s_[:, :-1], np.s_[:, 1:]),
-    ):
-        touching = (components[one] > 0) & (padded[other] > 0)
-        np.minimum.at(lowest, components[one][touching], padded[other][touching])
-        np.maximum.at(highest, components[one][touching], padded[other][touching])
-    filling = np.where(lowest == highest, highest, 0).astype(label.dtype)
-    filling[[0, components[0, 0]]] = 0
-    return np.where(padded == 0, filling[components], padded)[1:-1, 1:-1]
+    parts = Components(label, lambda ids: ndimage.label(ids == 0))
+    lowest = np.full(parts.size, np.iinfo(np.int32).max, np.int32)
+    highest = np.zeros(parts.size, np.int32)
+    is_open = np.zeros(parts.size, bool)
+    is_open[0] = True
+    last = None
+    for band in parts.bands():
+        ids, components = band.ids, band.components
+        if last is None:
+            is_open[components[0]] = True
+        else:  # its last row touches this band
+            ids = np.concatenate([last.ids[-1:], ids])
+            components = np.concatenate([last.components[-1:], components])
+        for one, other in _NEIGHBOURS:
+            touching = (components[one] > 0) & (ids[other] > 0)
+            np.minimum.at(lowest, components[one][touching], ids[other][touching])
+            np.maximum.at(highest, components[one][touching], ids[other][touching])
+        is_open[components[:, [0, -1]]] = True
+        last = band
+    if last is not None:
+        is_open[last.components[-1]] = True
+    filling = np.where((lowest == highest) & ~is_open, highest, 0)
+    return _filled(
+        label, parts, lambda band: np.where(band.ids == 0, filling[band.components], band.ids)
+    )
+
+
+def _connect_ids(ids: np.ndarray) -> tuple[np.ndarray, int]:
+    return measure.label(ids, background=0, connectivity=1, return_num=True)
+
+
+def _filled(
+    label: np.ndarray, parts: Components, ids_of: Callable[[Band], np.ndarray]
+) -> np.ndarray:
+    """Returns a new map like `label`, with the ids of each band."""
+    filled = large_arrays.zeros_like(label, label.dtype)
+    for band in parts.bands():
+        filled[band.top : band.top + len(band.ids)] = ids_of(band)
+        large_arrays.release(filled)
+    return filled

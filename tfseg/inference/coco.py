@@ -5,7 +5,7 @@ Source: https://cocodataset.org, "Results Format" and "Data Format".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,12 @@ def image_ids(names: Iterable[str]) -> Mapping[str, int]:
 
 def results(
     label: np.ndarray, table: pd.DataFrame, image_id: int, file_name: str
-) -> list[dict[str, Any]]:
-    """Returns one entry of a results file per row of `table` (see `Instances.to_pandas`).
+) -> Iterator[dict[str, Any]]:
+    """Yields one entry of a results file per row of `table` (see `Instances.to_pandas`).
 
     Besides COCO's entries each has a `file_name`, by which its image is known without coco.json.
     """
-    return [
+    return (
         {
             "image_id": image_id,
             "file_name": file_name,
@@ -46,13 +46,13 @@ def results(
             "score": round(float(row.score), 6),
         }
         for row in table.itertuples()
-    ]
+    )
 
 
 def annotation_file(
     images: list[dict[str, Any]], entries: Iterable[dict[str, Any]], *, class_names: Sequence[str]
 ) -> dict[str, Any]:
-    """Returns an annotation file.
+    """Returns an annotation file, with an iterator as its annotations.
 
     Args:
         images: id, file_name, height and width of each image.
@@ -61,14 +61,14 @@ def annotation_file(
     """
     return {
         "images": images,
-        "annotations": [
+        "annotations": (
             {
                 "id": number,
                 "iscrowd": 0,
                 **{key: entry[key] for key in entry if key not in ("score", "file_name")},
             }
             for number, entry in enumerate(entries, start=1)
-        ],
+        ),
         "categories": [
             {"id": number, "name": name} for number, name in enumerate(class_names, start=1)
         ],

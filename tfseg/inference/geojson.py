@@ -1,43 +1,73 @@
-"""Polygons of instances as GeoJSON that QuPath imports.
+"""Polygons of instances as GeoJSON that QuPath imports, or in the coordinates of a GeoTIFF.
 
-Source: RFC 7946; the properties are the same as in files that QuPath exports.
+Source: RFC 7946; the properties are the same as in files that QuPath exports. The coordinate system
+is named as in the GeoJSON specification of 2008, section 3.1, which GIS programs read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tfseg.data.files.georeference import Georeference
 from tfseg.drawing.outlines import rings
+from tfseg.inference import json_stream
 
+_GROUP = 2**20  # pixels of the window in which instances are outlined together
 Ring = list[tuple[int, int]]
 
 
-def feature_collection(
-    label: np.ndarray, table: pd.DataFrame, class_names: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Returns one feature per instance, with its id as name and its score as measurement.
+def write(
+    path: Path,
+    label: np.ndarray,
+    table: pd.DataFrame,
+    class_names: Sequence[str] = (),
+    reference: Georeference | None = None,
+) -> None:
+    """Writes a file with one feature per instance, atomically; see `features`."""
+    name = f"urn:ogc:def:crs:EPSG::{reference.epsg}" if reference else ""
+    system = {"crs": {"type": "name", "properties": {"name": name}}} if reference else {}
+    content: dict[str, Any] = {"type": "FeatureCollection", **system}
+    content["features"] = features(label, table, class_names, reference)
+    json_stream.write(path, content)
+
+
+def features(
+    label: np.ndarray,
+    table: pd.DataFrame,
+    class_names: Sequence[str] = (),
+    reference: Georeference | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yields one feature per instance, with its id as name and its score as measurement.
 
     With several classes, the feature has the class as its classification.
 
-    Coordinates are (x, y) in pixels; (0, 0) is the corner of the image. The polygons follow the
-    sides of the pixels, so they enclose exactly the pixels of the instance, without holes.
+    Coordinates are (x, y) in pixels, with (0, 0) in the corner of the image, or those of the
+    georeference. The polygons follow the sides of the pixels, so they enclose exactly the pixels of
+    the instance, without holes.
 
     Args:
         label: `[H, W]` int32 ids, 0 = background.
-        table: columns `id`, `score` and `class_id`, one row per instance.
+        table: one row per instance, by ascending ids (see `Instances.to_pandas`).
         class_names: of the classes 1, 2, ...
+        reference: of the image; None for pixels.
     """
-    rings_of = rings(label)
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
+    for rows in _groups(table):
+        top, left = int(rows["box_top"].min()), int(rows["box_left"].min())
+        bottom, right = int(rows["box_bottom"].max()), int(rows["box_right"].max())
+        ids = label[top:bottom, left:right]
+        inside = (ids >= rows["id"].iloc[0]) & (ids <= rows["id"].iloc[-1])
+        rings_of = rings(np.where(inside, ids, 0))
+        for id, score, class_id in zip(
+            *(rows[name].tolist() for name in ("id", "score", "class_id")), strict=True
+        ):
+            yield {
                 "type": "Feature",
-                "geometry": _geometry(rings_of[id]),
+                "geometry": _geometry(rings_of[id], (left, top), reference),
                 "properties": {
                     "objectType": "detection",
                     "name": str(id),
@@ -45,33 +75,56 @@ def feature_collection(
                     **_classification(class_id, class_names),
                 },
             }
-            for id, score, class_id in zip(
-                *(table[name].tolist() for name in ("id", "score", "class_id")), strict=True
-            )
-        ],
-    }
+
+
+def _groups(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yields rows that follow each other and whose instances lie in a window of `_GROUP` pixels.
+
+    A larger instance is a group alone.
+    """
+    first, window = 0, None
+    sides = [table[f"box_{side}"].tolist() for side in ("top", "left", "bottom", "right")]
+    for number, (top, left, bottom, right) in enumerate(zip(*sides, strict=True)):
+        y, x, y_end, x_end = window or (top, left, bottom, right)
+        larger = min(y, top), min(x, left), max(y_end, bottom), max(x_end, right)
+        if number > first and (larger[2] - larger[0]) * (larger[3] - larger[1]) > _GROUP:
+            yield table.iloc[first:number]
+            first, larger = number, (top, left, bottom, right)
+        window = larger
+    if len(table):
+        yield table.iloc[first:]
 
 
 def _classification(class_id: int, class_names: Sequence[str]) -> dict[str, Any]:
     return {"classification": {"name": class_names[class_id - 1]}} if len(class_names) > 1 else {}
 
 
-def _geometry(instance_rings: list[Ring]) -> dict[str, Any]:
+def _geometry(
+    instance_rings: list[Ring], corner: tuple[int, int], reference: Georeference | None
+) -> dict[str, Any]:
     outer = [ring for ring in instance_rings if _signed_area(ring) > 0]
-    polygons = [[_coordinates(ring)] for ring in outer]
+    polygons = [[_coordinates(ring, corner, reference)] for ring in outer]
     for hole in instance_rings:
         if _signed_area(hole) < 0:
             enclosing = [index for index, ring in enumerate(outer) if _encloses(ring, hole)]
             # Rings may be nested: the hole belongs to the smallest ring that encloses it.
             smallest = min(enclosing, key=lambda index: _signed_area(outer[index]))
-            polygons[smallest].append(_coordinates(hole))
+            polygons[smallest].append(_coordinates(hole, corner, reference))
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons}
 
 
-def _coordinates(ring: Ring) -> list[list[int]]:
-    return [[x, y] for y, x in [*ring, ring[0]]]
+def _coordinates(
+    ring: Ring, corner: tuple[int, int], reference: Georeference | None
+) -> list[list[int]] | list[list[float]]:
+    left, top = corner
+    points = [[x + left, y + top] for y, x in [*ring, ring[0]]]
+    if reference is None:
+        return points
+    if reference.is_mirrored:  # so that outer rings are counterclockwise, as RFC 7946 asks
+        points.reverse()
+    return reference.to_world(np.array(points, float)).tolist()
 
 
 def _signed_area(ring: Ring) -> float:

@@ -14,9 +14,9 @@ from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.files.images import check_shape, standard_type, to_channels
-from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.kernels.normalize import in_depth
+from tfseg.large_arrays import Windows
 
 FINITE = "The images must have finite pixels"
 _FULL_CONTRAST = 0.9  # of the least of the training images; what lacks less changes little
@@ -67,7 +67,7 @@ class InputImage:
     """
 
     def __init__(
-        self, image: np.ndarray | TiffWindows, channels: int, channel_names: Sequence[str] = ()
+        self, image: np.ndarray | Windows, channels: int, channel_names: Sequence[str] = ()
     ) -> None:
         """Takes an image `[H, W, C]` of any real dtype, or one that `open_image` returned.
 
@@ -85,7 +85,7 @@ class InputImage:
                 f"image must be an array [H, W, C]; got {checks.shown(image)}. Read the file, or "
                 "give it to tfseg.predict_files."
             )
-        if not isinstance(image, TiffWindows):
+        if not isinstance(image, Windows):
             image = standard_type("The image", np.asarray(image))
         check_shape(image.shape)
         self.names = names_of(channels, channel_names)

@@ -7,12 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tfseg import calls, notebook
+from tfseg import calls, large_arrays, notebook
 from tfseg.checks import InputError
 from tfseg.drawing.colors import color_neighbours
-from tfseg.drawing.overlays import thinning
-
-_ROWS = 1024  # processed at once, because coordinates need five times the memory of ids
+from tfseg.drawing.overlays import thinned
 
 
 class _Arrays(NamedTuple):
@@ -26,6 +24,9 @@ class Instances(_Arrays, metaclass=calls.Public):
 
     `labels` `[H, W]` int32 has the ids 1 to N, 0 = background. `scores` `[N]` float32 in [0, 1] and
     `classes` `[N]` int32 from 1 on: id k is at index k - 1.
+
+    If an image of more than 16 million pixels was predicted in tiles, `labels` is an array in a
+    temporary file (`numpy.memmap`), which is removed with it: only the parts in use are in memory.
 
     Examples:
         >>> instances = tfseg.load("run").predict(np.eye(64)[..., None])
@@ -48,13 +49,7 @@ class Instances(_Arrays, metaclass=calls.Public):
         Raises:
             InputError: an id has no score.
         """
-        label, count = self.labels, len(self.scores)
-        highest = label.max(initial=0)
-        if highest > count:
-            raise InputError(
-                f"Every id must have a score; got the id {highest} and {count} scores."
-            )
-        area, sums, top_left, bottom_right = _measure(label, count + 1)
+        area, sums, top_left, bottom_right = _measure(self.labels, len(self.scores))
         present = np.flatnonzero(area)
         centroid_y, centroid_x = (sums[:, present] / area[present]).round(2)
         return pd.DataFrame(
@@ -74,18 +69,35 @@ class Instances(_Arrays, metaclass=calls.Public):
 
     def _repr_html_(self) -> str:
         """Returns the number of instances and a picture of them, for notebooks."""
-        label = self.labels[thinning(self.labels.shape, notebook.SIDE)]
-        count = np.count_nonzero(np.bincount(self.labels.ravel())[1:])
+        label = thinned(self.labels, notebook.SIDE)
+        count = np.count_nonzero(areas(self.labels, len(self.scores))[1:])
         return notebook.picture(color_neighbours(label), f"instances: {count}")
 
 
-def _measure(label: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns of the ids below `size` the area, sums of positions, and first and last corners."""
+def areas(label: np.ndarray, count: int) -> np.ndarray:
+    """Returns the pixels of each id of `label` `[H, W]`, up to `count` or to the highest id."""
+    total = np.zeros(count + 1, np.int64)
+    for _, rows in large_arrays.bands(label):
+        counted = np.bincount(rows.ravel(), minlength=len(total))
+        counted[: len(total)] += total
+        total = counted
+    return total
+
+
+def _measure(
+    label: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Returns of the ids up to `count` the area, sums of positions, and first and last corners."""
+    size = count + 1
     area = np.zeros(size, np.int64)
     sums = np.zeros((2, size))
     top_left, bottom_right = np.full((2, size), max(label.shape)), np.zeros((2, size), np.int64)
-    for top in range(0, len(label), _ROWS):
-        rows = label[top : top + _ROWS]
+    for top, rows in large_arrays.bands(label):
+        highest = rows.max(initial=0)
+        if highest > count:
+            raise InputError(
+                f"Every id must have a score; got the id {highest} and {count} scores."
+            )
         y, x = np.nonzero(rows > 0)
         ids = rows[y, x]
         area += np.bincount(ids, minlength=size)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from tfseg import large_arrays
 from tfseg.inference.instances import Instances
 
 _SAME = 0.5  # IoU above which two instances are the same; at most one partner exceeds it
@@ -14,12 +17,16 @@ class Joined:
 
     A window is decoded with some context around its core. In the part of the context that was
     written before, instances are matched with the written ones: a match keeps the written id.
+
+    Args:
+        shape: height and width of the map.
+        folder: of the temporary file of a large map; None for that of temporary files.
     """
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self._label = np.zeros(shape, np.int32)
-        self._scores: list[np.float32] = []
-        self._classes: list[np.int32] = []
+    def __init__(self, shape: tuple[int, int], folder: Path | None = None) -> None:
+        self._label = large_arrays.zeros(shape, np.int32, folder)
+        self._scores, self._classes = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)]
+        self._count = 0
 
     def add(self, instances: Instances, top: int, left: int, core: tuple[slice, slice]) -> None:
         """Writes the core of a window.
@@ -40,15 +47,17 @@ class Joined:
         number = _partners(instances.labels[before], written[before], len(instances.scores))
         ids = np.unique(instances.labels[core])
         fresh = ids[(ids > 0) & (number[ids] == 0)]
-        number[fresh] = len(self._scores) + np.arange(1, len(fresh) + 1)
-        self._scores += list(instances.scores[fresh - 1])
-        self._classes += list(instances.classes[fresh - 1])
+        number[fresh] = self._count + np.arange(1, len(fresh) + 1)
+        self._count += len(fresh)
+        self._scores.append(instances.scores[fresh - 1])
+        self._classes.append(instances.classes[fresh - 1])
         written[core] = number[instances.labels[core]]
+        large_arrays.release(self._label)
 
     def instances(self) -> Instances:
         """Returns the instances of the map, with ids from 1 without gaps."""
-        scores, classes = np.array(self._scores, np.float32), np.array(self._classes, np.int32)
-        return Instances(self._label, scores, classes)
+        scores, classes = np.concatenate(self._scores), np.concatenate(self._classes)
+        return Instances(self._label, scores.astype(np.float32), classes.astype(np.int32))
 
 
 def _partners(window: np.ndarray, written: np.ndarray, count: int) -> np.ndarray:

@@ -80,17 +80,19 @@ def predict_files(
     """Writes an id map, an overlay and a table of instances for every image.
 
     `destination` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535
-    ids), overlays/NAME.png, tables/NAME.csv with one row per instance, digests/NAME.txt for
-    `resume`, and instances.csv with the rows of all images. A file that cannot be read is skipped
-    and reported. The next file is read and the previous one written while the network works.
+    ids or 16 million pixels, which has a pyramid), overlays/NAME.png, tables/NAME.csv with one row
+    per instance, digests/NAME.txt for `resume`, and instances.csv with the rows of all images. A
+    file that cannot be read is skipped and reported. The next file is read and the previous one
+    written while the network works.
 
     Args:
         segmenter: a trained network.
         paths: an image file, a folder of them, or a list of both.
         destination: created if missing; without results of a prediction, unless `resume` or
             `overwrite`.
-        formats: "geojson" adds geojson/NAME.geojson with polygons; "coco" and "coco_results" add
-            coco.json and coco_results.json, annotations and results of all images.
+        formats: "geojson" adds geojson/NAME.geojson with polygons, for a GeoTIFF in its
+            coordinates; "coco" and "coco_results" add coco.json and coco_results.json, annotations
+            and results of all images.
         cleanup: of the predicted ids; None changes nothing.
         resume: skip images that have all their results, made of the same content of the image by
             the same weights, thresholds and options. The folder must not have results of images or
@@ -128,7 +130,9 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
     given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     made_with += f" {given}"
-    folder = ResultFolder(Path(destination), formats, segmenter.class_names, made_with, shown)
+    folder = ResultFolder(
+        Path(destination), formats, segmenter.class_names, made_with, shown, orientation
+    )
     folder.check(files, resume=resume, overwrite=overwrite)
     turned: set[Path] = set()
     doubts: dict[Path, str] = {}
@@ -149,7 +153,7 @@ def predict_files(
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
         stated = pixel_sizes.or_given(pixel_sizes.of_file(path), given)
         size = stated.size or None
-        instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size)
+        instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size, folder=folder.path)
         if segmenter.pixel_size and stated.ignored:
             ignored = f"states {stated.ignored}"
             doubt = f"{doubt}; it {ignored}" if doubt else ignored

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg import large_arrays
 from tfseg.data.dataset.contrast import Windows
 
 _ROWS = 2**22  # pixels of an image that are read at once, as float32 of all channels
@@ -117,4 +118,8 @@ def nearest_ids(label: np.ndarray, size: tuple[int, int], factor: float) -> np.n
         np.minimum(((np.arange(new) + 0.5) * factor).astype(int), old - 1)
         for new, old in zip(size, label.shape, strict=True)
     )
-    return np.take(label[rows], columns, axis=1)
+    resampled = large_arrays.zeros_like(label, label.dtype, size)
+    for top, band in large_arrays.bands(resampled):
+        band[:] = np.take(label[rows[top : top + len(band)]], columns, axis=1)
+        large_arrays.release(label)
+    return resampled

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import tifffile
 
 from tfseg import atomic, checks
 from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.files.georeference import read_georeference
 from tfseg.data.files.images import read_label, write_label, write_picture
-from tfseg.data.files.tiff_windows import TiffWindows
+from tfseg.data.files.pyramid import write_pyramid
+from tfseg.data.files.tiff_windows import LARGE
 from tfseg.drawing.display import PLAIN, Display
-from tfseg.drawing.overlays import overlay, thinning
-from tfseg.inference import coco
-from tfseg.inference.geojson import feature_collection
+from tfseg.drawing.overlays import overlay, thinned, thinning
+from tfseg.inference import coco, geojson, json_stream
 from tfseg.inference.instances import Instances
+from tfseg.large_arrays import Windows
 
 FORMATS = ("coco", "coco_results", "geojson")
 _DIGESTS = "digests"  # folder with what the results of each image were made of
@@ -42,6 +44,7 @@ class ResultFolder:
         class_names: of the classes 1, 2, ...
         made_with: digest of the network and the options of the prediction.
         display: which channels of an image its overlay shows, and how.
+        orientation: "ignore" if the images are not turned upright by the tags of their files.
 
     Raises:
         InputError: an unknown format.
@@ -52,6 +55,7 @@ class ResultFolder:
     class_names: Sequence[str] = ("instance",)
     made_with: str = ""
     display: Display = PLAIN
+    orientation: str = "apply"
 
     def __post_init__(self) -> None:
         """Checks the formats."""
@@ -129,7 +133,7 @@ class ResultFolder:
         except OSError:  # no digest, or no image: the prediction says why
             return False
 
-    def write(self, image: Path, pixels: np.ndarray | TiffWindows, instances: Instances) -> None:
+    def write(self, image: Path, pixels: np.ndarray | Windows, instances: Instances) -> None:
         """Writes the files of one image, each atomically, and its digest last.
 
         Args:
@@ -139,50 +143,64 @@ class ResultFolder:
             instances: predicted for it.
         """
         label = instances.labels
-        thin = thinning(label.shape, OVERLAY_SIDE)
         table = instances.to_pandas()
         table.insert(0, "image", image.name)
         files = self._others(image)
-        write_picture(files["overlays"], overlay(pixels[thin], label[thin], display=self.display))
+        small = pixels[thinning(label.shape, OVERLAY_SIDE)]
+        picture = overlay(small, thinned(label, OVERLAY_SIDE), display=self.display)
+        write_picture(files["overlays"], picture)
         with atomic.replacing(files["tables"], durable=False) as path:
             table.to_csv(path, index=False)
         if "geojson" in files:
-            _write_json(feature_collection(label, table, self.class_names), files["geojson"])
-        write_label(self._label(image, ""), label)
+            reference = read_georeference(image, orientation=self.orientation)
+            geojson.write(files["geojson"], label, table, self.class_names, reference)
+        path = self._label(image, "")
+        _ = write_pyramid(path, label) if label.size > LARGE else write_label(path, label)
         atomic.write_text(self._digest(image), self._key(image))
 
     def finish(self, images: Sequence[Path]) -> int:
         """Writes the files for all `images`, which are done; returns the number of instances."""
         tables = [self._others(image)["tables"] for image in images]
         header = ",".join(_empty_table().columns) + "\n"
-        texts = (path.read_text(encoding="utf-8").split("\n", 1)[1] for path in tables)
         count = 0
         path = self.path / _TABLE
         with atomic.replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
             file.write(header)
-            for text in texts:
-                file.write(text)
-                count += text.count("\n")
+            for table in tables:
+                with table.open(encoding="utf-8") as rows:
+                    next(rows)  # the header
+                    for row in rows:
+                        file.write(row)
+                        count += 1
         if {"coco", "coco_results"} & set(self.formats):
             self._write_coco(images)
         return count
 
     def _write_coco(self, images: Sequence[Path]) -> None:
         ids = coco.image_ids(image.name for image in images)
-        entries, described = [], []
+        if "coco" in self.formats:
+            described = []
+            for image in images:
+                height, width = _size(self._present_label(image))
+                named = {"id": ids[image.name], "file_name": image.name}
+                described.append({**named, "height": height, "width": width})
+            entries = self._coco_entries(images, ids)
+            content = coco.annotation_file(described, entries, class_names=self.class_names)
+            json_stream.write(self.path / "coco.json", content)
+        if "coco_results" in self.formats:
+            json_stream.write(self.path / "coco_results.json", self._coco_entries(images, ids))
+
+    def _coco_entries(
+        self, images: Iterable[Path], ids: Mapping[str, int]
+    ) -> Iterator[dict[str, Any]]:
         for image in images:
-            (path,) = (file for file in self._labels(image) if file.is_file())
-            label, table = read_label(path), pd.read_csv(self._others(image)["tables"])
-            entries += coco.results(label, table, ids[image.name], image.name)
-            height, width = label.shape
-            named = {"id": ids[image.name], "file_name": image.name}
-            described.append({**named, "height": height, "width": width})
-        content = {
-            "coco": coco.annotation_file(described, entries, class_names=self.class_names),
-            "coco_results": entries,
-        }
-        for name in sorted(content.keys() & set(self.formats)):
-            _write_json(content[name], self.path / f"{name}.json")
+            label = read_label(self._present_label(image))
+            table = pd.read_csv(self._others(image)["tables"])
+            yield from coco.results(label, table, ids[image.name], image.name)
+
+    def _present_label(self, image: Path) -> Path:
+        (path,) = (file for file in self._labels(image) if file.is_file())
+        return path
 
     def _key(self, image: Path) -> str:
         """Returns the SHA-256 of `made_with` and the file of an image, in hex digits."""
@@ -214,5 +232,9 @@ def _empty_table() -> pd.DataFrame:
     return table
 
 
-def _write_json(value: Any, path: Path) -> None:
-    atomic.write_text(path, json.dumps(value, separators=(",", ":")))
+def _size(path: Path) -> tuple[int, ...]:
+    """Returns height and width of an id map; a large one is not read."""
+    if path.suffix == ".png":
+        return read_label(path).shape
+    with tifffile.TiffFile(path) as file:
+        return file.pages.first.shape

@@ -19,7 +19,6 @@ from tfseg.channels import names_of
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.dataset import INFO_FILE
-from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.heads.inputs import check_model
@@ -30,6 +29,7 @@ from tfseg.inference.metadata import describe
 from tfseg.inference.origin import Origin, thresholds_of
 from tfseg.inference.resampled import Resampled, nearest_ids
 from tfseg.kernels import normalize
+from tfseg.large_arrays import Windows
 from tfseg.lengths import micrometres, text
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
@@ -173,13 +173,14 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return tf.constant(json.dumps(described))
 
     def predict(
-        self, image: np.ndarray | TiffWindows, *, pixel_size: float | str | None = None
+        self, image: np.ndarray | Windows, *, pixel_size: float | str | None = None
     ) -> Instances:
         """Finds the instances of one image `[H, W, C]` of any real dtype.
 
         It must have the channels of the network; grey and RGB are converted to each other.
         Booleans are black and white, and integers other than uint8 count as 16 bits. An image that
         `open_image` returned is read tile by tile. A warning says what is unusual about the image.
+        The ids of an image of more than 16 million pixels are in a temporary file (`Instances`).
 
         Args:
             image: the pixels.
@@ -196,17 +197,26 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return instances
 
     def predict_with_doubt(
-        self, image: np.ndarray | TiffWindows, *, pixel_size: float | str | None = None
+        self,
+        image: np.ndarray | Windows,
+        *,
+        pixel_size: float | str | None = None,
+        folder: Path | None = None,
     ) -> tuple[Instances, str]:
         """Returns the result of `predict`, and a text instead of its warning.
 
         The text is the end of a sentence about the image; "" if nothing is unusual.
+
+        Args:
+            image: as for `predict`.
+            pixel_size: as for `predict`.
+            folder: of the temporary files of a large image; None for that of temporary files.
         """
         pixels = self._input(image)
         spreads, factor = self._spreads(pixels), self.factor(pixel_size)
         view = self._view(pixels, spreads, factor)
         if size := self._tile_size(view):
-            instances = self._predict_tiles(view, self._limits(pixels, spreads), size)
+            instances = self._predict_tiles(view, self._limits(pixels, spreads), size, folder)
         elif factor != 1:
             maps = self._maps_of_view(view, self._limits(pixels, spreads))
             instances = self._decoded(maps)
@@ -242,7 +252,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         limits = self._limits(pixels, spreads)
         view = self._view(pixels, spreads, self.factor(pixel_size))
         if size := self._tile_size(view):
-            return np.concatenate(list(tiles.bands(*self._tiled(view, limits, size))))
+            return tiles.all_maps(*self._tiled(view, limits, size))
         return self._maps_of_view(view, limits)
 
     def _maps_of_view(self, view: InputImage | Resampled, limits: tf.Tensor) -> np.ndarray:
@@ -260,7 +270,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
 
         return Resampled(image, factor, values)
 
-    def _input(self, image: np.ndarray | TiffWindows) -> InputImage:
+    def _input(self, image: np.ndarray | Windows) -> InputImage:
         return InputImage(image, self.channels, self.model_config.channel_names)
 
     def _maps(self, images: tf.Tensor) -> Maps:
@@ -281,9 +291,10 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         return size if longest > size else 0
 
     def _predict_tiles(
-        self, image: InputImage | Resampled, limits: tf.Tensor, size: int
+        self, image: InputImage | Resampled, limits: tf.Tensor, size: int, folder: Path | None
     ) -> Instances:
-        return tiles.predict_tiles(*self._tiled(image, limits, size), decode=self._decoded)
+        tiled = self._tiled(image, limits, size)
+        return tiles.predict_tiles(*tiled, decode=self._decoded, folder=folder)
 
     def _decoded(self, maps: np.ndarray) -> Instances:
         num_maps = sum(self._head.outputs.values())

@@ -1,7 +1,8 @@
 """Large images: maps tile by tile, decoded window by window.
 
-Memory holds the maps of some rows of the image, never of all. The result is that of the whole image
-if instances are at most a quarter of a tile long, because
+The maps of some rows of the image are held, never of all; large ones are on the disk, and so are
+the ids of a large image. The result is that of the whole image if instances are at most a quarter
+of a tile long, because
 
 - a pixel of the maps is taken from a tile in which it is at least the network's context away from
   any cut, and tiles start at multiples of the network's stride;
@@ -12,11 +13,12 @@ if instances are at most a quarter of a tile long, because
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tfseg import checks
+from tfseg import checks, large_arrays
 from tfseg.checks import InputError
 from tfseg.inference.instances import Instances
 from tfseg.inference.joining import Joined
@@ -59,7 +61,12 @@ class Span(NamedTuple):
 
 
 def predict_tiles(
-    network: Network, shape: tuple[int, int, int], plan: Plan, *, decode: Decode
+    network: Network,
+    shape: tuple[int, int, int],
+    plan: Plan,
+    *,
+    decode: Decode,
+    folder: Path | None = None,
 ) -> Instances:
     """Finds the instances of an image, tile by tile.
 
@@ -68,30 +75,71 @@ def predict_tiles(
         shape: height and width of the image, channels of the maps.
         plan: size and overlap of the tiles.
         decode: returns the instances of maps of any size.
+        folder: of the temporary files of a large image; None for that of temporary files.
     """
     height, width, _ = shape
-    joined = Joined((height, width))
-    parts = bands(network, shape, plan)
-    held, first = next(parts), 0  # maps, and the row of the image where they start
+    joined = Joined((height, width), folder)
+    maps = _LastRows(network, shape, plan, folder)
     for rows in window_spans(height, plan.size):
-        held, first = held[rows.start - first :], rows.start
-        while first + len(held) < rows.end:
-            held = np.concatenate([held, next(parts)])
+        maps.compute(rows.end)
         for columns in window_spans(width, plan.size):
-            window = held[: rows.end - first, columns.start : columns.end]
+            window = maps[rows.start : rows.end, columns.start : columns.end]
             joined.add(decode(window), rows.start, columns.start, (rows.core, columns.core))
     return joined.instances()
 
 
-def bands(network: Network, shape: tuple[int, int, int], plan: Plan) -> Iterator[np.ndarray]:
-    """Yields the maps from top to bottom, `[rows, W, channels]` at a time; see `predict_tiles`."""
-    height, width, channels = shape
-    for rows in tile_spans(height, plan):
-        band = np.empty((rows.core_end - rows.core_start, width, channels), np.float32)
-        for columns in tile_spans(width, plan):
-            maps = network(slice(rows.start, rows.end), slice(columns.start, columns.end))
-            band[:, columns.core_start : columns.core_end] = maps[rows.core, columns.core]
-        yield band
+def all_maps(network: Network, shape: tuple[int, int, int], plan: Plan) -> np.ndarray:
+    """Returns the maps of an image, `[H, W, channels]`, in memory; see `predict_tiles`."""
+    maps = np.empty(shape, np.float32)
+    for rows in tile_spans(shape[0], plan):
+        for columns, part in _row_of_tiles(network, rows, shape[1], plan):
+            maps[rows.core_start : rows.core_end, columns] = part
+    return maps
+
+
+class _LastRows:
+    """The maps of the last rows that were computed: of those of a window, and of a row of tiles.
+
+    The row r of the image is the row r modulo their number, so that none is ever moved.
+    """
+
+    def __init__(
+        self, network: Network, shape: tuple[int, int, int], plan: Plan, folder: Path | None
+    ) -> None:
+        height, self._width, channels = shape
+        self._network, self._plan = network, plan
+        self._rows = iter(tile_spans(height, plan))
+        self._end = 0  # of the rows computed so far
+        window = max(span.end - span.start for span in window_spans(height, plan.size))
+        number = min(height, window + plan.size)
+        self._maps = large_arrays.zeros((number, self._width, channels), np.float32, folder)
+
+    def compute(self, end: int) -> None:
+        """Computes the rows up to `end`, which overwrite the first ones."""
+        while self._end < end:
+            rows = next(self._rows)
+            for columns, part in _row_of_tiles(self._network, rows, self._width, self._plan):
+                self._maps[self._held(rows.core_start, rows.core_end), columns] = part
+                large_arrays.release(self._maps)
+            self._end = rows.core_end
+
+    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
+        rows, columns = window
+        maps = np.asarray(self._maps[self._held(rows.start, rows.stop), columns])
+        large_arrays.release(self._maps)
+        return maps
+
+    def _held(self, start: int, end: int) -> np.ndarray:
+        return np.arange(start, end) % len(self._maps)
+
+
+def _row_of_tiles(
+    network: Network, rows: Span, width: int, plan: Plan
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yields the columns of the core of every tile, and its maps `[h, w, channels]`."""
+    for columns in tile_spans(width, plan):
+        maps = network(slice(rows.start, rows.end), slice(columns.start, columns.end))
+        yield slice(columns.core_start, columns.core_end), maps[rows.core, columns.core]
 
 
 def check_size(size: int, context: int | None) -> None:

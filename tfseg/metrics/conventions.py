@@ -8,7 +8,8 @@ import numpy as np
 
 from tfseg import calls, checks
 from tfseg.checks import InputError
-from tfseg.ids import IGNORE
+from tfseg.ids import IGNORE, check_map
+from tfseg.large_arrays import Windows, as_raster, bands
 from tfseg.metrics.matching import Overlaps, overlaps
 
 # Divided hundredths, not 0.5 + 0.05 i, so that an IoU of 12 / 20 is exactly the threshold 0.6.
@@ -53,22 +54,28 @@ class Conventions(metaclass=calls.Public):
         checks.flag("boundary", self.boundary)
         checks.flag("coco", self.coco)
 
-    def apply_edge_policy(
-        self, truth: np.ndarray, prediction: np.ndarray
-    ) -> tuple[np.ndarray, Overlaps]:
-        """Returns the truth `[H, W]`, without edge instances if they are ignored, and the table.
+    def overlaps(self, truth: np.ndarray | Windows, prediction: np.ndarray | Windows) -> Overlaps:
+        """Returns the table, without edge instances of the truth if they are ignored.
 
         Raises:
             InputError: the maps cannot be compared.
         """
-        table = overlaps(truth, prediction)
         if self.edge_instances == "keep":
-            return truth, table
-        at_edge = edge_ids(truth)
-        truth = np.where(np.isin(truth, at_edge[at_edge > 0]), IGNORE, truth.astype(np.int64))
-        return truth, overlaps(truth, prediction)
+            return overlaps(truth, prediction)
+        truth = as_raster(truth)
+        check_map("truth", truth)
+        return overlaps(truth, prediction, ignored_ids=_inner_ids(edge_ids(truth)))
 
-    def without_void_predictions(self, table: Overlaps, prediction: np.ndarray) -> Overlaps:
+    def without_edge_instances(self, truth: np.ndarray) -> np.ndarray:
+        """Returns the truth `[H, W]` with edge instances as ignored pixels, if they are ignored."""
+        if self.edge_instances == "keep":
+            return truth
+        at_edge = np.isin(truth, _inner_ids(edge_ids(truth)))
+        return np.where(at_edge, IGNORE, truth.astype(np.int64))
+
+    def without_void_predictions(
+        self, table: Overlaps, prediction: np.ndarray | Windows
+    ) -> Overlaps:
         """Returns the table without predictions that are neither right nor wrong.
 
         These are predicted instances without a partner of IoU > 0.5 that are more than half
@@ -80,13 +87,20 @@ class Conventions(metaclass=calls.Public):
         """
         void = table.predicted_ignored > table.predicted_areas
         if self.edge_instances == "ignore":
-            void |= np.isin(table.predicted_ids, edge_ids(prediction))
+            void |= np.isin(table.predicted_ids, edge_ids(as_raster(prediction)))
         void[table.predicted_index[table.iou > 0.5]] = False
         return table.select(np.ones(len(table.truth_ids), bool), ~void)
 
 
-def edge_ids(ids: np.ndarray) -> np.ndarray:
+def _inner_ids(ids: np.ndarray) -> np.ndarray:
+    return ids[ids > 0]
+
+
+def edge_ids(ids: np.ndarray | Windows) -> np.ndarray:
     """Returns the ids in the first or last row or column of `ids` `[H, W]`."""
-    if not ids.size:
+    height, width = ids.shape
+    if not height * width:
         return np.zeros(0, np.int64)
-    return np.unique(np.concatenate([ids[0], ids[-1], ids[:, 0], ids[:, -1]]))
+    sides = [ids[:1, :], ids[height - 1 : height, :]]
+    sides += [rows[:, [0, -1]] for _, rows in bands(ids)]
+    return np.unique(np.concatenate([side.ravel() for side in sides]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from tfseg import calls, checks
 from tfseg.checks import InputError
-from tfseg.ids import BACKGROUND, IGNORE, MAX_ID, check_ids
+from tfseg.ids import BACKGROUND, IGNORE, MAX_ID, check_map, check_range
+from tfseg.large_arrays import Windows, as_raster, bands
 
 
 class Overlaps(NamedTuple):
@@ -68,28 +70,35 @@ class Overlaps(NamedTuple):
 
 
 @calls.check
-def overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
+def overlaps(
+    truth: np.ndarray | Windows,
+    prediction: np.ndarray | Windows,
+    *,
+    ignored_ids: Sequence[int] | np.ndarray = (),
+) -> Overlaps:
     """Returns the table of overlaps of two id maps.
 
-    Time and memory grow with the pixels and the pairs that overlap, never with T x P.
+    Time and memory grow with the pixels and the pairs that overlap, never with T x P; maps that are
+    no arrays, and those in files, are read in bands of rows.
 
     Args:
         truth: `[H, W]` integer ids up to 2^31 - 1, 0 = background, -1 = ignored in both maps.
         prediction: `[H, W]` integer ids up to 2^31 - 1, 0 = background.
+        ignored_ids: true instances whose pixels are ignored in both maps.
 
     Raises:
         InputError: the sizes differ, a map is not two-dimensional or not of integers, or an id is
             out of range.
     """
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    check_ids("truth", truth, low=IGNORE)
-    check_ids("prediction", prediction, low=BACKGROUND)
+    truth, prediction = as_raster(truth), as_raster(prediction)
+    check_map("truth", truth)
+    check_map("prediction", prediction)
     if truth.shape != prediction.shape:
         raise InputError(
             "truth and prediction must have the same size (height, width); "
             f"got {truth.shape} and {prediction.shape}. Give the prediction of this image."
         )
-    true, predicted, pixels = _pairs(truth.ravel(), prediction.ravel())
+    true, predicted, pixels = _pairs(truth, prediction, np.asarray(ignored_ids))
     counted = true != IGNORE
     ignored, ignored_pixels = predicted[~counted], pixels[~counted]
     true, predicted, pixels = true[counted], predicted[counted], pixels[counted]
@@ -183,16 +192,37 @@ def _solve(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.nda
     return partner[row] == columns
 
 
-def _pairs(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pairs(
+    truth: np.ndarray | Windows, prediction: np.ndarray | Windows, ignored_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the true id, predicted id and pixels of each pair that occurs: `[pairs]` int64."""
+    none = np.zeros(0, np.int64)
+    counted = [(none, none)]
+    for (_, true), (_, predicted) in zip(bands(truth), bands(prediction), strict=True):
+        check_range("truth", true, low=IGNORE)
+        check_range("prediction", predicted, low=BACKGROUND)
+        counted.append(_coded_pairs(true.ravel(), predicted.ravel()))
+    all_codes, pixels = (np.concatenate(parts) for parts in zip(*counted, strict=True))
+    if ignored_ids.size:
+        is_ignored = np.isin((all_codes >> 31) - 1, ignored_ids)
+        all_codes[is_ignored] = (IGNORE + 1 << 31) | (all_codes[is_ignored] & MAX_ID)
+    pair, codes = pd.factorize(all_codes)
+    return (codes >> 31) - 1, codes & MAX_ID, _sums(pair, pixels, len(codes))
+
+
+def _coded_pairs(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a number for each pair that occurs, and its pixels: `[pairs]` int64.
+
+    The true id is in the bits from 31 on, raised by 1, because of -1; the predicted id in those
+    below.
+    """
     # Ids come in runs along the rows, and there are far fewer runs to look up than pixels.
     change = (truth[1:] != truth[:-1]) | (prediction[1:] != prediction[:-1])
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, truth.size), bool), change]))
     lengths = np.diff(starts, append=truth.size)
-    # The truth is raised by 1 because of -1; ids have 31 bits, so that both fit into 63.
     codes = (truth[starts].astype(np.int64) + 1 << 31) | prediction[starts].astype(np.int64)
     run_pair, codes = pd.factorize(codes)  # in the order of their first run
-    return (codes >> 31) - 1, codes & MAX_ID, _sums(run_pair, lengths, len(codes))
+    return codes, _sums(run_pair, lengths, len(codes))
 
 
 def _areas(ids: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,14 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.large_arrays import Windows
+
 
 class Pair(NamedTuple):
     """One image to score; functions also accept a tuple of the first three.
 
     Attributes:
         id: name of the image.
-        truth: `[H, W]` integer ids, 0 = background, -1 = ignored.
-        prediction: `[H, W]` integer ids, 0 = background.
+        truth: `[H, W]` integer ids, 0 = background, -1 = ignored: an array, or `Windows`, which are
+            read in bands of rows (all at once for outlines, COCO's and registered metrics).
+        prediction: the same without -1.
         truth_class_of: `[N]` int, class from 1 on of id i at index i - 1; None without classes.
         predicted_class_of: the same for the prediction.
         scores: `[N]` float, score of predicted id i at index i - 1; used only by COCO's metrics.
@@ -24,8 +27,8 @@ class Pair(NamedTuple):
     """
 
     id: str
-    truth: np.ndarray
-    prediction: np.ndarray
+    truth: np.ndarray | Windows
+    prediction: np.ndarray | Windows
     truth_class_of: np.ndarray | None = None
     predicted_class_of: np.ndarray | None = None
     scores: np.ndarray | None = None

@@ -16,7 +16,7 @@ from tfseg.metrics.counts import count_instances, count_lost, count_pixels
 from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
 from tfseg.metrics.outcomes import instance_outcomes
 from tfseg.metrics.pair import Pair
-from tfseg.metrics.registered import counts_of
+from tfseg.metrics.registered import METRICS, counts_of
 
 
 @calls.check
@@ -89,8 +89,12 @@ def _count(
     """Returns a row for all instances of an image, a row for each class, and the outcomes."""
     if isinstance(pair.prediction, tuple):
         raise InputError("The prediction must be an id map [H, W]; got a tuple. Give its labels.")
-    truth, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
-    truth, table = conventions.apply_edge_policy(truth, prediction)
+    table = conventions.overlaps(pair.truth, pair.prediction)
+    truth = prediction = np.zeros((0, 0), np.int32)
+    if collector or conventions.boundary or METRICS or pair.masks is not None:
+        # These take all pixels at once.
+        truth = conventions.without_edge_instances(np.asarray(pair.truth))
+        prediction = np.asarray(pair.prediction)
     if conventions.boundary:
         # Imported when used: its parts of SciPy take 0.2 seconds to import.
         from tfseg.metrics.boundary import count_boundaries
@@ -103,16 +107,17 @@ def _count(
         collector.add(truth, prediction, class_of, pair.scores, pair.masks)
     rows = []
     for name, part in parts.items():
-        counted = conventions.without_void_predictions(part, prediction)
+        counted = conventions.without_void_predictions(part, pair.prediction)
         row: dict[str, Any] = keys | {"class": name} | count_pixels(part)
         row |= count_instances(counted, conventions.thresholds)
         if pair.masks is not None and name == ALL_CLASSES:
             row |= count_lost(prediction, pair.masks)
         if conventions.boundary:
             row |= count_boundaries(truth, prediction, counted, conventions.thresholds)
-        row |= counts_of(truth, prediction, counted)
+        if METRICS:
+            row |= counts_of(truth, prediction, counted)
         rows.append(row)
-    counted = conventions.without_void_predictions(table, prediction)
+    counted = conventions.without_void_predictions(table, pair.prediction)
     return rows, instance_outcomes(counted, pair)
 
 

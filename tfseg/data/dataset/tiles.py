@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.large_arrays import Windows
+
 SIDE = 512  # pixels; see docs/large_images.md for others
 _MOST_IN_ONE = 4  # tiles; an image of at most their pixels is one record
 MOST_JOINED = 10**8  # pixels of an image in tiles that are read at once
@@ -61,7 +63,7 @@ def num_records(shape: Sequence[int], side: int = SIDE) -> int:
     return 1 + Grid(shape[0], shape[1], side).num_tiles if is_tiled(shape, side) else 1
 
 
-class TiledArray:
+class TiledArray(Windows):
     """An array `[H, W, ...]` that is read by windows: `array[rows, columns]`, or `array[rows]`.
 
     Rows and columns are slices with steps above 0, or numbers.
@@ -110,11 +112,6 @@ class TiledArray:
     def tiles(self) -> Iterator[np.ndarray]:
         """Yields the tiles, row by row."""
         return map(self._read, range(self.grid.num_tiles))
-
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        """Reads all of it."""
-        array = self[:, :]
-        return array if dtype is None else array.astype(dtype)
 
 
 def _parts(wanted: range, side: int) -> Iterator[tuple[int, slice, slice]]:

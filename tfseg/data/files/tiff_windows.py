@@ -7,7 +7,6 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tifffile
@@ -17,6 +16,7 @@ from tfseg.data.files.decoding import damaged
 from tfseg.data.files.images import read_picture, standard_type
 from tfseg.data.files.limits import MAX_PIXELS, TIFF
 from tfseg.data.files.orientation import page_tag, stored_window, upright, upright_shape
+from tfseg.large_arrays import Windows
 
 LARGE = 2**24  # pixels; smaller images are read at once
 CACHE_BYTES = 2**27  # of the tiles or strips read last, because windows overlap
@@ -24,7 +24,7 @@ _PHOTOMETRICS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 _JPEG_PHOTOMETRICS = (*_PHOTOMETRICS, tifffile.PHOTOMETRIC.YCBCR)
 
 
-class TiffWindows:
+class TiffWindows(Windows):
     """A TIFF image `[H, W, C]` that is read one window at a time.
 
     `image[rows, columns]` with slices reads a window, as `read_picture` returns it;
@@ -43,6 +43,7 @@ class TiffWindows:
         sides = page.imagelength, page.imagewidth
         self.shape = upright_shape((*sides, len(self._kept)), self._tag)
         self._path, self._dtype = path, page.dtype
+        self.dtype = np.dtype(page.dtype)  # `_windows` takes those that are standard
         if page.is_tiled:
             self._height, self._width = page.tilelength, page.tilewidth
         else:
@@ -81,11 +82,6 @@ class TiffWindows:
         # A window beyond the image has no pixels, as one of an array.
         typed = standard_type(self._path, pixels) if pixels.size else pixels
         return upright(typed, self._tag)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Reads all of it."""
-        image = self[:, :]
-        return image if dtype is None else image.astype(dtype)
 
 
 def open_image(path: str | Path) -> np.ndarray | TiffWindows:

@@ -3,6 +3,7 @@
 If there are more than `limit` images, it shows a third from the worst, a third from the best and a
 third around the median. Worst and best are exact. The median is approximate: images are dropped
 during the evaluation, around the median so far, so that memory holds fewer than twice `limit`.
+An image of more than 16 million pixels is shown by the windows of it with the most errors.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dataclasses
 import gzip
 import io
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +22,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from tfseg.data.files.tiff_windows import LARGE
 from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.outlines import outlines
-from tfseg.evaluation.report.outcomes import KINDS, Outcomes, count_kinds
+from tfseg.evaluation.report.outcomes import KINDS, Outcomes, count_kinds, is_wrong
+from tfseg.evaluation.report.windows import windows_of
+from tfseg.large_arrays import Windows
 from tfseg.metrics import Pair
 
 SIDE = 512  # pixels, the longest side of a picture
@@ -59,7 +64,7 @@ class Gallery:
 
     def __init__(self, limit: int = 100) -> None:
         self.limit = limit
-        self.num_added = 0
+        self.num_added = 0  # images, and windows of large ones
         self.num_of_kinds = dict.fromkeys(KINDS, 0)  # in all images
         self._kept: list[GalleryImage] = []
 
@@ -69,15 +74,28 @@ class Gallery:
         return len(self._kept)
 
     def add(
-        self, pair: Pair, image: np.ndarray | None, outcomes: Outcomes, display: Display = PLAIN
+        self,
+        pair: Pair,
+        image: np.ndarray | Windows | None,
+        outcomes: Outcomes,
+        display: Display = PLAIN,
     ) -> None:
-        """Adds one image; may drop another."""
-        self.num_added += 1
+        """Adds one image, or windows of a large one; may drop others."""
         for kind, number in count_kinds(outcomes).items():
             self.num_of_kinds[kind] += number
-        self._kept.append(shrink(pair, image, outcomes, display))
-        if len(self._kept) >= 2 * self.limit:
-            self._kept = choose(self._kept, self.limit)
+        if math.prod(pair.truth.shape) > LARGE:
+            parts = windows_of(pair, image, outcomes)
+            self._keep(*(shrink(*part, display) for part in parts))
+        else:
+            picture = None if image is None else np.asarray(image)
+            self._keep(shrink(pair, picture, outcomes, display))
+
+    def _keep(self, *images: GalleryImage) -> None:
+        for image in images:
+            self.num_added += 1
+            self._kept.append(image)
+            if len(self._kept) >= 2 * self.limit:
+                self._kept = choose(self._kept, self.limit)
 
     def entries(self) -> list[dict[str, Any]]:
         """Returns the entry of each shown image, the worst first, within the budget."""
@@ -157,9 +175,7 @@ def page_entry(image: GalleryImage) -> dict[str, Any]:
         )
         for table, data in zip(image.outcomes, image.labels, strict=True)
     ]
-    truth, predicted = image.outcomes
     counts = count_kinds(image.outcomes)
-    wrong = (truth["kind"] != "found") | truth["split"]
     return {
         "id": image.id,
         "score": round(image.score, 4),
@@ -170,7 +186,7 @@ def page_entry(image: GalleryImage) -> dict[str, Any]:
         "predicted": sides[1],
         "num": [len(table) for table in image.outcomes],
         "kinds": [counts[kind] for kind in KINDS],
-        "errors": int(wrong.sum() + ((predicted["kind"] == "false") | predicted["merged"]).sum()),
+        "errors": sum(int(wrong.sum()) for wrong in is_wrong(image.outcomes)),
     }
 
 

@@ -9,11 +9,13 @@ import pandas as pd
 from scipy import ndimage
 
 from tfseg.drawing.colors import neighbours
+from tfseg.large_arrays import Windows, as_raster, bands
 from tfseg.metrics import Conventions, Overlaps, Pair
 from tfseg.metrics.conventions import edge_ids
 from tfseg.metrics.counts import TOUCHING, is_merged
 from tfseg.metrics.outcomes import TRUE_KINDS, instance_outcomes
 
+_SIDES = {"top": "min", "left": "min", "bottom": "max", "right": "max"}
 KINDS = (*TRUE_KINDS, "false", "split", "merged")
 
 
@@ -42,8 +44,8 @@ def outcomes(pair: Pair, conventions: Conventions) -> Outcomes:
     Raises:
         InputError: its maps cannot be compared.
     """
-    true, prediction = np.asarray(pair.truth), np.asarray(pair.prediction)
-    _, table = conventions.apply_edge_policy(true, prediction)
+    true, prediction = as_raster(pair.truth), as_raster(pair.prediction)
+    table = conventions.overlaps(true, prediction)
     table = conventions.without_void_predictions(table, prediction)
     rows = pd.DataFrame(instance_outcomes(table, pair))
     truth = _side(rows, "true", "predicted", table.truth_ids, true)
@@ -68,8 +70,17 @@ def count_kinds(tables: Outcomes) -> dict[str, int]:
     }
 
 
+def is_wrong(tables: Outcomes) -> tuple[pd.Series, pd.Series]:
+    """Returns of each instance of both tables whether it is an error, or part of one."""
+    truth, predicted = tables
+    return (
+        (truth["kind"] != "found") | truth["split"],
+        (predicted["kind"] == "false") | predicted["merged"],
+    )
+
+
 def _side(
-    rows: pd.DataFrame, side: str, other: str, ids: np.ndarray, label: np.ndarray
+    rows: pd.DataFrame, side: str, other: str, ids: np.ndarray, label: np.ndarray | Windows
 ) -> pd.DataFrame:
     """Returns the rows of the instances of one map, in the order of `ids`, with their boxes."""
     names = {f"{side}_{name}": name for name in ("id", "area", "class")}
@@ -85,11 +96,12 @@ def _in_merge(table: Overlaps) -> np.ndarray:
     return np.bincount(table.truth_index[merging], minlength=len(table.truth_ids)) > 0
 
 
-def _boxes(label: np.ndarray) -> pd.DataFrame:
+def _boxes(label: np.ndarray | Windows) -> pd.DataFrame:
     """Returns the box of each id of `label` `[H, W]`."""
-    numbers, ids = pd.factorize(np.ravel(label))  # ids may be far apart
-    windows = ndimage.find_objects(numbers.reshape(np.shape(label)) + 1)
-    rows = [(y.start, x.start, y.stop, x.stop) for y, x in windows]
-    return pd.DataFrame(
-        np.array(rows, np.int64).reshape(-1, 4), ids, ["top", "left", "bottom", "right"]
-    )
+    parts = []
+    for first, rows in bands(label):
+        numbers, ids = pd.factorize(rows.ravel())  # ids may be far apart
+        windows = ndimage.find_objects(numbers.reshape(rows.shape) + 1)
+        sides = [(y.start + first, x.start, y.stop + first, x.stop) for y, x in windows]
+        parts.append(pd.DataFrame(np.array(sides, np.int64).reshape(-1, 4), ids, list(_SIDES)))
+    return pd.concat(parts).groupby(level=0).agg(_SIDES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import string
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from tfseg.drawing.display import Display
 from tfseg.evaluation.report.gallery import Gallery, pack
 from tfseg.evaluation.report.outcomes import KINDS, outcomes
 from tfseg.evaluation.report.sections import Content, sections
+from tfseg.large_arrays import Windows, as_raster, bands
 from tfseg.metrics import Conventions, Evaluation, Pair
 
 REPORT = "report.html"
@@ -59,7 +61,7 @@ class Report(metaclass=calls.Public):
     def add(
         self,
         pair: Pair,
-        image: np.ndarray | None = None,
+        image: np.ndarray | Windows | None = None,
         *,
         seconds: float | None = None,
         channel_names: Sequence[str] = (),
@@ -76,11 +78,13 @@ class Report(metaclass=calls.Public):
             InputError: the maps cannot be compared or have no pixels, or the image has another
                 size. The message names the image.
         """
-        if not np.size(pair.truth):
+        pair = pair._replace(truth=as_raster(pair.truth), prediction=as_raster(pair.prediction))
+        shape = pair.truth.shape
+        if not math.prod(shape):
             raise InputError(f"Image {pair.id!r} has no pixels. Remove it.")
-        if image is not None and image.shape[:2] != np.shape(pair.truth):
+        if image is not None and image.shape[:2] != shape:
             raise InputError(
-                f"Image {pair.id!r} must have the size of its label, {np.shape(pair.truth)}; "
+                f"Image {pair.id!r} must have the size of its label, {shape}; "
                 f"got {image.shape[:2]}. Give the image that was labelled."
             )
         try:
@@ -93,7 +97,7 @@ class Report(metaclass=calls.Public):
         self._gallery.add(pair, image, tables, display)
         for gathered, table in zip(self._tables, tables, strict=True):
             gathered.append(table)
-        height, width = np.shape(pair.truth)
+        height, width = shape
         brightness = np.nan if image is None else _brightness(image)
         size = {"height": height, "width": width}
         seconds = np.nan if seconds is None else seconds
@@ -190,6 +194,10 @@ def _anchor(name: str) -> str:
     return name.lower().replace(",", "").replace(" ", "-")
 
 
-def _brightness(image: np.ndarray) -> float:
-    mean = float(image.mean())
+def _brightness(image: np.ndarray | Windows) -> float:
+    if isinstance(image, Windows):
+        sums = [rows.sum(dtype=np.float64) for _, rows in bands(image)]
+        mean = float(sum(sums) / math.prod(image.shape))
+    else:
+        mean = float(image.mean())
     return mean / np.iinfo(image.dtype).max if image.dtype.kind in "ui" else mean

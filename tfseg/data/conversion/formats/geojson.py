@@ -1,16 +1,19 @@
 """GeoJSON of QuPath, and of `tfseg predict`: NAME.geojson beside NAME.tif, or in geojson/.
 
 The images may lie in images/. All lies directly in the source, or in its folders train, val and
-test, which are then the splits. Polygons and multipolygons, with holes, are instances, in pixels;
-the classification is the class. In a file with cells or detections, annotations are the regions
-that they lie in, and left out; "Ignore*" is ignored where no instance is.
+test, which are then the splits. Polygons and multipolygons, with holes, are instances, in pixels,
+or in the coordinate system that the file names (crs) and its image, a GeoTIFF, has; the
+classification is the class. In a file with cells or detections, annotations are the regions that
+they lie in, and left out; "Ignore*" is ignored where no instance is.
 
-Source: RFC 7946; https://qupath.readthedocs.io, "Exporting annotations".
+Source: RFC 7946; its crs is that of the GeoJSON specification of 2008, section 3;
+https://qupath.readthedocs.io, "Exporting annotations".
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from tfseg.data.conversion.formats import outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex, split_folders
 from tfseg.data.conversion.formats.outlined import Shape, read_shapes
 from tfseg.data.conversion.formats.parsing import corners, entry, read_json, refuse_flat, shortened
+from tfseg.data.files.georeference import Georeference, read_georeference
 from tfseg.data.files.images import IMAGE_SUFFIXES
 
 LAYOUT = (
@@ -31,6 +35,7 @@ _SUFFIXES = (".geojson",)
 _INNER = {"detection", "cell"}
 _REGIONS = {"tile", "tma_core", "root"}
 _IGNORED = "Ignore*"  # QuPath's name for what is not to be used
+_EPSG = re.compile(r"EPSG:(?:[\d.]*:)?(\d+)$", re.IGNORECASE)
 _KINDS_BEFORE = {  # in the ids of QuPath before 0.3
     "PathDetectionObject": "detection",
     "PathCellObject": "cell",
@@ -55,9 +60,14 @@ def find(source: Path, reading: Reading) -> SourceIndex:
     if not any(of_split.files for of_split in pairs.values()):
         raise InputError(f"{source} has no GeoJSON file. Expected: {LAYOUT}.")
     regions: list[int] = []
+    image_of = {
+        file: of_split.images.get(name)
+        for of_split in pairs.values()
+        for name, file in of_split.files.items()
+    }
 
     def describe(path: Path) -> tuple[None, list[Shape]]:
-        shapes, num_regions = _shapes(path)
+        shapes, num_regions = _shapes(path, image_of[path], reading)
         regions.append(num_regions)
         return None, shapes
 
@@ -70,9 +80,10 @@ def _pairs(folder: Path) -> outlined.Pairs:
     return outlined.pairs_in(folder, _SUFFIXES, ("geojson",), IMAGE_SUFFIXES)
 
 
-def _shapes(path: Path) -> tuple[list[Shape], int]:
+def _shapes(path: Path, image: Path | None, reading: Reading) -> tuple[list[Shape], int]:
     """Returns the shapes of a file, and the number of regions that were left out."""
     content = read_json(path)
+    reference = _reference(content, path, image, reading) if isinstance(content, dict) else None
     if isinstance(content, dict) and content.get("type") == "Feature":
         content = [content]
     if isinstance(content, dict):
@@ -82,7 +93,7 @@ def _shapes(path: Path) -> tuple[list[Shape], int]:
     kinds = [_kind(feature, f"{path}, feature {n},") for n, feature in enumerate(content, 1)]
     regions = _REGIONS | ({"annotation"} if _INNER & set(kinds) else set())
     shapes = [
-        _shape(feature, f"{path}, feature {number},")
+        _shape(feature, f"{path}, feature {number},", reference)
         for number, (feature, kind) in enumerate(zip(content, kinds, strict=True), start=1)
         if kind not in regions
     ]
@@ -96,7 +107,30 @@ def _kind(feature: Any, context: str) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def _shape(feature: dict, context: str) -> Shape:
+def _reference(
+    content: dict, path: Path, image: Path | None, reading: Reading
+) -> Georeference | None:
+    """Returns the georeference of the image, if the file has coordinates in a system; else None.
+
+    Raises:
+        InputError: the image is not in this system.
+    """
+    system = entry(content, "crs", dict, context=path, default=None)
+    if system is None or image is None:
+        return None
+    name = str(entry(system, "properties", dict, context=path, default={}).get("name"))
+    reference = read_georeference(image, orientation=reading.orientation)
+    code = _EPSG.search(name)
+    if reference is None or code is None or int(code[1]) != reference.epsg:
+        got = f"EPSG:{reference.epsg}" if reference else "none"
+        raise InputError(
+            f"{path} has coordinates in {shortened(name)}, so {image.name} must be a GeoTIFF in "
+            f"this system; it has {got}. Give that image, or save the file in pixels, without crs."
+        )
+    return reference
+
+
+def _shape(feature: dict, context: str, reference: Georeference | None) -> Shape:
     geometry = entry(feature, "geometry", dict, context=context)
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     polygons = [coordinates] if kind == "Polygon" else coordinates
@@ -105,13 +139,13 @@ def _shape(feature: dict, context: str) -> Shape:
             f"{context} must be a Polygon or a MultiPolygon; got {shortened(kind)}, which has no "
             "area. Draw it as a polygon, or take it out."
         )
-    rings = [_rings(part, context) for part in polygons]
+    rings = [_rings(part, context, reference) for part in polygons]
     refuse_flat([outer for outer, *_ in rings], context=context)
     label = _label(feature, context)
     return Shape(label, functools.partial(outlined.filled_all, rings), label == _IGNORED)
 
 
-def _rings(polygon: Any, context: str) -> list[np.ndarray]:
+def _rings(polygon: Any, context: str, reference: Georeference | None) -> list[np.ndarray]:
     if not isinstance(polygon, list) or not all(isinstance(part, list) for part in polygon):
         raise InputError(f"{context} must have rings; got {shortened(polygon)}. Export it again.")
     points = [
@@ -119,7 +153,17 @@ def _rings(polygon: Any, context: str) -> list[np.ndarray]:
     ]
     if not points:
         raise InputError(f"{context} must have a ring; got none. Draw it again, or take it out.")
+    if reference:
+        points = [_in_pixels(part, reference) for part in points]
     return [corners(part, context=context) for part in points]
+
+
+def _in_pixels(points: list, reference: Georeference) -> list:
+    """Returns points (x, y) in pixels; other values as they are, for `corners` to refuse."""
+    try:
+        return reference.to_pixels(np.array(points, float).reshape(len(points), 2)).tolist()
+    except (TypeError, ValueError):
+        return points
 
 
 def _label(feature: dict, context: str) -> str:
