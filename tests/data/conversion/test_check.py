@@ -59,7 +59,8 @@ def rewrite(data: Path, records: list[bytes], *, num_instances: int = 6) -> None
         counts = {"num_images": len(records), "num_instances": num_instances}
         train.update(counts, min_side=least_side)
         content["statistics"] = None
-        train["shards"][0].update(counts, sha256=file_sha256(path))
+        shard = train["shards"][0]
+        shard.update(counts, num_records=len(records), sha256=file_sha256(path))
 
     edit_info(data, fit)
 
@@ -159,7 +160,8 @@ def test_counts_that_differ_from_the_shards_are_errors(data, what):
     message = f"{what} of the split train is 9, but its shards have {stated}."
     assert check(data) == [Finding("error", INFO_FILE, message, AGAIN)]
 
-    edit_info(data, lambda info: info["splits"]["train"]["shards"][0].update({what: 9}))
+    values = {what: 9} | ({"num_records": 9} if what == "num_images" else {})
+    edit_info(data, lambda info: info["splits"]["train"]["shards"][0].update(values))
     message = f"{what} is {stated}, but {INFO_FILE} says 9."
     assert check(data) == [Finding("error", shard_of(data).name, message, AGAIN)]
 

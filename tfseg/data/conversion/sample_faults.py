@@ -41,13 +41,13 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
             f"The image is stored as {record.image_format} in a data set of "
             f"{' and '.join(info.image_formats)}."
         )
-    if record.spread is not None and not np.array_equal(record.spread, Spread.table(image)):
-        yield "The percentiles of the image are not the stored ones."
     if not image.shape[:2] == label.shape == (record.height, record.width):
         yield (
             f"Sizes differ: image {image.shape[:2]}, label {label.shape}, stored "
             f"{(record.height, record.width)}."
         )
+    elif record.spread is not None and not np.array_equal(record.spread, Spread.table(image)):
+        yield "The percentiles of the image are not the stored ones."
     ids, _ = record.ids_and_areas()
     if ids.size and ids.max() > MAX_ID:
         yield f"An id is above {MAX_ID}: it would become negative."
