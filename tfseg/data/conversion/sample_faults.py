@@ -59,7 +59,7 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
         )
     if len(ids) != record.num_instances:
         yield f"The label has {len(ids)} instances, stored is {record.num_instances}."
-    if isinstance(label, TiledArray):
+    if isinstance(label, TiledArray) and len(classes) == len(ids):
         instances = Instances.of(label, label.grid)
         if not (
             np.array_equal(instances.foreground, record.tile_index[0])
