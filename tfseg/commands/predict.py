@@ -19,7 +19,14 @@ from typing import Any
 
 from tfseg.checks import InputError, listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_display, add_network, names
+from tfseg.commands.options import (
+    Parser,
+    add_display,
+    add_network,
+    add_selection,
+    names,
+    selection_of,
+)
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.data.files import ORIENTATIONS
 from tfseg.lengths import text
@@ -59,6 +66,7 @@ def add_options(parser: Parser) -> None:
         help="whether images are turned upright by the tags of their files; results are of the "
         "turned image",
     )
+    add_selection(parser)
     add(
         "--resume",
         action="store_true",
@@ -115,6 +123,7 @@ def run(
         overwrite=overwrite,
         orientation=how["orientation"],
         channels=names(how["channels"]),
+        selection=selection_of(dict(how)),
         display=names(how["display"]),
         pixel_size=how["pixel_size"],
     )

@@ -13,7 +13,7 @@ from tfseg import calls
 from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.integrity import verify
-from tfseg.data.files.tiff_windows import LARGE
+from tfseg.data.files.limits import LARGE
 from tfseg.large_arrays import Windows
 from tfseg.lengths import text
 from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs

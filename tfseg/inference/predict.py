@@ -13,8 +13,10 @@ from tfseg import atomic, calls, checks
 from tfseg.channels import check_names, names_of
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files import pixel_size as pixel_sizes
-from tfseg.data.files.images import file_channel_names, list_images
-from tfseg.data.files.tiff_windows import TiffWindows, open_picture
+from tfseg.data.files.images import list_images
+from tfseg.data.files.opening import file_channel_names, file_pixel_size, open_picture
+from tfseg.data.files.selection import DEFAULT, Selection
+from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.drawing.display import Display
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
@@ -72,6 +74,7 @@ def predict_files(
     overwrite: bool = False,
     orientation: str = "apply",
     channels: Sequence[str] = (),
+    selection: Selection = DEFAULT,
     display: Sequence[str] = (),
     pixel_size: float | str | None = None,
     on_progress: OnProgress | None = None,
@@ -103,6 +106,7 @@ def predict_files(
         channels: names of the channels of all images, in their order; empty takes those of the
             files. Those of the network are found by name; without their names, the images must have
             as many channels as the network, in its order.
+        selection: which level and page of TIFF files; the results are those of the level.
         display: names of the channels of the network that overlays show, such as ["nir", "red",
             "green"]: three become red, green and blue; empty: channels of these names, else all, in
             a colour each.
@@ -130,6 +134,8 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
     given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     made_with += f" {given}"
+    if selection != DEFAULT:
+        made_with += f" {selection}"
     folder = ResultFolder(
         Path(destination), formats, segmenter.class_names, made_with, shown, orientation
     )
@@ -140,18 +146,17 @@ def predict_files(
     resampled: set[Path] = set()
 
     def read(path: Path) -> np.ndarray | TiffWindows:
-        image, is_turned = open_picture(path, orientation=orientation)
-        if is_turned:
+        picture = open_picture(path, orientation=orientation, selection=selection)
+        if picture.turned:
             turned.add(path)
-        image, rest = _with_channels(
-            image, names or file_channel_names(path), segmenter.channel_names
-        )
+        known = names or file_channel_names(path, selection)
+        image, rest = _with_channels(picture.pixels, known, segmenter.channel_names)
         if rest:
             unused[path] = rest
         return image
 
     def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
-        stated = pixel_sizes.or_given(pixel_sizes.of_file(path), given)
+        stated = pixel_sizes.or_given(file_pixel_size(path, selection), given)
         size = stated.size or None
         instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size, folder=folder.path)
         if segmenter.pixel_size and stated.ignored:

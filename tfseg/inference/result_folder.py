@@ -17,8 +17,8 @@ from tfseg import atomic, checks
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.georeference import read_georeference
 from tfseg.data.files.images import read_label, write_label, write_picture
+from tfseg.data.files.limits import LARGE
 from tfseg.data.files.pyramid import write_pyramid
-from tfseg.data.files.tiff_windows import LARGE
 from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.overlays import overlay, thinned, thinning
 from tfseg.inference import coco, geojson, json_stream

@@ -153,4 +153,5 @@ def _other_counts(sample: Sample, image_format: str) -> Counts:
         turned_images=int(sample.turned is True),
         unturned_images=int(sample.turned is False),
         ignored_crowds=sample.ignored_crowds,
+        cut_instances=sample.cut_instances,
     )

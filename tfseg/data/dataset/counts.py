@@ -45,6 +45,7 @@ class Counts:
         ignored_crowds: as in `DatasetInfo`.
         pixel_sizes: number of images by the side of a pixel in micrometres, where it is known.
         ignored_pixel_sizes: number of images by what their files state and is not taken.
+        cut_instances: as in `DatasetInfo`.
         contrasts: number of images with instances, without those of one value, by (bits, channel,
             distance of the lower limit below the median, distance of the upper limit above it), see
             `contrast.Spread`; channel 0 is grey or RGB as a whole.
@@ -68,6 +69,7 @@ class Counts:
     ignored_crowds: int = 0
     pixel_sizes: Counter[float] = dataclasses.field(default_factory=Counter)
     ignored_pixel_sizes: Counter[str] = dataclasses.field(default_factory=Counter)
+    cut_instances: int = 0
     contrasts: Counter[tuple[int, int, float, float]] = dataclasses.field(default_factory=Counter)
     pixels: Counter[tuple[int, int, int, float]] = dataclasses.field(default_factory=Counter)
 

@@ -115,6 +115,8 @@ class DatasetInfo:
             version 1.5 on)
         ignored_crowds: annotations of the source with iscrowd 1 whose pixels are ignored. (from
             version 1.5 on)
+        cut_instances: parts of instances that the borders of regions cut, where images were
+            converted in regions. (from version 2.0 on)
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
@@ -143,6 +145,7 @@ class DatasetInfo:
     turned_images: int = 0
     unturned_images: int = 0
     ignored_crowds: int = 0
+    cut_instances: int = 0
     skipped_images: int = 0
     statistics: Statistics | None = None
     image_formats: tuple[str, ...] = ("png",)
