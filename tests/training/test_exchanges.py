@@ -142,6 +142,8 @@ def test_one_replica_keeps_the_operations_of_keras():
 
 
 def test_without_fewer_exchanges_a_layer_has_five(start, monkeypatch):
-    monkeypatch.setattr("tfseg.training.step.exchanged_once", lambda _: compat.skip_variable_search())
+    monkeypatch.setattr(
+        "tfseg.training.step.exchanged_once", lambda _: compat.skip_variable_search()
+    )
     sizes = exchanged(traced(start, CONFIG, 2), 2)
     assert sizes == [*[STATISTICS // 2] * 5, WEIGHTS + LOSSES]
