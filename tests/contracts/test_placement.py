@@ -79,18 +79,26 @@ def segmenter(head: str = "center_offset", **options: Any) -> tfseg.Segmenter:
     return tfseg.Segmenter(build_model(config), config, **options)
 
 
+def specs_of(arguments: tuple[Any, ...]) -> Any:
+    """Returns shapes and types in place of tensors, whose values XLA would take for constants."""
+    return tf.nest.map_structure(
+        lambda one: tf.TensorSpec.from_tensor(one) if tf.is_tensor(one) else one, arguments
+    )
+
+
 def lowered(compiled: Any, *arguments: Any) -> str:
     """Returns the program that XLA makes of a function for a GPU, which need not be there.
 
     An operation that XLA cannot compile for GPUs is a ValueError, and so is a size that it must
     know and does not. The function must not read variables.
     """
-    return compiled.experimental_get_compiler_ir(*arguments)(stage="hlo", platform_name="GPU")
+    specs = specs_of(arguments)
+    return compiled.experimental_get_compiler_ir(*specs)(stage="hlo", platform_name="GPU")
 
 
 def compiled(function: Any, *arguments: Any, stage: str = "optimized_hlo") -> str:
     """Returns the program of a function for the CPU; down to machine code if it is optimized."""
-    return function.experimental_get_compiler_ir(*arguments)(stage=stage)
+    return function.experimental_get_compiler_ir(*specs_of(arguments))(stage=stage)
 
 
 def dynamic(program: str) -> list[str]:
@@ -170,7 +178,7 @@ def test_what_xla_cannot_compile_for_a_gpu_is_seen():
     values = tf.zeros([4096])
     cases = [
         (lambda x: tf.strings.as_string(x), "AsString .* XLA_GPU_JIT"),
-        (lambda x: tf.range(tf.reduce_sum(x)), "must be a compile-time constant"),
+        (lambda x: tf.fill([tf.cast(x[0], tf.int32)], 1.0), "must be a compile-time constant"),
     ]
     for compute, message in cases:
         with pytest.raises(ValueError, match=message):
@@ -269,7 +277,10 @@ def test_a_loss_with_ids_on_the_host_is_seen(dataset, monkeypatch):
 
 @pytest.mark.parametrize(
     "head",
-    [pytest.param(head, marks=[pytest.mark.exhaustive] * (head != HEADS[0])) for head in HEADS],
+    [
+        pytest.param(head, marks=[pytest.mark.exhaustive] * (head != "center_offset"))
+        for head in HEADS
+    ],
 )
 def test_a_validation_moves_the_maps_to_the_host_and_nothing_else(dataset, head):
     validated = session(dataset, head)
