@@ -19,7 +19,7 @@ from tfseg.training.statistics import exchanged_once, moments
 from tfseg.training.step import TrainStep
 from tfseg.training.strategy import make_strategy
 
-# Of the small network: 3 x 3 x 6, scale and offset of 6 channels, 3 x 3 x 6 x 4 + 4; and 4 losses.
+# The small network has 3 x 3 x 6, scale and offset of 6 channels, 3 x 3 x 6 x 4 + 4; and 4 losses.
 WEIGHTS, LOSSES, STATISTICS = 54 + 12 + 220, 4, 2 * 6
 # Everything that a step can have: an average, clipping, another rate for the encoder.
 CONFIG = RunConfig(
