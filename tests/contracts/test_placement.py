@@ -341,6 +341,7 @@ def test_all_transforms_are_compiled_for_a_gpu():
     assert held(function) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_transform_becomes_a_program_for_a_gpu_with_known_sizes(kind):
     chain = Chain([kind(p=0.5)])

@@ -146,6 +146,7 @@ def test_one_replica_keeps_the_operations_of_keras():
     assert compat.MOMENTS.value() is before
 
 
+@pytest.mark.exhaustive
 def test_without_fewer_exchanges_a_layer_has_five(start, monkeypatch):
     monkeypatch.setattr(
         "tfseg.training.step.exchanged_once", lambda _: compat.skip_variable_search()

@@ -55,12 +55,16 @@ def steps_with_reads(dataset: tfseg.Dataset, folder: Path, config: tfseg.RunConf
     return reads.steps - {0}  # before the first step everything may be read
 
 
-@pytest.mark.parametrize("devices", [("CPU:0",), ("CPU:0", "CPU:1")])
+@pytest.mark.parametrize(
+    "devices",
+    [("CPU:0",), pytest.param(("CPU:0", "CPU:1"), marks=pytest.mark.exhaustive)],
+)
 def test_results_are_read_with_a_row_only(dataset, tmp_path, devices):
     config = runs.changed(CONFIG, devices={"names": devices})
     assert steps_with_reads(dataset, tmp_path / "run", config) == {3, 6}
 
 
+@pytest.mark.slow
 def test_a_read_in_the_loop_is_seen(dataset, tmp_path, monkeypatch):
     class Reading(Session):
         def __init__(self, *arguments: object, **options: object) -> None:

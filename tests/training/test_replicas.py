@@ -54,7 +54,12 @@ def assert_close(arrays: list[np.ndarray], expected: list[np.ndarray], bound: fl
 
 
 @pytest.mark.parametrize(
-    "replicas", [2, *(pytest.param(count, marks=pytest.mark.slow) for count in (4, 8))]
+    "replicas",
+    [
+        2,
+        pytest.param(4, marks=pytest.mark.slow),
+        pytest.param(8, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_any_number_of_replicas_takes_the_same_20_steps(start, one, replicas):
     rows, state = trained(start, SGD, replicas)
