@@ -21,6 +21,7 @@ from tfseg.metrics import graph
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.encoder_rate import EncoderRate
 from tfseg.training.loss_scale import LossScale
+from tfseg.training.statistics import exchanged_once
 
 Losses = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
@@ -78,7 +79,7 @@ class TrainStep:
     def _step(self, *batches: tuple) -> Losses:
         statistics = [tf.identity(old.value) for old in self.model.non_trainable_variables]
         scale = self.loss_scale.value() if self.loss_scale else None
-        with skip_variable_search():
+        with skip_variable_search(), exchanged_once(self.strategy):
             per_replica, gradients = self.strategy.run(self._gradients, args=(scale, *batches))
         values = {
             name: self.strategy.experimental_local_results(value)[0]
