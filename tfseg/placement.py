@@ -108,6 +108,22 @@ def moved_between_devices(function: Any) -> list[tuple[tf.Tensor, str]]:
     return list(moved.values())
 
 
+def not_for_xla(function: Any) -> list[str]:
+    """Returns the operations that XLA has no kernel for, or whose results have no fixed shape.
+
+    XLA takes some of the second kind, but not all of them then have the right values.
+    """
+    return sorted(
+        {
+            operation.type
+            for operation, _ in _operations(function)
+            if operation.type not in _WITHOUT_KERNEL
+            if _elements(operation.outputs) == math.inf
+            or _kernel(operation, ("XLA_GPU_JIT",)) is None
+        }
+    )
+
+
 def _operations(function: Any) -> Iterator[tuple[Any, bool]]:
     """Yields the operations of a function and of those that it calls, and if XLA compiles them."""
     library = function.graph.as_graph_def().library.function

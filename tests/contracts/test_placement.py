@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -56,17 +57,20 @@ def ids(*shape: int, dtype: tf.DType = tf.int32) -> tf.TensorSpec:
     return tf.TensorSpec(shape, dtype)
 
 
-def session(
-    dataset: tfseg.Dataset, head: str = "center_offset", device: str = DEVICE, **options: Any
-) -> Session:
-    config = RunConfig(
+def configured(head: str, device: str = DEVICE, **options: Any) -> RunConfig:
+    return RunConfig(
         data=DataConfig(crop_size=SIDE),
         augment=(),
         model=ModelConfig(filters=(4, 8), head=head),
         train=TrainConfig(batch_size=2),
         devices=DeviceConfig(names=(device,), **options),
     )
-    return Session(config, dataset)
+
+
+def session(
+    dataset: tfseg.Dataset, head: str = "center_offset", device: str = DEVICE, **options: Any
+) -> Session:
+    return Session(configured(head, device, **options), dataset)
 
 
 def training_step(session: Session) -> Any:
@@ -252,6 +256,34 @@ def test_any_network_of_a_prediction_is_compiled_for_a_gpu(architecture):
 )
 def test_a_training_step_stays_on_the_gpu(dataset, head, precision):
     function = training_step(session(dataset, head, precision=precision))
+    assert held(function) == []
+    assert moved(function) == []
+
+
+AUGMENTED = ({"name": "ShiftScaleRotate"}, {"name": "GaussNoise"}, {"name": "CopyPaste"})
+
+
+def augmented_step(dataset: tfseg.Dataset, head: str, **data: float) -> Any:
+    """Returns a training step that begins with the augmentation on the device."""
+    config = dataclasses.replace(
+        configured(head),
+        augment=AUGMENTED,
+        data=DataConfig(crop_size=SIDE, **data),
+        train=TrainConfig(batch_size=2, augment_on="device"),
+    )
+    return training_step(Session(config, dataset))
+
+
+def test_a_training_step_that_augments_stays_on_the_gpu(dataset):
+    function = augmented_step(dataset, "center_offset", min_visibility=0.5)
+    assert held(function) == []
+    assert moved(function) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("head", HEADS)
+def test_a_training_step_that_augments_stays_on_the_gpu_for_each_head(dataset, head):
+    function = augmented_step(dataset, head)
     assert held(function) == []
     assert moved(function) == []
 

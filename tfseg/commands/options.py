@@ -146,7 +146,7 @@ def add_run_config(parser: Parser) -> None:
         action=ConfigFile,
         metavar="FILE",
         help="YAML file with any part of the values below; or the folder of a run, to repeat it; "
-        "or small, base or large, a network; options override it",
+        "or small, base or large, a network; or gpu, values for NVIDIA cards; options override it",
     )
     parser.add_class_arguments(config.RunConfig, None)
     for action in parser._actions:

@@ -6,7 +6,7 @@ it regardless of epochs, so the position is one number, and training resumes at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -22,7 +22,7 @@ from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.order import host_part, training_order
 from tfseg.data.pipeline.scale import Reads, Scale, with_factor
 from tfseg.data.pipeline.sources import Source, with_source
-from tfseg.data.pipeline.stages import crop_chain, training_stages, with_classes
+from tfseg.data.pipeline.stages import Stage, crop_chain, training_stages, with_classes
 from tfseg.heads import Head
 from tfseg.ids import IGNORE
 
@@ -39,6 +39,8 @@ def training_batches(
     num_hosts: int = 1,
 ) -> tf.data.Dataset:
     """Returns endless batches (images, targets), ready for a trainer or for `model.fit`.
+
+    They are made on the host: train.augment_on is for a trainer, which takes `windows` instead.
 
     Args:
         dataset: its `train` split is used.
@@ -65,6 +67,31 @@ def training_batches(
         >>> images.shape, targets.shape
         (TensorShape([8, 32, 32, 1]), TensorShape([8, 32, 32]))
     """
+    stages = training_stages(dataset, config, head, num_hosts=num_hosts)
+    return in_stages(
+        *(dataset, config, stages),
+        first_step=first_step,
+        every=every,
+        host=host,
+        num_hosts=num_hosts,
+    )
+
+
+def in_stages(
+    dataset: Dataset,
+    config: RunConfig,
+    stages: Mapping[str, Stage],
+    *,
+    first_step: int,
+    every: int,
+    host: int,
+    num_hosts: int,
+) -> tf.data.Dataset:
+    """Returns what `stages` make of the samples in the order of training (see `stages`).
+
+    Raises:
+        InputError: as in `training_batches`.
+    """
     if num_hosts > 1 and plan(config.augment).copy_paste:
         raise checks.InputError(
             "CopyPaste needs the global batch, and each host makes only a part of it; got "
@@ -77,7 +104,7 @@ def training_batches(
     if every > 1:
         stream = stream.batch(batch_size).shard(every, 0).unbatch()
     stream = host_part(stream, batch_size=batch_size, host=host, num_hosts=num_hosts)
-    for stage in training_stages(dataset, config, head, num_hosts=num_hosts).values():
+    for stage in stages.values():
         stream = stage(stream)
     return stream.prefetch(tf.data.AUTOTUNE)
 

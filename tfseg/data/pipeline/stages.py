@@ -17,6 +17,7 @@ from tfseg import checks, random
 from tfseg.augment import CenterCrop, Chain, RandomResizedCrop, RandomSizedCrop, Sampling, Transform
 from tfseg.augment.base import Example, Geometric, Pixel
 from tfseg.augment.compose import name_each
+from tfseg.augment.mix import CopyPaste
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.channels import COLORS, is_grey_or_rgb, names_of
@@ -53,9 +54,7 @@ def training_stages(
     reader = dataset.reader("train", on_corrupt=config.data.on_corrupt, keep=keep)
     functions = sample_functions(dataset, config, reader)
     size = config.train.batch_size // num_hosts
-    paste = plan(config.augment).copy_paste
-    if paste:
-        paste = dataclasses.replace(paste, num_classes=max(1, len(config.model.class_names)))
+    paste = paste_of(config)
 
     def augment(example: Example) -> Example:
         augmented = functions["augment"](example)
@@ -158,6 +157,13 @@ def sample_functions(
         return augmented | {"label": label}
 
     return {"decode": decoded, "crop": crop, "augment": augment}
+
+
+def paste_of(config: RunConfig) -> CopyPaste | None:
+    """Returns what pastes instances within a batch, for the classes of the network; or None."""
+    paste = plan(config.augment).copy_paste
+    count = max(1, len(config.model.class_names))
+    return dataclasses.replace(paste, num_classes=count) if paste else None
 
 
 def with_classes(sample: Example, num_classes: int) -> Example:
