@@ -260,6 +260,7 @@ def test_what_decides_about_the_batches_and_the_weights_is_not_free_on_resume():
             "train.progress",
             "train.patience",
             "train.on_nonfinite",
+            "train.augment_on",
         ),
         *("log.log_every", "log.checkpoint_every", "log.keep"),
         *("devices.strategy", "devices.names"),
