@@ -143,7 +143,10 @@ def test_three_steps_of_one_and_two_replicas_have_the_losses_of_the_host(dataset
     expected = trained(on_host(config), dataset, 1)
     for replicas in (1, 2):
         for row, other in zip(trained(config, dataset, replicas), expected, strict=True):
-            assert row == pytest.approx(other, rel=1e-4)
+            # Updates of Adam enlarge the last bits of a gradient near 0: 1e-3 in its norm was seen.
+            norm, others = row.pop("gradient_norm"), dict(other)
+            assert norm == pytest.approx(others.pop("gradient_norm"), rel=5e-3)
+            assert row == pytest.approx(others, rel=1e-4)
 
 
 @pytest.mark.exhaustive

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfseg import calls, checks, notebook
+from tfseg import calls, checks, notebook, tf_errors
 from tfseg.autograph import no_autograph
 from tfseg.channels import is_grey_or_rgb, names_of
 from tfseg.checks import InputError, nearest
@@ -378,7 +378,7 @@ class Dataset(metaclass=calls.Public):
             numbers: of the images that are wanted, in stored order from 0 on; empty: all.
 
         Raises:
-            InputError: as for `records`.
+            InputError: as for `records`, or a record cannot be decoded.
 
         Examples:
             >>> image = next(tfseg.Dataset.open("nuclei").images("test"))
@@ -389,8 +389,12 @@ class Dataset(metaclass=calls.Public):
         samples = self._mapped(
             split, lambda reader, number: reader.decode(reader.read(number)), numbers
         )
-        for sample in samples.as_numpy_iterator():
-            yield StoredImage.of(sample, reader, self.decoding)
+        try:
+            for sample in samples.as_numpy_iterator():
+                yield StoredImage.of(sample, reader, self.decoding)
+        except tf.errors.InvalidArgumentError as error:
+            reason = f"A record of {self.path}, {split}, cannot be decoded. Convert the data again."
+            raise InputError(tf_errors.input_error(error.message) or reason) from error
 
     def reader(self, split: str, **options: Any) -> SplitReader:
         """Opens a split to read its images in the graph; `options` are those of `SplitReader`."""
