@@ -8,7 +8,6 @@ options that determine what is written.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import itertools
 import json
@@ -322,7 +321,8 @@ class Dataset(metaclass=calls.Public):
         """
         if not self.has_tiles:
             return self.all_records(split)
-        return self._mapped(split, lambda reader, number: reader.read(number)["record"])
+        reader = self.reader(split)
+        return self._mapped(split, lambda number: reader.read(number)["record"])
 
     def all_records(self, split: str) -> tf.data.Dataset:
         """Returns the `records` of a split, and behind that of an image those of its tiles.
@@ -361,7 +361,9 @@ class Dataset(metaclass=calls.Public):
                 no_autograph(self.decode), num_parallel_calls=tf.data.AUTOTUNE
             )
 
-        def sample(reader: SplitReader, number: tf.Tensor) -> dict[str, tf.Tensor]:
+        reader = self.reader(split)
+
+        def sample(number: tf.Tensor) -> dict[str, tf.Tensor]:
             joined = reader.joined(reader.decode(reader.read(number)))
             return {
                 name: joined[name] for name in ("id", "image", "label", "class_of", "pixel_size")
@@ -386,9 +388,7 @@ class Dataset(metaclass=calls.Public):
             ((260, 347, 1), (2, 5))
         """
         reader = self.reader(split)
-        samples = self._mapped(
-            split, lambda reader, number: reader.decode(reader.read(number)), numbers
-        )
+        samples = self._mapped(split, lambda number: reader.decode(reader.read(number)), numbers)
         try:
             for sample in samples.as_numpy_iterator():
                 yield StoredImage.of(sample, reader, self.decoding)
@@ -403,14 +403,13 @@ class Dataset(metaclass=calls.Public):
     def _mapped(
         self,
         split: str,
-        function: Callable[[SplitReader, tf.Tensor], Any],
+        function: Callable[[tf.Tensor], Any],
         numbers: Sequence[int] = (),
     ) -> tf.data.Dataset:
-        """Returns what a function makes of a reader and the number of each image."""
-        mapped = functools.partial(function, self.reader(split))
+        """Returns what a function makes of the number of each image."""
         wanted = list(numbers) or np.arange(self.split(split).num_images)
         images = tf.data.Dataset.from_tensor_slices(tf.constant(wanted, tf.int64))
-        return images.map(no_autograph(mapped), num_parallel_calls=tf.data.AUTOTUNE)
+        return images.map(no_autograph(function), num_parallel_calls=tf.data.AUTOTUNE)
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the pixels and ids of one of the `records`, as `decode_record` does.
