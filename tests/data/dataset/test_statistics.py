@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tfseg import Dataset, convert, convert_samples
+from tfseg import Dataset, convert, convert_samples, large_arrays
 from tfseg.data.dataset.counts import Counts, count
 from tfseg.data.dataset.records import instance_areas
 from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics
-from tfseg.data.files import windows
 
 LABEL = np.array(
     [
@@ -181,7 +180,7 @@ def test_an_image_in_windows_has_the_counts_of_the_array(image, seed, block, rep
     names = ("one", "two") if image.shape[-1] == 2 else ()
     expected = count(image, label, None, names)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "_BLOCK", block)
+        patch.setattr(large_arrays, "_BAND", block)
         assert count(Windows(image), label, None, names) == expected
         ids, areas = instance_areas(label)
     distinct, numbers = np.unique(label[label > 0], return_counts=True)

@@ -21,8 +21,9 @@ from tfseg.data.files import limits
 from tfseg.data.files.opening import SAVE_IDS, Picture, explained, open_numbers, open_picture
 from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.data.files.tiff_windows import TiffWindows
-from tfseg.data.files.windows import bands, zeros
+from tfseg.data.files.windows import zeros
 from tfseg.ids import MAX_ID, whole_numbers
+from tfseg.large_arrays import bands_of
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
@@ -97,7 +98,7 @@ def as_label(
     count = height if most is None else min(height, max(1, most // width))
     top = (height - count) // 2
     label = zeros((count, width), np.int32)
-    for rows in bands(label.shape):
+    for rows in bands_of(label.shape):
         label[rows] = _checked(path, ids[top + rows.start : top + rows.stop, :].reshape(-1, width))
     return label
 

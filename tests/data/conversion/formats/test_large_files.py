@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from sources import WRITERS
 
-from tfseg import InputError, Reading, Selection, convert
+from tfseg import InputError, Reading, Selection, convert, large_arrays
 from tfseg.data.conversion.formats.detection import FORMATS
 from tfseg.data.conversion.formats.id_maps import as_instances
 from tfseg.data.conversion.formats.shapes import Region, resampled
@@ -34,7 +34,7 @@ def test_every_format_reads_the_same_where_all_images_are_large(tmp_path, png, m
     WRITERS[name](tmp_path, png)
     expected = only_sample(name, tmp_path)
     monkeypatch.setattr(limits, "LARGE", 0)
-    monkeypatch.setattr(windows, "_BLOCK", 7)
+    monkeypatch.setattr(large_arrays, "_BAND", 7)
     sample = only_sample(name, tmp_path)
     assert isinstance(sample.label, np.memmap)
     np.testing.assert_array_equal(sample.image[:, :], expected.image)
@@ -114,7 +114,7 @@ def test_a_level_has_the_pixel_of_level_0_at_the_centre_of_its_pixels(factor):
 
 
 def test_ignored_numbers_of_large_maps_are_ignored_in_bands(monkeypatch):
-    monkeypatch.setattr(windows, "_BLOCK", 7)
+    monkeypatch.setattr(large_arrays, "_BAND", 7)
     label = np.random.default_rng(0).integers(0, 4, (9, 5)).astype(np.int32)
     expected = np.where(label == 3, -1, label)
     np.testing.assert_array_equal(as_instances(label, Reading(ignore=3)), expected)

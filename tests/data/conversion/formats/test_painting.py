@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tfseg import large_arrays
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.painting import paint, renumbered
 from tfseg.data.conversion.formats.shapes import Region
-from tfseg.data.files import windows
 from tfseg.data.files.opening import Picture
 from tfseg.ids import IGNORE
 
@@ -74,7 +74,7 @@ def test_more_instances_than_the_table_of_areas_starts_with():
 
 @pytest.mark.parametrize("block", [1, 7, 2**22])
 def test_rows_are_looked_up_in_portions(monkeypatch, block):
-    monkeypatch.setattr(windows, "_BLOCK", block)
+    monkeypatch.setattr(large_arrays, "_BAND", block)
     values = np.random.default_rng(0).integers(0, 4, (5, 3)) * 10**6
     present = np.unique(values)
     made = renumbered(values, present, np.array([7, -1, 0, 9])[: len(present)])

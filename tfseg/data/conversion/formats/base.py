@@ -18,8 +18,8 @@ from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import entries, list_images
 from tfseg.data.files.opening import Picture, open_picture
 from tfseg.data.files.selection import DEFAULT, Selection
-from tfseg.data.files.windows import Windows
 from tfseg.ids import MAX_ID
+from tfseg.large_arrays import Raster
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
@@ -147,7 +147,7 @@ class Sample(NamedTuple):
         cut_instances: number of instances that are cut by the border of a region.
     """
 
-    image: Windows
+    image: Raster
     label: np.ndarray
     class_of: np.ndarray | None = None
     overlap_pixels: int = 0

@@ -26,8 +26,9 @@ from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import shortened
 from tfseg.data.files.images import read_image
 from tfseg.data.files.tables import read_text
-from tfseg.data.files.windows import bands, tally
+from tfseg.data.files.windows import tally
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import bands_of
 
 LABELMAP = "labelmap.txt"
 BESIDE = "_classes.csv"
@@ -122,7 +123,7 @@ def classes_of(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
     """
     known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
     present, counts = tally(
-        *(np.unique(values[rows], return_counts=True) for rows in bands(values.shape))
+        *(np.unique(values[rows], return_counts=True) for rows in bands_of(values.shape))
     )
     for value, count in zip(present.tolist(), counts.tolist(), strict=True):
         if value not in known:

@@ -10,8 +10,8 @@ import numpy as np
 from tfseg.data.conversion.formats.base import Item, Reading, Sample, open_item
 from tfseg.data.conversion.formats.doubtful_ids import components
 from tfseg.data.files.images import read_label, same_size
-from tfseg.data.files.windows import bands
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import bands_of
 
 
 def read_ids(path: Path, reading: Reading) -> np.ndarray:
@@ -55,7 +55,7 @@ def as_instances(label: np.ndarray, reading: Reading) -> np.ndarray:
     else:
         ids = label
     if reading.ignore is not None:
-        for rows in bands(label.shape):
+        for rows in bands_of(label.shape):
             ids[rows][label[rows] == reading.ignore] = IGNORE
     return ids
 

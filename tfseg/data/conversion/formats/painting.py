@@ -12,8 +12,9 @@ from tfseg.data.conversion.formats.base import Sample
 from tfseg.data.conversion.formats.shapes import Region, resampled
 from tfseg.data.dataset.records import instance_ids
 from tfseg.data.files.opening import Picture
-from tfseg.data.files.windows import bands, zeros
+from tfseg.data.files.windows import zeros
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import bands_of
 
 _IGNORED, _CONTESTED = np.uint8(1), np.uint8(2)  # marks of pixels
 
@@ -73,7 +74,7 @@ def paint(
 def _finish(label: np.ndarray, marked: np.ndarray) -> int:
     """Ignores the background that is marked so, and returns the number of contested pixels."""
     contested = 0
-    for rows in bands(label.shape):
+    for rows in bands_of(label.shape):
         contested += int(np.count_nonzero(marked[rows] & _CONTESTED))
         label[rows][(marked[rows] & _IGNORED > 0) & (label[rows] == 0)] = IGNORE
     return contested
@@ -91,7 +92,7 @@ def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.n
         `[H, W]` int32.
     """
     made = zeros((values.shape[0], values.shape[1]), np.int32)
-    for rows in bands(values.shape):  # NumPy converts an array used as an index to 64 bits
+    for rows in bands_of(values.shape):  # NumPy converts an array used as an index to 64 bits
         made[rows] = ids[np.searchsorted(present, values[rows])]
     return made
 
@@ -99,7 +100,7 @@ def renumbered(values: np.ndarray, present: np.ndarray, ids: np.ndarray) -> np.n
 def _larger(owners: np.ndarray, is_larger: np.ndarray) -> np.ndarray:
     """Returns `[h, w]` bool: which pixels belong to one of the larger instances."""
     made = np.empty(owners.shape, bool)
-    for rows in bands(owners.shape):
+    for rows in bands_of(owners.shape):
         made[rows] = is_larger[owners[rows]]
     return made
 
