@@ -236,7 +236,7 @@ def _encode(
         original=load(item.image) if store == "original" and not item.cut else b"",
         pixel_size=pixel_sizes.or_given(file_pixel_size(item.image, selection), pixel_size),
     )
-    return encoded.serialized(group=item.group, source_sha256=reader.sha256(item.image))
+    return encoded.serialized(group=item.group, source_sha256=reader.sha256(item))
 
 
 def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.Encoded | Skipped:

@@ -94,12 +94,14 @@ class ItemReader:
             _, sample, ids, areas = self._last
         return _cut(item.cut, sample, ids, areas)
 
-    def sha256(self, path: Path) -> str:
-        """Returns the checksum of a file, which is read once for all regions."""
+    def sha256(self, item: Item[Any]) -> str:
+        """Returns the checksum of the image file, which is read once for all its regions."""
+        if item.cut is None:
+            return file_sha256(item.image)
         with self._lock:
-            if path not in self._sha256:
-                self._sha256[path] = file_sha256(path)
-            return self._sha256[path]
+            if item.image not in self._sha256:
+                self._sha256[item.image] = file_sha256(item.image)
+            return self._sha256[item.image]
 
 
 def _cut(cut: Cut, sample: Sample, ids: np.ndarray, areas: np.ndarray) -> Sample:
