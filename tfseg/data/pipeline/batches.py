@@ -18,9 +18,9 @@ from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline import crops
-from tfseg.data.pipeline.normalization import Normalization
+from tfseg.data.pipeline.cutter import Cutter
 from tfseg.data.pipeline.order import host_part, training_order
-from tfseg.data.pipeline.scale import Reads, Scale, with_factor
+from tfseg.data.pipeline.scale import with_factor
 from tfseg.data.pipeline.sources import Source, with_source
 from tfseg.data.pipeline.stages import Stage, crop_chain, training_stages, with_classes
 from tfseg.heads import Head
@@ -181,32 +181,20 @@ def validation_crops(
     dataset = dataset.with_channels(config.data.channels)
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
-    normalization = Normalization.of(config.model, dataset)
-    normalization.check_percentiles(dataset)
     sampling, num_classes = plan(config.augment).sampling, len(config.model.class_names)
-    reader, scale = dataset.reader(split), Scale.of(dataset, config.data)
+    reader, cutter = dataset.reader(split), Cutter.of(dataset, config, sampling)
     fitting, _ = crop_chain([], size, sampling, fits=True)
 
     def prepare(number: tf.Tensor) -> Example:
         sample = with_classes(reader.decode(reader.read(number)), num_classes)
-        limits = normalization.limits_of_sample(sample, dataset.decoding)
-        reads = scale.reads(sample, size, 0) if scale else Reads(size, 0)
+        limits, reads = cutter.limits(sample), cutter.reads(sample)
         corner = crops.middle(sample["size"], reads.size)
-        window = crops.window(
-            corner, sample["size"], reads.size, margin=reads.margin, border=sampling.border
-        )
 
         def cropped(source: Source) -> Example:
-            pixels = crops.cut(
-                source.patch(window),
-                window.beyond,
-                sampling=sampling,
-                scale=lambda image: normalization.scale(image, limits),
-            )
-            return scale.window(pixels, reads, size) if scale else pixels
+            return cutter.cut(source, sample["size"], corner, reads, limits)
 
         crop = with_source(sample, reader, num_classes, cropped)
-        if scale:
+        if cutter.scale:
             crop = fitting.apply(crop, with_factor(fitting.sample(random.root(0)), crop))
         return {"image": crop["image"], "label": crop["label"], "weight": 1.0}
 
