@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tfseg.run_lengths import compress, decode, decompress, encode, encode_ids
+from tfseg.run_lengths import (
+    compress,
+    decode,
+    decode_box,
+    decompress,
+    encode,
+    encode_ids,
+)
 
 coco = pytest.importorskip("pycocotools.mask")
 
@@ -38,6 +45,23 @@ def test_run_lengths_of_another_number_of_pixels_are_refused(counts, message):
 
 
 MASKS = arrays.arrays(np.uint8, st.tuples(*2 * [st.integers(1, 40)]), elements=st.integers(0, 1))
+
+
+@given(MASKS)
+def test_the_window_of_a_mask_is_the_least_one(mask):
+    text = coco.encode(np.asfortranarray(mask))["counts"].decode()
+    part, y, x = decode_box(decompress(text), mask.shape)
+    again = np.zeros(mask.shape, bool)
+    again[y : y + part.shape[0], x : x + part.shape[1]] = part
+    np.testing.assert_array_equal(again, mask)
+    if mask.any():
+        assert all(side.any() for side in (part[0], part[-1], part[:, 0], part[:, -1]))
+
+
+def test_the_window_of_a_small_mask_in_a_large_image_takes_little_memory():
+    counts = encode(np.ones((3, 2), bool), y=70_000, x=90_000, shape=(100_000, 100_000))
+    part, y, x = decode_box(counts, (100_000, 100_000))
+    assert (part.shape, part.all(), y, x) == ((3, 2), True, 70_000, 90_000)
 
 
 @given(MASKS)

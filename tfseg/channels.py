@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tfseg.checks import InputError
 
@@ -34,6 +34,29 @@ def is_convertible(names: Sequence[str]) -> bool:
 def numbered(count: int, first: Sequence[str] = ()) -> tuple[str, ...]:
     """Returns the names `first`, and channel_3 and so on by position for the rest of `count`."""
     return (*first, *(f"channel_{index}" for index in range(len(first), count)))
+
+
+def of_file(
+    candidates: Iterable[Sequence[str]], count: int, first: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Returns the names of the channels of an image in a file.
+
+    Args:
+        candidates: names that its metadata have; the first with a different name for each channel
+            are taken.
+        count: number of its channels.
+        first: what the first channels are where there are no names.
+
+    Returns:
+        Names, numbers for the rest; empty for a grey image, and for one of three channels without
+        names, which counts as RGB.
+    """
+    if count == 1:
+        return ()
+    for names in candidates:
+        if len(names) == len(set(names)) == count and all(names):
+            return tuple(names)
+    return () if count == 3 else numbered(count, first)
 
 
 def check_names(option: str, names: Sequence[str]) -> tuple[str, ...]:

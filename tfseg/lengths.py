@@ -13,9 +13,9 @@ UNITS = {
     **dict.fromkeys(("micrometer", "micrometers", "micrometre", "micrometres"), 1.0),
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1e6),
     **dict.fromkeys(("in", "inch", "inches"), 25400.0),
-    "nm": 1e-3,
-    "mm": 1e3,
-    "cm": 1e4,
+    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-3),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), 1e4),
 }
 _LENGTH = re.compile(r"\s*([0-9.]+(?:e[-+]?[0-9]+)?)\s*([^\W\d]*)\s*", re.IGNORECASE)
 _RULE = "0.5um, 0.3m or 2.5mm; a number without a unit is in micrometres"

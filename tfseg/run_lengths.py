@@ -57,14 +57,44 @@ def decode(counts: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     Raises:
         ValueError: a count is negative, or their sum is not the number of pixels of the image.
     """
+    mask = np.zeros(shape, bool)
+    part, y, x = decode_box(counts, shape)
+    mask[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return mask
+
+
+def decode_box(counts: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, int, int]:
+    """Returns the mask of counts in the least window that has all its pixels.
+
+    Args:
+        counts: `[N]` int64.
+        shape: (height, width) of the image.
+
+    Returns:
+        The mask `[h, w]` bool, and the row and the column of its upper left corner in the image.
+
+    Raises:
+        ValueError: as `decode`.
+    """
     height, width = shape
     if counts.size and counts.min() < 0:
         raise ValueError(f"a run of {counts.min()} pixels")
     total = sum(counts.tolist())  # of Python integers, which do not overflow
     if total != height * width:
         raise ValueError(f"runs of {total} pixels for {height} x {width}")
-    values = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
-    return values.reshape(width, height).T
+    edges = np.cumsum(counts)
+    ends = edges[1::2]
+    starts = ends - counts[1::2]
+    starts, ends = starts[starts < ends], ends[starts < ends]
+    if not starts.size:
+        return np.zeros((0, 0), bool), 0, 0
+    left, right = int(starts[0]) // height, (int(ends[-1]) - 1) // height + 1
+    runs = np.diff(np.stack([starts, ends], axis=1).ravel(), prepend=left * height)
+    columns = np.zeros((right - left) * height, bool)
+    columns[: ends[-1] - left * height] = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    mask = columns.reshape(right - left, height).T
+    rows = np.flatnonzero(mask.any(axis=1))
+    return mask[rows[0] : rows[-1] + 1], int(rows[0]), left
 
 
 def compress(counts: np.ndarray) -> str:

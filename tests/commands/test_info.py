@@ -34,6 +34,20 @@ def test_info_prints_the_content_of_the_data_set(tfseg, dataset):
     assert channel[2:] == ["43.06", "60.16", "20", "20", "20", "20", "20", "200", "200"]
 
 
+def test_info_has_areas_in_square_micrometres_where_all_pixels_have_one_size(tfseg, tmp_path):
+    label = np.zeros((40, 40), np.int32)
+    label[4:20, 4:20], label[24:34, 24:34] = 1, 2
+    sample = {"image": (label * 50).astype(np.uint8), "label": label}
+    for name, sizes in {"one": (0.5, 0.5), "two": (0.5, 0.25)}.items():
+        samples = [sample | {"pixel_size": size} for size in sizes]
+        convert_samples(samples, tmp_path / name)
+    rows = [line.split() for line in tfseg("info", tmp_path / "one").out.splitlines()]
+    (area,) = [row for row in rows if row[:2] == ["area,", "\u00b5m\u00b2"]]
+    # 256 and 100 pixels of a quarter of a square micrometre
+    assert area[2:] == ["44.5", "19.5", "25", "25", "25", "25", "64", "64", "64"]
+    assert "\u00b5m\u00b2" not in tfseg("info", tmp_path / "two").out
+
+
 def test_info_as_json_has_the_content_of_dataset_json(tfseg, dataset):
     result = tfseg("info", dataset, "--json")
     content = json.loads((dataset / "dataset.json").read_text())

@@ -115,3 +115,14 @@ def test_an_id_out_of_range_in_a_later_band_is_refused(monkeypatch):
     label[3, 2] = 2**31
     with pytest.raises(InputError, match="prediction must have ids from 0 to 2147483647"):
         overlaps(np.zeros((4, 3), int), Read(label))
+
+
+@pytest.mark.parametrize("name", ["boundary", "coco"])
+def test_what_takes_maps_at_once_refuses_large_ones(name):
+    label = Read(np.broadcast_to(np.int32(0), (20_000, 20_000)))
+    conventions = Conventions(**{name: True})
+    if name == "coco":
+        pytest.importorskip("pycocotools")
+    message = "'a': boundary and coco take maps of at most 100000000 pixels, .* 20000 x 20000"
+    with pytest.raises(InputError, match=message):
+        evaluate_pairs([("a", label, label)], conventions=conventions)

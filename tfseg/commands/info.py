@@ -22,7 +22,7 @@ IMAGES, HISTOGRAMS = "images.png", "histograms.png"
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset, DatasetInfo
-    from tfseg.data.dataset.statistics import Statistics
+    from tfseg.data.dataset.statistics import Distribution, Statistics
 
 
 def add_options(parser: Parser) -> None:
@@ -98,6 +98,7 @@ def _print(info: DatasetInfo) -> None:
         "images turned upright by their orientation tags": info.turned_images,
         "images left as stored, though they have such a tag": info.unturned_images,
         "ignored crowds (iscrowd 1)": info.ignored_crowds,
+        "parts of instances that the borders of regions cut": info.cut_instances,
     }.items():
         if number:
             print(f"{text}: {number}")
@@ -121,6 +122,7 @@ def _print_statistics(statistics: Statistics, info: DatasetInfo) -> None:
         print(f"classes without instances: {listed(without)}")
     named = {
         "area, pixels": statistics.area,
+        **_area_in_the_world(statistics.area, info),
         "instances per image": statistics.instances_per_image,
         **{
             f"channel {name}": row
@@ -132,3 +134,12 @@ def _print_statistics(statistics: Statistics, info: DatasetInfo) -> None:
         [("", "mean", "std", *(f"{share} %" for share in statistics.area.percentiles))]
         + [(name, row.mean, row.std, *row.percentiles.values()) for name, row in named.items()]
     )
+
+
+def _area_in_the_world(area: Distribution, info: DatasetInfo) -> dict[str, Distribution]:
+    """Returns the areas in square micrometres, where all images have one pixel size."""
+    if len(info.pixel_sizes) != 1 or info.num_without_pixel_size:
+        return {}
+    (size,) = map(float, info.pixel_sizes)
+    percentiles = {share: value * size**2 for share, value in area.percentiles.items()}
+    return {"area, \u00b5m\u00b2": type(area)(area.mean * size**2, area.std * size**2, percentiles)}

@@ -187,16 +187,17 @@ def add_selection(parser: Parser) -> None:
     add = parser.add_argument
     add(
         "--level",
-        metavar="NUMBER",
-        type=int,
+        metavar="LEVEL",
+        type=int | str,
         default=0,
-        help="level of the pyramids of TIFF files; 0 is the largest",
+        help="level of pyramids; 0 is the largest, and a length such as 0.5um chooses the smallest "
+        "level whose pixels are not larger",
     )
     add(
         "--page",
         metavar="NUMBER",
         type=int,
-        help="page of TIFF files with several, such as the planes of a stack, from 0 on",
+        help="page of files with several, such as the planes of a stack, from 0 on",
     )
     add(
         "--projection",

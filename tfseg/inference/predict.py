@@ -15,8 +15,8 @@ from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files import pixel_size as pixel_sizes
 from tfseg.data.files.images import list_images
 from tfseg.data.files.opening import file_channel_names, file_pixel_size, open_picture
+from tfseg.data.files.picture_windows import PictureWindows
 from tfseg.data.files.selection import DEFAULT, Selection
-from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.drawing.display import Display
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.instances import Instances
@@ -145,7 +145,7 @@ def predict_files(
     unused: dict[Path, tuple[str, ...]] = {}
     resampled: set[Path] = set()
 
-    def read(path: Path) -> np.ndarray | TiffWindows:
+    def read(path: Path) -> np.ndarray | PictureWindows:
         picture = open_picture(path, orientation=orientation, selection=selection)
         if picture.turned:
             turned.add(path)
@@ -155,7 +155,7 @@ def predict_files(
             unused[path] = rest
         return image
 
-    def predict(path: Path, image: np.ndarray | TiffWindows) -> Instances:
+    def predict(path: Path, image: np.ndarray | PictureWindows) -> Instances:
         stated = pixel_sizes.or_given(file_pixel_size(path, selection), given)
         size = stated.size or None
         instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size, folder=folder.path)
@@ -198,8 +198,8 @@ def predict_files(
 
 
 def _with_channels(
-    image: np.ndarray | TiffWindows, names: Sequence[str], wanted: Sequence[str]
-) -> tuple[np.ndarray | TiffWindows, tuple[str, ...]]:
+    image: np.ndarray | PictureWindows, names: Sequence[str], wanted: Sequence[str]
+) -> tuple[np.ndarray | PictureWindows, tuple[str, ...]]:
     """Returns an image with the wanted channels, in their order, if it has all of them.
 
     The names of those that it has beside them come second.
@@ -213,26 +213,26 @@ def _with_channels(
         return image, ()
     positions = [known.index(name) for name in wanted]
     rest = tuple(name for name in known if name not in wanted)
-    if isinstance(image, TiffWindows):
+    if isinstance(image, PictureWindows):
         return image.with_channels(positions), rest
     return image[..., positions], rest
 
 
 def _work(
-    read: Callable[[Path], np.ndarray | TiffWindows],
-    predict: Callable[[Path, np.ndarray | TiffWindows], Instances],
+    read: Callable[[Path], np.ndarray | PictureWindows],
+    predict: Callable[[Path, np.ndarray | PictureWindows], Instances],
     files: Iterable[Path],
     folder: ResultFolder,
 ) -> Iterator[tuple[Path, str]]:
     """Yields every file when its results are written, or with the reason why it was skipped."""
 
-    def opened(path: Path) -> tuple[Path, np.ndarray | TiffWindows | str]:
+    def opened(path: Path) -> tuple[Path, np.ndarray | PictureWindows | str]:
         try:
             return path, read(path)
         except checks.InputError as error:
             return path, str(error)
 
-    def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str]]:
+    def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | PictureWindows, Instances] | str]]:
         for path, image in ordered(opened, files, threads=1):
             try:
                 yield path, image if isinstance(image, str) else (image, predict(path, image))
@@ -240,7 +240,7 @@ def _work(
                 yield path, str(error)
 
     def write(
-        item: tuple[Path, tuple[np.ndarray | TiffWindows, Instances] | str],
+        item: tuple[Path, tuple[np.ndarray | PictureWindows, Instances] | str],
     ) -> tuple[Path, str]:
         path, result = item
         if isinstance(result, str):

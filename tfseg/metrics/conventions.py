@@ -28,8 +28,9 @@ class Conventions(metaclass=calls.Public):
         edge_instances: instances that reach the edge of the image. "keep": they count like all
             others; "ignore": true ones are ignored, and unmatched predicted ones are not errors.
         boundary: also count outline pixels: boundary F, boundary AP, Hausdorff distance. It takes
-            half a second for 1,000 instances on 1024 x 1024 pixels, all other counts 0.01 s.
-        coco: also compute COCO's mask AP and AR; needs pycocotools.
+            half a second for 1,000 instances on 1024 x 1024 pixels, all other counts 0.01 s, and
+            images of at most 100 million pixels.
+        coco: also compute COCO's mask AP and AR, of such images; needs pycocotools.
     """
 
     thresholds: tuple[float, ...] = THRESHOLDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from tfseg import calls
 from tfseg.checks import InputError, shown
+from tfseg.large_arrays import as_raster
 from tfseg.metrics import classes, coco
 from tfseg.metrics.conventions import Conventions
 from tfseg.metrics.counts import count_instances, count_lost, count_pixels
@@ -17,6 +19,8 @@ from tfseg.metrics.evaluation import ALL_CLASSES, Evaluation
 from tfseg.metrics.outcomes import instance_outcomes
 from tfseg.metrics.pair import Pair
 from tfseg.metrics.registered import METRICS, counts_of
+
+_MOST_PIXELS = 10**8  # of maps whose outlines or run lengths are compared: 5 GB with their copies
 
 
 @calls.check
@@ -89,6 +93,8 @@ def _count(
     """Returns a row for all instances of an image, a row for each class, and the outcomes."""
     if isinstance(pair.prediction, tuple):
         raise InputError("The prediction must be an id map [H, W]; got a tuple. Give its labels.")
+    if collector or conventions.boundary:
+        _check_size(as_raster(pair.truth).shape)
     table = conventions.overlaps(pair.truth, pair.prediction)
     truth = prediction = np.zeros((0, 0), np.int32)
     if collector or conventions.boundary or METRICS or pair.masks is not None:
@@ -119,6 +125,14 @@ def _count(
         rows.append(row)
     counted = conventions.without_void_predictions(table, pair.prediction)
     return rows, instance_outcomes(counted, pair)
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > _MOST_PIXELS:
+        raise InputError(
+            f"boundary and coco take maps of at most {_MOST_PIXELS} pixels, since they take all at "
+            f"once; got {shape[0]} x {shape[1]} (height x width). Leave them out for such images."
+        )
 
 
 def _table_of_instances(

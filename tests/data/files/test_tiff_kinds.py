@@ -12,7 +12,12 @@ import tifffile
 from tfseg.checks import InputError
 from tfseg.data.files import limits, tiff_windows
 from tfseg.data.files.images import read_label, write_picture
-from tfseg.data.files.opening import file_channel_names, open_image, open_picture
+from tfseg.data.files.opening import (
+    file_channel_names,
+    file_pixel_size,
+    open_image,
+    open_picture,
+)
 from tfseg.data.files.selection import Selection
 
 HEIGHT, WIDTH = 160, 224
@@ -276,10 +281,34 @@ def test_pages_of_two_sizes_are_chosen_from_but_not_projected(tmp_path):
         open_picture(tmp_path / "a.tif", selection=Selection(projection="max"))
 
 
+@pytest.mark.parametrize(
+    ("length", "level"), [("0.4um", 0), ("0.5um", 0), ("0.99um", 0), ("1um", 1), ("9um", 2)]
+)
+def test_a_length_chooses_the_smallest_level_whose_pixels_are_not_larger(tmp_path, length, level):
+    metadata = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    options = {"photometric": "rgb", "tile": (32, 32)}
+    with tifffile.TiffWriter(tmp_path / "a.tif", ome=True) as file:
+        file.write(LEVELS[0], subifds=2, metadata={"axes": "YXS", **metadata}, **options)
+        for pixels in LEVELS[1:]:
+            file.write(pixels, subfiletype=1, **options)
+    selection = Selection(level=length)
+    opened = open_picture(tmp_path / "a.tif", selection=selection)
+    np.testing.assert_array_equal(opened.pixels, LEVELS[level])
+    assert file_pixel_size(tmp_path / "a.tif", selection).size == 0.5 * 2**level
+
+
+def test_a_length_needs_a_pixel_size(tmp_path):
+    pyramid_of_ome(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=r"a\.tif must state its pixel size .* level of 1um"):
+        open_picture(tmp_path / "a.tif", selection=Selection(level="1um"))
+    with pytest.raises(InputError, match="level must be a length above 0"):
+        Selection(level="much")
+
+
 def test_a_png_has_no_other_level_or_page(tmp_path):
     write_picture(tmp_path / "a.png", RGB)
     assert open_picture(tmp_path / "a.png", selection=Selection(page=0)).size == (HEIGHT, WIDTH)
-    with pytest.raises(InputError, match=r"a\.png must be a TIFF to have the level 1; it has one"):
+    with pytest.raises(InputError, match=r"must be a TIFF or OME-Zarr to have the level 1"):
         open_picture(tmp_path / "a.png", selection=Selection(level=1))
 
 

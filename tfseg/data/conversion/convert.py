@@ -235,13 +235,14 @@ def _encode(
     if item.fault:
         raise InputError(item.fault)
     selection = reader.reading.selection
+    is_copied = store == "original" and not item.cut and item.image.is_file()
     encoded = encoding.encode(
         item.id,
         reader(item),
         name=item.image,
         channel_names=channels or file_channel_names(item.image, selection),
         store=store,
-        original=load(item.image) if store == "original" and not item.cut else b"",
+        original=load(item.image) if is_copied else b"",
         pixel_size=pixel_sizes.or_given(file_pixel_size(item.image, selection), pixel_size),
     )
     return encoded.serialized(group=item.group, source_sha256=reader.sha256(item))

@@ -24,9 +24,9 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import instance_ids
 from tfseg.data.files.paths import DataPath, as_path, is_remote
+from tfseg.data.files.picture_windows import PictureWindows
 from tfseg.data.files.pixel_size import Stated
 from tfseg.data.files.pixels import standard_type
-from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.ids import IGNORE, MAX_ID, whole_numbers
 from tfseg.lengths import micrometres
 from tfseg.ordered_map import ordered
@@ -242,8 +242,8 @@ def _pixel_size(name: str, given: Any) -> float:
     return 0.0 if given == 0 else micrometres(f"The pixel_size of {name[4:]}", given)
 
 
-def _image(name: str, image: Any) -> np.ndarray | TiffWindows:
-    if isinstance(image, TiffWindows):
+def _image(name: str, image: Any) -> np.ndarray | PictureWindows:
+    if isinstance(image, PictureWindows):
         return image
     array = np.asarray(image)
     array = array[..., None] if array.ndim == 2 else array

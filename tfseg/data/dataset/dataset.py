@@ -30,7 +30,7 @@ from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.dataset.statistics import PERCENTILES, Statistics
 from tfseg.data.dataset.stored_image import StoredImage
 from tfseg.data.dataset.typed import check_types
-from tfseg.data.files.paths import DataPath, as_path
+from tfseg.data.files.paths import DataPath, as_path, is_remote
 from tfseg.drawing.display import Display
 from tfseg.drawing.overlays import overlay, thinning
 from tfseg.run_files import CONFIG
@@ -472,8 +472,13 @@ class Dataset(metaclass=calls.Public):
 
 
 def file_sha256(path: DataPath) -> str:
-    """Returns the SHA-256 of a file's bytes in hex digits."""
+    """Returns the SHA-256 of a file's bytes in hex digits; of a folder, of its files and names."""
     digest = hashlib.sha256()
+    if not is_remote(path) and path.is_dir():  # an OME-Zarr
+        for name in sorted(path.rglob("*")):
+            if name.is_file():
+                digest.update(f"{file_sha256(name)} {name.relative_to(path)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as file:
         while part := file.read(2**20):
             digest.update(part)

@@ -1,9 +1,9 @@
 """Reads and writes files of images and label maps.
 
-PNG, JPEG, TIFF, BMP and WebP (label maps: PNG, TIFF and npy), recognised by their content. Nothing
-is rescaled or reduced to 8 bits, and a damaged or truncated file is an error, never a partial
-image. Pictures are turned upright by their orientation tags, and so are label maps by theirs. A
-large TIFF is read in windows.
+PNG, JPEG, TIFF, BMP and WebP (label maps: PNG, TIFF and npy), recognised by their content, and
+folders of OME-Zarr, which count as files. Nothing is rescaled or reduced to 8 bits, and a damaged
+or truncated file is an error, never a partial image. Pictures are turned upright by their
+orientation tags, and so are label maps by theirs. Large TIFF and OME-Zarr are read in windows.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import tifffile
 from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.data.files import limits
+from tfseg.data.files.ome_zarr import SUFFIX, is_zarr
 from tfseg.data.files.opening import SAVE_IDS, Picture, explained, open_numbers, open_picture
+from tfseg.data.files.picture_windows import PictureWindows
 from tfseg.data.files.selection import DEFAULT, Selection
-from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.data.files.windows import zeros
 from tfseg.ids import MAX_ID, whole_numbers
 from tfseg.large_arrays import bands_of
@@ -28,9 +29,10 @@ from tfseg.large_arrays import bands_of
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"),
     *(".btf", ".svs", ".ndpi", ".scn", ".bif", ".qptiff"),  # TIFF too
+    SUFFIX,
 )
 MASK_SUFFIXES = (".png", ".tif", ".tiff")
-LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy")
+LABEL_SUFFIXES = (*MASK_SUFFIXES, ".npy", SUFFIX)
 
 
 def read_image(
@@ -54,10 +56,10 @@ def read_label(
     """Reads a label map; a large one lies in a file, see `windows.zeros`.
 
     Args:
-        path: a PNG, TIFF or npy file with one whole number per pixel, which may be a float; for a
-            file with a palette, the numbers of the palette's entries.
+        path: a PNG, TIFF or npy file or an OME-Zarr with one whole number per pixel, which may be a
+            float; for a file with a palette, the numbers of the palette's entries.
         orientation: as for `open_picture`, by the tag of the label map's file.
-        selection: page and level of a TIFF that has several.
+        selection: page and level of a TIFF or OME-Zarr that has several.
 
     Returns:
         `[H, W]` int32 instance ids, 0 = background.
@@ -75,19 +77,19 @@ def read_middle(path: str | Path, *, selection: Selection = DEFAULT) -> np.ndarr
 
 
 def as_label(
-    path: str | Path, ids: np.ndarray | TiffWindows, *, most: int | None = None
+    path: str | Path, ids: np.ndarray | PictureWindows, *, most: int | None = None
 ) -> np.ndarray:
     """Returns the ids `[H, W]` of a file as int32; many lie in a file, see `windows.zeros`.
 
     Args:
         path: of the file, for errors.
-        ids: `[H, W]`, or `[H, W, 1]` of a TIFF.
+        ids: `[H, W]`, or `[H, W, 1]` in windows.
         most: pixels that are read, of a larger map those in the middle; None: all.
 
     Raises:
         InputError: not one whole number in [0, 2147483647] per pixel.
     """
-    shape = ids.shape[:2] if isinstance(ids, TiffWindows) and ids.shape[2] == 1 else ids.shape
+    shape = ids.shape[:2] if isinstance(ids, PictureWindows) and ids.shape[2] == 1 else ids.shape
     if len(shape) == 3:
         raise InputError(
             f"{path} must hold one instance id per pixel; got {shape[-1]} channels. {SAVE_IDS}"
@@ -149,9 +151,13 @@ def write_picture(path: str | Path, picture: np.ndarray) -> Path:
 def list_images(folder: str | Path) -> list[Path]:
     """Returns the image files directly in `folder`, by name, without hidden ones.
 
+    The folder of an OME-Zarr is itself the only one.
+
     Raises:
         InputError: no such folder.
     """
+    if is_zarr(Path(folder)):
+        return [Path(folder)]
     return [path for path in entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
 
 

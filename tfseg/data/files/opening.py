@@ -1,4 +1,4 @@
-"""Opens files of images and label maps: a large TIFF in windows, any other file at once."""
+"""Opens files of images and label maps: large TIFF and OME-Zarr in windows, all else at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import numpy as np
 import tifffile
 
 from tfseg.checks import InputError
-from tfseg.data.files import limits, pixel_size, tiff
+from tfseg.data.files import limits, ome_zarr, pixel_size, tiff
 from tfseg.data.files.content import load, starts_with
 from tfseg.data.files.decoding import damaged, decode_image_file, decode_label_file
 from tfseg.data.files.limits import BMP, JPEG, TIFF, WEBP, NotOneImage
+from tfseg.data.files.ome_zarr import ZarrLayout, is_zarr
 from tfseg.data.files.orientation import page_tag, tag_of, upright, upright_shape
+from tfseg.data.files.picture_windows import PictureWindows
 from tfseg.data.files.pixel_size import Stated
 from tfseg.data.files.pixels import standard_type
 from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.data.files.tiff_layout import Layout, layout_of
 from tfseg.data.files.tiff_windows import TiffWindows
+from tfseg.data.files.zarr_windows import ZarrWindows
 from tfseg.lengths import rounded
 
 _NOT_FOR_IDS = {"JPEG": JPEG, "WebP": WEBP, "BMP": BMP}
@@ -37,12 +40,12 @@ class Picture(NamedTuple):
         size: height and width, or those of level 0 where `pixels` are another level of a pyramid.
     """
 
-    pixels: np.ndarray | TiffWindows
+    pixels: np.ndarray | PictureWindows
     turned: bool | None
     size: tuple[int, int]
 
 
-def open_image(path: str | Path) -> np.ndarray | TiffWindows:
+def open_image(path: str | Path) -> np.ndarray | PictureWindows:
     """Opens an image upright: the pixels of `open_picture`."""
     return open_picture(path).pixels
 
@@ -54,30 +57,33 @@ def open_picture(
     size: tuple[int, ...] | None = None,
     selection: Selection = DEFAULT,
 ) -> Picture:
-    """Opens a large TIFF, which is then read in windows, or reads any other image at once.
+    """Opens a large TIFF or OME-Zarr, which is read in windows, or reads another image at once.
 
     An alpha channel, which only counts as one if the file declares it, is dropped; integer types
     other than uint8 become uint16 where all values fit.
 
     Args:
-        path: a PNG, JPEG, TIFF, BMP or WebP file.
+        path: a PNG, JPEG, TIFF, BMP or WebP file, or the folder of an OME-Zarr.
         orientation: "apply" turns the picture upright by the orientation tag of its file; "ignore"
             leaves it as it is stored.
         size: height and width of the annotation of the image; a picture that has them only as it
             is stored is not turned.
-        selection: which page and level of a TIFF.
+        selection: which page and level of a TIFF or OME-Zarr.
 
     Raises:
         InputError: missing, not an image, damaged, several images, or unsupported pixels.
     """
     path = Path(path)
+    if is_zarr(path):
+        return _open_zarr(path, selection)
     if starts_with(path, TIFF):
         with _tiff(path, selection) as layout:
             return _open_tiff(path, layout, orientation, size, selection)
     if selection.level or selection.page:
+        choice = f"level {selection.level}" if selection.level else f"page {selection.page}"
         raise InputError(
-            f"{path} must be a TIFF to have the {'level' if selection.level else 'page'} "
-            f"{selection.level or selection.page}; it has one picture. Leave the option out."
+            f"{path} must be a TIFF or OME-Zarr to have the {choice}; it has one picture. Leave "
+            "the option out."
         )
     data = load(path)
     image = decode_image_file(path, data)
@@ -93,8 +99,10 @@ def open_picture(
 def file_channel_names(path: Path, selection: Selection = DEFAULT) -> tuple[str, ...]:
     """Returns the names of the channels of an image file, whose pixels are not read.
 
-    They are those of `tiff.channel_names`; empty for any other file, which has grey or RGB.
+    They are those that `channels.of_file` takes of the file's; empty for one with grey or RGB.
     """
+    if is_zarr(path):
+        return _zarr(path, selection).names
     if not starts_with(path, TIFF):
         return ()
     with explained(path):
@@ -103,6 +111,8 @@ def file_channel_names(path: Path, selection: Selection = DEFAULT) -> tuple[str,
 
 def file_pixel_size(path: Path, selection: Selection = DEFAULT) -> Stated:
     """Returns what a file says about the size of the pixels of the selected level."""
+    if is_zarr(path):
+        return _zarr(path, selection).pixel_size
     stated = pixel_size.of_file(path)
     if not selection.level or not stated.size:
         return stated
@@ -158,8 +168,29 @@ def _open_tiff(
     return Picture(_read_if_small(windows), turned, (height, width))
 
 
-def open_numbers(path: Path, orientation: str, selection: Selection) -> np.ndarray | TiffWindows:
+def _zarr(path: Path, selection: Selection, *, is_label: bool = False) -> ZarrLayout:
+    with explained(path):
+        return ome_zarr.layout_of(path, selection, is_label=is_label)
+
+
+def _open_zarr(path: Path, selection: Selection) -> Picture:
+    layout = _zarr(path, selection)
+    with explained(path):
+        windows = ZarrWindows(
+            path,
+            layout,
+            lambda stored: standard_type(path, stored),
+            projection=selection.projection,
+        )
+        return Picture(_read_if_small(windows), None, layout.full)
+
+
+def open_numbers(path: Path, orientation: str, selection: Selection) -> np.ndarray | PictureWindows:
     """Opens the numbers of a label map, as they are stored."""
+    if is_zarr(path):
+        of_zarr = _zarr(path, selection, is_label=True)
+        with explained(path):
+            return ZarrWindows(path, of_zarr, lambda stored: stored)
     for kind, start in _NOT_FOR_IDS.items():
         if starts_with(path, (start,)):
             raise InputError(f"{path} must be PNG, TIFF or npy; got {kind}. {SAVE_IDS}")
@@ -176,7 +207,7 @@ def open_numbers(path: Path, orientation: str, selection: Selection) -> np.ndarr
         return TiffWindows(path, layout, lambda stored: stored, channels=range(count), tag=tag)
 
 
-def _read_if_small(windows: TiffWindows) -> np.ndarray | TiffWindows:
+def _read_if_small(windows: PictureWindows) -> np.ndarray | PictureWindows:
     height, width, channels = windows.shape
     is_small = height * width <= limits.LARGE
     is_light = height * width * channels * windows.dtype.itemsize <= limits.MAX_BYTES

@@ -1,6 +1,6 @@
 """The side of a pixel in the world, in micrometres, as image files state it.
 
-It is read from TIFF files: from the metadata of OME, Aperio and ImageJ, of a GeoTIFF in a projected
+In TIFF files it is read from the metadata of OME, Aperio and ImageJ, of a GeoTIFF in a projected
 coordinate system, or else from the resolution of TIFF itself.
 
 Sources: the OME-XML schema (PhysicalSizeX); Aperio, Digital Slides and Third-party Data Interchange
@@ -47,7 +47,7 @@ UNKNOWN = Stated()
 
 
 def of_file(path: Path) -> Stated:
-    """Returns what an image file says, whose pixels are not read; nothing for all but TIFF."""
+    """Returns what a file says, whose pixels are not read; nothing for all but TIFF."""
     try:
         return _of_tiff(path) if starts_with(path, TIFF) else UNKNOWN
     except InputError:  # reading the pixels says the reason
@@ -66,10 +66,15 @@ def or_given(stated: Stated, given: float | None) -> Stated:
 def _of_tiff(path: Path) -> Stated:
     try:
         with tifffile.TiffFile(path) as file:
-            results = (read(file) for read in _READERS)
-            return next((stated for stated in results if stated), UNKNOWN)
+            return stated_by(file)
     except Exception:  # tifffile raises many kinds of errors; reading the pixels says the reason
         return UNKNOWN
+
+
+def stated_by(file: tifffile.TiffFile) -> Stated:
+    """Returns what an open TIFF says about the pixels of level 0."""
+    results = (read(file) for read in _READERS)
+    return next((stated for stated in results if stated), UNKNOWN)
 
 
 def _of_ome(file: tifffile.TiffFile) -> Stated | None:
@@ -81,7 +86,7 @@ def _of_ome(file: tifffile.TiffFile) -> Stated | None:
         (float(pixels.get(f"PhysicalSize{axis}", "nan")), pixels.get(f"PhysicalSize{axis}Unit"))
         for axis in "YX"
     ]
-    return _of_sides(*((side, unit or "\u00b5m") for side, unit in sides))
+    return of_sides(*((side, unit or "\u00b5m") for side, unit in sides))
 
 
 def _of_aperio(file: tifffile.TiffFile) -> Stated | None:
@@ -89,7 +94,7 @@ def _of_aperio(file: tifffile.TiffFile) -> Stated | None:
     if not file.is_svs:
         return None
     size = tifffile.tifffile.svs_description_metadata(file.pages.first.description).get("MPP")
-    return _of_sides((float(size), "um"), (float(size), "um")) if size else None
+    return of_sides((float(size), "um"), (float(size), "um")) if size else None
 
 
 def _of_imagej(file: tifffile.TiffFile) -> Stated | None:
@@ -98,7 +103,7 @@ def _of_imagej(file: tifffile.TiffFile) -> Stated | None:
     resolution = _resolution(file.pages.first)
     if not unit or unit.lower() in ("pixel", "pixels") or resolution is None:
         return None
-    return _of_sides(*((1 / value, unit) for value in resolution))
+    return of_sides(*((1 / value, unit) for value in resolution))
 
 
 def _of_geotiff(file: tifffile.TiffFile) -> Stated | None:
@@ -114,7 +119,7 @@ def _of_geotiff(file: tifffile.TiffFile) -> Stated | None:
     unit = _LINEAR_UNITS.get(int(keys.get("ProjLinearUnitsGeoKey", 9001)))
     if unit is None:
         return Stated(ignored="the pixel size of a map in an unknown unit")
-    return _of_sides(*((side * unit, "um") for side in sides))
+    return of_sides(*((side * unit, "um") for side in sides))
 
 
 def _sides_of_map(keys: dict[str, Any]) -> tuple[float, float] | None:
@@ -137,7 +142,7 @@ def _of_resolution(file: tifffile.TiffFile) -> Stated | None:
         return Stated(
             ignored=f"{dots:.0f} dots per inch, which programs write for screens or without knowing"
         )
-    return _of_sides(*((1 / value, unit) for value in resolution))
+    return of_sides(*((1 / value, unit) for value in resolution))
 
 
 def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
@@ -149,8 +154,8 @@ def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
     return down, across
 
 
-def _of_sides(height: tuple[float, str], width: tuple[float, str]) -> Stated | None:
-    """Returns the size of a pixel by its sides, each a number and a unit."""
+def of_sides(height: tuple[float, str], width: tuple[float, str]) -> Stated | None:
+    """Returns the size of a pixel by its sides, each a number and a unit; None for no lengths."""
     lengths = []
     for number, unit in (height, width):
         if unit.lower() not in UNITS:

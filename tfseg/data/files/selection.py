@@ -7,6 +7,7 @@ import dataclasses
 from tfseg import calls, checks
 from tfseg.checks import InputError
 from tfseg.data.files import PROJECTIONS
+from tfseg.lengths import micrometres
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,8 @@ class Selection(metaclass=calls.Public):
     """Which of the pictures in a file is read; by default a file must have one, or a pyramid.
 
     Attributes:
-        level: of a pyramid, from 0 on, the largest.
+        level: of a pyramid, from 0 on, the largest; or a length such as "0.5um": the smallest level
+            whose pixels are not larger, by the pixel size that the file states.
         page: of a file with several pages, such as the planes of a stack, from 0 on.
         projection: how all pages become one image: "max" or "mean" of each pixel, or "channels",
             which makes each page a channel.
@@ -24,12 +26,15 @@ class Selection(metaclass=calls.Public):
         True
     """
 
-    level: int = 0
+    level: int | str = 0
     page: int | None = None
     projection: str | None = None
 
     def __post_init__(self) -> None:
-        checks.integer("level", self.level, low=0)
+        if isinstance(self.level, str):
+            micrometres("level", self.level)
+        else:
+            checks.integer("level", self.level, low=0)
         if self.page is not None:
             checks.integer("page", self.page, low=0)
         if self.projection is not None:

@@ -10,12 +10,15 @@ from PIL import Image
 
 from tfseg.data.files.content import starts_with
 from tfseg.data.files.limits import TIFF
+from tfseg.data.files.ome_zarr import is_zarr, layout_of
 
 
 def stored_size(path: Path) -> tuple[int, int] | None:
     """Returns height and width as they are stored, or None where the header does not say them."""
     # The libraries raise many kinds of errors for damaged files, which are reported when read.
     with contextlib.suppress(Exception):
+        if is_zarr(path):
+            return layout_of(path).full
         if starts_with(path, TIFF):
             with tifffile.TiffFile(path) as tiff:
                 page = tiff.pages.first

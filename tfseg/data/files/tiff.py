@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC
 
-from tfseg.channels import COLORS, numbered
+from tfseg.channels import COLORS, of_file
 from tfseg.data.files.limits import NotOneImage
 from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.data.files.tiff_layout import layout_of
@@ -54,22 +54,14 @@ def to_pixels(page: tifffile.TiffPage) -> Callable[[np.ndarray], np.ndarray]:
 def channel_names(path: Path, selection: Selection = DEFAULT) -> tuple[str, ...]:
     """Returns the names of the channels of the selected image of a file.
 
-    They are those of OME or ImageJ where the file has a different one for each channel, else red,
-    green and blue where TIFF says so, and numbers for the rest. They are empty for a grey image,
-    and for one of three channels without names, which counts as RGB.
+    They are those of OME or ImageJ, else red, green and blue where TIFF says so, as `of_file`
+    chooses them.
     """
     with tifffile.TiffFile(path, _multifile=False) as file:
         layout = layout_of(file, selection)
-        count = len(layout.channels)
-        if count == 1:
-            return ()
-        for names in (_names_of_ome(file), _names_of_imagej(file)):
-            if len(names) == len(set(names)) == count and all(names):
-                return names
-        if count == 3:
-            return ()
         is_rgb = layout.series.keyframe.photometric == PHOTOMETRIC.RGB
-        return numbered(count, COLORS if is_rgb else ())
+        candidates = (read(file) for read in (_names_of_ome, _names_of_imagej))
+        return of_file(candidates, len(layout.channels), COLORS if is_rgb else ())
 
 
 def _names_of_ome(file: tifffile.TiffFile) -> tuple[str, ...]:

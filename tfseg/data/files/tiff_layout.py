@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import tifffile
 
-from tfseg.checks import listed
+from tfseg.data.files.choosing import level_number, plane_numbers
 from tfseg.data.files.limits import NotOneImage
+from tfseg.data.files.pixel_size import stated_by
 from tfseg.data.files.selection import Selection
 
 # Formats of whole slides, in which one image is the slide, and others show its glass and its label.
@@ -58,7 +59,8 @@ def layout_of(file: tifffile.TiffFile, selection: Selection, *, is_label: bool =
         planes = _as_channels(images, grids)
     planes = _chosen(planes, selection, images, is_label=is_label)
     full = images[planes[0][0]]
-    series = _level(full, 0 if is_label and not full.is_pyramidal else selection.level)
+    has_no_levels = is_label and not full.is_pyramidal
+    series = full if has_no_levels else _level(full, selection, file)
     return Layout(series, np.array([row for _, row in planes]), full.keyframe)
 
 
@@ -74,27 +76,14 @@ def _chosen(
     Raises:
         NotOneImage: none is chosen, there is no such plane, or they are no stack.
     """
-    if len(planes) == 1:
-        if selection.page and not is_label:
-            raise NotOneImage(
-                f"must have the page {selection.page}; it has one. Choose page 0, or none."
-            )
-        return planes
-    if selection.page is not None:
-        if selection.page >= len(planes):
-            raise NotOneImage(
-                f"must have the page {selection.page}; it has {len(planes)} ({_axes(images)}). "
-                f"Choose one from 0 to {len(planes) - 1}."
-            )
-        return [planes[selection.page]]
-    if selection.projection is None or is_label:
-        raise NotOneImage(_several(images, len(planes), is_label))
-    if len({index for index, _ in planes}) > 1:
+    numbers = plane_numbers(selection, len(planes), _axes(images), is_label=is_label)
+    chosen = [planes[number] for number in numbers]
+    if len({index for index, _ in chosen}) > 1:
         raise NotOneImage(
             f"must have pages of one size and type for a projection; it has {_axes(images)}. "
             "Choose a page."
         )
-    return planes
+    return chosen
 
 
 def samples_without_alpha(page: tifffile.TiffPage) -> list[int]:
@@ -156,28 +145,17 @@ def _as_channels(images: list[tifffile.TiffPageSeries], grids: list[np.ndarray])
     return [(0, grids[0][:, 0])]
 
 
-def _level(series: tifffile.TiffPageSeries, level: int) -> tifffile.TiffPageSeries:
-    if level < len(series.levels):
-        return series.levels[level]
-    pages = (one.keyframe for one in series.levels)
-    sizes = listed([f"{page.imagelength} x {page.imagewidth}" for page in pages])
-    raise NotOneImage(
-        f"must have the level {level}; it has {len(series.levels)}, from 0 on (height x width: "
-        f"{sizes}). Choose one of them."
-    )
+def _level(
+    series: tifffile.TiffPageSeries, selection: Selection, file: tifffile.TiffFile
+) -> tifffile.TiffPageSeries:
+    pages = [one.keyframe for one in series.levels]
+    sizes = [(page.imagelength, page.imagewidth) for page in pages]
+    is_length = isinstance(selection.level, str)
+    pixel_size = stated_by(file).size if is_length else 0.0
+    return series.levels[level_number(selection, sizes, pixel_size)]
 
 
 def _axes(images: list[tifffile.TiffPageSeries]) -> str:
     """Returns the axes of images with their sizes, such as Z 4, Y 9, X 8."""
     texts = (", ".join(f"{axis} {size}" for axis, size in _sizes(image)) for image in images)
     return " and ".join(texts)
-
-
-def _several(images: list[tifffile.TiffPageSeries], count: int, is_label: bool) -> str:
-    ways = f"--page 0 to {count - 1} chooses one"
-    if not is_label:
-        ways += ", --projection max or mean combines all, --projection channels makes them channels"
-    return (
-        f"must hold one image; it has {count} pages (axes {_axes(images)}). {ways}; or save each "
-        "as a separate file."
-    )

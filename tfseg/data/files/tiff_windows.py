@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,23 +13,14 @@ import tifffile
 
 from tfseg.data.files.decoding import damaged
 from tfseg.data.files.limits import MAX_BYTES, NotOneImage
-from tfseg.data.files.orientation import stored_window, upright, upright_shape
+from tfseg.data.files.picture_windows import CACHE_BYTES, PictureWindows, overlaps
 from tfseg.data.files.tiff_layout import Layout
-from tfseg.large_arrays import Windows
 
-CACHE_BYTES = 2**27  # of the tiles or strips read last, because windows overlap
 _STRIP_BYTES = 2**20  # read at once of what is stored in one strip, without compression
 
 
-class TiffWindows(Windows):
-    """A TIFF image `[H, W, C]` that is read one window at a time.
-
-    `image[rows, columns]` with slices reads a window; `np.asarray(image)` reads all of it.
-
-    Attributes:
-        shape: height, width and channels of the upright picture.
-        dtype: of its pixels.
-    """
+class TiffWindows(PictureWindows):
+    """A TIFF image `[H, W, C]` that is read one window at a time, see `PictureWindows`."""
 
     def __init__(
         self,
@@ -57,13 +47,16 @@ class TiffWindows(Windows):
         """
         page = layout.series.keyframe
         self._grid = _Grid.of(page)
-        self._planes, self._projection, self._tag = layout.pages.tolist(), projection, tag
+        self._pages = layout.pages.tolist()
         self._reads = list(self._grid.reads(page, channels))
-        self._empty = np.full((1, 1, len(channels)), page.nodata, page.dtype)
-        self._convert, self._chosen = convert, list(range(convert(self._empty).shape[-1]))
-        self.dtype = convert(self._empty).dtype
-        size = page.imagelength, page.imagewidth, len(self._chosen)
-        self.shape = upright_shape(size, tag)
+        super().__init__(
+            (page.imagelength, page.imagewidth),
+            np.full((1, 1, len(channels)), page.nodata, page.dtype),
+            convert,
+            num_planes=len(self._pages),
+            projection=projection,
+            tag=tag,
+        )
         pieces = {
             number: _pieces(layout.series, number, self._grid) for number in layout.pages.flat
         }
@@ -71,53 +64,15 @@ class TiffWindows(Windows):
             lambda number, index: read_piece(path, pieces[number], index)
         )
 
-    def with_channels(self, positions: Sequence[int]) -> TiffWindows:
-        """Returns the image with only some of its channels."""
-        chosen = copy.copy(self)
-        chosen._chosen = [self._chosen[index] for index in positions]
-        chosen.shape = (*self.shape[:2], len(positions))
-        return chosen
-
-    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
-        """Reads the window `[h, w, C]` of these rows and columns.
-
-        Raises:
-            InputError: the file is damaged in this window, or has pixels that cannot be used.
-        """
-        upright_rows, upright_columns = (
-            range(*part.indices(side)) for part, side in zip(window, self.shape, strict=False)
-        )
-        rows, columns = stored_window(upright_rows, upright_columns, self.shape, self._tag)
-        if not rows or not columns:  # beyond the image, as of an array
-            return np.zeros((len(upright_rows), len(upright_columns), self.shape[2]), self.dtype)
-        pixels = self._projected(self._plane(plane, rows, columns) for plane in self._planes)
-        if self._chosen != list(range(pixels.shape[-1])):
-            pixels = pixels[..., self._chosen]
-        return upright(pixels, self._tag)
-
-    def _projected(self, planes: Iterator[np.ndarray]) -> np.ndarray:
-        if len(self._planes) == 1:
-            return next(planes)
-        if self._projection == "max":
-            return functools.reduce(np.maximum, planes)
-        total = sum((plane.astype(np.float64) for plane in planes), np.float64(0))
-        mean = total / len(self._planes)
-        return (np.rint(mean) if self.dtype.kind == "u" else mean).astype(self.dtype)
-
-    def _plane(self, pages: Sequence[int], rows: range, columns: range) -> np.ndarray:
-        """Reads the stored rows and columns of one plane."""
-        grid = self._grid
-        pixels = np.broadcast_to(
-            self._empty, (len(rows), len(columns), self._empty.shape[2])
-        ).copy()
-        for row, to_rows, from_rows in _overlaps(rows, grid.height):
-            for column, to_columns, from_columns in _overlaps(columns, grid.width):
+    def _fill(self, pixels: np.ndarray, plane: int, rows: range, columns: range) -> None:
+        grid, pages = self._grid, self._pages[plane]
+        for row, to_rows, from_rows in overlaps(rows, grid.height):
+            for column, to_columns, from_columns in overlaps(columns, grid.width):
                 for page, first, channels, samples in self._reads:
                     piece = self._piece(pages[page], first + row * grid.across + column)
                     if piece is not None:
                         window = piece[from_rows, from_columns]
                         pixels[to_rows, to_columns, channels] = window[..., samples]
-        return self._convert(pixels)
 
 
 class _Grid(NamedTuple):
@@ -258,16 +213,3 @@ def read_piece(path: Path, pieces: _Pieces, index: int) -> np.ndarray | None:
         return pieces.decode(data, index)
     except Exception as error:  # decoders raise many kinds of errors for damaged bytes
         raise damaged(path, error) from error
-
-
-def _overlaps(wanted: range, size: int) -> Iterator[tuple[int, slice, slice]]:
-    """Yields the pieces of `size` that overlap `wanted`: number, slice of `wanted`, of it."""
-    for number in range(wanted.start // size, -(-wanted.stop // size)):
-        start = number * size
-        first, end = (
-            min(max(0, -((wanted.start - edge) // wanted.step)), len(wanted))
-            for edge in (start, start + size)
-        )
-        if first < end:
-            inside = slice(wanted[first] - start, wanted[end - 1] - start + 1, wanted.step)
-            yield number, slice(first, end), inside

@@ -231,9 +231,9 @@ REFUSED = {
     drop_labels: r"train has no folder 'labels'\. Expected: images/NAME\.png and labels/NAME\.png",
     drop_all: r"images is empty\. Put the images there\. Expected: images/NAME\.png",
     add_text: r"notes\.txt must be a file that ends in \.png, .*\. Convert it, or take it out",
-    add_folder: r"more\.png must be a file that ends in \.png, \.tif, \.tiff, \.npy\. Convert it",
+    add_folder: r"more\.png must be a file that ends in \.png, .*, \.npy, \.zarr\. Convert it",
     add_second_suffix: r"a\.tif must differ from a\.png beyond the suffix\. Keep one",
-    add_jpeg_label: r"a\.jpg must be a file that ends in \.png, \.tif, \.tiff, \.npy\. Convert it",
+    add_jpeg_label: r"a\.jpg must be a file that ends in \.png, .*, \.npy, \.zarr\. Convert it",
 }
 
 

@@ -112,6 +112,12 @@ def test_an_ellipse_and_a_mask_have_their_pixels(tmp_path, png):
     ]
 
 
+def test_a_mask_of_the_brush_for_a_large_image_is_refused():
+    message = r"region 1 has a mask of the brush, .* 20000 x 20000 .* it may have 200000000 pixels"
+    with pytest.raises(InputError, match=message):
+        label_studio_brush.region(b"", "region 1", (20_000, 20_000))
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
 def test_any_mask_is_unpacked(seed, height, width):
     mask = np.random.default_rng(seed).integers(0, 2, (height, width)) * 255

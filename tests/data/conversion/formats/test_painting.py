@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from tfseg import large_arrays
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.painting import paint, renumbered
-from tfseg.data.conversion.formats.shapes import Region
+from tfseg.data.conversion.formats.shapes import Region, polygon
 from tfseg.data.files.opening import Picture
 from tfseg.ids import IGNORE
 
@@ -70,6 +70,14 @@ def test_more_instances_than_the_table_of_areas_starts_with():
     )
     assert sample.label.tolist() == [[1, *range(1, 300)]]
     assert sample.overlap_pixels == 298
+
+
+def test_an_instance_that_does_not_fit_in_memory_is_refused_with_its_image():
+    ring = np.array([[0, 0], [30_000, 0], [30_000, 20_000], [0, 20_000]])
+    regions = ((polygon([corners], (40_000, 40_000)), 1) for corners in [ring])
+    message = r"a\.png: An instance must lie in a window of at most 536870912 pixels; got 20000"
+    with pytest.raises(InputError, match=message):
+        paint(IMAGE, regions, overlap="first", name=Path("a.png"))
 
 
 @pytest.mark.parametrize("block", [1, 7, 2**22])

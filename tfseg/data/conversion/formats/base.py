@@ -16,6 +16,7 @@ from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import entries, list_images
+from tfseg.data.files.ome_zarr import is_zarr
 from tfseg.data.files.opening import Picture, open_picture
 from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.ids import MAX_ID
@@ -45,7 +46,7 @@ class Reading(metaclass=calls.Public):
             in CVAT. Only for `coco` and `coco_panoptic`.
         ignore: the number of pixels that are ignored in losses and metrics, such as 255; None: all
             numbers are ids. Only for files of ids.
-        selection: which level and page of TIFF files.
+        selection: which level and page of files that have several.
 
     Examples:
         >>> tfseg.Reading(overlap="first").orientation
@@ -205,7 +206,8 @@ def files_by_stem(
     for path in paths:
         if not path.exists():
             raise InputError(f"{path} is a link that leads nowhere. Correct or remove it.")
-        if not path.is_file() or path.suffix.lower() not in suffixes:
+        is_usable = path.is_file() or is_zarr(path)
+        if not is_usable or path.suffix.lower() not in suffixes:
             raise InputError(
                 f"{path} must be a file that ends in {', '.join(suffixes)}. Convert it, or take it "
                 f"out of {folder}."

@@ -9,7 +9,7 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.parsing import corners, refuse_flat, shortened
 from tfseg.data.conversion.formats.shapes import Region, polygon
-from tfseg.run_lengths import decode, decompress
+from tfseg.run_lengths import decode_box, decompress
 
 REMEDY = "Draw its outline, or take the annotation out."
 
@@ -77,7 +77,7 @@ def region(shape: Any, size: tuple[int, int], context: str) -> Region:
             got = shortened(shape.get("size"))
             raise ValueError(f"counts and the size {list(size)} are needed; got the size {got}")
         counts = decompress(counts) if isinstance(counts, str) else counts
-        return Region(decode(counts, size))
+        return Region(*decode_box(counts, size))
     except ValueError as error:
         raise InputError(
             f"{context} has run lengths that do not fit its image ({error}). Export it again."

@@ -12,6 +12,7 @@ from tfseg.data.conversion.formats.base import Reading, without_source
 from tfseg.data.conversion.formats.format import FORMATS, Format
 from tfseg.data.conversion.formats.patterns import LAYOUT, Patterns
 from tfseg.data.files.images import entries
+from tfseg.data.files.ome_zarr import is_zarr
 
 FORMATS.update(
     (name, cast(Format, importlib.import_module(f"tfseg.data.conversion.formats.{name}")))
@@ -33,7 +34,8 @@ def detect(source: Path) -> str:
     if set(names) <= _JSON and (reason := other_tools.other_tool(source)):
         raise InputError(reason)
     if not names:
-        inner = [path for path in entries(source) if path.is_dir() and _is_source(path)]
+        folders = [path for path in entries(source) if path.is_dir() and not is_zarr(path)]
+        inner = [path for path in folders if _is_source(path)]
         if inner:
             raise InputError(
                 f"{source} must have the files right in it; the folder {inner[0].name} in it has "

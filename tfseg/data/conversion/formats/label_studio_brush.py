@@ -18,6 +18,7 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.parsing import shortened
 from tfseg.data.conversion.formats.shapes import Region
+from tfseg.data.files.limits import MAX_BYTES
 
 
 def pack(record: dict) -> dict:
@@ -32,8 +33,14 @@ def region(packed: Any, context: str, size: tuple[int, int]) -> Region:
     """Returns the pixels of a mask.
 
     Raises:
-        InputError: it is no mask of this size.
+        InputError: it is no mask of this size, or of too many pixels.
     """
+    if 4 * size[0] * size[1] > MAX_BYTES:
+        raise InputError(
+            f"{context} has a mask of the brush, which is read at once, for an image of "
+            f"{size[0]} x {size[1]} (height x width); it may have {MAX_BYTES // 4} pixels. Draw "
+            "polygons, or cut the image."
+        )
     try:
         if not isinstance(packed, bytes):
             raise ValueError(f"no list of bytes: {shortened(packed)}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import Sample
-from tfseg.data.conversion.formats.shapes import Region, resampled
+from tfseg.data.conversion.formats.shapes import Region, TooLarge, resampled
 from tfseg.data.dataset.records import instance_ids
 from tfseg.data.files.opening import Picture
 from tfseg.data.files.windows import zeros
@@ -34,13 +34,13 @@ def paint(
         name: image file, for errors.
 
     Raises:
-        InputError: two instances overlap and `overlap` is "error".
+        InputError: two instances overlap and `overlap` is "error", or one is too large.
     """
     size = picture.pixels.shape[0], picture.pixels.shape[1]
     label, marked = zeros(size, np.int32), zeros(size, np.uint8)
     areas = np.zeros(64, np.int64)
     classes: list[int] = []
-    for region, class_index in regions:
+    for region, class_index in _of_image(regions, name):
         if picture.size != size:
             region = resampled(region, picture.size, size)
         mask, y, x = region
@@ -69,6 +69,14 @@ def paint(
         hidden_instances=len(classes) - len(visible),
         turned=picture.turned,
     )
+
+
+def _of_image(regions: Iterable[tuple[Region, int]], name: Path) -> Iterator[tuple[Region, int]]:
+    """Yields regions; the error of one that is too large names the image."""
+    try:
+        yield from regions
+    except TooLarge as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _finish(label: np.ndarray, marked: np.ndarray) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tfseg.checks import InputError, listed
 from tfseg.data.files.images import entries
+from tfseg.data.files.ome_zarr import is_zarr
 from tfseg.data.files.tables import read_text
 
 _THIN = 1e-6  # of an outline without area: its width, in its unit
@@ -163,8 +164,9 @@ def inside(name: str, *, context: object) -> PurePosixPath:
 
 
 def first_file(name: PurePosixPath, folders: Iterable[Path]) -> Path | None:
-    """Returns the file `name` in the first of the folders that has it."""
-    return next((path for folder in folders if os.path.isfile(path := folder / name)), None)
+    """Returns the file `name`, or the OME-Zarr, in the first of the folders that has it."""
+    paths = (folder / name for folder in folders)
+    return next((path for path in paths if os.path.isfile(path) or is_zarr(path)), None)
 
 
 def missing_image(path: Path, name: object, folders: Iterable[Path]) -> str:

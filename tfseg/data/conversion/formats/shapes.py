@@ -18,7 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.checks import InputError
+
 _MOST_CROSSINGS = 2**18  # held at once, 100 bytes each
+_MOST_PIXELS = 2**29  # of the window of an instance; filling its outline takes three bytes for each
+
+
+class TooLarge(InputError):
+    """An instance whose mask does not fit in memory."""
 
 
 class Region(NamedTuple):
@@ -46,6 +53,9 @@ def polygon(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> Region:
         rings: at least one, each `[N, 2]` finite (x, y), N from 3 on; the last corner is joined to
             the first.
         shape: (height, width) of the image.
+
+    Raises:
+        TooLarge: they lie in a window of more than 537 million pixels.
     """
     if len(rings) > 1:
         rings = list({_edges(ring): ring for ring in reversed(rings)}.values())[::-1]
@@ -54,6 +64,11 @@ def polygon(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> Region:
     low = np.clip(np.floor(corners.min(axis=0)), 0, limits).astype(int)
     high = np.clip(np.ceil(corners.max(axis=0)), low, limits).astype(int)
     width, height = (high - low).tolist()
+    if height * width > _MOST_PIXELS:
+        raise TooLarge(
+            f"An instance must lie in a window of at most {_MOST_PIXELS} pixels; got {height} x "
+            f"{width} (height x width). Draw it in parts, or cut the image."
+        )
     areas = [_signed_area(ring - low) for ring in rings]
     mask = np.zeros((height, width), bool)
     parts: list[float] = []
