@@ -17,6 +17,7 @@ from tfseg import Dataset, InputError, RunConfig, convert_samples
 from tfseg.augment import Sampling
 from tfseg.config import DataConfig, ModelConfig, TrainConfig
 from tfseg.data.dataset import tiles
+from tfseg.data.dataset.dataset import reader_of
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.pipeline import crops, objects
@@ -101,8 +102,8 @@ def test_the_crops_of_an_image_in_tiles_are_those_of_the_image(pair, name):
     options = {"foreground_share": 0.0} | CONFIGS[name]
     kind = {key: options.pop(key) for key in ("channels", "dtype", "store") if key in options}
     tiled, plain = pair(**kind)
-    assert tiled.has_tiles
-    assert not plain.has_tiles
+    assert tiled.info.has_tiles
+    assert not plain.info.has_tiles
     for ours, theirs in zip(batch(tiled, **options), batch(plain, **options), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -120,7 +121,7 @@ def test_common_percentiles_of_some_channels_are_refused(pair):
 
 def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
     tiled, _ = pair()
-    reader = tiled.reader("train")
+    reader = reader_of(tiled, "train")
 
     @tf.function
     def all_pixels(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -145,7 +146,7 @@ def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
 @pytest.fixture(scope="module")
 def patch(pair):
     """Returns a function that reads a part of an image in tiles, and the image."""
-    reader = pair()[0].reader("train")
+    reader = reader_of(pair()[0], "train")
 
     @tf.function
     def read(number: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor):
@@ -279,7 +280,7 @@ def damage(dataset: Dataset, record: int) -> None:
 
 def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy):
     config = RunConfig(data=DataConfig(crop_size=90, foreground_share=0.0), augment=())
-    reader = copy.reader("train")
+    reader = reader_of(copy, "train")
     functions = sample_functions(copy, config, reader)
     before = functions["crop"](
         functions["decode"](reader.read(tf.constant(0))) | {"epoch": tf.constant(0)}
@@ -290,7 +291,7 @@ def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy
     )
     with pytest.raises(InputError, match=message), unwrap_input_errors():
         list(copy.samples("train"))
-    reader = copy.reader("train", on_corrupt="skip")
+    reader = reader_of(copy, "train", on_corrupt="skip")
     functions = sample_functions(copy, config, reader)
     with pytest.warns(UserWarning, match=r"a tile, is damaged and left out; 1 of 61 records"):
         after = functions["crop"](
@@ -304,6 +305,6 @@ def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy
 
 def test_a_damaged_record_of_an_image_in_tiles_is_replaced_by_the_next_image(copy):
     damage(copy, 32)
-    reader = copy.reader("train", on_corrupt="skip")
+    reader = reader_of(copy, "train", on_corrupt="skip")
     with pytest.warns(UserWarning, match=r"\(sample 's2'\) is damaged and left out"):
         assert reader.decode(reader.read(tf.constant(2)))["id"] == b"s3"
