@@ -103,10 +103,11 @@ class Dataset(metaclass=calls.Public):
     def samples(self, split: str) -> tf.data.Dataset:
         """Returns the samples of a split in stored order, each once, as `decode` returns them.
 
-        Images in tiles are joined, up to 100 million pixels; `images` reads larger ones.
+        Images in tiles are joined.
 
         Raises:
-            InputError: as for `records`.
+            InputError: as for `records`, or an image in tiles has more than 100 million pixels;
+                `images` reads it by windows.
         """
         if not self.info.has_tiles:
             return self.records(split).map(
@@ -114,6 +115,7 @@ class Dataset(metaclass=calls.Public):
             )
 
         reader = reader_of(self, split)
+        reader.check_joined()
 
         def sample(number: tf.Tensor) -> dict[str, tf.Tensor]:
             joined = reader.joined(reader.decode(reader.read(number)))
