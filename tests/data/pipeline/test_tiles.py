@@ -181,6 +181,60 @@ def test_any_crop_with_any_border_is_that_of_the_image(patch, number, size, bord
     np.testing.assert_array_equal(ours["label"], theirs["label"])
 
 
+def test_a_crop_decodes_each_tile_that_it_touches_once_and_one_more_to_aim(pair):
+    tiled, _ = pair()
+    height, width = SIZES[0]
+    decoded: list[tuple[int, int]] = []  # number of a tile, and its pixels
+
+    def counting(load):
+        def tile(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            pixels = load(number)
+            size = tf.size(pixels["label"])
+            note = tf.numpy_function(lambda *read: decoded.append(read), [number, size], [])
+            with tf.control_dependencies([note]):
+                return {name: tf.identity(values) for name, values in pixels.items()}
+
+        return tile
+
+    reader = reader_of(tiled, "train", keep=counting)
+    config = RunConfig(
+        augment=(), data=DataConfig(crop_size=32, foreground_share=0.5, instance_share=0.25)
+    )
+    functions = sample_functions(tiled, config, reader)
+
+    @tf.function
+    def corner(epoch: tf.Tensor) -> tf.Tensor:
+        stored = reader.read(tf.constant(0, tf.int64)) | {"epoch": epoch}
+        return functions["crop"](functions["decode"](stored))["corner"]
+
+    aimed, across = 0, -(-width // SIDE)
+    for epoch in range(40):
+        decoded.clear()
+        rows, columns = (
+            range(first // SIDE, (first + 31) // SIDE + 1)
+            for first in corner(tf.constant(epoch)).numpy().tolist()
+        )
+        touched = {1 + row * across + column for row in rows for column in columns}
+        assert {number for number, _ in decoded} == touched
+        assert len(decoded) <= len(touched) + 1
+        assert sum(pixels for _, pixels in decoded) <= (len(touched) + 1) * SIDE**2
+        aimed += len(decoded) - len(touched)
+    assert 5 < aimed < 25  # about half of the three quarters
+
+
+def test_samples_of_too_many_pixels_are_refused_before_they_are_read(pair, monkeypatch):
+    tiled, plain = pair()
+    monkeypatch.setattr(tiles, "MOST_JOINED", 70 * 90 - 1)
+    rule = (
+        r"'s0' must have at most 6299 pixels to be read at once; it has 6300\. Read it by windows"
+    )
+    with pytest.raises(InputError, match=rule):
+        tiled.samples("train")
+    with pytest.raises(InputError, match=rule):
+        next(tiled.images("train")).arrays()
+    assert plain.samples("train")
+
+
 @settings(max_examples=200)
 @given(st.data())
 def test_any_window_of_any_tiled_array_is_that_of_the_array(data):

@@ -97,12 +97,11 @@ def draw(
 
 def _any_instance(classes: tf.Tensor, num_classes: int, *, seed: tf.Tensor) -> tf.Tensor:
     """Draws the number of one of the instances with `classes` `[N]`; 0 where there is none."""
-    numbers = tf.range(tf.size(classes))
-    if num_classes > 1:
-        present, _ = tf.unique(classes)
-        drawn = _one_of(present, seed=random.for_name(seed, "class"))
-        numbers = tf.boolean_mask(numbers, classes == drawn)
-    return _one_of(numbers, seed=seed)
+    if num_classes < 2:
+        return random.integer(seed, 0, tf.maximum(tf.size(classes), 1))
+    present, _ = tf.unique(classes)
+    drawn = _one_of(present, seed=random.for_name(seed, "class"))
+    return _one_of(tf.cast(tf.where(classes == drawn)[:, 0], tf.int32), seed=seed)
 
 
 def _one_of(values: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
