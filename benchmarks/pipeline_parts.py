@@ -22,7 +22,7 @@ from peers.bench import summary
 
 import tfseg
 from tfseg.data.dataset import records
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.files import images
 from tfseg.data.pipeline.order import training_order
 from tfseg.data.pipeline.stages import training_stages

@@ -17,6 +17,7 @@ import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import ModelConfig, RunConfig
+from tfseg.data.dataset import tiles
 from tfseg.data.files.images import read_image, read_label
 from tfseg.evaluation.tune import METRICS, search
 from tfseg.inference.thresholds import THRESHOLDS
@@ -132,6 +133,21 @@ def test_a_data_set_without_val_is_refused_rather_than_tuned_on_test(run_dir, sa
     assert set(other.info.splits) == {"train", "test"}
     with pytest.raises(InputError, match=re.escape("has no split val, on which thresholds are")):
         tfseg.tune(run_dir, other)
+
+
+def test_an_image_that_cannot_be_read_at_once_is_refused_with_the_remedy(
+    run_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tiles, "SIDE", 16)
+    monkeypatch.setattr(tiles, "MOST_JOINED", 1599)
+    image, label = np.zeros((40, 40), np.uint8), np.eye(40, dtype=np.int32)
+    samples = {
+        "train": [(image, label)],
+        "val": [(image[:20, :20], label[:20, :20]), (image, label)],
+    }
+    dataset = tfseg.convert_samples(samples, tmp_path / "data")
+    with pytest.raises(InputError, match="at most 1599 pixels .* it has 1600.*--split_regions"):
+        tfseg.tune(run_dir, dataset)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tfseg.commands.output import note_training, print_json, print_table
 
 if TYPE_CHECKING:
     from tfseg.data.conversion.check import Finding
-    from tfseg.data.dataset.dataset import DatasetInfo
+    from tfseg.data.dataset.info import DatasetInfo
 
 _SINGLY = 3  # findings of one kind that have a line each
 

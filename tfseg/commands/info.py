@@ -21,7 +21,8 @@ from tfseg.commands.output import note, note_training, pixel_sizes, print_json, 
 IMAGES, HISTOGRAMS = "images.png", "histograms.png"
 
 if TYPE_CHECKING:
-    from tfseg.data.dataset.dataset import Dataset, DatasetInfo
+    from tfseg.data.dataset.dataset import Dataset
+    from tfseg.data.dataset.info import DatasetInfo
     from tfseg.data.dataset.statistics import Distribution, Statistics
 
 

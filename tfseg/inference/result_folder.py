@@ -14,7 +14,7 @@ import pandas as pd
 import tifffile
 
 from tfseg import atomic, checks
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.files.georeference import read_georeference
 from tfseg.data.files.images import read_label, write_label, write_picture
 from tfseg.data.files.limits import LARGE

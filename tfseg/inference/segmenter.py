@@ -18,7 +18,7 @@ from tfseg import calls, checks, config, placement
 from tfseg.channels import names_of
 from tfseg.config import ModelConfig
 from tfseg.data.dataset.contrast import Spread
-from tfseg.data.dataset.dataset import INFO_FILE
+from tfseg.data.dataset.info import INFO_FILE
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.heads import Decoded, Maps, head_of
 from tfseg.heads.inputs import check_model

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfseg import atomic, checks
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, reader_of
 from tfseg.data.dataset.decoded_records import sample_id
 from tfseg.data.pipeline.order import training_order
 from tfseg.run_files import NONFINITE
@@ -78,7 +78,7 @@ def sample_ids(dataset: Dataset, config: RunConfig, *, step: int) -> list[str]:
     """
     samples = config.train.batch_size * config.train.accumulate
     stream = training_order(dataset, config, first=(step - 1) * samples).take(samples)
-    reader = dataset.reader("train", on_corrupt=config.data.on_corrupt)
+    reader = reader_of(dataset, "train", on_corrupt=config.data.on_corrupt)
     records = stream.map(no_autograph(lambda position: reader.read(position["index"])["record"]))
     return [sample_id(record) for record in records]
 

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 import tfseg
 from tfseg import Finding, check, convert
-from tfseg.data.dataset.dataset import INFO_FILE, file_sha256
+from tfseg.data.dataset.info import INFO_FILE
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.dataset.records import encode
 

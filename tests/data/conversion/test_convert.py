@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import tfseg
 from tfseg import InputError, convert
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.files.images import read_image, read_label
 

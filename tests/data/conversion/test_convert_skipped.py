@@ -9,7 +9,7 @@ import pytest
 
 import tfseg
 from tfseg import Dataset, InputError, convert
-from tfseg.data.dataset.dataset import SKIPPED_FILE
+from tfseg.data.dataset.info import SKIPPED_FILE
 
 
 def spoil(files, *names):

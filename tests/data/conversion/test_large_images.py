@@ -13,8 +13,9 @@ from tfseg import InputError, check, convert, convert_samples
 from tfseg.data.conversion.encoding import encode
 from tfseg.data.conversion.formats.base import Sample
 from tfseg.data.dataset import tiles
-from tfseg.data.dataset.dataset import INFO_FILE, file_sha256
+from tfseg.data.dataset.info import INFO_FILE
 from tfseg.data.dataset.instances import Instances
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.dataset.tiles import Grid, TiledArray
 
 NAMES = ["a", "b", "c", "d"]
@@ -74,7 +75,7 @@ def test_an_image_in_tiles_has_the_statistics_of_the_image_and_no_findings(
     one_record = convert_samples([pair], tmp_path / "whole", **options)
     monkeypatch.setattr(tiles, "SIDE", 8)
     tiled = convert_samples([pair], tmp_path / "tiled", **options)
-    assert tiled.has_tiles
+    assert tiled.info.has_tiles
     assert [finding.message for finding in check(tiled.path)] == []
     if not store.startswith("jpeg"):  # whose tiles are compressed each by itself
         assert tiled.info.statistics == one_record.info.statistics
@@ -83,7 +84,7 @@ def test_an_image_in_tiles_has_the_statistics_of_the_image_and_no_findings(
 def test_grey_with_equal_channels_is_stored_as_grey(small_tiles, tmp_path):
     grey = np.repeat(sample().image, 3, axis=-1)
     tiled = convert_samples([(grey, sample().label)], tmp_path / "data")
-    assert (tiled.info.channels, tiled.has_tiles) == (1, True)
+    assert (tiled.info.channels, tiled.info.has_tiles) == (1, True)
 
 
 def test_an_image_that_is_read_by_windows_gives_the_records_of_an_array(small_tiles, tmp_path):

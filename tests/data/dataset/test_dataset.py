@@ -17,16 +17,10 @@ from hypothesis import strategies as st
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.data.dataset.dataset import (
-    INFO_FILE,
-    SCHEMA_VERSION,
-    Dataset,
-    DatasetInfo,
-    ShardInfo,
-    SplitInfo,
-    file_sha256,
-)
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.info import INFO_FILE, SCHEMA_VERSION, DatasetInfo, ShardInfo, SplitInfo
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics
 from tfseg.data.files.images import read_image, read_label
 

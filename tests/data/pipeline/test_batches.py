@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.config import DataConfig, TrainConfig
+from tfseg.data.dataset.dataset import reader_of
 from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import Normalization
@@ -62,7 +63,7 @@ def order(dataset, *, first, count, seed=0):
     """Returns names and epochs of `count` samples of the stream, from sample `first` on."""
     split = dataset.split("train")
     order = shuffled_order(split.num_images, seed=random.root(seed), first=first).take(count)
-    reader = dataset.reader("train")
+    reader = reader_of(dataset, "train")
     read = order.map(lambda position: position | reader.read(position["index"]))
     taken = list(read.as_numpy_iterator())
     return [parse(one["record"]).id for one in taken], [int(one["epoch"]) for one in taken]

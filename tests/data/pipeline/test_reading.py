@@ -11,6 +11,7 @@ import pytest
 
 from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.config import DataConfig, TrainConfig
+from tfseg.data.dataset.dataset import reader_of
 from tfseg.data.dataset.index import UNREADABLE, Index
 from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.pipeline.batches import training_batches
@@ -29,7 +30,7 @@ def copy(ten, tmp_path) -> Dataset:
 def read(dataset, *, on_corrupt="fail", first=0, count=10):
     """Returns the names of `count` samples in the order of training."""
     order = shuffled_order(dataset.split("train").num_images, seed=random.root(0), first=first)
-    reader = dataset.reader("train", on_corrupt=on_corrupt)
+    reader = reader_of(dataset, "train", on_corrupt=on_corrupt)
     records = order.take(count).map(lambda position: reader.read(position["index"]))
     with unwrap_input_errors():
         return [parse(example["record"]).id for example in records.as_numpy_iterator()]

@@ -12,6 +12,7 @@ import tifffile
 from tfseg import Dataset, InputError, RunConfig, convert, random
 from tfseg.augment import Chain, from_spec
 from tfseg.config import DataConfig, TrainConfig
+from tfseg.data.dataset.dataset import reader_of
 from tfseg.data.dataset.parsed_records import parse
 from tfseg.data.files.images import read_image
 from tfseg.data.pipeline.batches import training_batches
@@ -57,7 +58,7 @@ def trained_on(dataset, config, steps):
     """Yields name, epoch, image and ids of what training with `config` sees in its first steps."""
     count = dataset.split("train").num_images
     order = shuffled_order(count, seed=random.root(config.seed), first=0)
-    reader = dataset.reader("train")
+    reader = reader_of(dataset, "train")
     stream = order.map(lambda position: position | reader.read(position["index"]))
     batches = training_batches(dataset, config, Ids()).take(steps).unbatch()
     for one, (image, target) in zip(stream, batches, strict=False):

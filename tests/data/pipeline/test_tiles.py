@@ -17,6 +17,7 @@ from tfseg import Dataset, InputError, RunConfig, convert_samples
 from tfseg.augment import Sampling
 from tfseg.config import DataConfig, ModelConfig, TrainConfig
 from tfseg.data.dataset import tiles
+from tfseg.data.dataset.dataset import reader_of
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.pipeline import crops, objects
@@ -101,8 +102,8 @@ def test_the_crops_of_an_image_in_tiles_are_those_of_the_image(pair, name):
     options = {"foreground_share": 0.0} | CONFIGS[name]
     kind = {key: options.pop(key) for key in ("channels", "dtype", "store") if key in options}
     tiled, plain = pair(**kind)
-    assert tiled.has_tiles
-    assert not plain.has_tiles
+    assert tiled.info.has_tiles
+    assert not plain.info.has_tiles
     for ours, theirs in zip(batch(tiled, **options), batch(plain, **options), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -120,7 +121,7 @@ def test_common_percentiles_of_some_channels_are_refused(pair):
 
 def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
     tiled, _ = pair()
-    reader = tiled.reader("train")
+    reader = reader_of(tiled, "train")
 
     @tf.function
     def all_pixels(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -145,7 +146,7 @@ def test_an_aimed_crop_can_hold_every_foreground_pixel_and_no_other(pair):
 @pytest.fixture(scope="module")
 def patch(pair):
     """Returns a function that reads a part of an image in tiles, and the image."""
-    reader = pair()[0].reader("train")
+    reader = reader_of(pair()[0], "train")
 
     @tf.function
     def read(number: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor):
@@ -178,6 +179,60 @@ def test_any_crop_with_any_border_is_that_of_the_image(patch, number, size, bord
     )
     np.testing.assert_array_equal(ours["image"], theirs["image"])
     np.testing.assert_array_equal(ours["label"], theirs["label"])
+
+
+def test_a_crop_decodes_each_tile_that_it_touches_once_and_one_more_to_aim(pair):
+    tiled, _ = pair()
+    height, width = SIZES[0]
+    decoded: list[tuple[int, int]] = []  # number of a tile, and its pixels
+
+    def counting(load):
+        def tile(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            pixels = load(number)
+            size = tf.size(pixels["label"])
+            note = tf.numpy_function(lambda *read: decoded.append(read), [number, size], [])
+            with tf.control_dependencies([note]):
+                return {name: tf.identity(values) for name, values in pixels.items()}
+
+        return tile
+
+    reader = reader_of(tiled, "train", keep=counting)
+    config = RunConfig(
+        augment=(), data=DataConfig(crop_size=32, foreground_share=0.5, instance_share=0.25)
+    )
+    functions = sample_functions(tiled, config, reader)
+
+    @tf.function
+    def corner(epoch: tf.Tensor) -> tf.Tensor:
+        stored = reader.read(tf.constant(0, tf.int64)) | {"epoch": epoch}
+        return functions["crop"](functions["decode"](stored))["corner"]
+
+    aimed, across = 0, -(-width // SIDE)
+    for epoch in range(40):
+        decoded.clear()
+        rows, columns = (
+            range(first // SIDE, (first + 31) // SIDE + 1)
+            for first in corner(tf.constant(epoch)).numpy().tolist()
+        )
+        touched = {1 + row * across + column for row in rows for column in columns}
+        assert {number for number, _ in decoded} == touched
+        assert len(decoded) <= len(touched) + 1
+        assert sum(pixels for _, pixels in decoded) <= (len(touched) + 1) * SIDE**2
+        aimed += len(decoded) - len(touched)
+    assert 5 < aimed < 25  # about half of the three quarters
+
+
+def test_samples_of_too_many_pixels_are_refused_before_they_are_read(pair, monkeypatch):
+    tiled, plain = pair()
+    monkeypatch.setattr(tiles, "MOST_JOINED", 70 * 90 - 1)
+    rule = (
+        r"'s0' must have at most 6299 pixels to be read at once; it has 6300\. Read it by windows"
+    )
+    with pytest.raises(InputError, match=rule):
+        tiled.samples("train")
+    with pytest.raises(InputError, match=rule):
+        next(tiled.images("train")).arrays()
+    assert plain.samples("train")
 
 
 @settings(max_examples=200)
@@ -279,7 +334,7 @@ def damage(dataset: Dataset, record: int) -> None:
 
 def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy):
     config = RunConfig(data=DataConfig(crop_size=90, foreground_share=0.0), augment=())
-    reader = copy.reader("train")
+    reader = reader_of(copy, "train")
     functions = sample_functions(copy, config, reader)
     before = functions["crop"](
         functions["decode"](reader.read(tf.constant(0))) | {"epoch": tf.constant(0)}
@@ -290,7 +345,7 @@ def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy
     )
     with pytest.raises(InputError, match=message), unwrap_input_errors():
         list(copy.samples("train"))
-    reader = copy.reader("train", on_corrupt="skip")
+    reader = reader_of(copy, "train", on_corrupt="skip")
     functions = sample_functions(copy, config, reader)
     with pytest.warns(UserWarning, match=r"a tile, is damaged and left out; 1 of 61 records"):
         after = functions["crop"](
@@ -304,6 +359,6 @@ def test_a_damaged_tile_is_an_error_that_names_it_or_its_pixels_are_ignored(copy
 
 def test_a_damaged_record_of_an_image_in_tiles_is_replaced_by_the_next_image(copy):
     damage(copy, 32)
-    reader = copy.reader("train", on_corrupt="skip")
+    reader = reader_of(copy, "train", on_corrupt="skip")
     with pytest.warns(UserWarning, match=r"\(sample 's2'\) is damaged and left out"):
         assert reader.decode(reader.read(tf.constant(2)))["id"] == b"s3"

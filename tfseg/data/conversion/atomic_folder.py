@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfseg import atomic
 from tfseg.checks import InputError
-from tfseg.data.dataset.dataset import INFO_FILE, SKIPPED_FILE, DatasetInfo
+from tfseg.data.dataset.info import INFO_FILE, SKIPPED_FILE, DatasetInfo
 from tfseg.data.files.paths import DataPath, is_remote
 from tfseg.locks import LOCK_FILE, locked
 

@@ -16,15 +16,10 @@ from tfseg import calls
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion import sample_faults
 from tfseg.data.dataset.counts import Counts, count
-from tfseg.data.dataset.dataset import (
-    INFO_FILE,
-    Dataset,
-    DatasetInfo,
-    ShardInfo,
-    SplitInfo,
-    file_sha256,
-)
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import UNREADABLE, Index, intact_frames
+from tfseg.data.dataset.info import INFO_FILE, DatasetInfo, ShardInfo, SplitInfo
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.dataset.parsed_records import Record, num_tiles, parse
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath, num_bytes
@@ -165,7 +160,7 @@ class _Reader:
         self.shards = dataset.split(split).shards
         self._first = np.cumsum([0, *(shard.num_records for shard in self.shards)])
         self._index: Index | None = None
-        if dataset.has_tiles:
+        if dataset.info.has_tiles:
             with contextlib.suppress(InputError):  # of a shard, which has a finding
                 self._index = Index.read(dataset, split)
 

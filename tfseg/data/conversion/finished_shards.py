@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from tfseg.data.conversion.atomic_folder import NOTE_SUFFIX
 from tfseg.data.dataset.counts import Counts
-from tfseg.data.dataset.dataset import ShardInfo, file_sha256
+from tfseg.data.dataset.info import ShardInfo
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.files.paths import DataPath, beside
 from tfseg.locks import LOCK_FILE
 

@@ -14,7 +14,7 @@ import numpy as np
 from tfseg import checks
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import Cut, Item, Reading, Sample, Splits, open_item
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.dataset.records import instance_areas
 
 LEAST, MOST = 64, 4096  # pixels of a side; a region is held in memory

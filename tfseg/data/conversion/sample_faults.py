@@ -9,7 +9,7 @@ import numpy as np
 from skimage import measure
 
 from tfseg.data.dataset.contrast import Spread
-from tfseg.data.dataset.dataset import DatasetInfo
+from tfseg.data.dataset.info import DatasetInfo
 from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.parsed_records import Record
 from tfseg.data.dataset.tiles import TiledArray

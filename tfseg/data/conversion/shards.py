@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from tfseg.data.conversion.atomic_folder import SHARD_SUFFIX, sync, writing
-from tfseg.data.dataset.dataset import ShardInfo, file_sha256
+from tfseg.data.dataset.info import ShardInfo
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.files.paths import DataPath
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tfseg import checks
 from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Splits
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.files.tables import check_complete, read_groups, read_table
 
 Groups = str | Path | Callable[[str], str]

@@ -27,15 +27,9 @@ from tfseg.data.conversion.atomic_folder import (
 from tfseg.data.conversion.finished_shards import FinishedPart, Skipped
 from tfseg.data.conversion.shards import Shards
 from tfseg.data.dataset.counts import Counts
-from tfseg.data.dataset.dataset import (
-    INFO_FILE,
-    SKIPPED_FILE,
-    Dataset,
-    DatasetInfo,
-    ShardInfo,
-    SplitInfo,
-)
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import IMAGE_FORMATS
+from tfseg.data.dataset.info import INFO_FILE, SKIPPED_FILE, DatasetInfo, ShardInfo, SplitInfo
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath
 from tfseg.ordered_map import ordered

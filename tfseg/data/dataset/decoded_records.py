@@ -33,6 +33,13 @@ _HEADER = {
 }
 
 
+class Kept(NamedTuple):
+    """Channels that are kept of those that are stored: their positions, in the order wanted."""
+
+    positions: tuple[int, ...]
+    num_stored: int
+
+
 class Decoding(NamedTuple):
     """How the pixels of a data set are read.
 

@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.data.dataset.dataset import INFO_FILE, Dataset, file_sha256
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import UNREADABLE, Index
+from tfseg.data.dataset.info import INFO_FILE
+from tfseg.data.dataset.stored_records import all_records
 from tfseg.data.files.paths import DataPath, num_bytes, open_bytes
 
 _SMALL = 2**30  # bytes, hashed in 0.9 s by one core, and read in a few seconds from a slow disk
@@ -58,7 +60,7 @@ def verify(dataset: Dataset, split: str, *, remedy: str = _REMEDY) -> None:
     for path, shard, digest in zip(paths, shards, digests, strict=True):
         if digest != shard.sha256:
             with named_damage(dataset, split, remedy=remedy):
-                for _ in dataset.all_records(split):
+                for _ in all_records(dataset, split):
                     pass
             raise InputError(
                 f"{path} must be the file that {INFO_FILE} describes; its SHA-256 differs. Copy "
@@ -78,12 +80,26 @@ def named_damage(dataset: Dataset, split: str, *, remedy: str = _REMEDY) -> Iter
     except tf.errors.DataLossError as error:
         number = 0
         with contextlib.suppress(tf.errors.DataLossError):
-            for _ in dataset.all_records(split):
+            for _ in all_records(dataset, split):
                 number += 1
         index = Index.read(dataset, split)
         if number == len(index.offsets):  # this split is intact
             raise
         raise InputError(f"{index.describe(number)} is damaged. {remedy}") from error
+
+
+def file_sha256(path: DataPath) -> str:
+    """Returns the SHA-256 of a file's bytes in hex digits; of a folder, of its files and names."""
+    digest = hashlib.sha256()
+    if not is_remote(path) and path.is_dir():  # an OME-Zarr
+        for name in sorted(path.rglob("*")):
+            if name.is_file():
+                digest.update(f"{file_sha256(name)} {name.relative_to(path)}\n".encode())
+        return digest.hexdigest()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def info_sha256(dataset: Dataset) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from tfseg import checks
 from tfseg.channels import names_of
 from tfseg.checks import InputError
-from tfseg.data.dataset.dataset import INFO_FILE, Dataset, DatasetInfo, SplitInfo
+from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import DTYPES
+from tfseg.data.dataset.info import INFO_FILE, DatasetInfo, SplitInfo
 from tfseg.data.dataset.statistics import Statistics
 from tfseg.data.files.paths import DataPath
 

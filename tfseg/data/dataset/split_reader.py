@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from tfseg.autograph import no_autograph
 from tfseg.data.dataset import decoded_records
 from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.dataset.index import Index
 from tfseg.data.dataset.stored_records import StoredRecords
-from tfseg.data.dataset.tiles import MOST_JOINED
+from tfseg.data.dataset.tiles import check_joined
 from tfseg.ids import IGNORE
 
 Example = dict[str, tf.Tensor]
@@ -61,7 +63,8 @@ class SplitReader:
         Raises:
             InputError: as for `StoredRecords`.
         """
-        self.has_tiles = len(index.images) < len(index.offsets)
+        self._in_tiles = np.flatnonzero(np.diff(index.images, append=len(index.offsets)) > 1)
+        self.has_tiles = len(self._in_tiles) > 0
         self._decoding, self._records = decoding, StoredRecords(index, on_corrupt=on_corrupt)
         self._keeps = keep is not None
         self.tile = keep(self._decoded_tile) if keep else self._decoded_tile
@@ -90,7 +93,7 @@ class SplitReader:
 
         if not self.has_tiles:
             return header | pixels()
-        return header | tf.cond(header["tile"] > 0, lambda: self._blank(0), pixels)
+        return header | tf.cond(header["tile"] > 0, lambda: self._blank, pixels)
 
     def patch(self, sample: Example, rows: tf.Tensor, columns: tf.Tensor) -> Patch:
         """Reads the tiles of an image in tiles that hold some rows and columns.
@@ -100,26 +103,32 @@ class SplitReader:
             rows: `[R]` int32, in any order.
             columns: `[S]` int32, in any order.
         """
-        side = sample["tile"]
-        tile_rows, rows = _compact(rows, side)
-        tile_columns, columns = _compact(columns, side)
-        first = tile_rows * _across(sample) + sample["first_tile"]
-        numbers = tf.reshape(first[:, None] + tile_columns, [-1])
-        channels = self._decoding.channels
-        specs = {
-            "image": tf.TensorSpec([None, None, channels], self._decoding.dtype),
-            "label": tf.TensorSpec([None, None], tf.int32),
-        }
-        tiles = tf.map_fn(
-            lambda number: _padded(self.tile(number), side), numbers, fn_output_signature=specs
+        down, across = (_Parts.of(wanted, sample["tile"]) for wanted in (rows, columns))
+        first = down.tiles * _across(sample) + sample["first_tile"]
+        numbers = tf.reshape(first[:, None] + across.tiles, [-1])
+        starts, lengths, begins = map(_pairs, down[1:4], across[1:4])
+        size = begins[-1] + lengths[-1]
+        image = tf.zeros(tf.concat([size, [self._decoding.channels]], 0), self._decoding.dtype)
+
+        def with_tile(step: tf.Tensor, image: tf.Tensor, label: tf.Tensor) -> Any:
+            tile, start, begin = self.tile(numbers[step]), starts[step], begins[step]
+            end = start + lengths[step]
+            return (
+                step + 1,
+                _with_part(image, tf.strided_slice(tile["image"], start, end), begin),
+                _with_part(label, tf.strided_slice(tile["label"], start, end), begin),
+            )
+
+        _, image, label = tf.while_loop(
+            lambda step, *_: step < tf.size(numbers),
+            with_tile,
+            (
+                0,
+                tf.ensure_shape(image, [None, None, self._decoding.channels]),
+                tf.fill(size, IGNORE),
+            ),
         )
-        down, across = tf.size(tile_rows), tf.size(tile_columns)
-        grid = [down, across, side, side]
-        image = tf.transpose(tf.reshape(tiles["image"], [*grid, channels]), [0, 2, 1, 3, 4])
-        label = tf.transpose(tf.reshape(tiles["label"], grid), [0, 2, 1, 3])
-        size = [down * side, across * side]
-        image = tf.reshape(image, [*size, channels])
-        return Patch(image, tf.reshape(label, size), rows, columns)
+        return Patch(image, label, down.positions, across.positions)
 
     def tile_label(self, sample: Example, tile: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the label `[h, w]` int32 of a tile, and its upper left corner `[2]` int32."""
@@ -131,25 +140,31 @@ class SplitReader:
         record = self._records.tile(number)
         label = tf.cond(
             tf.equal(record, ""),
-            lambda: self._blank(1)["label"],
+            lambda: self._blank["label"],
             lambda: decoded_records.decode_label(record),
         )
         return label, corner
 
+    def check_joined(self) -> None:
+        """Checks that every image in tiles is small enough for `joined`.
+
+        Raises:
+            InputError: names the first one that is not.
+        """
+
+        def header(number: tf.Tensor) -> Example:
+            return decoded_records.decode_header(self.read(number)["record"])
+
+        numbers = tf.data.Dataset.from_tensor_slices(tf.constant(self._in_tiles, tf.int64))
+        for sample in numbers.map(no_autograph(header)).as_numpy_iterator():
+            check_joined(sample["id"].decode(), *sample["size"].tolist())
+
     def joined(self, sample: Example) -> Example:
-        """Returns the sample with all pixels of an image in tiles, up to `MOST_JOINED`."""
+        """Returns the sample with all pixels of an image in tiles."""
 
         def pixels() -> tuple[tf.Tensor, tf.Tensor]:
-            height, width = tf.unstack(sample["size"])
-            number = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
-            fits = tf.debugging.assert_less_equal(
-                *(number, tf.constant(MOST_JOINED, tf.int64)),
-                message=f"An image of more than {MOST_JOINED} pixels is not read at once. Read it "
-                "by windows: Dataset.images",
-            )
-            with tf.control_dependencies([fits] if fits is not None else []):
-                patch = self.patch(sample, tf.range(height), tf.range(width))
-            return patch.image[:height, :width], patch.label[:height, :width]
+            patch = self.patch(sample, *map(tf.range, tf.unstack(sample["size"])))
+            return patch.image, patch.label
 
         if not self.has_tiles:
             return sample
@@ -159,18 +174,19 @@ class SplitReader:
         return sample | {"image": image, "label": label}
 
     def _decoded_tile(self, number: tf.Tensor) -> Example:
-        """Returns image and label of record `number`; ignored pixels where it is left out."""
+        """Returns image and label of record `number`; no pixels where it is left out."""
         record = self._records.tile(number)
         return tf.cond(
             tf.equal(record, ""),
-            lambda: self._blank(1),
+            lambda: self._blank,
             lambda: decoded_records.decode_pixels(record, self._decoding),
         )
 
-    def _blank(self, side: int) -> Example:
-        shape = (side, side)
-        image = tf.zeros((*shape, self._decoding.channels), self._decoding.dtype)
-        return {"image": image, "label": tf.fill(shape, IGNORE)}
+    @property
+    def _blank(self) -> Example:
+        """Returns image and label without pixels."""
+        image = tf.zeros((0, 0, self._decoding.channels), self._decoding.dtype)
+        return {"image": image, "label": tf.zeros((0, 0), tf.int32)}
 
 
 def _across(sample: Example) -> tf.Tensor:
@@ -178,17 +194,44 @@ def _across(sample: Example) -> tf.Tensor:
     return tf.cast(-(-sample["size"][1] // sample["tile"]), tf.int64)
 
 
-def _compact(wanted: tf.Tensor, side: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the tiles `[N]` int64 of rows or columns, and where these are in the joined tiles."""
-    tile = wanted // side
-    tiles = tf.sort(tf.unique(tile)[0])
-    return tf.cast(tiles, tf.int64), tf.searchsorted(tiles, tile) * side + wanted % side
+class _Parts(NamedTuple):
+    """The parts of tiles that have some rows, one after another; or columns.
+
+    Attributes:
+        tiles: `[N]` int64, the tiles along the axis, ascending.
+        starts: `[N]` int32, where the part begins in its tile.
+        lengths: `[N]` int32, its rows.
+        begins: `[N]` int32, where it begins among all parts.
+        positions: `[R]` int32, where the wanted rows are among all parts.
+    """
+
+    tiles: tf.Tensor
+    starts: tf.Tensor
+    lengths: tf.Tensor
+    begins: tf.Tensor
+    positions: tf.Tensor
+
+    @classmethod
+    def of(cls, wanted: tf.Tensor, side: tf.Tensor) -> _Parts:
+        """Returns the parts that have the rows `wanted` `[R]` int32, of tiles of `side` pixels."""
+        tiles, inside = tf.sort(tf.unique(wanted // side)[0]), wanted % side
+        part, count = tf.searchsorted(tiles, wanted // side), tf.size(tiles)
+        starts = tf.math.unsorted_segment_min(inside, part, count)
+        lengths = tf.math.unsorted_segment_max(inside, part, count) - starts + 1
+        begins = tf.cumsum(lengths, exclusive=True)
+        positions = tf.gather(begins - starts, part) + inside
+        return cls(tf.cast(tiles, tf.int64), starts, lengths, begins, positions)
 
 
-def _padded(tile: Example, side: tf.Tensor) -> Example:
-    """Returns a tile with ignored pixels up to its full size, below and to the right of it."""
-    height, width = tf.unstack(side - tf.shape(tile["label"]))
-    return {
-        "image": tf.pad(tile["image"], [[0, height], [0, width], [0, 0]]),
-        "label": tf.pad(tile["label"], [[0, height], [0, width]], constant_values=IGNORE),
-    }
+def _pairs(down: tf.Tensor, across: tf.Tensor) -> tf.Tensor:
+    """Returns all pairs `[M * N, 2]` of values `[M]` and `[N]`, row by row."""
+    return tf.reshape(tf.stack(tf.meshgrid(down, across, indexing="ij"), axis=-1), [-1, 2])
+
+
+def _with_part(pixels: tf.Tensor, part: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
+    """Returns pixels `[H, W, ...]` with those of `part` `[h, w, ...]` from `begin` `[2]` on."""
+    # In the memory of `pixels`: only the part is copied.
+    end = begin + tf.shape(part)[:2]
+    return tf.raw_ops.TensorStridedSliceUpdate(
+        input=pixels, begin=begin, end=end, strides=tf.ones_like(begin), value=part
+    )

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfseg.checks import InputError
 from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.dataset.records import instance_ids
 from tfseg.data.dataset.split_reader import SplitReader
-from tfseg.data.dataset.tiles import MOST_JOINED, TiledArray
+from tfseg.data.dataset.tiles import TiledArray, check_joined
 
 
 class StoredImage(NamedTuple):
@@ -64,12 +63,7 @@ class StoredImage(NamedTuple):
         """Returns all of image and label.
 
         Raises:
-            InputError: more than `MOST_JOINED`.
+            InputError: as `check_joined`.
         """
-        pixels = self.shape[0] * self.shape[1]
-        if pixels > MOST_JOINED:
-            raise InputError(
-                f"{self.id!r} must have at most {MOST_JOINED} pixels to be read at once; it has "
-                f"{pixels}. Read it by windows: Dataset.images."
-            )
+        check_joined(self.id, *self.shape[:2])
         return np.asarray(self.image), np.asarray(self.label)

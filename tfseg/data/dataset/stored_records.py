@@ -1,4 +1,4 @@
-"""Reads single records of a split by their numbers in the graph, and reports damaged ones."""
+"""Reads the records of a split in the graph: all of them, or single ones by their numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from tfseg.checks import InputError
-from tfseg.data.dataset.index import Index
+from tfseg.data.dataset.index import Index, Sharded
+
+
+def all_records(dataset: Sharded, split: str) -> tf.data.Dataset:
+    """Returns the serialized records of a split, behind that of an image those of its tiles.
+
+    Raises:
+        InputError: as for `Dataset.records`.
+    """
+    index = Index.read(dataset, split)
+    for which, _ in index.unreadable():
+        raise InputError(f"{which} is damaged. Convert the data again.")
+    return tf.data.TFRecordDataset(list(index.paths))
 
 
 class StoredRecords:

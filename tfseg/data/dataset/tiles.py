@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.checks import InputError
 from tfseg.large_arrays import Windows
 
 SIDE = 512  # pixels; see docs/large_images.md for others
@@ -61,6 +62,20 @@ def is_tiled(shape: Sequence[int], side: int = SIDE) -> bool:
 def num_records(shape: Sequence[int], side: int = SIDE) -> int:
     """Returns how many records an image of this height and width is stored in."""
     return 1 + Grid(shape[0], shape[1], side).num_tiles if is_tiled(shape, side) else 1
+
+
+def check_joined(id: str, height: int, width: int) -> None:
+    """Refuses an image that is too large to be read at once.
+
+    Raises:
+        InputError: more than `MOST_JOINED` pixels.
+    """
+    if height * width > MOST_JOINED:
+        raise InputError(
+            f"{id!r} must have at most {MOST_JOINED} pixels to be read at once; it has "
+            f"{height * width}. Read it by windows, Dataset.images, or convert it in regions, "
+            "--split_regions 2048."
+        )
 
 
 class TiledArray(Windows):

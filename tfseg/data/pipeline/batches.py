@@ -16,7 +16,7 @@ from tfseg.augment.base import Example
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, reader_of
 from tfseg.data.pipeline import crops
 from tfseg.data.pipeline.cutter import Cutter
 from tfseg.data.pipeline.order import host_part, training_order
@@ -182,7 +182,7 @@ def validation_crops(
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
     sampling, num_classes = plan(config.augment).sampling, len(config.model.class_names)
-    reader, cutter = dataset.reader(split), Cutter.of(dataset, config, sampling)
+    reader, cutter = reader_of(dataset, split), Cutter.of(dataset, config, sampling)
     fitting, _ = crop_chain([], size, sampling, fits=True)
 
     def prepare(number: tf.Tensor) -> Example:

@@ -75,31 +75,33 @@ def draw(
     chosen = random.integer(random.for_name(seed, "object"), 0, tf.maximum(count, 1))
     position = _pair(random.for_name(seed, "place"), tf.fill([2], size))
     aimed = random.uniform(random.for_name(seed, "aimed"), 0.0, 1.0) < foreground_share
-    corner = tf.cond(
-        aimed & (count > 0),
-        lambda: tf.clip_by_value(objects.pixel(chosen) - position, 0, max_corner),
-        lambda: _pair(random.for_name(seed, "corner"), max_corner + 1),
-    )
+
+    def anywhere() -> tf.Tensor:
+        return tf.cond(
+            aimed & (count > 0),
+            lambda: tf.clip_by_value(objects.pixel(chosen) - position, 0, max_corner),
+            lambda: _pair(random.for_name(seed, "corner"), max_corner + 1),
+        )
+
     if not instance_share:
-        return corner
+        return anywhere()
     centred = random.uniform(random.for_name(seed, "centred"), 0.0, 1.0) < instance_share
 
     def around_instance() -> tf.Tensor:
         classes, center = objects.instances()
-        chosen = _any_instance(classes, num_classes, seed=random.for_name(seed, "instance"))
-        return tf.clip_by_value(center(chosen) - size // 2, 0, max_corner)
+        number = _any_instance(classes, num_classes, seed=random.for_name(seed, "instance"))
+        return tf.clip_by_value(center(number) - size // 2, 0, max_corner)
 
-    return tf.cond(centred & (count > 0), around_instance, lambda: corner)
+    return tf.cond(centred & (count > 0), around_instance, anywhere)
 
 
 def _any_instance(classes: tf.Tensor, num_classes: int, *, seed: tf.Tensor) -> tf.Tensor:
     """Draws the number of one of the instances with `classes` `[N]`; 0 where there is none."""
-    numbers = tf.range(tf.size(classes))
-    if num_classes > 1:
-        present, _ = tf.unique(classes)
-        drawn = _one_of(present, seed=random.for_name(seed, "class"))
-        numbers = tf.boolean_mask(numbers, classes == drawn)
-    return _one_of(numbers, seed=seed)
+    if num_classes < 2:
+        return random.integer(seed, 0, tf.maximum(tf.size(classes), 1))
+    present, _ = tf.unique(classes)
+    drawn = _one_of(present, seed=random.for_name(seed, "class"))
+    return _one_of(tf.cast(tf.where(classes == drawn)[:, 0], tf.int32), seed=seed)
 
 
 def _one_of(values: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfseg.augment import Sampling
 from tfseg.augment.base import Example
 from tfseg.config import RunConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, decoding_of
 from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.pipeline import crops
 from tfseg.data.pipeline.normalization import Normalization
@@ -50,7 +50,7 @@ class Cutter:
         normalization.check_percentiles(dataset)
         scale = Scale.of(dataset, config.data)
         size = config.data.crop_size
-        return cls(normalization, dataset.decoding, scale, sampling, size, margin)
+        return cls(normalization, decoding_of(dataset), scale, sampling, size, margin)
 
     def reads(self, sample: Example) -> Reads:
         """Returns what a crop reads of the image of a sample."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfseg.augment.base import Example
 from tfseg.checks import InputError
 from tfseg.config import CHANNEL, DATASET, IMAGE, ModelConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, decoding_of
 from tfseg.data.dataset.decoded_records import Decoding
 from tfseg.data.dataset.mixture import parts_of, statistics_of
 from tfseg.kernels import normalize
@@ -114,8 +114,8 @@ class Normalization:
         Raises:
             InputError: they are those of some channels together, and there are images in tiles.
         """
-        is_known = self.fixed or self.by_channel or dataset.decoding.has_spread()
-        if dataset.has_tiles and not is_known:
+        is_known = self.fixed or self.by_channel or decoding_of(dataset).has_spread()
+        if dataset.info.has_tiles and not is_known:
             raise InputError(
                 f"model.normalization {IMAGE} needs the percentiles of the channels "
                 f"{', '.join(dataset.info.channel_names)} together, and the images in tiles in "

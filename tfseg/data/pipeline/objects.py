@@ -72,7 +72,7 @@ def in_tiles(
     """
     foreground = sample["foreground"]
     ends = tf.cumsum(foreground)
-    _, classes, _, *center = tf.unstack(sample["instances"])
+    index = sample["instances"]
 
     def pixel(number: tf.Tensor) -> tf.Tensor:
         tile = tf.searchsorted(ends, number[None], side="right")[0]
@@ -81,14 +81,14 @@ def in_tiles(
         before = ends[tile] - foreground[tile]
         return corner + _at(tf.cast(tf.where(label > 0), tf.int32), number - before)
 
-    def center_of(number: tf.Tensor) -> tf.Tensor:
-        return tf.stack([_at(values, number) for values in center])
+    def center(number: tf.Tensor) -> tf.Tensor:
+        return _at(index, number, axis=1)[-2:]
 
-    return Objects(ends[-1], pixel, lambda: Instances(classes, center_of))
+    return Objects(ends[-1], pixel, lambda: Instances(index[1], center))
 
 
-def _at(values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """Returns a value of `values` `[N, ...]`, or 0 beyond the last."""
-    count = tf.shape(values)[0]
-    padded = tf.pad(values, [[0, 1]] + [[0, 0]] * (values.shape.rank - 1))
-    return tf.gather(padded, tf.minimum(number, count))
+def _at(values: tf.Tensor, number: tf.Tensor, *, axis: int = 0) -> tf.Tensor:
+    """Returns a value of `values` along an axis, or 0 beyond the last."""
+    # A sum of one value or none: to append a zero would copy them all.
+    one = (slice(None),) * axis + (slice(number, number + 1),)
+    return tf.reduce_sum(values[one], axis=axis)

@@ -25,7 +25,7 @@ from tfseg import checks, random
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, reader_of
 from tfseg.data.dataset.decoded_records import read_id
 from tfseg.data.dataset.mixture import Mixture
 from tfseg.data.files.tables import check_complete, read_table
@@ -200,7 +200,7 @@ def _frequencies(dataset: Dataset, config: RunConfig) -> np.ndarray | None:
 
 def _ids(dataset: Dataset, config: RunConfig) -> list[str]:
     """Returns the ids of all records, in the order of the index."""
-    reader = dataset.reader("train", on_corrupt=config.data.on_corrupt)
+    reader = reader_of(dataset, "train", on_corrupt=config.data.on_corrupt)
     numbers = tf.data.Dataset.range(dataset.split("train").num_images)
     ids = numbers.map(
         no_autograph(lambda number: read_id(reader.read(number)["record"])), tf.data.AUTOTUNE

@@ -17,7 +17,7 @@ from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, reader_of
 from tfseg.data.dataset.decoded_records import sample_id as sample_id_of
 from tfseg.data.dataset.integrity import named_damage
 from tfseg.data.pipeline.reading import unwrap_input_errors
@@ -111,7 +111,7 @@ def replay(dataset: Dataset, config: RunConfig, sample_id: str, epoch: int) -> R
 
     # In a tf.data pipeline as in training, which runs on the CPU even if the network does not.
     def prepare(number: tf.Tensor) -> dict[str, Any]:
-        reader = dataset.reader("train")
+        reader = reader_of(dataset, "train")
         example = reader.read(number) | {"epoch": np.int64(epoch)}
         for function in sample_functions(dataset, config, reader).values():
             example = function(example)

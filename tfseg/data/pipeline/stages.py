@@ -22,7 +22,7 @@ from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.channels import COLORS, is_grey_or_rgb, names_of
 from tfseg.config import RunConfig
-from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.dataset import Dataset, reader_of
 from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.pipeline import cache, crops, visibility
 from tfseg.data.pipeline.cutter import Cutter
@@ -49,9 +49,9 @@ def training_stages(
     """
     dataset = dataset.with_channels(config.data.channels)
     keep = None
-    if config.data.cache != "none" and dataset.has_tiles:
+    if config.data.cache != "none" and dataset.info.has_tiles:
         keep = functools.partial(cache.keeping, cache.new_cache(dataset, config.data.cache))
-    reader = dataset.reader("train", on_corrupt=config.data.on_corrupt, keep=keep)
+    reader = reader_of(dataset, "train", on_corrupt=config.data.on_corrupt, keep=keep)
     functions = sample_functions(dataset, config, reader)
     size = config.train.batch_size // num_hosts
     paste = paste_of(config)

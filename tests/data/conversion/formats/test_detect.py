@@ -21,7 +21,7 @@ from tfseg import InputError, Reading, convert
 from tfseg.cli import main
 from tfseg.data.conversion.formats import NAMES
 from tfseg.data.conversion.formats.detection import FORMATS, detect
-from tfseg.data.dataset.dataset import INFO_FILE
+from tfseg.data.dataset.info import INFO_FILE
 
 
 def test_every_format_has_a_source_here():

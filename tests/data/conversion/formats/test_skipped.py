@@ -11,7 +11,7 @@ from sources import IMAGE, LEFT, RING, WRITERS
 
 from tfseg import InputError, convert
 from tfseg.cli import main
-from tfseg.data.dataset.dataset import SKIPPED_FILE
+from tfseg.data.dataset.info import SKIPPED_FILE
 
 IMAGES = {  # of the image b in the source of every format
     "label_maps": "images/b.png",
