@@ -15,7 +15,7 @@ import tifffile
 from tfseg import Dataset, convert
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import Reading
-from tfseg.data.dataset.dataset import file_sha256
+from tfseg.data.dataset.integrity import file_sha256
 from tfseg.data.files import limits
 from tfseg.data.files.images import list_images, read_label
 from tfseg.data.files.opening import (

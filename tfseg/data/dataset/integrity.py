@@ -17,7 +17,7 @@ from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.index import UNREADABLE, Index
 from tfseg.data.dataset.info import INFO_FILE
 from tfseg.data.dataset.stored_records import all_records
-from tfseg.data.files.paths import DataPath, num_bytes, open_bytes
+from tfseg.data.files.paths import DataPath, is_remote, num_bytes, open_bytes
 
 _SMALL = 2**30  # bytes, hashed in 0.9 s by one core, and read in a few seconds from a slow disk
 _REMEDY = "Convert the data again."
