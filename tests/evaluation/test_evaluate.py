@@ -43,6 +43,8 @@ class Dataset:
 class Segmenter(SimpleNamespace):
     """Predicts by a function."""
 
+    num_approximate = 0
+
 
 def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> Segmenter:
     names = class_names or ("object",)

@@ -1,0 +1,237 @@
+"""Prediction on several devices, on other machines and in an object store: the same bytes."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tfseg
+from tfseg import beam
+from tfseg.checks import InputError
+from tfseg.data.files.paths import as_path, fetch, files_in, publish
+from tfseg.inference.replicas import Recipe, Replicas, network_of, save_weights
+
+FORMATS = ("coco", "geojson")
+
+
+@pytest.fixture
+def images(image, tmp_path) -> Path:
+    """Seven images, of which two are too large for a tile, and one that cannot be read."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(6):
+        pixels = image[index : index + (140 if index % 3 else 60), :, 0]
+        Image.fromarray(np.tile(pixels, (1, 2))).save(folder / f"{index}.png")
+    (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:99])
+    return folder
+
+
+@pytest.fixture
+def expected(near_sighted, images, tmp_path, contents) -> dict[str, bytes | None]:
+    """What one device of one machine writes."""
+    tfseg.predict_files(near_sighted(tile=128), images, tmp_path / "one", formats=FORMATS)
+    return contents(tmp_path / "one")
+
+
+@pytest.fixture
+def engine(monkeypatch) -> list[list[object]]:
+    """Sends the work through pickle, the last item first and each twice, as an engine may.
+
+    Has the items of each pipeline.
+    """
+    pipelines = []
+
+    def for_each(function, items, *, options):
+        assert options == ["--runner=Any"]
+        pipelines.append(list(items))
+        for item in reversed(pipelines[-1] * 2):
+            sent, received = pickle.loads(pickle.dumps((function, item)))
+            sent(received)
+
+    monkeypatch.setattr(beam, "for_each", for_each)
+    return pipelines
+
+
+def test_two_devices_write_the_bytes_of_one(near_sighted, images, expected, tmp_path, contents):
+    segmenter, calls = near_sighted(tile=128), []
+    report = tfseg.predict_files(
+        segmenter,
+        images,
+        tmp_path / "two",
+        formats=FORMATS,
+        devices=["CPU:1", "CPU:2"],
+        on_progress=lambda *numbers: calls.append(numbers),
+    )
+    assert contents(tmp_path / "two") == expected
+    assert [path.name for path in report.done] == [f"{index}.png" for index in range(6)]
+    assert [path.name for path, _ in report.skipped] == ["cut.png"]
+    assert calls == [(count, 7) for count in range(1, 8)]
+
+
+def test_each_device_has_a_copy_of_the_weights(near_sighted):
+    replicas = Replicas.of(near_sighted(), ["CPU:1", "CPU:2"])
+    copies = [replicas._free.get_nowait() for _ in range(2)]
+    for device, network in copies:
+        names = {weight.device.rpartition("device:")[2] for weight in network.weights}
+        assert names == {device}
+
+
+def test_an_unknown_device_and_devices_beside_a_pipeline_are_refused(near_sighted, images):
+    with pytest.raises(InputError, match="devices must be one of .*; got 'GPU:9'"):
+        tfseg.predict_files(near_sighted(), images, images / "out", devices=["GPU:9"])
+    with pytest.raises(InputError, match="devices are of this machine, and beam_options of others"):
+        tfseg.predict_files(
+            near_sighted(), images, images / "out", devices=["CPU:0"], beam_options=[]
+        )
+
+
+def test_a_network_that_its_configuration_does_not_make_is_not_copied(near_sighted):
+    segmenter = near_sighted()
+    values = [weight.numpy() for weight in segmenter.weights]
+    recipe = Recipe.of(segmenter)
+    assert Recipe.of(recipe.made(values)) == recipe
+    for other in ([value + 1 for value in values], values[:-1]):
+        with pytest.raises(InputError, match="need a network that build_model makes"):
+            recipe.made(other)
+
+
+def test_a_process_loads_the_network_once(near_sighted, tmp_path):
+    segmenter = near_sighted()
+    save_weights(segmenter, tmp_path / "network.npz")
+    first, second = (
+        network_of(pickle.loads(pickle.dumps(Recipe.of(segmenter))), tmp_path / "network.npz")
+        for _ in range(2)
+    )
+    assert first is second
+
+
+def test_an_engine_writes_the_bytes_of_one_machine_and_resumes(
+    near_sighted, images, expected, tmp_path, contents, engine, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    segmenter, out = near_sighted(tile=128), tmp_path / "many"
+
+    def predict(**options) -> tfseg.PredictReport:
+        return tfseg.predict_files(
+            segmenter, "images", "many", formats=FORMATS, beam_options=["--runner=Any"], **options
+        )
+
+    report = predict()
+    assert contents(out) == expected
+    assert report.done == [Path("images") / f"{index}.png" for index in range(6)]
+    assert [path.name for path, _ in report.skipped] == ["cut.png"]
+    (items,) = engine
+    assert len(items) == 7  # so few images are a part each, for as many workers
+    assert all(path.is_absolute() for item in items for path in item.files)
+    # of a killed run: results of some images, results without a digest, and its notes
+    (out / "digests" / "2.txt").unlink()
+    (out / "labels" / f"3.png.{'0' * 32}.partial").write_bytes(b"cut")
+    (out / "parts").mkdir()
+    (out / "parts" / "000000000.json").write_text("[")
+    again = predict(resume=True)
+    assert contents(out) == expected
+    assert ([path.name for path in again.done], len(again.kept)) == (["2.png"], 5)
+
+
+def test_images_and_results_in_an_object_store(
+    near_sighted, images, expected, tmp_path, contents, engine
+):
+    store = as_path("ram://test_machines")
+    (store / "images").mkdir(parents=True)
+    for path in images.iterdir():
+        publish(path, store / "images" / path.name)
+    segmenter = near_sighted(tile=128)
+    options = {"formats": FORMATS}
+    for name, how in (("local", {}), ("beam", {"beam_options": ["--runner=Any"]})):
+        out = store / name
+        for resume in (False, True):
+            report = tfseg.predict_files(
+                segmenter, store / "images", out, resume=resume, **options, **how
+            )
+        assert len(report.kept) == 6
+        assert report.skipped[0][0] == store / "images" / "cut.png"
+        assert report.skipped[0][1].startswith("ram://test_machines/images/cut.png ")
+        copy = tmp_path / name
+        for folder in ("", "labels", "overlays", "tables", "geojson", "digests"):
+            (copy / folder).mkdir(exist_ok=True)
+            for file in files_in(out / folder if folder else out):
+                if file.is_file():
+                    fetch(file, copy / folder / file.name)
+        assert contents(copy) == expected
+    tfseg.predict_files(segmenter, store / "images" / "1.png", out, overwrite=True)
+    assert [file.name for file in files_in(out / "labels")] == ["1.png"]
+    with pytest.raises(InputError, match="already has labels"):
+        tfseg.predict_files(segmenter, store / "images", out)
+    tf.io.gfile.rmtree(str(store))
+
+
+def test_parquet_has_the_rows_of_the_table(near_sighted, images, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow", reason="needs the extra parquet, which is not installed")
+    monkeypatch.setattr("tfseg.inference.parquet._ROWS", 3)  # several parts
+    (images / "0.png").rename(images / "NA.png")
+    tfseg.predict_files(near_sighted(), images, tmp_path / "out", formats=["parquet"])
+    read = pd.read_parquet(tmp_path / "out" / "instances.parquet")
+    table = pd.read_csv(tmp_path / "out" / "instances.csv", keep_default_na=False)
+    assert len(table) > 6 and "NA.png" in set(table["image"])
+    pd.testing.assert_frame_equal(read, table, check_dtype=False, check_exact=True)
+
+
+def test_parquet_without_its_library_is_refused_at_once(near_sighted, images, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(InputError, match=r"parquet needs pyarrow, .*'tfseg\[parquet\]'"):
+        tfseg.predict_files(near_sighted(), images, images / "out", formats=["parquet"])
+    assert not (images / "out").exists()
+
+
+MEASURE = """
+import json, re, sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+import tfseg
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+(folder / "images").mkdir()
+pixels = np.random.default_rng(0).integers(0, 255, (24, 24), np.uint8)
+for index in range(number):
+    Image.fromarray(np.roll(pixels, index)).save(folder / "images" / f"{index}.png")
+config = tfseg.ModelConfig(architecture="Compact", filters=(2,), channels=1)
+segmenter = tfseg.Segmenter(tfseg.build_model(config, seed=2), config)
+
+def most() -> int:
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+seen = {}
+def progress(done, total):
+    if done == 500:
+        seen["warm"] = most()
+
+tfseg.predict_files(
+    segmenter, folder / "images", folder / "out", formats=[], on_progress=progress, verbose=False
+)
+print(json.dumps([seen["warm"], most()]))
+"""
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(2_000, marks=pytest.mark.slow),
+        pytest.param(100_000, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path, number):
+    run = [sys.executable, "-c", MEASURE, str(tmp_path), str(number)]
+    result = subprocess.run(run, capture_output=True, text=True, check=True)
+    warm, most = json.loads(result.stdout)
+    print(f"{number} images: {warm / 2**20:.0f} MiB after 500, {most / 2**20:.0f} MiB at the end")
+    # A kilobyte of paths and outcomes an image, and the pools of the allocator.
+    assert most - warm < 50 * 2**20 + 1024 * number
