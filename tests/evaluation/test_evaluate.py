@@ -45,6 +45,9 @@ class Segmenter(SimpleNamespace):
 
     num_approximate = 0
 
+    def factor(self, pixel_size: None) -> float:
+        return 1.0
+
 
 def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> Segmenter:
     names = class_names or ("object",)

@@ -52,7 +52,7 @@ def test_an_engine_scores_as_one_machine_and_resumes(
         for item in reversed(items):
             sent, received = pickle.loads(pickle.dumps((function, item)))
             sent(received)
-            done.append(received.name)
+            done.append(received[0].name)
             if len(pipelines) == 1:
                 raise Killed
 

@@ -57,10 +57,9 @@ def results(
     dataset = dataclasses.replace(scoring.dataset, path=absolute(scoring.dataset.path))
     scoring = dataclasses.replace(scoring, dataset=dataset)
     folder, recipe = absolute(as_path(shared)), Recipe.of(segmenter)
-    shards = scoring.dataset.split(scoring.split).shards
     key = _key(scoring, recipe)
-    files = {shard: folder / f"{shard.name}.{key}" for shard in shards}
-    missing = [shard for shard, file in files.items() if not file.is_file()]
+    files = {part: folder / f"{part[0].name}.{key}" for part in scoring.parts()}
+    missing = [part for part, file in files.items() if not file.is_file()]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(segmenter, folder / _WEIGHTS)
@@ -82,10 +81,10 @@ def _key(scoring: Scoring, recipe: Recipe) -> str:
 
 
 def _score(
-    shard: ShardInfo, *, scoring: Scoring, recipe: Recipe, folder: DataPath, key: str
+    part: tuple[ShardInfo, ...], *, scoring: Scoring, recipe: Recipe, folder: DataPath, key: str
 ) -> None:
-    made = list(scoring.of_shard(shard).results(network_of(recipe, folder / _WEIGHTS)))
+    made = list(scoring.of_shards(part).results(network_of(recipe, folder / _WEIGHTS)))
     with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / shard.name
+        file = Path(scratch) / part[0].name
         file.write_bytes(pickle.dumps(made))
-        publish(file, folder / f"{shard.name}.{key}")
+        publish(file, folder / f"{part[0].name}.{key}")

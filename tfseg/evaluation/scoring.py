@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -57,17 +57,28 @@ class Scoring:
     number_of: np.ndarray
     shown: tuple[str, ...] | None
 
-    def of_shard(self, shard: ShardInfo) -> Scoring:
-        """Returns the scoring of one shard of the split."""
+    def of_shards(self, shards: Sequence[ShardInfo]) -> Scoring:
+        """Returns the scoring of some shards of the split, one of its `parts`."""
         info = self.dataset.info
         split = dataclasses.replace(
             info.splits[self.split],
-            shards=(shard,),
-            num_images=shard.num_images,
-            num_instances=shard.num_instances,
+            shards=tuple(shards),
+            num_images=sum(shard.num_images for shard in shards),
+            num_instances=sum(shard.num_instances for shard in shards),
         )
         info = dataclasses.replace(info, splits={self.split: split})
         return dataclasses.replace(self, dataset=dataclasses.replace(self.dataset, info=info))
+
+    def parts(self) -> list[tuple[ShardInfo, ...]]:
+        """Divides the split between shards, but not where an image in tiles continues."""
+        parts, part, rest = [], [], 0
+        for shard in self.dataset.split(self.split).shards:
+            part.append(shard)
+            rest += shard.num_images + sum(tiles for _, tiles in shard.tiled) - shard.num_records
+            if not rest:
+                parts.append(tuple(part))
+                part = []
+        return parts + ([tuple(part)] if part else [])
 
     def results(self, network: Replicas) -> Iterator[Result]:
         """Yields the result of every image, in stored order.

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tfseg.evaluation.report import gallery
-from tfseg.evaluation.report.gallery import Gallery, shrink
+from tfseg.evaluation.report.gallery import Gallery
 from tfseg.evaluation.report.outcomes import KINDS, outcomes
 from tfseg.metrics import Conventions, Pair
 
@@ -20,7 +20,8 @@ SQUARES = np.kron(np.arange(12).reshape(3, 4), np.ones((8, 8), np.int32))  # ids
 
 def add(shown: Gallery, name: str, truth: np.ndarray, prediction: np.ndarray, image=None, **more):
     pair = Pair(name, truth, prediction, **more)
-    shown.add(shrink(pair, image, outcomes(pair, Conventions())))
+    tables = outcomes(pair, Conventions())
+    shown.add(gallery.shown(pair, image, tables), tables)
 
 
 def of_lost(numbers: list[int], limit: int) -> list[str]:
