@@ -19,9 +19,10 @@ from common import interleaved, write
 from training_parts import trainer_step
 
 import tfseg
-from tfseg.config import PRESETS, preset, read
+from tfseg.config import preset, read
 from tfseg.run_files import CONFIG
 
+PRESETS = ("small", "base", "large")  # networks; gpu has that of large
 METRICS = ("ap50", "pq", "dice")
 
 

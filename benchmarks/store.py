@@ -21,7 +21,7 @@ from common import RESULTS, interleaved, write
 import tfseg
 from tfseg.data.dataset import image_codec, records
 from tfseg.data.dataset.image_codec import Picture
-from tfseg.data.files import images
+from tfseg.data.files import images, pixels
 
 SETS = {"fluorescence, grey": ("train", 1), "stained, RGB": ("other", 3)}
 
@@ -78,7 +78,7 @@ def main(*, rounds: int, to: Path) -> None:
     for name, (folder, channels) in SETS.items():
         root = tfseg.sample.path() / folder
         files = images.list_images(root / "images")
-        shown = [images.to_channels(images.read_image(path), channels) for path in files]
+        shown = [pixels.to_channels(images.read_image(path), channels) for path in files]
         labels = [images.read_label(path) for path in images.list_images(root / "labels")]
         ways = encoded(shown, labels, [path.read_bytes() for path in files])
         shapes = [picture.shape for picture in shown]

@@ -13,7 +13,8 @@ from typing import Any
 
 Reports = Mapping[str, dict[str, Any]]
 PAGES = (
-    *("README.md", "docs/large_images.md", "docs/metrics.md", "docs/store.md"),
+    *("README.md", "docs/large_images.md", "docs/metrics.md", "docs/several_gpus.md"),
+    "docs/store.md",
     "docs/training.md",
 )
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -181,12 +182,32 @@ def large_images(reports: Reports) -> str:
     )
 
 
+def scaling(reports: Reports) -> str:
+    """Returns the expected efficiency on eight GPUs by network and link."""
+    rows = reports["scaling"]["results"]["efficiency"]
+    names = [name for name in next(iter(rows.values())) if name.startswith("at ")]
+    lines = [
+        [title, f"{row['milliseconds of exchanges']:.1f}", *(f"{row[name]:.2f}" for name in names)]
+        for title, row in rows.items()
+    ]
+    return markdown(["", "ms of exchanges", *names], lines)
+
+
+def cores(reports: Reports) -> str:
+    """Returns the cores that make the batches of GPUs."""
+    rows = reports["scaling"]["results"]["cores"]
+    lines = [[title, *(f"{value:.3g}" for value in row.values())] for title, row in rows.items()]
+    return markdown(["", *next(iter(rows.values()))], lines)
+
+
 TABLES: dict[str, Callable[[Reports], str]] = {
     "accuracy": accuracy,
+    "cores": cores,
     "heads": heads,
     "large_images": large_images,
     "metrics": metrics,
     "presets": presets,
+    "scaling": scaling,
     "speed": speed,
     "store": store,
 }

@@ -12,8 +12,6 @@
 - `replicas`: two halves of a CPU against the whole CPU, with the same batch. Two are slower than
   one: they share the cores, and each of them computes half a batch.
 - `memory`: resident memory during a long training.
-- `scale_out`: expected efficiency on 8 and 64 GPUs, from the measured steps, the sizes of the
-  networks, and assumptions on links, which are listed with it.
 """
 
 from __future__ import annotations
@@ -64,7 +62,6 @@ def main(*, rounds: int, crop_size: int, batch_size: int, quick: bool, to: Path)
         "validation": parts.validation_metrics(config, rounds, side=2 * crop_size),
         "memory": parts.memory(40 if quick else 2000),
     }
-    results["scale_out"] = parts.scale_out(config, results["choices"])
     load.append(os.getloadavg()[0])
     settings = {
         "rounds": rounds,

@@ -15,7 +15,7 @@ from tfseg.config import registry
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Splits the CPU in four, so that a strategy has replicas; only before the first op.
+    """Splits the CPU in eight, so that a strategy has replicas; only before the first op.
 
     TensorFlow reads the level of its log when it is imported. With `-n` the workers import it, and
     not the process that only hands out tests: they start when this function has returned.
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     import tensorflow as tf
 
     (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 8)
 
 
 @pytest.fixture

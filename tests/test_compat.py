@@ -18,6 +18,8 @@ from tfseg import compat
 from tfseg.checks import InputError
 from tfseg.networks.backbones import patched_backbones, segmentation_models
 from tfseg.training.muon import Muon
+from tfseg.training.statistics import exchanged_once
+from tfseg.training.strategy import make_strategy
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -52,6 +54,7 @@ def inner() -> contextlib.AbstractContextManager[None]:
 USES: dict[compat.PrivateName, Callable[[], contextlib.AbstractContextManager[None]]] = {
     compat.SUM_GRADIENTS: lambda: compat.gradients_are_sums(keras.optimizers.SGD(0.1)),
     compat.DEPENDENT_VARIABLES: compat.skip_variable_search,
+    compat.MOMENTS: lambda: exchanged_once(make_strategy(("CPU:0", "CPU:1"))),
     **dict.fromkeys([compat.USES_ADAMW, compat.ORTHOGONALIZE, compat.ADJUST_RATE], muon_class),
     compat.BUILDERS: patched,
     compat.SWISH: patched,

@@ -29,6 +29,7 @@ from .data.conversion.convert import convert
 from .data.conversion.formats.base import Reading
 from .data.conversion.from_samples import convert_samples
 from .data.dataset.dataset import Dataset
+from .data.files.selection import Selection
 from .data.pipeline.batches import augmented, training_batches, validation_batches
 from .data.pipeline.replay import Replay, replay
 from .drawing.curves import plot_curves
@@ -70,6 +71,7 @@ __all__ = [
     "Report",
     "RunConfig",
     "Segmenter",
+    "Selection",
     "Speed",
     "StageSpeed",
     "TrainConfig",

@@ -42,6 +42,7 @@ _SOURCES = {
     "Report": "Give tfseg.Report().",
     "RunConfig": "Give tfseg.RunConfig(...), or tfseg.config.read(file).",
     "Schedule": "Leave it out: the configuration has the learning rate.",
+    "Selection": "Give tfseg.Selection(...).",
     "Sampling": "Give tfseg.augment.Sampling(...).",
     "Segmenter": "Load one with tfseg.load(run_dir).",
     "TrainConfig": "Give tfseg.TrainConfig(...).",

@@ -26,6 +26,10 @@ class Raster(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Height, width and perhaps channels."""
 
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the pixels."""
+
     def __getitem__(self, window: tuple[slice, slice], /) -> np.ndarray:
         """Returns the pixels of these rows and columns."""
 
@@ -69,10 +73,20 @@ def zeros(shape: tuple[int, ...], dtype: Any, folder: Path | None = None) -> np.
         return np.zeros(shape, dtype)
     folder = folder or Path(tempfile.gettempdir())
     remedy = f"Free {size} bytes, or set TMPDIR to a folder with more room."
-    with atomic.writing(folder, remedy), tempfile.NamedTemporaryFile(dir=folder) as file:
+    with atomic.writing(folder, remedy):
+        return on_disk(shape, dtype, folder)
+
+
+def on_disk(shape: tuple[int, ...], dtype: Any, folder: Path) -> np.ndarray:
+    """Returns an array of zeros in a temporary file, see `zeros`.
+
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # not in macOS
             # Reserved, since a disk that is full later would kill the process, without an error.
-            os.posix_fallocate(file.fileno(), 0, size)
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape) * np.dtype(dtype).itemsize)
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
@@ -108,11 +122,16 @@ def bands(raster: Raster, *, overlap: int = 0) -> Iterator[tuple[int, np.ndarray
         raster: an array or a file.
         overlap: rows of the next band that a band has, too.
     """
-    height, width = raster.shape[:2]
-    step = max(1, _BAND // max(1, width))
-    for top in range(0, height, step):
-        yield top, raster[top : top + step + overlap, :]
+    for rows in bands_of(raster.shape):
+        yield rows.start, raster[rows.start : rows.stop + overlap, :]
         release(raster)
+
+
+def bands_of(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yields the rows of an array `[H, W, ...]` in bands of about 4 million pixels."""
+    height, width = shape[:2]
+    step = max(1, _BAND // max(1, width))
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def sample(raster: Raster, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -90,6 +90,40 @@ def moved_to_host(function: Any, *, at_least: int) -> list[tf.Tensor]:
     return list(moved.values())
 
 
+def moved_between_devices(function: Any) -> list[tuple[tf.Tensor, str]]:
+    """Returns what goes from one device to another, each tensor with its destination.
+
+    TensorFlow copies a tensor once to each device that reads it. In a step of several replicas that
+    copy their values, these are all exchanges: an all-reduce of one tensor over n replicas has
+    2 (n - 1) copies, which are added up in a tree and then sent back. Operations without a device
+    are not counted.
+    """
+    moved = {
+        (tensor.ref(), device): (tensor, device)
+        for operation, _ in _operations(function)
+        if (device := _device(operation))
+        for tensor in operation.inputs
+        if tensor.dtype != tf.resource and _device(tensor.op) not in ("", device)
+    }
+    return list(moved.values())
+
+
+def not_for_xla(function: Any) -> list[str]:
+    """Returns the operations that XLA has no kernel for, or whose results have no fixed shape.
+
+    XLA takes some of the second kind, but not all of them then have the right values.
+    """
+    return sorted(
+        {
+            operation.type
+            for operation, _ in _operations(function)
+            if operation.type not in _WITHOUT_KERNEL
+            if _elements(operation.outputs) == math.inf
+            or _kernel(operation, ("XLA_GPU_JIT",)) is None
+        }
+    )
+
+
 def _operations(function: Any) -> Iterator[tuple[Any, bool]]:
     """Yields the operations of a function and of those that it calls, and if XLA compiles them."""
     library = function.graph.as_graph_def().library.function
@@ -121,6 +155,11 @@ def _node(operation: Any, *, is_compiled: bool) -> Node:
 
 def _is_assigned(operation: Any) -> bool:
     return operation.device.endswith(_HOST_DEVICE)
+
+
+def _device(operation: Any) -> str:
+    """Returns the device of an operation, such as GPU:0; empty if it has none."""
+    return str(operation.device.rpartition("device:")[2])
 
 
 def _elements(tensors: list[Any]) -> float:

@@ -30,8 +30,6 @@ def assert_complete(report: dict) -> None:
     assert results["choices"]["tfseg"]["ratio"] == 1.0
     assert results["loops"]["bare loop"]["ratio"] == 1.0
     assert {"one replica", "two replicas"} <= set(results["replicas"])
-    for network in results["scale_out"]["networks"].values():
-        assert all(0 < share < 1 for share in network["efficiency"].values())
     assert report["machine"]["processor"] and "commit" in report["machine"]
 
 

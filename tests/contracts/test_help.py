@@ -18,7 +18,7 @@ from tfseg.training.callbacks import Callback
 
 SCREEN = 60  # lines
 # Their members alone fill a screen.
-LONG = {"Dataset": 90, "Evaluation": 90, "ModelConfig": 80, "Segmenter": 90}
+LONG = {"Dataset": 110, "Evaluation": 90, "ModelConfig": 80, "Segmenter": 110}
 VALUES = {name: getattr(tfseg, name) for name in tfseg.__all__ if not name.startswith("__")}
 NAMES = sorted(name for name, value in VALUES.items() if not inspect.ismodule(value))
 MODULES = ["tfseg", *(f"tfseg.{name}" for name in VALUES if name not in NAMES)]

@@ -99,6 +99,13 @@ def test_segmentation_models_is_imported_without_side_effects_in_any_order(code)
     assert result.stdout == ""
 
 
+def test_segmentation_models_warns_of_nothing_when_python_compiles_it(tmp_path):
+    compile_anew = f"import sys\nsys.pycache_prefix = {str(tmp_path)!r}\n"
+    errors = "import keras\nimport warnings\nwarnings.simplefilter('error')\n" + compile_anew
+    result = run(UNCHANGED.format(errors + IMPORT))
+    assert result.returncode == 0, result.stderr
+
+
 def test_a_segmentation_models_that_the_user_imported_is_used():
     code = "import segmentation_models as mine\n" + IMPORT + "assert package is mine\n"
     result = run(UNCHANGED.format(code), SM_FRAMEWORK="tf.keras")

@@ -16,10 +16,9 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 # From the ground up. Rooms of one layer do not import each other.
 LAYERS = (
     (
-        *("atomic", "autograph", "beam", "calls", "channels", "checks", "compat", "config", "ids"),
-        *("large_arrays", "lengths", "locks", "notebook", "ordered_map", "placement", "progress"),
-        "random",
-        *("run_files", "run_lengths", "sample", "tf_errors"),
+        *("atomic", "autograph", "beam", "calls", "channels", "checks", "compat", "config", "cuda"),
+        *("ids", "large_arrays", "lengths", "locks", "machine", "notebook", "ordered_map"),
+        *("placement", "progress", "random", "run_files", "run_lengths", "sample", "tf_errors"),
     ),
     ("kernels",),
     ("augment", "heads", "losses", "metrics", "networks"),

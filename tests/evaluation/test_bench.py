@@ -10,7 +10,7 @@ import tensorflow as tf
 import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
-from tfseg.data.pipeline import stages
+from tfseg.data.pipeline import windows
 from tfseg.evaluation import bench as module
 from tfseg.evaluation.bench import Speed, StageSpeed, bottleneck
 
@@ -42,7 +42,7 @@ def test_every_stage_is_timed_alone_and_with_all_before_it_and_nothing_is_writte
 
 
 def test_a_stage_that_is_made_slow_is_the_bottleneck(dataset, monkeypatch):
-    made = stages.training_stages
+    made = windows.input_stages
 
     def slowed(*arguments, **options):
         unchanged, delay = made(*arguments, **options), lambda: time.sleep(0.05)
@@ -55,7 +55,7 @@ def test_a_stage_that_is_made_slow_is_the_bottleneck(dataset, monkeypatch):
         # one after the other, so that no number of threads hides it: 20 a second
         return unchanged | {"crop": lambda samples: crop(samples.map(wait))}
 
-    monkeypatch.setattr(module, "training_stages", slowed)
+    monkeypatch.setattr(module, "input_stages", slowed)
     report = tfseg.bench(dataset, SMALL, batches=2, repeats=2, input_only=True)
     assert report.bottleneck == "crop"
     assert "--data.crop_size" in report.remedy

@@ -60,12 +60,12 @@ def predict(image: np.ndarray | large_arrays.Windows) -> SimpleNamespace:
     ("class_names", "edge_instances"), [(CLASSES, "keep"), (("object",), "ignore")]
 )
 def test_metrics_are_the_same(dataset, monkeypatch, tmp_path, class_names, edge_instances):
-    seen = []
+    were_windows = []
 
     def predicted(
         image: np.ndarray | large_arrays.Windows, pixel_size: float | None
     ) -> tuple[SimpleNamespace, str]:
-        seen.append(isinstance(image, large_arrays.Windows))
+        were_windows.append(isinstance(image, large_arrays.Windows))
         return predict(image), ""
 
     model = SimpleNamespace(class_names=class_names, channels=1, channel_names=())
@@ -79,7 +79,7 @@ def test_metrics_are_the_same(dataset, monkeypatch, tmp_path, class_names, edge_
     evaluation = evaluate(
         segmenter, dataset, "test", conventions=conventions, report=report, verbose=False
     )
-    assert seen == [False, False, True, True]
+    assert were_windows == [False, False, True, True]
     pd.testing.assert_frame_equal(evaluation.counts, expected.counts)
     pd.testing.assert_frame_equal(evaluation.instances, expected.instances)
     assert 0 < evaluation.metrics()["pq"] < 1

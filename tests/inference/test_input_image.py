@@ -19,7 +19,7 @@ from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.cli import main
 from tfseg.config import ModelConfig, RunConfig
-from tfseg.data.files import tiff_windows
+from tfseg.data.files import limits
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.evaluation.evaluate import evaluate
 from tfseg.networks.build import build_model
@@ -121,7 +121,7 @@ WAYS = {
 
 @pytest.mark.parametrize("case", WAYS)
 def test_every_way_in_gives_the_same_instances(segmenter, monkeypatch, tmp_path, case):
-    monkeypatch.setattr(tiff_windows, "LARGE", 1)  # so that the tiles of the file are read
+    monkeypatch.setattr(limits, "LARGE", 1)  # so that the tiles of the file are read
     image, intensities, expected = WAYS[case]
     assert objects(expected).max() >= 3
     for way, predicted in ways(segmenter, image, tmp_path, **intensities):

@@ -16,7 +16,7 @@ from PIL import Image
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.data.files import tiff_windows
+from tfseg.data.files import limits, tiff_windows
 from tfseg.data.files.images import read_image, read_label
 from tfseg.drawing.overlays import overlay
 from tfseg.evaluation.coco_results import results_pairs
@@ -334,7 +334,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused(segmenter, files, tmp_p
 
 
 def test_a_large_picture_with_a_damaged_tile_is_skipped(near_sighted, image, tmp_path, monkeypatch):
-    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    monkeypatch.setattr(limits, "LARGE", 0)
     large = np.tile(image[..., 0], (2, 2))
     for name in ("good.tif", "bad.tif"):
         tifffile.imwrite(tmp_path / name, large, tile=(64, 64), compression="zlib")
@@ -357,7 +357,7 @@ def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(
 ):
     large = np.tile(image[..., 0], (2, 2))  # 240 x 200
     tifffile.imwrite(tmp_path / "large.tif", large, tile=(64, 64))
-    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    monkeypatch.setattr(limits, "LARGE", 0)
     monkeypatch.setattr(result_folder, "OVERLAY_SIDE", 100)
     windows, read = [], tiff_windows.TiffWindows.__getitem__
 
@@ -403,3 +403,21 @@ def test_more_ids_than_a_png_holds_are_written_and_scored(tmp_path, shape, name)
     np.testing.assert_array_equal(pair.truth, label)
     summary = tfseg.evaluate_pairs([pair]).summary()
     assert (summary["num_predicted"], summary["ap50"], summary["splits"]) == (count, 1.0, 0)
+
+
+def test_a_level_or_a_page_is_predicted_as_its_pixels_are(near_sighted, image, tmp_path, capsys):
+    grey = image[..., 0]
+    with tifffile.TiffWriter(tmp_path / "pyramid.tif") as file:
+        file.write(np.kron(grey, np.ones((2, 2), np.uint8)), subifds=1, tile=(64, 64))
+        file.write(grey, subfiletype=1, tile=(64, 64))
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([255 - grey, grey]), photometric="minisblack")
+    segmenter = near_sighted(tile=128)
+    expected = segmenter.predict(image).labels
+    for name, selection in (("pyramid", {"level": 1}), ("stack", {"page": 1})):
+        out = tmp_path / f"out_{name}"
+        files, chosen = [tmp_path / f"{name}.tif"], tfseg.Selection(**selection)
+        report = tfseg.predict_files(segmenter, files, out, selection=chosen)
+        assert report.skipped == []
+        np.testing.assert_array_equal(read_label(out / "labels" / f"{name}.png"), expected)
+    refused = tfseg.predict_files(segmenter, [tmp_path / "stack.tif"], tmp_path / "refused")
+    assert "it has 2 pages (axes Q 2, Y 120, X 100)" in refused.skipped[0][1]

@@ -12,7 +12,7 @@ import tfseg
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.config import ModelConfig, RunConfig
-from tfseg.data.files.images import to_channels
+from tfseg.data.files.pixels import to_channels
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.networks.build import build_model
 from tfseg.training import checkpoint

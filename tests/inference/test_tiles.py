@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tfseg
 from tfseg.checks import InputError
-from tfseg.data.files import tiff_windows
+from tfseg.data.files import limits, opening, tiff_windows
 from tfseg.data.files.images import read_image
 from tfseg.heads import CenterOffset
 from tfseg.inference import tiles
@@ -292,7 +292,7 @@ def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
     image = np.tile(read_image(sorted((sample / "test" / "images").iterdir())[0]), (2, 2, 1))
     options = {"tile": (64, 64), "compression": "zlib", "photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "large.tif", image[..., 0], **options)
-    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    monkeypatch.setattr(limits, "LARGE", 0)
     windows, plain = [], tiff_windows.TiffWindows.__getitem__
 
     def counted(self: tiff_windows.TiffWindows, window: tuple[slice, slice]) -> np.ndarray:
@@ -301,7 +301,7 @@ def test_a_large_picture_is_read_a_tile_at_a_time_with_the_same_result(
 
     monkeypatch.setattr(tiff_windows.TiffWindows, "__getitem__", counted)
     segmenter = near_sighted(tile=128)
-    tiled = segmenter.predict(tiff_windows.open_image(tmp_path / "large.tif"))
+    tiled = segmenter.predict(opening.open_image(tmp_path / "large.tif"))
     expected = segmenter.predict(image)
     np.testing.assert_array_equal(tiled.labels, expected.labels)
     np.testing.assert_array_equal(tiled.scores, expected.scores)

@@ -66,3 +66,12 @@ def test_no_instance_weighs_more_than_ten_times_and_an_empty_image_is_defined():
     assert weights[0, 19, 19] == 10.0
     assert (weights[1] == 1).all()
     assert np.isfinite(weights).all()
+
+
+def test_batches_of_a_known_size_have_the_weights_of_any_size():
+    labels = np.kron(np.arange(4).reshape(2, 2), np.ones((4, 4)))[None].astype(np.int32)
+    known, unknown = (
+        tf.function(lambda ids: pixel_weights.between(ids, sigma=2.0), input_signature=[spec])
+        for spec in (tf.TensorSpec([1, 8, 8], tf.int32), tf.TensorSpec([None] * 3, tf.int32))
+    )
+    np.testing.assert_array_equal(known(labels), unknown(labels))

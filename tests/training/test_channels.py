@@ -14,7 +14,7 @@ from tfseg import InputError
 from tfseg import config as configs
 from tfseg.cli import main
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
-from tfseg.data.files import tiff_windows
+from tfseg.data.files import limits, opening
 from tfseg.data.files.images import read_image, read_label, write_label
 from tfseg.data.pipeline.batches import training_batches, validation_batches
 from tfseg.data.pipeline.normalization import resolved
@@ -311,10 +311,10 @@ def test_one_colour_of_rgb_is_taken_by_name(tmp_path):
 
 
 def test_windows_of_a_large_file_have_the_chosen_channels(tmp_path, monkeypatch):
-    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    monkeypatch.setattr(limits, "LARGE", 0)
     pixels = np.tile(image(5), (2, 2, 1))
     options = {"photometric": "minisblack", "planarconfig": "contig", "tile": (32, 32)}
     tifffile.imwrite(tmp_path / "a.tif", pixels, **options)
-    windows = tiff_windows.open_image(tmp_path / "a.tif").with_channels([4, 1])
+    windows = opening.open_image(tmp_path / "a.tif").with_channels([4, 1])
     assert windows.shape == (*pixels.shape[:2], 2)
     np.testing.assert_array_equal(windows[10:50, 5:70], pixels[10:50, 5:70][..., [4, 1]])

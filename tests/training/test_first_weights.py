@@ -73,7 +73,8 @@ def test_another_head_takes_the_maps_of_the_same_name(source):
     message = r"Maps of boundary .* from scratch: classes 1, classes 2, classes 3\.$"
     with pytest.warns(UserWarning, match=message):
         maps = outputs(initialized(run, head="boundary"))
-    np.testing.assert_array_equal(maps["class"], expected["class"])
+    # The last bits of a sum depend on how the maps of all outputs are divided among threads.
+    np.testing.assert_allclose(maps["class"], expected["class"], rtol=1e-6)
     with pytest.warns(UserWarning, match="start from scratch: boundary/kernel, boundary/bias."):
         initialized(run, head="boundary", class_names=())
 

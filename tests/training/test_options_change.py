@@ -121,6 +121,7 @@ ELSEWHERE = {
     "train.init": "training/test_first_weights.py",
     "train.patience": "training/test_trainer_options.py",
     "train.on_nonfinite": "training/test_trainer_options.py",
+    "train.augment_on": "data/pipeline/test_windows.py",
     "devices.strategy": "training/test_trainer_options.py",
     "devices.names": "training/test_trainer_options.py",
     "devices.jit_compile": "training/test_trainer_options.py",

@@ -1,4 +1,4 @@
-"""One, two and four replicas take the same steps, and a step may be cut into batches."""
+"""One, two, four and eight replicas take the same steps, and a step may be cut into batches."""
 
 from __future__ import annotations
 
@@ -53,7 +53,14 @@ def assert_close(arrays: list[np.ndarray], expected: list[np.ndarray], bound: fl
         assert np.abs(a - b).max() <= bound * max(np.abs(b).max(), 1e-6)
 
 
-@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "replicas",
+    [
+        2,
+        pytest.param(4, marks=pytest.mark.slow),
+        pytest.param(8, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_any_number_of_replicas_takes_the_same_20_steps(start, one, replicas):
     rows, state = trained(start, SGD, replicas)
     for row, expected in zip(rows, one[0], strict=True):

@@ -31,8 +31,8 @@ def test_named_devices_are_mirrored():
 
 
 def test_an_unknown_device_is_refused_with_the_nearest():
-    with pytest.raises(InputError, match=r"devices.names must be .* got 'CPU:7'. Did you mean"):
-        make_strategy(("CPU:7",))
+    with pytest.raises(InputError, match=r"devices.names must be .* got 'CPU:9'. Did you mean"):
+        make_strategy(("CPU:9",))
 
 
 @pytest.mark.parametrize("kind", ["auto", "mirrored", "one_device"])

@@ -23,10 +23,19 @@ from PIL import Image
 
 import tfseg
 from tfseg import config as configs
+from tfseg import machine
 from tfseg.checks import InputError
 from tfseg.config import TrainConfig
 from tfseg.metrics import evaluate_pairs
-from tfseg.training import dry_run, duration, overfit, provenance, session, validation
+from tfseg.training import (
+    dry_run,
+    duration,
+    memory,
+    overfit,
+    provenance,
+    session,
+    validation,
+)
 from tfseg.training.callbacks import Callback, Curves
 from tfseg.training.keras_callbacks import KerasCallback
 from tfseg.training.run_folder import RunFolder
@@ -369,9 +378,17 @@ def test_a_dry_run_tells_shapes_sizes_and_times(dataset):
     assert result.parameters == 54 + 24 + 220
     # at least the images' 6 features behind the first layer, for the backward pass
     assert result.estimated_gib * 2**30 > 4 * SIZE**2 * 6 * 4
+    assert result.available_gib * 2**30 == pytest.approx(machine.usable_memory(), rel=0.01)
     assert result.measured_gib > 0.1
     assert result.steps == 6
     assert result.total_seconds > result.first_step_seconds > 0
+
+
+def test_a_step_for_which_a_container_has_too_little_memory_is_said_before_it(monkeypatch):
+    monkeypatch.setattr(memory.machine, "usable_memory", lambda: 3 * 2**30)
+    memory.warn_of_too_little(2**30, memory.available(2))
+    with pytest.warns(UserWarning, match=r"needs about 2 GiB on a device, and 1\.5 GiB are there"):
+        memory.warn_of_too_little(2 * 2**30, memory.available(2))
 
 
 def test_one_batch_is_learned_by_heart_or_the_check_fails(dataset):

@@ -126,7 +126,7 @@ def replay(
 def _sample(source: Path, which: str, config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
     """Reads image `[H, W, C]` and ids `[H, W]` from two files, or from a sample of a data set."""
     from tfseg.data.dataset.dataset import Dataset
-    from tfseg.data.files import images
+    from tfseg.data.files import images, pixels
     from tfseg.data.pipeline.replay import find_image
 
     if source.is_dir():
@@ -134,6 +134,6 @@ def _sample(source: Path, which: str, config: RunConfig) -> tuple[np.ndarray, np
         (stored,) = dataset.images("train", [find_image(dataset, which)])
         return stored.arrays()
     label = images.read_label(which)
-    image = images.read_picture(source, size=label.shape).pixels
-    images.same_size(source, image, Path(which), label)
-    return images.to_channels(image, config.model.channels or image.shape[-1]), label
+    image = images.read_image(source, size=label.shape)
+    images.same_size(source, image.shape[:2], Path(which), label)
+    return pixels.to_channels(image, config.model.channels or image.shape[-1]), label

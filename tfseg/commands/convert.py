@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError
-from tfseg.commands.options import Parser, add_runner
+from tfseg.commands.options import Parser, add_runner, add_selection, selection_of
 from tfseg.commands.options import beam_options as pipeline_options
 from tfseg.commands.output import note, pixel_sizes, print_table
 from tfseg.config import registry
@@ -25,6 +25,8 @@ from tfseg.data.files import ORIENTATIONS
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset
+
+_READING = ("overlap", "masks", "orientation", "components", "crowd", "ignore")  # of `Reading`
 
 
 def add_options(parser: Parser) -> None:
@@ -80,12 +82,27 @@ def add_options(parser: Parser) -> None:
         default="apply",
         help="whether images and label maps are turned upright by the tags of their files",
     )
+    add_selection(parser)
     add(
         "--val_fraction",
         type=float,
         default=0.0,
         metavar="SHARE",
         help="fraction of the training images that becomes the split val, in [0, 1)",
+    )
+    add(
+        "--test_fraction",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="fraction of the training images that becomes the split test, in [0, 1)",
+    )
+    add(
+        "--split_regions",
+        type=int,
+        metavar="SIDE",
+        help="cut every image into regions of at most SIDE pixels a side; each is a sample, and "
+        "the fractions choose among the regions",
     )
     add("--seed", type=int, default=0, help="seed of the choice of the split val")
     add(
@@ -146,12 +163,6 @@ def run(
     source: Path,
     destination: Path | None,
     explain: bool,
-    overlap: str,
-    masks: str | None,
-    components: bool,
-    orientation: str,
-    crowd: str,
-    ignore: int | None,
     runner: str,
     beam_options: str,
     channels: str,
@@ -164,14 +175,9 @@ def run(
 
     options["beam_options"] = pipeline_options(runner, beam_options)
     options["channels"] = channels.split(",") if channels else ()
-    reading = Reading(
-        overlap=overlap,
-        masks=masks,
-        orientation=orientation,
-        components=components,
-        crowd=crowd,
-        ignore=ignore,
-    )
+    selection = selection_of(options)
+    values = {name: options.pop(name) for name in _READING}
+    reading = Reading(selection=selection, **values)
     if explain:
         print_table([("layout", "SOURCE"), *detection.explain(source, reading)])
         return 0
@@ -183,7 +189,7 @@ def run(
         raise KeyboardInterrupt(
             "interrupted; the same command resumes the conversion"
         ) from interrupt
-    _print(dataset, overlap)
+    _print(dataset, reading.overlap)
     return 1 if dataset.info.skipped_images else 0
 
 
@@ -217,6 +223,8 @@ def _print(dataset: Dataset, overlap: str) -> None:
         )
     if info.ignored_crowds:
         note(f"crowds (iscrowd 1) whose pixels are ignored: {info.ignored_crowds}")
+    if info.cut_instances:
+        note(f"parts of instances that the borders of regions cut: {info.cut_instances}")
     for text in info.notes:
         note(text)
     print(f"data set: {dataset.path}")

@@ -248,7 +248,8 @@ def _of_network(
 def _of_files(
     options: Mapping[str, Any], conventions: Conventions, report: Report
 ) -> tuple[Evaluation, Facts, dict[str, Any]]:
-    from tfseg.data.files.images import file_channel_names, read_picture
+    from tfseg.data.files.images import read_image
+    from tfseg.data.files.opening import file_channel_names
     from tfseg.evaluation.coco_results import results_pairs
     from tfseg.evaluation.label_folders import (
         find_images,
@@ -272,7 +273,7 @@ def _of_files(
             report.add(pair)
             return pair
         path = images[pair.id]
-        pixels = read_picture(path, size=size).pixels
+        pixels = read_image(path, size=size)
         report.add(pair, pixels, channel_names=file_channel_names(path))
         return pair
 

@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import jsonargparse
 
@@ -16,7 +16,11 @@ from tfseg import config
 from tfseg.checks import InputError, nearest
 from tfseg.config import yaml_file
 from tfseg.config.values import check_names, with_network_path, without_plugins
+from tfseg.data.files import PROJECTIONS
 from tfseg.run_files import CONFIG
+
+if TYPE_CHECKING:
+    from tfseg.data.files.selection import Selection
 
 RUN_OPTIONS = tuple(field.name for field in dataclasses.fields(config.RunConfig))
 LIST = "a list, such as [a,b]"
@@ -143,7 +147,7 @@ def add_run_config(parser: Parser) -> None:
         action=ConfigFile,
         metavar="FILE",
         help="YAML file with any part of the values below; or the folder of a run, to repeat it; "
-        "or small, base or large, a network; options override it",
+        "or small, base or large, a network; or gpu, values for NVIDIA cards; options override it",
     )
     parser.add_class_arguments(config.RunConfig, None)
     for action in parser._actions:
@@ -207,6 +211,38 @@ def add_display(parser: Parser) -> None:
 def names(text: str) -> tuple[str, ...]:
     """Returns the names in an option that lists them with commas; none for an empty one."""
     return tuple(text.split(",")) if text else ()
+
+
+def add_selection(parser: Parser) -> None:
+    """Adds the options of `Selection`: level, page and projection."""
+    add = parser.add_argument
+    add(
+        "--level",
+        metavar="NUMBER",
+        type=int,
+        default=0,
+        help="level of the pyramids of TIFF files; 0 is the largest",
+    )
+    add(
+        "--page",
+        metavar="NUMBER",
+        type=int,
+        help="page of TIFF files with several, such as the planes of a stack, from 0 on",
+    )
+    add(
+        "--projection",
+        choices=PROJECTIONS,
+        help="makes one image of all pages: the largest or the mean value of each pixel, or a "
+        "channel of each page",
+    )
+
+
+def selection_of(options: dict[str, Any]) -> Selection:
+    """Takes the options of `add_selection` out of all options."""
+    from tfseg.data.files.selection import Selection
+
+    chosen = ("level", "page", "projection")
+    return Selection(**{name: options.pop(name) for name in chosen})
 
 
 def add_json(parser: Parser) -> None:

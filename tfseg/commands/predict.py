@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError, listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_display, add_network, add_runner, names
+from tfseg.commands.options import (
+    Parser,
+    add_display,
+    add_network,
+    add_runner,
+    add_selection,
+    names,
+    selection_of,
+)
 from tfseg.commands.options import beam_options as pipeline_options
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.data.files import ORIENTATIONS
@@ -64,6 +72,7 @@ def add_options(parser: Parser) -> None:
         help="whether images are turned upright by the tags of their files; results are of the "
         "turned image",
     )
+    add_selection(parser)
     add_runner(parser, "predicts")
     add(
         "--resume",
@@ -125,6 +134,7 @@ def run(
         overwrite=overwrite,
         orientation=how["orientation"],
         channels=names(how["channels"]),
+        selection=selection_of(dict(how)),
         display=names(how["display"]),
         pixel_size=how["pixel_size"],
         beam_options=options,

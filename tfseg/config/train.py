@@ -8,6 +8,7 @@ from tfseg import calls, checks
 from tfseg.config.fields import check_numbers, free_on_resume, match_names
 
 ON_NONFINITE = ("skip", "stop")
+AUGMENT_ON = ("host", "device")
 DEFAULT_STEPS = 1000
 
 
@@ -35,6 +36,9 @@ class TrainConfig(metaclass=calls.Public):
         on_nonfinite: reaction to a step with non-finite loss or gradients, which changes no
             weights: stop, or skip, which counts the step in history.csv. nonfinite.csv has the ids
             of its samples.
+        augment_on: where a trainer augments and makes targets: on the host, while the device
+            computes; or on the device at the beginning of each step, which leaves the host only
+            reading, decoding and cutting. The ids are the same, the pixels to 1e-5.
 
     Examples:
         >>> tfseg.RunConfig(train=tfseg.TrainConfig(epochs=10, batch_size=4)).train.steps is None
@@ -50,13 +54,14 @@ class TrainConfig(metaclass=calls.Public):
     init: str = ""
     patience: int = free_on_resume(0)
     on_nonfinite: str = free_on_resume("stop")
+    augment_on: str = free_on_resume("host")
 
     def __post_init__(self) -> None:
         numbers = ("batch_size", "accumulate", *(("steps",) if self.steps is not None else ()))
         check_numbers(self, "train", checks.integer, numbers, low=1)
         check_numbers(self, "train", checks.in_range, ("epochs", "minutes"), low=0.0)
         check_numbers(self, "train", checks.integer, ("patience",), low=0)
-        match_names(self, "train", on_nonfinite=ON_NONFINITE)
+        match_names(self, "train", on_nonfinite=ON_NONFINITE, augment_on=AUGMENT_ON)
         lengths = {"steps": self.steps, "epochs": self.epochs, "minutes": self.minutes}
         given = [f"{name} {value:g}" for name, value in lengths.items() if value]
         if len(given) > 1:

@@ -14,7 +14,7 @@ from tfseg import atomic, calls, checks
 from tfseg.config import registry, yaml_file
 from tfseg.config.run import RunConfig
 
-PRESETS = ("small", "base", "large")
+PRESETS = ("small", "base", "large", "gpu")
 PLUGINS = "plugins"  # a record in plain values, not a value
 
 
@@ -135,7 +135,7 @@ def with_network_path(values: Any, folder: Path) -> Any:
 
 @calls.check
 def preset(name: str) -> Path:
-    """Returns the file of the network called small, base or large (see docs/training.md).
+    """Returns the file of the configuration small, base, large or gpu (see docs/training.md).
 
     Example:
         config.read(config.preset("large"))

@@ -14,10 +14,10 @@ from tfseg import calls, checks
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import named_damage
-from tfseg.data.pipeline.batches import training_batches
 from tfseg.data.pipeline.order import training_order
 from tfseg.data.pipeline.reading import unwrap_input_errors
-from tfseg.data.pipeline.stages import Stage, training_stages
+from tfseg.data.pipeline.stages import Stage
+from tfseg.data.pipeline.windows import input_stages
 from tfseg.heads import head_of
 from tfseg.inference.segmenter import Segmenter
 from tfseg.training.session import Session
@@ -32,6 +32,7 @@ REMEDIES = {
     "crop": "use smaller crops (--data.crop_size), or cut large images into tiles to convert",
     "augment": "use fewer transforms or lower their p (--augment), or smaller crops "
     "(--data.crop_size)",
+    "draw": "use fewer transforms (--augment)",
     "batch": "use smaller crops (--data.crop_size)",
     "targets": "use another head (--model.head), or smaller crops (--data.crop_size)",
     COPY: "use smaller crops (--data.crop_size)",
@@ -115,8 +116,9 @@ def bench(
 
     Stages: "read" (stored records), "decode" (whole images and ids), "crop", "augment", "batch",
     "targets", "copy" (from the host to the devices), "step" (forward, backward and update), and
-    separately "predict" (full images one at a time, with decoding to ids). They are timed in turn,
-    so that a slow minute of the machine affects all stages.
+    separately "predict" (full images one at a time, with decoding to ids). With train.augment_on
+    device, "draw" (random numbers) is in place of "augment", and the step has the rest. They are
+    timed in turn, so that a slow minute of the machine affects all stages.
 
     Args:
         dataset: its `train` split is used.
@@ -141,7 +143,7 @@ def bench(
     checks.integer("repeats", repeats, low=1)
     session = None if input_only else Session(config, dataset)
     head = head_of(config.model) if session is None else session.head
-    stages = training_stages(dataset, config, head)
+    stages = input_stages(dataset, config, head)
     work = _input_work(training_order(dataset, config, first=0), stages, config.train.batch_size)
     with unwrap_input_errors(), named_damage(dataset, "train"):
         if session:
@@ -191,12 +193,9 @@ def _count_elements(dataset: tf.data.Dataset, size: int) -> Batches:
 
 def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
     """Returns the work to time for the network, alone and cumulative."""
-    dataset, size = session.dataset, session.config.train.batch_size
-    wanted = session.config.data.pixel_size
+    size, wanted = session.config.train.batch_size, session.config.data.pixel_size
     segmenter = Segmenter(session.model, session.config.model, pixel_size=wanted)
     (batch,) = itertools.islice(session.training_input(), 1)
-    batches = training_batches(dataset, session.config, session.head)
-    held = _without_sharding(batches.take(_HELD).cache().repeat())
 
     def train(batches: Iterator[tuple]) -> Iterator[object]:
         return (_wait_for(session.train_step(batch)["loss"]) for batch in batches)
@@ -213,20 +212,12 @@ def _device_work(session: Session) -> dict[tuple[str, str], Batches]:
         return (list(itertools.islice(predictions, size)) for _ in itertools.repeat(None))
 
     return {
-        (COPY, "alone"): lambda: copied(
-            iter(session.strategy.experimental_distribute_dataset(held))
-        ),
+        (COPY, "alone"): lambda: copied(session.training_input(repeated=_HELD)),
         (COPY, "cumulative"): lambda: copied(session.training_input()),
         (STEP, "alone"): lambda: train(itertools.repeat(batch)),
         (STEP, "cumulative"): lambda: train(session.training_input()),
         (PREDICT, "alone"): predicted,
     }
-
-
-def _without_sharding(batches: tf.data.Dataset) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return batches.with_options(options)
 
 
 def _last_pixel(session: Session, batch: tuple) -> tf.Tensor:

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
-from tfseg import placement
-from tfseg.config import ModelConfig
-from tfseg.data.pipeline.cache import memory_bytes
-from tfseg.inference.segmenter import Segmenter
-from tfseg.networks.build import build_model
+from tfseg import cuda, machine
+from tfseg.evaluation import gpu_graphs
 from tfseg.version import __version__
 
 _PACKAGES = ("tensorflow", "keras", "segmentation-models", "numpy")
-_DRIVER = "libcuda.so.1"
-# What TensorFlow loads to use a GPU, with the number of the version in the name of the file.
+# What TensorFlow uses of the packages of its extra and-cuda; a library has their major version.
 _LIBRARIES = {
-    "libcudart.so": "cuda_version",
-    "libcublas.so": "cuda_version",
-    "libcudnn.so": "cudnn_version",
+    "nvidia-cuda-runtime": "libcudart.so",
+    "nvidia-cublas": "libcublas.so",
+    "nvidia-cufft": "libcufft.so",
+    "nvidia-curand": "libcurand.so",
+    "nvidia-cusolver": "libcusolver.so",
+    "nvidia-cusparse": "libcusparse.so",
+    "nvidia-cudnn": "libcudnn.so",
+    "nvidia-nccl": "libnccl.so",
+    "nvidia-cuda-cupti": "libcupti.so",
+    "nvidia-nvjitlink": "libnvJitLink.so",
+    "nvidia-cuda-nvcc": "ptxas",
 }
+_REQUIREMENT = re.compile(r"(nvidia-[a-z-]+)-cu\d+.*>=(\d+)")
 _INSTALL = "Install them with pip install 'tfseg[gpu]'."
-_MAJOR, _MINOR = 75, 76  # attributes of a device: its compute capability
-_IMAGE, _MANY = (1, 256, 256, 1), 1024
 _LEAST_FREE = 5e9  # bytes of disk; checkpoints, caches and logs of a training
 
 
@@ -51,7 +54,7 @@ class Fact:
 
 def facts() -> list[Fact]:
     """Returns versions, processors, memory, disk, and everything that a GPU needs."""
-    return [*_software(), *_machine(), *_gpus(), _decoding()]
+    return [*_software(), *_machine(), *_gpus(), *_placement()]
 
 
 def coverage(capability: tuple[int, int], built_for: Sequence[str]) -> Fact:
@@ -93,9 +96,10 @@ def _software() -> Iterator[Fact]:
 
 
 def _machine() -> Iterator[Fact]:
-    yield Fact("processors", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()}")
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    usable = memory_bytes()
+    count, share = len(os.sched_getaffinity(0)), machine.usable_processors()
+    quota = f", of which a container may use the time of {share:.1f}" if share < count else ""
+    yield Fact("processors", f"{count} of {os.cpu_count()}{quota}")
+    total, usable = machine.total_memory(), machine.usable_memory()
     limit = f", of which a container may use {usable / 2**30:.1f}" if usable < total else ""
     yield Fact("memory", f"{total / 2**30:.1f} GiB{limit}")
     free = shutil.disk_usage(Path.cwd()).free
@@ -111,43 +115,86 @@ def _gpus() -> Iterator[Fact]:
     targets = build["cuda_compute_capabilities"]
     versions = f"CUDA {build['cuda_version']} and cuDNN {build['cudnn_version']}"
     yield Fact("TensorFlow", f"built with {versions}, for {', '.join(targets)}")
-    capabilities = _capabilities()
-    if not capabilities:
-        yield Fact("GPU", f"none: {_DRIVER} finds no device, so training runs on the CPU")
+    driver, on_bus = cuda.driver(), cuda.cards_on_bus()
+    yield driver_fact(driver, on_bus=on_bus, needed=build["cuda_version"])
+    cards = driver.cards if driver else ()
+    yield _libraries(needed=bool(cards))
+    if not cards:
+        yield Fact("GPU", f"none: {cuda.DRIVER} finds no device, so training runs on the CPU")
         return
-    for capability in capabilities:
-        yield coverage(capability, targets)
-    files = [f"{name}.{build[key].split('.')[0]}" for name, key in _LIBRARIES.items()]
-    missing = [file for file in files if _loaded(file) is None and not is_installed(file)]
-    if missing:
-        yield Fact("CUDA libraries", f"missing: {', '.join(missing)}", _INSTALL)
-    else:
-        yield Fact("CUDA libraries", f"{', '.join(files)} are there")
+    for number, card in enumerate(cards):
+        yield Fact(f"GPU:{number}", f"{card.name}, {card.memory / 2**30:.1f} GiB")
+        yield coverage(card.capability, targets)
     visible = len(tf.config.list_physical_devices("GPU"))
     yield Fact(
         "GPU",
-        f"{len(capabilities)} in the machine, {visible} of them used by TensorFlow",
+        f"{len(cards)} in the machine, {visible} of them used by TensorFlow",
         "" if visible else f"{_INSTALL} If they are there, update the driver.",
     )
 
 
-def _decoding() -> Fact:
-    """Reads from the graph of a prediction what would be copied from a GPU to the host."""
-    config = ModelConfig(channels=1)
-    segmenter = Segmenter(build_model(config), config)
-    function = segmenter.serve.get_concrete_function(tf.TensorSpec(_IMAGE, tf.uint8))
-    held = placement.held_by_host(function, at_least=_MANY)
-    moved = placement.moved_to_host(function, at_least=_MANY)
-    text = f"prediction copies {len(moved)} maps to the host, and {len(held)} operations more"
-    remedy = "Report it: this version of TensorFlow has other kernels." if held else ""
-    return Fact("on a GPU", text, remedy)
+def driver_fact(driver: cuda.Driver | None, *, on_bus: int, needed: str) -> Fact:
+    """Returns whether the driver is there, finds the cards, and is new enough.
+
+    Source: CUDA Compatibility, section "Minor Version Compatibility": a program that was built with
+    one CUDA 12 runs with the driver of any CUDA 12.
+
+    Args:
+        driver: what `cuda.driver` returned.
+        on_bus: number of NVIDIA cards on the bus.
+        needed: the CUDA with which TensorFlow was built, such as "12.5.1".
+    """
+    name = "driver"
+    if driver is None:
+        remedy = (
+            "Install NVIDIA's driver; in a container, start it with --gpus all (docker) or --nv "
+            "(apptainer)."
+        )
+        text = f"{cuda.DRIVER} is missing; NVIDIA cards on the bus: {on_bus}"
+        return Fact(name, text, remedy if on_bus else "")
+    version = ".".join(map(str, driver.version))
+    text = f"{cuda.DRIVER} is there, for CUDA up to {version}"
+    if driver.version[0] < int(needed.split(".")[0]):
+        return Fact(name, text, f"Update the driver to one for CUDA {needed} or later.")
+    if on_bus and not driver.cards:
+        remedy = "Look at CUDA_VISIBLE_DEVICES, and at what nvidia-smi says."
+        return Fact(name, f"{text}; it finds none of {on_bus} NVIDIA cards on the bus", remedy)
+    return Fact(name, text)
 
 
-def _loaded(file: str) -> ctypes.CDLL | None:
-    try:
-        return ctypes.CDLL(file)
-    except OSError:
-        return None
+def _libraries(*, needed: bool) -> Fact:
+    """Returns which libraries of CUDA are there, and which are missing."""
+    files = library_files(importlib.metadata.requires("tensorflow") or [])
+    missing = [file for file in files if not _is_there(file)]
+    present = [file for file in files if file not in missing]
+    parts = {"there": present, "missing": missing}
+    text = "; ".join(f"{name}: {', '.join(some)}" for name, some in parts.items() if some)
+    return Fact("CUDA libraries", text, _INSTALL if missing and needed else "")
+
+
+def library_files(requirements: Sequence[str]) -> list[str]:
+    """Returns the names of CUDA's libraries from the requirements of TensorFlow's package."""
+    matches = filter(None, map(_REQUIREMENT.match, requirements))
+    files = [(_LIBRARIES.get(match[1], ""), match[2]) for match in matches]
+    return [f"{name}.{major}" if name.endswith(".so") else name for name, major in files if name]
+
+
+def _is_there(file: str) -> bool:
+    if ".so" in file:
+        return cuda.loaded(file) is not None or is_installed(file)
+    return shutil.which(file) is not None or is_installed(file)
+
+
+def _placement() -> Iterator[Fact]:
+    """Reads from graphs what would be copied from a GPU to the host, as the tests do."""
+    remedy = "Report it: this version of TensorFlow has other kernels."
+    name = "on a GPU"
+    held, moved = gpu_graphs.prediction()
+    text = f"prediction copies {moved} maps to the host, and {held} operations more"
+    yield Fact(name, text, remedy if held else "")
+    held, moved = gpu_graphs.training_step()
+    text = f"a training step keeps {held + moved} large tensors on the host"
+    yield Fact(name, text, remedy if held + moved else "")
 
 
 def is_installed(file: str) -> bool:
@@ -158,18 +205,3 @@ def is_installed(file: str) -> bool:
         if (package.metadata["Name"] or "").startswith("nvidia-")
         for path in package.files or ()
     )
-
-
-def _capabilities() -> list[tuple[int, int]]:
-    """Returns the compute capability of each GPU that the driver knows."""
-    driver = _loaded(_DRIVER)
-    count = ctypes.c_int()
-    if driver is None or driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return []
-
-    def attribute(which: int, device: int) -> int:
-        value = ctypes.c_int()
-        driver.cuDeviceGetAttribute(ctypes.byref(value), which, device)
-        return value.value
-
-    return [(attribute(_MAJOR, number), attribute(_MINOR, number)) for number in range(count.value)]

@@ -17,7 +17,7 @@ from tfseg.augment.compose import name_each
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
-from tfseg.data.files.images import standard_type
+from tfseg.data.files.pixels import standard_type
 from tfseg.data.pipeline import crops, stages
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.data.pipeline.objects import in_label

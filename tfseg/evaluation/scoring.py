@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg.data.dataset.dataset import Dataset, ShardInfo
 from tfseg.data.dataset.integrity import verify
-from tfseg.data.files.tiff_windows import LARGE
+from tfseg.data.files.limits import LARGE
 from tfseg.drawing.display import Display
 from tfseg.large_arrays import Windows
 from tfseg.metrics import Conventions, Pair

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tfseg.large_arrays import release
 from tfseg.run_lengths import compress, encode
 
 
@@ -86,5 +87,6 @@ def _box(row: Any) -> list[int]:
 def _segmentation(label: np.ndarray, row: Any) -> dict[str, Any]:
     mask = label[row.box_top : row.box_bottom, row.box_left : row.box_right] == row.id
     height, width = label.shape
+    release(label)
     counts = encode(mask, y=row.box_top, x=row.box_left, shape=(height, width))
     return {"size": [height, width], "counts": compress(counts)}

@@ -16,6 +16,7 @@ import pandas as pd
 from tfseg.data.files.georeference import Georeference
 from tfseg.drawing.outlines import rings
 from tfseg.inference import json_stream
+from tfseg.large_arrays import release
 
 _GROUP = 2**20  # pixels of the window in which instances are outlined together
 Ring = list[tuple[int, int]]
@@ -62,6 +63,7 @@ def features(
         ids = label[top:bottom, left:right]
         inside = (ids >= rows["id"].iloc[0]) & (ids <= rows["id"].iloc[-1])
         rings_of = rings(np.where(inside, ids, 0))
+        release(label)
         for id, score, class_id in zip(
             *(rows[name].tolist() for name in ("id", "score", "class_id")), strict=True
         ):

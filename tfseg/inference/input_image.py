@@ -13,7 +13,7 @@ from tfseg import checks
 from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError
 from tfseg.data.dataset.contrast import Spread
-from tfseg.data.files.images import check_shape, standard_type, to_channels
+from tfseg.data.files.pixels import check_shape, standard_type, to_channels
 from tfseg.data.pipeline.normalization import Normalization
 from tfseg.kernels.normalize import in_depth
 from tfseg.large_arrays import Windows

@@ -11,6 +11,7 @@ from tfseg.channels import check_names
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import IMAGE_SUFFIXES, list_images
 from tfseg.data.files.paths import DataPath, as_path, is_remote
+from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.drawing.display import Display
 from tfseg.inference import beam
 from tfseg.inference.cleanup import Cleanup
@@ -72,6 +73,7 @@ def predict_files(
     overwrite: bool = False,
     orientation: str = "apply",
     channels: Sequence[str] = (),
+    selection: Selection = DEFAULT,
     display: Sequence[str] = (),
     pixel_size: float | str | None = None,
     devices: Sequence[str] = (),
@@ -106,6 +108,7 @@ def predict_files(
         channels: names of the channels of all images, in their order; empty takes those of the
             files. Those of the network are found by name; without their names, the images must have
             as many channels as the network, in its order.
+        selection: which level and page of TIFF files; the results are those of the level.
         display: names of the channels of the network that overlays show, such as ["nir", "red",
             "green"]: three become red, green and blue; empty: channels of these names, else all, in
             a colour each.
@@ -143,6 +146,8 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
     given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     made_with += f" {given}"
+    if selection != DEFAULT:
+        made_with += f" {selection}"
     folder = ResultFolder(
         as_path(destination), formats, segmenter.class_names, made_with, shown, orientation
     )
@@ -152,6 +157,7 @@ def predict_files(
         segmenter.channel_names,
         cleanup,
         channels=names,
+        selection=selection,
         pixel_size=given,
         resume=resume,
         is_shared=beam_options is not None or is_remote(folder.path),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfseg import large_arrays
-from tfseg.data.dataset.contrast import Windows
+from tfseg.large_arrays import Raster
 
 _ROWS = 2**22  # pixels of an image that are read at once, as float32 of all channels
 
@@ -26,7 +26,7 @@ class Resampled:
     """
 
     def __init__(
-        self, image: Windows, factor: float, values: Callable[[np.ndarray], np.ndarray]
+        self, image: Raster, factor: float, values: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         """Takes an image.
 

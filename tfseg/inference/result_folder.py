@@ -17,6 +17,7 @@ from tfseg import atomic, checks
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.georeference import read_georeference
 from tfseg.data.files.images import read_label, write_label, write_picture
+from tfseg.data.files.limits import LARGE
 from tfseg.data.files.paths import (
     DataPath,
     files_in,
@@ -26,7 +27,6 @@ from tfseg.data.files.paths import (
     replacing,
 )
 from tfseg.data.files.pyramid import write_pyramid
-from tfseg.data.files.tiff_windows import LARGE
 from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.overlays import overlay, thinned, thinning
 from tfseg.inference import coco, geojson, json_stream, parquet

@@ -127,8 +127,7 @@ class Segmenter(tf.Module, metaclass=calls.Public):
         Args:
             images: `[B, H, W, C]` or `[H, W, C]`, any real dtype without NaN and infinite values,
                 of the pixel size of the network, if it has one, any size, and any exposure: every
-                image is normalised by its percentiles unless
-                `ModelConfig.limits` fixes the range.
+                image is normalised by its percentiles unless `ModelConfig.limits` fixes the range.
 
         Returns:
             "labels" `[B, H, W]` int32 ids from 1, 0 = background, "scores" `[B, N]` float32, and

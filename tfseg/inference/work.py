@@ -13,9 +13,10 @@ import numpy as np
 from tfseg import checks
 from tfseg.channels import names_of
 from tfseg.data.files import pixel_size as pixel_sizes
-from tfseg.data.files.images import file_channel_names
+from tfseg.data.files.opening import file_channel_names, file_pixel_size, open_picture
 from tfseg.data.files.paths import DataPath, fetch, is_remote
-from tfseg.data.files.tiff_windows import TiffWindows, open_picture
+from tfseg.data.files.selection import Selection
+from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.inference.cleanup import Cleanup
 from tfseg.inference.replicas import Prediction, Replicas
 from tfseg.inference.result_folder import ResultFolder
@@ -55,6 +56,7 @@ class Work:
         channel_names: of the channels of the network.
         cleanup: of the predicted ids.
         channels: names of the channels of all files; empty takes those of the files.
+        selection: level and page of TIFF files.
         pixel_size: of all files, micrometres; None takes those of the files.
         resume: files with results are kept.
         is_shared: other machines may write into the folder, too, or it is remote.
@@ -64,6 +66,7 @@ class Work:
     channel_names: tuple[str, ...]
     cleanup: Cleanup | None
     channels: tuple[str, ...]
+    selection: Selection
     pixel_size: float | None
     resume: bool
     is_shared: bool = False
@@ -101,13 +104,15 @@ class Work:
     def _open(self, item: _Item) -> _Item:
         if is_remote(item.path):
             fetch(item.path, item.file)
-        pixels, is_turned = open_picture(item.file, orientation=self.folder.orientation)
-        names = self.channels or file_channel_names(item.file)
-        pixels, unused = _with_channels(pixels, names, self.channel_names)
-        return item._replace(pixels=pixels, unused=unused, is_turned=bool(is_turned))
+        orientation = self.folder.orientation
+        picture = open_picture(item.file, orientation=orientation, selection=self.selection)
+        names = self.channels or file_channel_names(item.file, self.selection)
+        pixels, unused = _with_channels(picture.pixels, names, self.channel_names)
+        return item._replace(pixels=pixels, unused=unused, is_turned=bool(picture.turned))
 
     def _predict(self, item: _Item, network: Replicas, scratch: Path) -> _Item:
-        stated = pixel_sizes.or_given(pixel_sizes.of_file(item.file), self.pixel_size)
+        of_file = file_pixel_size(item.file, self.selection)
+        stated = pixel_sizes.or_given(of_file, self.pixel_size)
         folder = scratch if self.is_shared else Path(str(self.folder.path))
         prediction = network.predict(item.pixels, pixel_size=stated.size or None, folder=folder)
         if network.pixel_size and stated.ignored:

@@ -60,7 +60,8 @@ def _search_axis(start: _Nearest, axis: int, reach: int) -> _Nearest:
     )
 
     def at(values: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        return tf.gather(values, tf.range(length) + step, axis=axis)
+        moved = tf.gather(values, tf.range(length) + step, axis=axis)
+        return tf.ensure_shape(moved, start.id.shape)  # a loop keeps the shapes of its values
 
     def look(step: tf.Tensor, *known: tf.Tensor) -> tuple[tf.Tensor, ...]:
         moved = tf.cast(step - reach, tf.float32) ** 2

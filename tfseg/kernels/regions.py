@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfseg.kernels.runs import Runs, find_runs
+from tfseg.kernels.static import unique
 
 
 class Centers(NamedTuple):
@@ -39,6 +40,7 @@ def centers(labels: tf.Tensor) -> Centers:
         tf.math.unsorted_segment_sum(value, instance, tf.size(key))
         for value in (length, row * length, (first + last) * length // 2)
     )
+    area = tf.maximum(area, 1)  # fixed shapes have empty instances, too
     # The pixel nearest to the centroid; if two are equally near, the first in reading order.
     center = tf.stack([total_row, total_column], axis=-1)
     center = (2 * center + area[:, None] - 1) // (2 * area[:, None])
@@ -54,7 +56,7 @@ def _move_onto_instances(
     center: tf.Tensor, bent: tf.Tensor, totals: tf.Tensor, runs: Runs, instance: tf.Tensor
 ) -> tf.Tensor:
     """Moves `center` `[I, 2]` to the nearest pixel of the instance where `bent` `[I]` is true."""
-    selected = tf.where(tf.gather(bent, instance))[:, 0]
+    selected = runs.chosen(tf.gather(bent, instance))
     instance, row, first, last = (
         tf.gather(value, selected) for value in (instance, runs.row, runs.first, runs.last)
     )
@@ -69,8 +71,9 @@ def _move_onto_instances(
     num = tf.size(bent)
     closest = tf.gather(tf.math.unsorted_segment_min(distance, instance, num), instance)
     number = tf.where(distance == closest, tf.range(tf.size(selected)), tf.size(selected))
-    chosen = tf.where(bent, tf.math.unsorted_segment_min(number, instance, num), 0)
-    # Padded, because there may be no bent instance.
+    chosen = tf.math.unsorted_segment_min(number, instance, num)
+    chosen = tf.where(bent, tf.minimum(chosen, tf.size(selected)), 0)
+    # Padded, because there may be no bent instance, or an empty one (see `static`).
     pixel = tf.pad(tf.stack([row, column], axis=-1), [[0, 1], [0, 0]])
     return tf.where(bent[:, None], tf.gather(pixel, chosen), center)
 
@@ -81,9 +84,7 @@ def _spread_centers(runs: Runs, center: tf.Tensor, area: tf.Tensor) -> Centers:
     row, column = tf.unstack(tf.cast(center, tf.int32), axis=-1)
     y = runs.spread((row - runs.row) * inside)
     # Along a run the offset to the centre falls by one column per pixel, and nothing else changes.
-    start = tf.cast(column - runs.first, tf.float32)
-    end = start - tf.cast(runs.length, tf.float32)
-    x = tf.reshape(tf.ragged.range(start, end, -1.0).flat_values, tf.shape(y))
+    x = runs.count_down(tf.cast(column - runs.first, tf.float32))
     area = tf.cast(runs.spread(tf.cast(area, tf.int32) * inside), tf.float32)
     return Centers(tf.cast(y, tf.float32), tf.where(area > 0, x, 0.0), area)
 
@@ -166,14 +167,13 @@ def _instances(runs: Runs) -> tuple[tf.Tensor, tf.Tensor]:
     instances too.
     """
     key = tf.cast(runs.image, tf.int64) * 2**32 + tf.cast(runs.value, tf.int64)
-    unique, instance = tf.unique(key)
-    return instance, unique
+    distinct, instance = unique(key)
+    return instance, distinct
 
 
 def _largest(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Returns for every pixel the largest of `values` `[B, H, W]` int32 in its instance."""
     runs = find_runs(labels)
     instance, key = _instances(runs)
-    of_run = tf.math.segment_max(tf.reshape(values, [-1]), tf.reshape(runs.of, [-1]))
-    of_instance = tf.math.unsorted_segment_max(of_run, instance, tf.size(key))
+    of_instance = tf.math.unsorted_segment_max(runs.largest(values), instance, tf.size(key))
     return runs.spread(tf.gather(of_instance, instance))

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfseg.kernels import static
+
 
 class Runs(NamedTuple):
     """The runs of a batch of images, numbered in reading order.
@@ -36,9 +38,44 @@ class Runs(NamedTuple):
         """Spreads a number per run, `[R]` int32, over the pixels of the run: `[B, H, W]` int32."""
         return _spread(values, self.length, tf.shape(self.begins))
 
+    def count_down(self, values: tf.Tensor) -> tf.Tensor:
+        """Spreads values `[R]` float32 that fall by 1 with every pixel: `[B, H, W]` float32."""
+        end = values - tf.cast(self.length, tf.float32)
+        counted = tf.ragged.range(values, end, -1.0).flat_values
+        return tf.reshape(counted, tf.shape(self.begins))
+
+    def largest(self, values: tf.Tensor) -> tf.Tensor:
+        """Returns the largest of `values` `[B, H, W]` in each run, `[R]`."""
+        return tf.math.segment_max(tf.reshape(values, [-1]), tf.reshape(self.of, [-1]))
+
+    def chosen(self, mask: tf.Tensor) -> tf.Tensor:
+        """Returns the numbers of the runs where `mask` `[R]` is true, or of more of them."""
+        return tf.where(mask)[:, 0]
+
+
+class _Pixels(Runs):
+    """Runs of one pixel each, whose number is known."""
+
+    def spread(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(values, self.begins.shape)
+
+    def count_down(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(values, self.begins.shape)
+
+    def largest(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(values, [-1])
+
+    def chosen(self, mask: tf.Tensor) -> tf.Tensor:
+        return tf.range(mask.shape[0])
+
 
 def find_runs(images: tf.Tensor) -> Runs:
-    """Finds the runs of `images` `[B, H, W]`, of any dtype that can be compared."""
+    """Finds the runs of `images` `[B, H, W]`, of any dtype that can be compared.
+
+    With fixed shapes (see `static`) every pixel is a run.
+    """
+    if static.is_static():
+        return _pixels(images)
     batch, height, width = tf.unstack(tf.shape(images))
     begins = tf.concat(
         [tf.ones([batch, height, 1], tf.bool), images[:, :, 1:] != images[:, :, :-1]], axis=2
@@ -59,6 +96,21 @@ def find_runs(images: tf.Tensor) -> Runs:
         row=line - image * height,
         first=first,
         last=first + length - 1,
+    )
+
+
+def _pixels(images: tf.Tensor) -> Runs:
+    batch, height, width = images.shape
+    number = tf.range(batch * height * width)
+    line = number // width
+    return _Pixels(
+        of=tf.reshape(number, images.shape),
+        begins=tf.ones(images.shape, tf.bool),
+        value=tf.reshape(images, [-1]),
+        image=line // height,
+        row=line % height,
+        first=number % width,
+        last=number % width,
     )
 
 

@@ -1,7 +1,8 @@
 """segmentation-models: imported without side effects, and patched to build networks for Keras 3.
 
 At import the package chooses its Keras by the environment variable SM_FRAMEWORK, and prints it.
-The variable is set only during the import, and the printed line is suppressed.
+The variable is set only during the import, and the printed line is suppressed. So are the warnings
+of Python about its sources, which come once, when it compiles them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -56,7 +58,8 @@ def _import() -> ModuleType:
     before = os.environ.get(_VARIABLE)
     os.environ[_VARIABLE] = "tf.keras"
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             import segmentation_models as package
     finally:
         if before is None:

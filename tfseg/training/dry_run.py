@@ -25,6 +25,8 @@ class DryRun:
         devices: number of devices that share a batch.
         parameters: of the network, trainable or not.
         estimated_gib: memory of a step on each device, from the sizes of the network's features.
+        available_gib: memory of the first GPU; without one, what the process may use of the
+            machine's, in a container its limit, divided by the number of devices.
         measured_gib: peak memory of the first GPU, or of the process if there is no GPU.
         first_step_seconds: time of the first step, with compiling.
         step_seconds: time of every other step.
@@ -38,6 +40,7 @@ class DryRun:
     devices: int
     parameters: int
     estimated_gib: float
+    available_gib: float
     measured_gib: float
     first_step_seconds: float
     step_seconds: float
@@ -58,21 +61,26 @@ def dry_run(config: RunConfig, dataset: Dataset, *, network: Network | None = No
         InputError: the configuration does not fit the data, the devices or their memory.
     """
     session = Session(config, dataset, network=network)
+    replicas = session.strategy.num_replicas_in_sync
+    estimated = memory.estimate(
+        session.model,
+        batch_size=session.config.train.batch_size // replicas,
+        crop_size=config.data.crop_size,
+    )
+    available = memory.available(replicas)
+    memory.warn_of_too_little(estimated, available)
     trial = overfit.take_trial(session)
     train, size = session.config.train, config.data.crop_size
     interval = validation.interval(config.log)
     steps = train.steps or trial.steps(60.0 * train.minutes, validate_every=interval)
     images = (train.batch_size, size, size, session.config.model.channels)
-    replicas = session.strategy.num_replicas_in_sync
     return DryRun(
         images=images,
         maps={name: (*images[:3], count) for name, count in session.head.outputs.items()},
         devices=replicas,
         parameters=sum(int(np.prod(weight.shape)) for weight in session.model.weights),
-        estimated_gib=memory.estimate(
-            session.model, batch_size=train.batch_size // replicas, crop_size=size
-        )
-        / 2**30,
+        estimated_gib=estimated / 2**30,
+        available_gib=available / 2**30,
         measured_gib=_peak_memory() / 2**30,
         first_step_seconds=trial.first_step,
         step_seconds=trial.step,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
-from tfseg import checks, tf_errors
+from tfseg import checks, cuda, machine, tf_errors
 from tfseg.config import RunConfig
 from tfseg.networks.build import build_model
 
@@ -40,6 +41,28 @@ def estimate(model: keras.Model, *, batch_size: int, crop_size: int) -> int:
     ]
     features = sum(output.shape.num_elements() * output.dtype.size for output in outputs)
     return features + _COPIES * 4 * model.count_params()
+
+
+def available(replicas: int) -> int:
+    """Returns the bytes of memory that each of `replicas` devices has.
+
+    That of the first GPU; without one, a share of what this process may use of the machine's.
+    """
+    driver = cuda.driver() if tf.config.list_physical_devices("GPU") else None
+    if driver and driver.cards:
+        return driver.cards[0].memory
+    return machine.usable_memory() // replicas
+
+
+def warn_of_too_little(estimated: int, available: int) -> None:
+    """Warns if a step is expected to need more bytes than a device has."""
+    if estimated > available:
+        warnings.warn(
+            f"A step needs about {estimated / 2**30:.2g} GiB on a device, and "
+            f"{available / 2**30:.2g} GiB are there: the system may end this process. Use a "
+            "smaller train.batch_size with train.accumulate, or a smaller data.crop_size.",
+            stacklevel=3,
+        )
 
 
 @contextlib.contextmanager

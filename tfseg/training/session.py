@@ -8,6 +8,7 @@ import functools
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from tfseg.config import BALANCED, RunConfig, flat
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.integrity import info_sha256
 from tfseg.data.dataset.mixture import parts_of
-from tfseg.data.pipeline import stages
+from tfseg.data.pipeline import stages, windows
 from tfseg.data.pipeline.batches import scored_batches
 from tfseg.data.pipeline.normalization import resolved
 from tfseg.data.pipeline.scale import Scale
@@ -107,12 +108,19 @@ class Session:
             loss_scale=self.loss_scale,
             encoder_rate=self.encoder_rate,
             samples=config.train.batch_size * config.train.accumulate,
+            prepare=self._prepare(),
             clip_norm=config.optimizer.clip_norm,
             jit_compile=config.devices.jit_compile,
         )
         validation_step = step.make_validation_step(self.strategy, self.model, self.head)
         self.validation_step = step.traced_once(validation_step)
         _warn_of_small_images(config.data.crop_size, dataset, scale)
+
+    def _prepare(self) -> Callable[..., tuple] | None:
+        """Returns what makes images and targets in a step, if the host does not."""
+        if self.config.train.augment_on == "host":
+            return None
+        return windows.Finish(self.config, self.head)
 
     def _complete_model(self, network: Network | None) -> Sequence[np.ndarray]:
         """Completes the configuration of the network; returns a Keras network's first weights."""
@@ -162,11 +170,21 @@ class Session:
         """Assigns the averaged weights, if any, to the network inside the context."""
         return self.average.swapped_in() if self.average else contextlib.nullcontext()
 
-    def training_input(self, *, first_step: int = 0) -> Iterator[tuple]:
-        """Returns endless batches, divided among the devices, the same for any number of them."""
+    def training_input(self, *, first_step: int = 0, repeated: int = 0) -> Iterator[tuple]:
+        """Returns endless batches, divided among the devices, the same for any number of them.
+
+        Args:
+            first_step: the step whose batches come first.
+            repeated: keeps so many batches in memory and repeats them; 0 makes new ones.
+        """
         first_batch = first_step * self.config.train.accumulate
-        make = functools.partial(batches_from_service, first_step=first_batch)
-        return iter(self._distribute(make))
+        divide = functools.partial(windows.divided, config=self.config)
+
+        def make(*arguments: Any, **part: Any) -> tf.data.Dataset:
+            batches = batches_from_service(*arguments, first_step=first_batch, **part)
+            return batches.take(repeated).cache().repeat() if repeated else batches
+
+        return iter(self._distribute(make, divide))
 
     def validation_input(self) -> Iterator[tuple]:
         """Returns batches that cover the validated images of the split val once."""
@@ -175,10 +193,14 @@ class Session:
     @functools.cached_property
     def _validation_batches(self) -> Iterable[tuple]:
         # Kept, because each validation would trace it again, in 0.3 s.
-        return self._distribute(scored_batches)
+        return self._distribute(scored_batches, windows.rebatched)
 
-    def _distribute(self, make: Callable[..., tf.data.Dataset]) -> Iterable[tuple]:
-        """Returns the batches of `make`, divided among hosts and replicas."""
+    def _distribute(
+        self,
+        make: Callable[..., tf.data.Dataset],
+        divide: Callable[[tf.data.Dataset, int], tf.data.Dataset],
+    ) -> Iterable[tuple]:
+        """Returns the batches of `make` for each host, which `divide` divides among replicas."""
 
         def host_batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
             batches = make(
@@ -189,7 +211,7 @@ class Session:
                 num_hosts=context.num_input_pipelines,
             )
             size = context.get_per_replica_batch_size(self.config.train.batch_size)
-            return batches.rebatch(size, drop_remainder=True)
+            return divide(batches, size)
 
         return self.strategy.distribute_datasets_from_function(host_batches)
 

@@ -21,6 +21,7 @@ from tfseg.metrics import graph
 from tfseg.training.averaging import WeightAverage
 from tfseg.training.encoder_rate import EncoderRate
 from tfseg.training.loss_scale import LossScale
+from tfseg.training.statistics import exchanged_once
 
 Losses = dict[str, tf.Tensor]
 Gradients = list[tf.Tensor]
@@ -43,6 +44,8 @@ class TrainStep:
         loss_scale: of the backward pass, or None.
         encoder_rate: learning rate of the encoder, if it has another one, or None.
         samples: number of samples of a step, over all its batches and replicas.
+        prepare: batch of the input, without its tuple -> images and targets, on each replica; None
+            where the input has them.
         clip_norm: global norm to which the gradients of the step are scaled down; 0 does not clip.
         jit_compile: compiles forward and backward pass by XLA; for one replica only, because XLA
             cannot compile the all-reduce of synchronised batch normalisation.
@@ -57,6 +60,7 @@ class TrainStep:
     loss_scale: LossScale | None = None
     encoder_rate: EncoderRate | None = None
     samples: int
+    prepare: Callable[..., tuple] | None = None
     clip_norm: float = 0.0
     jit_compile: bool = False
     compiled: Callable[..., Losses] = dataclasses.field(init=False)
@@ -78,7 +82,7 @@ class TrainStep:
     def _step(self, *batches: tuple) -> Losses:
         statistics = [tf.identity(old.value) for old in self.model.non_trainable_variables]
         scale = self.loss_scale.value() if self.loss_scale else None
-        with skip_variable_search():
+        with skip_variable_search(), exchanged_once(self.strategy):
             per_replica, gradients = self.strategy.run(self._gradients, args=(scale, *batches))
         values = {
             name: self.strategy.experimental_local_results(value)[0]
@@ -97,6 +101,8 @@ class TrainStep:
 
     def _gradients(self, scale: tf.Tensor | None, *batches: tuple) -> tuple[Losses, Gradients]:
         """Returns losses and clipped gradients of all batches, summed over the replicas."""
+        if self.prepare:
+            batches = tuple(self.prepare(*batch) for batch in batches)
         values, gradients = self._batch_gradients(*batches[0], scale)
         for batch in batches[1:]:
             more, further = self._batch_gradients(*batch, scale)

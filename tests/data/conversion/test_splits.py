@@ -107,7 +107,7 @@ def test_a_table_that_does_not_fit_the_images_is_refused(tmp_path, text):
         ({"groups": r"^(\d+)_"}, r"groups must match every id; .* matches none of a, b\. Correct"),
         ({"groups": "a(x)?"}, r"matches none of a, b\. Correct"),
         ({"groups": "no.csv"}, r"no\.csv does not exist\. Check the path"),
-        ({"groups": "a|b", "val_fraction": 1e-9}, r"val_fraction must leave images in train and i"),
+        ({"groups": "a|b", "val_fraction": 1e-9}, r"val_fraction must leave images in every split"),
     ],
 )
 def test_groups_that_cannot_be_used_are_refused(options, message):
@@ -121,3 +121,17 @@ def test_a_table_needs_a_source_without_splits(tmp_path):
         InputError, match=r"needs a source without splits; got the splits train, va"
     ):
         assign_splits({"train": items("a"), "val": items("b")}, table=tmp_path / "s.csv")
+
+
+def test_a_share_of_test_moves_no_image_of_val():
+    names = [f"{number:03}" for number in range(100)]
+    alone = ids(assign_splits({"train": items(names)}, val_fraction=0.3, seed=5))
+    both = ids(assign_splits({"train": items(names)}, val_fraction=0.3, test_fraction=0.2, seed=5))
+    assert both["val"] == alone["val"]
+    assert sorted(both["train"] + both["test"]) == alone["train"]
+    assert 10 <= len(both["test"]) <= 30
+    with pytest.raises(InputError, match="test_fraction needs a source .* and no split test; got"):
+        assign_splits({"train": items("a"), "test": items("b")}, test_fraction=0.5)
+    message = "val_fraction and test_fraction must leave images in every split; 0.5 and 0.5 of 100"
+    with pytest.raises(InputError, match=message):
+        assign_splits({"train": items(names)}, val_fraction=0.5, test_fraction=0.5)

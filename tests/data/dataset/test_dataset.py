@@ -119,6 +119,7 @@ INFOS = st.builds(
     turned_images=COUNT,
     unturned_images=COUNT,
     ignored_crowds=COUNT,
+    cut_instances=COUNT,
     skipped_images=COUNT,
     statistics=st.none() | STATISTICS,
     image_formats=st.lists(st.sampled_from(IMAGE_FORMATS), max_size=2).map(tuple),
@@ -189,7 +190,7 @@ ADDED = {
     "1.4": {"options": {}},
     "1.5": {"turned_images": 0, "unturned_images": 0, "ignored_crowds": 0, "notes": ()},
     "1.7": {"channel_names": ()},
-    "2.0": {"pixel_sizes": {}},
+    "2.0": {"pixel_sizes": {}, "cut_instances": 0},
 }
 ADDED_TO_SHARDS = ("num_records", "tiled")  # in 2.0
 REQUIRED = [

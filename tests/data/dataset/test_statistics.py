@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tfseg import Dataset, convert, convert_samples
+from tfseg import Dataset, convert, convert_samples, large_arrays
 from tfseg.data.dataset.counts import Counts, count
+from tfseg.data.dataset.records import instance_areas
 from tfseg.data.dataset.statistics import PERCENTILES, Distribution, Statistics
 
 LABEL = np.array(
@@ -147,3 +148,40 @@ def test_the_statistics_are_of_all_splits_and_read_again(tmp_path, write):
         (4,),
     )
     assert statistics.area.mean == 50  # 36 and 64 pixels
+
+
+class Windows:
+    """An image that can only be read by slices of rows and columns."""
+
+    def __init__(self, image):
+        self.image, self.shape, self.dtype = image, image.shape, image.dtype
+
+    def __getitem__(self, window):
+        rows, columns = window
+        assert isinstance(rows, slice) and isinstance(columns, slice)
+        return self.image[rows, columns]
+
+
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.uint16, np.float32]),
+        st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 2, 3])),
+        elements=st.integers(0, 200),
+    ),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 7, 20]),
+    st.booleans(),
+)
+def test_an_image_in_windows_has_the_counts_of_the_array(image, seed, block, repeated):
+    if repeated:
+        image[:] = image[..., :1]
+    draw = np.random.default_rng(seed)
+    label = draw.choice(np.array([-1, 0, 0, 1, 2, 3, 2**31 - 1], np.int32), image.shape[:2])
+    names = ("one", "two") if image.shape[-1] == 2 else ()
+    expected = count(image, label, None, names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(large_arrays, "_BAND", block)
+        assert count(Windows(image), label, None, names) == expected
+        ids, areas = instance_areas(label)
+    distinct, numbers = np.unique(label[label > 0], return_counts=True)
+    assert (ids.tolist(), areas.tolist()) == (distinct.tolist(), numbers.tolist())

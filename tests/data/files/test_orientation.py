@@ -13,7 +13,8 @@ import tifffile
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from tfseg.data.files.images import read_image, read_label, read_picture
+from tfseg.data.files.images import read_image, read_label
+from tfseg.data.files.opening import open_picture
 
 TAGS = range(1, 9)
 PIXELS = np.random.default_rng(3).integers(0, 256, (7, 11, 3), np.uint8)
@@ -46,11 +47,11 @@ def turned(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_picture_stands_upright_as_in_pillow(tmp_path, kind, tag):
     path = saved(tmp_path / f"a.{kind}", tag)
-    picture = read_picture(path)
+    picture = open_picture(path)
     np.testing.assert_array_equal(picture.pixels, turned(path))
     assert picture.turned is (None if tag == 1 else True)
     assert picture.pixels.flags.c_contiguous
-    stored = read_picture(path, orientation="ignore")
+    stored = open_picture(path, orientation="ignore")
     assert stored.pixels.shape == (7, 11, 3)
     assert stored.turned is (None if tag == 1 else False)
 
@@ -85,7 +86,7 @@ def test_a_label_map_follows_the_tag_of_its_file(tmp_path, kind, tag):
 def test_a_picture_whose_annotation_has_only_its_stored_size_is_not_turned(
     tmp_path, tag, size, is_turned
 ):
-    picture = read_picture(saved(tmp_path / "a.png", tag), size=size)
+    picture = open_picture(saved(tmp_path / "a.png", tag), size=size)
     assert picture.turned is is_turned
     assert picture.pixels.shape[:2] == ((11, 7) if tag == 6 and is_turned else (7, 11))
 
@@ -125,7 +126,7 @@ def test_exif_data_without_a_valid_tag_turn_nothing(tmp_path, exif, kind):
     Image.fromarray(PIXELS).save(buffer, kind, exif=b"Exif\0\0" + exif)
     path = tmp_path / "a"
     path.write_bytes(buffer.getvalue())
-    picture = read_picture(path)
+    picture = open_picture(path)
     assert (picture.turned, picture.pixels.shape) == (None, (7, 11, 3))
 
 
@@ -159,7 +160,7 @@ def with_xmp(path: Path, xmp: bytes, exif_tag: int | None = None) -> Path:
 @pytest.mark.parametrize("exif_tag", [None, 1, 3])
 def test_orientation_in_xmp_counts_where_exif_has_none(tmp_path, kind, entry, exif_tag):
     path = with_xmp(tmp_path / f"a.{kind}", XMP % entry, exif_tag)
-    picture = read_picture(path)
+    picture = open_picture(path)
     np.testing.assert_array_equal(picture.pixels, turned(path))
     expected = {1: 1, 3: 3}.get(exif_tag, 6 if entry else 1)
     assert picture.turned is (None if expected == 1 else True)
@@ -177,7 +178,7 @@ def test_exif_data_in_a_text_of_a_png_count_as_in_pillow(tmp_path, compressed):
     texts.add_text("Raw profile type exif", profile, zip=compressed)
     texts.add_text("comment", "of another kind", zip=compressed)
     Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=texts)
-    assert read_picture(tmp_path / "a.png").turned
+    assert open_picture(tmp_path / "a.png").turned
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), turned(tmp_path / "a.png"))
     Image.fromarray(LABEL).save(tmp_path / "b.png", pnginfo=texts)
     np.testing.assert_array_equal(read_label(tmp_path / "b.png"), turned(tmp_path / "b.png"))

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tfseg.data.files.pixel_size import Stated, of_bytes, of_file, or_given
+from tfseg.data.files.pixel_size import Stated, of_file, or_given
 
 IMAGE = np.zeros((8, 9), np.uint8)
 OME = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "\u00b5m", "PhysicalSizeY": 0.25}
@@ -20,7 +20,6 @@ OME = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "\u00b5m", "PhysicalSizeY": 0
 def stated(folder: Path, **options: Any) -> Stated:
     path = folder / "a.tif"
     tifffile.imwrite(path, IMAGE, **options)
-    assert of_bytes(path.read_bytes()) == of_file(path)
     return of_file(path)
 
 

@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.data.files.images import channel_names, read_image, read_label
+from tfseg.data.files.images import read_image, read_label
+from tfseg.data.files.opening import file_channel_names
 
 
 def noise(*shape: int, top: int = 255, dtype: str = "uint8") -> np.ndarray:
@@ -137,7 +138,7 @@ def test_all_channels_are_read_in_any_order_of_axes(tmp_path, channels, dtype, k
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, image)
     names = tuple(f"channel_{index}" for index in range(channels))
-    assert channel_names(path.read_bytes()) == names
+    assert file_channel_names(path) == names
     with pytest.raises(InputError, match=rf"one instance id per pixel; got {channels} channels"):
         read_label(path)
 
@@ -146,28 +147,28 @@ def test_channels_have_the_names_of_ome_or_imagej(tmp_path):
     names, image = ("dapi", "gfp, weak", "rfp"), noise(3, 9, 8)
     metadata = {"axes": "CYX", "Channel": {"Name": list(names)}}
     path = written(tmp_path / "ome.tif", image, ome=True, metadata=metadata)
-    assert channel_names(path.read_bytes()) == ("dapi", "gfp  weak", "rfp")
+    assert file_channel_names(path) == ("dapi", "gfp  weak", "rfp")
     metadata = {"axes": "CYX", "Labels": list(names)}
     path = written(tmp_path / "imagej.tif", image, imagej=True, metadata=metadata)
-    assert channel_names(path.read_bytes()) == ("dapi", "gfp  weak", "rfp")
+    assert file_channel_names(path) == ("dapi", "gfp  weak", "rfp")
     metadata["Labels"] = ["nuclei", "nuclei", "rfp"]  # no names: two are equal
     path = written(tmp_path / "equal.tif", image, imagej=True, metadata=metadata)
-    assert channel_names(path.read_bytes()) == ()
+    assert file_channel_names(path) == ()
     path = written(tmp_path / "rgb.tif", noise(9, 8, 3), photometric="rgb")
-    assert channel_names(path.read_bytes()) == ()
+    assert file_channel_names(path) == ()
     path = written(tmp_path / "grey.tif", noise(9, 8))
-    assert channel_names(path.read_bytes()) == ()
+    assert file_channel_names(path) == ()
 
 
 def test_channels_beside_colours_are_numbered(tmp_path):
     options = {"photometric": "rgb", "extrasamples": ["unspecified", "unspecified"]}
     path = written(tmp_path / "a.tif", noise(9, 8, 5), **options)
-    assert channel_names(path.read_bytes()) == ("red", "green", "blue", "channel_3", "channel_4")
+    assert file_channel_names(path) == ("red", "green", "blue", "channel_3", "channel_4")
 
 
 def test_planes_that_no_metadata_call_channels_are_refused_with_the_way_to_do_it(tmp_path):
     path = written(tmp_path / "a.tif", noise(5, 9, 8), photometric="minisblack")
-    with pytest.raises(InputError, match=r"If the planes are channels .*axes': 'CYX'"):
+    with pytest.raises(InputError, match=r"--projection channels makes them channels"):
         read_image(path)
 
 
@@ -187,4 +188,4 @@ def test_alpha_between_other_channels_is_dropped(tmp_path):
     options = {"photometric": "rgb", "extrasamples": ["unspecified", "unassalpha", "unspecified"]}
     path = written(tmp_path / "a.tif", image, **options)
     np.testing.assert_array_equal(read_image(path), image[..., [0, 1, 2, 3, 5]])
-    assert channel_names(path.read_bytes())[3:] == ("channel_3", "channel_4")
+    assert file_channel_names(path)[3:] == ("channel_3", "channel_4")

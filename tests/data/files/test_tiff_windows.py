@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from tfseg.checks import InputError
-from tfseg.data.files import tiff_windows
+from tfseg.data.files import limits, opening, tiff_windows
 from tfseg.data.files.images import read_image
 
 STORED = {
@@ -25,7 +25,7 @@ STORED = {
 
 @pytest.fixture(autouse=True)
 def _all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiff_windows, "LARGE", 0)
+    monkeypatch.setattr(limits, "LARGE", 0)
 
 
 def picture(kind: str, channels: int) -> np.ndarray:
@@ -46,7 +46,7 @@ WINDOWS = (slice(None), slice(0, 1), slice(31, 66), slice(3, None, 13), slice(90
 @pytest.mark.parametrize(("kind", "channels"), [("u1", 3), ("u2", 1), ("f4", 4)])
 def test_windows_have_the_pixels_of_the_image(tmp_path, stored, kind, channels):
     path = written(tmp_path / "a.tif", picture(kind, channels), **STORED[stored])
-    image, opened = read_image(path), tiff_windows.open_image(path)
+    image, opened = read_image(path), opening.open_image(path)
     assert isinstance(opened, tiff_windows.TiffWindows)
     assert opened.shape == image.shape
     np.testing.assert_array_equal(np.asarray(opened), image)
@@ -65,13 +65,13 @@ def test_windows_are_turned_upright_as_pillow_turns_the_image(tmp_path, stored, 
     with Image.open(path) as file:
         file.load()  # Pillow turns a TIFF when it is loaded
         image = np.asarray(file)
-    opened, is_turned = tiff_windows.open_picture(path)
+    opened, is_turned, _ = opening.open_picture(path)
     assert isinstance(opened, tiff_windows.TiffWindows)
     assert (opened.shape, is_turned) == (image.shape, True)
     for rows in WINDOWS:
         for columns in (slice(None, None, 40), slice(47, 49), slice(100, 150), slice(200, 300)):
             np.testing.assert_array_equal(opened[rows, columns], image[rows, columns])
-    kept, is_turned = tiff_windows.open_picture(path, orientation="ignore")
+    kept, is_turned, _ = opening.open_picture(path, orientation="ignore")
     assert is_turned is False
     np.testing.assert_array_equal(np.asarray(kept), picture("u1", 3))
 
@@ -84,7 +84,7 @@ def test_channels_that_are_not_alpha_are_read(tmp_path, photometric, channels):
     image = np.random.default_rng(0).integers(0, 256, (101, 150, channels), np.uint8)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, image, photometric=photometric, **options)
-    opened = tiff_windows.open_image(path)
+    opened = opening.open_image(path)
     assert isinstance(opened, tiff_windows.TiffWindows)
     assert opened.shape == image.shape
     np.testing.assert_array_equal(opened[20:70, 30:99], image[20:70, 30:99])
@@ -95,17 +95,17 @@ def test_a_file_with_alpha_before_another_channel_is_read_at_once(tmp_path):
     options = {"photometric": "rgb", "extrasamples": ["unassalpha", "unspecified"]}
     image = np.random.default_rng(0).integers(0, 256, (101, 150, 5), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", image, tile=(32, 32), **options)
-    opened = tiff_windows.open_image(tmp_path / "a.tif")
+    opened = opening.open_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(opened, image[..., [0, 1, 2, 4]])
 
 
 def test_a_window_reads_the_tiles_that_it_overlaps_once(tmp_path, monkeypatch):
     path = written(tmp_path / "a.tif", picture("u1", 3), tile=(32, 32), compression="zlib")
-    read, plain = [], tiff_windows.read_segment
+    read, plain = [], tiff_windows.read_piece
     monkeypatch.setattr(
-        tiff_windows, "read_segment", lambda *args: read.append(args[-1]) or plain(*args)
+        tiff_windows, "read_piece", lambda *args: read.append(args[-1]) or plain(*args)
     )
-    opened = tiff_windows.open_image(path)
+    opened = opening.open_image(path)
     assert read == []
     opened[20:40, 64:90]  # 5 tiles a row: rows 0 and 1, column 2
     assert read == [2, 7]
@@ -116,12 +116,12 @@ def test_a_window_reads_the_tiles_that_it_overlaps_once(tmp_path, monkeypatch):
 def test_the_cache_of_tiles_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(tiff_windows, "CACHE_BYTES", 3 * 32 * 32)
     path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
-    read, plain = [], tiff_windows.read_segment
+    read, plain = [], tiff_windows.read_piece
     monkeypatch.setattr(
-        tiff_windows, "read_segment", lambda *args: read.append(args[-1]) or plain(*args)
+        tiff_windows, "read_piece", lambda *args: read.append(args[-1]) or plain(*args)
     )
-    opened = tiff_windows.open_image(path)
-    np.testing.assert_array_equal(np.asarray(opened), read_image(path))
+    opened = opening.open_image(path)
+    np.testing.assert_array_equal(np.asarray(opened), picture("u1", 1)[..., None])
     count = len(read)
     assert read == list(range(count))
     opened[100:101, 149:150], opened[100:101, 64:65]  # the last three tiles are kept
@@ -130,27 +130,42 @@ def test_the_cache_of_tiles_is_bounded(tmp_path, monkeypatch):
     assert read[count:] == [count - 4]
 
 
+@pytest.mark.parametrize("planarconfig", ["contig", "separate"])
 @pytest.mark.parametrize(
-    "options", [{}, {"compression": "zlib"}, {"tile": (32, 32), "planarconfig": "separate"}]
+    "options", [{}, {"compression": "zlib"}, {"tile": (32, 32)}, {"byteorder": ">"}]
 )
-def test_an_image_of_one_strip_or_in_planes_is_read_at_once(tmp_path, options):
+def test_an_image_of_one_strip_or_in_planes_is_read_in_windows(tmp_path, options, planarconfig):
+    image = picture("u2", 3)
+    stored = np.moveaxis(image, -1, 0) if planarconfig == "separate" else image
+    options = {"rowsperstrip": 101, "planarconfig": planarconfig} | options
+    opened = opening.open_image(written(tmp_path / "a.tif", stored, **options))
+    assert isinstance(opened, tiff_windows.TiffWindows)
+    for rows in WINDOWS:
+        np.testing.assert_array_equal(opened[rows, 47:99], image[rows, 47:99])
+
+
+def test_rows_of_a_strip_without_compression_are_read_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiff_windows, "_STRIP_BYTES", 4 * 150 * 3)  # 4 rows
     image = picture("u1", 3)
-    if "planarconfig" in options:
-        image = np.moveaxis(image, -1, 0)
-    path = written(tmp_path / "a.tif", image, **{"rowsperstrip": 101} | options)
-    np.testing.assert_array_equal(tiff_windows.open_image(path), read_image(path))
-    assert isinstance(tiff_windows.open_image(path), np.ndarray)
+    path = written(tmp_path / "a.tif", image, rowsperstrip=101)
+    read, plain = [], tiff_windows.read_piece
+    monkeypatch.setattr(
+        tiff_windows, "read_piece", lambda *args: read.append(args[-1]) or plain(*args)
+    )
+    opened = opening.open_image(path)
+    np.testing.assert_array_equal(opened[6:9, 40:], image[6:9, 40:])
+    assert read == [1, 2]
 
 
 def test_small_images_and_other_files_are_read_at_once(tmp_path, monkeypatch):
     path = written(tmp_path / "a.tif", picture("u1", 1), tile=(32, 32))
-    monkeypatch.setattr(tiff_windows, "LARGE", 101 * 150)
-    assert isinstance(tiff_windows.open_image(path), np.ndarray)
+    monkeypatch.setattr(limits, "LARGE", 101 * 150)
+    assert isinstance(opening.open_image(path), np.ndarray)
     with pytest.raises(InputError, match="does not exist"):
-        tiff_windows.open_image(tmp_path / "none.tif")
+        opening.open_image(tmp_path / "none.tif")
     (tmp_path / "cut.tif").write_bytes(path.read_bytes()[:40])
     with pytest.raises(InputError, match="damaged or cut short"):
-        tiff_windows.open_image(tmp_path / "cut.tif")
+        opening.open_image(tmp_path / "cut.tif")
 
 
 def test_a_damaged_tile_is_an_error_when_it_is_read(tmp_path):
@@ -160,7 +175,7 @@ def test_a_damaged_tile_is_an_error_when_it_is_read(tmp_path):
     data = bytearray(path.read_bytes())
     data[start : start + 40] = bytes(40)
     path.write_bytes(data)
-    opened = tiff_windows.open_image(path)
+    opened = opening.open_image(path)
     assert opened[:32, :96].shape == (32, 96, 3)
     with pytest.raises(InputError, match=r"a.tif is damaged or cut short"):
         opened[:32, :97]

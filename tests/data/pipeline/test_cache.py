@@ -125,21 +125,12 @@ def test_the_size_is_that_of_the_decoded_images_and_ids(sizes):
     ("kept", "remedy"), [("memory", "Choose disk or none"), ("disk", "Choose none")]
 )
 def test_a_cache_that_does_not_fit_is_refused_with_its_size(sizes, monkeypatch, kept, remedy):
-    monkeypatch.setattr(cache, "memory_bytes", lambda: 1000)
+    monkeypatch.setattr(cache.machine, "usable_memory", lambda: 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(
         InputError, match=f"{kept} takes about 0.0481 MB; 0.001 MB are available. {remedy}"
     ):
         batches(sizes, kept, count=1)
-
-
-def test_the_memory_of_a_container_is_its_limit(tmp_path):
-    machine = cache.memory_bytes([tmp_path / "missing"])
-    limits = {"v2": "1000000\n", "unlimited": "max\n", "v1": f"{2**63 - 4096}\n"}
-    for name, text in limits.items():
-        (tmp_path / name).write_text(text)
-    assert cache.memory_bytes([tmp_path / "missing", tmp_path / "v2"]) == 1_000_000 < machine
-    assert cache.memory_bytes([tmp_path / "unlimited", tmp_path / "v1"]) == machine
 
 
 def test_another_kind_of_cache_is_refused_by_the_configuration():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from tfseg import calls, checks
 from tfseg.channels import check_names
 from tfseg.checks import InputError
-from tfseg.data.conversion import beam, encoding, finished_shards, splits, writer
+from tfseg.data.conversion import beam, encoding, finished_shards, regions, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
 from tfseg.data.conversion.formats.base import (
     Item,
@@ -27,7 +26,8 @@ from tfseg.data.dataset import tiles
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.files import pixel_size as pixel_sizes
-from tfseg.data.files.images import channel_names, load
+from tfseg.data.files.content import load
+from tfseg.data.files.opening import file_channel_names, file_pixel_size
 from tfseg.data.files.paths import DataPath, as_path
 from tfseg.data.files.sizes import stored_size
 from tfseg.lengths import micrometres
@@ -52,6 +52,8 @@ def convert(
     format: str | None = None,
     reading: Reading = _DEFAULTS,
     val_fraction: float = 0.0,
+    test_fraction: float = 0.0,
+    split_regions: int | None = None,
     seed: int = 0,
     groups: splits.Groups | None = None,
     split_table: str | Path | None = None,
@@ -80,6 +82,11 @@ def convert(
         val_fraction: fraction of the images of `train` that is moved to `val`, in [0, 1). Whether
             an image is moved depends only on its id, or its group, and `seed`: images added later
             change nothing for the others.
+        test_fraction: the same for `test`; together the two are below 1.
+        split_regions: largest side in pixels, from 64 to 4096, of regions into which every image is
+            cut. Each is a sample with the id ID/ROW_COLUMN, and the fractions move regions in place
+            of images. What a border cuts of an instance is an instance, and counted in
+            `DatasetInfo.cut_instances`. None: images stay whole.
         seed: seed of this choice.
         groups: images that must stay in one split, such as those of one patient: a function from
             the id to the group, a regular expression that finds the group in the id (its first
@@ -123,6 +130,8 @@ def convert(
         checks.one_of("format", format, FORMATS)
     checks.one_of("on_error", on_error, ("fail", "skip"))
     check_store(store)
+    if split_regions is not None:
+        regions.check_side(split_regions)
     channels = check_names("channels", channels)
     size = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     layout = format or ("instance_masks" if reading.masks is not None else detect(source))
@@ -132,16 +141,23 @@ def convert(
         refuse_faults(index.splits)
     if format is None and layout in _IDS and not reading.components:
         sound = [item for items in index.splits.values() for item in items if not item.fault]
-        refuse_no_ids(
-            source, [item.annotations for item in sound], layout=layout, ignore=reading.ignore
-        )
+        refuse_no_ids(source, [item.annotations for item in sound], layout=layout, reading=reading)
     if index.class_names and class_name is not None:
         raise InputError(
             f"class_name is for formats without classes; {source} has {len(index.class_names)}: "
             f"{', '.join(index.class_names[:3])}. Leave class_name out."
         )
+    if split_regions is not None:
+        index = index._replace(splits=regions.cut_items(index.splits, reading, split_regions))
+        if on_error == "fail":
+            refuse_faults(index.splits)
     arranged = splits.assign_splits(
-        index.splits, val_fraction=val_fraction, seed=seed, groups=groups, table=split_table
+        index.splits,
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=seed,
+        groups=groups,
+        table=split_table,
     )
     class_names = index.class_names or (class_name or "object",)
     ids = {name: [(item.id, item.group) for item in items] for name, items in arranged.items()}
@@ -150,12 +166,16 @@ def convert(
     contents = writer.Contents(
         source,
         arranged,
-        functools.partial(encode, layout=layout, reading=reading, **stored),
+        functools.partial(
+            encode, reader=regions.ItemReader(FORMATS[layout].read, reading), **stored
+        ),
         source_format=layout,
         class_names=class_names,
-        options=dataclasses.asdict(reading)
+        options=_options(reading)
         | {
             "val_fraction": val_fraction,
+            "test_fraction": test_fraction or None,
+            "split_regions": split_regions,
             "seed": seed,
             "groups": splits.description(groups),
             "split_table": splits.description(split_table),
@@ -185,34 +205,38 @@ def convert(
         )
 
 
+def _options(reading: Reading) -> dict[str, Any]:
+    """Returns the options of a reading by name, of the selection those that were chosen."""
+    values = {field.name: getattr(reading, field.name) for field in dataclasses.fields(reading)}
+    return values | {"selection": None} | reading.selection.chosen()
+
+
 def _num_records(item: Item[Any]) -> int:
-    size = stored_size(item.image)
+    size = item.cut.shape if item.cut else stored_size(item.image)
     return tiles.num_records(size, tiles.SIDE) if size else 1
 
 
 def _encode(
     item: Item[Any],
     *,
-    layout: str,
-    reading: Reading,
+    reader: regions.ItemReader,
     store: str,
     channels: tuple[str, ...],
     pixel_size: float | None,
 ) -> writer.Encoded:
     if item.fault:
         raise InputError(item.fault)
-    sample, original = FORMATS[layout].read(item, reading), load(item.image)
+    selection = reader.reading.selection
     encoded = encoding.encode(
         item.id,
-        sample,
+        reader(item),
         name=item.image,
-        channel_names=channels or channel_names(original),
+        channel_names=channels or file_channel_names(item.image, selection),
         store=store,
-        original=original,
-        pixel_size=pixel_sizes.or_given(pixel_sizes.of_bytes(original), pixel_size),
+        original=load(item.image) if store == "original" and not item.cut else b"",
+        pixel_size=pixel_sizes.or_given(file_pixel_size(item.image, selection), pixel_size),
     )
-    sha256 = hashlib.sha256(original).hexdigest()
-    return encoded.serialized(group=item.group, source_sha256=sha256)
+    return encoded.serialized(group=item.group, source_sha256=reader.sha256(item))
 
 
 def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.Encoded | Skipped:

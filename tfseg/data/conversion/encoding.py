@@ -112,23 +112,21 @@ def _encode_tiles(
     is_grey = is_grey_or_rgb(sample.image.shape[-1], channel_names) and is_repeated(sample.image)
     channels = slice(1 if is_grey else None)
 
-    def picture(tile: int) -> Picture:
-        pixels = np.ascontiguousarray(sample.image[grid.slices(tile)][..., channels])
+    def source(tile: int) -> np.ndarray:
+        return np.ascontiguousarray(sample.image[grid.slices(tile)][..., channels])
+
+    def picture(pixels: np.ndarray) -> Picture:
         return image_codec.encode(pixels, "png" if store == "original" else store, name=name)
 
     def pixels(tile: int) -> np.ndarray:
+        pixels = source(tile)
         if not store.startswith("jpeg"):
-            return sample.image[grid.slices(tile)][..., channels]
-        rows, columns = grid.slices(tile)  # those that will be read
-        return image_codec.decode_array(
-            picture(tile), (rows.stop - rows.start, columns.stop - columns.start)
-        )
+            return pixels
+        return image_codec.decode_array(picture(pixels), pixels.shape[:2])  # as it will be read
 
     def record(tile: int) -> bytes:
-        ids = np.asarray(label[grid.slices(tile)])
-        return records.serialize(
-            records.tile_features(id, sample.image[grid.slices(tile)], ids, picture(tile))
-        )
+        pixels, ids = source(tile), np.asarray(label[grid.slices(tile)])
+        return records.serialize(records.tile_features(id, pixels, ids, picture(pixels)))
 
     shape = (*sample.image.shape[:2], 1 if is_grey else sample.image.shape[-1])
     stored = TiledArray(shape, sample.image.dtype, pixels, side=grid.side)
@@ -139,7 +137,7 @@ def _encode_tiles(
     in_memory = type(sample.image) is np.ndarray
     return EncodedSample(
         features,
-        counts + _other_counts(sample, picture(0).format),
+        counts + _other_counts(sample, picture(source(0)).format),
         list(encoded) if in_memory else encoded,
     )
 
@@ -153,4 +151,5 @@ def _other_counts(sample: Sample, image_format: str) -> Counts:
         turned_images=int(sample.turned is True),
         unturned_images=int(sample.turned is False),
         ignored_crowds=sample.ignored_crowds,
+        cut_instances=sample.cut_instances,
     )

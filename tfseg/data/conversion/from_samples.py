@@ -23,9 +23,10 @@ from tfseg.data.conversion.formats.base import SPLITS, Item, Sample
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.image_codec import check_store
 from tfseg.data.dataset.records import instance_ids
-from tfseg.data.files.images import standard_type
 from tfseg.data.files.paths import DataPath, as_path, is_remote
 from tfseg.data.files.pixel_size import Stated
+from tfseg.data.files.pixels import standard_type
+from tfseg.data.files.tiff_windows import TiffWindows
 from tfseg.ids import IGNORE, MAX_ID, whole_numbers
 from tfseg.lengths import micrometres
 from tfseg.ordered_map import ordered
@@ -71,7 +72,8 @@ def convert_samples(
             label) or a mapping with the entries
 
             - image: `[H, W]` or `[H, W, C]` uint8, uint16 or floats, without alpha; 3 channels
-              are red, green and blue unless `channels` says otherwise;
+              are red, green and blue unless `channels` says otherwise; or what
+              `tfseg.data.files.opening.open_image` returns for a large TIFF;
             - label: `[H, W]` or `[H, W, 1]` integer ids, 0 = background, -1 = ignored;
             - class_of: the class of each id, from 1 on: a mapping, or `[N]` in the order of the
               ids; without it all have class 1;
@@ -240,7 +242,9 @@ def _pixel_size(name: str, given: Any) -> float:
     return 0.0 if given == 0 else micrometres(f"The pixel_size of {name[4:]}", given)
 
 
-def _image(name: str, image: Any) -> np.ndarray:
+def _image(name: str, image: Any) -> np.ndarray | TiffWindows:
+    if isinstance(image, TiffWindows):
+        return image
     array = np.asarray(image)
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or not array.size:
@@ -263,7 +267,7 @@ def _label(name: str, label: Any) -> np.ndarray:
         raise InputError(
             f"{name} must have ids in [{IGNORE}, {MAX_ID}]; got {array.min()} to {array.max()}."
         )
-    return array.astype(np.int32)
+    return array.astype(np.int32, copy=False)  # ids of a large map lie in a file
 
 
 def _class_of(name: str, given: Any, label: np.ndarray, num_classes: int) -> np.ndarray | None:

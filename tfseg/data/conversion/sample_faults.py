@@ -13,8 +13,8 @@ from tfseg.data.dataset.dataset import DatasetInfo
 from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.parsed_records import Record
 from tfseg.data.dataset.tiles import TiledArray
-from tfseg.data.files.windows import Windows
 from tfseg.ids import MAX_ID
+from tfseg.large_arrays import Raster
 
 MAX_ASPECT = 10  # of the longer side to the shorter one
 SATURATED_SHARE = 0.99  # of the pixels
@@ -59,7 +59,7 @@ def errors(info: DatasetInfo, record: Record) -> Iterator[str]:
         )
     if len(ids) != record.num_instances:
         yield f"The label has {len(ids)} instances, stored is {record.num_instances}."
-    if isinstance(label, TiledArray):
+    if isinstance(label, TiledArray) and len(classes) == len(ids):
         instances = Instances.of(label, label.grid)
         if not (
             np.array_equal(instances.foreground, record.tile_index[0])
@@ -82,18 +82,18 @@ def doubts(info: DatasetInfo, record: Record) -> Iterator[Doubt]:
     yield from _of_label(record)
 
 
-def is_constant(image: Windows, channels: slice = slice(None)) -> bool:
+def is_constant(image: Raster, channels: slice = slice(None)) -> bool:
     """Returns whether all pixels of an image `[H, W, C]` are equal in these channels."""
     first = image[:1, :1][0, 0, channels]
     return all(bool((part[..., channels] == first).all()) for part in parts(image))
 
 
-def parts(image: Windows) -> Iterable[np.ndarray]:
+def parts(image: Raster) -> Iterable[np.ndarray]:
     """Returns an array itself, or the tiles of one in tiles."""
     return image.tiles() if isinstance(image, TiledArray) else [np.asarray(image)]
 
 
-def _of_image(image: Windows) -> Iterator[Doubt]:
+def _of_image(image: Raster) -> Iterator[Doubt]:
     height, width = image.shape[:2]
     if max(height, width) > MAX_ASPECT * min(height, width):
         remedy = "Check that it is one image, or cut it into tiles."

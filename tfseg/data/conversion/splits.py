@@ -7,11 +7,10 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tfseg import checks
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Item, Splits
+from tfseg.data.conversion.formats.base import SPLIT_NAMES, SPLITS, Splits
 from tfseg.data.dataset.dataset import file_sha256
 from tfseg.data.files.tables import check_complete, read_groups, read_table
 
@@ -22,6 +21,7 @@ def assign_splits(
     splits: Splits,
     *,
     val_fraction: float = 0.0,
+    test_fraction: float = 0.0,
     seed: int = 0,
     groups: Groups | None = None,
     table: str | Path | None = None,
@@ -33,6 +33,7 @@ def assign_splits(
         val_fraction: fraction of `train` that is moved to `val`, in [0, 1). Whether an image is
             moved depends only on its id, or its group, and `seed`: images added later change
             nothing for the others.
+        test_fraction: the same for `test`; together the two are below 1.
         seed: seed of this choice.
         groups: images that must stay in one split, such as those of one patient: a function from
             the id to the group, a regular expression that finds the group in the id (its first
@@ -43,13 +44,16 @@ def assign_splits(
     Raises:
         InputError: an argument does not fit the source, or a group is in two splits.
     """
-    checks.in_range("val_fraction", val_fraction, low=0, high=1)
+    shares = {"val": val_fraction, "test": test_fraction}
+    for split, share in shares.items():
+        checks.in_range(f"{split}_fraction", share, low=0, high=1)
     checks.integer("seed", seed, low=0)
     if table is not None:
         splits = _by_table(splits, Path(table))
     group_of = _groups(groups, [item.id for items in splits.values() for item in items])
-    if val_fraction:
-        splits = _set_aside(splits, val_fraction, seed, group_of)
+    shares = {split: share for split, share in shares.items() if share}
+    if shares:
+        splits = _set_aside(splits, shares, seed, group_of)
     if group_of is None:
         return splits
     _refuse_parted(splits, group_of)
@@ -70,26 +74,32 @@ def description(choice: Groups | None) -> str | None:
 
 
 def _set_aside(
-    splits: Splits, fraction: float, seed: int, group_of: dict[str, str] | None
+    splits: Splits, shares: dict[str, float], seed: int, group_of: dict[str, str] | None
 ) -> Splits:
-    """Moves a fraction of the split train to val."""
-    if "val" in splits or "train" not in splits:
+    """Moves a share of the split train to val, to test, or to both."""
+    names = " and ".join(f"{split}_fraction" for split in shares)
+    if set(shares) & set(splits) or "train" not in splits:
         raise InputError(
-            f"val_fraction needs a source with images to train on and no split val; got the splits "
-            f"{', '.join(splits)}. Leave val_fraction out."
+            f"{names} needs a source with images to train on and no split {' or '.join(shares)}; "
+            f"got the splits {', '.join(splits)}. Leave {names} out."
         )
-    kept: list[Item[Any]] = []
-    moved: list[Item[Any]] = []
+    parts: Splits = {split: [] for split in (*shares, "train")}
     for item in splits["train"]:
-        key = item.id if group_of is None else group_of[item.id]
-        (moved if _share(key, seed) < fraction else kept).append(item)
-    if not moved or not kept:
+        number = _share(item.id if group_of is None else group_of[item.id], seed)
+        limit, chosen = 0.0, "train"
+        for split, share in shares.items():
+            if limit <= number < limit + share:
+                chosen = split
+            limit += share
+        parts[chosen].append(item)
+    if not all(parts.values()):
+        given = " and ".join(f"{share:g}" for share in shares.values())
+        counts = ", ".join(f"{len(items)} in {split}" for split, items in parts.items())
         raise InputError(
-            f"val_fraction must leave images in train and in val; {fraction:g} of "
-            f"{len(moved) + len(kept)} images gave {len(kept)} and {len(moved)} with seed {seed}. "
-            "Change val_fraction or seed."
+            f"{names} must leave images in every split; {given} of {len(splits['train'])} images "
+            f"gave {counts} with seed {seed}. Change {names} or seed."
         )
-    return _in_order(splits | {"train": kept, "val": moved})
+    return _in_order(splits | parts)
 
 
 def _share(key: str, seed: int) -> float:

@@ -288,6 +288,7 @@ class _Writer:
             turned_images=counts.turned_images,
             unturned_images=counts.unturned_images,
             ignored_crowds=counts.ignored_crowds,
+            cut_instances=counts.cut_instances,
             skipped_images=len(self.skipped),
             statistics=Statistics.of(counts, num_classes=len(names)),
             image_formats=tuple(format for format in IMAGE_FORMATS if counts.image_formats[format]),

@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfseg.channels import COLORS
-from tfseg.data.files.windows import Windows
 from tfseg.kernels.normalize import HIGH, LOW, MEDIAN, step
-
-_BAND = 1024  # rows read at once
+from tfseg.large_arrays import Raster, bands_of
 
 
 class Spread(NamedTuple):
@@ -31,12 +29,12 @@ class Spread(NamedTuple):
     is_flat: bool
 
     @classmethod
-    def of(cls, image: Windows) -> Spread:
+    def of(cls, image: Raster) -> Spread:
         """Computes the spread of an image of any real dtype with at least one pixel."""
         return cls._of(_subsampled(image).ravel(), functools.partial(extremes, image))
 
     @classmethod
-    def of_channels(cls, image: Windows) -> list[Spread]:
+    def of_channels(cls, image: Raster) -> list[Spread]:
         """Computes the spread of each channel of such an image."""
         sampled = _subsampled(image)
         return [
@@ -45,7 +43,7 @@ class Spread(NamedTuple):
         ]
 
     @classmethod
-    def table(cls, image: Windows) -> np.ndarray:
+    def table(cls, image: Raster) -> np.ndarray:
         """Computes low, median and high of all values and of each channel, `[1 + C, 3]` float32.
 
         The first row of a grey image is that of the same image as RGB, of three equal channels.
@@ -74,14 +72,14 @@ class Spread(NamedTuple):
         return self.median - self.low, self.high - self.median
 
 
-def extremes(image: Windows, channel: int | None = None) -> tuple[float, float]:
+def extremes(image: Raster, channel: int | None = None) -> tuple[float, float]:
     """Returns the lowest and the highest value of an image, or of one of its channels."""
-    tops, kept = range(0, image.shape[0], _BAND), slice(None) if channel is None else channel
-    bands = (image[top : top + _BAND, :][..., kept] for top in tops)
+    kept = slice(None) if channel is None else channel
+    bands = (image[rows, :][..., kept] for rows in bands_of(image.shape))
     lows, highs = zip(*((band.min().item(), band.max().item()) for band in bands), strict=True)
     return min(lows), max(highs)
 
 
-def _subsampled(image: Windows) -> np.ndarray:
+def _subsampled(image: Raster) -> np.ndarray:
     down, across = (slice(None, None, step(side)) for side in image.shape[:2])
     return image[down, across]

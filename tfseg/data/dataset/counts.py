@@ -16,8 +16,9 @@ import numpy as np
 from tfseg.channels import is_grey_or_rgb
 from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.records import instance_areas
-from tfseg.data.files.windows import Tally, Windows, bands, tally
+from tfseg.data.files.windows import Tally, tally
 from tfseg.kernels.normalize import WIDE
+from tfseg.large_arrays import Raster, bands_of
 
 # The bits of a float that are counted, without 12 of its fraction.
 _SIGNIFICANT, _HALF_STEP = 0xFFFFF000, 0x800
@@ -45,6 +46,7 @@ class Counts:
         ignored_crowds: as in `DatasetInfo`.
         pixel_sizes: number of images by the side of a pixel in micrometres, where it is known.
         ignored_pixel_sizes: number of images by what their files state and is not taken.
+        cut_instances: as in `DatasetInfo`.
         contrasts: number of images with instances, without those of one value, by (bits, channel,
             distance of the lower limit below the median, distance of the upper limit above it), see
             `contrast.Spread`; channel 0 is grey or RGB as a whole.
@@ -68,6 +70,7 @@ class Counts:
     ignored_crowds: int = 0
     pixel_sizes: Counter[float] = dataclasses.field(default_factory=Counter)
     ignored_pixel_sizes: Counter[str] = dataclasses.field(default_factory=Counter)
+    cut_instances: int = 0
     contrasts: Counter[tuple[int, int, float, float]] = dataclasses.field(default_factory=Counter)
     pixels: Counter[tuple[int, int, int, float]] = dataclasses.field(default_factory=Counter)
 
@@ -157,7 +160,7 @@ def _number(value: Any) -> Any:
 
 
 def count(
-    image: Windows,
+    image: Raster,
     label: np.ndarray,
     class_of: np.ndarray | None,
     channel_names: Sequence[str] = (),
@@ -172,7 +175,7 @@ def count(
     """
     areas = instance_areas(label)[1].tolist()
     classes = Counter([1] * len(areas) if class_of is None else class_of.tolist())
-    touching = (ids for rows in bands(label.shape) for ids in _touching(label, rows))
+    touching = (ids for rows in bands_of(label.shape) for ids in _touching(label, rows))
     return Counts(
         sizes=Counter([(label.shape[0], label.shape[1])]),
         instances_per_image=Counter([len(areas)]),
@@ -187,11 +190,11 @@ def count(
     )
 
 
-def is_repeated(image: Windows) -> bool:
+def is_repeated(image: Raster) -> bool:
     """Returns whether all channels of an image `[H, W, C]` are equal."""
     if image.shape[-1] == 1:
         return True
-    return all(_has_equal_channels(image[rows, :]) for rows in bands(image.shape))
+    return all(_has_equal_channels(image[rows, :]) for rows in bands_of(image.shape))
 
 
 def _has_equal_channels(image: np.ndarray) -> bool:
@@ -200,11 +203,11 @@ def _has_equal_channels(image: np.ndarray) -> bool:
     return all((first == image[..., channel]).all() for channel in range(1, image.shape[-1]))
 
 
-def _pixels(image: Windows) -> Counter[tuple[int, int, int, float]]:
+def _pixels(image: Raster) -> Counter[tuple[int, int, int, float]]:
     """Counts the values of the pixels, as in `Counts.pixels`."""
     num_channels, bits = image.shape[-1], image.dtype.itemsize * 8
     histograms: list[Tally] = []
-    for rows in bands(image.shape):
+    for rows in bands_of(image.shape):
         band = image[rows, :]
         parts = [_histogram(band[..., channel]) for channel in range(num_channels)]
         histograms = list(map(tally, histograms, parts)) if histograms else parts
@@ -218,7 +221,7 @@ def _pixels(image: Windows) -> Counter[tuple[int, int, int, float]]:
 
 
 def _contrasts(
-    image: Windows, channel_names: Sequence[str]
+    image: Raster, channel_names: Sequence[str]
 ) -> Counter[tuple[int, int, float, float]]:
     bits = image.dtype.itemsize * 8
     if not is_grey_or_rgb(image.shape[-1], channel_names):

@@ -8,7 +8,6 @@ options that determine what is written.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import itertools
 import json
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfseg import calls, checks, notebook
+from tfseg import calls, checks, notebook, tf_errors
 from tfseg.autograph import no_autograph
 from tfseg.channels import is_grey_or_rgb, names_of
 from tfseg.checks import InputError, nearest
@@ -115,6 +114,8 @@ class DatasetInfo:
             version 1.5 on)
         ignored_crowds: annotations of the source with iscrowd 1 whose pixels are ignored. (from
             version 1.5 on)
+        cut_instances: parts of instances that the borders of regions cut, where images were
+            converted in regions. (from version 2.0 on)
         skipped_images: images of the source that could not be used. (from version 1.2 on)
         statistics: of all splits together; None in a data set of an older version. (from version
             1.2 on)
@@ -143,6 +144,7 @@ class DatasetInfo:
     turned_images: int = 0
     unturned_images: int = 0
     ignored_crowds: int = 0
+    cut_instances: int = 0
     skipped_images: int = 0
     statistics: Statistics | None = None
     image_formats: tuple[str, ...] = ("png",)
@@ -319,7 +321,8 @@ class Dataset(metaclass=calls.Public):
         """
         if not self.has_tiles:
             return self.all_records(split)
-        return self._mapped(split, lambda reader, number: reader.read(number)["record"])
+        reader = self.reader(split)
+        return self._mapped(split, lambda number: reader.read(number)["record"])
 
     def all_records(self, split: str) -> tf.data.Dataset:
         """Returns the `records` of a split, and behind that of an image those of its tiles.
@@ -358,7 +361,9 @@ class Dataset(metaclass=calls.Public):
                 no_autograph(self.decode), num_parallel_calls=tf.data.AUTOTUNE
             )
 
-        def sample(reader: SplitReader, number: tf.Tensor) -> dict[str, tf.Tensor]:
+        reader = self.reader(split)
+
+        def sample(number: tf.Tensor) -> dict[str, tf.Tensor]:
             joined = reader.joined(reader.decode(reader.read(number)))
             return {
                 name: joined[name] for name in ("id", "image", "label", "class_of", "pixel_size")
@@ -375,7 +380,7 @@ class Dataset(metaclass=calls.Public):
             numbers: of the images that are wanted, in stored order from 0 on; empty: all.
 
         Raises:
-            InputError: as for `records`.
+            InputError: as for `records`, or a record cannot be decoded.
 
         Examples:
             >>> image = next(tfseg.Dataset.open("nuclei").images("test"))
@@ -383,11 +388,13 @@ class Dataset(metaclass=calls.Public):
             ((260, 347, 1), (2, 5))
         """
         reader = self.reader(split)
-        samples = self._mapped(
-            split, lambda reader, number: reader.decode(reader.read(number)), numbers
-        )
-        for sample in samples.as_numpy_iterator():
-            yield StoredImage.of(sample, reader, self.decoding)
+        samples = self._mapped(split, lambda number: reader.decode(reader.read(number)), numbers)
+        try:
+            for sample in samples.as_numpy_iterator():
+                yield StoredImage.of(sample, reader, self.decoding)
+        except tf.errors.InvalidArgumentError as error:
+            reason = f"A record of {self.path}, {split}, cannot be decoded. Convert the data again."
+            raise InputError(tf_errors.input_error(error.message) or reason) from error
 
     def reader(self, split: str, **options: Any) -> SplitReader:
         """Opens a split to read its images in the graph; `options` are those of `SplitReader`."""
@@ -396,14 +403,13 @@ class Dataset(metaclass=calls.Public):
     def _mapped(
         self,
         split: str,
-        function: Callable[[SplitReader, tf.Tensor], Any],
+        function: Callable[[tf.Tensor], Any],
         numbers: Sequence[int] = (),
     ) -> tf.data.Dataset:
-        """Returns what a function makes of a reader and the number of each image."""
-        mapped = functools.partial(function, self.reader(split))
+        """Returns what a function makes of the number of each image."""
         wanted = list(numbers) or np.arange(self.split(split).num_images)
         images = tf.data.Dataset.from_tensor_slices(tf.constant(wanted, tf.int64))
-        return images.map(no_autograph(mapped), num_parallel_calls=tf.data.AUTOTUNE)
+        return images.map(no_autograph(function), num_parallel_calls=tf.data.AUTOTUNE)
 
     def decode(self, record: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the pixels and ids of one of the `records`, as `decode_record` does.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfseg.data.dataset.tiles import Grid
-from tfseg.data.files.windows import Windows
+from tfseg.large_arrays import Raster
 
 COLUMNS = ("id", "class", "area", "row", "column")
 
@@ -31,7 +31,7 @@ class Instances(NamedTuple):
     foreground: np.ndarray
 
     @classmethod
-    def of(cls, label: Windows, grid: Grid) -> Instances:
+    def of(cls, label: Raster, grid: Grid) -> Instances:
         """Reads a label `[H, W]` tile by tile."""
         parts, foreground = [], np.zeros(grid.num_tiles, np.int64)
         for number in range(grid.num_tiles):

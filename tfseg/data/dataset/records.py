@@ -40,8 +40,9 @@ from tfseg.data.dataset.contrast import Spread
 from tfseg.data.dataset.image_codec import Picture
 from tfseg.data.dataset.instances import Instances
 from tfseg.data.dataset.tiles import TiledArray
-from tfseg.data.files.windows import bands, tally
+from tfseg.data.files.windows import tally
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import bands_of
 
 _LABEL_LEVEL = 6
 _WORD = 2**16
@@ -190,7 +191,7 @@ def instance_ids(label: np.ndarray) -> np.ndarray:
 
 def instance_areas(label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns `instance_ids` `[N]`, and their numbers of pixels `[N]`."""
-    parts = [_areas(label[rows]) for rows in bands(label.shape)]
+    parts = [_areas(label[rows]) for rows in bands_of(label.shape)]
     return parts[0] if len(parts) == 1 else tally(*parts)
 
 

@@ -1,9 +1,8 @@
-"""Decodes PNG, JPEG, TIFF, BMP, WebP and npy files completely, or refuses them."""
+"""Decodes PNG, JPEG, BMP and WebP files completely, or refuses them."""
 
 from __future__ import annotations
 
 import io
-import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,11 @@ import numpy as np
 from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from tfseg.checks import InputError
-from tfseg.data.files import tiff
 from tfseg.data.files.interlaced_png import decode_interlaced, is_interlaced
-from tfseg.data.files.limits import BMP, JPEG, PNG, TIFF, WEBP, NotOneImage, check_size
+from tfseg.data.files.limits import BMP, JPEG, PNG, WEBP, NotOneImage, check_size
 
-_NPY = b"\x93NUMPY"
 _PNG_END, _PALETTE = b"IEND\xaeB`\x82", b"\x03"
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}  # of a pixel, by its kind
 _MODES = ("1", "L", "RGB", "RGBA")  # of Pillow, whose arrays are the pixels
 
 
@@ -47,18 +45,13 @@ def decode_label_file(path: Path, data: bytes) -> np.ndarray:
     """Returns the numbers `[H, W]` or `[H, W, C]` that a file stores, of the type stored.
 
     Unlike in `decode_image_file`, those of a file with a palette are its entries, not their
-    colours, those of a PNG with less than 8 bits are not stretched, and those of a TIFF with white
-    as zero are not inverted. The file may also be an npy file.
+    colours, and those of a PNG with less than 8 bits are not stretched.
 
     Raises:
         InputError: as in `decode_image_file`.
     """
-    if data.startswith(_NPY):
-        return _decode_with(_decode_npy, path, data)
     if data.startswith(PNG) and data[25:26] == _PALETTE:
         return _decode_with(_decode_palette, path, data)
-    if data.startswith(TIFF):
-        return _decode_with(tiff.decode_numbers, path, data)
     numbers = decode_image_file(path, data)
     if data.startswith(PNG) and data[24] < 8:  # libpng stretches 1, 2 and 4 bits to 0..255
         return numbers // (255 // (2 ** data[24] - 1))
@@ -88,8 +81,8 @@ def damaged(path: Path, error: Exception) -> InputError:
 def _check_png(data: bytes) -> None:
     if _PNG_END not in data:
         raise ValueError("its end is missing")
-    width, height = struct.unpack(">II", data[16:24])
-    check_size(height, width)
+    width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
+    check_size(height, width, _PNG_SAMPLES[kind] * max(1, bits // 8))
 
 
 def _decode_png(data: bytes) -> np.ndarray:
@@ -107,21 +100,6 @@ def _decode_palette(data: bytes) -> np.ndarray:
     _check_png(data)
     with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
         return np.array(image)
-
-
-def _decode_npy(data: bytes) -> np.ndarray:
-    file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    shape, _, dtype = header[version](file)
-    if dtype.hasobject or len(data) - file.tell() < math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"not the numbers of an array {list(shape)} {dtype}")
-    if len(shape) == 2:
-        check_size(*shape)
-    return np.load(io.BytesIO(data), allow_pickle=False)
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
@@ -144,7 +122,7 @@ def _decode_webp(data: bytes) -> np.ndarray:
 
 def _decode_by_pillow(file: ImageFile.ImageFile) -> np.ndarray:
     with file as image:
-        check_size(image.height, image.width)
+        check_size(image.height, image.width, max(len(image.getbands()), 3))
         return np.asarray(image if image.mode in _MODES else image.convert("RGB"))
 
 
@@ -153,5 +131,4 @@ _DECODERS = {
     JPEG: _decode_jpeg,
     BMP: _decode_bmp,
     WEBP: _decode_webp,
-    **dict.fromkeys(TIFF, tiff.decode_image),
 }

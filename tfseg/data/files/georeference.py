@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tifffile
 
+from tfseg.data.files.content import starts_with
 from tfseg.data.files.limits import TIFF
 from tfseg.data.files.orientation import page_tag, stored_window, upright_shape
 
@@ -62,9 +63,8 @@ def read_georeference(path: Path, *, orientation: str = "apply") -> Georeference
         orientation: "apply" returns that of the picture that is turned upright by its tag.
     """
     try:
-        with path.open("rb") as file:
-            if file.read(4) not in TIFF:
-                return None
+        if not starts_with(path, TIFF):
+            return None
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
             keys = page.geotiff_tags or {}

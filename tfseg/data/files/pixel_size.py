@@ -9,7 +9,6 @@ Sources: the OME-XML schema (PhysicalSizeX); Aperio, Digital Slides and Third-pa
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,8 @@ from xml.etree import ElementTree
 
 import tifffile
 
+from tfseg.checks import InputError
+from tfseg.data.files.content import starts_with
 from tfseg.data.files.limits import TIFF
 from tfseg.lengths import UNITS, rounded, text
 
@@ -45,17 +46,11 @@ class Stated(NamedTuple):
 UNKNOWN = Stated()
 
 
-def of_bytes(data: bytes) -> Stated:
-    """Returns what the content of an image file says; nothing for all but TIFF."""
-    return _of_tiff(io.BytesIO(data)) if data.startswith(TIFF) else UNKNOWN
-
-
 def of_file(path: Path) -> Stated:
-    """Returns `of_bytes` of a file, whose pixels are not read."""
+    """Returns what an image file says, whose pixels are not read; nothing for all but TIFF."""
     try:
-        with path.open("rb") as file:
-            return _of_tiff(path) if file.read(4) in TIFF else UNKNOWN
-    except OSError:  # reading the pixels says the reason
+        return _of_tiff(path) if starts_with(path, TIFF) else UNKNOWN
+    except InputError:  # reading the pixels says the reason
         return UNKNOWN
 
 
@@ -68,9 +63,9 @@ def or_given(stated: Stated, given: float | None) -> Stated:
     return Stated(given, ignored)
 
 
-def _of_tiff(source: Path | io.BytesIO) -> Stated:
+def _of_tiff(path: Path) -> Stated:
     try:
-        with tifffile.TiffFile(source) as file:
+        with tifffile.TiffFile(path) as file:
             results = (read(file) for read in _READERS)
             return next((stated for stated in results if stated), UNKNOWN)
     except Exception:  # tifffile raises many kinds of errors; reading the pixels says the reason

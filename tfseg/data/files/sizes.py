@@ -8,6 +8,7 @@ from pathlib import Path
 import tifffile
 from PIL import Image
 
+from tfseg.data.files.content import starts_with
 from tfseg.data.files.limits import TIFF
 
 
@@ -15,9 +16,7 @@ def stored_size(path: Path) -> tuple[int, int] | None:
     """Returns height and width as they are stored, or None where the header does not say them."""
     # The libraries raise many kinds of errors for damaged files, which are reported when read.
     with contextlib.suppress(Exception):
-        with path.open("rb") as file:
-            is_tiff = file.read(4) in TIFF
-        if is_tiff:
+        if starts_with(path, TIFF):
             with tifffile.TiffFile(path) as tiff:
                 page = tiff.pages.first
                 return page.imagelength, page.imagewidth

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tfseg.checks import InputError, listed
-from tfseg.data.files.images import load
+from tfseg.data.files.content import load
 
 
 def read_text(path: Path) -> str:

@@ -1,76 +1,66 @@
-"""Decodes TIFF files of one image with any number of channels, and reads their names."""
+"""What the numbers in a TIFF file mean as pixels, and the names of its channels."""
 
 from __future__ import annotations
 
-import io
+import functools
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
+from tifffile import COMPRESSION, PHOTOMETRIC
 
 from tfseg.channels import COLORS, numbered
-from tfseg.data.files.limits import MAX_BYTES, NotOneImage, check_size
+from tfseg.data.files.limits import NotOneImage
+from tfseg.data.files.selection import DEFAULT, Selection
+from tfseg.data.files.tiff_layout import layout_of
 
 # tifffile logs what it raises as well; without a handler, Python would print that to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _GREY = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
-_RAW_YCBCR = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE)
-_ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
+_RAW_YCBCR = (
+    *(COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE),
+    COMPRESSION.APERIO_JP2000_YCBC,
+)
+_JPEG = (COMPRESSION.OJPEG, COMPRESSION.JPEG, COMPRESSION.ALT_JPEG, COMPRESSION.JPEG_LOSSY)
 _LUMA, _REFERENCE = (0.299, 0.587, 0.114), (0, 255, 128, 255, 128, 255)  # defaults of TIFF 6.0
 
 
-def decode_image(data: bytes) -> np.ndarray:
-    """Returns the pixels `[H, W]` or `[H, W, C]`, brighter with larger numbers, without alpha.
+def to_pixels(page: tifffile.TiffPage) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the function from the numbers `[h, w, C]` of a page to its pixels.
 
-    Less than 8 bits are stretched to 0 to 255, and YCbCr becomes RGB.
+    They are brighter with larger numbers; less than 8 bits are stretched to 0 to 255, and YCbCr
+    becomes RGB.
 
     Raises:
-        NotOneImage: another kind of image, or none.
+        NotOneImage: another kind of image.
     """
-    stored, page = _decode(data)
-    kept = samples_without_alpha(page)
-    if len(kept) < page.samplesperpixel and stored.ndim == 3:
-        stored = stored[..., kept]
     if page.photometric in _GREY:
-        return _brightness(stored, page)
+        return functools.partial(
+            _brightness,
+            bits=page.bitspersample,
+            is_inverted=page.photometric == PHOTOMETRIC.MINISWHITE,
+        )
     if _is_raw_ycbcr(page):
-        return _rgb_of_ycbcr(stored, page)
+        return _from_ycbcr(page)
     if page.photometric not in (PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR):
         raise NotOneImage(f"must be grey or RGB; got {_name(page.photometric)}. Save it as RGB.")
-    return stored
+    return _unchanged
 
 
-def decode_numbers(data: bytes) -> np.ndarray:
-    """Returns the numbers `[H, W]` or `[H, W, C]` that are stored, whatever they mean as colours.
-
-    Raises:
-        NotOneImage: several images, or none.
-    """
-    return _decode(data)[0]
-
-
-def samples_without_alpha(page: tifffile.TiffPage) -> list[int]:
-    """Returns the samples of a page that the file does not declare as alpha, by position."""
-    count, extra = page.samplesperpixel, page.extrasamples
-    alpha = {count - len(extra) + index for index, kind in enumerate(extra) if kind in _ALPHA}
-    return [index for index in range(count) if index not in alpha]
-
-
-def channel_names(source: Path | io.BytesIO) -> tuple[str, ...]:
-    """Returns the names of the channels of a file that `decode_image` decodes.
+def channel_names(path: Path, selection: Selection = DEFAULT) -> tuple[str, ...]:
+    """Returns the names of the channels of the selected image of a file.
 
     They are those of OME or ImageJ where the file has a different one for each channel, else red,
     green and blue where TIFF says so, and numbers for the rest. They are empty for a grey image,
     and for one of three channels without names, which counts as RGB.
     """
-    with tifffile.TiffFile(source) as file:
-        page, sizes = file.pages.first, dict(_axes(file.series[0]))
-        samples = len(samples_without_alpha(page))
-        count = samples if page.samplesperpixel > 1 else sizes.get("C", 1)
+    with tifffile.TiffFile(path, _multifile=False) as file:
+        layout = layout_of(file, selection)
+        count = len(layout.channels)
         if count == 1:
             return ()
         for names in (_names_of_ome(file), _names_of_imagej(file)):
@@ -78,7 +68,8 @@ def channel_names(source: Path | io.BytesIO) -> tuple[str, ...]:
                 return names
         if count == 3:
             return ()
-        return numbered(count, COLORS if page.photometric == PHOTOMETRIC.RGB else ())
+        is_rgb = layout.series.keyframe.photometric == PHOTOMETRIC.RGB
+        return numbered(count, COLORS if is_rgb else ())
 
 
 def _names_of_ome(file: tifffile.TiffFile) -> tuple[str, ...]:
@@ -98,52 +89,15 @@ def _names_of_imagej(file: tifffile.TiffFile) -> tuple[str, ...]:
     return tuple(str(label).replace(",", " ").strip() for label in labels)
 
 
-def _decode(data: bytes) -> tuple[np.ndarray, tifffile.TiffPage]:
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        series, page = file.series, file.pages.first
-        axes = [_axes(part) for part in series]
-        _check_axes(axes, page)
-        sizes = dict(axes[0])
-        check_size(sizes["Y"], sizes["X"])
-        if series[0].nbytes > MAX_BYTES:
-            raise NotOneImage(
-                f"must take at most {MAX_BYTES} bytes of memory; its header says "
-                f"{series[0].nbytes}. Save it with 8 or 16 bits, or cut it into tiles."
-            )
-        array = series[0].asarray().reshape([size for _, size in axes[0]])
-    others = [index for index, (axis, _) in enumerate(axes[0]) if axis not in "YX"]
-    return (np.moveaxis(array, others[0], -1) if others else array), page
+def _unchanged(stored: np.ndarray) -> np.ndarray:
+    return stored
 
 
-def _axes(series: tifffile.TiffPageSeries) -> list[tuple[str, int]]:
-    """Returns the axes and sizes of an array without those, besides Y and X, of size 1."""
-    axes = zip(series.axes, series.shape, strict=True)
-    return [(axis, size) for axis, size in axes if axis in "YX" or size > 1]
-
-
-def _check_axes(axes: list[list[tuple[str, int]]], page: tifffile.TiffPage) -> None:
-    """Refuses a file that has not one image."""
-    names = sorted(axis for part in axes for axis, _ in part)
-    if names not in (["X", "Y"], ["C", "X", "Y"], ["S", "X", "Y"]):
-        got = " and ".join(str(dict(part)) for part in axes)
-        raise NotOneImage(
-            "must hold one image: axes Y and X, and perhaps channels C or samples S; "
-            f"got {got}. If the planes are channels of one image, save it with these axes, for "
-            "example by tifffile.imwrite(path, image, imagej=True, metadata={'axes': 'CYX'}); "
-            "otherwise save each plane as a separate file."
-        )
-    if _is_raw_ycbcr(page) and page.subsampling != (1, 1):
-        raise NotOneImage(
-            "must be grey or RGB; got YCBCR with few pixels of chroma. Save it as RGB."
-        )
-
-
-def _brightness(stored: np.ndarray, page: tifffile.TiffPage) -> np.ndarray:
-    """Returns a grey image with black as zero, and of at least 8 bits."""
-    bits = page.bitspersample
+def _brightness(stored: np.ndarray, *, bits: int, is_inverted: bool) -> np.ndarray:
+    """Returns grey pixels with black as zero, and of at least 8 bits."""
     top = 2**bits - 1
     image = stored.astype(np.uint8) if bits < 8 else stored
-    if page.photometric == PHOTOMETRIC.MINISWHITE:
+    if is_inverted:
         if image.dtype.kind != "u":
             raise NotOneImage(
                 f"must have whole numbers from 0 on where white is zero; got {image.dtype}. Save "
@@ -155,18 +109,33 @@ def _brightness(stored: np.ndarray, page: tifffile.TiffPage) -> np.ndarray:
 
 def _is_raw_ycbcr(page: tifffile.TiffPage) -> bool:
     """Returns whether the pixels are luma and chroma; those of JPEG are decoded to RGB."""
-    return page.photometric == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.JPEG
+    is_raw = page.photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEG
+    return is_raw or page.compression == COMPRESSION.APERIO_JP2000_YCBC
 
 
-def _rgb_of_ycbcr(stored: np.ndarray, page: tifffile.TiffPage) -> np.ndarray:
-    """Returns the RGB of luma and chroma, by section 21 of the TIFF 6.0 specification."""
-    if page.compression not in _RAW_YCBCR or stored.dtype != np.uint8:
+def _from_ycbcr(page: tifffile.TiffPage) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the function from luma and chroma to RGB."""
+    if page.subsampling not in (None, (1, 1)):
         raise NotOneImage(
-            f"must be grey or RGB; got YCBCR of {stored.dtype} with the compression "
+            "must be grey or RGB; got YCBCR with few pixels of chroma. Save it as RGB."
+        )
+    if page.compression not in _RAW_YCBCR or page.dtype != np.uint8:
+        raise NotOneImage(
+            f"must be grey or RGB; got YCBCR of {page.dtype} with the compression "
             f"{_name(page.compression)}. Save it as RGB."
         )
-    red, green, blue = _fractions(page, "YCbCrCoefficients", _LUMA)
-    reference = np.reshape(_fractions(page, "ReferenceBlackWhite", _REFERENCE), (3, 2))
+    return functools.partial(
+        _rgb_of_ycbcr,
+        coefficients=_fractions(page, "YCbCrCoefficients", _LUMA),
+        reference=np.reshape(_fractions(page, "ReferenceBlackWhite", _REFERENCE), (3, 2)),
+    )
+
+
+def _rgb_of_ycbcr(
+    stored: np.ndarray, *, coefficients: Sequence[float], reference: np.ndarray
+) -> np.ndarray:
+    """Returns the RGB of luma and chroma, by section 21 of the TIFF 6.0 specification."""
+    red, green, blue = coefficients
     black = reference[:, 0]
     scale = np.array([255, 127, 127]) / (reference[:, 1] - black)
     image = np.empty_like(stored)

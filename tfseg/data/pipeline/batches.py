@@ -6,7 +6,7 @@ it regardless of epochs, so the position is one number, and training resumes at 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -18,11 +18,11 @@ from tfseg.autograph import no_autograph
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.pipeline import crops
-from tfseg.data.pipeline.normalization import Normalization
+from tfseg.data.pipeline.cutter import Cutter
 from tfseg.data.pipeline.order import host_part, training_order
-from tfseg.data.pipeline.scale import Reads, Scale, with_factor
+from tfseg.data.pipeline.scale import with_factor
 from tfseg.data.pipeline.sources import Source, with_source
-from tfseg.data.pipeline.stages import crop_chain, training_stages, with_classes
+from tfseg.data.pipeline.stages import Stage, crop_chain, training_stages, with_classes
 from tfseg.heads import Head
 from tfseg.ids import IGNORE
 
@@ -39,6 +39,8 @@ def training_batches(
     num_hosts: int = 1,
 ) -> tf.data.Dataset:
     """Returns endless batches (images, targets), ready for a trainer or for `model.fit`.
+
+    They are made on the host: train.augment_on is for a trainer, which takes `windows` instead.
 
     Args:
         dataset: its `train` split is used.
@@ -65,6 +67,31 @@ def training_batches(
         >>> images.shape, targets.shape
         (TensorShape([8, 32, 32, 1]), TensorShape([8, 32, 32]))
     """
+    stages = training_stages(dataset, config, head, num_hosts=num_hosts)
+    return in_stages(
+        *(dataset, config, stages),
+        first_step=first_step,
+        every=every,
+        host=host,
+        num_hosts=num_hosts,
+    )
+
+
+def in_stages(
+    dataset: Dataset,
+    config: RunConfig,
+    stages: Mapping[str, Stage],
+    *,
+    first_step: int,
+    every: int,
+    host: int,
+    num_hosts: int,
+) -> tf.data.Dataset:
+    """Returns what `stages` make of the samples in the order of training (see `stages`).
+
+    Raises:
+        InputError: as in `training_batches`.
+    """
     if num_hosts > 1 and plan(config.augment).copy_paste:
         raise checks.InputError(
             "CopyPaste needs the global batch, and each host makes only a part of it; got "
@@ -77,7 +104,7 @@ def training_batches(
     if every > 1:
         stream = stream.batch(batch_size).shard(every, 0).unbatch()
     stream = host_part(stream, batch_size=batch_size, host=host, num_hosts=num_hosts)
-    for stage in training_stages(dataset, config, head, num_hosts=num_hosts).values():
+    for stage in stages.values():
         stream = stage(stream)
     return stream.prefetch(tf.data.AUTOTUNE)
 
@@ -154,32 +181,20 @@ def validation_crops(
     dataset = dataset.with_channels(config.data.channels)
     size = config.data.crop_size
     shape = (size, size, dataset.info.channels)
-    normalization = Normalization.of(config.model, dataset)
-    normalization.check_percentiles(dataset)
     sampling, num_classes = plan(config.augment).sampling, len(config.model.class_names)
-    reader, scale = dataset.reader(split), Scale.of(dataset, config.data)
+    reader, cutter = dataset.reader(split), Cutter.of(dataset, config, sampling)
     fitting, _ = crop_chain([], size, sampling, fits=True)
 
     def prepare(number: tf.Tensor) -> Example:
         sample = with_classes(reader.decode(reader.read(number)), num_classes)
-        limits = normalization.limits_of_sample(sample, dataset.decoding)
-        reads = scale.reads(sample, size, 0) if scale else Reads(size, 0)
+        limits, reads = cutter.limits(sample), cutter.reads(sample)
         corner = crops.middle(sample["size"], reads.size)
-        window = crops.window(
-            corner, sample["size"], reads.size, margin=reads.margin, border=sampling.border
-        )
 
         def cropped(source: Source) -> Example:
-            pixels = crops.cut(
-                source.patch(window),
-                window.beyond,
-                sampling=sampling,
-                scale=lambda image: normalization.scale(image, limits),
-            )
-            return scale.window(pixels, reads, size) if scale else pixels
+            return cutter.cut(source, sample["size"], corner, reads, limits)
 
         crop = with_source(sample, reader, num_classes, cropped)
-        if scale:
+        if cutter.scale:
             crop = fitting.apply(crop, with_factor(fitting.sample(random.root(0)), crop))
         return {"image": crop["image"], "label": crop["label"], "weight": 1.0}
 

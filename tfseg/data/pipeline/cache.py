@@ -6,20 +6,19 @@ random step.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfseg import atomic, checks
+from tfseg import atomic, checks, machine
 from tfseg.augment.base import Example
 from tfseg.autograph import no_autograph
 from tfseg.checks import InputError
@@ -29,10 +28,6 @@ from tfseg.data.dataset.mixture import Mixture
 
 Values = tuple[Any, ...]  # arrays, and bytes for a string
 _LABEL_BYTES = 4  # per pixel
-_MEMORY_LIMITS = (  # of a container: cgroup v2, v1
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 
 
 class Memory:
@@ -170,24 +165,10 @@ def described(dataset: Dataset, where: str) -> str:
     return f"decoded images are kept: {amount} ({where})"
 
 
-def memory_bytes(limit_files: Sequence[Path] = _MEMORY_LIMITS) -> int:
-    """Returns the memory of this machine, or of the container that limits it to less.
-
-    Args:
-        limit_files: files with the limit of a container; those that are missing or hold no number
-            ("max") set no limit.
-    """
-    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    for file in limit_files:
-        with contextlib.suppress(OSError, ValueError):
-            sizes.append(int(file.read_text(encoding="ascii")))
-    return min(sizes)
-
-
 def _available_bytes(where: str) -> int:
     if where == "disk":
         return shutil.disk_usage(tempfile.gettempdir()).free
-    return memory_bytes()
+    return machine.usable_memory()
 
 
 def _amount(size: int) -> str:

@@ -23,7 +23,7 @@ from tfseg import tf_errors
 from tfseg.checks import InputError
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
-from tfseg.data.pipeline.batches import training_batches
+from tfseg.data.pipeline.windows import input_batches
 from tfseg.heads import Head
 
 _PROBE_AFTER = 2.0  # seconds without a batch, after which the servers are probed
@@ -80,7 +80,7 @@ def batches_from_service(
     host: int = 0,
     num_hosts: int = 1,
 ) -> tf.data.Dataset:
-    """Returns `training_batches`, made by the servers `config.data.service`, if any.
+    """Returns `windows.input_batches`, made by the servers `config.data.service`, if any.
 
     Raises:
         InputError: as in `training_batches`, or no server answers at an address. A server that dies
@@ -89,11 +89,11 @@ def batches_from_service(
     servers = config.data.service
     shared = {"host": host, "num_hosts": num_hosts}
     if not servers:
-        return training_batches(dataset, config, head, first_step=first_step, **shared)
+        return input_batches(dataset, config, head, first_step=first_step, **shared)
     _refuse_absent(servers)  # registering a data set with an absent one would wait forever
     parts = []
     for index, server in enumerate(servers):
-        batches = training_batches(
+        batches = input_batches(
             dataset, config, head, first_step=first_step + index, every=len(servers), **shared
         )
         served = _service.distribute(_service.ShardingPolicy.OFF, server)

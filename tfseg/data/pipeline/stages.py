@@ -17,6 +17,7 @@ from tfseg import checks, random
 from tfseg.augment import CenterCrop, Chain, RandomResizedCrop, RandomSizedCrop, Sampling, Transform
 from tfseg.augment.base import Example, Geometric, Pixel
 from tfseg.augment.compose import name_each
+from tfseg.augment.mix import CopyPaste
 from tfseg.augment.spec import plan
 from tfseg.autograph import no_autograph
 from tfseg.channels import COLORS, is_grey_or_rgb, names_of
@@ -24,8 +25,8 @@ from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.data.dataset.split_reader import SplitReader
 from tfseg.data.pipeline import cache, crops, visibility
-from tfseg.data.pipeline.normalization import Normalization
-from tfseg.data.pipeline.scale import FitPixelSize, Reads, Scale, with_factor
+from tfseg.data.pipeline.cutter import Cutter
+from tfseg.data.pipeline.scale import FitPixelSize, with_factor
 from tfseg.data.pipeline.sources import Source, with_source
 from tfseg.heads import Head
 from tfseg.kernels import class_ids
@@ -53,9 +54,7 @@ def training_stages(
     reader = dataset.reader("train", on_corrupt=config.data.on_corrupt, keep=keep)
     functions = sample_functions(dataset, config, reader)
     size = config.train.batch_size // num_hosts
-    paste = plan(config.augment).copy_paste
-    if paste:
-        paste = dataclasses.replace(paste, num_classes=max(1, len(config.model.class_names)))
+    paste = paste_of(config)
 
     def augment(example: Example) -> Example:
         augmented = functions["augment"](example)
@@ -104,12 +103,10 @@ def sample_functions(
     dataset = dataset.with_channels(config.data.channels)
     size, seed = config.data.crop_size, random.root(config.seed)
     num_classes = len(config.model.class_names)
-    normalization = Normalization.of(config.model, dataset)
-    normalization.check_percentiles(dataset)
     least = config.data.min_visibility
     transforms, _, sampling = plan(config.augment)
-    scale = Scale.of(dataset, config.data)
-    chain, margin = crop_chain(transforms, size, sampling, fits=scale is not None)
+    chain, margin = crop_chain(transforms, size, sampling, fits=bool(config.data.pixel_size))
+    cutter = Cutter.of(dataset, config, sampling, margin=margin)
 
     def decoded(stored: Example) -> Example:
         others = {name: value for name, value in stored.items() if name != "record"}
@@ -117,10 +114,7 @@ def sample_functions(
 
     def crop(sample: Example) -> Example:
         sample_seed = random.for_sample(seed, epoch=sample["epoch"], sample_id=sample["id"])
-        # The limits are those of the full image, and only the crop is scaled by them.
-        limits = normalization.limits_of_sample(sample, dataset.decoding)
-
-        reads = scale.reads(sample, size, margin) if scale else Reads(size, margin)
+        limits, reads = cutter.limits(sample), cutter.reads(sample)
 
         def cropped(source: Source) -> Example:
             corner = crops.draw(
@@ -132,17 +126,7 @@ def sample_functions(
                 num_classes=num_classes,
                 seed=random.for_name(sample_seed, "crop"),
             )
-            window = crops.window(
-                corner, sample["size"], reads.size, margin=reads.margin, border=sampling.border
-            )
-            pixels = crops.cut(
-                source.patch(window),
-                window.beyond,
-                sampling=sampling,
-                scale=lambda image: normalization.scale(image, limits),
-            )
-            if scale:
-                pixels = scale.window(pixels, reads, size + 2 * margin)
+            pixels = cutter.cut(source, sample["size"], corner, reads, limits)
             areas = {"full_areas": reads.areas(source.areas())} if least else {}
             return pixels | {"corner": corner} | areas
 
@@ -158,6 +142,13 @@ def sample_functions(
         return augmented | {"label": label}
 
     return {"decode": decoded, "crop": crop, "augment": augment}
+
+
+def paste_of(config: RunConfig) -> CopyPaste | None:
+    """Returns what pastes instances within a batch, for the classes of the network; or None."""
+    paste = plan(config.augment).copy_paste
+    count = max(1, len(config.model.class_names))
+    return dataclasses.replace(paste, num_classes=count) if paste else None
 
 
 def with_classes(sample: Example, num_classes: int) -> Example:

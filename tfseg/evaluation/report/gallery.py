@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from tfseg.data.files.tiff_windows import LARGE
+from tfseg.data.files.limits import LARGE
 from tfseg.drawing.display import PLAIN, Display
 from tfseg.drawing.outlines import outlines
 from tfseg.evaluation.report.outcomes import KINDS, Outcomes, count_kinds, is_wrong

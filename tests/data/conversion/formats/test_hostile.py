@@ -73,10 +73,14 @@ HUGE = {
 def test_a_header_of_a_gigantic_picture_is_refused_before_memory_is_taken(tmp_path, name):
     data = HUGE[name](tmp_path / name)
     (tmp_path / name).write_bytes(data)
-    message = rf"{name} must have at most 100000000 pixels; its header says \d+ x \d+ .*Cut it into"
+    message = (
+        rf"{name} must (take at most 800 MB of memory, .*; its header says \d+ x \d+ .*TIFF in "
+        "tiles"
+        r"|hold the pixels of its header, \d+ x \d+ .*; it has only \d+ bytes)"
+    )
     with pytest.raises(InputError, match=message):
         read_image(tmp_path / name)
-    with pytest.raises(InputError, match=r"must have at most|must be PNG, TIFF or npy; got JPEG"):
+    with pytest.raises(InputError, match=rf"{message}|must be PNG, TIFF or npy; got JPEG"):
         read_label(tmp_path / name)
 
 
@@ -90,20 +94,15 @@ def test_a_picture_of_few_bytes_that_would_take_gigabytes_is_refused(tmp_path, o
         at = data.index(struct.pack("<H", tag))
         data[at + 2 : at + 12] = struct.pack("<HII", 4, 1, 9_999)
     (tmp_path / "a.tif").write_bytes(data)
-    # 9999 x 9999 pixels of 8 bytes are just below the limit, but the file has not got them
-    message = r"a\.tif (must take at most 800000000 bytes of memory; .* 3199360032\.|is damaged)"
-    with pytest.raises(InputError, match=message) as caught:
+    with pytest.raises(InputError, match=r"a\.tif must have all tiles or strips of its header"):
         read_image(tmp_path / "a.tif")
-    assert ("must take" in str(caught.value)) == bool(channels)
 
 
 def test_an_array_shorter_than_its_header_says_is_refused(tmp_path):
     data = huge_npy(tmp_path / "a.npy")
     assert b"99999" in data
     (tmp_path / "a.npy").write_bytes(data)
-    with pytest.raises(
-        InputError, match=r"a\.npy is damaged .*not the numbers of an array \[99999"
-    ):
+    with pytest.raises(InputError, match=r"a\.npy is damaged .*mmap length is greater"):
         read_label(tmp_path / "a.npy")
 
 

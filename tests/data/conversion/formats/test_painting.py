@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tfseg import large_arrays
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import painting
 from tfseg.data.conversion.formats.painting import paint, renumbered
 from tfseg.data.conversion.formats.shapes import Region
+from tfseg.data.files.opening import Picture
 from tfseg.ids import IGNORE
 
-IMAGE = np.zeros((1, 6, 3), np.uint8)
+IMAGE = Picture(np.zeros((1, 6, 3), np.uint8), None, (1, 6))
 
 
 def row(text, x=0):
@@ -62,7 +63,7 @@ def test_instances_without_a_pixel_are_counted_and_the_others_keep_their_classes
 
 def test_more_instances_than_the_table_of_areas_starts_with():
     sample = paint(
-        np.zeros((1, 300, 1), np.uint8),
+        Picture(np.zeros((1, 300, 1), np.uint8), None, (1, 300)),
         ((row("##", x), 1) for x in range(299)),
         overlap="smaller_wins",
         name=Path("a.png"),
@@ -73,14 +74,15 @@ def test_more_instances_than_the_table_of_areas_starts_with():
 
 @pytest.mark.parametrize("block", [1, 7, 2**22])
 def test_rows_are_looked_up_in_portions(monkeypatch, block):
-    monkeypatch.setattr(painting, "_BLOCK", block)
+    monkeypatch.setattr(large_arrays, "_BAND", block)
     values = np.random.default_rng(0).integers(0, 4, (5, 3)) * 10**6
     present = np.unique(values)
     made = renumbered(values, present, np.array([7, -1, 0, 9])[: len(present)])
     assert made.tolist() == np.array([7, -1, 0, 9])[values // 10**6].tolist()
     large, small = np.ones((5, 3), bool), np.eye(5, 3, dtype=bool)
     regions = ((Region(mask), 1) for mask in (large, small))
-    sample = paint(np.zeros((5, 3, 1)), regions, overlap="smaller_wins", name=Path("a.png"))
+    picture = Picture(np.zeros((5, 3, 1)), None, (5, 3))
+    sample = paint(picture, regions, overlap="smaller_wins", name=Path("a.png"))
     assert sample.label.tolist() == (1 + np.eye(5, 3, dtype=int)).tolist()
 
 

@@ -16,7 +16,10 @@ from tfseg.checks import InputError, listed
 from tfseg.data.conversion.formats import CROWDS, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
 from tfseg.data.files.images import entries, list_images
+from tfseg.data.files.opening import Picture, open_picture
+from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.ids import MAX_ID
+from tfseg.large_arrays import Raster
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {name: name for name in SPLITS} | {"valid": "val", "validation": "val"}
@@ -42,6 +45,7 @@ class Reading(metaclass=calls.Public):
             in CVAT. Only for `coco` and `coco_panoptic`.
         ignore: the number of pixels that are ignored in losses and metrics, such as 255; None: all
             numbers are ids. Only for files of ids.
+        selection: which level and page of TIFF files.
 
     Examples:
         >>> tfseg.Reading(overlap="first").orientation
@@ -54,6 +58,7 @@ class Reading(metaclass=calls.Public):
     components: bool = False
     crowd: str = "ignore"
     ignore: int | None = None
+    selection: Selection = DEFAULT
 
     def __post_init__(self) -> None:
         checks.one_of("overlap", self.overlap, OVERLAPS)
@@ -62,6 +67,27 @@ class Reading(metaclass=calls.Public):
         checks.one_of("crowd", self.crowd, CROWDS)
         if self.ignore is not None:
             checks.integer("ignore", self.ignore, low=1, high=MAX_ID)
+
+
+class Cut(NamedTuple):
+    """A region of an image.
+
+    Attributes:
+        item: of the image.
+        size: height and width of the image.
+        rows: of the region.
+        columns: of the region.
+    """
+
+    item: Item[Any]
+    size: tuple[int, int]
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the region."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +100,7 @@ class Item(Generic[Annotations]):
         annotations: what `read` needs beside the image file; every format has a type for it.
         group: images of one group stay in one split; None without groups.
         fault: why the image cannot be read, if it is known before; empty otherwise.
+        cut: which region of the image it is; None: all of it.
     """
 
     id: str
@@ -81,6 +108,7 @@ class Item(Generic[Annotations]):
     annotations: Annotations
     group: str | None = None
     fault: str = ""
+    cut: Cut | None = None
 
     def __post_init__(self) -> None:
         checks.file_name(self.image, self.id)
@@ -107,7 +135,7 @@ class Sample(NamedTuple):
     """The pixels and instance ids of one image.
 
     Attributes:
-        image: `[H, W, C]` uint8, uint16 or float32, C = 1 or 3.
+        image: `[H, W, C]` uint8, uint16 or float32, in memory or read in windows.
         label: `[H, W]` int32 instance ids, 0 = background, -1 = ignored.
         class_of: `[N]` int64, from 1 on: the class of each id above 0 in `label`, in the order of
             the ids; None if all instances have class 1.
@@ -116,15 +144,28 @@ class Sample(NamedTuple):
             image, or too small.
         turned: whether the orientation tag of the image file was applied; None if it has none.
         ignored_crowds: number of crowds whose pixels are ignored.
+        cut_instances: number of instances that are cut by the border of a region.
     """
 
-    image: np.ndarray
+    image: Raster
     label: np.ndarray
     class_of: np.ndarray | None = None
     overlap_pixels: int = 0
     hidden_instances: int = 0
     turned: bool | None = None
     ignored_crowds: int = 0
+    cut_instances: int = 0
+
+
+def open_item(item: Item[Any], reading: Reading, size: tuple[int, ...] | None = None) -> Picture:
+    """Opens the image of an item; `size` is that of its annotation, as for `open_picture`.
+
+    Raises:
+        InputError: as `open_picture`.
+    """
+    return open_picture(
+        item.image, orientation=reading.orientation, size=size, selection=reading.selection
+    )
 
 
 def split_folders(source: Path) -> dict[str, Path]:

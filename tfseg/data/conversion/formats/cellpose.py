@@ -29,7 +29,8 @@ from tfseg.data.conversion.formats.base import (
 )
 from tfseg.data.conversion.formats.class_tables import MASK_ENDINGS, table_file
 from tfseg.data.conversion.formats.id_maps import read_ids, read_pair
-from tfseg.data.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, as_label, entries, load
+from tfseg.data.files.content import load
+from tfseg.data.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, as_label, entries
 
 LAYOUT = (
     "NAME.png and NAME_masks.png, NAME_cp_masks.png or NAME_seg.npy, directly in it or in train/, "

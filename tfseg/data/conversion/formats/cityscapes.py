@@ -23,10 +23,12 @@ from tfseg.data.conversion.formats.base import (
     Sample,
     SourceIndex,
     in_order,
+    open_item,
     unmatched,
 )
+from tfseg.data.conversion.formats.id_maps import read_ids
 from tfseg.data.conversion.formats.painting import renumbered
-from tfseg.data.files.images import entries, read_label, read_picture, same_size
+from tfseg.data.files.images import entries, same_size
 from tfseg.ids import IGNORE
 
 LAYOUT = (
@@ -76,9 +78,9 @@ def read(item: Item[Path], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or a label is unknown.
     """
     path = item.annotations
-    stored = read_label(path, orientation=reading.orientation)
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=stored.shape)
-    same_size(item.image, image, path, stored)
+    stored = read_ids(path, reading)
+    picture = open_item(item, reading, stored.shape)
+    same_size(item.image, picture.pixels.shape[:2], path, stored)
     present = np.unique(stored)
     ids = np.zeros(len(present), np.int32)
     class_of: list[int] = []
@@ -95,7 +97,7 @@ def read(item: Item[Path], reading: Reading) -> Sample:
         elif label in _CLASSES or label in _VOID:
             ids[index] = IGNORE
     label = renumbered(stored, present, ids)
-    return Sample(image, label, np.array(class_of, np.int64), turned=turned)
+    return Sample(picture.pixels, label, np.array(class_of, np.int64), turned=picture.turned)
 
 
 def _items(source: Path, split: str) -> list[Item[Path]]:

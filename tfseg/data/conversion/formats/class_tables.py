@@ -24,9 +24,11 @@ from tfseg.checks import InputError
 from tfseg.data.conversion.formats.base import split_folders
 from tfseg.data.conversion.formats.painting import renumbered
 from tfseg.data.conversion.formats.parsing import shortened
-from tfseg.data.files.images import read_picture
+from tfseg.data.files.images import read_image
 from tfseg.data.files.tables import read_text
+from tfseg.data.files.windows import tally
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import bands_of
 
 LABELMAP = "labelmap.txt"
 BESIDE = "_classes.csv"
@@ -94,12 +96,12 @@ def read_colours(path: Path, *, orientation: str = "apply") -> np.ndarray:
 
     Args:
         path: a picture in colour.
-        orientation: as for `read_picture`.
+        orientation: as for `open_picture`.
 
     Raises:
         InputError: the file cannot be read, or is not in colour.
     """
-    mask = read_picture(path, orientation=orientation).pixels
+    mask = read_image(path, orientation=orientation)
     if mask.dtype != np.uint8 or mask.shape[-1] < 3:
         raise InputError(
             f"{path} must be an RGB picture of 8 bits, since the table of classes has colours; got "
@@ -120,7 +122,9 @@ def classes_of(path: Path, values: np.ndarray, table: ClassTable) -> np.ndarray:
         InputError: a value is not in the table.
     """
     known = table.class_of if table.colours else {_UNLISTED: IGNORE} | table.class_of
-    present, counts = np.unique(values, return_counts=True)
+    present, counts = tally(
+        *(np.unique(values[rows], return_counts=True) for rows in bands_of(values.shape))
+    )
     for value, count in zip(present.tolist(), counts.tolist(), strict=True):
         if value not in known:
             shown = f"colour {tuple(value.to_bytes(3, 'big'))}" if table.colours else f"{value}"

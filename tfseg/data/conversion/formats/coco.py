@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex
+from tfseg.data.conversion.formats.base import Item, Reading, Sample, SourceIndex, open_item
 from tfseg.data.conversion.formats.coco_categories import classes_of
 from tfseg.data.conversion.formats.coco_files import (
     by_split,
@@ -49,7 +49,7 @@ from tfseg.data.conversion.formats.parsing import (
     read_json,
     shortened,
 )
-from tfseg.data.files.images import read_picture, stated_size
+from tfseg.data.files.images import stated_size
 from tfseg.ids import IGNORE
 
 LAYOUT = (
@@ -129,17 +129,20 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
             not fit it.
     """
     path, size, shapes = item.annotations
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
+    picture = open_item(item, reading, size)
     if size is not None:
-        stated_size(item.image, image, path, size)
-    size = image.shape[:2]
+        stated_size(item.image, picture, path, size)
+    size = picture.size
     ignored = [shape.is_crowd and reading.crowd == "ignore" for shape in shapes]
     regions = (
-        (region(shape.outline, size, shape.context), IGNORE if ignore else shape.class_index)
+        (
+            region(shape.outline, size, shape.context),
+            IGNORE if ignore else shape.class_index,
+        )
         for shape, ignore in zip(shapes, ignored, strict=True)
     )
-    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
-    return sample._replace(ignored_crowds=sum(ignored), turned=turned)
+    sample = paint(picture, regions, overlap=reading.overlap, name=item.image)
+    return sample._replace(ignored_crowds=sum(ignored))
 
 
 def _refuse_other_json(path: Path, content: Any) -> None:

@@ -25,6 +25,7 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     Splits,
     in_order,
+    open_item,
 )
 from tfseg.data.conversion.formats.coco_files import (
     by_split,
@@ -41,7 +42,7 @@ from tfseg.data.conversion.formats.parsing import (
     missing_image,
     read_json,
 )
-from tfseg.data.files.images import read_picture, same_size
+from tfseg.data.files.images import read_image, same_size
 from tfseg.ids import IGNORE
 
 LAYOUT = (
@@ -104,10 +105,9 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
     path, classes, crowds = item.annotations
     ignored = crowds if reading.crowd == "ignore" else frozenset()
     classes = {id: IGNORE if id in ignored else index for id, index in classes.items()}
-    how = reading.orientation
-    colours = read_picture(path, orientation=how).pixels
-    image, turned = read_picture(item.image, orientation=how, size=colours.shape[:2])
-    same_size(item.image, image, path, colours)
+    colours = read_image(path, orientation=reading.orientation)
+    picture = open_item(item, reading, colours.shape[:2])
+    same_size(item.image, picture.pixels.shape[:2], path, colours)
     if colours.dtype != np.uint8 or colours.shape[-1] != 3:
         raise InputError(f"{path} must be an RGB picture of 8 bits. Give the PNG of the segments.")
     segments = colours.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
@@ -125,11 +125,11 @@ def read(item: Item[_Segments], reading: Reading) -> Sample:
     by_order = np.array(list(classes.values()), np.int64)
     visible = np.sort(ids[ids > 0])
     return Sample(
-        image,
+        picture.pixels,
         renumbered(segments, present, ids),
         by_order[visible - 1],
         hidden_instances=int(np.count_nonzero(by_order > 0)) - len(visible),
-        turned=turned,
+        turned=picture.turned,
         ignored_crowds=len(ignored),
     )
 

@@ -27,13 +27,15 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     Splits,
     in_order,
+    open_item,
     split_folders,
 )
 from tfseg.data.conversion.formats.cvat_xml import Content, Image, Mask, Shape, read_xml
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import first_file, inside, missing_image
 from tfseg.data.conversion.formats.shapes import Region, joined, polygon
-from tfseg.data.files.images import list_images, load, read_picture, stated_size
+from tfseg.data.files.content import load
+from tfseg.data.files.images import list_images, stated_size
 from tfseg.run_lengths import decode
 
 LAYOUT = "annotations.xml and images/NAME.jpg, directly in it or in train/, val/ and test/"
@@ -86,8 +88,8 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
             fit it.
     """
     path, (_, _, size, shapes, _), names = item.annotations
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
-    stated_size(item.image, image, path, size)
+    picture = open_item(item, reading, size)
+    stated_size(item.image, picture, path, size)
     instances: dict[tuple[str, object], list[Shape]] = {}
     for index, shape in enumerate(shapes):
         instances.setdefault((shape.label, shape.group or index), []).append(shape)
@@ -95,8 +97,7 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
         (joined([_region(shape, size) for shape in parts]), names.index(label) + 1)
         for (label, _), parts in instances.items()
     )
-    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
-    return sample._replace(turned=turned)
+    return paint(picture, regions, overlap=reading.overlap, name=item.image)
 
 
 def _files(source: Path) -> dict[str, Path]:

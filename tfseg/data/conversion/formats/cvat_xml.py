@@ -16,7 +16,7 @@ import numpy as np
 from tfseg.checks import InputError
 from tfseg.data.conversion.formats.parsing import ring, shortened
 from tfseg.data.conversion.formats.shapes import ellipse
-from tfseg.data.files.images import load
+from tfseg.data.files.content import load
 
 _TYPES = ("any", "polygon", "ellipse", "mask")  # of labels whose shapes have outlines
 _LARGEST = 2.0**40

@@ -10,27 +10,27 @@ from scipy import ndimage
 from skimage import measure
 
 from tfseg.checks import InputError
-from tfseg.data.files.images import read_label
+from tfseg.data.conversion.formats.base import Reading
+from tfseg.data.files.images import read_middle
 
 _WHITE = (255, 65535)
 _MAX_MAPS = 20  # decoded before the conversion
+_MAX_PIXELS = 10**8
 _MAX_CLASSES = 32
 _MIN_PIECES = 3  # of a class in an image, on average
 _MIN_PIXELS = 4  # of a piece; smaller ones may be stray pixels of ids
 _IN_RIM = 0.8  # share of the pixels between black and white that are beside a brighter one
 
 
-def refuse_no_ids(
-    source: Path, paths: Sequence[Path], *, layout: str, ignore: int | None = None
-) -> None:
+def refuse_no_ids(source: Path, paths: Sequence[Path], *, layout: str, reading: Reading) -> None:
     """Refuses binary masks and maps of classes, by some of the files.
 
     Args:
         source: for errors.
-        paths: files that should hold ids; of many, 20 are read. Files that cannot be read are
-            left to the conversion.
+        paths: files that should hold ids; of many, 20 are read, and of a large one the middle.
+            Files that cannot be read are left to the conversion.
         layout: name of the format, for errors.
-        ignore: a number that is no id, as in `Reading`.
+        reading: which page and level are read, and which number is no id.
 
     Raises:
         InputError: all maps have the one value 255 or 65535, or have other values only in rims
@@ -40,11 +40,11 @@ def refuse_no_ids(
     maps = []
     for path in paths[::step][:_MAX_MAPS]:
         try:
-            label = read_label(path)
+            label = read_middle(path, selection=reading.selection)
         except InputError:
             continue
-        if ignore is not None:
-            label[label == ignore] = 0
+        if reading.ignore is not None:
+            label[label == reading.ignore] = 0
         if label.any():
             maps.append(label)
     if reason := _no_ids(maps):
@@ -60,10 +60,28 @@ def components(label: np.ndarray) -> np.ndarray:
     """Returns the connected components (8 neighbours) of equal values of a mask `[H, W]` as ids.
 
     Of a mask whose edges were interpolated, the pixels from half of white on are taken.
+
+    Raises:
+        InputError: the mask is too large.
     """
+    check_components(label.shape)
     if _has_rims(label):
         label = label >= (label.max() + 1) // 2
     return measure.label(label, background=0, connectivity=2).astype(np.int32)
+
+
+def check_components(shape: tuple[int, ...]) -> None:
+    """Refuses a mask whose connected components would take more than 2 GB of memory.
+
+    Raises:
+        InputError: more than 100 million pixels.
+    """
+    if shape[0] * shape[1] > _MAX_PIXELS:
+        raise InputError(
+            f"Masks of connected components must have at most {_MAX_PIXELS} pixels; got "
+            f"{shape[0]} x {shape[1]} (height x width). Cut them, or save the ids of the "
+            "components, and convert without --components."
+        )
 
 
 def _no_ids(maps: Sequence[np.ndarray]) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from tfseg.data.conversion.formats.base import Item, Reading, Sample
+from tfseg.data.conversion.formats.base import Item, Reading, Sample, open_item
 from tfseg.data.conversion.formats.doubtful_ids import components
-from tfseg.data.files.images import read_label, read_picture, same_size
+from tfseg.data.files.images import read_label, same_size
 from tfseg.ids import IGNORE
+from tfseg.large_arrays import bands_of
 
 
 def read_ids(path: Path, reading: Reading) -> np.ndarray:
@@ -20,7 +20,7 @@ def read_ids(path: Path, reading: Reading) -> np.ndarray:
     Raises:
         InputError: as `read_label`.
     """
-    return read_label(path, orientation=reading.orientation)
+    return read_label(path, orientation=reading.orientation, selection=reading.selection)
 
 
 def read_pair(
@@ -35,15 +35,30 @@ def read_pair(
     """
     path = item.annotations
     label = read(path, reading)
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=label.shape)
-    same_size(item.image, image, path, label)
-    return Sample(image, as_instances(label, reading), turned=turned)
+    picture = open_item(item, reading, label.shape)
+    same_size(item.image, picture.pixels.shape[:2], path, label)
+    return Sample(picture.pixels, as_instances(label, reading), turned=picture.turned)
 
 
 def as_instances(label: np.ndarray, reading: Reading) -> np.ndarray:
-    """Returns the ids `[H, W]` int32 of the numbers of a file, 0 = background, -1 = ignored."""
-    if reading.ignore is None:
-        return components(label) if reading.components else label
-    is_ignored = label == reading.ignore
-    ids = as_instances(np.where(is_ignored, 0, label), dataclasses.replace(reading, ignore=None))
-    return np.where(is_ignored, IGNORE, ids).astype(np.int32)
+    """Returns the ids `[H, W]` int32 of the numbers of a file, 0 = background, -1 = ignored.
+
+    Args:
+        label: the numbers `[H, W]` int32, which the ids may replace.
+        reading: which numbers are ids.
+
+    Raises:
+        InputError: the map is too large for its components.
+    """
+    if reading.components:
+        ids = components(label if reading.ignore is None else _without(label, reading.ignore))
+    else:
+        ids = label
+    if reading.ignore is not None:
+        for rows in bands_of(label.shape):
+            ids[rows][label[rows] == reading.ignore] = IGNORE
+    return ids
+
+
+def _without(label: np.ndarray, number: int) -> np.ndarray:
+    return np.where(label == number, 0, label)

@@ -23,8 +23,8 @@ from tfseg.data.conversion.formats import cellpose, outlined
 from tfseg.data.conversion.formats.base import Reading, SourceIndex, split_folders
 from tfseg.data.conversion.formats.outlined import Shape, Size, read_shapes
 from tfseg.data.conversion.formats.parsing import corners, refuse_flat, ring
-from tfseg.data.conversion.formats.shapes import Region, ellipse, polygon
-from tfseg.data.files.images import load
+from tfseg.data.conversion.formats.shapes import Region, ellipse, joined, polygon
+from tfseg.data.files.content import load
 
 LAYOUT = (
     "NAME.zip (or NAME_rois.zip, NAME_RoiSet.zip) of ImageJ's regions and NAME.tif beside it, or "
@@ -129,8 +129,9 @@ def _drawing(region: ImagejRoi, context: str) -> functools.partial[Region]:
 
 
 def _even_odd(rings: list[np.ndarray], size: Size) -> Region:
-    mask = np.zeros(size, bool)
-    for points in rings:
-        part, y, x = polygon([points], size)
-        mask[y : y + part.shape[0], x : x + part.shape[1]] ^= part
-    return Region(mask)
+    parts = [polygon([points], size) for points in rings]
+    mask, top, left = joined(parts)
+    mask[:] = False
+    for part, y, x in parts:
+        mask[y - top : y - top + part.shape[0], x - left : x - left + part.shape[1]] ^= part
+    return Region(mask, top, left)

@@ -33,6 +33,7 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     files_by_stem,
     in_order,
+    open_item,
     pair_items,
     refuse_mixed,
     split_folders,
@@ -40,7 +41,8 @@ from tfseg.data.conversion.formats.base import (
 from tfseg.data.conversion.formats.doubtful_ids import is_white_with_rims
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.shapes import Region
-from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_picture, same_size
+from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, read_image, same_size
+from tfseg.data.files.opening import Picture
 
 LAYOUT = (
     "ID/images/ID.png and ID/masks/*.png, or images/NAME.png and masks/NAME/*.png, directly in it "
@@ -84,21 +86,21 @@ def read(item: _Item, reading: Reading) -> Sample:
     how, paths = reading.orientation, item.annotations
 
     def pixels_of(path: Path) -> np.ndarray:
-        return read_picture(path, orientation=how).pixels
+        return read_image(path, orientation=how)
 
     first = [pixels_of(path) for path in paths[:1]]  # its size decides whether the image is turned
     size = first[0].shape[:2] if first else None
-    image, turned = read_picture(item.image, orientation=how, size=size)
+    picture = open_item(item, reading, size)
     masks = itertools.chain(first, map(pixels_of, paths[1:]))
     regions = (
-        (_region(item.image, image, path, mask), 1) for path, mask in zip(paths, masks, strict=True)
+        (_region(item.image, picture, path, mask), 1)
+        for path, mask in zip(paths, masks, strict=True)
     )
-    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
-    return sample._replace(turned=turned)
+    return paint(picture, regions, overlap=reading.overlap, name=item.image)
 
 
-def _region(image_path: Path, image: np.ndarray, path: Path, mask: np.ndarray) -> Region:
-    same_size(image_path, image, path, mask)
+def _region(image_path: Path, picture: Picture, path: Path, mask: np.ndarray) -> Region:
+    same_size(image_path, picture.size, path, mask)
     inside = np.any(mask, axis=-1)
     values = mask[inside]
     if (values != values[:1]).any() and not is_white_with_rims(mask):

@@ -25,6 +25,7 @@ from tfseg.data.conversion.formats.base import (
     Sample,
     SourceIndex,
     by_stem,
+    open_item,
     pair_items,
     refuse_mixed,
     split_folders,
@@ -42,7 +43,7 @@ from tfseg.data.conversion.formats.segment_anything import is_of_segment_anythin
 from tfseg.data.conversion.formats.shapes import Region, circle, joined, placed, polygon
 from tfseg.data.conversion.formats.via import is_of_via
 from tfseg.data.files.decoding import decode_label_file
-from tfseg.data.files.images import IMAGE_SUFFIXES, entries, read_picture, stated_size
+from tfseg.data.files.images import IMAGE_SUFFIXES, entries, stated_size
 from tfseg.ids import IGNORE
 
 LAYOUT = "NAME.json and NAME.jpg beside it, directly in it or in train/, val/ and test/"
@@ -119,9 +120,9 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
     path, names = item.annotations
     content = read_json(path)
     size = _stated(path, content)
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
+    picture = open_item(item, reading, size)
     if size:
-        stated_size(item.image, image, path, size)
+        stated_size(item.image, picture, path, size)
     instances: dict[Any, list[_Shape]] = {}
     for index, shape in enumerate(_shapes(path, content)):
         if shape.label != _BACKGROUND:
@@ -129,11 +130,10 @@ def read(item: Item[_Annotations], reading: Reading) -> Sample:
             instances.setdefault(key, []).append(shape)
     indices = {name: index for index, name in enumerate(names, start=1)} | {_IGNORED: IGNORE}
     regions = (
-        (joined([_region(shape, image.shape[:2]) for shape in parts]), indices[parts[0].label])
+        (joined([_region(shape, picture.size) for shape in parts]), indices[parts[0].label])
         for parts in instances.values()
     )
-    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
-    return sample._replace(turned=turned)
+    return paint(picture, regions, overlap=reading.overlap, name=item.image)
 
 
 def _files(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> dict[str, Path]:

@@ -10,6 +10,7 @@ Source: https://github.com/MIC-DKFZ/nnUNet, documentation/dataset_format.md.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,20 +26,15 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_stem,
     in_order,
+    open_item,
     unmatched,
 )
 from tfseg.data.conversion.formats.class_tables import ClassTable, classes_of, role
+from tfseg.data.conversion.formats.id_maps import read_ids
 from tfseg.data.conversion.formats.parsing import entry, read_json, shortened
 from tfseg.data.conversion.formats.semantic import as_sample
-from tfseg.data.files.images import (
-    MASK_SUFFIXES,
-    Picture,
-    entries,
-    list_images,
-    read_label,
-    read_picture,
-    same_size,
-)
+from tfseg.data.files.images import MASK_SUFFIXES, entries, list_images, same_size
+from tfseg.data.files.opening import Picture
 from tfseg.ids import IGNORE
 
 LAYOUT = "dataset.json, imagesTr/CASE_0000.png and labelsTr/CASE.png"
@@ -82,18 +78,18 @@ def read(item: Item[_Case], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or a value is no label.
     """
     paths, path, table = item.annotations
-    how = reading.orientation
-    values = read_label(path, orientation=how)
-    pictures = [read_picture(channel, orientation=how, size=values.shape) for channel in paths]
+    values = read_ids(path, reading)
+    files = (dataclasses.replace(item, image=channel) for channel in paths)
+    pictures = [open_item(file, reading, values.shape) for file in files]
     for channel, picture in zip(paths, pictures, strict=True):
-        same_size(channel, picture.pixels, path, values)
-    image = _joined(item.image, pictures)
-    return as_sample(image, classes_of(path, values, table), pictures[0].turned, reading)
+        same_size(channel, picture.pixels.shape[:2], path, values)
+    picture = pictures[0]._replace(pixels=_joined(item.image, pictures))
+    return as_sample(picture, classes_of(path, values, table), reading)
 
 
 def _joined(path: Path, pictures: Sequence[Picture]) -> np.ndarray:
     """Returns the channels `[H, W, C]` of several files."""
-    channels = np.concatenate([picture.pixels for picture in pictures], axis=-1)
+    channels = np.concatenate([np.asarray(picture.pixels) for picture in pictures], axis=-1)
     if channels.shape[-1] not in (1, 3):
         raise InputError(
             f"{path} must have 1 or 3 channels with the other files of its case; got "

@@ -21,13 +21,14 @@ from tfseg.data.conversion.formats.base import (
     by_partner,
     by_stem,
     in_order,
+    open_item,
     pair_items,
     split_folders,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import first_file, json_files, missing_image
 from tfseg.data.conversion.formats.shapes import Region, joined, polygon
-from tfseg.data.files.images import entries, list_images, read_picture, stated_size
+from tfseg.data.files.images import entries, list_images, stated_size
 from tfseg.ids import IGNORE
 
 Size = tuple[int, int]
@@ -269,18 +270,18 @@ def read_shapes(item: Item[Annotations], reading: Reading) -> Sample:
             fit it.
     """
     path, size, shapes, names = item.annotations
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=size)
+    picture = open_item(item, reading, size)
     if size is not None:
-        stated_size(item.image, image, path, size)
+        stated_size(item.image, picture, path, size)
     indices = {name: index for index, name in enumerate(names, start=1)}
     regions = (
         (
-            shape.draw(image.shape[:2]),
+            shape.draw(picture.size),
             IGNORE if shape.is_ignored else indices.get(shape.label, 1),
         )
         for shape in shapes
     )
-    return paint(image, regions, overlap=reading.overlap, name=item.image)._replace(turned=turned)
+    return paint(picture, regions, overlap=reading.overlap, name=item.image)
 
 
 def filled(rings: Sequence[np.ndarray], size: Size) -> Region:

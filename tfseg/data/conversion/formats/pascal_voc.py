@@ -21,7 +21,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfseg.checks import InputError, listed
-from tfseg.data.conversion.formats.base import SPLITS, Item, Reading, Sample, SourceIndex, by_stem
+from tfseg.data.conversion.formats.base import (
+    SPLITS,
+    Item,
+    Reading,
+    Sample,
+    SourceIndex,
+    by_stem,
+    open_item,
+)
 from tfseg.data.conversion.formats.class_tables import (
     LABELMAP,
     ClassTable,
@@ -30,7 +38,8 @@ from tfseg.data.conversion.formats.class_tables import (
     read_table,
 )
 from tfseg.data.conversion.formats.painting import renumbered
-from tfseg.data.files.images import entries, load, read_label, read_picture, same_size
+from tfseg.data.files.content import load
+from tfseg.data.files.images import entries, read_label, same_size
 from tfseg.data.files.tables import read_text
 from tfseg.ids import IGNORE
 
@@ -101,9 +110,9 @@ def read(item: Item[_Maps], reading: Reading) -> Sample:
         label, classes = _indices(object_path, how), _indices(class_path, how)
     else:
         label, classes = _objects(object_path, how), _coloured(class_path, table, how)
-    image, turned = read_picture(item.image, orientation=how, size=label.shape)
-    same_size(item.image, image, object_path, label)
-    same_size(item.image, image, class_path, classes)
+    picture = open_item(item, reading, label.shape)
+    same_size(item.image, picture.pixels.shape[:2], object_path, label)
+    same_size(item.image, picture.pixels.shape[:2], class_path, classes)
     label[(label == 0) & (classes == IGNORE)] = IGNORE
     class_of = []
     for id in np.unique(label[label > 0]).tolist():
@@ -116,7 +125,7 @@ def read(item: Item[_Maps], reading: Reading) -> Sample:
                 f"{object_path}; object {id} has {got}. Correct one of them."
             )
         class_of.append(np.bincount(values).argmax())
-    return Sample(image, label, np.array(class_of, np.int64), turned=turned)
+    return Sample(picture.pixels, label, np.array(class_of, np.int64), turned=picture.turned)
 
 
 def _item(

@@ -21,13 +21,14 @@ from tfseg.data.conversion.formats.base import (
     Sample,
     SourceIndex,
     files_by_stem,
+    open_item,
     pair_items,
 )
 from tfseg.data.conversion.formats.coco_categories import category_names
 from tfseg.data.conversion.formats.id_maps import read_ids
 from tfseg.data.conversion.formats.parsing import read_json
 from tfseg.data.dataset.records import instance_ids
-from tfseg.data.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, read_picture, same_size
+from tfseg.data.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES, same_size
 from tfseg.data.files.tables import read_text
 
 LAYOUT = "instances.csv and labels/NAME.png of tfseg predict, and images/NAME.png"
@@ -77,12 +78,13 @@ def read(item: Item[_Ids], reading: Reading) -> Sample:
     """
     path, class_of = item.annotations
     label = read_ids(path, reading)
-    image, turned = read_picture(item.image, orientation=reading.orientation, size=label.shape)
-    same_size(item.image, image, path, label)
+    picture = open_item(item, reading, label.shape)
+    same_size(item.image, picture.pixels.shape[:2], path, label)
     ids = instance_ids(label).tolist()
     if missing := [id for id in ids if id not in class_of]:
         raise InputError(f"{path} has the id {missing[0]}, which {_TABLE} lacks. Predict again.")
-    return Sample(image, label, np.array([class_of[id] for id in ids], np.int64), turned=turned)
+    classes = np.array([class_of[id] for id in ids], np.int64)
+    return Sample(picture.pixels, label, classes, turned=picture.turned)
 
 
 def _classes(path: Path) -> dict[str, dict[int, int]]:

@@ -29,6 +29,7 @@ from tfseg.data.conversion.formats.base import (
     SourceIndex,
     by_partner,
     files_by_stem,
+    open_item,
     pair_items,
     refuse_mixed,
     split_folders,
@@ -43,14 +44,11 @@ from tfseg.data.conversion.formats.class_tables import (
     read_table,
     table_file,
 )
-from tfseg.data.files.images import (
-    IMAGE_SUFFIXES,
-    MASK_SUFFIXES,
-    entries,
-    read_label,
-    read_picture,
-    same_size,
-)
+from tfseg.data.conversion.formats.doubtful_ids import check_components
+from tfseg.data.conversion.formats.id_maps import read_ids
+from tfseg.data.dataset.records import instance_ids
+from tfseg.data.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, entries, same_size
+from tfseg.data.files.opening import Picture
 from tfseg.ids import IGNORE
 
 LAYOUT = (
@@ -104,33 +102,33 @@ def read(item: Item[_Mask], reading: Reading) -> Sample:
         InputError: a file cannot be read, the sizes differ, or a value is not in the table.
     """
     path, table = item.annotations
-    how = reading.orientation
-    read_values = read_colours if table.colours else read_label
-    values = read_values(path, orientation=how)
-    image, turned = read_picture(item.image, orientation=how, size=values.shape)
-    same_size(item.image, image, path, values)
-    return as_sample(image, classes_of(path, values, table), turned, reading)
+    values = (
+        read_colours(path, orientation=reading.orientation)
+        if table.colours
+        else read_ids(path, reading)
+    )
+    picture = open_item(item, reading, values.shape)
+    same_size(item.image, picture.pixels.shape[:2], path, values)
+    return as_sample(picture, classes_of(path, values, table), reading)
 
 
-def as_sample(
-    image: np.ndarray, classes: np.ndarray, turned: bool | None, reading: Reading
-) -> Sample:
+def as_sample(picture: Picture, classes: np.ndarray, reading: Reading) -> Sample:
     """Returns the sample of a map of classes `[H, W]`, 0 = background, -1 = ignored.
 
     Args:
-        image: `[H, W, C]`.
+        picture: the image.
         classes: from 1 on.
-        turned: as in `Sample`.
         reading: whether connected components or classes are the instances.
     """
     if not reading.components:
-        present = np.unique(classes[classes > 0]).astype(np.int64)
-        return Sample(image, classes, present, turned=turned)
+        present = instance_ids(classes).astype(np.int64)
+        return Sample(picture.pixels, classes, present, turned=picture.turned)
+    check_components(classes.shape)
     parts = measure.label(np.maximum(classes, 0), background=0, connectivity=2)
     ids, first = np.unique(parts, return_index=True)
     class_of = classes.flat[first[ids > 0]].astype(np.int64)
     label = np.where(classes == IGNORE, IGNORE, parts).astype(np.int32)
-    return Sample(image, label, class_of, turned=turned)
+    return Sample(picture.pixels, label, class_of, turned=picture.turned)
 
 
 def _folders(source: Path) -> dict[str, tuple[Path, Path]]:

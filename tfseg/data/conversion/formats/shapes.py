@@ -88,6 +88,33 @@ def joined(regions: Sequence[Region]) -> Region:
     return Region(mask, top, left)
 
 
+def resampled(region: Region, size: tuple[int, int], level: tuple[int, int]) -> Region:
+    """Returns the pixels of a region in a level of a pyramid.
+
+    A pixel of the level belongs to it if the pixel of level 0 at its centre does.
+
+    Args:
+        region: in level 0.
+        size: height and width of level 0.
+        level: height and width of the level.
+    """
+    (rows, y), (columns, x) = (
+        _of_level(start, length, full, side)
+        for start, length, full, side in zip(
+            region[1:], region.mask.shape, size, level, strict=True
+        )
+    )
+    return Region(region.mask[rows][:, columns], y, x)
+
+
+def _of_level(start: int, length: int, full: int, side: int) -> tuple[np.ndarray, int]:
+    """Returns which lines of a mask the lines of a level take, and the first of these."""
+    first, end = start * side // full, min(-(-(start + length) * side // full), side)
+    lines = (2 * np.arange(first, end) + 1) * full // (2 * side) - start
+    inside = (lines >= 0) & (lines < length)
+    return lines[inside], first + int(np.argmax(inside)) if inside.any() else first
+
+
 def circle(center: np.ndarray, radius: float) -> np.ndarray:
     """Returns the outline `[64, 2]` of a circle about `center` `[2]`, as (x, y)."""
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)

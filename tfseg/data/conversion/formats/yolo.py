@@ -23,12 +23,13 @@ from tfseg.data.conversion.formats.base import (
     Sample,
     SourceIndex,
     in_order,
+    open_item,
     unmatched,
 )
 from tfseg.data.conversion.formats.painting import paint
 from tfseg.data.conversion.formats.parsing import ring, shortened
 from tfseg.data.conversion.formats.shapes import polygon
-from tfseg.data.files.images import list_images, read_picture
+from tfseg.data.files.images import list_images
 from tfseg.data.files.tables import read_text
 
 LAYOUT = (
@@ -84,17 +85,16 @@ def read(item: Item[_Polygons], reading: Reading) -> Sample:
         InputError: the image cannot be read, or a line is not a polygon of a known class.
     """
     path, num_classes = item.annotations
-    image, turned = read_picture(item.image, orientation=reading.orientation)
-    size = np.array(image.shape[1::-1])
+    picture = open_item(item, reading)
+    size = np.array(picture.size[::-1])
     lines = [] if path is None else read_text(path).splitlines()
     regions = (
-        (polygon([corners * size], image.shape[:2]), class_index)
+        (polygon([corners * size], picture.size), class_index)
         for number, line in enumerate(lines, start=1)
         if line.strip()
         for class_index, corners in [_polygon(line, num_classes, f"{path}, line {number},")]
     )
-    sample = paint(image, regions, overlap=reading.overlap, name=item.image)
-    return sample._replace(turned=turned)
+    return paint(picture, regions, overlap=reading.overlap, name=item.image)
 
 
 def _polygon(line: str, num_classes: int, context: str) -> tuple[int, np.ndarray]:
