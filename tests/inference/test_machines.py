@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 
@@ -134,12 +132,40 @@ def test_an_engine_writes_the_bytes_of_one_machine_and_resumes(
     assert all(path.is_absolute() for item in items for path in item.files)
     # of a killed run: results of some images, results without a digest, and its notes
     (out / "digests" / "2.txt").unlink()
+    (out / "labels" / "2.tif").write_bytes(b"of other options")
+    (out / "tables" / "cut.csv").write_bytes(b"of other content of the image")
     (out / "labels" / f"3.png.{'0' * 32}.partial").write_bytes(b"cut")
     (out / "parts").mkdir()
     (out / "parts" / "000000000.json").write_text("[")
     again = predict(resume=True)
     assert contents(out) == expected
     assert ([path.name for path in again.done], len(again.kept)) == (["2.png"], 5)
+
+
+class Died(BaseException):
+    """The end of a worker."""
+
+
+def test_a_worker_that_was_taken_for_lost_harms_nothing(
+    near_sighted, images, expected, tmp_path, contents, monkeypatch
+):
+    def die(*_, **options):
+        raise Died
+
+    def for_each(function, items, *, options):
+        items = list(items)
+        for item in items:
+            function(item)
+        with monkeypatch.context() as late:
+            late.setattr(Replicas, "predict", die)
+            with pytest.raises(Died):
+                function(items[0])
+
+    monkeypatch.setattr(beam, "for_each", for_each)
+    tfseg.predict_files(
+        near_sighted(tile=128), images, tmp_path / "out", formats=FORMATS, beam_options=[]
+    )
+    assert contents(tmp_path / "out") == expected
 
 
 def test_images_and_results_in_an_object_store(
@@ -190,48 +216,3 @@ def test_parquet_without_its_library_is_refused_at_once(near_sighted, images, mo
     with pytest.raises(InputError, match=r"parquet needs pyarrow, .*'tfseg\[parquet\]'"):
         tfseg.predict_files(near_sighted(), images, images / "out", formats=["parquet"])
     assert not (images / "out").exists()
-
-
-MEASURE = """
-import json, re, sys
-from pathlib import Path
-import numpy as np
-from PIL import Image
-import tfseg
-folder, number = Path(sys.argv[1]), int(sys.argv[2])
-(folder / "images").mkdir()
-pixels = np.random.default_rng(0).integers(0, 255, (24, 24), np.uint8)
-for index in range(number):
-    Image.fromarray(np.roll(pixels, index)).save(folder / "images" / f"{index}.png")
-config = tfseg.ModelConfig(architecture="Compact", filters=(2,), channels=1)
-segmenter = tfseg.Segmenter(tfseg.build_model(config, seed=2), config)
-
-def most() -> int:
-    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
-
-seen = {}
-def progress(done, total):
-    if done == 500:
-        seen["warm"] = most()
-
-tfseg.predict_files(
-    segmenter, folder / "images", folder / "out", formats=[], on_progress=progress, verbose=False
-)
-print(json.dumps([seen["warm"], most()]))
-"""
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(2_000, marks=pytest.mark.slow),
-        pytest.param(100_000, marks=pytest.mark.exhaustive),
-    ],
-)
-def test_memory_does_not_grow_with_the_number_of_images(tmp_path, number):
-    run = [sys.executable, "-c", MEASURE, str(tmp_path), str(number)]
-    result = subprocess.run(run, capture_output=True, text=True, check=True)
-    warm, most = json.loads(result.stdout)
-    print(f"{number} images: {warm / 2**20:.0f} MiB after 500, {most / 2**20:.0f} MiB at the end")
-    # A kilobyte of paths and outcomes an image, and the pools of the allocator.
-    assert most - warm < 50 * 2**20 + 1024 * number

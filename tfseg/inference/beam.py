@@ -34,8 +34,8 @@ class _Part(NamedTuple):
 
 def outcomes(
     work: Work, segmenter: Segmenter, files: Sequence[DataPath], *, options: Sequence[str]
-) -> Iterator[Outcome]:
-    """Predicts the files, and then yields the outcome of each, part by part.
+) -> Iterator[tuple[DataPath, Outcome]]:
+    """Predicts the files, and then yields each with its outcome, part by part.
 
     Args:
         work: what is done with every file.
@@ -46,31 +46,31 @@ def outcomes(
     Raises:
         InputError: Apache Beam is not installed, or another machine cannot make the network again.
     """
-    work = dataclasses.replace(
-        work, folder=dataclasses.replace(work.folder, path=absolute(work.folder.path))
-    )
-    folder = work.folder.path / _NOTES
+    results = dataclasses.replace(work.folder, path=absolute(work.folder.path))
+    work, folder = dataclasses.replace(work, folder=results), results.path / _NOTES
     remove_folder(folder)  # of a run that was killed
     folder.mkdir(parents=True)
     save_weights(segmenter, folder / _WEIGHTS)
     size = min(_FILES, math.ceil(len(files) / _PARTS))
-    parts = [
-        _Part(f"{start:09d}.json", list(map(absolute, files[start : start + size])))
-        for start in range(0, len(files), size)
-    ]
+    starts = range(0, len(files), size)
+    parts = (_Part(_note(start), [*map(absolute, files[start : start + size])]) for start in starts)
     predict = functools.partial(_predict, work=work, recipe=Recipe.of(segmenter), folder=folder)
     beam.for_each(predict, parts, options=options)
-    given = {str(absolute(path)): str(path) for path in files}
-    for part in parts:
-        for values in json.loads((folder / part.note).read_text(encoding="utf-8")):
-            outcome = Outcome(*values)
-            yield outcome._replace(path=given[outcome.path])
+    for start in starts:
+        made = json.loads((folder / _note(start)).read_text(encoding="utf-8"))
+        for path, values in zip(files[start : start + size], made, strict=True):
+            yield path, Outcome(*values)
     remove_folder(folder)
+
+
+def _note(start: int) -> str:
+    return f"{start:09d}.json"
 
 
 def _predict(part: _Part, *, work: Work, recipe: Recipe, folder: DataPath) -> None:
     network = network_of(recipe, folder / _WEIGHTS)
-    text = json.dumps(list(work.outcomes(network, part.files)))
+    made = dict(work.outcomes(network, part.files))
+    text = json.dumps([made[path] for path in part.files])
     with tempfile.TemporaryDirectory() as scratch:
         note = Path(scratch) / part.note
         note.write_text(text, encoding="utf-8")

@@ -40,7 +40,10 @@ def write(path: Path, table: Path, empty: pd.DataFrame) -> None:
     types = dict(empty.dtypes)
     schema = pa.Schema.from_pandas(empty.astype({"image": "str"}), preserve_index=False)
     # The first column is a name, which may look like a number or like nothing.
-    reading = {"dtype": types, "keep_default_na": False, "chunksize": _ROWS}
-    with ParquetWriter(path, schema) as writer, pd.read_csv(table, **reading) as parts:
+    reading = {"dtype": types, "keep_default_na": False, "float_precision": "round_trip"}
+    with (
+        ParquetWriter(path, schema) as writer,
+        pd.read_csv(table, chunksize=_ROWS, **reading) as parts,
+    ):
         for part in parts:
             writer.write_table(pa.Table.from_pandas(part, schema, preserve_index=False))

@@ -162,36 +162,43 @@ def predict_files(
         resume=resume,
         is_shared=beam_options is not None or is_remote(folder.path),
     )
+    # Both begin to work below, when the earlier results are removed.
+    if beam_options is None:
+        outcomes = work.outcomes(Replicas.of(segmenter, devices), files)
+    else:
+        outcomes = beam.outcomes(work, segmenter, files, options=beam_options)
+    report = PredictReport([], [], [], 0, [], [], [], [], [])
     writing = atomic.writing(destination, "Choose another folder with --out.")
-    with writing, image_progress("predict", on_progress, verbose=verbose) as report:
+    with writing, image_progress("predict", on_progress, verbose=verbose) as show:
         folder.prepare(keep=resume)
-        if beam_options is None:
-            made = work.outcomes(Replicas.of(segmenter, devices), files)
-        else:
-            made = beam.outcomes(work, segmenter, files, options=beam_options)
-        outcomes: dict[str, Outcome] = {}
-        for outcome in made:
-            outcomes[outcome.path] = outcome
+        for count, (path, outcome) in enumerate(outcomes, 1):
+            _add(report, path, outcome)
             # The outcomes of a pipeline come at its end: their speed would say nothing.
-            if not outcome.is_kept and (beam_options is None or len(outcomes) == len(files)):
-                report(len(outcomes), len(files))
-        num_instances = folder.finish([path for path in files if not outcomes[str(path)].reason])
-    return _report([(path, outcomes[str(path)]) for path in files], num_instances)
+            if not outcome.is_kept and (beam_options is None or count == len(files)):
+                show(count, len(files))
+        skipped = {path for path, _ in report.skipped}
+        num_instances = folder.finish([path for path in files if path not in skipped])
+    return dataclasses.replace(report, num_instances=num_instances)
 
 
-def _report(outcomes: Sequence[tuple[DataPath, Outcome]], num_instances: int) -> PredictReport:
-    done = [entry for entry in outcomes if not (entry[1].is_kept or entry[1].reason)]
-    return PredictReport(
-        done=[path for path, _ in done],
-        kept=[path for path, outcome in outcomes if outcome.is_kept],
-        skipped=[(path, outcome.reason) for path, outcome in outcomes if outcome.reason],
-        num_instances=num_instances,
-        doubts=[(path, outcome.doubt) for path, outcome in done if outcome.doubt],
-        turned=[path for path, outcome in done if outcome.is_turned],
-        unused=[(path, tuple(outcome.unused)) for path, outcome in done if outcome.unused],
-        resampled=[path for path, outcome in done if outcome.is_resampled],
-        approximate=[path for path, outcome in done if outcome.is_approximate],
-    )
+def _add(report: PredictReport, path: DataPath, outcome: Outcome) -> None:
+    """Adds a file to the lists of a report."""
+    if outcome.is_kept:
+        report.kept.append(path)
+    elif outcome.reason:
+        report.skipped.append((path, outcome.reason))
+    else:
+        report.done.append(path)
+        if outcome.doubt:
+            report.doubts.append((path, outcome.doubt))
+        if outcome.is_turned:
+            report.turned.append(path)
+        if outcome.unused:
+            report.unused.append((path, tuple(outcome.unused)))
+        if outcome.is_resampled:
+            report.resampled.append(path)
+        if outcome.is_approximate:
+            report.approximate.append(path)
 
 
 def image_files(paths: Iterable[str | DataPath] | str | DataPath) -> list[DataPath]:

@@ -168,7 +168,7 @@ class ResultFolder:
         with atomic.replacing(files["tables"], durable=False) as path:
             table.to_csv(path, index=False)
         if "geojson" in files:
-            reference = read_georeference(image, orientation=self.orientation)
+            reference = read_georeference(image, orientation=self.orientation, shape=label.shape)
             geojson.write(files["geojson"], label, table, self.class_names, reference)
         path = Path(str(self._label(image, "")))
         _ = write_pyramid(path, label) if label.size > LARGE else write_label(path, label)
@@ -187,10 +187,13 @@ class ResultFolder:
             for kind in ("labels", *self._suffixes(), _DIGESTS):
                 for file in (Path(scratch) / kind).iterdir():
                     publish(file, self.path / kind / file.name)
+            for earlier, label in zip(self._labels(image), made._labels(image), strict=True):
+                if not label.exists():  # of other content or options: it has another suffix
+                    earlier.unlink(missing_ok=True)
 
     def finish(self, images: Sequence[DataPath]) -> int:
         """Writes the files for all `images`, which are done; returns the number of instances."""
-        tables = [self._others(image)["tables"] for image in images]
+        tables = (self._others(image)["tables"] for image in images)
         header = ",".join(_empty_table().columns) + "\n"
         count = 0
         with replacing(self.path / _TABLE) as partial:
@@ -212,18 +215,22 @@ class ResultFolder:
     def _write_coco(self, images: Sequence[DataPath]) -> None:
         ids = coco.image_ids(image.name for image in images)
         if "coco" in self.formats:
-            described = []
-            for image in images:
-                height, width = _size(self._present_label(image))
-                named = {"id": ids[image.name], "file_name": image.name}
-                described.append({**named, "height": height, "width": width})
             entries = self._coco_entries(images, ids)
+            described = self._coco_images(images, ids)
             content = coco.annotation_file(described, entries, class_names=self.class_names)
             with replacing(self.path / "coco.json") as file:
                 json_stream.write(file, content)
         if "coco_results" in self.formats:
             with replacing(self.path / "coco_results.json") as file:
                 json_stream.write(file, self._coco_entries(images, ids))
+
+    def _coco_images(
+        self, images: Iterable[DataPath], ids: Mapping[str, int]
+    ) -> Iterator[dict[str, Any]]:
+        for image in images:
+            height, width = _size(self._present_label(image))
+            named = {"id": ids[image.name], "file_name": image.name}
+            yield {**named, "height": height, "width": width}
 
     def _coco_entries(
         self, images: Iterable[DataPath], ids: Mapping[str, int]

@@ -27,7 +27,6 @@ class Outcome(NamedTuple):
     """What was done with a file, in plain values.
 
     Attributes:
-        path: of the file.
         is_kept: it already had results.
         reason: why it was skipped; "" if it has results.
         doubt: what is unusual about the image, or "".
@@ -37,7 +36,6 @@ class Outcome(NamedTuple):
         unused: names of its channels that the network does not take.
     """
 
-    path: str
     is_kept: bool = False
     reason: str = ""
     doubt: str = ""
@@ -71,22 +69,26 @@ class Work:
     resume: bool
     is_shared: bool = False
 
-    def outcomes(self, network: Replicas, files: Sequence[DataPath]) -> Iterator[Outcome]:
-        """Yields the outcome of every file when its results are written: first those with results.
+    def outcomes(
+        self, network: Replicas, files: Sequence[DataPath]
+    ) -> Iterator[tuple[DataPath, Outcome]]:
+        """Yields every file with its outcome, when its results are written: first those with some.
 
-        The results of the others are removed before the first prediction.
+        The results of the others are removed before the first prediction, unless another machine
+        may be writing them: it has been given the same files if this one was taken for lost.
         """
         kept = {path for path in files if self.resume and self.folder.is_done(path)}
         missing = [path for path in files if path not in kept]
-        for path in missing:
-            self.folder.forget(path)
-        yield from (Outcome(str(path), is_kept=True) for path in files if path in kept)
+        if not self.is_shared:
+            for path in missing:
+                self.folder.forget(path)
+        yield from ((path, Outcome(is_kept=True)) for path in files if path in kept)
         with tempfile.TemporaryDirectory() as scratch:
             yield from self._predicted(network, missing, Path(scratch))
 
     def _predicted(
         self, network: Replicas, files: Sequence[DataPath], scratch: Path
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[tuple[DataPath, Outcome]]:
         threads = network.num_devices
 
         def predict(item: _Item) -> _Item:
@@ -123,13 +125,15 @@ class Work:
             prediction = prediction._replace(instances=instances)
         return item._replace(prediction=prediction)
 
-    def _write(self, item: _Item) -> Outcome:
+    def _write(self, item: _Item) -> tuple[DataPath, Outcome]:
         if item.prediction:
             write = self.folder.publish if self.is_shared else self.folder.write
             write(item.file, item.pixels, item.prediction.instances)
+        elif self.is_shared:
+            self.folder.forget(item.path)
         if is_remote(item.path):
             item.file.unlink(missing_ok=True)
-        return item.outcome()
+        return item.path, item.outcome()
 
 
 class _Item(NamedTuple):
@@ -158,11 +162,10 @@ class _Item(NamedTuple):
 
     def outcome(self) -> Outcome:
         """Returns what is known of it without its pixels and ids."""
-        path, prediction = str(self.path), self.prediction
+        prediction = self.prediction
         if prediction is None:
-            return Outcome(path, reason=self.reason)
+            return Outcome(reason=self.reason)
         return Outcome(
-            path,
             doubt=prediction.doubt,
             is_turned=self.is_turned,
             is_approximate=prediction.is_approximate,
