@@ -53,7 +53,9 @@ def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str)
     names = class_names or ("object",)
     model = SimpleNamespace(class_names=names, channels=1, channel_names=())
 
-    def predict_with_doubt(image: np.ndarray, *, pixel_size: None) -> tuple[SimpleNamespace, str]:
+    def predict_with_doubt(
+        image: np.ndarray, *, pixel_size: None, folder: None
+    ) -> tuple[SimpleNamespace, str]:
         assert pixel_size is None  # those of the data sets are not known
         return predict(image), ""
 
