@@ -68,6 +68,8 @@ def _note(start: int) -> str:
 
 
 def _predict(part: _Part, *, work: Work, recipe: Recipe, folder: DataPath) -> None:
+    if (folder / part.note).is_file():  # of another worker, which was taken for lost
+        return
     network = network_of(recipe, folder / _WEIGHTS)
     made = dict(work.outcomes(network, part.files))
     text = json.dumps([made[path] for path in part.files])
