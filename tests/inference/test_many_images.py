@@ -34,12 +34,12 @@ def test_an_image_leaves_little_more_than_its_path_in_memory(near_sighted, tmp_p
 
 def _held_at_the_end(segmenter: tfseg.Segmenter, folder: Path) -> int:
     """Returns the bytes that a prediction of all images holds when the last one is written."""
-    seen = []
+    held = []
 
     def progress(done: int, total: int) -> None:
         if done == total:
             gc.collect()
-            seen.append(tracemalloc.get_traced_memory()[0])
+            held.append(tracemalloc.get_traced_memory()[0])
 
     tracemalloc.start()
     try:
@@ -48,7 +48,7 @@ def _held_at_the_end(segmenter: tfseg.Segmenter, folder: Path) -> int:
         )
     finally:
         tracemalloc.stop()
-    return seen[0]
+    return held[0]
 
 
 MEASURE = """
