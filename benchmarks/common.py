@@ -74,13 +74,11 @@ def write(
     settings: Mapping[str, Any],
     **further: Any,
 ) -> None:
-    """Writes the results of a benchmark as JSON of the schema `schema.json`; prints the claims."""
+    """Writes the results of a benchmark as JSON of the schema `schema.json`."""
     content = {"claims": list(claims), "results": results, "settings": settings, **further}
     content.setdefault("machine", machine())
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for entry in claims:
-        print(json.dumps(entry))
 
 
 def report(results: Mapping[str, Any], **settings: object) -> None:

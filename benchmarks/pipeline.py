@@ -149,7 +149,7 @@ def claims(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def main(*, quick: bool, rounds: int, only: str, without: list[str], peers: Path, to: Path) -> None:
-    """Answers the questions, prints the claims and writes the JSON."""
+    """Answers the questions and writes the JSON, of a quick run without claims."""
     settings = parts.QUICK if quick else parts.Settings(rounds=rounds)
     for peer in PEERS:
         if peer not in without and not (peers / peer / "bin" / "python").exists():
@@ -175,7 +175,7 @@ def main(*, quick: bool, rounds: int, only: str, without: list[str], peers: Path
     write(
         to,
         results,
-        claims=claims(results),
+        claims=[] if quick else claims(results),
         settings=dataclasses.asdict(settings),
         left_out=without,
         machine=machine() | load | {"load_after": os.getloadavg()},
@@ -190,5 +190,8 @@ if __name__ == "__main__":
     add("--only", default="", help="only questions with this in their name")
     add("--without", nargs="*", default=[], choices=PEERS, help="libraries to leave out")
     add("--peers", type=Path, default=make.FOLDER, help="folder of their environments")
-    add("--to", type=Path, default=RESULTS, help="the JSON")
-    main(**vars(parser.parse_args()))
+    add("--to", type=Path, help="the JSON; needed with --quick, whose figures mean nothing")
+    given = vars(parser.parse_args())
+    if given["quick"] and not given["to"]:
+        parser.error("--quick needs --to FILE: its figures do not belong among the results")
+    main(**given | {"to": given["to"] or RESULTS})

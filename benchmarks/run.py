@@ -1,6 +1,6 @@
 """Runs the benchmarks one after the other, each in a new process.
 
-    python -m benchmarks.run --all --quick       # less than ten minutes
+    python -m benchmarks.run --all --quick       # a trial: does everything run? Ten minutes
     python -m benchmarks.run --all               # less than two hours; two more with --accuracy
     python -m benchmarks.run heads metrics       # only these
     python -m benchmarks.report                  # then: docs/benchmarks.md from the results
@@ -8,11 +8,14 @@
 A benchmark is a script in this folder that takes `--to FILE`, and optionally `--quick`. What needs
 more than this repository is left out, with a message: other libraries without an environment
 (`python benchmarks/environments/make.py` makes them), and accuracy and presets without images.
+
+The figures of a quick run mean nothing. It writes into the folder `trial`, without claims.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
+TRIAL = HERE / "trial"  # git ignores it
 PEERS = ROOT / ".venv-benchmarks"
 # Scripts that compare with libraries in separate environments, and these libraries.
 PEERS_OF = {
@@ -64,8 +68,22 @@ def options(name: str, *, quick: bool, to: Path, accuracy: Path | None, work: st
     yield from ("--without", *missing) if missing else ()
 
 
-def main(*, names: list[str], all: bool, quick: bool, to: Path, accuracy: Path | None) -> int:
+def finish(file: Path, *, is_trial: bool) -> None:
+    """Prints the claims of a result; takes them out of a trial, and marks it."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if is_trial:
+        content |= {"claims": [], "trial": True}
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print(f"a trial, in {file}: its figures mean nothing")
+    for claim in content["claims"]:
+        print(json.dumps(claim))
+
+
+def main(
+    *, names: list[str], all: bool, quick: bool, to: Path | None, accuracy: Path | None
+) -> int:
     """Runs the benchmarks named, and returns the number that failed."""
+    to = to or (TRIAL if quick else RESULTS)
     known = scripts()
     chosen = list(known) if all else names
     if not chosen or set(chosen) - set(known):
@@ -83,6 +101,8 @@ def main(*, names: list[str], all: bool, quick: bool, to: Path, accuracy: Path |
                 [sys.executable, str(known[name]), *given], check=False
             ).returncode
         failed += code != 0
+        if code == 0:
+            finish(to / f"{name}.json", is_trial=quick)
         ending = "done" if code == 0 else f"FAILED with code {code}"
         print(f"== {name}: {ending}, {time.monotonic() - start:.0f} seconds", flush=True)
     return failed
@@ -93,7 +113,7 @@ if __name__ == "__main__":
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="benchmarks")
     add("--all", action="store_true", help="every one of them")
-    add("--quick", action="store_true", help="fewer rounds, and less precise times")
-    add("--to", type=Path, default=RESULTS, metavar="DIR", help="folder of the JSON files")
+    add("--quick", action="store_true", help="a trial, whose figures mean nothing")
+    add("--to", type=Path, metavar="DIR", help="folder of the JSON files")
     add("--accuracy", type=Path, metavar="FOLDER", help="images of accuracy.py, see there")
     sys.exit(main(**vars(parser.parse_args())))

@@ -28,9 +28,19 @@ def main(*, folder: Path, python: str, names: list[str]) -> None:
             continue
         subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
         install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        subprocess.run([*install, "-r", str(HERE / f"{name}.txt")], check=True)
+        pip = subprocess.run(
+            [*install, "-r", str(HERE / f"{name}.txt")], stderr=subprocess.PIPE, text=True
+        )
+        if pip.returncode:
+            sys.exit(f"{name} cannot be installed:\n{pip.stderr}")
         done.touch()
-        print(f"{name} is in {environment}")
+        print(f"{name} is in {environment}{_warnings(pip.stderr)}")
+
+
+def _warnings(log: str) -> str:
+    """Counts pip's warnings: an index that cannot be reached makes hundreds of them."""
+    lines = [line for line in log.splitlines() if line.startswith("WARNING")]
+    return f" ({len(lines)} warnings of pip, such as: {lines[0]})" if lines else ""
 
 
 def default_python() -> str:

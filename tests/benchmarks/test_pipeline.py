@@ -15,15 +15,22 @@ CLAIMS = 10
 ALONE = ("--quick", "--without", "albumentations", "albumentationsx")
 
 
-def test_reading_and_decoding_are_measured_and_other_claims_have_no_value(run, tmp_path):
+def test_reading_and_decoding_are_measured_and_other_claims_have_no_value(
+    run_here, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import pipeline
+
     path = tmp_path / "results.json"
-    done = run("pipeline.py", *ALONE, "--only=read and decode", f"--to={path}")
+    done = run_here("pipeline.py", *ALONE, "--only=read and decode", f"--to={path}")
     assert done.returncode == 0, done.stderr
     report = json.loads(path.read_text(encoding="utf-8"))
     assert list(report["results"]) == ["read and decode"]
-    assert len(report["claims"]) == CLAIMS
-    assert all(claim.keys() == {"name", "value", "target", "met"} for claim in report["claims"])
-    (measured,) = (claim for claim in report["claims"] if claim["value"] is not None)
+    assert report["claims"] == []  # it is a trial
+    claims = pipeline.claims(report["results"])
+    assert len(claims) == CLAIMS
+    assert all(claim.keys() == {"name", "value", "target", "met"} for claim in claims)
+    (measured,) = (claim for claim in claims if claim["value"] is not None)
     assert measured["name"] == "read and decode: share of a bare loop"
     assert measured["met"] == (measured["value"] >= 0.9)
     assert report["left_out"] == ["albumentations", "albumentationsx"]

@@ -8,6 +8,7 @@ import operator
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import jsonschema
 import pytest
@@ -21,6 +22,13 @@ HOLDS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 def start(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.run", *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def loaded() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("run", ROOT / "benchmarks" / "run.py")
+    runner = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(runner)
+    return runner
 
 
 @pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
@@ -58,6 +66,40 @@ def test_a_quick_run_of_one_benchmark_writes_its_json(tmp_path):
     report = json.loads((tmp_path / "store.json").read_text(encoding="utf-8"))
     jsonschema.validate(report, SCHEMA)
     assert report["settings"] == {"rounds": 5}
+    assert (report["trial"], report["claims"]) == (True, [])
+    assert "its figures mean nothing" in done.stdout
+
+
+def test_a_trial_is_kept_from_the_results_and_has_no_claims(tmp_path, monkeypatch, capsys):
+    runner = loaded()
+    for name in ("HERE", "RESULTS", "TRIAL"):
+        monkeypatch.setattr(runner, name, tmp_path / name)
+    runner.HERE.mkdir()
+    entry = {"name": "speed", "value": 0.2, "target": ">= 2", "met": False}
+    (runner.HERE / "new.py").write_text(
+        "import json, pathlib, sys\n"
+        'to = pathlib.Path(sys.argv[sys.argv.index("--to") + 1])\n'
+        "to.parent.mkdir(exist_ok=True)\n"
+        f"to.write_text(json.dumps(dict(claims=[{entry}], results=dict(new=1))))\n",
+        "utf-8",
+    )
+    options = {"names": ["new"], "all": False, "to": None, "accuracy": None}
+    assert runner.main(**options, quick=True) == 0
+    assert '"speed"' not in capsys.readouterr().out
+    trial = json.loads((runner.TRIAL / "new.json").read_text(encoding="utf-8"))
+    assert trial == {"claims": [], "results": {"new": 1}, "trial": True}
+    assert not runner.RESULTS.exists()
+    assert runner.main(**options, quick=False) == 0
+    assert json.dumps(entry) in capsys.readouterr().out
+    assert json.loads((runner.RESULTS / "new.json").read_text("utf-8"))["claims"] == [entry]
+
+
+@pytest.mark.parametrize("script", ["pipeline.py", "training.py"])
+def test_a_quick_run_of_a_script_says_where_to(script):
+    command = [sys.executable, ROOT / "benchmarks" / script, "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--quick needs --to FILE" in done.stderr
 
 
 def test_every_script_that_writes_results_is_a_benchmark_and_an_unknown_one_is_refused():
@@ -74,11 +116,12 @@ def test_accuracy_is_left_out_with_a_message_without_its_images(tmp_path):
 
 
 def test_a_new_script_is_run_and_one_that_fails_is_counted(tmp_path, monkeypatch, capfd):
-    spec = importlib.util.spec_from_file_location("run", ROOT / "benchmarks" / "run.py")
-    runner = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(runner)
+    runner = loaded()
     monkeypatch.setattr(runner, "HERE", tmp_path)
-    takes = 'import sys\nprint(sys.argv[1:])\nassert "--to" in sys.argv\n'
+    takes = (
+        'import pathlib, sys\nprint(sys.argv[1:])\nassert "--to" in sys.argv\n'
+        "pathlib.Path(sys.argv[-1]).write_text('{}')\n"
+    )
     (tmp_path / "new.py").write_text(f'{takes}assert "--quick" in sys.argv\n', "utf-8")
     (tmp_path / "broken.py").write_text(f"{takes}sys.exit(3)\n", "utf-8")
     (tmp_path / "part.py").write_text("raise AssertionError\n", "utf-8")  # takes no --to

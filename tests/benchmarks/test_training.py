@@ -22,10 +22,6 @@ CLAIMS = [
 
 
 def assert_complete(report: dict) -> None:
-    assert [claim["name"] for claim in report["claims"]] == CLAIMS
-    for claim in report["claims"]:
-        sign, bound = claim["target"].split()
-        assert claim["met"] is HOLDS[sign](claim["value"], float(bound))
     results = report["results"]
     assert results["choices"]["tfseg"]["ratio"] == 1.0
     assert results["loops"]["bare loop"]["ratio"] == 1.0
@@ -76,4 +72,9 @@ def test_every_question_is_answered(run, tmp_path):
 
 
 def test_the_committed_results_are_complete():
-    assert_complete(json.loads(RESULTS.read_text(encoding="utf-8")))
+    report = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert_complete(report)
+    assert [claim["name"] for claim in report["claims"]] == CLAIMS
+    for claim in report["claims"]:
+        sign, bound = claim["target"].split()
+        assert claim["met"] is HOLDS[sign](claim["value"], float(bound))
