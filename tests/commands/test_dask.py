@@ -110,7 +110,9 @@ def test_after_a_kill_the_bytes_are_those_of_one_machine(
     assert main(line("one")) == 0
     beam = ("--runner=beam", f"--beam_options={RUNNER} --dask_client_address={cluster.address}")
     many = start(*beam)
-    wait_until(lambda: len(list(inputs.glob(pattern.replace("OUT", "many")))) >= 3)
+    parts = pattern.replace("OUT", "many")
+    wait_until(lambda: many.poll() is not None or len(list(inputs.glob(parts))) >= 3)
+    assert many.poll() is None, many.communicate()
     if victim == "worker":
         cluster.processes[-1].send_signal(signal.SIGKILL)
     else:
