@@ -2,11 +2,13 @@
 
 Images larger than a tile are predicted tile by tile; instances across tiles are joined. DIR gets
 labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances or 16 million pixels, which has a
-pyramid), overlays/, tables/, digests/, instances.csv (id, area, centroid, box, score, class) and
-options.json. --format adds geojson/ with polygons for QuPath, or for GIS from a GeoTIFF, coco.json,
-coco_results.json and instances.parquet. All GPUs of the machine are used, with --runner beam those
-of many machines. IMAGES and DIR may be at gs://. Files that cannot be read are reported and
-skipped, and the exit code is then 1. A DIR with results is refused, unless --resume or --overwrite.
+pyramid), overlays/, tables/, summaries/, digests/, instances.csv (id, area, centroid, box, score,
+class), images.csv (count, density, areas), both also in micrometres where the pixel size is known,
+and options.json. --format adds geojson/ with polygons for QuPath, or for GIS from a GeoTIFF,
+coco.json, coco_results.json and instances.parquet. All GPUs of the machine are used, with --runner
+beam those of many machines. IMAGES and DIR may be at gs://. Files that cannot be read are reported
+and skipped, and the exit code is then 1. A DIR with results is refused, unless --resume or
+--overwrite.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
 """
@@ -80,6 +82,12 @@ def add_options(parser: Parser) -> None:
         help="skip images whose results in DIR were made by the same weights and options",
     )
     add_display(parser)
+    add(
+        "--overlay_ids",
+        type=bool,
+        default=True,
+        help="write the ids of instances into overlays, where they fit",
+    )
     results.add_overwrite(parser, "the results in DIR")
     add(
         "--one_piece",
@@ -136,6 +144,7 @@ def run(
         channels=names(how["channels"]),
         selection=selection_of(dict(how)),
         display=names(how["display"]),
+        overlay_ids=how["overlay_ids"],
         pixel_size=how["pixel_size"],
         beam_options=options,
     )
@@ -161,6 +170,7 @@ def run(
         counts["kept"] = len(result.kept)
     print_table([*counts.items(), ("instances", result.num_instances)])
     print(f"results: {folder}")
+    note(f"next: look at {folder / 'overlays'}; {folder / 'images.csv'} has the counts")
     return 1 if result.skipped else 0
 
 

@@ -75,6 +75,7 @@ def predict_files(
     channels: Sequence[str] = (),
     selection: Selection = DEFAULT,
     display: Sequence[str] = (),
+    overlay_ids: bool = True,
     pixel_size: float | str | None = None,
     devices: Sequence[str] = (),
     beam_options: Sequence[str] | None = None,
@@ -84,10 +85,10 @@ def predict_files(
     """Writes an id map, an overlay and a table of instances for every image.
 
     `destination` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535
-    ids or 16 million pixels, which has a pyramid), overlays/NAME.png, tables/NAME.csv with one row
-    per instance, digests/NAME.txt for `resume`, and instances.csv with the rows of all images. A
-    file that cannot be read is skipped and reported. The next file is read and the previous one
-    written while the network works.
+    ids or 16 million pixels, which has a pyramid), overlays/NAME.png, tables/NAME.csv with a row
+    per instance, summaries/NAME.csv with the row of the image, digests/NAME.txt for `resume`, and
+    instances.csv and images.csv with the rows of all images. A file that cannot be read is skipped
+    and reported. The next file is read and the previous one written while the network works.
 
     Args:
         segmenter: a trained network.
@@ -112,6 +113,7 @@ def predict_files(
         display: names of the channels of the network that overlays show, such as ["nir", "red",
             "green"]: three become red, green and blue; empty: channels of these names, else all, in
             a colour each.
+        overlay_ids: writes the ids of instances into overlays, where they fit.
         pixel_size: side of a pixel of all images, a number in micrometres or a text such as "0.3m";
             None takes those of the files. A network without one ignores it.
         devices: of this machine, such as GPU:0, each with a copy of the network; empty uses every
@@ -146,10 +148,18 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
     given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     made_with += f" {given}"
+    if not overlay_ids:
+        made_with += " without ids in overlays"
     if selection != DEFAULT:
         made_with += f" {selection}"
     folder = ResultFolder(
-        as_path(destination), formats, segmenter.class_names, made_with, shown, orientation
+        as_path(destination),
+        formats,
+        segmenter.class_names,
+        made_with,
+        shown,
+        orientation,
+        overlay_ids,
     )
     folder.check(files, resume=resume, overwrite=overwrite)
     work = Work(

@@ -28,16 +28,18 @@ from tfseg.data.files.paths import (
 )
 from tfseg.data.files.pyramid import write_pyramid
 from tfseg.drawing.display import PLAIN, Display
+from tfseg.drawing.numbers import write_ids
 from tfseg.drawing.overlays import overlay, thinned, thinning
-from tfseg.inference import coco, geojson, json_stream, parquet
+from tfseg.inference import coco, geojson, json_stream, parquet, tables
 from tfseg.inference.instances import Instances
 from tfseg.large_arrays import Windows
 
 FORMATS = ("coco", "coco_results", "geojson", "parquet")
 _DIGESTS = "digests"  # folder with what the results of each image were made of
-_KINDS = {"overlays": ".png", "tables": ".csv", "geojson": ".geojson", _DIGESTS: ".txt"}
-_TABLE, _PARQUET = "instances.csv", "instances.parquet"
-_SHARED = (_TABLE, "coco.json", "coco_results.json", _PARQUET)  # of all images
+_KINDS = {"overlays": ".png", **dict.fromkeys(("tables", "summaries"), ".csv")}
+_KINDS |= {"geojson": ".geojson", _DIGESTS: ".txt"}
+_TABLE, _IMAGES, _PARQUET = "instances.csv", "images.csv", "instances.parquet"
+_SHARED = (_TABLE, _IMAGES, "coco.json", "coco_results.json", _PARQUET)  # of all images
 _FORMAT_OF = {_PARQUET: "parquet", "coco.json": "coco", "coco_results.json": "coco_results"}
 _LABEL_SUFFIXES = (".png", ".tif")  # what write_label adds
 OVERLAY_SIDE = 4096  # pixels; drawing a full overlay of 10,000 x 10,000 pixels takes a gigabyte
@@ -54,6 +56,7 @@ class ResultFolder:
         made_with: digest of the network and the options of the prediction.
         display: which channels of an image its overlay shows, and how.
         orientation: "ignore" if the images are not turned upright by the tags of their files.
+        overlay_ids: overlays have the ids of the instances that are large enough for them.
 
     Raises:
         InputError: an unknown format, or one whose library is not installed.
@@ -65,6 +68,7 @@ class ResultFolder:
     made_with: str = ""
     display: Display = PLAIN
     orientation: str = "apply"
+    overlay_ids: bool = True
 
     def __post_init__(self) -> None:
         """Checks the formats, and whether their libraries are installed."""
@@ -105,7 +109,7 @@ class ResultFolder:
     def _foreign(self, images: Collection[DataPath]) -> Iterator[str]:
         """Yields names of results that are not of `images` and `formats`."""
         stems, kinds = {image.stem for image in images}, {"labels", _DIGESTS, *self._suffixes()}
-        for name in _SHARED[1:]:
+        for name in _FORMAT_OF:
             if _FORMAT_OF[name] not in self.formats and (self.path / name).exists():
                 yield name
         for kind in ("labels", *_KINDS):
@@ -148,7 +152,13 @@ class ResultFolder:
         except OSError:  # no digest, or no image: the prediction says why
             return False
 
-    def write(self, image: Path, pixels: np.ndarray | Windows, instances: Instances) -> None:
+    def write(
+        self,
+        image: Path,
+        pixels: np.ndarray | Windows,
+        instances: Instances,
+        pixel_size: float = 0.0,
+    ) -> None:
         """Writes the files of one image, each atomically, and its digest last.
 
         Args:
@@ -156,17 +166,20 @@ class ResultFolder:
             pixels: `[H, W, C]`. With a side above 4,096, the overlay shows every second pixel, or
                 every third, and so on.
             instances: predicted for it.
+            pixel_size: side of a pixel in micrometres; 0 where none is known.
         """
         label = instances.labels
-        table = instances.to_pandas()
-        table.insert(0, "image", image.name)
+        table = tables.instance_table(image.name, instances, pixel_size)
+        summary = tables.image_table(image.name, table["area"], label.shape, pixel_size)
         # These are on the disk of this machine; `publish` copies them to others.
         files = {kind: Path(str(path)) for kind, path in self._others(image).items()}
         small = pixels[thinning(label.shape, OVERLAY_SIDE)]
-        picture = overlay(small, thinned(label, OVERLAY_SIDE), display=self.display)
-        write_picture(files["overlays"], picture)
-        with atomic.replacing(files["tables"], durable=False) as path:
-            table.to_csv(path, index=False)
+        ids = thinned(label, OVERLAY_SIDE)
+        picture = overlay(small, ids, display=self.display)
+        write_picture(files["overlays"], write_ids(picture, ids) if self.overlay_ids else picture)
+        for kind, rows in {"tables": table, "summaries": summary}.items():
+            with atomic.replacing(files[kind], durable=False) as path:
+                rows.to_csv(path, index=False)
         if "geojson" in files:
             reference = read_georeference(image, orientation=self.orientation, shape=label.shape)
             geojson.write(files["geojson"], label, table, self.class_names, reference)
@@ -174,7 +187,13 @@ class ResultFolder:
         _ = write_pyramid(path, label) if label.size > LARGE else write_label(path, label)
         atomic.write_text(self._digest(image), self._key(image))
 
-    def publish(self, image: Path, pixels: np.ndarray | Windows, instances: Instances) -> None:
+    def publish(
+        self,
+        image: Path,
+        pixels: np.ndarray | Windows,
+        instances: Instances,
+        pixel_size: float = 0.0,
+    ) -> None:
         """Writes the files of one image as `write` does, to where other machines see them.
 
         They are made on the disk of this machine and then copied, the digest last. Another machine
@@ -183,7 +202,7 @@ class ResultFolder:
         with tempfile.TemporaryDirectory() as scratch:
             made = dataclasses.replace(self, path=Path(scratch))
             made.prepare(keep=False)
-            made.write(image, pixels, instances)
+            made.write(image, pixels, instances, pixel_size)
             for kind in ("labels", *self._suffixes(), _DIGESTS):
                 for file in (Path(scratch) / kind).iterdir():
                     publish(file, self.path / kind / file.name)
@@ -193,21 +212,13 @@ class ResultFolder:
 
     def finish(self, images: Sequence[DataPath]) -> int:
         """Writes the files for all `images`, which are done; returns the number of instances."""
-        tables = (self._others(image)["tables"] for image in images)
-        header = ",".join(_empty_table().columns) + "\n"
-        count = 0
+        with replacing(self.path / _IMAGES) as partial:
+            tables.join(self._all("summaries", images), partial, tables.no_images())
         with replacing(self.path / _TABLE) as partial:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(header)
-                for table in tables:
-                    with local_copy(table) as copy, copy.open(encoding="utf-8") as rows:
-                        next(rows)  # the header
-                        for row in rows:
-                            file.write(row)
-                            count += 1
+            count = tables.join(self._all("tables", images), partial, tables.no_instances())
             if "parquet" in self.formats:
                 with replacing(self.path / _PARQUET) as other:
-                    parquet.write(other, partial, _empty_table())
+                    parquet.write(other, partial, tables.no_instances())
         if {"coco", "coco_results"} & set(self.formats):
             self._write_coco(images)
         return count
@@ -264,16 +275,17 @@ class ResultFolder:
         suffixes = self._suffixes()
         return {kind: self.path / kind / (image.stem + end) for kind, end in suffixes.items()}
 
+    def _all(self, kind: str, images: Iterable[DataPath]) -> Iterator[DataPath]:
+        return (self._others(image)[kind] for image in images)
+
     def _suffixes(self) -> dict[str, str]:
-        kinds = ["overlays", "tables", *(["geojson"] if "geojson" in self.formats else [])]
+        kinds = [
+            "overlays",
+            "tables",
+            "summaries",
+            *(["geojson"] if "geojson" in self.formats else []),
+        ]
         return {kind: _KINDS[kind] for kind in kinds}
-
-
-def _empty_table() -> pd.DataFrame:
-    none = Instances(np.zeros((1, 1), np.int32), np.zeros(0, np.float32), np.zeros(0, int))
-    table = none.to_pandas()
-    table.insert(0, "image", "")
-    return table
 
 
 def _size(path: DataPath) -> tuple[int, ...]:

@@ -123,12 +123,12 @@ class Work:
         if self.cleanup:
             instances = self.cleanup.apply(prediction.instances)
             prediction = prediction._replace(instances=instances)
-        return item._replace(prediction=prediction)
+        return item._replace(prediction=prediction, pixel_size=stated.size)
 
     def _write(self, item: _Item) -> tuple[DataPath, Outcome]:
         if item.prediction:
             write = self.folder.publish if self.is_shared else self.folder.write
-            write(item.file, item.pixels, item.prediction.instances)
+            write(item.file, item.pixels, item.prediction.instances, item.pixel_size)
         elif self.is_shared:
             self.folder.forget(item.path)
         if is_remote(item.path):
@@ -139,7 +139,8 @@ class Work:
 class _Item(NamedTuple):
     """A file on its way: opened, then predicted.
 
-    `file` is its local copy, and `pixels` an array or `TiffWindows`.
+    `file` is its local copy, `pixels` an array or `TiffWindows`, and `pixel_size` in micrometres, 0
+    where none is known.
     """
 
     path: DataPath
@@ -148,6 +149,7 @@ class _Item(NamedTuple):
     is_turned: bool = False
     unused: tuple[str, ...] = ()
     prediction: Prediction | None = None
+    pixel_size: float = 0.0
     reason: str = ""
 
     def after(self, step: Callable[[], _Item]) -> _Item:
