@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from tfseg.data.files.images import read_image
 from tfseg.drawing.numbers import write_ids
@@ -98,6 +99,25 @@ def test_overlays_have_ids_unless_they_are_not_wanted(tmp_path, overlay_ids):
     overlay = read_image(tmp_path / "out" / "overlays" / "a.png")
     middle = overlay[8:26, 8:26]
     assert (middle != middle[:1, :1]).any() == overlay_ids
+
+
+def test_the_pixel_size_of_a_file_reaches_its_tables(tmp_path):
+    """The network finds nothing in a flat image; the size is in the row of the image."""
+    import tfseg
+    from tfseg.config import ModelConfig
+
+    config = ModelConfig(filters=(4, 4), channels=1, head="semantic")
+    segmenter = tfseg.Segmenter(tfseg.build_model(config), config)
+    image = np.full((64, 64), 9, np.uint16)
+    micrometres = {"spacing": 1, "unit": "um"}
+    tifffile.imwrite(
+        tmp_path / "a.tif", image, imagej=True, resolution=(4, 4), metadata=micrometres
+    )
+    tfseg.predict_files(segmenter, [tmp_path / "a.tif"], tmp_path / "out")
+    (row,) = pd.read_csv(tmp_path / "out" / "images.csv").to_dict("records")
+    assert (row["image"], row["height"], row["pixel_size_um"]) == ("a.tif", 64, 0.25)
+    # 64 x 64 pixels of 0.25 um are 256 square micrometres
+    assert row["per_square_mm"] == pytest.approx(row["count"] / 256e-6)
 
 
 def test_results_of_a_version_without_summaries_are_not_done(tmp_path):
