@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tfseg import cuda, machine
+from tfseg import cuda, machine, operating_system
 
-PROCESSORS = len(os.sched_getaffinity(0))
+PROCESSORS = operating_system.num_processors()
 
 
 def system(folder: Path, files: dict[str, str]) -> Path:
@@ -53,7 +52,7 @@ V1 = {"proc/self/cgroup": "9:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n1:na
     ],
 )
 def test_the_memory_of_a_group_is_its_smallest_limit(tmp_path, files, limit):
-    total = machine.total_memory()
+    total = operating_system.total_memory()
     assert machine.usable_memory(system(tmp_path, files)) == (limit or total)
 
 

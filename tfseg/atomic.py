@@ -112,8 +112,10 @@ def write_text(path: Any, text: str) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Waits until a file or folder is on the disk; Windows writes folders by itself."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -99,6 +99,8 @@ class Public(abc.ABCMeta):
 class InputError(ValueError, metaclass=Public):
     """A value, file, option or call from the user that cannot be used: the message says why.
 
+    Its arguments are the lines of the message.
+
     Examples:
         >>> try:
         ...     tfseg.RunConfig(seed=-1)
@@ -106,6 +108,9 @@ class InputError(ValueError, metaclass=Public):
         ...     print(error)
         seed must be a whole number in [0, 2147483647]; got -1.
     """
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
 
 
 def check(function: Function) -> Function:

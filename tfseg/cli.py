@@ -16,12 +16,14 @@ import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
+from tfseg import operating_system
 from tfseg.checks import InputError
 from tfseg.commands import COMMANDS, options, parser, plugins
 from tfseg.commands.output import note
+from tfseg.commands.start import load_tensorflow
 from tfseg.training.interrupt import Terminated, WorkerLost
 
-HELP = {"help", "--help", "-h", "--version"}
+HELP = {"help", "--help", "--help-all", "-h", "--version"}
 # Errors of the operating system with a remedy; any other OSError keeps its traceback.
 REMEDIES = {
     errno.EACCES: "Check the permissions or choose another path.",
@@ -42,22 +44,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # at the end of the process an error could only be reported
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 128 + operating_system.SIGPIPE
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
         if not HELP & set(arguments) and (named := plugins.named(arguments)):
-            _load_tensorflow()  # which most plugins import, with its messages
+            load_tensorflow()  # which most plugins import, with its messages
             plugins.load(named)
         command, values = parse(arguments)
         if getattr(command, "uses_tensorflow", _always)(values):
-            _load_tensorflow()
+            load_tensorflow()
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             return command.run(**values)
     except InputError as error:
-        return _refuse(str(error))
+        return _refuse(*map(str, error.args))
     except WorkerLost as error:
         _refuse(str(error))
         return 1
@@ -102,34 +104,13 @@ def _no_arguments(values: dict[str, object]) -> list[str]:
     return []
 
 
-def _load_tensorflow() -> None:
-    """Imports TensorFlow without its start-up messages, unless the user asks for its messages.
-
-    TensorFlow writes some messages before it reads the level, such as the message about CUDA when
-    GPUs are listed for the first time, so standard error is redirected.
-    """
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in ("0", "1"):
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        import tensorflow as tf
-
-        tf.config.list_physical_devices("GPU")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
     """Prints a warning without its position in the code."""
     note(f"warning: {_one_line(str(message))}")
 
 
-def _refuse(message: str) -> int:
-    note(f"error: {_one_line(message)}")
+def _refuse(message: str, *details: str) -> int:
+    note("\n  ".join(map(_one_line, (f"error: {message}", *details))))
     return 2
 
 

@@ -111,7 +111,7 @@ def release(array: object) -> None:
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
-    if isinstance(base, mmap.mmap):
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not in Windows
         base.madvise(mmap.MADV_DONTNEED)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfseg import operating_system
 from tfseg.checks import InputError
 
 LOCK_FILE = "lock"
-# Some shared file systems have no locks, such as Lustre mounted without the option flock.
+# Windows, and some shared file systems, such as Lustre mounted without the option flock.
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -38,12 +38,14 @@ def locked(folder: Path, name: Path) -> Iterator[None]:
                 f"{name} is being written by another run. Wait for it to end, or choose another "
                 "folder."
             )
+        if not operating_system.HAS_LOCKS:
+            opened.close()  # Windows removes no file that is open
         yield
 
 
 def _is_acquired(descriptor: int, file: Path) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        operating_system.lock(descriptor)
         return os.path.samestat(os.fstat(descriptor), os.stat(file))
     except (BlockingIOError, FileNotFoundError):
         return False

@@ -10,9 +10,10 @@ and cpu.max, and "Memory Resource Controller" and "CFS Bandwidth Control" for ve
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from tfseg import operating_system
 
 _ROOT = Path("/")
 # Where groups are mounted, by their controller in /proc/self/cgroup; version 2 has none there.
@@ -21,11 +22,6 @@ _MOUNTS = {
     "memory": ("sys/fs/cgroup/memory",),
     "cpu": ("sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct"),
 }
-
-
-def total_memory() -> int:
-    """Returns the bytes of memory of this machine."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def usable_memory(root: Path = _ROOT) -> int:
@@ -38,7 +34,7 @@ def usable_memory(root: Path = _ROOT) -> int:
         *_numbers(root, "", "memory.max"),
         *_numbers(root, "memory", "memory.limit_in_bytes"),
     ]
-    return int(min([total_memory(), *(limit for (limit,) in limits)]))
+    return int(min([operating_system.total_memory(), *(limit for (limit,) in limits)]))
 
 
 def usable_processors(root: Path = _ROOT) -> float:
@@ -53,7 +49,7 @@ def usable_processors(root: Path = _ROOT) -> float:
     pairs = zip(quotas, periods, strict=False)
     # Version 1 writes -1 where there is no quota.
     shares += [quota / period for (quota,), (period,) in pairs if quota > 0]
-    return min([float(len(os.sched_getaffinity(0))), *shares])
+    return min([float(operating_system.num_processors()), *shares])
 
 
 def _numbers(root: Path, controller: str, file: str) -> Iterator[list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.cli import main
+from tfseg.cli import main, parse
 
 SMALL = (
     "--train.steps=4",
@@ -40,6 +41,13 @@ class Result(NamedTuple):
         """The single line on standard output, as an object."""
         (line,) = self.out.splitlines()
         return json.loads(line)
+
+    @property
+    def next(self) -> str:
+        """The command that is suggested, without its first word; it is valid."""
+        (line,) = re.findall(r"^tfseg: next: tfseg (.*)$", self.err, re.MULTILINE)
+        parse(shlex.split(line))
+        return line
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import pytest
 import tfseg as package
 from tfseg import cli
 from tfseg.checks import InputError
-from tfseg.commands import COMMANDS, GROUPS, check
+from tfseg.commands import COMMANDS, GROUPS, check, train
 from tfseg.training.interrupt import Terminated
 
 HEAVY = {"tensorflow", "keras", "numpy", "pandas", "scipy", "skimage", "matplotlib", "rich"}
@@ -121,14 +121,14 @@ def test_the_help_shows_units_and_defaults(capsys):
         in text
     )
     with pytest.raises(SystemExit):
-        cli.main(["train", "--help"])
+        cli.main(["train", "--help-all"])
     assert "all augmentation. (default: 0)" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("group", ["data", "model", "train", "optimizer", "log", "devices"])
 def test_every_group_of_values_is_named_in_the_help_and_has_a_page(group, capsys):
     with pytest.raises(SystemExit):
-        cli.main(["train", "--help"])
+        cli.main(["train", "--help-all"])
     listed = re.sub(r"\s+", "", capsys.readouterr().out)
     with pytest.raises(SystemExit) as end:
         cli.main(["train", f"--{group}.help"])
@@ -138,6 +138,21 @@ def test_every_group_of_values_is_named_in_the_help_and_has_a_page(group, capsys
     assert listed.count(f"--{group}.help") == 1 and ",".join(names) in listed
     assert re.findall(rf"^  --{group}\.(\w+)", page, re.MULTILINE) == names
     assert not re.search(r"^  (--\S+)( [A-Z\[{]\S*)?\n(  --|\n|$)", page, re.MULTILINE)
+
+
+def test_the_help_of_train_has_ten_options_and_help_all_has_every_one(capsys):
+    pages = []
+    for option in ("--help", "--help-all"):
+        with pytest.raises(SystemExit) as end:
+            cli.main(["train", option])
+        assert end.value.code == 0
+        pages.append(capsys.readouterr().out)
+    short, full = (re.findall(r"^  (?:-\w, )?(--[\w.-]+)", page, re.MULTILINE) for page in pages)
+    assert tuple(short) == (*train.ESSENTIAL, "--help", "--help-all") and len(short) == 12
+    assert {"DATA", "RUN_DIR"} <= set(pages[0].split())
+    assert len(pages[0].splitlines()) < 70 < len(pages[1].splitlines())
+    for option in ("--launch", "--profile", "--plugins", "--seed", "--optimizer.help"):
+        assert option in full and option not in short
 
 
 def test_no_command_at_all_lists_the_commands(tfseg):

@@ -18,6 +18,7 @@ def test_convert_prints_the_splits_with_their_counts(tfseg, files, tmp_path):
     assert rows[0] == ["split", "images", "instances", "shards"]
     assert sorted(rows[1:3]) == [["train", "6", "12", "1"], ["val", "2", "4", "1"]]
     assert rows[3] == ["data", "set:", str(tmp_path / "data")]
+    assert result.next == f"check {tmp_path / 'data'}"
     assert re.search(r"convert 8/8  \d+\.\d images/s  0:00 left", result.err)
 
 
@@ -135,6 +136,7 @@ def test_check_prints_a_table_by_default(tfseg, dataset):
     assert result.code == 0
     assert result.out.startswith("split  images  instances\n")
     assert "0 errors" in result.out
+    assert result.next == f"train {dataset} runs/first --train.minutes 20"
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -13,7 +13,7 @@ from tfseg import convert_samples
 
 def test_info_prints_the_content_of_the_data_set(tfseg, dataset):
     result = tfseg("info", dataset)
-    assert result.code == 0
+    assert (result.code, result.next) == (0, f"train {dataset} runs/first --train.minutes 20")
     rows = [line.split() for line in result.out.splitlines()]
     options = (
         "overlap smaller_wins, orientation apply, components False, crowd ignore, "

@@ -39,7 +39,7 @@ def test_five_things_of_a_file_go_from_conversion_to_export(
     data, run, out = (tmp_path / name for name in ("data", "run", "out"))
     command = [sys.executable, "-m", "tfseg", "convert", archives, data, "--val_fraction=0.5", *USE]
     converted = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "data set: " in converted.stdout and converted.stderr.count("\n") <= 1
+    assert "data set: " in converted.stdout and converted.stderr.count("\n") <= 2
     assert json.loads((data / "dataset.json").read_text("utf-8"))["source_format"] == "Archives"
     options = (
         *("--model.head=blobs", "--model.loss=dice + 0.5 * Hinge", "--train.steps=2"),
@@ -47,7 +47,8 @@ def test_five_things_of_a_file_go_from_conversion_to_export(
         "--model.head_options={level: 0.4}",
         "--augment=[{name: OneOf, transforms: [{name: Darken, factor: 0.6}]}]",
     )
-    assert tfseg("train", data, run, *small, *options, *USE).code == 0
+    trained = tfseg("train", data, run, *small, *options, *USE)
+    assert (trained.code, trained.next) == (0, f"tune {run} {data}")
     stored = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     assert (stored["model"]["head"], stored["train"]["batch_size"]) == ("Blobs", 2)
     assert stored["plugins"] == {str(PLUGIN): ["head Blobs", "loss Hinge", "transform Darken"]}

@@ -191,13 +191,16 @@ def test_bench_has_the_speed_of_each_stage_and_the_bottleneck(tfseg, dataset, sm
     assert result.json["bottleneck"] in names
     assert "--" in result.json["remedy"]
     assert result.json["config"]["data"]["crop_size"] == 64
-    table = tfseg("bench", dataset, *options).out.splitlines()
+    result = tfseg("bench", dataset, *options)
+    assert result.next == f"train {dataset} runs/first --train.minutes 20"
+    table = result.out.splitlines()
     assert [line.split()[0] for line in table] == ["stage", *names, "bottleneck:"]
 
 
 def test_export_writes_a_model_that_finds_what_predict_finds(tfseg, run_dir, files, tmp_path):
     result = tfseg("export", run_dir, tmp_path / "exported")
     assert (result.code, result.out) == (0, f"SavedModel: {tmp_path / 'exported'}\n")
+    assert f"tfseg: next: tf.saved_model.load('{tmp_path / 'exported'}')" in result.err
     image = read_image(files / "images" / "00.png")
     exported = tf.saved_model.load(os.fspath(tmp_path / "exported"))
     origin = json.loads(exported.metadata().numpy())["origin"]

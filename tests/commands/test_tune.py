@@ -16,7 +16,7 @@ def test_tune_prints_and_stores_its_thresholds_and_the_report_lists_them(
     run = tmp_path / "run"
     shutil.copytree(run_dir, run)
     result = tfseg("tune", run, dataset, "--metric=pq")
-    assert result.code == 0
+    assert (result.code, result.next) == (0, f"evaluate {run} {dataset}")
     rows = [line.split() for line in result.out.splitlines()]
     assert rows[0] == ["option", "before", "chosen"]
     assert rows[-1] == ["thresholds:", str(run / "thresholds.yaml")]

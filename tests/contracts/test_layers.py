@@ -17,8 +17,9 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 LAYERS = (
     (
         *("atomic", "autograph", "beam", "calls", "channels", "checks", "compat", "config", "cuda"),
-        *("ids", "large_arrays", "lengths", "locks", "machine", "notebook", "ordered_map"),
-        *("placement", "progress", "random", "run_files", "run_lengths", "sample", "tf_errors"),
+        *("ids", "large_arrays", "lengths", "locks", "machine", "notebook", "operating_system"),
+        *("ordered_map", "placement", "progress", "random", "run_files", "run_lengths", "sample"),
+        *("tf_errors",),
     ),
     ("kernels",),
     ("augment", "heads", "losses", "metrics", "networks"),

@@ -89,3 +89,20 @@ def test_there_are_commands_and_every_page_can_be_reached():
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     named = set(re.findall(r"[\w-]+\.md", str(yaml.safe_load(text)["nav"])))
     assert named == set(PAGES)
+
+
+def test_the_first_page_has_a_picture_the_installation_and_a_link_to_every_other_page():
+    page = PAGES["index.md"]
+    (picture,) = re.findall(r"^!\[.+\]\((.+)\)$", page, re.MULTILINE)
+    assert (DOCS / picture).is_file()
+    assert "    git clone " in page and "    pip install " in page
+    assert set(re.findall(r"\]\(([\w-]+\.md)[)#]", page)) == set(PAGES) - {"index.md"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_to_a_page_and_a_heading(name):
+    for page, anchor in re.findall(r"\]\(([\w-]*(?:\.md)?)(?:#([\w-]+))?\)", PAGES[name]):
+        text = PAGES[page or name]
+        heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+        assert not anchor or anchor in anchors, (page, anchor)

@@ -21,9 +21,9 @@ SCRIPTS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = re.findall(r"^    tfseg (.*)$", README, re.MULTILINE)
 
 
-def test_there_are_two_scripts_of_at_most_15_lines_and_seven_commands():
+def test_there_are_two_scripts_of_at_most_15_lines_the_demo_and_seven_commands():
     assert [len(script.strip().splitlines()) <= 15 for script in SCRIPTS] == [True, True]
-    assert len(COMMANDS) == 7
+    assert COMMANDS[0] == "demo" and len(COMMANDS) == 8
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfseg.commands.options import Parser, add_json, add_run_config
-from tfseg.commands.output import print_json, print_table
+from tfseg.commands.output import note_training, print_json, print_table
 from tfseg.config import RunConfig, to_dict
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run(
     rows = [(row.stage, *_cells(row.alone), *_cells(row.cumulative)) for row in report.stages]
     print_table([("stage", "images/s alone", "quartiles", "so far", "quartiles"), *rows])
     print(f"bottleneck: {report.bottleneck}; to make it faster, {report.remedy}")
+    note_training(dataset)
     return 0
 
 

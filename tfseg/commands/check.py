@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tfseg.checks import listed
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_json, print_table
+from tfseg.commands.output import note_training, print_json, print_table
 
 if TYPE_CHECKING:
     from tfseg.data.conversion.check import Finding
@@ -67,6 +67,8 @@ def run(*, dataset: Path, quick: bool, json: bool) -> int:
         for line in _lines(findings, info):
             print(line)
         print(f"{errors} errors, {warnings} warnings")
+        if not errors:
+            note_training(dataset)
     return 1 if errors else 0
 
 

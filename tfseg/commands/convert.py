@@ -3,9 +3,10 @@
 SOURCE is a folder in one of the usual layouts: label maps, one mask per instance, Cellpose, COCO
 instances and panoptic, Cityscapes, Pascal VOC, LabelMe, CVAT, YOLO, semantic masks, Label Studio,
 VIA, QuPath's GeoJSON, ImageJ's regions, Segment Anything, Cell Tracking Challenge, nnU-Net or what
-tfseg predict writes, which docs/formats.md shows. DEST gets TFRecord files and dataset.json. An
-interrupted conversion is resumed by the same command and keeps the files that are finished. The
-exit code is 1 if images were skipped.
+tfseg predict writes, which docs/formats.md shows. Images and id maps of any other names are given
+by --images and --labels. DEST gets TFRecord files and dataset.json. An interrupted conversion is
+resumed by the same command and keeps the files that are finished. The exit code is 1 if images were
+skipped.
 
 Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser, add_runner, add_selection, selection_of
 from tfseg.commands.options import beam_options as pipeline_options
-from tfseg.commands.output import note, pixel_sizes, print_table
+from tfseg.commands.output import note, note_next, pixel_sizes, print_table
 from tfseg.config import registry
 from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
 from tfseg.data.files import ORIENTATIONS
@@ -47,6 +48,13 @@ def add_options(parser: Parser) -> None:
         metavar="FORMAT",
         help=f"layout of SOURCE, detected if not given: {', '.join(names)}",
     )
+    add(
+        "--images",
+        metavar="PATTERN",
+        help="files of the images in SOURCE if they are in none of the layouts, such as "
+        "'raw/{name}.tif'; {split} is train, val or test, and * is any text",
+    )
+    add("--labels", metavar="PATTERN", help="their files of ids, such as 'rois/{name}_labels.tif'")
     add(
         "--overlap",
         choices=OVERLAPS,
@@ -172,6 +180,7 @@ def run(
     from tfseg.data.conversion.convert import convert
     from tfseg.data.conversion.formats import detection
     from tfseg.data.conversion.formats.base import Reading
+    from tfseg.data.conversion.formats.patterns import Patterns
 
     options["beam_options"] = pipeline_options(runner, beam_options)
     options["channels"] = channels.split(",") if channels else ()
@@ -179,7 +188,8 @@ def run(
     values = {name: options.pop(name) for name in _READING}
     reading = Reading(selection=selection, **values)
     if explain:
-        print_table([("layout", "SOURCE"), *detection.explain(source, reading)])
+        given = Patterns.given(options["images"], options["labels"])
+        print_table([("layout", "SOURCE"), *detection.explain(source, reading, given)])
         return 0
     if destination is None:
         raise InputError("DEST must be given, the folder of the data set; got none. Name it.")
@@ -190,6 +200,7 @@ def run(
             "interrupted; the same command resumes the conversion"
         ) from interrupt
     _print(dataset, reading.overlap)
+    note_next("check", destination)
     return 1 if dataset.info.skipped_images else 0
 
 

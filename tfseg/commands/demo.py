@@ -18,7 +18,7 @@ from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.commands import results, train
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_json, read_json
+from tfseg.commands.output import note_next, print_json, read_json
 from tfseg.config import RunConfig, TrainConfig
 from tfseg.config.train import DEFAULT_STEPS
 from tfseg.run_files import HISTORY
@@ -62,6 +62,7 @@ def run(*, out: Path, steps: int, overwrite: bool, json: bool) -> int:
         print(f"total time: {seconds:.0f} seconds")
         print(f"pictures (input | truth | prediction): {pictures}")
         print(f"report: {report}")
+        note_next("convert", "my-files", "my-data", "--val_fraction", 0.1)
     return 0
 
 

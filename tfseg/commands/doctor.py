@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_json, print_table
+from tfseg.commands.output import note_next, print_json, print_table
 
 
 def add_options(parser: Parser) -> None:
@@ -32,4 +32,6 @@ def run(*, json: bool) -> int:
         print_table([(row.name, row.value) for row in rows])
         for row in remedies:
             print(f"{row.name}: {row.remedy}")
+        if not remedies:
+            note_next("demo")
     return 1 if remedies else 0

@@ -31,7 +31,7 @@ from tfseg.commands.options import (
     names,
 )
 from tfseg.commands.options import beam_options as pipeline_options
-from tfseg.commands.output import note, note_approximate_tiles, print_json
+from tfseg.commands.output import note, note_approximate_tiles, note_next, print_json
 from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def run(*, out: Path | None, display: str, overwrite: bool, json: bool, **values
         print(f"{source.title}: {evaluation.as_table()}")
         print(f"results: {out}")
         print(f"report: {page}")
+        if values["run_dir"]:
+            note_next("predict", values["run_dir"], "new-images", "--out", "predicted")
     return 0
 
 

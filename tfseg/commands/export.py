@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tfseg.commands.options import Parser
+from tfseg.commands.output import note
 
 
 def add_options(parser: Parser) -> None:
@@ -26,4 +27,5 @@ def run(*, run_dir: Path, destination: Path, checkpoint: str, overwrite: bool) -
 
     written = export(load(run_dir, checkpoint=checkpoint), destination, overwrite=overwrite)
     print(f"SavedModel: {written}")
+    note(f"next: tf.saved_model.load({str(written)!r}), which needs TensorFlow alone")
     return 0

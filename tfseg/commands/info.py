@@ -16,7 +16,7 @@ from tfseg import atomic
 from tfseg.checks import listed
 from tfseg.commands import results
 from tfseg.commands.options import Parser, add_display, add_json, names
-from tfseg.commands.output import note, pixel_sizes, print_json, print_table
+from tfseg.commands.output import note, note_training, pixel_sizes, print_json, print_table
 
 IMAGES, HISTOGRAMS = "images.png", "histograms.png"
 
@@ -60,6 +60,7 @@ def run(
         _print_statistics(opened.info.statistics, opened.info)
     if out is not None:
         print(f"pictures: {out}")
+    note_training(dataset)
     return 0
 
 

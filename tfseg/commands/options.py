@@ -14,6 +14,7 @@ import jsonargparse
 
 from tfseg import config
 from tfseg.checks import InputError, nearest
+from tfseg.commands import help_pages
 from tfseg.config import yaml_file
 from tfseg.config.values import check_names, with_network_path, without_plugins
 from tfseg.data.files import PROJECTIONS
@@ -36,25 +37,33 @@ UNKNOWN_OPTION = re.compile(r"unrecognized arguments: ([^\s=]+)")
 UNKNOWN_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter, jsonargparse.DefaultHelpFormatter):
-    """Keeps the line breaks of the description; adds the default to every option that has one."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        if not action.option_strings:
-            return action.help or ""
-        default = action.default
-        is_empty = default is None or default is False or default in ("", [], argparse.SUPPRESS)
-        shown = "" if is_empty else " (default: %(default)s)"
-        return f"{action.help or ''}{' (required)' if action.required else shown}"
-
-
 class Parser(jsonargparse.ArgumentParser):
-    """An argument parser that raises `InputError` instead of printing its usage and exiting."""
+    """An argument parser that raises `InputError` instead of printing its usage and exiting.
+
+    Attributes:
+        essential: the options that `--help` has, in this order; empty: all.
+    """
+
+    essential: tuple[str, ...] = ()
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(
-            formatter_class=HelpFormatter, allow_abbrev=False, print_config=None, **arguments
+            formatter_class=help_pages.HelpFormatter,
+            allow_abbrev=False,
+            print_config=None,
+            **arguments,
         )
+
+    def format_help(self, formatter: Any = None) -> str:
+        """Returns the help, with the essential options alone if there are any."""
+        if not self.essential:
+            return super().format_help(formatter)
+        kept: Any = self._action_groups
+        self._action_groups = help_pages.essential_groups(self, self.essential)
+        try:
+            return super().format_help(formatter)
+        finally:
+            self._action_groups = kept
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Raises the error with the nearest valid option.
@@ -78,23 +87,6 @@ class Parser(jsonargparse.ArgumentParser):
         elif unknown := UNKNOWN_CHOICE.search(message):
             hint = nearest(unknown[1], re.findall(r"\w+", unknown[2]))
         raise InputError(f"{message.rstrip('.')}.{hint} See {prog} --help.") from ex
-
-
-class GroupHelp(argparse.Action):
-    """Prints the help of one group of options, such as `--optimizer.help`, and exits."""
-
-    def __init__(self, *, group: argparse._ArgumentGroup, **arguments: Any) -> None:
-        super().__init__(nargs=0, **arguments)
-        self._group = group
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        """Prints and exits."""
-        formatter = parser._get_formatter()
-        formatter.start_section(self._group.title)
-        formatter.add_arguments(self._group._group_actions)
-        formatter.end_section()
-        print(formatter.format_help(), end="")
-        parser.exit()
 
 
 class ConfigFile(jsonargparse.ActionConfigFile):
@@ -154,29 +146,7 @@ def add_run_config(parser: Parser) -> None:
         # jsonargparse also adds one --config per group; the one for all groups is enough.
         if action.dest in RUN_OPTIONS and action.metavar == "CONFIG":
             action.help = argparse.SUPPRESS
-    _add_group_pages(parser)
-
-
-def _add_group_pages(parser: Parser) -> None:
-    """Replaces each group of a RunConfig in `--help` by a line; `--GROUP.help` prints its page."""
-    pages = parser.add_argument_group("groups of values, each with a page of help")
-    kept = []
-    for group in parser._action_groups:
-        options = [action for action in group._group_actions if "." in action.dest]
-        name = options[0].dest.partition(".")[0] if options else ""
-        if name not in RUN_OPTIONS:
-            kept.append(group)
-            continue
-        values = ", ".join(action.dest.partition(".")[2] for action in options)
-        pages.add_argument(
-            f"--{name}.help",
-            action=GroupHelp,
-            group=group,
-            dest=argparse.SUPPRESS,
-            default=argparse.SUPPRESS,
-            help=f"{group.title}: {values}",
-        )
-    parser._action_groups = kept
+    help_pages.add_group_pages(parser, RUN_OPTIONS)
 
 
 def add_network(parser: Parser, purpose: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 def note(message: str) -> None:
     """Prints a message on standard error."""
     print(f"tfseg: {message}", file=sys.stderr)
+
+
+def note_next(*words: object) -> None:
+    """Says which command, without its first word `tfseg`, usually follows."""
+    note(f"next: {shlex.join(['tfseg', *map(str, words)])}")
+
+
+def note_training(dataset: object) -> None:
+    """Says how a network is trained on a data set."""
+    note_next("train", dataset, "runs/first", "--train.minutes", 20)
 
 
 def note_approximate_tiles(count: int) -> None:

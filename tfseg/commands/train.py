@@ -26,8 +26,9 @@ from tfseg import checks
 from tfseg import config as configs
 from tfseg.checks import InputError
 from tfseg.commands import plugins
+from tfseg.commands.help_pages import add_all_help
 from tfseg.commands.options import Parser, add_display, add_json, add_run_config, names
-from tfseg.commands.output import note, print_json, print_table
+from tfseg.commands.output import note, note_next, print_json, print_table
 from tfseg.config import RunConfig
 from tfseg.run_files import CHECKPOINTS, CONFIG, CURVES, HISTORY
 
@@ -37,8 +38,15 @@ if TYPE_CHECKING:
     from tfseg.training.callbacks import Callback
 
 
+ESSENTIAL = (
+    *("--train.minutes", "--train.steps", "--train.batch_size", "--data.crop_size", "--augment"),
+    *("--model.architecture", "--model.head", "--config", "--dry_run", "--resume"),
+)  # in `--help`
+
+
 def add_options(parser: Parser) -> None:
     """Declares the options of the command."""
+    parser.essential = ESSENTIAL
     add = parser.add_argument
     add("dataset", metavar="DATA", type=Path, nargs="+", help="data sets made by tfseg convert")
     add("run_dir", metavar="RUN_DIR", type=Path, help="folder of the run, which is created")
@@ -75,6 +83,7 @@ def add_options(parser: Parser) -> None:
     )
     add_json(parser)
     add_run_config(parser)
+    add_all_help(parser)
 
 
 def base_arguments(values: dict[str, Any]) -> list[str]:
@@ -126,7 +135,18 @@ def run(
         print_table([(name.replace("_", " "), value) for name, value in summary.items()])
         if not (dry_run or overfit):
             print(f"run: {run_dir}")
+        _say_next(dataset, run_dir, is_trial=dry_run or overfit)
     return 0
+
+
+def _say_next(dataset: Sequence[Path], run_dir: Path, *, is_trial: bool) -> None:
+    from tfseg.data.dataset.dataset import Dataset
+
+    if is_trial:
+        note_next("train", *dataset, run_dir)
+    else:
+        with_val = [path for path in dataset if "val" in Dataset.open(path).info.splits]
+        note_next("tune" if with_val else "evaluate", run_dir, (with_val or dataset)[0])
 
 
 def _flags(flags: dict[str, bool], watching: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tfseg.commands import results
 from tfseg.commands.options import Parser, add_json
-from tfseg.commands.output import print_json, print_table
+from tfseg.commands.output import note_next, print_json, print_table
 
 
 def add_options(parser: Parser) -> None:
@@ -49,4 +49,5 @@ def run(
         + [(f"{metric} on val", tuning.before, tuning.after)]
     )
     print(f"thresholds: {path}")
+    note_next("evaluate", run_dir, dataset)
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfseg import cuda, machine
+from tfseg import cuda, machine, operating_system
 from tfseg.evaluation import gpu_graphs
 from tfseg.version import __version__
 
@@ -96,10 +96,10 @@ def _software() -> Iterator[Fact]:
 
 
 def _machine() -> Iterator[Fact]:
-    count, share = len(os.sched_getaffinity(0)), machine.usable_processors()
+    count, share = operating_system.num_processors(), machine.usable_processors()
     quota = f", of which a container may use the time of {share:.1f}" if share < count else ""
     yield Fact("processors", f"{count} of {os.cpu_count()}{quota}")
-    total, usable = machine.total_memory(), machine.usable_memory()
+    total, usable = operating_system.total_memory(), machine.usable_memory()
     limit = f", of which a container may use {usable / 2**30:.1f}" if usable < total else ""
     yield Fact("memory", f"{total / 2**30:.1f} GiB{limit}")
     free = shutil.disk_usage(Path.cwd()).free

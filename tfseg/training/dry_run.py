@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import resource
 
 import numpy as np
 import tensorflow as tf
 
+from tfseg import operating_system
 from tfseg.config import RunConfig
 from tfseg.data.dataset.dataset import Dataset
 from tfseg.networks.keras_network import Network
@@ -93,4 +93,4 @@ def dry_run(config: RunConfig, dataset: Dataset, *, network: Network | None = No
 def _peak_memory() -> int:
     if tf.config.list_logical_devices("GPU"):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return operating_system.peak_memory()

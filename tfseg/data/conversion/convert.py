@@ -14,6 +14,7 @@ from tfseg.channels import check_names
 from tfseg.checks import InputError
 from tfseg.data.conversion import beam, encoding, finished_shards, regions, splits, writer
 from tfseg.data.conversion.finished_shards import Skipped
+from tfseg.data.conversion.formats import patterns
 from tfseg.data.conversion.formats.base import (
     Item,
     Reading,
@@ -50,6 +51,8 @@ def convert(
     destination: str | DataPath,
     *,
     format: str | None = None,
+    images: str | None = None,
+    labels: str | None = None,
     reading: Reading = _DEFAULTS,
     val_fraction: float = 0.0,
     test_fraction: float = 0.0,
@@ -78,6 +81,10 @@ def convert(
         destination: folder of the data set; new or empty. It may be remote, such as
             gs://bucket/folder.
         format: name of the layout; None: it is detected.
+        images: pattern of the image files in `source`, such as "raw/{name}.tif", for files in none
+            of the layouts. {name} is the id of the sample, {split} is train, val or test, and * is
+            any text.
+        labels: pattern of their files of ids, such as "rois/{name}_labels.tif"; both or neither.
         reading: how overlaps are resolved, and other options of a format.
         val_fraction: fraction of the images of `train` that is moved to `val`, in [0, 1). Whether
             an image is moved depends only on its id, or its group, and `seed`: images added later
@@ -134,9 +141,10 @@ def convert(
         regions.check_side(split_regions)
     channels = check_names("channels", channels)
     size = None if pixel_size is None else micrometres("pixel_size", pixel_size)
-    layout = format or ("instance_masks" if reading.masks is not None else detect(source))
-    _refuse_unused(layout, reading)
-    index = FORMATS[layout].find(source, reading)
+    given = patterns.Patterns.given(images, labels)
+    layout = _layout(source, format, given, reading)
+    files = given or FORMATS[layout]
+    index = files.find(source, reading)
     if on_error == "fail":
         refuse_faults(index.splits)
     if format is None and layout in _IDS and not reading.components:
@@ -166,13 +174,13 @@ def convert(
     contents = writer.Contents(
         source,
         arranged,
-        functools.partial(
-            encode, reader=regions.ItemReader(FORMATS[layout].read, reading), **stored
-        ),
+        functools.partial(encode, reader=regions.ItemReader(files.read, reading), **stored),
         source_format=layout,
         class_names=class_names,
         options=_options(reading)
         | {
+            "images": images,
+            "labels": labels,
             "val_fraction": val_fraction,
             "test_fraction": test_fraction or None,
             "split_regions": split_regions,
@@ -187,7 +195,7 @@ def convert(
         num_records=_num_records,
         notes=index.notes,
         key=finished_shards.key(
-            *(source, __version__, layout, reading, class_names, ids, on_error),
+            *(source, __version__, layout, given, reading, class_names, ids, on_error),
             *stored.values(),
         ),
     )
@@ -246,6 +254,23 @@ def _encode_or_skip(item: Item[Any], *, source: Path, **options: Any) -> writer.
         # Relative paths: the data set must not depend on the path of the source.
         reason = without_source(str(error), source)
         return Skipped(os.path.relpath(item.image, source), reason)
+
+
+def _layout(
+    source: Path, format: str | None, given: patterns.Patterns | None, reading: Reading
+) -> str:
+    """Returns the name of the layout, whose options alone may be given."""
+    if given is None:
+        layout = format or ("instance_masks" if reading.masks is not None else detect(source))
+    elif format in (None, patterns.LAYOUT):
+        layout = patterns.LAYOUT
+    else:
+        raise InputError(
+            f"images and labels name files of {patterns.LAYOUT}; got the format {format}. Leave it "
+            "out."
+        )
+    _refuse_unused(layout, reading)
+    return layout
 
 
 def _refuse_unused(layout: str, reading: Reading) -> None:

@@ -96,5 +96,6 @@ def test_a_folder_without_a_layout_lacks_one_thing(tmp_path, png, kind):
         png(tmp_path / "files" / file, IMAGE)
     with pytest.raises(InputError, match=message) as caught:
         convert(tmp_path / "files", tmp_path / "data")
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 400 + 2 * len(str(tmp_path))
+    lines = str(caught.value).splitlines()
+    assert len(lines) in (1, 4)
+    assert max(map(len, lines)) < 400 + 2 * len(str(tmp_path))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import cast
 
 from tfseg.checks import InputError
-from tfseg.data.conversion.formats import NAMES, other_tools
+from tfseg.data.conversion.formats import NAMES, other_tools, present_files
 from tfseg.data.conversion.formats.base import Reading, without_source
 from tfseg.data.conversion.formats.format import FORMATS, Format
+from tfseg.data.conversion.formats.patterns import LAYOUT, Patterns
 from tfseg.data.files.images import entries
 
 FORMATS.update(
@@ -39,8 +40,10 @@ def detect(source: Path) -> str:
                 f"them. Give {inner[0]}."
             )
         raise InputError(
-            f"{source} has none of the layouts that tfseg reads: {other_tools.missing(source)} "
-            "--explain says what every layout lacks; --format chooses one."
+            f"{source} has none of the layouts that tfseg reads: {other_tools.missing(source)}",
+            f"There are {present_files.described(source)}.",
+            f"Say which files belong together: {present_files.suggested(source)}",
+            "--explain says what every layout lacks; --format chooses one.",
         )
     if _WITH_OTHERS in names:
         return _WITH_OTHERS
@@ -49,26 +52,34 @@ def detect(source: Path) -> str:
     return names[0]
 
 
-def explain(source: Path, reading: Reading) -> list[tuple[str, str]]:
+def explain(
+    source: Path, reading: Reading, patterns: Patterns | None = None
+) -> list[tuple[str, str]]:
     """Returns what a folder has of every format: its images, or what is missing.
 
-    The formats that are recognised come first.
+    The formats that are recognised come first. With patterns, they alone are looked at.
 
     Raises:
         InputError: no such folder.
     """
     entries(source)
+    if patterns is not None:
+        text = _explained(patterns, source, reading, is_recognised=True)
+        return [(LAYOUT, without_source(text, source))]
     recognised = {name: module.matches(source) for name, module in FORMATS.items()}
     order = sorted(FORMATS, key=lambda name: not recognised[name])
-    texts = ((name, _explained(name, source, reading, recognised[name])) for name in order)
+    texts = ((name, _explained(FORMATS[name], source, reading, recognised[name])) for name in order)
     return [(name, without_source(text, source)) for name, text in texts]
 
 
-def _explained(name: str, source: Path, reading: Reading, is_recognised: bool) -> str:
+def _explained(
+    layout: Format | Patterns, source: Path, reading: Reading, is_recognised: bool
+) -> str:
     try:
-        splits = FORMATS[name].find(source, reading).splits
+        splits = layout.find(source, reading).splits
     except InputError as error:
-        return f"{'recognised, but ' if is_recognised else ''}{error}"
+        reason = str(error).replace("\n", " ")
+        return f"{'recognised, but ' if is_recognised else ''}{reason}"
     items = [item for of_split in splits.values() for item in of_split]
     counts = ", ".join(f"{split} {len(of_split)}" for split, of_split in splits.items())
     faults = [item.fault for item in items if item.fault]
