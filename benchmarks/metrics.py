@@ -32,7 +32,7 @@ from pycocotools.cocoeval import COCOeval
 from scipy.optimize import linear_sum_assignment
 
 from tfseg.metrics import THRESHOLDS, evaluate_pairs, match, overlaps
-from tfseg.metrics.coco import Collector
+from tfseg.metrics.coco import Collector, masks_of
 
 LIBRARIES = ("numpy", "pycocotools", "scipy", "stardist")
 
@@ -142,7 +142,7 @@ def _relabelled(ids: np.ndarray) -> tuple[np.ndarray, int]:
 def _coco(truth: np.ndarray, prediction: np.ndarray) -> COCOeval:
     """Returns an evaluator with the encoded masks of one image."""
     collector = Collector(1)
-    collector.add(truth, prediction, (None, None), None)
+    collector.add(masks_of((truth, prediction), (None, None), None, num_classes=1))
     evaluator = collector.evaluator()
     evaluator.params.areaRng, evaluator.params.areaRngLbl = [[0, 1e10]], ["all"]
     return evaluator

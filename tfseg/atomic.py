@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tfseg.checks import InputError, listed
 
@@ -101,8 +102,11 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file in UTF-8 atomically."""
+def write_text(path: Any, text: str) -> None:
+    """Writes a text file in UTF-8 atomically, locally or where a `RemotePath` says."""
+    if not isinstance(path, Path):  # an object store shows a file once it is complete
+        path.write_text(text, encoding="utf-8")
+        return
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 

@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[2] / "tfseg"
 # From the ground up. Rooms of one layer do not import each other.
 LAYERS = (
     (
-        *("atomic", "autograph", "calls", "channels", "checks", "compat", "config", "cuda", "ids"),
-        *("large_arrays", "lengths", "locks", "machine", "notebook", "operating_system"),
+        *("atomic", "autograph", "beam", "calls", "channels", "checks", "compat", "config", "cuda"),
+        *("ids", "large_arrays", "lengths", "locks", "machine", "notebook", "operating_system"),
         *("ordered_map", "placement", "progress", "random", "run_files", "run_lengths", "sample"),
         *("tf_errors",),
     ),

@@ -43,12 +43,19 @@ class Dataset:
 class Segmenter(SimpleNamespace):
     """Predicts by a function."""
 
+    num_approximate = 0
+
+    def factor(self, pixel_size: None) -> float:
+        return 1.0
+
 
 def finding(predict: Callable[[np.ndarray], SimpleNamespace], *class_names: str) -> Segmenter:
     names = class_names or ("object",)
     model = SimpleNamespace(class_names=names, channels=1, channel_names=())
 
-    def predict_with_doubt(image: np.ndarray, *, pixel_size: None) -> tuple[SimpleNamespace, str]:
+    def predict_with_doubt(
+        image: np.ndarray, *, pixel_size: None, folder: None
+    ) -> tuple[SimpleNamespace, str]:
         assert pixel_size is None  # those of the data sets are not known
         return predict(image), ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +11,7 @@ from scipy import ndimage
 
 from tfseg import convert_samples, large_arrays
 from tfseg.data.dataset import tiles
+from tfseg.evaluation import scoring
 from tfseg.evaluation.evaluate import evaluate
 from tfseg.evaluation.report import gallery, windows
 from tfseg.evaluation.report.outcomes import outcomes
@@ -46,6 +46,11 @@ def dataset(tmp_path_factory):
 class Segmenter(SimpleNamespace):
     """Predicts by a function."""
 
+    num_approximate = 0
+
+    def factor(self, pixel_size: float | None) -> float:
+        return 1.0
+
 
 def predict(image: np.ndarray | large_arrays.Windows) -> SimpleNamespace:
     """Finds the bright components; their classes go round."""
@@ -63,7 +68,7 @@ def test_metrics_are_the_same(dataset, monkeypatch, tmp_path, class_names, edge_
     were_windows = []
 
     def predicted(
-        image: np.ndarray | large_arrays.Windows, pixel_size: float | None
+        image: np.ndarray | large_arrays.Windows, *, pixel_size: float | None, folder: None
     ) -> tuple[SimpleNamespace, str]:
         were_windows.append(isinstance(image, large_arrays.Windows))
         return predict(image), ""
@@ -72,7 +77,7 @@ def test_metrics_are_the_same(dataset, monkeypatch, tmp_path, class_names, edge_
     segmenter = Segmenter(predict_with_doubt=predicted, model_config=model, pixel_size=None)
     conventions, report = Conventions(edge_instances=edge_instances), Report()
     expected = evaluate(segmenter, dataset, "test", conventions=conventions, verbose=False)
-    monkeypatch.setattr(importlib.import_module("tfseg.evaluation.evaluate"), "LARGE", 0)
+    monkeypatch.setattr(scoring, "LARGE", 0)
     monkeypatch.setattr(gallery, "LARGE", 0)
     monkeypatch.setattr(windows, "SIDE", 32)
     monkeypatch.setattr(large_arrays, "_BAND", 500)

@@ -61,6 +61,12 @@ def test_coordinates_of_centres_are_half_a_pixel_away_from_those_of_corners(tmp_
     assert reference.to_world(np.array([[0.5, 0.5]])).tolist() == [[500000.0, 5200000.0]]
 
 
+def test_a_level_of_a_pyramid_has_the_corners_of_the_file(tmp_path):
+    reference = read_georeference(geotiff(tmp_path / "a.tif", SCALE, TIE), shape=(3, 6))
+    # 9 rows of 0.25 and 12 columns of 0.5 are 3 rows of 0.75 and 6 columns of 1
+    assert reference.affine == (1.0, 0.0, 500000.0, 0.0, -0.75, 5200000.0)
+
+
 @pytest.mark.parametrize("tag", range(1, 9))
 def test_the_corners_of_a_turned_picture_stay_where_they_are(tmp_path, tag):
     path = geotiff(tmp_path / "a.tif", SCALE, TIE, orientation=tag)

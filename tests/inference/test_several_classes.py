@@ -15,7 +15,7 @@ import tfseg
 from tfseg.checks import InputError
 from tfseg.config import DataConfig, ModelConfig, OptimizerConfig, RunConfig, TrainConfig
 from tfseg.data.files.images import write_picture
-from tfseg.evaluation.evaluate import Renumbered
+from tfseg.evaluation.scoring import Renumbered
 from tfseg.heads import head_of
 from tfseg.networks.build import build_model
 

@@ -13,12 +13,12 @@ Example: tfseg convert nuclei-files nuclei --val_fraction 0.1
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError
-from tfseg.commands.options import Parser, add_selection, selection_of
+from tfseg.commands.options import Parser, add_runner, add_selection, selection_of
+from tfseg.commands.options import beam_options as pipeline_options
 from tfseg.commands.output import note, note_next, pixel_sizes, print_table
 from tfseg.config import registry
 from tfseg.data.conversion.formats import CROWDS, NAMES, OVERLAPS
@@ -157,19 +157,7 @@ def add_options(parser: Parser) -> None:
         default="fail",
         help="what to do with an invalid image; skip lists it in DEST/skipped.csv",
     )
-    add(
-        "--runner",
-        choices=("local", "beam"),
-        default="local",
-        help="beam writes the files with Apache Beam (extra beam), on many machines",
-    )
-    add(
-        "--beam_options",
-        metavar="OPTIONS",
-        default="",
-        help="options of beam, such as '--runner=FlinkRunner --flink_master=host:8081'; without "
-        "them it runs on this machine",
-    )
+    add_runner(parser, "writes the files")
     add(
         "--explain",
         action="store_true",
@@ -194,9 +182,7 @@ def run(
     from tfseg.data.conversion.formats.base import Reading
     from tfseg.data.conversion.formats.patterns import Patterns
 
-    if beam_options and runner != "beam":
-        raise InputError("--beam_options need --runner beam. Give both, or neither.")
-    options["beam_options"] = shlex.split(beam_options) if runner == "beam" else None
+    options["beam_options"] = pipeline_options(runner, beam_options)
     options["channels"] = channels.split(",") if channels else ()
     selection = selection_of(options)
     values = {name: options.pop(name) for name in _READING}

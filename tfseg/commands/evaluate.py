@@ -22,8 +22,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfseg.checks import InputError, listed
 from tfseg.commands import results
-from tfseg.commands.options import Parser, add_display, add_json, add_network, names
-from tfseg.commands.output import note, note_approximate_tiles, print_json
+from tfseg.commands.options import (
+    Parser,
+    add_display,
+    add_json,
+    add_network,
+    add_runner,
+    names,
+)
+from tfseg.commands.options import beam_options as pipeline_options
+from tfseg.commands.output import note, note_approximate_tiles, note_next, print_json
 from tfseg.run_files import HISTORY
 
 if TYPE_CHECKING:
@@ -82,6 +90,7 @@ def add_options(parser: Parser) -> None:
         help="add boundary F, boundary AP and Hausdorff distances",
     )
     add("--coco", action="store_true", help="add COCO mask AP and AR, computed by pycocotools")
+    add_runner(parser, "predicts and scores")
     add("--out", metavar="DIR", type=Path, help="output folder (default: RUN_DIR/evaluation-SPLIT)")
     add_display(parser)
     results.add_overwrite(parser, "results of other inputs in DIR")
@@ -109,7 +118,8 @@ def run(*, out: Path | None, display: str, overwrite: bool, json: bool, **values
     results.check_same(out, (*FILES, REPORT), "evaluate", source.inputs, overwrite=overwrite)
     options = {**source.inputs, **source.options}
     report = Report(conventions, display=names(display))
-    evaluation, facts, model = source.evaluate(options, conventions, report)
+    beam = _beam(values, out)
+    evaluation, facts, model = source.evaluate(options | beam, conventions, report)
     counts = totals(evaluation.images())
     if values["predictions"]:
         _say_what_is_lost(counts, evaluation.coco)
@@ -131,7 +141,19 @@ def run(*, out: Path | None, display: str, overwrite: bool, json: bool, **values
         print(f"{source.title}: {evaluation.as_table()}")
         print(f"results: {out}")
         print(f"report: {page}")
+        if values["run_dir"]:
+            note_next("predict", values["run_dir"], "new-images", "--out", "predicted")
     return 0
+
+
+def _beam(values: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Returns the options of `evaluate` for a pipeline, if there is one."""
+    options = pipeline_options(values["runner"], values["beam_options"])
+    if options is None:
+        return {}
+    if not uses_tensorflow(values):
+        raise InputError("--runner beam is for a network: give RUN_DIR and DATA, or leave it out.")
+    return {"beam_options": options, "shared": out / "parts"}
 
 
 class _Source(NamedTuple):
@@ -216,8 +238,9 @@ def _of_network(
         tile=options["tile"],
         tta=options["tta"],
     )
+    beam = {name: options[name] for name in ("beam_options", "shared") if name in options}
     evaluation = evaluate(
-        segmenter, dataset, options["split"], conventions=conventions, report=report
+        segmenter, dataset, options["split"], conventions=conventions, report=report, **beam
     )
     note_approximate_tiles(segmenter.num_approximate)
     facts = provenance.run_facts(options["run_dir"], dataset, segmenter.origin)

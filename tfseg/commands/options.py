@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -220,6 +221,34 @@ def add_json(parser: Parser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of the table"
     )
+
+
+def add_runner(parser: Parser, work: str) -> None:
+    """Adds `--runner` and `--beam_options`; `work` says in the help what is done."""
+    parser.add_argument(
+        "--runner",
+        choices=("local", "beam"),
+        default="local",
+        help=f"beam {work} with Apache Beam (extra beam), on many machines",
+    )
+    parser.add_argument(
+        "--beam_options",
+        metavar="OPTIONS",
+        default="",
+        help="options of beam, such as '--runner=FlinkRunner --flink_master=host:8081'; without "
+        "them it runs on this machine",
+    )
+
+
+def beam_options(runner: str, options: str) -> list[str] | None:
+    """Returns the options of a pipeline, or None without one.
+
+    Raises:
+        InputError: there are options, and no pipeline.
+    """
+    if options and runner != "beam":
+        raise InputError("--beam_options need --runner beam. Give both, or neither.")
+    return shlex.split(options) if runner == "beam" else None
 
 
 def resolved(values: Mapping[str, Any]) -> dict[str, Any]:

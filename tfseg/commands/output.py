@@ -8,11 +8,14 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfseg import atomic, lengths
 
 _MOST_SIZES = 5  # of pixels, in one line
+
+if TYPE_CHECKING:
+    from tfseg.data.files.paths import DataPath
 
 
 def note(message: str) -> None:
@@ -53,13 +56,13 @@ def print_json(values: Mapping[str, Any]) -> None:
     print(json.dumps(plain(values), allow_nan=False))
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
+def write_json(path: DataPath, values: Mapping[str, Any]) -> None:
     """Writes `values` as indented JSON."""
     text = json.dumps(plain(values), allow_nan=False, indent=2)
     atomic.write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: DataPath) -> dict[str, Any]:
     """Returns the object in a file that `write_json` wrote; empty if there is no such file."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -2,10 +2,13 @@
 
 Images larger than a tile are predicted tile by tile; instances across tiles are joined. DIR gets
 labels/ (16-bit PNG, or 32-bit TIFF for more than 65,535 instances or 16 million pixels, which has a
-pyramid), overlays/, tables/, digests/, instances.csv (id, area, centroid, box, score, class) and
-options.json. --format adds geojson/ with polygons for QuPath, or for GIS from a GeoTIFF, coco.json
-and coco_results.json. Files that cannot be read are reported and skipped, and the exit code is
-then 1. A DIR with results is refused, unless --resume or --overwrite.
+pyramid), overlays/, tables/, summaries/, digests/, instances.csv (id, area, centroid, box, score,
+class), images.csv (count, density, areas), both also in micrometres where the pixel size is known,
+and options.json. --format adds geojson/ with polygons for QuPath, or for GIS from a GeoTIFF,
+coco.json, coco_results.json and instances.parquet. All GPUs of the machine are used, with --runner
+beam those of many machines. IMAGES and DIR may be at gs://. Files that cannot be read are reported
+and skipped, and the exit code is then 1. A DIR with results is refused, unless --resume or
+--overwrite.
 
 Example: tfseg predict runs/first slides/ more/a.png --out predicted
 """
@@ -15,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfseg.checks import InputError, listed
 from tfseg.commands import results
@@ -23,13 +26,18 @@ from tfseg.commands.options import (
     Parser,
     add_display,
     add_network,
+    add_runner,
     add_selection,
     names,
     selection_of,
 )
+from tfseg.commands.options import beam_options as pipeline_options
 from tfseg.commands.output import note, note_approximate_tiles, plain, print_table
 from tfseg.data.files import ORIENTATIONS
 from tfseg.lengths import text
+
+if TYPE_CHECKING:
+    from tfseg.data.files.paths import DataPath
 
 
 def add_options(parser: Parser) -> None:
@@ -41,10 +49,10 @@ def add_options(parser: Parser) -> None:
     add_network(parser, "use")
     add(
         "--format",
-        choices=("coco", "coco_results", "geojson"),
+        choices=("coco", "coco_results", "geojson", "parquet"),
         nargs="+",
         default=[],
-        help="additional files: coco, coco_results, geojson",
+        help="additional files: coco, coco_results, geojson, parquet (extra parquet)",
     )
     add(
         "--channels",
@@ -67,12 +75,19 @@ def add_options(parser: Parser) -> None:
         "turned image",
     )
     add_selection(parser)
+    add_runner(parser, "predicts")
     add(
         "--resume",
         action="store_true",
         help="skip images whose results in DIR were made by the same weights and options",
     )
     add_display(parser)
+    add(
+        "--overlay_ids",
+        type=bool,
+        default=True,
+        help="write the ids of instances into overlays, where they fit",
+    )
     results.add_overwrite(parser, "the results in DIR")
     add(
         "--one_piece",
@@ -94,29 +109,33 @@ def run(
     format: list[str],
     resume: bool,
     overwrite: bool,
+    runner: str,
+    beam_options: str,
     **how: Any,
 ) -> int:
     """Predicts, and prints how many files were done and skipped."""
+    from tfseg.data.files.paths import as_path
     from tfseg.inference.cleanup import Cleanup
     from tfseg.inference.predict import image_files, predict_files
     from tfseg.inference.result_folder import ResultFolder
     from tfseg.inference.segmenter import load
 
-    files = image_files(images)
-    ResultFolder(out, format).check(files, resume=resume, overwrite=overwrite)
+    options = pipeline_options(runner, beam_options)
+    files, folder = image_files([as_path(path) for path in images]), as_path(out)
+    ResultFolder(folder, format).check(files, resume=resume, overwrite=overwrite)
     cleanup = Cleanup(**{field.name: how[field.name] for field in dataclasses.fields(Cleanup)})
     segmenter = load(run_dir, checkpoint=how["checkpoint"], tile=how["tile"], tta=how["tta"])
     how = {"run_dir": run_dir, **how}
-    before = results.check_owner(out, "predict")
+    before = results.check_owner(folder, "predict")
     if resume:
-        _check_unchanged(out / results.OPTIONS, before, plain(how))
+        _check_unchanged(folder / results.OPTIONS, before, plain(how))
     # Before the results, so that an interrupted prediction can be resumed.
     others = {"images": images, "format": format, "model": segmenter.origin.to_dict()}
-    results.write_options(out, "predict", {**how, **others})
+    results.write_options(folder, "predict", {**how, **others})
     result = predict_files(
         segmenter,
         files,
-        out,
+        folder,
         formats=format,
         cleanup=cleanup,
         resume=resume,
@@ -125,7 +144,9 @@ def run(
         channels=names(how["channels"]),
         selection=selection_of(dict(how)),
         display=names(how["display"]),
+        overlay_ids=how["overlay_ids"],
         pixel_size=how["pixel_size"],
+        beam_options=options,
     )
     for path, reason in result.skipped:
         note(f"skipped {path}: {reason}")
@@ -143,16 +164,17 @@ def run(
         )
     for path, unused in result.unused:
         note(f"{path} has channels that the network does not take: {listed(unused)}")
-    note_approximate_tiles(segmenter.num_approximate)
+    note_approximate_tiles(len(result.approximate))
     counts = {"done": len(result.done), "skipped": len(result.skipped)}
     if resume:
         counts["kept"] = len(result.kept)
     print_table([*counts.items(), ("instances", result.num_instances)])
-    print(f"results: {out}")
+    print(f"results: {folder}")
+    note(f"next: look at {folder / 'overlays'}; {folder / 'images.csv'} has the counts")
     return 1 if result.skipped else 0
 
 
-def _check_unchanged(path: Path, before: dict[str, Any], how: dict[str, Any]) -> None:
+def _check_unchanged(path: DataPath, before: dict[str, Any], how: dict[str, Any]) -> None:
     for name, value in how.items():
         if before.get(name, value) != value:
             raise InputError(

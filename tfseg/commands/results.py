@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfseg import atomic
 from tfseg.checks import InputError
 from tfseg.commands.options import Parser
 from tfseg.commands.output import plain, read_json, write_json
+
+if TYPE_CHECKING:
+    from tfseg.data.files.paths import DataPath
 
 OPTIONS = "options.json"  # name of the command, its inputs and options
 
@@ -20,7 +23,7 @@ def add_overwrite(parser: Parser, what: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help=f"replace {what}")
 
 
-def check_owner(folder: Path, command: str) -> dict[str, Any]:
+def check_owner(folder: DataPath, command: str) -> dict[str, Any]:
     """Returns the options of the results in a folder, empty if there are none.
 
     Raises:
@@ -78,7 +81,7 @@ def clear(folder: Path, names: Sequence[str]) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def write_options(folder: Path, command: str, options: Mapping[str, Any]) -> None:
+def write_options(folder: DataPath, command: str, options: Mapping[str, Any]) -> None:
     """Makes the folder, and writes the name of the command and its options.
 
     Raises:

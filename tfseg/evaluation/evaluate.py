@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,16 +11,17 @@ import numpy as np
 from tfseg import calls
 from tfseg.channels import is_convertible, names_of
 from tfseg.checks import InputError, listed
-from tfseg.data.dataset.integrity import verify
-from tfseg.data.files.limits import LARGE
-from tfseg.large_arrays import Windows
+from tfseg.data.files.paths import DataPath
+from tfseg.evaluation import beam
+from tfseg.evaluation.scoring import Scoring
+from tfseg.inference.replicas import Replicas
 from tfseg.lengths import text
-from tfseg.metrics import Conventions, Evaluation, Pair, evaluate_pairs
+from tfseg.metrics import Conventions, Evaluation
+from tfseg.metrics.scoring import Scored, gathered
 from tfseg.progress import OnProgress, image_progress
 
 if TYPE_CHECKING:
     from tfseg.data.dataset.dataset import Dataset
-    from tfseg.data.dataset.stored_image import StoredImage
     from tfseg.evaluation.report.report import Report
     from tfseg.inference.segmenter import Segmenter
 
@@ -34,6 +34,8 @@ def evaluate(
     *,
     conventions: Conventions | None = None,
     report: Report | None = None,
+    beam_options: Sequence[str] | None = None,
+    shared: str | DataPath = "",
     verbose: bool = True,
 ) -> Evaluation:
     """Predicts every image of a split once, at its full size, and scores it against its truth.
@@ -46,6 +48,11 @@ def evaluate(
         split: its name.
         conventions: what is counted; `Conventions()` by default.
         report: receives every image with its prediction and the seconds it took.
+        beam_options: options of an Apache Beam pipeline, such as ["--runner=FlinkRunner"], which
+            then predicts and scores on many machines, a shard at a time. They need the data set and
+            `shared` at the same paths. None: everything runs in this process.
+        shared: new folder for the scores of each shard, until all are done; with `beam_options`.
+            The same call resumes from those that a killed one has left.
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
     Classes are matched by their names. They are ignored, with a warning unless the names are the
@@ -64,44 +71,31 @@ def evaluate(
     conventions = conventions or Conventions()
     dataset = with_channels_of(segmenter, dataset)
     class_names, number_of = _classes(segmenter, dataset)
-
-    def pair(stored: StoredImage) -> Pair:
-        is_large = stored.shape[0] * stored.shape[1] > LARGE
-        image, truth = (stored.image, stored.label) if is_large else stored.arrays()
-        start = time.perf_counter()
-        # `check` says the doubts.
-        predicted, _ = segmenter.predict_with_doubt(image, pixel_size=stored.pixel_size)
-        seconds = time.perf_counter() - start
-        scored = Pair(stored.id, truth, predicted.labels, scores=predicted.scores)
-        if class_names:
-            # The classes of the truth are in the order of its ids, which may have gaps.
-            numbered = Renumbered(truth, stored.ids())
-            scored = scored._replace(
-                truth=numbered if is_large else np.asarray(numbered),
-                truth_class_of=number_of[stored.class_of - 1],
-                predicted_class_of=predicted.classes,
-            )
-        if report:
-            names = dataset.info.channel_names
-            report.add(scored, image, seconds=seconds, channel_names=names)
-        return scored
-
     if segmenter.pixel_size and (unknown := dataset.info.num_without_pixel_size):
         warnings.warn(
             f"{unknown} images of {dataset.path} have no pixel size: they are taken as they are, "
             f"as if they had that of the network, {text(segmenter.pixel_size)}.",
             stacklevel=3,
         )
-    verify(dataset, split)
+    shown = report.display if report else None
+    scoring = Scoring(dataset, split, conventions, class_names, number_of, shown)
     count = dataset.split(split).num_images
 
-    def pairs(show: OnProgress) -> Iterator[Pair]:
-        for number, stored in enumerate(dataset.images(split), 1):
-            yield pair(stored)
+    def scored(show: OnProgress) -> Iterator[Scored]:
+        if beam_options is None:
+            results = scoring.results(Replicas([segmenter]))
+        else:
+            results = beam.results(scoring, segmenter, shared=shared, options=beam_options)
+        for number, result in enumerate(results, 1):
+            if report and result.entry:
+                report.gather(result.entry)
+            if beam_options is not None:  # else it has counted the image
+                segmenter.num_approximate += result.is_approximate
+            yield result.scored
             show(number, count)
 
     with image_progress("evaluate", verbose=verbose) as show:
-        return evaluate_pairs(pairs(show), conventions=conventions, class_names=class_names)
+        return gathered(scored(show), conventions=conventions, class_names=class_names)
 
 
 def with_channels_of(segmenter: Segmenter, dataset: Dataset) -> Dataset:
@@ -117,26 +111,6 @@ def with_channels_of(segmenter: Segmenter, dataset: Dataset) -> Dataset:
     if is_convertible(names) and info.is_grey_or_rgb:
         return dataset
     return dataset.with_channels(names)
-
-
-class Renumbered(Windows):
-    """A map of ids, renumbered from 1 without gaps in the same order; 0 and -1 stay.
-
-    Args:
-        label: `[H, W]` ids.
-        ids: `[N]`, those above 0, ascending.
-    """
-
-    dtype = np.dtype(np.int32)
-
-    def __init__(self, label: np.ndarray | Windows, ids: np.ndarray) -> None:
-        self.shape = label.shape
-        self._label, self._ids = label, ids
-
-    def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
-        label = self._label[window]
-        number = np.searchsorted(self._ids, label) + 1
-        return np.where(label > 0, number, label).astype(np.int32)
 
 
 def _classes(segmenter: Segmenter, dataset: Dataset) -> tuple[tuple[str, ...], np.ndarray]:

@@ -51,9 +51,12 @@ def results(
 
 
 def annotation_file(
-    images: list[dict[str, Any]], entries: Iterable[dict[str, Any]], *, class_names: Sequence[str]
+    images: Iterable[dict[str, Any]],
+    entries: Iterable[dict[str, Any]],
+    *,
+    class_names: Sequence[str],
 ) -> dict[str, Any]:
-    """Returns an annotation file, with an iterator as its annotations.
+    """Returns an annotation file, with iterators as its images and its annotations.
 
     Args:
         images: id, file_name, height and width of each image.
@@ -61,7 +64,7 @@ def annotation_file(
         class_names: of the classes 1, 2, ...
     """
     return {
-        "images": images,
+        "images": iter(images),
         "annotations": (
             {
                 "id": number,

@@ -37,7 +37,7 @@ class Instances(_Arrays, metaclass=calls.Public):
     __slots__ = ()
 
     def to_pandas(self) -> pd.DataFrame:
-        """Returns a table with a row per instance: instances.csv of a prediction, without `image`.
+        """Returns a table with a row per instance, the pixels of instances.csv.
 
         Returns:
             Columns `id`; `area` in pixels; `centroid_y`, `centroid_x` in pixels, pixel centres on

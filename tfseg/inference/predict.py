@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
-
-import numpy as np
+from collections.abc import Collection, Iterable, Sequence
 
 from tfseg import atomic, calls, checks
-from tfseg.channels import check_names, names_of
+from tfseg.channels import check_names
 from tfseg.data.files import ORIENTATIONS
-from tfseg.data.files import pixel_size as pixel_sizes
-from tfseg.data.files.images import list_images
-from tfseg.data.files.opening import file_channel_names, file_pixel_size, open_picture
-from tfseg.data.files.picture_windows import PictureWindows
+from tfseg.data.files.images import IMAGE_SUFFIXES, list_images
+from tfseg.data.files.paths import DataPath, as_path, is_remote
 from tfseg.data.files.selection import DEFAULT, Selection
 from tfseg.drawing.display import Display
+from tfseg.inference import beam
 from tfseg.inference.cleanup import Cleanup
-from tfseg.inference.instances import Instances
+from tfseg.inference.replicas import Replicas
 from tfseg.inference.result_folder import ResultFolder
 from tfseg.inference.segmenter import Segmenter
+from tfseg.inference.work import Outcome, Work
 from tfseg.lengths import micrometres
-from tfseg.ordered_map import ordered
 from tfseg.progress import OnProgress, image_progress
 
 
@@ -43,6 +39,8 @@ class PredictReport(metaclass=calls.Public):
         resampled: files in `done` with another pixel size than the network's, which were brought to
             it; their results have the size of the file.
         unused: files in `done` with channels that the network does not take, each with their names.
+        approximate: files in `done` that were predicted in tiles by a network that sees the whole
+            image, so that their results differ from those of `tile=0`.
 
     Examples:
         >>> images = tfseg.sample.path() / "test" / "images"
@@ -52,21 +50,22 @@ class PredictReport(metaclass=calls.Public):
         (1, [])
     """
 
-    done: list[Path]
-    kept: list[Path]
-    skipped: list[tuple[Path, str]]
+    done: list[DataPath]
+    kept: list[DataPath]
+    skipped: list[tuple[DataPath, str]]
     num_instances: int
-    doubts: list[tuple[Path, str]]
-    turned: list[Path]
-    unused: list[tuple[Path, tuple[str, ...]]]
-    resampled: list[Path]
+    doubts: list[tuple[DataPath, str]]
+    turned: list[DataPath]
+    unused: list[tuple[DataPath, tuple[str, ...]]]
+    resampled: list[DataPath]
+    approximate: list[DataPath]
 
 
 @calls.check
 def predict_files(
     segmenter: Segmenter,
-    paths: Iterable[str | Path] | str | Path,
-    destination: str | Path,
+    paths: Iterable[str | DataPath] | str | DataPath,
+    destination: str | DataPath,
     *,
     formats: Collection[str] = (),
     cleanup: Cleanup | None = None,
@@ -76,17 +75,20 @@ def predict_files(
     channels: Sequence[str] = (),
     selection: Selection = DEFAULT,
     display: Sequence[str] = (),
+    overlay_ids: bool = True,
     pixel_size: float | str | None = None,
+    devices: Sequence[str] = (),
+    beam_options: Sequence[str] | None = None,
     on_progress: OnProgress | None = None,
     verbose: bool = True,
 ) -> PredictReport:
     """Writes an id map, an overlay and a table of instances for every image.
 
     `destination` gets labels/NAME.png (16-bit ids, or NAME.tif with 32 bits for more than 65,535
-    ids or 16 million pixels, which has a pyramid), overlays/NAME.png, tables/NAME.csv with one row
-    per instance, digests/NAME.txt for `resume`, and instances.csv with the rows of all images. A
-    file that cannot be read is skipped and reported. The next file is read and the previous one
-    written while the network works.
+    ids or 16 million pixels, which has a pyramid), overlays/NAME.png, tables/NAME.csv with a row
+    per instance, summaries/NAME.csv with the row of the image, digests/NAME.txt for `resume`, and
+    instances.csv and images.csv with the rows of all images. A file that cannot be read is skipped
+    and reported. The next file is read and the previous one written while the network works.
 
     Args:
         segmenter: a trained network.
@@ -95,7 +97,8 @@ def predict_files(
             `overwrite`.
         formats: "geojson" adds geojson/NAME.geojson with polygons, for a GeoTIFF in its
             coordinates; "coco" and "coco_results" add coco.json and coco_results.json, annotations
-            and results of all images.
+            and results of all images; "parquet" adds instances.parquet, with the rows of
+            instances.csv.
         cleanup: of the predicted ids; None changes nothing.
         resume: skip images that have all their results, made of the same content of the image by
             the same weights, thresholds and options. The folder must not have results of images or
@@ -110,8 +113,14 @@ def predict_files(
         display: names of the channels of the network that overlays show, such as ["nir", "red",
             "green"]: three become red, green and blue; empty: channels of these names, else all, in
             a colour each.
+        overlay_ids: writes the ids of instances into overlays, where they fit.
         pixel_size: side of a pixel of all images, a number in micrometres or a text such as "0.3m";
             None takes those of the files. A network without one ignores it.
+        devices: of this machine, such as GPU:0, each with a copy of the network; empty uses every
+            visible GPU, or the CPU.
+        beam_options: options of an Apache Beam pipeline, such as ["--runner=FlinkRunner"], which
+            then predicts on many machines. They need the images and `destination` at the same
+            paths. None: everything runs in this process.
         on_progress: called with (files done, number of files).
         verbose: shows the progress, in place on a terminal and in a notebook, else as lines.
 
@@ -127,6 +136,11 @@ def predict_files(
         1
     """
     checks.one_of("orientation", orientation, ORIENTATIONS)
+    if devices and beam_options is not None:
+        raise checks.InputError(
+            "devices are of this machine, and beam_options of others. Leave one of them out; set "
+            "CUDA_VISIBLE_DEVICES where the workers run."
+        )
     files = image_files(paths)
     names = check_names("channels", channels)
     shown = Display(segmenter.channel_names, check_names("display", display))
@@ -134,140 +148,83 @@ def predict_files(
     made_with = f"{segmenter.digest()} {cleanup or Cleanup()} {orientation} {names} {shown.chosen}"
     given = None if pixel_size is None else micrometres("pixel_size", pixel_size)
     made_with += f" {given}"
+    if not overlay_ids:
+        made_with += " without ids in overlays"
     if selection != DEFAULT:
         made_with += f" {selection}"
     folder = ResultFolder(
-        Path(destination), formats, segmenter.class_names, made_with, shown, orientation
+        as_path(destination),
+        formats,
+        segmenter.class_names,
+        made_with,
+        shown,
+        orientation,
+        overlay_ids,
     )
     folder.check(files, resume=resume, overwrite=overwrite)
-    turned: set[Path] = set()
-    doubts: dict[Path, str] = {}
-    unused: dict[Path, tuple[str, ...]] = {}
-    resampled: set[Path] = set()
-
-    def read(path: Path) -> np.ndarray | PictureWindows:
-        picture = open_picture(path, orientation=orientation, selection=selection)
-        if picture.turned:
-            turned.add(path)
-        known = names or file_channel_names(path, selection)
-        image, rest = _with_channels(picture.pixels, known, segmenter.channel_names)
-        if rest:
-            unused[path] = rest
-        return image
-
-    def predict(path: Path, image: np.ndarray | PictureWindows) -> Instances:
-        stated = pixel_sizes.or_given(file_pixel_size(path, selection), given)
-        size = stated.size or None
-        instances, doubt = segmenter.predict_with_doubt(image, pixel_size=size, folder=folder.path)
-        if segmenter.pixel_size and stated.ignored:
-            ignored = f"states {stated.ignored}"
-            doubt = f"{doubt}; it {ignored}" if doubt else ignored
-        if segmenter.factor(size) != 1:
-            resampled.add(path)
-        if doubt:
-            doubts[path] = doubt
-        return cleanup.apply(instances) if cleanup else instances
-
-    writing = atomic.writing(destination, "Choose another folder with --out.")
-    with writing, image_progress("predict", on_progress, verbose=verbose) as report:
-        folder.prepare(keep=resume)
-        kept = [path for path in files if resume and folder.is_done(path)]
-        missing = [path for path in files if path not in set(kept)]
-        for path in missing:
-            folder.forget(path)
-        skipped = []
-        for count, (path, reason) in enumerate(
-            _work(read, predict, missing, folder), len(kept) + 1
-        ):
-            if reason:
-                skipped.append((path, reason))
-            report(count, len(files))
-        failed = {path for path, _ in skipped}
-        num_instances = folder.finish([path for path in files if path not in failed])
-    done = [path for path in missing if path not in failed]
-    return PredictReport(
-        done,
-        kept,
-        skipped,
-        num_instances,
-        doubts=[(path, doubts[path]) for path in done if path in doubts],
-        turned=[path for path in done if path in turned],
-        unused=[(path, unused[path]) for path in done if path in unused],
-        resampled=[path for path in done if path in resampled],
+    work = Work(
+        folder,
+        segmenter.channel_names,
+        cleanup,
+        channels=names,
+        selection=selection,
+        pixel_size=given,
+        resume=resume,
+        is_shared=beam_options is not None or is_remote(folder.path),
     )
+    # Both begin to work below, when the earlier results are removed.
+    if beam_options is None:
+        outcomes = work.outcomes(Replicas.of(segmenter, devices), files)
+    else:
+        outcomes = beam.outcomes(work, segmenter, files, options=beam_options)
+    report = PredictReport([], [], [], 0, [], [], [], [], [])
+    writing = atomic.writing(destination, "Choose another folder with --out.")
+    with writing, image_progress("predict", on_progress, verbose=verbose) as show:
+        folder.prepare(keep=resume)
+        for count, (path, outcome) in enumerate(outcomes, 1):
+            _add(report, path, outcome)
+            # The outcomes of a pipeline come at its end: their speed would say nothing.
+            if not outcome.is_kept and (beam_options is None or count == len(files)):
+                show(count, len(files))
+        skipped = {path for path, _ in report.skipped}
+        num_instances = folder.finish([path for path in files if path not in skipped])
+    return dataclasses.replace(report, num_instances=num_instances)
 
 
-def _with_channels(
-    image: np.ndarray | PictureWindows, names: Sequence[str], wanted: Sequence[str]
-) -> tuple[np.ndarray | PictureWindows, tuple[str, ...]]:
-    """Returns an image with the wanted channels, in their order, if it has all of them.
-
-    The names of those that it has beside them come second.
-    """
-    known = names_of(image.shape[-1], names)
-    if len(known) != image.shape[-1]:
-        raise checks.InputError(
-            f"The image must have the channels {', '.join(known)}; got {list(image.shape)}."
-        )
-    if known == wanted or not set(wanted) <= set(known):
-        return image, ()
-    positions = [known.index(name) for name in wanted]
-    rest = tuple(name for name in known if name not in wanted)
-    if isinstance(image, PictureWindows):
-        return image.with_channels(positions), rest
-    return image[..., positions], rest
-
-
-def _work(
-    read: Callable[[Path], np.ndarray | PictureWindows],
-    predict: Callable[[Path, np.ndarray | PictureWindows], Instances],
-    files: Iterable[Path],
-    folder: ResultFolder,
-) -> Iterator[tuple[Path, str]]:
-    """Yields every file when its results are written, or with the reason why it was skipped."""
-
-    def opened(path: Path) -> tuple[Path, np.ndarray | PictureWindows | str]:
-        try:
-            return path, read(path)
-        except checks.InputError as error:
-            return path, str(error)
-
-    def predictions() -> Iterator[tuple[Path, tuple[np.ndarray | PictureWindows, Instances] | str]]:
-        for path, image in ordered(opened, files, threads=1):
-            try:
-                yield path, image if isinstance(image, str) else (image, predict(path, image))
-            except checks.InputError as error:  # a damaged tile of the file
-                yield path, str(error)
-
-    def write(
-        item: tuple[Path, tuple[np.ndarray | PictureWindows, Instances] | str],
-    ) -> tuple[Path, str]:
-        path, result = item
-        if isinstance(result, str):
-            return path, result
-        folder.write(path, *result)
-        return path, ""
-
-    # The network runs in this thread, which draws the items; two others read and write.
-    return ordered(write, predictions(), threads=1)
+def _add(report: PredictReport, path: DataPath, outcome: Outcome) -> None:
+    """Adds a file to the lists of a report."""
+    if outcome.is_kept:
+        report.kept.append(path)
+    elif outcome.reason:
+        report.skipped.append((path, outcome.reason))
+    else:
+        report.done.append(path)
+        if outcome.doubt:
+            report.doubts.append((path, outcome.doubt))
+        if outcome.is_turned:
+            report.turned.append(path)
+        if outcome.unused:
+            report.unused.append((path, tuple(outcome.unused)))
+        if outcome.is_resampled:
+            report.resampled.append(path)
+        if outcome.is_approximate:
+            report.approximate.append(path)
 
 
-def image_files(paths: Iterable[str | Path] | str | Path) -> list[Path]:
+def image_files(paths: Iterable[str | DataPath] | str | DataPath) -> list[DataPath]:
     """Returns the given image files, and those directly in the given folders.
 
     Raises:
         InputError: no files, two with the same name, or a name that results cannot hold.
     """
-    files: list[Path] = []
-    paths = [paths] if isinstance(paths, str | Path) else list(paths)
-    for path in paths:
-        if not isinstance(path, str | Path):
+    files: list[DataPath] = []
+    for path in [paths] if isinstance(paths, str | DataPath) else paths:
+        if not isinstance(path, str | DataPath):
             raise checks.InputError(
                 f"paths must be image files or folders of them; got {checks.shown(path)}. "
                 "Segmenter.predict takes an array."
             )
-    for path in map(Path, paths):
-        files += list_images(path) if path.is_dir() else [path]
+        files += _files_of(as_path(path))
     for path in files:
         checks.file_name(path, path.name)
     if not files:
@@ -281,3 +238,15 @@ def image_files(paths: Iterable[str | Path] | str | Path) -> list[Path]:
             "Predict them into different folders."
         )
     return files
+
+
+def _files_of(path: DataPath) -> list[DataPath]:
+    if not path.is_dir():
+        return [path]
+    if not is_remote(path):
+        return [*list_images(path)]
+    return sorted(
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    )

@@ -17,7 +17,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,8 +42,59 @@ def tools(name: str) -> ModuleType:
         ) from error
 
 
+class Masks(NamedTuple):
+    """The masks of one image, as COCO's annotations without the number of the image.
+
+    Attributes:
+        size: height and width, pixels.
+        truth: of the true instances and of the ignored pixels.
+        predicted: of the predicted instances.
+        is_ranked: whether these have scores.
+    """
+
+    size: tuple[int, int]
+    truth: list[dict[str, Any]]
+    predicted: list[dict[str, Any]]
+    is_ranked: bool
+
+
+def masks_of(
+    maps: tuple[np.ndarray, np.ndarray],
+    classes: tuple[np.ndarray | None, np.ndarray | None],
+    scores: np.ndarray | None,
+    masks: Sequence[np.ndarray] | None = None,
+    *,
+    num_classes: int,
+) -> Masks:
+    """Returns the masks of an image.
+
+    Args:
+        maps: the true ids `[H, W]`, -1 = ignored, and the predicted ones.
+        classes: of the true and of the predicted instances, the class of id i at i - 1.
+        scores: of the predicted instances, the score of id i at i - 1; without them there is no AP:
+            its value would be that of the order of the ids.
+        masks: run lengths of the predicted instances, of the id i at i - 1, which may overlap;
+            without them those of the map.
+        num_classes: number of classes; 1 where the instances have none.
+
+    Raises:
+        InputError: an instance has no class or no score, or pycocotools is not installed.
+    """
+    truth, predicted = [], []
+    (height, width), all_classes = maps[0].shape, range(1, num_classes + 1)
+    for name, mask in _encoded(encode_ids(maps[0]), maps[0].shape):
+        for category in [_entry("class", classes[0], name, 1)] if name > 0 else all_classes:
+            truth.append(mask | {"category_id": int(category), "iscrowd": int(name < 0)})
+    runs = encode_ids(maps[1]) if masks is None else enumerate(masks, start=1)
+    for name, mask in _encoded(runs, maps[0].shape):
+        category = int(_entry("class", classes[1], name, 1))
+        score = float(_entry("score", scores, name, 1.0))
+        predicted.append(mask | {"category_id": category, "iscrowd": 0, "score": score})
+    return Masks((height, width), truth, predicted, scores is not None or not predicted)
+
+
 class Collector:
-    """Gathers images one by one, and computes the metrics of all of them.
+    """Gathers the masks of images one by one, and computes the metrics of all of them.
 
     Args:
         num_classes: number of classes; 1 where the instances have none.
@@ -53,47 +104,21 @@ class Collector:
     """
 
     def __init__(self, num_classes: int) -> None:
-        self._tools = tools("mask")
+        tools("mask")
         self._num_classes = num_classes
         self._images: list[dict[str, Any]] = []
         self._truth: list[dict[str, Any]] = []
         self._predicted: list[dict[str, Any]] = []
         self._is_ranked = True
 
-    def add(
-        self,
-        truth: np.ndarray,
-        prediction: np.ndarray,
-        classes: tuple[np.ndarray | None, np.ndarray | None],
-        scores: np.ndarray | None,
-        masks: Sequence[np.ndarray] | None = None,
-    ) -> None:
-        """Adds an image.
-
-        Args:
-            truth: `[H, W]` integer ids, -1 = ignored.
-            prediction: `[H, W]` integer ids.
-            classes: of the true and of the predicted instances, the class of id i at i - 1.
-            scores: of the predicted instances, the score of id i at i - 1; without them there is no
-                AP: its value would be that of the order of the ids.
-            masks: run lengths of the predicted instances, of the id i at i - 1, which may overlap;
-                without them those of `prediction`.
-
-        Raises:
-            InputError: an instance has no class or no score.
-        """
-        image = {"id": len(self._images) + 1, "height": truth.shape[0], "width": truth.shape[1]}
-        self._images.append(image)
-        for name, mask in self._encoded(encode_ids(truth), truth.shape):
-            all_classes = range(1, self._num_classes + 1)
-            for category in [_entry("class", classes[0], name, 1)] if name > 0 else all_classes:
-                self._truth.append(mask | {"category_id": int(category), "iscrowd": int(name < 0)})
-        runs = encode_ids(prediction) if masks is None else enumerate(masks, start=1)
-        for name, mask in self._encoded(runs, truth.shape):
-            category = int(_entry("class", classes[1], name, 1))
-            score = float(_entry("score", scores, name, 1.0))
-            self._predicted.append(mask | {"category_id": category, "iscrowd": 0, "score": score})
-            self._is_ranked &= scores is not None
+    def add(self, image: Masks) -> None:
+        """Adds an image."""
+        number = {"image_id": len(self._images) + 1}
+        height, width = image.size
+        self._images.append({"id": number["image_id"], "height": height, "width": width})
+        self._truth += [mask | number for mask in image.truth]
+        self._predicted += [mask | number for mask in image.predicted]
+        self._is_ranked &= image.is_ranked
 
     def metrics(self) -> dict[str, float]:
         """Returns `ap`, `ap50`, `ap75`, `ar`, `ap_small` ... and `max_dets`; NaN if undefined."""
@@ -122,17 +147,6 @@ class Collector:
         evaluator.params.maxDets = [int(max_dets)]
         return evaluator
 
-    def _encoded(
-        self, runs: Iterable[tuple[int, np.ndarray]], shape: tuple[int, ...]
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields the id, mask and area of every instance, and of the ignored pixels."""
-        height, width = shape
-        for name, counts in runs:
-            rle = {"counts": counts.tolist(), "size": [height, width]}
-            mask = self._tools.frPyObjects(rle, height, width)
-            area = float(self._tools.area(mask))
-            yield name, {"image_id": len(self._images), "segmentation": mask, "area": area}
-
     def _index(self, annotations: list[dict[str, Any]]) -> Any:
         api = tools("coco").COCO()
         # Numbered from 1 on: to COCOeval an id of 0 is no match.
@@ -142,6 +156,18 @@ class Collector:
         with contextlib.redirect_stdout(io.StringIO()):
             api.createIndex()
         return api
+
+
+def _encoded(
+    runs: Iterable[tuple[int, np.ndarray]], shape: tuple[int, ...]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields the id, mask and area of every instance, and of the ignored pixels."""
+    height, width = shape
+    api = tools("mask")
+    for name, counts in runs:
+        rle = {"counts": counts.tolist(), "size": [height, width]}
+        mask = api.frPyObjects(rle, height, width)
+        yield name, {"segmentation": mask, "area": float(api.area(mask))}
 
 
 def _entry(kind: str, values: np.ndarray | None, name: int, default: float) -> float:

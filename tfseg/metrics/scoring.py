@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -51,53 +51,88 @@ def evaluate_pairs(
         >>> float(evaluation.metrics()["ap_0.50"])
         0.5
     """
-    conventions = conventions or Conventions()
+    conventions, names = conventions or Conventions(), tuple(class_names)
+    scored = (
+        score(_as_pair(number, entry), conventions=conventions, class_names=names)
+        for number, entry in enumerate(pairs)
+    )
+    return gathered(scored, conventions=conventions, class_names=names)
+
+
+class Scored(NamedTuple):
+    """The counts of one image, which add up with those of others; it holds no pixels.
+
+    Attributes:
+        id: of the image.
+        counts: a row for all of its instances, and one for each class.
+        outcomes: of its instances, by column.
+        masks: its masks, if the conventions ask for COCO's metrics.
+    """
+
+    id: str
+    counts: list[dict[str, Any]]
+    outcomes: dict[str, np.ndarray]
+    masks: coco.Masks | None
+
+
+def score(pair: Pair, *, conventions: Conventions, class_names: tuple[str, ...]) -> Scored:
+    """Counts one image; `evaluate_pairs` is `gathered` of all.
+
+    Raises:
+        InputError: the maps cannot be compared. The message names the image.
+    """
+    try:
+        return _count(pair, conventions, class_names)
+    except InputError as error:
+        raise InputError(f"Image {pair.id!r}: {error}") from None
+
+
+def gathered(
+    scored: Iterable[Scored], *, conventions: Conventions, class_names: tuple[str, ...]
+) -> Evaluation:
+    """Returns the evaluation of images, in their order.
+
+    Raises:
+        InputError: there are no images, or two have the same id.
+    """
     collector = coco.Collector(max(1, len(class_names))) if conventions.coco else None
-    ids: dict[str, None] = {}  # in their order
     rows: list[dict[str, Any]] = []
-    instances: list[dict[str, np.ndarray]] = []
-    for number, entry in enumerate(pairs):
-        if not isinstance(entry, tuple | list) or not 3 <= len(entry) <= len(Pair._fields):
-            raise InputError(
-                f"Pair {number} must be (image id, truth, prediction); got {shown(entry)}. Add "
-                "the name of the image."
-            )
-        pair = Pair(*entry)
-        if pair.id in ids:
-            raise InputError(f"Image {pair.id!r} occurs twice. Give every image once.")
-        ids[pair.id] = None
-        try:
-            counts, outcomes = _count(pair, conventions, tuple(class_names), collector)
-        except InputError as error:
-            raise InputError(f"Image {pair.id!r}: {error}") from None
-        rows += counts
-        instances.append(outcomes)
-        del pair  # frees it before the next one is made
+    instances: dict[str, dict[str, np.ndarray]] = {}  # by the ids, in their order
+    for image in scored:
+        if image.id in instances:
+            raise InputError(f"Image {image.id!r} occurs twice. Give every image once.")
+        rows += image.counts
+        instances[image.id] = image.outcomes
+        if collector and image.masks:
+            collector.add(image.masks)
     if not rows:
         raise InputError("There are no images to evaluate; give at least one pair of id maps.")
     return Evaluation(
         pd.DataFrame(rows),
-        _table_of_instances(dict(zip(ids, instances, strict=True)), class_names),
+        _table_of_instances(instances, class_names),
         conventions,
-        tuple(class_names),
+        class_names,
         collector.metrics() if collector else {},
     )
 
 
-def _count(
-    pair: Pair,
-    conventions: Conventions,
-    class_names: tuple[str, ...],
-    collector: coco.Collector | None,
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Returns a row for all instances of an image, a row for each class, and the outcomes."""
+def _as_pair(number: int, entry: Any) -> Pair:
+    if not isinstance(entry, tuple | list) or not 3 <= len(entry) <= len(Pair._fields):
+        raise InputError(
+            f"Pair {number} must be (image id, truth, prediction); got {shown(entry)}. Add "
+            "the name of the image."
+        )
+    return Pair(*entry)
+
+
+def _count(pair: Pair, conventions: Conventions, class_names: tuple[str, ...]) -> Scored:
     if isinstance(pair.prediction, tuple):
         raise InputError("The prediction must be an id map [H, W]; got a tuple. Give its labels.")
-    if collector or conventions.boundary:
+    if conventions.coco or conventions.boundary:
         _check_size(as_raster(pair.truth).shape)
     table = conventions.overlaps(pair.truth, pair.prediction)
     truth = prediction = np.zeros((0, 0), np.int32)
-    if collector or conventions.boundary or METRICS or pair.masks is not None:
+    if conventions.coco or conventions.boundary or METRICS or pair.masks is not None:
         # These take all pixels at once.
         truth = conventions.without_edge_instances(np.asarray(pair.truth))
         prediction = np.asarray(pair.prediction)
@@ -108,9 +143,16 @@ def _count(
         pair = pair._replace(truth_class_of=None, predicted_class_of=None)
     keys = {"id": str(pair.id), "group": str(pair.group)}
     parts = {ALL_CLASSES: table} | classes.split(table, pair, class_names)
-    if collector:
+    masks = None
+    if conventions.coco:
         class_of = (pair.truth_class_of, pair.predicted_class_of)
-        collector.add(truth, prediction, class_of, pair.scores, pair.masks)
+        masks = coco.masks_of(
+            (truth, prediction),
+            class_of,
+            pair.scores,
+            pair.masks,
+            num_classes=max(1, len(class_names)),
+        )
     rows = []
     for name, part in parts.items():
         counted = conventions.without_void_predictions(part, pair.prediction)
@@ -124,7 +166,7 @@ def _count(
             row |= counts_of(truth, prediction, counted)
         rows.append(row)
     counted = conventions.without_void_predictions(table, pair.prediction)
-    return rows, instance_outcomes(counted, pair)
+    return Scored(pair.id, rows, instance_outcomes(counted, pair), masks)
 
 
 def _check_size(shape: tuple[int, ...]) -> None:

@@ -20,7 +20,8 @@ SQUARES = np.kron(np.arange(12).reshape(3, 4), np.ones((8, 8), np.int32))  # ids
 
 def add(shown: Gallery, name: str, truth: np.ndarray, prediction: np.ndarray, image=None, **more):
     pair = Pair(name, truth, prediction, **more)
-    shown.add(pair, image, outcomes(pair, Conventions()))
+    tables = outcomes(pair, Conventions())
+    shown.add(gallery.shown(pair, image, tables), tables)
 
 
 def of_lost(numbers: list[int], limit: int) -> list[str]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from tfseg import tf_errors
-from tfseg.checks import InputError
+from tfseg import beam
 from tfseg.data.conversion.writer import Contents, Parts, Source, write_part
 from tfseg.data.files.paths import DataPath
 
@@ -29,23 +28,9 @@ def write_parts(
     Raises:
         InputError: Apache Beam is not installed, or an image cannot be used.
     """
-    try:
-        import apache_beam as beam
-        from apache_beam.options.pipeline_options import PipelineOptions
-    except ImportError as error:
-        raise InputError(
-            f"Apache Beam cannot be imported ({error}). Install it: pip install 'tfseg[beam]'."
-        ) from error
     # Without the items of all parts, which would be sent to every worker.
     write = functools.partial(_write, contents=contents._replace(splits={}), folder=folder)
-    try:
-        with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
-            sources = pipeline | beam.Create([(name, list(part)) for name, part in parts.items()])
-            _ = sources | beam.Reshuffle() | "write" >> beam.Map(write)
-    except Exception as error:
-        if message := tf_errors.input_error(f"{type(error).__name__}: {error}"):
-            raise InputError(message) from error
-        raise
+    beam.for_each(write, [(name, list(part)) for name, part in parts.items()], options=options)
 
 
 def _write(part: tuple[str, list[Source]], *, contents: Contents, folder: DataPath) -> None:

@@ -55,12 +55,16 @@ class Georeference(NamedTuple):
         return np.array([[a, b], [d, e]]), np.array([c, f])
 
 
-def read_georeference(path: Path, *, orientation: str = "apply") -> Georeference | None:
+def read_georeference(
+    path: Path, *, orientation: str = "apply", shape: tuple[int, ...] | None = None
+) -> Georeference | None:
     """Returns the georeference of a file, or None if it is no GeoTIFF with a code of EPSG.
 
     Args:
         path: an image file.
         orientation: "apply" returns that of the picture that is turned upright by its tag.
+        shape: height and width of the level of a pyramid whose pixels are meant; None for the
+            largest.
     """
     try:
         if not starts_with(path, TIFF):
@@ -78,7 +82,10 @@ def read_georeference(path: Path, *, orientation: str = "apply") -> Georeference
         return None
     if keys.get("GTRasterTypeGeoKey") == _POINT:
         stored = stored @ np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    affine = (stored @ _to_stored(sides, tag))[:2].ravel().tolist()
+    height, width = upright_shape(sides, tag)
+    level = shape or (height, width)
+    to_full = np.diag([width / level[1], height / level[0], 1])
+    affine = (stored @ _to_stored(sides, tag) @ to_full)[:2].ravel().tolist()
     is_usable = np.isfinite(affine).all() and affine[0] * affine[4] != affine[1] * affine[3]
     return Georeference(tuple(affine), codes[0]) if is_usable else None
 

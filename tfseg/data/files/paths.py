@@ -11,12 +11,16 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from tfseg import atomic
 from tfseg.checks import InputError
 
 if TYPE_CHECKING:
@@ -46,6 +50,16 @@ class RemotePath:
         """The last part of the path."""
         return self.url.rpartition("/")[2]
 
+    @property
+    def stem(self) -> str:
+        """The name without its suffix."""
+        return PurePosixPath(self.name).stem
+
+    @property
+    def suffix(self) -> str:
+        """The end of the name from its last dot on, or ""."""
+        return PurePosixPath(self.name).suffix
+
     def exists(self) -> bool:
         """Returns whether such a file or folder exists."""
         with _os_errors(self):
@@ -72,9 +86,9 @@ class RemotePath:
         with _os_errors(self):
             tf.io.gfile.makedirs(self.url)
 
-    def unlink(self) -> None:
+    def unlink(self, *, missing_ok: bool = False) -> None:
         """Removes a file."""
-        with _os_errors(self):
+        with contextlib.suppress(*[FileNotFoundError] * missing_ok), _os_errors(self):
             tf.io.gfile.remove(self.url)
 
     def open(self, mode: str = "r", **_: Any) -> Any:
@@ -135,8 +149,93 @@ def num_bytes(path: DataPath) -> int:
     return tf.io.gfile.stat(str(path)).length if is_remote(path) else os.stat(path).st_size
 
 
+def absolute(path: DataPath) -> DataPath:
+    """Returns the path from the root on, as other processes need it."""
+    return path if is_remote(path) else path.absolute()
+
+
+def files_in(folder: DataPath) -> list[DataPath]:
+    """Returns the files and folders in a folder; none if there is no such folder."""
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def remove_folder(folder: DataPath) -> None:
+    """Removes a folder with all that is in it, if it exists."""
+    if not is_remote(folder):
+        if folder.exists():
+            shutil.rmtree(folder)
+    elif folder.exists():
+        with _os_errors(folder):
+            tf.io.gfile.rmtree(folder.url)
+
+
+def fetch(source: DataPath, target: Path) -> None:
+    """Copies a file to a local path.
+
+    Raises:
+        InputError: it does not exist, or cannot be read.
+    """
+    try:
+        with _os_errors(source):
+            tf.io.gfile.copy(str(source), str(target), overwrite=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{source} does not exist. Check the path.") from error
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+
+
+def publish(source: Path, target: DataPath) -> None:
+    """Copies a local file to `target`, which has all of its bytes or is not changed.
+
+    Several machines may do so at once. An object store shows a file once it is complete; on a
+    shared disk the copy has a name of its writer until then.
+    """
+    if is_remote(target):
+        with _os_errors(target):
+            tf.io.gfile.copy(str(source), target.url, overwrite=True)
+        return
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
+    try:
+        shutil.copyfile(source, partial)
+        atomic.sync(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
-def _os_errors(path: RemotePath) -> Iterator[None]:
+def replacing(path: DataPath) -> Iterator[Path]:
+    """Yields the local path of a new file, which replaces `path` when the block ends."""
+    if not is_remote(path):
+        with atomic.replacing(path) as partial:
+            yield partial
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        new = Path(folder) / path.name
+        yield new
+        publish(new, path)
+
+
+@contextlib.contextmanager
+def local_copy(path: DataPath) -> Iterator[Path]:
+    """Yields a local path of the same content; a copy of a remote file lasts as long as the block.
+
+    Errors of the block that name the copy name the remote file.
+    """
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        fetch(path, copy)
+        try:
+            yield copy
+        except InputError as error:
+            raise InputError(str(error).replace(str(copy), str(path))) from error
+
+
+@contextlib.contextmanager
+def _os_errors(path: DataPath) -> Iterator[None]:
     """Raises the errors of TensorFlow as those of `pathlib`."""
     try:
         yield

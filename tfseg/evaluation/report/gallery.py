@@ -15,7 +15,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,24 +73,10 @@ class Gallery:
         """Number of images held in memory."""
         return len(self._kept)
 
-    def add(
-        self,
-        pair: Pair,
-        image: np.ndarray | Windows | None,
-        outcomes: Outcomes,
-        display: Display = PLAIN,
-    ) -> None:
-        """Adds one image, or windows of a large one; may drop others."""
+    def add(self, images: Sequence[GalleryImage], outcomes: Outcomes) -> None:
+        """Adds one image, or windows of a large one, as `shown` returns them; may drop others."""
         for kind, number in count_kinds(outcomes).items():
             self.num_of_kinds[kind] += number
-        if math.prod(pair.truth.shape) > LARGE:
-            parts = windows_of(pair, image, outcomes)
-            self._keep(*(shrink(*part, display) for part in parts))
-        else:
-            picture = None if image is None else np.asarray(image)
-            self._keep(shrink(pair, picture, outcomes, display))
-
-    def _keep(self, *images: GalleryImage) -> None:
         for image in images:
             self.num_added += 1
             self._kept.append(image)
@@ -110,6 +96,19 @@ def pack(data: Mapping[str, Any]) -> str:
     """Returns plain values as JSON, compressed (outlines to a quarter) and base64-encoded."""
     text = json.dumps(data, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def shown(
+    pair: Pair,
+    image: np.ndarray | Windows | None,
+    outcomes: Outcomes,
+    display: Display = PLAIN,
+) -> list[GalleryImage]:
+    """Returns a small copy of an image, or of windows of a large one."""
+    if math.prod(pair.truth.shape) > LARGE:
+        return [shrink(*part, display) for part in windows_of(pair, image, outcomes)]
+    picture = None if image is None else np.asarray(image)
+    return [shrink(pair, picture, outcomes, display)]
 
 
 def choose(images: list[GalleryImage], limit: int) -> list[GalleryImage]:

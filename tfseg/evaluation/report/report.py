@@ -8,6 +8,7 @@ import string
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,14 +18,22 @@ from tfseg.channels import check_names
 from tfseg.checks import InputError
 from tfseg.drawing.curves import read_history
 from tfseg.drawing.display import Display
-from tfseg.evaluation.report.gallery import Gallery, pack
-from tfseg.evaluation.report.outcomes import KINDS, outcomes
+from tfseg.evaluation.report.gallery import Gallery, GalleryImage, pack, shown
+from tfseg.evaluation.report.outcomes import KINDS, Outcomes, outcomes
 from tfseg.evaluation.report.sections import Content, sections
 from tfseg.large_arrays import Windows, as_raster, bands
 from tfseg.metrics import Conventions, Evaluation, Pair
 
 REPORT = "report.html"
 _PAGE = Path(__file__).parent / "page"
+
+
+class Entry(NamedTuple):
+    """What a report shows of an image: small pictures, its outcomes, and numbers by name."""
+
+    shown: list[GalleryImage]
+    outcomes: Outcomes
+    facts: dict[str, float]
 
 
 class Report(metaclass=calls.Public):
@@ -53,7 +62,7 @@ class Report(metaclass=calls.Public):
     ) -> None:
         self._conventions = conventions or Conventions()
         checks.integer("limit of Report", limit, low=1)
-        self._shown = check_names("display", display)
+        self.display = check_names("display", display)
         self._gallery = Gallery(limit)
         self._tables: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
         self._images: list[dict[str, float]] = []
@@ -78,30 +87,22 @@ class Report(metaclass=calls.Public):
             InputError: the maps cannot be compared or have no pixels, or the image has another
                 size. The message names the image.
         """
-        pair = pair._replace(truth=as_raster(pair.truth), prediction=as_raster(pair.prediction))
-        shape = pair.truth.shape
-        if not math.prod(shape):
-            raise InputError(f"Image {pair.id!r} has no pixels. Remove it.")
-        if image is not None and image.shape[:2] != shape:
-            raise InputError(
-                f"Image {pair.id!r} must have the size of its label, {shape}; "
-                f"got {image.shape[:2]}. Give the image that was labelled."
+        self.gather(
+            entry_of(
+                pair,
+                image,
+                conventions=self._conventions,
+                display=Display(tuple(channel_names), self.display),
+                seconds=seconds,
             )
-        try:
-            tables = outcomes(pair, self._conventions)
-        except InputError as error:
-            raise InputError(f"Image {pair.id!r}: {error}") from None
-        display = Display(tuple(channel_names), self._shown)
-        if image is not None and image.shape[-1] > 1:
-            display.check("display")
-        self._gallery.add(pair, image, tables, display)
-        for gathered, table in zip(self._tables, tables, strict=True):
+        )
+
+    def gather(self, entry: Entry) -> None:
+        """Adds what `entry_of` returned for an image, here or on another machine."""
+        self._gallery.add(entry.shown, entry.outcomes)
+        for gathered, table in zip(self._tables, entry.outcomes, strict=True):
             gathered.append(table)
-        height, width = shape
-        brightness = np.nan if image is None else _brightness(image)
-        size = {"height": height, "width": width}
-        seconds = np.nan if seconds is None else seconds
-        self._images.append(size | {"brightness": brightness, "seconds": seconds})
+        self._images.append(entry.facts)
 
     def write(
         self,
@@ -153,6 +154,39 @@ class Report(metaclass=calls.Public):
             "num_images": gallery.num_added,
             "num_of_kinds": [gallery.num_of_kinds[kind] for kind in KINDS],
         }
+
+
+def entry_of(
+    pair: Pair,
+    image: np.ndarray | Windows | None = None,
+    *,
+    conventions: Conventions,
+    display: Display,
+    seconds: float | None = None,
+) -> Entry:
+    """Returns what a report shows of an image; arguments and errors are those of `Report.add`."""
+    pair = pair._replace(truth=as_raster(pair.truth), prediction=as_raster(pair.prediction))
+    shape = pair.truth.shape
+    if not math.prod(shape):
+        raise InputError(f"Image {pair.id!r} has no pixels. Remove it.")
+    if image is not None and image.shape[:2] != shape:
+        raise InputError(
+            f"Image {pair.id!r} must have the size of its label, {shape}; "
+            f"got {image.shape[:2]}. Give the image that was labelled."
+        )
+    try:
+        tables = outcomes(pair, conventions)
+    except InputError as error:
+        raise InputError(f"Image {pair.id!r}: {error}") from None
+    if image is not None and image.shape[-1] > 1:
+        display.check("display")
+    facts = {
+        "height": shape[0],
+        "width": shape[1],
+        "brightness": np.nan if image is None else _brightness(image),
+        "seconds": np.nan if seconds is None else seconds,
+    }
+    return Entry(shown(pair, image, tables, display), tables, facts)
 
 
 def _history(path: str | Path | None) -> pd.DataFrame | None:
