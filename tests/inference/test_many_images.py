@@ -76,7 +76,7 @@ print(json.dumps([warm, most(), len(report.done)]))
 """
 
 
-@pytest.mark.exhaustive  # 10 minutes
+@pytest.mark.exhaustive  # 100,000 images
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     number = 100_000
     run = [sys.executable, "-c", MEASURE, str(tmp_path), str(number)]
