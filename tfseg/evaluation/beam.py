@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tfseg import beam
 from tfseg.checks import InputError, listed
-from tfseg.data.dataset.dataset import ShardInfo
+from tfseg.data.dataset.info import ShardInfo
 from tfseg.data.dataset.integrity import info_sha256
 from tfseg.data.files.paths import DataPath, absolute, as_path, publish, remove_folder
 from tfseg.evaluation.scoring import Result, Scoring

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfseg.data.dataset.dataset import Dataset, ShardInfo
+from tfseg.data.dataset.dataset import Dataset
+from tfseg.data.dataset.info import ShardInfo
 from tfseg.data.dataset.integrity import verify
 from tfseg.data.files.limits import LARGE
 from tfseg.drawing.display import Display
