@@ -76,7 +76,7 @@ _MET = {True: "yes", False: "**no**", None: "not measured"}
 
 
 def _title(name: str) -> str:
-    return name.replace("-", ", ", 1).replace("-", " ")
+    return name.replace("-", ", ", 1).replace("-", " ").replace("_", " ")
 
 
 def _description(name: str) -> str:

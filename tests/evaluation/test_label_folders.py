@@ -136,7 +136,7 @@ def test_a_wrong_folder_is_refused_with_where_the_maps_may_be(folders, tmp_path)
     predictions, labels = folders
     with pytest.raises(InputError, match="no-such does not exist"):
         folder_pairs(tmp_path / "no-such", labels)
-    with pytest.raises(InputError, match=r"has no id maps \(.png, .tif, .tiff, .npy\). Name .*lab"):
+    with pytest.raises(InputError, match=r"has no id maps \(.png, .tif, .* .zarr\). Name .*lab"):
         folder_pairs(tmp_path, labels)
     with pytest.raises(InputError, match="is a file, not a folder"):
         folder_pairs(predictions / "a.png", labels)

@@ -190,6 +190,7 @@ def test_it_fits_a_phone_and_is_readable_in_both_colour_schemes(page):
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") == width
     page.locator("#cards .card").first.click()
+    page.locator("dialog").wait_for()
     assert page.locator("dialog").bounding_box()["width"] <= width
     page.keyboard.press("Escape")
     colors = "(e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor])"
