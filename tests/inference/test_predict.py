@@ -368,7 +368,9 @@ def test_the_overlay_of_a_large_picture_is_subsampled_and_reads_no_more_pixels(
         return pixels
 
     monkeypatch.setattr(tiff_windows.TiffWindows, "__getitem__", counted)
-    tfseg.predict_files(near_sighted(tile=128), [tmp_path / "large.tif"], tmp_path / "out")
+    tfseg.predict_files(
+        near_sighted(tile=128), [tmp_path / "large.tif"], tmp_path / "out", overlay_ids=False
+    )
     label = read_label(tmp_path / "out" / "labels" / "large.png")
     assert label.shape == large.shape and label.max() > 0
     drawn = np.asarray(Image.open(tmp_path / "out" / "overlays" / "large.png"))

@@ -40,7 +40,7 @@ def write(path: Path, table: Path, empty: pd.DataFrame) -> None:
     types = dict(empty.dtypes)
     schema = pa.Schema.from_pandas(empty.astype({"image": "str"}), preserve_index=False)
     # The first column is a name, which may look like a number or like nothing.
-    reading = {"dtype": types, "keep_default_na": False, "float_precision": "round_trip"}
+    reading = {"dtype": types, "keep_default_na": False}
     reading["na_values"] = {name: [""] for name, kind in types.items() if kind.kind == "f"}
     with (
         ParquetWriter(path, schema) as writer,
