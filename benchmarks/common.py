@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import operator
@@ -64,6 +65,12 @@ def claim(name: str, value: float | None, target: str) -> dict[str, Any]:
     sign, _, bound = target.partition(" ")
     met = None if value is None else HOLDS[sign](value, float(bound))
     return {"name": name, "value": value, "target": target, "met": met}
+
+
+def check_trial(parser: argparse.ArgumentParser, options: Mapping[str, Any]) -> None:
+    """Refuses a quick run that would write among the results."""
+    if options["quick"] and not options["to"]:
+        parser.error("--quick needs --to FILE: its figures do not belong among the results")
 
 
 def write(

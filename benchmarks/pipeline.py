@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pipeline_parts as parts
 import tensorflow as tf
-from common import claim, machine, write
+from common import check_trial, claim, machine, write
 from environments import make
 from peers import policies
 from peers.bench import summary
@@ -192,6 +192,5 @@ if __name__ == "__main__":
     add("--peers", type=Path, default=make.FOLDER, help="folder of their environments")
     add("--to", type=Path, help="the JSON; needed with --quick, whose figures mean nothing")
     given = vars(parser.parse_args())
-    if given["quick"] and not given["to"]:
-        parser.error("--quick needs --to FILE: its figures do not belong among the results")
+    check_trial(parser, given)
     main(**given | {"to": given["to"] or RESULTS})

@@ -25,7 +25,7 @@ from typing import Any
 import tensorflow as tf
 import training_gpu
 import training_parts as parts
-from common import claim, write
+from common import check_trial, claim, write
 
 import tfseg
 
@@ -105,8 +105,7 @@ if __name__ == "__main__":
     parser.add_argument("--gpu", action="store_true", help="only the measurements on a GPU")
     parser.add_argument("--to", type=Path, help="the JSON; needed with --quick")
     options = vars(parser.parse_args())
-    if options["quick"] and not options["to"]:
-        parser.error("--quick needs --to FILE: its figures do not belong among the results")
+    check_trial(parser, options)
     gpu = options.pop("gpu")
     options["to"] = options["to"] or (RESULTS.with_name("training_gpu.json") if gpu else RESULTS)
     (on_gpu if gpu else main)(**options)

@@ -53,18 +53,20 @@ def writing(
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True, writer: str = "") -> Iterator[Path]:
     """Yields the path of a new file, which atomically replaces `path` when the block ends.
 
-    The new file is PATH.partial. If the block raises, it is removed and `path` does not change.
-    An error of the operating system without a file name, such as a full disk, gets the name `path`.
+    The new file is PATH.partial, or PATH.WRITER.partial. If the block raises, it is removed and
+    `path` does not change. An error of the operating system without a file name, such as a full
+    disk, gets the name `path`.
 
     Args:
         path: of the file to write or to replace.
         durable: waits until the new file is on the disk, so that a power failure cannot leave an
             incomplete file. This takes milliseconds.
+        writer: a name that nobody else has who may write the file at the same time.
     """
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}{writer and '.'}{writer}.partial")
     try:
         yield partial
         if durable:

@@ -108,10 +108,9 @@ def test_a_network_that_its_configuration_does_not_make_is_not_copied(segmenter)
 
 
 def test_a_process_loads_the_network_once(segmenter, tmp_path):
-    save_weights(segmenter, tmp_path / "network.npz")
+    save_weights(segmenter, tmp_path)
     first, second = (
-        network_of(pickle.loads(pickle.dumps(Recipe.of(segmenter))), tmp_path / "network.npz")
-        for _ in range(2)
+        network_of(pickle.loads(pickle.dumps(Recipe.of(segmenter))), tmp_path) for _ in range(2)
     )
     assert first is second
 

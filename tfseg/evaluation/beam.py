@@ -11,24 +11,20 @@ import dataclasses
 import functools
 import hashlib
 import pickle
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfseg import beam
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.info import ShardInfo
 from tfseg.data.dataset.integrity import info_sha256
-from tfseg.data.files.paths import DataPath, absolute, as_path, publish, remove_folder
+from tfseg.data.files.paths import DataPath, absolute, as_path, publishing, remove_folder
 from tfseg.evaluation.scoring import Result, Scoring
 from tfseg.inference.replicas import Recipe, network_of, save_weights
 from tfseg.metrics import registered
 
 if TYPE_CHECKING:
     from tfseg.inference.segmenter import Segmenter
-
-_WEIGHTS = "network.npz"
 
 
 def results(
@@ -62,7 +58,7 @@ def results(
     missing = [part for part, file in files.items() if not file.is_file()]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
-        save_weights(segmenter, folder / _WEIGHTS)
+        save_weights(segmenter, folder)
         work = functools.partial(_score, scoring=scoring, recipe=recipe, folder=folder, key=key)
         beam.for_each(work, missing, options=options)
     for file in files.values():
@@ -83,8 +79,6 @@ def _key(scoring: Scoring, recipe: Recipe) -> str:
 def _score(
     part: tuple[ShardInfo, ...], *, scoring: Scoring, recipe: Recipe, folder: DataPath, key: str
 ) -> None:
-    made = list(scoring.of_shards(part).results(network_of(recipe, folder / _WEIGHTS)))
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / part[0].name
+    made = list(scoring.of_shards(part).results(network_of(recipe, folder)))
+    with publishing(folder / f"{part[0].name}.{key}") as file:
         file.write_bytes(pickle.dumps(made))
-        publish(file, folder / f"{part[0].name}.{key}")

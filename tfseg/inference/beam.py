@@ -10,13 +10,11 @@ import dataclasses
 import functools
 import json
 import math
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tfseg import beam
-from tfseg.data.files.paths import DataPath, absolute, publish, remove_folder
+from tfseg.data.files.paths import DataPath, absolute, publishing, remove_folder
 from tfseg.inference.replicas import Recipe, network_of, save_weights
 from tfseg.inference.segmenter import Segmenter
 from tfseg.inference.work import Outcome, Work
@@ -24,7 +22,6 @@ from tfseg.inference.work import Outcome, Work
 # So many parts keep hundreds of workers busy, and a part of so many files is soon done again.
 _PARTS, _FILES = 512, 64
 _NOTES = "parts"  # folder in that of the results, until all parts are done
-_WEIGHTS = "network.npz"
 
 
 class _Part(NamedTuple):
@@ -50,7 +47,7 @@ def outcomes(
     work, folder = dataclasses.replace(work, folder=results), results.path / _NOTES
     remove_folder(folder)  # of a run that was killed
     folder.mkdir(parents=True)
-    save_weights(segmenter, folder / _WEIGHTS)
+    save_weights(segmenter, folder)
     size = min(_FILES, math.ceil(len(files) / _PARTS))
     starts = range(0, len(files), size)
     parts = (_Part(_note(start), [*map(absolute, files[start : start + size])]) for start in starts)
@@ -70,10 +67,8 @@ def _note(start: int) -> str:
 def _predict(part: _Part, *, work: Work, recipe: Recipe, folder: DataPath) -> None:
     if (folder / part.note).is_file():  # of another worker, which was taken for lost
         return
-    network = network_of(recipe, folder / _WEIGHTS)
+    network = network_of(recipe, folder)
     made = dict(work.outcomes(network, part.files))
     text = json.dumps([made[path] for path in part.files])
-    with tempfile.TemporaryDirectory() as scratch:
-        note = Path(scratch) / part.note
+    with publishing(folder / part.note) as note:
         note.write_text(text, encoding="utf-8")
-        publish(note, folder / part.note)

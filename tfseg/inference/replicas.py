@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import queue
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,13 +16,14 @@ import tensorflow as tf
 
 from tfseg import checks
 from tfseg.config import ModelConfig
-from tfseg.data.files.paths import DataPath, local_copy, publish
+from tfseg.data.files.paths import DataPath, local_copy, publishing
 from tfseg.inference.instances import Instances
 from tfseg.inference.segmenter import Segmenter
 from tfseg.large_arrays import Windows
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 
+_WEIGHTS = "network.npz"
 _LOADING = threading.Lock()  # the threads of a worker ask for its network at the same time
 
 
@@ -160,27 +160,28 @@ class Recipe:
         )
 
 
-def save_weights(segmenter: Segmenter, path: DataPath) -> None:
-    """Writes the weights of a network into a file for `network_of`."""
+def save_weights(segmenter: Segmenter, folder: DataPath) -> None:
+    """Writes a file with the weights of a network into a folder, for `network_of`."""
     values = {f"{index:05d}": weight.numpy() for index, weight in enumerate(segmenter.weights)}
-    with tempfile.TemporaryDirectory() as folder:
-        weights.write(Path(folder) / path.name, {"step": 0, "loss": 0.0, **values})
-        publish(Path(folder) / path.name, path)
+    with publishing(folder / _WEIGHTS) as file:
+        weights.write(file, {"step": 0, "loss": 0.0, **values})
 
 
-def network_of(recipe: Recipe, path: DataPath) -> Replicas:
-    """Returns a network with the weights in a file, on all GPUs; a process loads it only once.
+def network_of(recipe: Recipe, folder: DataPath) -> Replicas:
+    """Returns a network with the weights that `save_weights` wrote into a folder, on all GPUs.
+
+    A process loads it only once.
 
     Raises:
         InputError: as `Recipe.made`, or the file is damaged.
     """
     with _LOADING:
-        return _network_of(recipe, path)
+        return _network_of(recipe, folder)
 
 
 @functools.lru_cache(maxsize=1)
-def _network_of(recipe: Recipe, path: DataPath) -> Replicas:
-    with local_copy(path) as file:
+def _network_of(recipe: Recipe, folder: DataPath) -> Replicas:
+    with local_copy(folder / _WEIGHTS) as file:
         _, _, values = weights.read(file)
     return Replicas.of(recipe.made(values))
 

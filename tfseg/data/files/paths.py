@@ -194,22 +194,18 @@ def publish(source: Path, target: DataPath) -> None:
         with _os_errors(target):
             tf.io.gfile.copy(str(source), target.url, overwrite=True)
         return
-    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
-    try:
+    with atomic.replacing(target, writer=uuid.uuid4().hex) as partial:
         shutil.copyfile(source, partial)
-        atomic.sync(partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def replacing(path: DataPath) -> contextlib.AbstractContextManager[Path]:
+    """Yields the local path of a new file, which replaces `path` when the block ends."""
+    return publishing(path) if is_remote(path) else atomic.replacing(path)
 
 
 @contextlib.contextmanager
-def replacing(path: DataPath) -> Iterator[Path]:
-    """Yields the local path of a new file, which replaces `path` when the block ends."""
-    if not is_remote(path):
-        with atomic.replacing(path) as partial:
-            yield partial
-        return
+def publishing(path: DataPath) -> Iterator[Path]:
+    """Yields the path of a temporary file, which is published as `path` when the block ends."""
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder) / path.name
         yield new
