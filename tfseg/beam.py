@@ -15,6 +15,9 @@ from tfseg import tf_errors
 from tfseg.checks import InputError
 
 Item = TypeVar("Item")
+# In the folder of the results: what workers leave until all are done. It is removed then, so no
+# folder of a user should have this name.
+FOLDER = "beam_parts"
 # Dask's runner otherwise gives 128 items to one worker, however many there are.
 _ONE_ITEM_A_TASK = "--dask_partition_size=1"
 

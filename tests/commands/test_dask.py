@@ -83,8 +83,8 @@ def inputs(tmp_path, sample) -> Path:
 # The command, the results, and files of which there are some in the middle of the work.
 COMMANDS = {
     "convert": (("files", "OUT", "--shard_size=1"), "OUT.partial/*.note"),
-    "predict": (("run", "images", "--out=OUT", "--format", "geojson", "coco"), "OUT/parts/0*"),
-    "evaluate": (("run", "data", "--out=OUT", "--boundary"), "OUT/parts/train*"),
+    "predict": (("run", "images", "--out=OUT", "--format", "geojson", "coco"), "OUT/beam_parts/0*"),
+    "evaluate": (("run", "data", "--out=OUT", "--boundary"), "OUT/beam_parts/train*"),
 }
 ONLY_TIMES = {"report.html"}  # of the prediction of each image
 

@@ -78,3 +78,11 @@ def test_what_other_machines_cannot_do_is_refused(segmenter, shards, monkeypatch
     monkeypatch.setattr(registered, "plugins", lambda: {"metric mine": "my_parts.py"})
     with pytest.raises(InputError, match="do not know registered metrics; got metric mine"):
         tfseg.evaluate(segmenter, shards, split, beam_options=[], shared="parts")
+
+
+def test_a_folder_with_files_of_somebody_is_refused_and_kept(segmenter, shards, tmp_path):
+    (split,) = shards.info.splits
+    (tmp_path / "thesis.txt").write_text("chapter 1")
+    with pytest.raises(InputError, match=r"shared must be a new folder, .* has thesis\.txt\."):
+        tfseg.evaluate(segmenter, shards, split, beam_options=[], shared=tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "chapter 1"

@@ -138,8 +138,8 @@ def test_an_engine_writes_the_bytes_of_one_machine_and_resumes(
     (out / "labels" / "2.tif").write_bytes(b"of other options")
     (out / "tables" / "cut.csv").write_bytes(b"of other content of the image")
     (out / "labels" / f"3.png.{'0' * 32}.partial").write_bytes(b"cut")
-    (out / "parts").mkdir()
-    (out / "parts" / "000000000.json").write_text("[")
+    (out / "beam_parts").mkdir()
+    (out / "beam_parts" / "000000000.json").write_text("[")
     again = predict(resume=True)
     assert contents(out) == expected
     assert ([path.name for path in again.done], len(again.kept)) == (["2.png"], 3)
@@ -159,7 +159,7 @@ def test_a_worker_that_was_taken_for_lost_harms_nothing(
         items = list(items)
         for item in items:
             function(item)
-        note = tmp_path / "out" / "parts" / items[0].note
+        note = tmp_path / "out" / "beam_parts" / items[0].note
         text = note.read_text()
         note.unlink()
         with monkeypatch.context() as late:

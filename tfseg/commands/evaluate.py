@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tfseg.beam import FOLDER
 from tfseg.checks import InputError, listed
 from tfseg.commands import results
 from tfseg.commands.options import (
@@ -153,7 +154,7 @@ def _beam(values: Mapping[str, Any], out: Path) -> dict[str, Any]:
         return {}
     if not uses_tensorflow(values):
         raise InputError("--runner beam is for a network: give RUN_DIR and DATA, or leave it out.")
-    return {"beam_options": options, "shared": out / "parts"}
+    return {"beam_options": options, "shared": out / FOLDER}
 
 
 class _Source(NamedTuple):

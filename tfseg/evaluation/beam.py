@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import pickle
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,23 @@ from tfseg import beam
 from tfseg.checks import InputError, listed
 from tfseg.data.dataset.info import ShardInfo
 from tfseg.data.dataset.integrity import info_sha256
-from tfseg.data.files.paths import DataPath, absolute, as_path, publishing, remove_folder
+from tfseg.data.files.paths import (
+    DataPath,
+    absolute,
+    as_path,
+    files_in,
+    publishing,
+    remove_folder,
+)
 from tfseg.evaluation.scoring import Result, Scoring
-from tfseg.inference.replicas import Recipe, network_of, save_weights
+from tfseg.inference.replicas import WEIGHTS, Recipe, network_of, save_weights
 from tfseg.metrics import registered
 
 if TYPE_CHECKING:
     from tfseg.inference.segmenter import Segmenter
+
+# What a killed run leaves: the network, results by shard and key, and those half written.
+_LEFT = re.compile(rf"(.+\.[0-9a-f]{{64}}|{re.escape(WEIGHTS)})(\.[0-9a-f]+\.partial)?")
 
 
 def results(
@@ -36,12 +47,12 @@ def results(
         scoring: of the split.
         segmenter: made by `build_model`.
         shared: folder for the results of each shard, removed at the end; those of the same
-            scoring, which a killed run has left, are kept.
+            scoring, which a killed run has left, are kept. It has nothing else in it.
         options: options of the pipeline.
 
     Raises:
-        InputError: Apache Beam is not installed, there is no folder, there are registered metrics,
-            or a shard or the network cannot be used on another machine.
+        InputError: Apache Beam is not installed, there is no folder or one with other files, there
+            are registered metrics, or a shard or the network cannot be used on another machine.
     """
     if not shared:
         raise InputError("beam_options need shared, a folder that all machines see; got none.")
@@ -53,6 +64,11 @@ def results(
     dataset = dataclasses.replace(scoring.dataset, path=absolute(scoring.dataset.path))
     scoring = dataclasses.replace(scoring, dataset=dataset)
     folder, recipe = absolute(as_path(shared)), Recipe.of(segmenter)
+    if others := [file.name for file in files_in(folder) if not _LEFT.fullmatch(file.name)]:
+        raise InputError(
+            f"shared must be a new folder, because it is removed at the end; {folder} has "
+            f"{listed(sorted(others))}. Choose another folder."
+        )
     key = _key(scoring, recipe)
     files = {part: folder / f"{part[0].name}.{key}" for part in scoring.parts()}
     missing = [part for part, file in files.items() if not file.is_file()]

@@ -21,7 +21,6 @@ from tfseg.inference.work import Outcome, Work
 
 # So many parts keep hundreds of workers busy, and a part of so many files is soon done again.
 _PARTS, _FILES = 512, 64
-_NOTES = "parts"  # folder in that of the results, until all parts are done
 
 
 class _Part(NamedTuple):
@@ -44,7 +43,7 @@ def outcomes(
         InputError: Apache Beam is not installed, or another machine cannot make the network again.
     """
     results = dataclasses.replace(work.folder, path=absolute(work.folder.path))
-    work, folder = dataclasses.replace(work, folder=results), results.path / _NOTES
+    work, folder = dataclasses.replace(work, folder=results), results.path / beam.FOLDER
     remove_folder(folder)  # of a run that was killed
     folder.mkdir(parents=True)
     save_weights(segmenter, folder)

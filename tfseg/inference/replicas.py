@@ -23,7 +23,7 @@ from tfseg.large_arrays import Windows
 from tfseg.networks import weights
 from tfseg.networks.build import build_model
 
-_WEIGHTS = "network.npz"
+WEIGHTS = "network.npz"
 _LOADING = threading.Lock()  # the threads of a worker ask for its network at the same time
 
 
@@ -163,7 +163,7 @@ class Recipe:
 def save_weights(segmenter: Segmenter, folder: DataPath) -> None:
     """Writes a file with the weights of a network into a folder, for `network_of`."""
     values = {f"{index:05d}": weight.numpy() for index, weight in enumerate(segmenter.weights)}
-    with publishing(folder / _WEIGHTS) as file:
+    with publishing(folder / WEIGHTS) as file:
         weights.write(file, {"step": 0, "loss": 0.0, **values})
 
 
@@ -181,7 +181,7 @@ def network_of(recipe: Recipe, folder: DataPath) -> Replicas:
 
 @functools.lru_cache(maxsize=1)
 def _network_of(recipe: Recipe, folder: DataPath) -> Replicas:
-    with local_copy(folder / _WEIGHTS) as file:
+    with local_copy(folder / WEIGHTS) as file:
         _, _, values = weights.read(file)
     return Replicas.of(recipe.made(values))
 
